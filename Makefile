@@ -1,0 +1,51 @@
+# Two commands do everything: `make up` brings up a pool, `make test` proves the project.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+# The CPU build: an open range would download several GB of CUDA. On GPU machines: make up TORCH=torch==2.13.0
+TORCH ?= torch==2.13.0+cpu
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+.PHONY: up setup test lint soak bench clean
+
+up: setup
+	@$(BIN)/tenfold up
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	@echo "installing into .venv (some minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) "$(TORCH)" 2>.venv/torch.log || $(PIP) "$(TORCH)" --index-url $(TORCH_INDEX) || { cat .venv/torch.log; exit 1; }
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/ready-dev: .venv/ready
+	@echo "installing what the tests need"
+	@$(PIP) --editable ".[dev]"
+	@touch $@
+
+.venv/browser: .venv/ready-dev
+	@.ci/browser
+	@touch $@
+
+test: .venv/browser lint
+	@$(BIN)/pytest
+
+lint: .venv/ready-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyrefly check
+	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+
+soak: .venv/browser
+	@$(BIN)/pytest -m soak --timeout 3600
+
+bench: setup
+	@$(BIN)/python bench/moves.py
+	@$(BIN)/python bench/flex.py
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,197 @@
+"""How long a move takes, and the restart it replaces, per workload, interleaved in one run.
+
+One slot is measured while training keeps the other slots busy. A *move* runs from the order to the donor's resident
+until the receiver's is awake: the donor finishes what it has in hand (a microbatch; a streaming chat reply in every
+second round; ranking requests). The *restart* it replaces is what a pool without residents does: the slot's process is
+killed, which takes no time at all here, and the receiver starts in a fresh interpreter pinned to the same core, until
+it is awake. Both end at the same point, checked by a real answer (or an accepted microbatch) right after.
+
+    python bench/moves.py [--rounds 12]
+
+The last line is one JSON object.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import platform
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+
+import aiohttp
+import torch
+
+from tenfold.cli.wiring import PRELOAD, make_site
+from tenfold.core.config import Config
+from tenfold.core.paths import cache_dir
+from tenfold.pool.host import Host, Slot, make_slots
+from tenfold.pool.moves import Door, Mover
+from tenfold.pool.process import ProcessSpec
+
+WORKLOADS = ("train", "serve", "rank")
+DEADLINE_S = 2.0
+
+
+class Bench:
+    def __init__(self, home: Path) -> None:
+        config = Config()
+        self.site = make_site(config, home, cache_dir(), "127.0.0.1")
+        self.host = Host(home / "logs", PRELOAD)
+        cores = sorted(os.sched_getaffinity(0))
+        self.slots = make_slots("n0", config.pool.kinds, cores, 0)
+        self.epoch = 0
+        self.moves: dict[str, list[float]] = defaultdict(list)
+        self.restarts: dict[str, list[float]] = defaultdict(list)
+
+    async def run(self, rounds: int) -> None:
+        await self.host.start()
+        try:
+            async with aiohttp.ClientSession() as self.session:
+                self.mover = Mover(self.session, self.site.token, self.kill)
+                await self.host.spawn(self.site.companion("train"))
+                measured, *others = self.slots
+                for workload in WORKLOADS:
+                    await self.host.spawn(self.site.resident(workload, measured, "127.0.0.1"))
+                for slot in others:
+                    await self.host.spawn(self.site.resident("train", slot, "127.0.0.1"))
+                for slot in others:
+                    await self.order(None, await self.door("train", slot))
+                await self.measure(measured, rounds)
+        finally:
+            await self.host.close(5.0)
+
+    async def measure(self, slot: Slot, rounds: int) -> None:
+        awake = "train"
+        await self.order(None, await self.door("train", slot))
+        for number in range(rounds):
+            # Both directions round the three workloads, so that each takes from each.
+            order = WORKLOADS if number % 2 else WORKLOADS[::-1]
+            for target in itertools.islice(itertools.cycle(order), order.index(awake) + 1, order.index(awake) + 4):
+                source = await self.door(awake, slot)
+                reply = asyncio.create_task(self.chat(source, 24)) if awake == "serve" and number % 4 < 2 else None
+                await asyncio.sleep(0.3)
+                seconds = await self.order(source, await self.door(target, slot))
+                self.moves[target].append(seconds)
+                if reply:
+                    await reply
+                await self.prove(target, await self.door(target, slot))
+                awake = target
+            await self.order(await self.door(awake, slot), None)
+            for workload in WORKLOADS:
+                self.restarts[workload].append(await self.restart(workload, slot))
+            await self.order(None, await self.door(awake, slot))
+            print(f"round {number + 1} of {rounds}", file=sys.stderr)
+
+    async def order(self, source: Door | None, target: Door | None) -> float:
+        self.epoch += 1
+        outcome = await self.mover.move(source, target, self.epoch, DEADLINE_S)
+        assert outcome.state == "done", outcome
+        return outcome.seconds
+
+    async def restart(self, workload: str, slot: Slot) -> float:
+        """Start the workload in a fresh interpreter on the slot's core and wake it."""
+        resident = self.site.resident(workload, slot, "127.0.0.1")
+        spec = ProcessSpec.from_json(resident.to_json().replace(resident.name.encode(), b"restarted"))
+        began = time.monotonic()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tenfold.pool.process"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            # Pinned from its first instruction, as the resident is.
+            preexec_fn=lambda: os.sched_setaffinity(0, set(slot.cores)),
+        )
+        try:
+            process.stdin.write(spec.to_json() + b"\n")
+            port = int(await process.stdout.readline())
+            door = Door("restarted", f"http://127.0.0.1:{port}", process.pid)
+            await self.order(None, door)
+            seconds = time.monotonic() - began
+            await self.prove(workload, door)
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        return seconds
+
+    async def prove(self, workload: str, door: Door) -> None:
+        """Fail unless the resident really works."""
+        if workload == "serve":
+            await self.chat(door, 1)
+        elif workload == "rank":
+            async with self.session.post(f"{door.url}/v1/rank", json={"user": 196}) as response:
+                assert len((await response.json())["items"]) == 10
+        else:
+            async with asyncio.timeout(20):
+                before = (await self.mover.counters(door, 5.0)).requests
+                while (await self.mover.counters(door, 5.0)).requests == before:
+                    await asyncio.sleep(0.05)
+
+    async def chat(self, door: Door, tokens: int) -> None:
+        body = {
+            "model": "smollm2-135m",
+            "messages": [{"role": "user", "content": "Tell me a story about the sea."}],
+            "max_tokens": tokens,
+            "stream": True,
+        }
+        async with self.session.post(f"{door.url}/v1/chat/completions", json=body) as response:
+            assert response.status == 200, await response.text()
+            assert b"[DONE]" in await response.read()
+
+    async def door(self, workload: str, slot: Slot) -> Door:
+        name = f"{workload}@{slot.slot}"
+        version = -1
+        async with asyncio.timeout(60):
+            while True:
+                version, statuses = await self.host.statuses(version, 1.0)
+                status = next(status for status in statuses if status.name == name)
+                if status.url and status.pid:
+                    return Door(name, status.url, status.pid)
+
+    async def kill(self, door: Door) -> None:
+        await self.host.signal(door.name, signal.SIGKILL)
+        raise AssertionError(f"{door.name} missed its deadline of {DEADLINE_S} s")
+
+
+def percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory(prefix="tenfold-moves-") as home:
+        bench = Bench(Path(home))
+        asyncio.run(bench.run(rounds))
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"torch {torch.__version__}, {rounds} rounds"
+    )
+    print(f"{'workload':<9}{'move p50':>10}{'move p95':>10}{'restart p50':>13}{'restart p95':>13}{'times faster':>14}")
+    result = {}
+    for workload in WORKLOADS:
+        moves, restarts = bench.moves[workload], bench.restarts[workload]
+        faster = statistics.median(restarts) / statistics.median(moves)
+        print(
+            f"{workload:<9}{statistics.median(moves):>8.2f} s{percentile(moves, 0.95):>8.2f} s"
+            f"{statistics.median(restarts):>11.2f} s{percentile(restarts, 0.95):>11.2f} s{faster:>13.1f}x"
+        )
+        result[workload] = {
+            "move_p95_s": round(percentile(moves, 0.95), 3),
+            "restart_p50_s": round(statistics.median(restarts), 3),
+            "times_faster": round(faster, 1),
+        }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""The front process: gateway, JSON API and console on one address."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tenfold.cli.wiring import gateway_routes
+from tenfold.console.page import mount
+from tenfold.core.config import Config
+from tenfold.llama.status import status as training_status
+from tenfold.pool.gateway import Gateway
+from tenfold.pool.process import die_with_parent
+from tenfold.pool.state import LossPoint, PoolState
+
+
+class FrontSpec(BaseModel):
+    """What the front process reads from standard input; ``listener`` is an inherited file descriptor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    config: Config
+    url: str
+    listener: int
+    controller_url: str
+    companions: dict[str, str]
+    token: str
+
+
+class Front:
+    """Joins the gateway with what the console shows."""
+
+    def __init__(self, spec: FrontSpec) -> None:
+        self._spec = spec
+        pool = spec.config.pool
+        self._gateway = Gateway(
+            gateway_routes(spec.config),
+            spec.controller_url,
+            spec.token,
+            wait_deadline_s=pool.wait_deadline_s,
+            queue_per_slot=pool.queue_per_slot,
+            body_limit_bytes=pool.body_limit_bytes,
+        )
+        self._loss: tuple[LossPoint, ...] = ()
+        self._shown: tuple[PoolState, tuple[LossPoint, ...], PoolState] | None = None
+
+    def app(self) -> "FrontApp":
+        """Build the ASGI app."""
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            async with self._gateway.running():
+                follower = asyncio.create_task(self._follow_training())
+                yield
+                follower.cancel()
+
+        api = FastAPI(title="Tenfold", lifespan=lifespan)
+
+        @api.get("/healthz")
+        def healthz() -> Response:
+            """Answer 200 once every workload has served."""
+            ready = self._gateway.ready
+            state = self._gateway.state
+            return JSONResponse({"ready": ready, "alarms": state.alarms if state else ()}, 200 if ready else 503)
+
+        @api.get("/api/state")
+        def state(_: Request) -> Response:
+            """Describe the pool as ``PoolState``."""
+            found = self.state()
+            if found is None:
+                return JSONResponse({"error": "the controller has not answered yet"}, 503)
+            return Response(found.model_dump_json(), media_type="application/json")
+
+        mount(api, state=self.state, base_url=lambda: self._spec.url)
+        return FrontApp(api, self._gateway, frozenset(gateway_routes(self._spec.config)))
+
+    def state(self) -> PoolState | None:
+        """Return the pool's state with the loss curve of the training run."""
+        found = self._gateway.state
+        if found is None:
+            return None
+        # The console draws each state object once, so the same one is given until something is new.
+        if self._shown is None or self._shown[0] is not found or self._shown[1] is not self._loss:
+            self._shown = (found, self._loss, found.model_copy(update={"loss": self._loss}))
+        return self._shown[2]
+
+    async def _follow_training(self) -> None:
+        address = self._spec.companions["train"]
+        while True:
+            try:
+                found = await training_status(address, self._spec.token)
+                self._loss = tuple(LossPoint(step=p.step, tokens=p.tokens, loss=p.loss) for p in found.loss_history)
+            except (OSError, EOFError, TimeoutError):
+                pass  # It restarts; the curve shows what was known.
+            await asyncio.sleep(2.0)
+
+
+class FrontApp:
+    """Sends workload paths to the gateway and everything else to the API and console."""
+
+    def __init__(self, api: FastAPI, gateway: Gateway, paths: frozenset[str]) -> None:
+        self._api = api
+        self._gateway = gateway
+        self._paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Dispatch one connection."""
+        if scope["type"] == "http" and scope["path"] in self._paths:
+            await self._gateway(scope, receive, send)
+        else:
+            await self._api(scope, receive, send)
+
+
+def main() -> None:
+    """Read a ``FrontSpec`` from standard input and serve until stopped."""
+    die_with_parent()
+    spec = FrontSpec.model_validate_json(sys.stdin.buffer.readline())
+    listener = socket.socket(fileno=spec.listener)
+    config = uvicorn.Config(Front(spec).app(), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    uvicorn.Server(config).run(sockets=[listener])
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""The ``tenfold`` command: what it takes, what it prints, how it exits.
+
+Data goes to standard output (``--json`` for machines), talk to standard error. Exit codes: 0 ok, 1 failed, 2 usage,
+3 infeasible.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+
+from tenfold import __version__
+from tenfold.core.errors import AlreadyRunning, NotRunning, TenfoldError
+from tenfold.core.paths import cache_dir, home_dir
+
+app = App(
+    name="tenfold",
+    help="One fungible pool of accelerators for training, serving and ranking.",
+    version=__version__,
+    help_format="plaintext",
+)
+talk = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+Config = Annotated[
+    Path | None, Parameter(name="--config", help="Path of tenfold.toml; default: the one in this folder.")
+]
+
+
+@app.command
+def up(
+    *,
+    config: Config = None,
+    host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
+    port: Annotated[int | None, Parameter(help="Port to listen on; 0 picks a free one.")] = None,
+    address: Annotated[str | None, Parameter(help="Join the Ray cluster at host:port instead of starting one.")] = None,
+    json: Json = False,
+) -> None:
+    """Bring up the pool and stay until Ctrl-C."""
+    from tenfold.cli import prepare, show
+    from tenfold.cli.runfile import find_running
+    from tenfold.cli.supervisor import Supervisor, check_memory, listen
+    from tenfold.core.config import load_config
+
+    began = time.monotonic()
+    settings = load_config(config)
+    chosen = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update={"pool": settings.pool.model_copy(update=chosen)})
+    home = home_dir()
+    running = find_running(home)
+    if running is not None:
+        raise AlreadyRunning(
+            f"a pool runs from {home} already, at {running.url}", next_step="use it, or stop it with 'tenfold down'"
+        )
+    # Refused before minutes of downloads, not after them.
+    listen(settings.pool.host, settings.pool.port).close()
+    check_memory(settings)
+    prepare.ensure(cache_dir(), talk)
+
+    def ready(url: str) -> None:
+        show.ready(url, time.monotonic() - began, json)
+
+    def say(text: str) -> None:
+        talk.print(f"  {text}", style="dim", markup=False, soft_wrap=True)
+
+    asyncio.run(Supervisor(settings, home, cache_dir(), address, say).run(ready))
+
+
+@app.command
+def down(*, json: Json = False) -> None:
+    """Stop the pool that runs from this home; leaves no process behind."""
+    from tenfold.cli import show, stop
+    from tenfold.cli.runfile import require_running
+
+    home = home_dir()
+    stopped = stop.stop_pool(home, require_running(home))
+    show.record({"stopped": stopped}, f"stopped {len(stopped)} processes", json)
+
+
+@app.command
+def status(*, json: Json = False) -> None:
+    """Show slots, workloads and the last moves."""
+    from tenfold.cli import client, show
+    from tenfold.cli.runfile import require_running
+
+    run = require_running(home_dir())
+    show.state(run, client.get_state(run.url), json)
+
+
+@app.command
+def pool(*, moves: Annotated[int, Parameter(help="How many moves to list.")] = 20, json: Json = False) -> None:
+    """List the last moves with their reasons and prices, from the ledger."""
+    from tenfold.cli import show
+    from tenfold.cli.history import read_moves
+
+    show.moves(read_moves(home_dir(), moves), json)
+
+
+@app.command
+def train(*, json: Json = False) -> None:
+    """Show the training run: step, loss, tokens, last checkpoint."""
+    from tenfold.cli import show
+    from tenfold.llama import checkpoint
+
+    found = checkpoint.describe(home_dir())
+    if found is None:
+        raise NotRunning(f"no training run in {home_dir()}", next_step="start one with 'tenfold up'")
+    show.training(found, json)
+
+
+@app.command
+def rank(user: int | None = None, *, k: int = 10, json: Json = False) -> None:
+    """Show the ranking model's quality, or rank the catalog for USER."""
+    from tenfold.cli import client, show
+    from tenfold.cli.runfile import require_running
+    from tenfold.rank import artifact
+
+    if user is None:
+        show.ranker(artifact.describe(cache_dir()), json)
+    else:
+        show.ranked(client.rank(require_running(home_dir()).url, user, k), json)
+
+
+@app.command
+def assets(*, json: Json = False) -> None:
+    """Fetch and verify the models and data that the pool needs."""
+    from tenfold.cli import prepare, show
+
+    prepare.ensure(cache_dir(), talk)
+    show.assets(cache_dir(), prepare.inventory(cache_dir(), quick=False), json)
+
+
+@app.command
+def load(
+    *,
+    day: Annotated[str, Parameter(help="How long the day takes, e.g. 5m or 90s.")] = "5m",
+    rank_peak: Annotated[float | None, Parameter(help="Ranking requests a second at the day's peak.")] = None,
+    chat_peak: Annotated[float | None, Parameter(help="Chat requests a second in a burst.")] = None,
+    seed: int = 0,
+    json: Json = False,
+) -> None:
+    """Play a day of ranking and chat traffic against the running pool."""
+    from tenfold.cli import show
+    from tenfold.cli.runfile import require_running
+    from tenfold.cli.traffic import play_day
+
+    run = require_running(home_dir())
+    show.report(play_day(run.url, day, rank_peak, chat_peak, seed, talk), json)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
+    except CycloptsError as error:
+        talk.print(f"error: {error}", style="red", markup=False)
+        talk.print("see 'tenfold --help'", markup=False)
+        sys.exit(2)
+    except TenfoldError as error:
+        talk.print(f"error: {error}", style="red", markup=False)
+        if error.next_step:
+            talk.print(f"next:  {error.next_step}", markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Fetch and prepare everything that a pool needs before it starts: models, data, tokenizer, ranker.
+
+The work runs in a child process, because it imports torch, which the supervisor does not need; the child prints JSON
+lines, the parent draws them.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from tenfold.core import assets
+from tenfold.core.errors import AssetError
+from tenfold.llama import text
+from tenfold.rank import artifact
+from tenfold.rank.recipe import DATA
+from tenfold.serve.model import SMOLLM2, prepare_smollm2
+
+ASSETS = (SMOLLM2, DATA)
+
+
+class AssetRow(BaseModel):
+    """One thing that a pool needs, and whether it is there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    purpose: str
+    source: str
+    license: str
+    status: Literal["present", "missing", "corrupt"]
+
+
+class Step(BaseModel):
+    """Progress of one preparation, 0 to 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    text: str
+    share: float
+
+
+class Failure(BaseModel):
+    """Why preparation stopped."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    error: str
+    next_step: str
+
+
+def inventory(cache: Path, *, quick: bool) -> list[AssetRow]:
+    """List what a pool needs; ``quick`` trusts sizes and times instead of hashing."""
+    rows = [
+        AssetRow(
+            name=asset.name,
+            purpose=asset.purpose,
+            source=f"{asset.package} {asset.version}",
+            license=asset.license,
+            status=assets.check(asset, cache, quick=quick).value,
+        )
+        for asset in ASSETS
+    ]
+    made: list[tuple[str, str, str, str, Callable[[], object]]] = [
+        (
+            "stdlib-text",
+            "training text and tokenizer",
+            "this Python's standard library",
+            "PSF-2.0",
+            lambda: text.read_index(cache / "train" / text.TextSource().key()),
+        ),
+        ("ranker", "trained ranking model", "made from ml-100k", "Apache-2.0", lambda: artifact.describe(cache)),
+    ]
+    for name, purpose, source, license_name, find in made:
+        status: Literal["present", "missing"] = "present"
+        try:
+            find()
+        except AssetError:
+            status = "missing"
+        rows.append(AssetRow(name=name, purpose=purpose, source=source, license=license_name, status=status))
+    return rows
+
+
+def ensure(cache: Path, console: Console) -> None:
+    """Fetch and make what is missing, with progress bars.
+
+    Raises:
+        AssetError: something could not be fetched or made.
+    """
+    if all(row.status == "present" for row in inventory(cache, quick=True)):
+        return
+    columns = (TextColumn("  {task.fields[label]:<12}"), BarColumn(30), TextColumn("{task.description}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+        _run_child(cache, bars)
+
+
+def _run_child(cache: Path, bars: Progress) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tenfold.cli.prepare", str(cache)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None and child.stderr is not None
+    tasks: dict[str, TaskID] = {}
+    failure: Failure | None = None
+    try:
+        for line in child.stdout:
+            table = json.loads(line)
+            if "error" in table:
+                failure = Failure.model_validate(table)
+                continue
+            step = Step.model_validate(table)
+            if step.name not in tasks:
+                tasks[step.name] = bars.add_task("", total=1.0, label=step.name)
+            bars.update(tasks[step.name], completed=step.share, description=step.text)
+        errors = child.stderr.read()
+    finally:
+        child.terminate()
+        child.wait()
+    if failure is not None:
+        raise AssetError(failure.error, next_step=failure.next_step)
+    if child.returncode != 0:
+        raise AssetError(f"preparation ended with {child.returncode}:\n{errors}", next_step="run 'tenfold assets'")
+
+
+def main() -> None:
+    """Prepare the cache named in the first argument; prints ``Step``s and at most one ``Failure`` as JSON lines."""
+    cache = Path(sys.argv[1])
+
+    def say(name: str, description: str, share: float) -> None:
+        print(Step(name=name, text=description, share=share).model_dump_json(), flush=True)
+
+    def fetching(progress: assets.Progress) -> None:
+        total = progress.total_bytes or 0
+        size = f" {progress.done_bytes / 1e6:.0f} of {total / 1e6:.0f} MB" if total else ""
+        share = 1.0 if progress.stage == "done" else (progress.done_bytes / total if total else 0.0)
+        say(progress.asset, f"{progress.stage}{size}", share)
+
+    from tenfold.rank.train import train
+
+    try:
+        for asset in ASSETS:
+            assets.fetch(asset, cache, fetching)
+        say(SMOLLM2.name, "converting to Q8_0", 1.0)
+        prepare_smollm2(cache)
+        say(SMOLLM2.name, "done", 1.0)
+        text.prepare(cache, lambda description, share: say("stdlib-text", description, share))
+        if artifact.needs_training(cache):
+            train(cache, lambda description, share: say("ranker", description, share))
+        say("ranker", "ready", 1.0)
+    except AssetError as error:
+        print(Failure(error=str(error), next_step=error.next_step).model_dump_json(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

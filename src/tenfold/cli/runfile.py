@@ -1,0 +1,68 @@
+"""``run.json`` in the pool's home: who runs, and where. Written by ``up``, read by every other command."""
+
+import os
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tenfold.core.errors import NotRunning
+from tenfold.core.paths import replace_file
+
+
+class RunFile(BaseModel):
+    """A running pool."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pid: int
+    started: float
+    url: str
+    pids: tuple[int, ...] = ()
+
+
+def run_file_path(home: Path) -> Path:
+    """Where the run file of a home is."""
+    return home / "run.json"
+
+
+def write_run_file(home: Path, run: RunFile) -> None:
+    """Replace the run file."""
+    replace_file(run_file_path(home), run.model_dump_json().encode())
+
+
+def find_running(home: Path) -> RunFile | None:
+    """Read the run file, or nothing if the pool it names is not alive."""
+    path = run_file_path(home)
+    try:
+        run = RunFile.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise NotRunning(f"{path} is damaged: {error}", next_step=f"remove {path}") from error
+    return run if is_same_process(run.pid, run.started) else None
+
+
+def require_running(home: Path) -> RunFile:
+    """Read the run file of a pool that is alive.
+
+    Raises:
+        NotRunning: no pool runs from this home.
+    """
+    run = find_running(home)
+    if run is None:
+        raise NotRunning(f"no pool runs from {home}", next_step="start one with 'tenfold up'")
+    return run
+
+
+def is_same_process(pid: int, started: float) -> bool:
+    """Whether ``pid`` is alive and is the process that started at ``started`` (Unix seconds), not a reused number."""
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < 1.0
+    except psutil.NoSuchProcess:
+        return False
+
+
+def own_start_time() -> float:
+    """When this process started, Unix seconds."""
+    return psutil.Process(os.getpid()).create_time()

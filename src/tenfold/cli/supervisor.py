@@ -1,0 +1,289 @@
+"""Start all processes of a pool, keep them alive, and stop them without a trace."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+import psutil
+
+from tenfold.cli.front import FrontSpec
+from tenfold.cli.runfile import RunFile, own_start_time, run_file_path, write_run_file
+from tenfold.cli.wiring import PRELOAD, WIRES, Site, free_port, make_site, plans
+from tenfold.core.config import Config
+from tenfold.core.errors import NotEnoughMemory, PortTaken
+from tenfold.pool.controller_server import ControllerSpec
+from tenfold.pool.hosts import Cluster, Node
+from tenfold.pool.process import TOKEN_HEADER
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+NODES_EVERY_S = 1.0
+CLOSE_GRACE_S = 5.0
+OVERHEAD_MB = 1200
+
+Say = Callable[[str], None]
+
+
+class Supervisor:
+    """One running pool, from ``tenfold up`` to its end.
+
+    Args:
+        config: the resolved config.
+        home: the pool's folder.
+        cache: folder of fetched models and data.
+        address: a Ray cluster to join, or none to start one.
+        say: told each stage, for the terminal.
+    """
+
+    def __init__(self, config: Config, home: Path, cache: Path, address: str | None, say: Say) -> None:
+        self._config = config
+        self._home = home
+        self._cache = cache
+        self._joined = address is not None
+        self._say = say
+        self._cluster = Cluster(address, config.pool.kinds, home / "logs", PRELOAD)
+        self._controller_url = f"http://{LOOPBACK}:{free_port(LOOPBACK)}"
+        self._children: dict[str, asyncio.subprocess.Process] = {}
+        self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._site: Site | None = None
+        self.url = ""
+
+    async def run(self, ready: Callable[[str], None]) -> None:
+        """Start everything, call ``ready`` with the address once every workload has served, and stay until stopped."""
+        listener = listen(self._config.pool.host, self._config.pool.port)
+        self.url = f"http://{self._config.pool.host}:{listener.getsockname()[1]}"
+        self._home.mkdir(parents=True, exist_ok=True)
+        (self._home / "logs").mkdir(exist_ok=True)
+        (self._home / "config.json").write_text(self._config.model_dump_json(indent=2))
+        write_run_file(self._home, RunFile(pid=os.getpid(), started=own_start_time(), url=self.url))
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            self._say("starting Ray and the pool's processes")
+            # In this thread, and before our own handlers: Ray takes SIGTERM for itself when it starts.
+            self._cluster.connect(self._home / "logs" / "ray.log")
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+            bind = LOOPBACK if not self._joined else _own_address()
+            self._site = site = make_site(self._config, self._home, self._cache, bind)
+            tasks = [
+                asyncio.create_task(self._keep("controller", "tenfold.pool.controller_server", self._controller_spec)),
+                asyncio.create_task(
+                    self._keep("front", "tenfold.cli.front", lambda: self._front_spec(listener), listener)
+                ),
+                asyncio.create_task(self._tend_nodes(site)),
+                asyncio.create_task(self._tell_controller(site)),
+            ]
+            await self._until_ready(tasks, ready)
+            stopped = asyncio.create_task(self._stop.wait())
+            done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopped}:
+                task.result()
+        finally:
+            self._say("stopping")
+            await self._close(tasks)
+            listener.close()
+
+    async def _until_ready(self, tasks: list[asyncio.Task[None]], ready: Callable[[str], None]) -> None:
+        """Wait for the first answer of every workload; tell each alarm on the way once."""
+        told: set[str] = set()
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+            while not self._stop.is_set():
+                for task in tasks:
+                    if task.done():
+                        task.result()
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.get(f"{self.url}/healthz") as response:
+                        health = await response.json()
+                    if health["ready"]:
+                        ready(self.url)
+                        return
+                    for alarm in set(health["alarms"]) - told:
+                        self._say(f"alarm: {alarm}")
+                        told.add(alarm)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), 0.2)
+
+    # ---- controller and front
+
+    def _controller_spec(self) -> str:
+        assert self._site is not None
+        return ControllerSpec(
+            settings=self._config.pool,
+            plans=plans(self._config),
+            ledger_url=f"sqlite:///{self._home / 'ledger.db'}",
+            port=int(self._controller_url.rsplit(":", 1)[1]),
+            token=self._site.token,
+        ).model_dump_json()
+
+    def _front_spec(self, listener: socket.socket) -> str:
+        assert self._site is not None
+        return FrontSpec(
+            config=self._config,
+            url=self.url,
+            listener=listener.fileno(),
+            controller_url=self._controller_url,
+            companions=dict(self._site.companions),
+            token=self._site.token,
+        ).model_dump_json()
+
+    async def _keep(
+        self, name: str, module: str, spec: Callable[[], str], listener: socket.socket | None = None
+    ) -> None:
+        """Keep a process alive. The listening socket outlives the front, so requests queue while it restarts."""
+        while True:
+            with (self._home / "logs" / f"{name}.log").open("ab") as output:
+                child = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", module),
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=[listener.fileno()] if listener else [],
+                    start_new_session=True,
+                )
+            self._children[name] = child
+            self._write_pids()
+            assert child.stdin is not None
+            child.stdin.write(spec().encode() + b"\n")
+            began = time.monotonic()
+            status = await child.wait()
+            log.warning("%s ended with %d; starting it again", name, status)
+            await asyncio.sleep(0.0 if time.monotonic() - began > 5 else 1.0)
+
+    def _write_pids(self) -> None:
+        pids = tuple(child.pid for child in self._children.values() if child.returncode is None)
+        write_run_file(self._home, RunFile(pid=os.getpid(), started=own_start_time(), url=self.url, pids=pids))
+
+    # ---- nodes and residents
+
+    async def _tend_nodes(self, site: Site) -> None:
+        """Start residents on every node that joins."""
+        while True:
+            for node in await self._cluster.join_new_nodes():
+                await self._populate(node, site)
+                self._watchers[node.name] = asyncio.create_task(self._watch(node))
+            await asyncio.sleep(NODES_EVERY_S)
+
+    async def _populate(self, node: Node, site: Site) -> None:
+        """Spawn every workload on every slot that suits it, one of each workload first, so that each can serve soon."""
+        bind = LOOPBACK if not self._joined else node.info.address
+        if node.name == "n0":
+            for workload, wire in WIRES.items():
+                if wire.companion:
+                    await node.actor.spawn.remote(site.companion(workload).to_json())
+        workloads = list(WIRES)
+        settings = self._config.workloads()
+        pairs = [
+            (workloads[(index + turn) % len(workloads)], slot)
+            for turn in range(len(workloads))
+            for index, slot in enumerate(node.slots)
+        ]
+        for workload, slot in pairs:
+            if slot.kind in settings[workload].kinds:
+                await node.actor.spawn.remote(site.resident(workload, slot, bind).to_json())
+
+    async def _watch(self, node: Node) -> None:
+        while node.name in self._cluster.nodes:
+            await self._cluster.watch(node, wait_s=0.25)
+            self._changed.set()
+
+    async def _tell_controller(self, site: Site) -> None:
+        """Report residents to the controller and carry out the kills it asks for."""
+        headers = {TOKEN_HEADER: site.token}
+        timeout = aiohttp.ClientTimeout(total=2)
+        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                if not self._cluster.nodes:
+                    continue
+                body = self._cluster.report().model_dump_json()
+                try:
+                    async with session.post(f"{self._controller_url}/hosts", data=body) as response:
+                        response.raise_for_status()
+                        kills: dict[str, int] = (await response.json())["kill"]
+                except (aiohttp.ClientError, TimeoutError):
+                    await asyncio.sleep(0.1)
+                    self._changed.set()
+                    continue
+                for name in kills:
+                    for node in self._cluster.nodes.values():
+                        if any(status.name == name for status in node.statuses):
+                            await node.actor.signal.remote(name, signal.SIGKILL)
+
+    async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in [*tasks, *self._watchers.values()]:
+            task.cancel()
+        await asyncio.gather(*tasks, *self._watchers.values(), return_exceptions=True)
+        for child in self._children.values():
+            with contextlib.suppress(ProcessLookupError):
+                child.terminate()
+        for child in self._children.values():
+            try:
+                await asyncio.wait_for(child.wait(), CLOSE_GRACE_S)
+            except TimeoutError:
+                child.kill()
+                await child.wait()
+        await self._cluster.close(CLOSE_GRACE_S)
+        run_file_path(self._home).unlink(missing_ok=True)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the gateway's listening socket.
+
+    Raises:
+        PortTaken: names who has it, where the system tells.
+    """
+    try:
+        return socket.create_server((host, port), backlog=1024)
+    except OSError as error:
+        raise PortTaken(
+            f"cannot listen on {host}:{port}: {error.strerror}{_holder(port)}",
+            next_step=f"stop that process, or choose another: tenfold up --port {port + 1}",
+        ) from error
+
+
+def _holder(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
+                name = psutil.Process(connection.pid).name() if connection.pid else "unknown"
+                return f" (held by process {connection.pid}, {name})"
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return ""
+    return ""
+
+
+def check_memory(config: Config) -> None:
+    """Refuse to start when the residents would not fit.
+
+    Raises:
+        NotEnoughMemory: says need, free, and which setting lowers the need.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpu = config.pool.kinds.get("cpu")
+    slots = (cpu.slots or cores * cpu.slots_per_core) if cpu else 0
+    need_mb = OVERHEAD_MB + slots * sum(wire.resident_mb for wire in WIRES.values())
+    free_mb = psutil.virtual_memory().available // (1 << 20)
+    if free_mb < need_mb:
+        raise NotEnoughMemory(
+            f"{slots} slots need about {need_mb} MB of memory, {free_mb} MB are free",
+            next_step="free some, or set pool.kinds.cpu.slots to a smaller number in tenfold.toml",
+        )
+
+
+def _own_address() -> str:
+    import ray
+
+    return str(ray.util.get_node_ip_address())

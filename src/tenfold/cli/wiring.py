@@ -1,0 +1,149 @@
+"""Which workloads there are, and what the pool must know to run them. The only place that names them all."""
+
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenfold.core.config import Config
+from tenfold.pool.controller_server import PlanSpec
+from tenfold.pool.gateway import GatewayRoute
+from tenfold.pool.host import Slot
+from tenfold.pool.process import ProcessSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One workload as the pool runs it.
+
+    ``assumed_capacity``: units per second and CPU slot until measured. ``resident_mb``: memory of one resident.
+    ``companion``: factory of the process that outlives its residents, if it has one.
+    """
+
+    factory: str
+    unit: str
+    paths: tuple[str, ...]
+    probe: Callable[[Config], tuple[str, dict[str, object]]] | None
+    assumed_capacity: float
+    resident_mb: int
+    companion: str | None = None
+
+
+def _hello(config: Config) -> dict[str, object]:
+    return {"model": config.serve.model, "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8}
+
+
+WIRES: Mapping[str, Wire] = {
+    "rank": Wire(
+        factory="tenfold.rank.resident:create",
+        unit="request",
+        paths=("/v1/rank",),
+        probe=lambda _: ("/v1/rank", {"user": 1}),
+        assumed_capacity=100.0,
+        resident_mb=60,
+    ),
+    "serve": Wire(
+        factory="tenfold.serve.resident:create",
+        unit="token",
+        paths=("/v1/chat/completions", "/v1/completions", "/v1/models"),
+        probe=lambda config: ("/v1/chat/completions", _hello(config)),
+        assumed_capacity=20.0,
+        resident_mb=180,
+    ),
+    "train": Wire(
+        factory="tenfold.llama.resident:create",
+        unit="token",
+        paths=(),
+        probe=None,
+        assumed_capacity=2000.0,
+        resident_mb=200,
+        companion="tenfold.llama.coordinator:serve_forever",
+    ),
+}
+"""Floors are met in this order when there are fewer slots than floors."""
+
+PRELOAD = ("tenfold.llama.resident", "tenfold.llama.coordinator", "tenfold.rank.resident", "tenfold.serve.resident")
+
+
+def plans(config: Config) -> tuple[PlanSpec, ...]:
+    """Describe the workloads to the controller."""
+    settings = config.workloads()
+    return tuple(
+        PlanSpec(
+            workload=name,
+            unit=wire.unit,
+            kinds=settings[name].kinds,
+            floor=settings[name].floor,
+            ceiling=settings[name].ceiling,
+            value_per_unit_usd=settings[name].value_per_unit_usd,
+            latency_target_s=settings[name].latency_target_s,
+            assumed_capacity=wire.assumed_capacity,
+            takes_requests=bool(wire.paths),
+            probe=wire.probe(config) if wire.probe else None,
+        )
+        for name, wire in WIRES.items()
+    )
+
+
+def gateway_routes(config: Config) -> dict[str, GatewayRoute]:
+    """List the paths of all workloads."""
+    settings = config.workloads()
+    return {
+        path: GatewayRoute(path, name, settings[name].latency_target_s)
+        for name, wire in WIRES.items()
+        for path in wire.paths
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every process of one pool is told: folders, secret, companions' addresses."""
+
+    config: Config
+    home: Path
+    cache: Path
+    token: str
+    companions: Mapping[str, str]
+
+    def resident(self, workload: str, slot: Slot, bind: str) -> ProcessSpec:
+        """Describe the resident of a workload on a slot."""
+        return self._spec(f"{workload}@{slot.slot}", workload, WIRES[workload].factory, slot, bind, 0)
+
+    def companion(self, workload: str) -> ProcessSpec:
+        """Describe the companion process of a workload."""
+        factory = WIRES[workload].companion
+        if factory is None:
+            raise ValueError(f"{workload} has no companion")
+        bind, port = self.companions[workload].rsplit(":", 1)
+        return self._spec(f"{workload}-companion", workload, factory, None, bind, int(port))
+
+    def _spec(self, name: str, workload: str, factory: str, slot: Slot | None, bind: str, port: int) -> ProcessSpec:
+        return ProcessSpec(
+            name=name,
+            workload=workload,
+            factory=factory,
+            slot=slot.slot if slot else None,
+            cores=slot.cores if slot else (),
+            threads=1,
+            gpu=slot.gpu if slot else None,
+            bind=bind,
+            port=port,
+            home=str(self.home),
+            cache=str(self.cache),
+            settings=self.config.workloads()[workload].model_dump(mode="json"),
+            companions=self.companions,
+            token=self.token,
+        )
+
+
+def make_site(config: Config, home: Path, cache: Path, bind: str) -> Site:
+    """Choose a secret and a free port for each companion."""
+    companions = {name: f"{bind}:{free_port(bind)}" for name, wire in WIRES.items() if wire.companion}
+    return Site(config, home, cache, secrets.token_hex(16), companions)
+
+
+def free_port(bind: str) -> int:
+    """Ask the system for a free TCP port."""
+    with socket.create_server((bind, 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,0 +1,1 @@
+"""The one web page of a running pool."""

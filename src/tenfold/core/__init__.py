@@ -1,0 +1,1 @@
+"""The ground floor: errors, configuration, paths and files that packages ship."""

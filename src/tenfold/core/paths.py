@@ -1,0 +1,32 @@
+"""Where Tenfold keeps its files: a home per pool, a cache per user."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_dir() -> Path:
+    """Folder of fetched models and data, shared by all pools of this user (``TENFOLD_CACHE`` overrides)."""
+    chosen = os.environ.get("TENFOLD_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("tenfold")
+
+
+def home_dir() -> Path:
+    """Folder of one pool: its ledger, checkpoints, logs and run file (``TENFOLD_HOME`` overrides)."""
+    chosen = os.environ.get("TENFOLD_HOME")
+    return Path(chosen) if chosen else platformdirs.user_state_path("tenfold")
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write ``data`` to a new file beside ``path``, sync it, and rename it into place.
+
+    A reader sees the old file or the new one, never a part; a crash leaves the old one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with fresh.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

@@ -1,0 +1,1 @@
+"""Training: a small Llama-4-like model, elastic by workers that sleep and wake."""

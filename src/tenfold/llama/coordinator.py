@@ -1,0 +1,376 @@
+"""The coordinator of training: owns the state, hands out microbatches, adds gradients, updates parameters.
+
+Workers hold no state: each asks for a microbatch of the current step, computes its gradient with that step's parameters
+and hands it in. When all ``Recipe.microbatches`` are in, their mean updates the parameters and the next step begins.
+Hence the global batch is constant, parameters are the same bits for any set of workers, joining costs one fetch of the
+parameters, and leaving costs nothing: a microbatch whose worker is gone goes back to the queue.
+
+Limits: all gradients and parameters pass through this one process, (microbatches + workers) x 4 bytes x parameters a
+step (260 to 330 MB for the default model). That suits a few dozen CPU workers and models of some ten million
+parameters; larger ones need reduction among the workers. Equality of bits holds for one instruction set, torch build
+and thread count.
+"""
+
+import fcntl
+import logging
+import math
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tenfold.core.errors import AlreadyRunning, PortTaken
+from tenfold.llama.checkpoint import (
+    StateVectors,
+    checkpoint_files,
+    open_run,
+    read_checkpoint,
+    read_meta,
+    train_folder,
+    write_checkpoint,
+)
+from tenfold.llama.live import LiveState
+from tenfold.llama.progress import TrainProgress
+from tenfold.llama.recipe import Recipe, recipe_from_settings
+from tenfold.llama.step import StepInFlight
+from tenfold.llama.text import prepare, read_index
+from tenfold.llama.vectors import initial_parameters, layout_of, update
+from tenfold.llama.wire import (
+    Acknowledged,
+    Channel,
+    Hello,
+    Next,
+    Push,
+    Refused,
+    StatusQuery,
+    TrainStatus,
+    Welcome,
+    WireError,
+    Work,
+)
+from tenfold.pool.resident import Surroundings
+
+CHECKPOINT_INTERVAL_S = 60.0
+CLAIM_TIMEOUT_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Coordinator:
+    """One training run, served to workers.
+
+    Args:
+        recipe: what to train.
+        text_sha256: identity of the text, from its index.
+        home: the pool's folder; state lies in ``home/train``.
+        token: the pool's secret.
+        checkpoint_interval_s: seconds between durable checkpoints while training goes on.
+        claim_timeout_s: seconds after which a silent worker's microbatch is given to another.
+
+    Raises:
+        AlreadyRunning: another coordinator has this folder.
+        AssetError: the folder's state is damaged or of another recipe or text.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        text_sha256: str,
+        home: Path,
+        token: str,
+        *,
+        checkpoint_interval_s: float = CHECKPOINT_INTERVAL_S,
+        claim_timeout_s: float = CLAIM_TIMEOUT_S,
+    ) -> None:
+        self._recipe, self._token = recipe, token
+        self._identity = recipe.identity(text_sha256)
+        self._checkpoint_interval_s, self._claim_timeout_s = checkpoint_interval_s, claim_timeout_s
+        self._folder = train_folder(home)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._layout = layout_of(recipe.model)
+        with ExitStack() as held:
+            held.enter_context(_locked(self._folder))
+            self._run = open_run(self._folder, recipe, self._identity)
+            self._live, self._durable_step = self._resume()
+            self._held = held.pop_all()
+        self._durable_at = time.monotonic()
+        self._changed = threading.Condition()
+        self._step = self._new_step()
+        self._channels: dict[int, Channel] = {}
+        self._workers: set[int] = set()
+        self._connections = 0
+        self._accepted = self._rejected = 0
+        self._spare: list[NDArray[np.float32]] = []
+        self._stopping = False
+        self._listener: socket.socket | None = None
+        self._writer: threading.Thread | None = None
+
+    def _new_step(self) -> StepInFlight:
+        return StepInFlight(self._recipe.microbatches, self._claim_timeout_s)
+
+    def _resume(self) -> tuple[LiveState, int | None]:
+        """Continue from the live state or the newest checkpoint, whichever is further, or start at step 0."""
+        live = LiveState.reopen(self._folder, self._run, self._layout.size)
+        newest = next(iter(checkpoint_files(self._folder)), None)
+        durable_step = read_meta(newest).progress.step if newest else None
+        if live is not None and live.progress.step >= (durable_step or 0):
+            log.info("training continues at step %d from %s", live.progress.step, live.path)
+            return live, durable_step
+        if newest is not None:
+            progress, state = read_checkpoint(newest, self._run, self._layout.spans)
+            log.info("training continues at step %d from %s", progress.step, newest)
+        else:
+            progress, zeros_P = TrainProgress(), np.zeros(self._layout.size, np.float32)
+            state = StateVectors(initial_parameters(self._recipe, self._layout), zeros_P, zeros_P.copy())
+        return LiveState.create(self._folder, self._run, progress, state), durable_step
+
+    def listen(self, host: str, port: int) -> int:
+        """Bind and start to answer workers; return the port.
+
+        Raises:
+            PortTaken: another process listens there.
+        """
+        try:
+            self._listener = socket.create_server((host, port), backlog=64)
+        except OSError as error:
+            self._close()
+            raise PortTaken(
+                f"cannot listen on {host}:{port} for training: {error.strerror}", next_step="choose another port"
+            ) from error
+        threading.Thread(target=self._accept, args=(self._listener,), name="train-accept", daemon=True).start()
+        return self._listener.getsockname()[1]
+
+    def run(self) -> None:
+        """Update parameters as steps complete, until ``stop``; then write a checkpoint and release the folder."""
+        # More threads would add up the gradient's norm in another order.
+        torch.set_num_threads(1)
+        try:
+            while self._wait():
+                if self._step.complete:
+                    self._finish_step()
+                if time.monotonic() - self._durable_at >= self._checkpoint_interval_s:
+                    self._checkpoint_in_background()
+        finally:
+            self._close()
+
+    def stop(self) -> None:
+        """Make ``run`` return; callable from a signal handler and from any thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def status(self) -> TrainStatus:
+        """How training goes."""
+        with self._changed:
+            progress = self._live.progress
+            return TrainStatus(
+                run=self._run.run,
+                step=progress.step,
+                tokens=progress.tokens,
+                loss=progress.loss,
+                loss_history=progress.history,
+                workers=len(self._workers),
+                params=self._layout.size,
+                checkpoint_step=self._durable_step,
+                accepted=self._accepted,
+                rejected=self._rejected,
+            )
+
+    def _wait(self) -> bool:
+        """Sleep until a step is complete, a checkpoint is due, or it is time to stop (false)."""
+        with self._changed:
+            unsaved = self._live.progress.step != (self._durable_step or 0)
+            due_s = max(0.0, self._durable_at + self._checkpoint_interval_s - time.monotonic()) if unsaved else None
+            self._changed.wait_for(lambda: self._stopping or self._step.complete, timeout=due_s)
+            return not self._stopping
+
+    def _finish_step(self) -> None:
+        """Update the back of the live state and bring it to the front; no worker can add to a complete step."""
+        loss, gradient_P = self._step.mean()
+        progress = self._live.progress
+        self._live.back.copy_from(self._live.front)
+        norm = update(self._recipe, self._layout, self._live.back, gradient_P, progress.step)
+        if not math.isfinite(norm):
+            log.warning("step %d has a gradient norm of %s; its update is left out", progress.step, norm)
+        with self._changed:
+            self._live.flip(progress.after(loss, self._recipe.step_tokens))
+            self._step = self._new_step()
+            self._spare.append(gradient_P)
+            self._changed.notify_all()
+
+    def _checkpoint_in_background(self) -> None:
+        self._durable_at = time.monotonic()
+        if self._writer is not None and self._writer.is_alive():
+            log.warning("the last checkpoint is still being written; this one is left out")
+            return
+        snapshot = (self._live.progress, self._live.front.copy())
+        self._writer = threading.Thread(target=self._write_checkpoint, args=snapshot, name="train-checkpoint")
+        self._writer.start()
+
+    def _write_checkpoint(self, progress: TrainProgress, state: StateVectors) -> None:
+        try:
+            write_checkpoint(self._folder, self._run, progress, self._layout.spans, state)
+        except OSError:
+            log.exception("no checkpoint at step %d; the one before it stays", progress.step)
+            return
+        with self._changed:
+            self._durable_step = progress.step
+
+    def _close(self) -> None:
+        if self._listener is not None:
+            # Wakes the thread that is blocked in accept, which close would not.
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+        with self._changed:
+            for channel in self._channels.values():
+                channel.shutdown()
+        if self._writer is not None:
+            self._writer.join()
+        if self._live.progress.step != (self._durable_step or 0):
+            self._write_checkpoint(self._live.progress, self._live.front)
+        if self._live.progress.step == (self._durable_step or 0):
+            self._live.remove()
+        self._held.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                raw, _ = listener.accept()
+            except OSError:
+                # The listener was closed: the run is over.
+                return
+            self._connections += 1
+            threading.Thread(
+                target=self._serve, args=(raw, self._connections), name=f"train-{self._connections}", daemon=True
+            ).start()
+
+    def _serve(self, raw: socket.socket, connection: int) -> None:
+        """Answer one connection until its other side is gone."""
+        try:
+            channel = Channel.accept(raw, self._token)
+        except (OSError, WireError) as error:
+            log.warning("turned a connection away: %s", error)
+            return
+        with self._changed:
+            self._channels[connection] = channel
+        try:
+            self._converse(channel, connection)
+        except (EOFError, OSError):
+            log.debug("connection %d ended", connection)
+        except WireError as error:
+            log.warning("ended connection %d: %s", connection, error)
+        finally:
+            with self._changed:
+                self._workers.discard(connection)
+                del self._channels[connection]
+                self._step.release(connection)
+                self._changed.notify_all()
+            channel.close()
+
+    def _converse(self, channel: Channel, connection: int) -> None:
+        while True:
+            message = channel.receive()
+            if isinstance(message, StatusQuery):
+                channel.send(self.status())
+            elif isinstance(message, Hello):
+                self._welcome(channel, connection, message)
+            elif isinstance(message, Next) and connection in self._workers:
+                if not self._hand_out(channel, connection, message):
+                    return
+            elif isinstance(message, Push) and connection in self._workers:
+                self._take_in(channel, message)
+            else:
+                raise WireError(f"a {message.kind} message is out of turn", next_step="run the same Tenfold everywhere")
+
+    def _welcome(self, channel: Channel, connection: int, hello: Hello) -> None:
+        if hello.identity != self._identity:
+            log.warning("worker %s has another recipe or text; turned away", hello.worker)
+            channel.send(
+                Refused(
+                    message=f"worker {hello.worker} has another recipe, seed or text than the run in {self._folder}",
+                    next_step="give every node the same tenfold.toml and the same version of Python",
+                )
+            )
+            return
+        with self._changed:
+            self._workers.add(connection)
+            step, parameters_P = self._live.progress.step, self._live.front.parameters_P
+        fetch = (hello.run, hello.step) != (self._run.run, step)
+        channel.send(Welcome(run=self._run.run, step=step, parameters=fetch), parameters_P if fetch else None)
+
+    def _hand_out(self, channel: Channel, connection: int, message: Next) -> bool:
+        """Claim a microbatch for a worker once there is one; false if it left, or the run ended, meanwhile."""
+        with self._changed:
+            while (microbatch := self._step.claim(connection, time.monotonic())) is None:
+                timeout = self._step.next_timeout()
+                self._changed.wait(None if timeout is None else max(0.0, timeout - time.monotonic()) + 0.01)
+                if self._stopping or channel.readable():
+                    return False
+            step, parameters_P = self._live.progress.step, self._live.front.parameters_P
+        fetch = message.step != step
+        channel.send(Work(step=step, microbatch=microbatch, parameters=fetch), parameters_P if fetch else None)
+        return True
+
+    def _take_in(self, channel: Channel, push: Push) -> None:
+        with self._changed:
+            buffer_P = self._spare.pop() if self._spare else np.empty(self._layout.size, np.float32)
+        channel.receive_into(buffer_P)
+        with self._changed:
+            progress = self._live.progress
+            current = (push.run, push.step) == (self._run.run, progress.step)
+            freed = self._step.add(push.microbatch, push.loss, buffer_P) if current else None
+            accepted = freed is not None
+            self._spare.extend([buffer_P] if freed is None else freed)
+            self._accepted += accepted
+            self._rejected += not accepted
+            self._changed.notify_all()
+        channel.send(Acknowledged(accepted=accepted, step=progress.step, loss=progress.loss))
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    """Hold a run folder; the lock falls with the process, however it ends."""
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(
+                f"another coordinator trains in {folder}", next_step="stop it with tenfold down"
+            ) from error
+        yield
+
+
+def serve_forever(
+    surroundings: Surroundings, port: int, *, host: str = "127.0.0.1", on_ready: Callable[[int], None] | None = None
+) -> None:
+    """Coordinate the pool's training until SIGTERM or SIGINT, then write a checkpoint and return.
+
+    Blocking; call it in the main thread of its own process, which may be forked from one that has torch loaded.
+
+    Args:
+        surroundings: ``home``, ``cache``, ``settings`` (``[train]``) and ``token`` of the pool.
+        port: port to listen on; 0 picks a free one.
+        host: address to listen on.
+        on_ready: called with the port once workers can connect.
+
+    Raises:
+        PortTaken: another process listens there.
+        AlreadyRunning: another coordinator has this home.
+        AssetError: state or text is damaged or of another recipe.
+    """
+    folder = prepare(surroundings.cache, lambda _what, _share: None)
+    recipe = recipe_from_settings(surroundings.settings)
+    coordinator = Coordinator(recipe, read_index(folder).sha256, surroundings.home, surroundings.token)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: coordinator.stop())
+    bound = coordinator.listen(host, port)
+    if on_ready is not None:
+        on_ready(bound)
+    coordinator.run()

@@ -1,0 +1,58 @@
+"""How far a run has come: steps, tokens and the loss curve, thinned as it grows."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HISTORY_POINTS = 240
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LossSample(_Record):
+    """Mean loss of the steps up to and with ``step`` since the sample before."""
+
+    step: int = Field(description="steps finished")
+    tokens: int = Field(description="tokens trained on so far")
+    loss: float = Field(description="nats per token")
+
+
+class TrainProgress(_Record):
+    """What a run's state files say beside its vectors."""
+
+    step: int = Field(0, description="steps finished")
+    tokens: int = Field(0, description="tokens trained on")
+    loss: float | None = Field(None, description="of the last finished step, nats per token")
+    history: tuple[LossSample, ...] = ()
+    stride: int = Field(1, description="steps per sample of the history")
+    pending: tuple[float, ...] = Field((), description="losses of the steps after the last sample")
+
+    def after(self, loss: float, tokens: int) -> Self:
+        """Progress after one more step.
+
+        A sample is the mean over ``stride`` steps; past ``HISTORY_POINTS`` samples, neighbours merge and the stride
+        doubles, so that the curve always spans the whole run.
+        """
+        step, total, pending = self.step + 1, self.tokens + tokens, (*self.pending, loss)
+        history, stride = self.history, self.stride
+        if len(pending) >= stride:
+            history = (*history, LossSample(step=step, tokens=total, loss=sum(pending) / len(pending)))
+            pending = ()
+        if len(history) > HISTORY_POINTS:
+            pairs = zip(history[0::2], history[1::2], strict=False)
+            odd = history[-1:] if len(history) % 2 else ()
+            pending = tuple(sample.loss for sample in odd for _ in range(stride))
+            history = tuple(b.model_copy(update={"loss": (a.loss + b.loss) / 2}) for a, b in pairs)
+            stride *= 2
+        return self.model_copy(
+            update={
+                "step": step,
+                "tokens": total,
+                "loss": loss,
+                "history": history,
+                "stride": stride,
+                "pending": pending,
+            }
+        )

@@ -1,0 +1,103 @@
+"""What is trained and how: the numbers that make a run what it is.
+
+Two runs with the same recipe and text give the same parameters, bit for bit, on the same instruction set and torch
+build, whatever workers came and went.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tenfold.core.errors import ConfigError
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelShape(_Table):
+    """Sizes of a Llama-4-like decoder; names as in Hugging Face's ``Llama4TextConfig`` where it has them."""
+
+    vocab_size: int = Field(4096, ge=257, description="tokens known; 256 bytes and the document separator at least")
+    hidden_size: int = Field(192, ge=8)
+    num_hidden_layers: int = Field(4, ge=1)
+    num_attention_heads: int = Field(6, ge=1)
+    num_key_value_heads: int = Field(2, ge=1)
+    head_dim: int = Field(32, ge=2)
+    intermediate_size_mlp: int = Field(512, ge=1, description="hidden size of the dense layers' feed-forward")
+    intermediate_size: int = Field(256, ge=1, description="hidden size of one expert")
+    num_local_experts: int = Field(8, ge=2)
+    interleave_moe_layer_step: int = Field(2, ge=1, description="every so many layers the feed-forward is a mixture")
+    no_rope_layer_interval: int = Field(4, ge=2, description="every so many layers attention has no positions")
+    rope_theta: float = Field(10_000.0, gt=1)
+    rms_norm_eps: float = Field(1e-5, gt=0)
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.num_attention_heads % self.num_key_value_heads:
+            raise ValueError(
+                f"num_attention_heads {self.num_attention_heads} is not a multiple of "
+                f"num_key_value_heads {self.num_key_value_heads}"
+            )
+        if self.head_dim % 2:
+            raise ValueError(f"head_dim {self.head_dim} is odd; rotary positions turn pairs of channels")
+        return self
+
+    def is_mixture(self, layer: int) -> bool:
+        """Whether this layer's feed-forward is a mixture of experts (the last of every step, as in Llama 4)."""
+        return (layer + 1) % self.interleave_moe_layer_step == 0
+
+    def has_rope(self, layer: int) -> bool:
+        """Whether this layer's attention turns queries and keys by position (all but every fourth)."""
+        return (layer + 1) % self.no_rope_layer_interval != 0
+
+
+class Recipe(_Table):
+    """A training run: the model, the batch, the schedule and the seed."""
+
+    seed: int = 0
+    model: ModelShape = ModelShape()
+    sequence_tokens: int = Field(256, ge=2, description="tokens predicted per sequence")
+    microbatch_sequences: int = Field(2, ge=1, description="sequences whose gradient one worker computes at a time")
+    microbatches: int = Field(12, ge=1, description="microbatches a step; 12 divides evenly by 1, 2, 3, 4, 6 workers")
+    learning_rate: float = Field(3e-3, gt=0, description="after warm-up; constant from there")
+    warmup_steps: int = Field(10, ge=0)
+    beta_1: float = Field(0.9, ge=0, lt=1)
+    beta_2: float = Field(0.95, ge=0, lt=1)
+    epsilon: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(0.1, ge=0, description="on matrices only, not on norms")
+    gradient_norm_limit: float = Field(1.0, gt=0, description="gradients longer than this are scaled down to it")
+    balance_weight: float = Field(0.01, ge=0, description="weight of the router's load-balancing loss")
+    bfloat16: bool = Field(True, description="matrix products in bfloat16, parameters and gradients in float32")
+
+    @property
+    def microbatch_tokens(self) -> int:
+        """Tokens predicted in one microbatch."""
+        return self.microbatch_sequences * self.sequence_tokens
+
+    @property
+    def step_tokens(self) -> int:
+        """Tokens predicted in one step: the global batch, constant whatever the number of workers."""
+        return self.microbatches * self.microbatch_tokens
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of the update that finishes ``step`` (counted from 0): linear warm-up, then constant."""
+        return self.learning_rate * min(1.0, (step + 1) / (self.warmup_steps + 1))
+
+    def identity(self, text_sha256: str) -> str:
+        """Digest of the recipe and the text: workers and checkpoints with another one do not belong to the run."""
+        return hashlib.sha256(f"{self.model_dump_json()}\n{text_sha256}".encode()).hexdigest()
+
+
+def recipe_from_settings(settings: Mapping[str, object]) -> Recipe:
+    """The recipe that ``[train]`` of ``tenfold.toml`` asks for; the pool's own keys of that table are not looked at.
+
+    Raises:
+        ConfigError: ``seed`` is not an integer.
+    """
+    seed = settings.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise ConfigError(f"train.seed is {seed!r}, not an integer", next_step="set seed in [train] to a whole number")
+    return Recipe(seed=seed)

@@ -1,0 +1,242 @@
+"""Training text: Python's standard library source as tokens on disk, and which tokens belong to which microbatch.
+
+``prepare`` writes one folder, once: ``tokens.u16`` (little-endian uint16, each document led by a separator; the
+held-out tail last), ``tokenizer.json`` (byte-level BPE) and ``index.json`` (``TextIndex``).
+"""
+
+import hashlib
+import platform
+import shutil
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
+
+from tenfold.core.errors import AssetError
+from tenfold.llama.recipe import Recipe
+
+SEPARATOR = "<|endoftext|>"
+FORMAT = 1
+SKIPPED_FOLDERS = frozenset({"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__"})
+HELD_OUT_EVERY = 40
+ENCODE_FILES = 32
+FEISTEL_ROUNDS = 6
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share done, 0 to 1."""
+
+
+class TextSource(BaseModel):
+    """Where the text comes from and how it is cut into tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Path = Field(default_factory=lambda: Path(sysconfig.get_path("stdlib")))
+    vocab_size: int = Field(4096, ge=257)
+    tokenizer_sample_every: int = Field(6, ge=1, description="the tokenizer is trained on every so many files")
+    files: int | None = Field(None, ge=2, description="only the first so many files; default: all")
+
+    def key(self) -> str:
+        """Name of the prepared folder: another Python, source or setting gets another."""
+        named = f"{FORMAT} {platform.python_version()} {self.model_dump_json()}"
+        return f"python-{platform.python_version()}-{hashlib.sha256(named.encode()).hexdigest()[:12]}"
+
+
+class TextIndex(BaseModel):
+    """``index.json`` of a prepared folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: TextSource
+    documents: int
+    training_tokens: int = Field(description="tokens before the held-out tail")
+    held_out_tokens: int
+    text_bytes: int
+    sha256: str = Field(description="of tokens.u16 and tokenizer.json: the identity of the text")
+
+
+def prepare(cache: Path, progress: Progress, source: TextSource | None = None) -> Path:
+    """Make the tokenizer and the tokens unless they are there, and return their folder.
+
+    The work is done in a folder beside it and renamed into place, so that a crash leaves nothing half made.
+
+    Raises:
+        AssetError: the source folder holds too little Python text, or what was prepared is damaged.
+    """
+    source = source or TextSource()
+    target = cache / "train" / source.key()
+    if target.exists():
+        read_index(target)
+        progress("training text", 1.0)
+        return target
+    files = _source_files(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        _write(fresh, files, source, progress)
+        try:
+            fresh.rename(target)
+        except OSError:
+            # Another process finished first; its folder must be whole.
+            read_index(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    progress("training text", 1.0)
+    return target
+
+
+def _source_files(source: TextSource) -> list[Path]:
+    files = sorted(
+        path
+        for path in source.folder.rglob("*.py")
+        if not SKIPPED_FOLDERS.intersection(path.relative_to(source.folder).parts) and path.stat().st_size > 0
+    )[: source.files]
+    if len(files) < 2:
+        raise AssetError(
+            f"{source.folder} holds {len(files)} Python files; training needs Python's standard library source",
+            next_step="install the full standard library of this Python (package libpython3.11-stdlib on Debian)",
+        )
+    return files
+
+
+def _write(folder: Path, files: Sequence[Path], source: TextSource, progress: Progress) -> None:
+    progress("training the tokenizer", 0.0)
+    tokenizer = _train_tokenizer(files[:: source.tokenizer_sample_every], source.vocab_size)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    # Shuffled by name's digest, so that the held-out files are not one package.
+    shuffled = sorted(files, key=lambda path: hashlib.sha256(str(path.relative_to(source.folder)).encode()).digest())
+    held_out = max(1, len(shuffled) // HELD_OUT_EVERY)
+    digest, counts, text_bytes = hashlib.sha256(), [], 0
+    separator = np.array([tokenizer.token_to_id(SEPARATOR)], dtype="<u2")
+    with (folder / "tokens.u16").open("wb") as out:
+        for start in range(0, len(shuffled), ENCODE_FILES):
+            texts = [_read(path) for path in shuffled[start : start + ENCODE_FILES]]
+            text_bytes += sum(len(text.encode()) for text in texts)
+            for encoding in tokenizer.encode_batch_fast(texts):
+                data = np.concatenate((separator, np.array(encoding.ids, dtype="<u2"))).tobytes()
+                out.write(data)
+                digest.update(data)
+                counts.append(len(data) // 2)
+            progress("encoding the text", (start + len(texts)) / len(shuffled))
+    digest.update((folder / "tokenizer.json").read_bytes())
+    index = TextIndex(
+        source=source,
+        documents=len(counts),
+        training_tokens=sum(counts[:-held_out]),
+        held_out_tokens=sum(counts[-held_out:]),
+        text_bytes=text_bytes,
+        sha256=digest.hexdigest(),
+    )
+    (folder / "index.json").write_text(index.model_dump_json(indent=1))
+
+
+def _read(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", errors="replace")
+
+
+def _train_tokenizer(files: Sequence[Path], vocab_size: int) -> Tokenizer:
+    """Byte-level BPE: every text has an encoding, and decoding gives it back."""
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = ByteLevelDecoder()
+    trainer = BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[SEPARATOR],
+        initial_alphabet=ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(map(_read, files), trainer)
+    return tokenizer
+
+
+def read_index(folder: Path) -> TextIndex:
+    """Read a prepared folder's index and check that its files are whole.
+
+    Raises:
+        AssetError: a file is missing, is not what ``prepare`` writes, or has the wrong size.
+    """
+    mend = f"delete {folder} and run tenfold up again"
+    try:
+        index = TextIndex.model_validate_json((folder / "index.json").read_bytes())
+        size = (folder / "tokens.u16").stat().st_size
+    except (OSError, ValidationError) as error:
+        raise AssetError(f"training text in {folder} is damaged: {error}", next_step=mend) from error
+    expected = 2 * (index.training_tokens + index.held_out_tokens)
+    if size != expected:
+        raise AssetError(f"{folder / 'tokens.u16'} has {size} bytes, not {expected}", next_step=mend)
+    return index
+
+
+class Sampler:
+    """Which tokens each microbatch of each step holds: a function of seed, step and microbatch alone.
+
+    The training tokens are cut into windows of ``sequence_tokens``. Sequence g of the run (g counts over steps, then
+    microbatches, then sequences) gets window ``permutation[g mod windows]``, with a new permutation each pass, so that
+    a pass sees each window once. The permutation is a Feistel network with cycle walking (Black and Rogaway 2002): no
+    table, no state, any worker can make any microbatch.
+
+    Raises:
+        AssetError: the text has fewer windows than one step needs.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        self.index = read_index(folder)
+        self.recipe = recipe
+        total = self.index.training_tokens + self.index.held_out_tokens
+        self._tokens = np.memmap(folder / "tokens.u16", dtype="<u2", mode="r", shape=(total,))
+        self.windows = (self.index.training_tokens - 1) // recipe.sequence_tokens
+        if self.windows < recipe.microbatches * recipe.microbatch_sequences:
+            raise AssetError(
+                f"{folder} holds {self.windows} sequences of {recipe.sequence_tokens} tokens, fewer than one step",
+                next_step="use a smaller batch or more text",
+            )
+
+    def window_indices(self, step: int, microbatch: int) -> list[int]:
+        """Windows of one microbatch, in order."""
+        sequences = self.recipe.microbatch_sequences
+        first = (step * self.recipe.microbatches + microbatch) * sequences
+        return [self._window(sequence) for sequence in range(first, first + sequences)]
+
+    def microbatch_BT(self, step: int, microbatch: int) -> NDArray[np.int64]:
+        """Tokens of one microbatch with the token after each, shape (sequences, sequence_tokens + 1)."""
+        return np.stack([self._read_window(window) for window in self.window_indices(step, microbatch)])
+
+    def held_out_BT(self) -> Iterator[NDArray[np.int64]]:
+        """Yield the held-out tail's windows in order, in batches shaped like microbatches."""
+        length, sequences = self.recipe.sequence_tokens, self.recipe.microbatch_sequences
+        starts = range(self.index.training_tokens, len(self._tokens) - length, length)
+        for first in range(0, len(starts), sequences):
+            yield np.stack(
+                [self._tokens[s : s + length + 1].astype(np.int64) for s in starts[first : first + sequences]]
+            )
+
+    def _read_window(self, window: int) -> NDArray[np.int64]:
+        start = window * self.recipe.sequence_tokens
+        return self._tokens[start : start + self.recipe.sequence_tokens + 1].astype(np.int64)
+
+    def _window(self, sequence: int) -> int:
+        epoch, position = divmod(sequence, self.windows)
+        return permuted(position, self.windows, key=f"{self.recipe.seed}/{epoch}")
+
+
+def permuted(position: int, size: int, *, key: str) -> int:
+    """Image of ``position`` under a permutation of ``range(size)`` chosen by ``key``."""
+    half_bits = max(1, ((size - 1).bit_length() + 1) // 2)
+    mask = (1 << half_bits) - 1
+    while True:
+        left, right = position >> half_bits, position & mask
+        for turn in range(FEISTEL_ROUNDS):
+            mixed = hashlib.blake2b(f"{key}/{turn}/{right}".encode(), digest_size=8).digest()
+            left, right = right, left ^ (int.from_bytes(mixed, "little") & mask)
+        position = (left << half_bits) | right
+        if position < size:
+            return position

@@ -1,0 +1,227 @@
+"""How workers, status readers and the coordinator talk: small JSON messages and flat float32 vectors over TCP.
+
+A connection is opened with ``multiprocessing.connection``'s mutual challenge (HMAC with the pool's token), then carries
+JSON messages in its framing; nothing is unpickled. Vectors follow a message as raw bytes on the same socket, read
+straight into their buffer.
+"""
+
+import hmac
+import socket
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from tenfold.core.errors import TenfoldError
+from tenfold.llama.progress import LossSample
+
+CONNECT_TIMEOUT_S = 2.0
+MESSAGE_LIMIT_BYTES = 1 << 20
+FloatVector = NDArray[np.float32]
+
+
+class WireError(TenfoldError):
+    """The other side is not Tenfold's, has another token, or speaks another version."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Hello(_Message):
+    """A worker joins, and says which parameters it still holds."""
+
+    kind: Literal["hello"] = "hello"
+    worker: str
+    identity: str = Field(description="Recipe.identity")
+    run: str = Field(description="run whose parameters it holds; empty if none")
+    step: int = Field(description="step of the parameters it holds; -1 if none")
+
+
+class Next(_Message):
+    """A worker with the parameters of ``step`` asks for a microbatch; answered when there is one."""
+
+    kind: Literal["next"] = "next"
+    step: int
+
+
+class Push(_Message):
+    """A worker hands in one microbatch; its gradient follows as a vector."""
+
+    kind: Literal["push"] = "push"
+    run: str
+    step: int
+    microbatch: int
+    loss: float = Field(allow_inf_nan=True)
+
+
+class StatusQuery(_Message):
+    """Anyone asks how training goes."""
+
+    kind: Literal["status"] = "status"
+
+
+class Welcome(_Message):
+    """The coordinator lets a worker in; parameters follow if the worker's are not those of ``step``."""
+
+    kind: Literal["welcome"] = "welcome"
+    run: str
+    step: int
+    parameters: bool
+
+
+class Refused(_Message):
+    """The coordinator turns a worker away for good."""
+
+    kind: Literal["refused"] = "refused"
+    message: str
+    next_step: str
+
+
+class Work(_Message):
+    """One microbatch to compute; parameters follow if the worker's are not those of ``step``."""
+
+    kind: Literal["work"] = "work"
+    step: int
+    microbatch: int
+    parameters: bool
+
+
+class Acknowledged(_Message):
+    """What became of a push; ``loss`` is that of the last finished step, none before the first."""
+
+    kind: Literal["acknowledged"] = "acknowledged"
+    accepted: bool
+    step: int
+    loss: float | None
+
+
+class TrainStatus(_Message):
+    """How training goes."""
+
+    kind: Literal["train_status"] = "train_status"
+    run: str
+    step: int = Field(description="steps finished")
+    tokens: int
+    loss: float | None = Field(description="of the last finished step, nats per token")
+    loss_history: tuple[LossSample, ...] = Field(description="oldest first, at most 240")
+    workers: int = Field(description="workers connected now")
+    params: int
+    checkpoint_step: int | None = Field(description="step of the newest durable checkpoint")
+    accepted: int = Field(description="microbatches accepted since this coordinator started")
+    rejected: int = Field(description="microbatches that came too late or twice since this coordinator started")
+
+
+Message = Annotated[
+    Hello | Next | Push | StatusQuery | Welcome | Refused | Work | Acknowledged | TrainStatus,
+    Field(discriminator="kind"),
+]
+_MESSAGES: TypeAdapter[Message] = TypeAdapter(Message)
+
+
+class Channel:
+    """One open, authenticated connection."""
+
+    def __init__(self, raw: socket.socket) -> None:
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        # Two descriptors of one socket: framed messages through one, vectors without a copy through the other.
+        self._socket = raw
+        self._messages = Connection(raw.dup().detach())
+
+    @classmethod
+    def connect(cls, address: str, token: str) -> Self:
+        """Connect to the coordinator at ``host:port``.
+
+        Raises:
+            OSError: nobody listens there.
+            WireError: the listener is not Tenfold's or has another token.
+        """
+        host, _, port = address.rpartition(":")
+        raw = socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S)
+        raw.settimeout(None)
+        channel = cls(raw)
+        channel._authenticate(token, answer_first=True)
+        return channel
+
+    @classmethod
+    def accept(cls, raw: socket.socket, token: str) -> Self:
+        """Authenticate a connection that was just accepted; errors as of ``connect``."""
+        channel = cls(raw)
+        channel._authenticate(token, answer_first=False)
+        return channel
+
+    def _authenticate(self, token: str, *, answer_first: bool) -> None:
+        key = hmac.digest(b"tenfold train", token.encode(), "sha256")
+        turns = (answer_challenge, deliver_challenge)
+        try:
+            for turn in turns if answer_first else reversed(turns):
+                turn(self._messages, key)
+        except (AuthenticationError, AssertionError) as error:
+            self.close()
+            raise WireError(
+                f"the other side of the training connection does not know this pool's token: {error!r}",
+                next_step="check that both processes belong to the same pool",
+            ) from error
+        except EOFError as error:
+            self.close()
+            raise ConnectionResetError("the other side closed the connection before it was let in") from error
+        except OSError:
+            self.close()
+            raise
+
+    def send(self, message: Message, vector: FloatVector | None = None) -> None:
+        """Send a message, and the vector that belongs to it."""
+        self._messages.send_bytes(message.model_dump_json().encode())
+        if vector is not None:
+            self._socket.sendall(vector.data.cast("B"))
+
+    def receive(self) -> Message:
+        """Wait for a message.
+
+        Raises:
+            EOFError: the other side is gone.
+            WireError: it said something that is no message of this version.
+        """
+        data = self._messages.recv_bytes(MESSAGE_LIMIT_BYTES)
+        try:
+            return _MESSAGES.validate_json(data)
+        except ValidationError as error:
+            raise WireError(f"no message of this version: {data[:200]!r}", next_step="run the same Tenfold") from error
+
+    def receive_into(self, vector: FloatVector) -> None:
+        """Wait for the vector that follows a message.
+
+        Raises:
+            EOFError: the other side is gone.
+        """
+        view = vector.data.cast("B")
+        while view:
+            count = self._socket.recv_into(view)
+            if count == 0:
+                raise EOFError("the other side closed the connection inside a vector")
+            view = view[count:]
+
+    def readable(self) -> bool:
+        """Whether a message, or the end of the connection, is there to be received."""
+        return self._messages.poll()
+
+    def fileno(self) -> int:
+        """Descriptor that becomes readable when a message comes."""
+        return self._messages.fileno()
+
+    def shutdown(self) -> None:
+        """End the connection from another thread: a blocked ``receive`` there gets EOFError or OSError."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            # Ended by the other side already; that is what was wanted.
+            return
+
+    def close(self) -> None:
+        """Close both descriptors."""
+        self._messages.close()
+        self._socket.close()

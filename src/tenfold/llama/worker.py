@@ -1,0 +1,206 @@
+"""A worker of training: fetches parameters, computes gradients of microbatches, hands them in; keeps no state.
+
+``run`` works until ``stop``: it finishes and hands in the microbatch in hand, or leaves at once if it waits for one.
+When the coordinator is away it tries again with growing pauses, and hands in what it had computed once it is back.
+
+Letter: P parameters of the model.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tenfold.core.errors import ResidentFailed
+from tenfold.llama.model import LlamaForCausalLM
+from tenfold.llama.recipe import Recipe
+from tenfold.llama.text import Sampler
+from tenfold.llama.vectors import bind, layout_of
+from tenfold.llama.wire import Acknowledged, Channel, Hello, Message, Next, Push, Refused, Welcome, Work
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDone:
+    """What a worker has done; ``tokens`` and ``microbatches`` count what the coordinator accepted."""
+
+    tokens: int = 0
+    microbatches: int = 0
+    computed: int = 0
+    busy_s: float = 0.0
+    working: bool = False
+    step: int = 0
+    loss: float | None = None
+
+
+class Stopped(Exception):
+    """The worker was told to stop while it waited."""
+
+
+class GradientComputer:
+    """The model and its data: gradient of one microbatch at given parameters, as a flat vector.
+
+    ``parameters_P`` is written by the caller, ``gradients_P`` read after ``compute``; both shape (P,), float32.
+    ``threads`` decides the order of sums inside a product, so all workers of a run use the same.
+    """
+
+    def __init__(self, recipe: Recipe, text: Path, threads: int = 1) -> None:
+        self.recipe = recipe
+        self._threads = threads
+        self.sampler = Sampler(text, recipe)
+        layout = layout_of(recipe.model)
+        parameters = torch.zeros(layout.size)
+        self._gradients = torch.zeros(layout.size)
+        self.parameters_P = parameters.numpy()
+        self.gradients_P = self._gradients.numpy()
+        self._model = LlamaForCausalLM(recipe.model)
+        bind(self._model, layout, parameters, self._gradients)
+
+    def compute(self, step: int, microbatch: int) -> float:
+        """Fill ``gradients_P`` for one microbatch and return its loss in nats per token."""
+        # Torch keeps the count per thread; this may run in another one than last time.
+        torch.set_num_threads(self._threads)
+        window_BT = torch.from_numpy(self.sampler.microbatch_BT(step, microbatch))
+        self._gradients.zero_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+            loss, balance = self._model.losses(window_BT)
+        (loss + self.recipe.balance_weight * balance).backward()
+        return loss.item()
+
+    def held_out_loss(self, batches: int) -> float:
+        """Mean loss over the first ``batches`` batches of the held-out text, nats per token."""
+        losses = []
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+            for _, window_BT in zip(range(batches), self.sampler.held_out_BT(), strict=False):
+                losses.append(self._model.losses(torch.from_numpy(window_BT))[0].item())
+        return float(np.mean(losses))
+
+
+class Worker:
+    """One worker; ``run`` in a thread of its own, everything else from any thread."""
+
+    def __init__(self, name: str, computer: GradientComputer, address: str, token: str) -> None:
+        self._name, self._computer, self._address, self._token = name, computer, address, token
+        self._identity = computer.recipe.identity(computer.sampler.index.sha256)
+        self._held_run, self._held_step = "", -1
+        self._computed: Push | None = None
+        self._stop = threading.Event()
+        self._stop_reader, self._stop_writer = os.pipe()
+        self.done = WorkDone()
+
+    def arm(self) -> None:
+        """Get ready to ``run`` after a ``stop``."""
+        if self._stop.is_set():
+            os.read(self._stop_reader, 1)
+            self._stop.clear()
+
+    def stop(self) -> None:
+        """Make ``run`` return after the microbatch in hand."""
+        if not self._stop.is_set():
+            self._stop.set()
+            os.write(self._stop_writer, b"x")
+
+    def close(self) -> None:
+        """Release the descriptors; ``run`` must have returned."""
+        os.close(self._stop_reader)
+        os.close(self._stop_writer)
+
+    def run(self, on_started: Callable[[], None]) -> None:
+        """Work until ``stop``; ``on_started`` is called each time parameters are there and work begins.
+
+        Raises:
+            ResidentFailed: the coordinator refuses this worker, which no retry will change.
+        """
+        pause_s = FIRST_PAUSE_S
+        while not self._stop.is_set():
+            try:
+                channel = Channel.connect(self._address, self._token)
+            except OSError as error:
+                log.info("no coordinator at %s (%s); again in %.2f s", self._address, error, pause_s)
+                self._stop.wait(pause_s)
+                pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+                continue
+            try:
+                self._join(channel)
+                pause_s = FIRST_PAUSE_S
+                on_started()
+                self._work(channel)
+            except (EOFError, OSError) as error:
+                log.info("lost the coordinator at %s: %r", self._address, error)
+            except Stopped:
+                return
+            finally:
+                self.done = replace(self.done, working=False)
+                channel.close()
+
+    def _join(self, channel: Channel) -> None:
+        channel.send(Hello(worker=self._name, identity=self._identity, run=self._held_run, step=self._held_step))
+        answer = self._receive(channel)
+        if isinstance(answer, Refused):
+            raise ResidentFailed(answer.message, next_step=answer.next_step)
+        if not isinstance(answer, Welcome):
+            raise _out_of_turn(answer)
+        self._fetch(channel, answer.run, answer)
+
+    def _work(self, channel: Channel) -> None:
+        self._hand_in(channel)
+        while not self._stop.is_set():
+            channel.send(Next(step=self._held_step))
+            work = self._receive(channel)
+            if not isinstance(work, Work):
+                raise _out_of_turn(work)
+            started = time.monotonic()
+            self.done = replace(self.done, working=True)
+            self._fetch(channel, self._held_run, work)
+            loss = self._computer.compute(work.step, work.microbatch)
+            self._computed = Push(run=self._held_run, step=work.step, microbatch=work.microbatch, loss=loss)
+            self.done = replace(self.done, computed=self.done.computed + 1)
+            self._hand_in(channel)
+            self.done = replace(self.done, working=False, busy_s=self.done.busy_s + time.monotonic() - started)
+
+    def _fetch(self, channel: Channel, run: str, answer: Welcome | Work) -> None:
+        """Read the parameters that follow the answer, if any do."""
+        if answer.parameters:
+            self._held_run, self._held_step = "", -1
+            channel.receive_into(self._computer.parameters_P)
+        self._held_run, self._held_step = run, answer.step
+
+    def _hand_in(self, channel: Channel) -> None:
+        """Push the gradient in hand, if any; it stays in hand until it is acknowledged."""
+        if self._computed is None:
+            return
+        channel.send(self._computed, self._computer.gradients_P)
+        # Not interrupted by a stop: what was computed is handed in.
+        answer = channel.receive()
+        if not isinstance(answer, Acknowledged):
+            raise _out_of_turn(answer)
+        self._computed = None
+        done = self.done
+        tokens = self._computer.recipe.microbatch_tokens if answer.accepted else 0
+        self.done = replace(
+            done,
+            tokens=done.tokens + tokens,
+            microbatches=done.microbatches + answer.accepted,
+            step=answer.step,
+            loss=answer.loss,
+        )
+
+    def _receive(self, channel: Channel) -> Message:
+        """Wait for a message or for ``stop``."""
+        if self._stop_reader in wait([channel.fileno(), self._stop_reader]):
+            raise Stopped
+        return channel.receive()
+
+
+def _out_of_turn(message: Message) -> ResidentFailed:
+    return ResidentFailed(f"the coordinator answered out of turn: {message.kind}", next_step="restart the pool")

@@ -1,0 +1,1 @@
+"""A day's requests, compressed to minutes, sent to a running pool."""

@@ -1,0 +1,28 @@
+"""Short questions, as people ask them: what the day's chat requests say."""
+
+PROMPTS = (
+    "Why is the sky blue?",
+    "Give me three names for a small bakery.",
+    "What is the capital of Australia?",
+    "Write one sentence about the sea in winter.",
+    "How do I boil an egg so that the yolk stays soft?",
+    "Explain photosynthesis to a ten-year-old.",
+    "What should I pack for a weekend in the mountains?",
+    "Suggest a polite way to decline an invitation.",
+    "What is the difference between a list and a tuple in Python?",
+    "Tell me something surprising about octopuses.",
+    "How many minutes are there in a day?",
+    "Write a two-line poem about rain.",
+    "What does a heat pump do?",
+    "Which planets have rings?",
+    "How do I say thank you in Italian?",
+    "Name four uses for baking soda.",
+    "What makes bread rise?",
+    "Give one tip for a better night's sleep.",
+    "Who wrote Don Quixote?",
+    "My train is late. Write a short message to my colleague.",
+    "What is a prime number?",
+    "Recommend a vegetable that grows well in shade.",
+    "Why do cats purr?",
+    "Summarise in one sentence what a bank does.",
+)

@@ -1,0 +1,134 @@
+"""What came of a day: per workload, who was answered, how soon, and what training got meanwhile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from rich.table import Table
+
+Outcome = Literal["answered", "shed", "failed"]
+
+CHAT, RANK = "serve", "rank"
+"""The workloads that take requests, by their names in the pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One request.
+
+    ``at_s``: when it was due, seconds from the day's start. ``latency_s``: from due to the first token of a chat, or to
+    the ranked list. ``total_s``: from due to the end of the answer. ``status``: HTTP status, 0 if there was none.
+    """
+
+    workload: str
+    at_s: float
+    outcome: Outcome
+    status: int
+    latency_s: float
+    total_s: float
+    tokens: int
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WorkloadReport(_Report):
+    """One workload's day."""
+
+    workload: str
+    requests: int = Field(description="requests due; each is answered, shed or failed")
+    answered: int
+    shed: int = Field(description="refused with 429")
+    failed: int = Field(description="any other status, a broken connection, a timeout, or not sent: too many in flight")
+    latency_p50_s: float | None = Field(description="of the answered: seconds from due to first token or ranked list")
+    latency_p95_s: float | None
+    latency_p99_s: float | None
+    total_p95_s: float | None = Field(description="of the answered: seconds from due to the end of the answer")
+    latency_target_s: float | None
+    attainment: float | None = Field(description="share of requests answered within the target, 0 to 1")
+    tokens: int = Field(description="tokens received")
+
+
+class DayReport(_Report):
+    """A day's result."""
+
+    duration_s: float
+    wall_s: float = Field(description="seconds to the last answer")
+    seed: int
+    workloads: tuple[WorkloadReport, ...]
+    attainment: float | None = Field(description="over all requests")
+    training_tokens: float = Field(description="tokens trained on during the day")
+    training_tokens_per_s: float
+    sender_cpu_s: float = Field(description="CPU seconds that sending took")
+
+
+def workload_report(workload: str, records: Sequence[Record], target_s: float | None) -> WorkloadReport:
+    """Sum up one workload's records; a shed or failed request has missed its target."""
+    mine = [record for record in records if record.workload == workload]
+    answered = [record for record in mine if record.outcome == "answered"]
+    p50, p95, p99 = _percentiles([record.latency_s for record in answered], (50, 95, 99))
+    (total_p95,) = _percentiles([record.total_s for record in answered], (95,))
+    return WorkloadReport(
+        workload=workload,
+        requests=len(mine),
+        answered=len(answered),
+        shed=sum(record.outcome == "shed" for record in mine),
+        failed=sum(record.outcome == "failed" for record in mine),
+        latency_p50_s=p50,
+        latency_p95_s=p95,
+        latency_p99_s=p99,
+        total_p95_s=total_p95,
+        latency_target_s=target_s,
+        attainment=attained_count(answered, target_s) / len(mine) if mine else None,
+        tokens=sum(record.tokens for record in mine),
+    )
+
+
+def attained_count(answered: Sequence[Record], target_s: float | None) -> int:
+    """Count the answered requests that met the target; without a target, all did."""
+    return sum(target_s is None or record.latency_s <= target_s for record in answered)
+
+
+def overall_attainment(workloads: Sequence[WorkloadReport]) -> float | None:
+    """Give the share of all requests that were answered in time; None without requests."""
+    asked = sum(each.requests for each in workloads)
+    return sum((each.attainment or 0.0) * each.requests for each in workloads) / asked if asked else None
+
+
+def table(report: DayReport) -> Table:
+    """Give the report as a table for a terminal, training as its last row."""
+    title = f"A day in {report.duration_s:g} s (seed {report.seed}); {report.wall_s:.1f} s to the last answer"
+    # Nine narrow columns, so that a terminal of 80 shows them whole.
+    view = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    view.add_column("workload")
+    for heading in ("requests", "shed", "failed", "p50", "p95", "p99", "in time", "tokens"):
+        view.add_column(heading, justify="right", no_wrap=True)
+    for each in report.workloads:
+        view.add_row(
+            each.workload,
+            f"{each.requests:,}",
+            f"{each.shed:,}",
+            f"{each.failed:,}",
+            _duration(each.latency_p50_s),
+            _duration(each.latency_p95_s),
+            _duration(each.latency_p99_s),
+            "-" if each.attainment is None else f"{each.attainment:.1%}",
+            f"{each.tokens:,}" if each.tokens else "-",
+        )
+    view.add_row("train", *["-"] * 7, f"{report.training_tokens:,.0f}")
+    return view
+
+
+def _percentiles(values: Sequence[float], percents: Sequence[int]) -> list[float | None]:
+    if not values:
+        return [None] * len(percents)
+    return [round(float(value), 6) for value in np.percentile(values, percents)]
+
+
+def _duration(value_s: float | None) -> str:
+    if value_s is None:
+        return "-"
+    return f"{value_s * 1e3:.0f} ms" if value_s < 1 else f"{value_s:.2f} s"

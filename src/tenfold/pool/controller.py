@@ -1,0 +1,589 @@
+"""The control loop: read counters, forecast, value, decide, move. Once a tick, for the whole pool."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+from pydantic import BaseModel, ConfigDict
+
+from tenfold.core.config import PoolSettings
+from tenfold.ledger.ledger import Ledger
+from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan
+from tenfold.pool.moves import Door, Mover, Outcome
+from tenfold.pool.policy import Change, Claim, SlotPlace, allocate
+from tenfold.pool.resident import Counters
+from tenfold.pool.state import (
+    HistoryPoint,
+    MoveView,
+    PoolState,
+    ResidentPhase,
+    ResidentView,
+    SlotView,
+    WorkloadView,
+)
+
+log = logging.getLogger(__name__)
+
+GATEWAY_SILENT_S = 3.0
+RESIDENT_SILENT_S = 5.0
+COUNTERS_TIMEOUT_S = 1.0
+NUDGE_PAUSE_S = 0.05
+HISTORY_POINTS = 240
+RESTARTS_BEFORE_ALARM = 2
+
+
+class SlotReport(BaseModel):
+    """A slot, as its host reports it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slot: str
+    kind: str
+    node: str
+    cores: tuple[int, ...]
+    gpu: int | None
+
+
+class ResidentReport(BaseModel):
+    """A resident, as its host reports it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    workload: str
+    slot: str | None
+    pid: int | None
+    url: str | None
+    restarts: int
+    last_words: str
+
+
+class HostsReport(BaseModel):
+    """All slots, residents and companions (which have no slot) of all nodes; what is not in it is gone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slots: tuple[SlotReport, ...]
+    residents: tuple[ResidentReport, ...]
+
+
+class GatewayReport(BaseModel):
+    """What the gateway has seen, by workload."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workloads: dict[str, GatewayTotals]
+
+
+class Routes(BaseModel):
+    """Where requests may go: URLs of awake residents by workload, and how many requests each workload takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int
+    epoch: int
+    ready: bool
+    awake: dict[str, tuple[str, ...]]
+    queue_limit: dict[str, int]
+
+
+@dataclass(slots=True)
+class _Moving:
+    """A move under way."""
+
+    view: MoveView
+    source: Door | None
+    target: Door | None
+
+
+class Controller:
+    """Holds the allocation and changes it.
+
+    All state that must survive a crash is in the ledger (allocation and epoch) or in the residents (who is awake): a
+    restarted controller adopts what is awake, with the epoch after the last recorded one.
+
+    Args:
+        settings: the pool's settings.
+        plans: the workloads, most important first: floors are met in this order.
+        ledger: where decisions are recorded.
+        session: HTTP client for residents.
+        token: the pool's secret.
+        clock: gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        settings: PoolSettings,
+        plans: Sequence[WorkloadPlan],
+        ledger: Ledger,
+        session: aiohttp.ClientSession,
+        token: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._session = session
+        self._clock = clock
+        self._mover = Mover(session, token, self._kill)
+        self._meters = {plan.workload: DemandMeter(plan) for plan in plans}
+        self._move_s = {plan.workload: [0.1, 0.2] for plan in plans}  # wake, sleep
+        self._slots: dict[str, SlotReport] = {}
+        self._residents: dict[str, ResidentReport] = {}
+        self._holder: dict[str, str | None] = {}
+        self._awake: dict[str, Door] = {}
+        self._moving: dict[str, _Moving] = {}
+        self._moves: deque[MoveView] = deque(maxlen=50)
+        self._move_count = 0
+        self._epoch = 0
+        self._served: set[str] = set()
+        self._alarms: dict[str, str] = {}
+        self._silent_since: dict[str, float] = {}
+        self._gateway: GatewayReport | None = None
+        self._gateway_at = clock()
+        self._history: deque[HistoryPoint] = deque(maxlen=HISTORY_POINTS)
+        self._to_kill: dict[str, int] = {}
+        self._deaths = asyncio.Condition()
+        self._hosts_known = asyncio.Event()
+        self._nudged = asyncio.Event()
+        self._routes_version = 1
+        self._routes_changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ---- what others tell it
+
+    async def take_hosts(self, report: HostsReport) -> dict[str, int]:
+        """Take the hosts' report; returns the residents to kill now, name to process id."""
+        self._slots = {slot.slot: slot for slot in report.slots}
+        before, self._residents = self._residents, {resident.name: resident for resident in report.residents}
+        for slot, door in list(self._awake.items()):
+            now = self._residents.get(door.name)
+            if now is None or now.pid != door.pid:
+                self._lose(slot, door)
+        self._to_kill = {
+            name: pid
+            for name, pid in self._to_kill.items()
+            if name in self._residents and self._residents[name].pid == pid
+        }
+        for resident in self._residents.values():
+            broken = resident.restarts >= RESTARTS_BEFORE_ALARM and resident.url is None
+            text = f"{resident.name} does not stay up; it {resident.last_words}" if broken else ""
+            self._set_alarm(f"broken {resident.name}", text)
+        if before != self._residents:
+            self._nudged.set()
+        async with self._deaths:
+            self._deaths.notify_all()
+        self._hosts_known.set()
+        return dict(self._to_kill)
+
+    def take_gateway(self, report: GatewayReport) -> None:
+        """Take the gateway's report; a request that waits for a resident to wake starts a tick at once."""
+        self._gateway = report
+        self._gateway_at = self._clock()
+        for workload, totals in report.workloads.items():
+            if totals.unrouted and not any(self._holder.get(slot) == workload for slot in self._slots):
+                self._nudged.set()
+
+    async def routes(self, seen_version: int, wait_s: float) -> Routes:
+        """Return the routes as soon as they differ from ``seen_version``, or after ``wait_s``."""
+        async with self._routes_changed:
+            try:
+                await asyncio.wait_for(
+                    self._routes_changed.wait_for(lambda: self._routes_version != seen_version), wait_s
+                )
+            except TimeoutError:
+                log.debug("routes unchanged for %g s", wait_s)
+        awake: dict[str, tuple[str, ...]] = {workload: () for workload in self._meters}
+        for slot, door in sorted(self._awake.items()):
+            workload = self._holder[slot]
+            if workload is not None:
+                awake[workload] = (*awake[workload], door.url)
+        return Routes(
+            version=self._routes_version,
+            epoch=self._epoch,
+            ready=self.ready,
+            awake=awake,
+            queue_limit={workload: self._queue_limit(workload) for workload in self._meters},
+        )
+
+    def _queue_limit(self, workload: str) -> int:
+        """Requests in work or waiting beyond which more would miss the target: what its slots do in that time."""
+        meter = self._meters[workload]
+        requests_per_s = meter.capacity / max(1e-9, meter.units_per_request)
+        in_time = int(requests_per_s * (meter.plan.latency_target_s or 0.0))
+        return max(self._settings.queue_per_slot, in_time) * max(1, self._held()[workload])
+
+    @property
+    def ready(self) -> bool:
+        """Whether every workload has served."""
+        return self._served == set(self._meters)
+
+    # ---- the loop
+
+    async def run(self) -> None:
+        """Resume from the ledger, then tick for ever."""
+        await self._hosts_known.wait()
+        await self._resume()
+        last = time.monotonic()
+        while True:
+            now = time.monotonic()
+            await self._tick(max(1e-3, now - last))
+            last = now
+            try:
+                await asyncio.wait_for(self._nudged.wait(), self._settings.tick_s)
+                await asyncio.sleep(NUDGE_PAUSE_S)
+            except TimeoutError:
+                log.debug("tick")
+            self._nudged.clear()
+
+    async def _resume(self) -> None:
+        """Adopt what is awake. Of two awake on one slot (a crash in mid-move) the recorded one stays."""
+        recorded = self._ledger.latest("allocation")
+        slots: Mapping[str, str | None] = {}
+        if recorded:
+            body = recorded[0].body
+            self._epoch = int(str(body["epoch"]))
+            table = body["slots"]
+            slots = table if isinstance(table, dict) else {}
+        self._move_count = max((int(str(event.body["move"])) for event in self._ledger.latest("move")), default=0)
+        for resident in sorted(self._residents.values(), key=lambda r: slots.get(r.slot or "") != r.workload):
+            door = self._door(resident.name)
+            if door is None or resident.slot is None:
+                continue
+            try:
+                report = await self._mover.counters(door, COUNTERS_TIMEOUT_S)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                log.warning("resident %s does not answer on resume: %s", door.name, error)
+                continue
+            self._epoch = max(self._epoch, report.epoch)
+            self._meters[resident.workload].adopt(f"{door.name}#{door.pid}", report.counters())
+            if report.phase == "asleep":
+                continue
+            if resident.slot in self._awake:
+                await self._mover.move(door, None, self._epoch + 1, self._settings.move_deadline_s)
+                continue
+            self._awake[resident.slot] = door
+            self._holder[resident.slot] = resident.workload
+            self._served.add(resident.workload)
+        self._epoch += 1
+        self._ledger.append("controller_started", "controller", {"epoch": self._epoch, "slots": dict(self._holder)})
+        await self._announce()
+
+    async def _tick(self, seconds: float) -> None:
+        await self._observe(seconds)
+        hold = self._hold_reason()
+        self._set_alarm("hold", hold)
+        changes = self._decide(dwell_s=0.0 if hold else self._settings.dwell_s)
+        if changes:
+            await self._carry_out(changes)
+        self._remember()
+
+    async def _observe(self, seconds: float) -> None:
+        """Read the counters of all awake residents, in parallel, and the gateway's last report."""
+        doors = dict(self._awake)
+        reports = await asyncio.gather(
+            *(self._mover.counters(door, COUNTERS_TIMEOUT_S) for door in doors.values()), return_exceptions=True
+        )
+        by_workload: dict[str, dict[str, Counters]] = {workload: {} for workload in self._meters}
+        for (slot, door), report in zip(doors.items(), reports, strict=True):
+            if isinstance(report, BaseException):
+                if not isinstance(report, aiohttp.ClientError | TimeoutError):
+                    raise report
+                self._note_silence(door)
+                continue
+            self._silent_since.pop(door.name, None)
+            self._set_alarm(f"silent {door.name}", "")
+            workload = self._holder.get(slot)
+            if workload is not None and self._awake.get(slot) == door:
+                by_workload[workload][f"{door.name}#{door.pid}"] = report.counters()
+        for workload, meter in self._meters.items():
+            meter.observe_residents(by_workload[workload], seconds)
+            if self._gateway is not None and workload in self._gateway.workloads:
+                meter.observe_gateway(self._gateway.workloads[workload], seconds)
+            if workload not in self._served and meter.requests_total > 0:
+                self._served.add(workload)
+                self._ledger.append("served", workload, {"requests": meter.requests_total})
+                await self._announce()
+
+    def _hold_reason(self) -> str:
+        """Say why the allocation must not change by value, or nothing."""
+        silent_s = self._clock() - self._gateway_at
+        if silent_s > GATEWAY_SILENT_S and self.ready:
+            return f"no report from the gateway for {silent_s:.0f} s: allocation held"
+        return ""
+
+    def _decide(self, dwell_s: float) -> list[Change]:
+        count = len(self._slots)
+        places = [
+            SlotPlace(slot.slot, slot.kind, f"{slot.node}/{slot.cores or slot.gpu}", self._loaded_on(slot.slot))
+            for slot in self._slots.values()
+        ]
+        return allocate(places, self._claims(count), self._holder, self._moving.keys(), dwell_s)
+
+    def _claims(self, slots: int) -> list[Claim]:
+        claims = []
+        for workload, meter in self._meters.items():
+            plan = meter.plan
+            # A workload with requests waiting or just served keeps one slot, however little they earn: a service that
+            # answers nobody is broken, not thrifty. So does one that has not served yet, so that `healthz` can tell.
+            wanted = workload not in self._served or meter.idle_s < self._settings.idle_s
+            floor = max(plan.floor, int(wanted))
+            ceiling = min(slots, plan.ceiling or slots)
+            if self._settings.policy == "static":
+                floor = ceiling = max(plan.floor, int(workload not in self._served))
+            wake_s, sleep_s = self._move_s[workload]
+            claims.append(Claim(workload, meter.marginal_usd_per_s(slots), floor, ceiling, plan.kinds, wake_s, sleep_s))
+        return claims
+
+    async def _carry_out(self, changes: Sequence[Change]) -> None:
+        self._epoch += 1
+        for change in changes:
+            self._holder[change.slot] = change.target
+        self._ledger.append(
+            "allocation",
+            "pool",
+            {"epoch": self._epoch, "slots": dict(self._holder), "reasons": [change.because for change in changes]},
+        )
+        for change in changes:
+            source = self._awake.pop(change.slot, None)
+            target = self._door(f"{change.target}@{change.slot}")
+            self._move_count += 1
+            view = MoveView(
+                move=self._move_count,
+                epoch=self._epoch,
+                at=self._clock(),
+                slot=change.slot,
+                source=change.source,
+                target=change.target,
+                reason=self._reason(change),
+                price_usd_per_s=change.price_usd_per_s,
+                deadline_s=self._settings.move_deadline_s,
+                state="draining",
+                seconds=None,
+            )
+            moving = _Moving(view, source, target)
+            self._moving[change.slot] = moving
+            task = asyncio.create_task(self._move(moving))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        await self._announce()
+
+    async def _move(self, moving: _Moving) -> None:
+        view = moving.view
+        outcome = await self._mover.move(moving.source, moving.target, view.epoch, view.deadline_s)
+        del self._moving[view.slot]
+        if outcome.state == "done" and moving.target is not None:
+            self._awake[view.slot] = moving.target
+            self._learn(view, outcome)
+            self._probe(view.target)
+        else:
+            self._holder[view.slot] = None
+            self._set_alarm(f"move {view.slot}", outcome.detail)
+        if outcome.detail:
+            log.warning("move %d: %s", view.move, outcome.detail)
+        reason = f"{view.reason}; {outcome.detail}" if outcome.detail else view.reason
+        done = view.model_copy(update={"state": outcome.state, "seconds": outcome.seconds, "reason": reason})
+        self._moves.appendleft(done)
+        self._ledger.append("move", view.slot, done.model_dump())
+        self._nudged.set()
+        await self._announce()
+
+    def _learn(self, view: MoveView, outcome: Outcome) -> None:
+        self._set_alarm(f"move {view.slot}", "")
+        if view.target is not None:
+            self._move_s[view.target][0] += 0.2 * (outcome.wake_s - self._move_s[view.target][0])
+        if view.source is not None:
+            self._move_s[view.source][1] += 0.2 * (outcome.sleep_s - self._move_s[view.source][1])
+
+    def _probe(self, workload: str | None) -> None:
+        """Send a workload that has not served yet one real request."""
+        if workload is None or workload in self._served:
+            return
+        probe = self._meters[workload].plan.probe
+        doors = [door for slot, door in self._awake.items() if self._holder.get(slot) == workload]
+        if probe is None or not doors:
+            return
+
+        async def send() -> None:
+            path, body = probe
+            async with self._session.post(f"{doors[0].url}{path}", json=body) as response:
+                if not response.ok:
+                    self._set_alarm(f"probe {workload}", f"{workload} refused its first request: {response.status}")
+            self._nudged.set()
+
+        task = asyncio.create_task(send())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ---- deaths
+
+    def _lose(self, slot: str, door: Door) -> None:
+        """A resident that was awake is dead: its slot is free, and routes must not name it."""
+        del self._awake[slot]
+        workload = self._holder.get(slot)
+        self._holder[slot] = None
+        self._ledger.append("resident_died", door.name, {"pid": door.pid, "slot": slot, "workload": workload})
+        self._routes_version += 1
+        self._nudged.set()
+
+    def _note_silence(self, door: Door) -> None:
+        """A live resident that does not answer is killed after a while; its host starts it afresh."""
+        since = self._silent_since.setdefault(door.name, self._clock())
+        silent_s = self._clock() - since
+        if silent_s > COUNTERS_TIMEOUT_S:
+            self._set_alarm(f"silent {door.name}", f"{door.name} does not answer")
+        if silent_s > RESIDENT_SILENT_S:
+            self._to_kill[door.name] = door.pid
+
+    async def _kill(self, door: Door) -> None:
+        self._to_kill[door.name] = door.pid
+        async with self._deaths:
+            await asyncio.wait_for(self._deaths.wait_for(lambda: self._is_dead(door)), timeout=3.0)
+
+    def _is_dead(self, door: Door) -> bool:
+        resident = self._residents.get(door.name)
+        return resident is None or resident.pid != door.pid
+
+    # ---- what it shows
+
+    def _door(self, name: str) -> Door | None:
+        resident = self._residents.get(name)
+        if resident is None or resident.url is None or resident.pid is None:
+            return None
+        return Door(name, resident.url, resident.pid)
+
+    def _loaded_on(self, slot: str) -> frozenset[str]:
+        return frozenset(w for w in self._meters if self._door(f"{w}@{slot}") is not None)
+
+    async def _announce(self) -> None:
+        self._routes_version += 1
+        async with self._routes_changed:
+            self._routes_changed.notify_all()
+
+    def _set_alarm(self, key: str, text: str) -> None:
+        if text and key not in self._alarms:
+            self._ledger.append("alarm", key, {"text": text})
+        if text:
+            self._alarms[key] = text
+        else:
+            self._alarms.pop(key, None)
+
+    def _reason(self, change: Change) -> str:
+        meter = self._meters[change.target]
+        if not meter.plan.takes_requests:
+            return change.because
+        need = meter.demand_units_per_s()
+        return (
+            f"{change.target} needs {need:.3g} {meter.plan.unit}s/s, a slot does {meter.capacity:.3g}: {change.because}"
+        )
+
+    def _remember(self) -> None:
+        """Add a point to the history, at most one a second."""
+        now = self._clock()
+        if self._history and now - self._history[-1].at < 0.95:
+            return
+        meters = self._meters
+        held = self._held()
+        count = len(self._slots)
+        self._history.append(
+            HistoryPoint(
+                at=now,
+                slots=held,
+                demand={w: m.forecast.level for w, m in meters.items() if m.plan.takes_requests},
+                latency_p95_s={w: m.totals.latency_p95_s for w, m in meters.items() if m.totals.latency_p95_s},
+                value_next_slot={w: (*m.marginal_usd_per_s(count), 0.0)[held[w]] for w, m in meters.items()},
+                units_per_s={w: m.units_per_s for w, m in meters.items()},
+            )
+        )
+
+    def _held(self) -> dict[str, int]:
+        held = dict.fromkeys(self._meters, 0)
+        for workload in self._holder.values():
+            if workload is not None:
+                held[workload] += 1
+        return held
+
+    def state(self) -> PoolState:
+        """Describe the pool now."""
+        return PoolState(
+            at=self._clock(),
+            epoch=self._epoch,
+            policy=self._settings.policy,
+            controller="running" if self._hosts_known.is_set() else "starting",
+            ready=self.ready,
+            alarms=tuple(self._alarms.values()),
+            slots=tuple(self._slot_view(slot) for slot in self._slots.values()),
+            workloads=tuple(self._workload_view(workload) for workload in self._meters),
+            moves=tuple([moving.view for moving in self._moving.values()] + list(self._moves))[:50],
+            history=tuple(self._history),
+            loss=(),
+        )
+
+    def _slot_view(self, slot: SlotReport) -> SlotView:
+        residents = [resident for resident in self._residents.values() if resident.slot == slot.slot]
+        return SlotView(
+            slot=slot.slot,
+            kind=slot.kind,
+            node=slot.node,
+            cores=slot.cores,
+            awake=self._holder.get(slot.slot) if slot.slot in self._awake else None,
+            residents=tuple(
+                ResidentView(
+                    resident=resident.name,
+                    workload=resident.workload,
+                    phase=self._phase(resident),
+                    pid=resident.pid,
+                    url=resident.url,
+                    restarts=resident.restarts,
+                )
+                for resident in residents
+            ),
+        )
+
+    def _phase(self, resident: ResidentReport) -> ResidentPhase:
+        if resident.pid is None:
+            return "dead"
+        if resident.url is None:
+            return "loading"
+        moving = self._moving.get(resident.slot or "")
+        if moving is not None and moving.source is not None and moving.source.name == resident.name:
+            return "draining"
+        if moving is not None and moving.target is not None and moving.target.name == resident.name:
+            return "waking"
+        door = self._awake.get(resident.slot or "")
+        return "awake" if door is not None and door.name == resident.name else "asleep"
+
+    def _workload_view(self, workload: str) -> WorkloadView:
+        meter = self._meters[workload]
+        plan, totals = meter.plan, meter.totals
+        count = len(self._slots)
+        held = self._held()[workload]
+        awake = sum(1 for slot in self._awake if self._holder.get(slot) == workload)
+        marginal = (*meter.marginal_usd_per_s(count), 0.0)
+        return WorkloadView(
+            workload=workload,
+            unit=plan.unit,
+            slots=awake,
+            target_slots=held,
+            floor=plan.floor,
+            ceiling=min(count, plan.ceiling or count),
+            arrival_per_s=meter.forecast.level if plan.takes_requests else None,
+            forecast_per_s=meter.forecast.upper() if plan.takes_requests else None,
+            capacity_per_slot=meter.capacity,
+            units_per_s=meter.units_per_s,
+            units_total=meter.units_total,
+            waiting=totals.waiting,
+            requests_total=totals.answered if plan.takes_requests else meter.requests_total,
+            shed_total=totals.shed,
+            failed_total=totals.failed,
+            latency_p50_s=totals.latency_p50_s,
+            latency_p95_s=totals.latency_p95_s,
+            latency_target_s=plan.latency_target_s,
+            attained=totals.attained_share,
+            value_last_slot_usd_per_s=marginal[held - 1] if held else 0.0,
+            value_next_slot_usd_per_s=marginal[held],
+            facts=meter.facts,
+        )

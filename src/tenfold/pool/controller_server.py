@@ -1,0 +1,148 @@
+"""The controller as a process: a loopback HTTP API for the supervisor and the gateways."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import aiohttp
+import uvicorn
+from pydantic import BaseModel, ConfigDict
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tenfold.core.config import PoolSettings
+from tenfold.ledger.ledger import Ledger
+from tenfold.pool.controller import Controller, GatewayReport, HostsReport
+from tenfold.pool.demand import WorkloadPlan
+from tenfold.pool.process import TOKEN_HEADER, die_with_parent
+
+
+class PlanSpec(BaseModel):
+    """A ``WorkloadPlan`` as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workload: str
+    unit: str
+    kinds: tuple[Literal["cpu", "gpu"], ...]
+    floor: int
+    ceiling: int | None
+    value_per_unit_usd: float
+    latency_target_s: float | None
+    assumed_capacity: float
+    takes_requests: bool
+    probe: tuple[str, dict[str, object]] | None
+
+    def plan(self) -> WorkloadPlan:
+        """Return what the controller works with."""
+        return WorkloadPlan(
+            workload=self.workload,
+            unit=self.unit,
+            kinds=frozenset(self.kinds),
+            floor=self.floor,
+            ceiling=self.ceiling,
+            value_per_unit_usd=self.value_per_unit_usd,
+            latency_target_s=self.latency_target_s,
+            assumed_capacity=self.assumed_capacity,
+            takes_requests=self.takes_requests,
+            probe=self.probe,
+        )
+
+
+class ControllerSpec(BaseModel):
+    """What the controller process reads from standard input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: PoolSettings
+    plans: tuple[PlanSpec, ...]
+    ledger_url: str
+    port: int
+    token: str
+
+
+def build_app(spec: ControllerSpec) -> Starlette:
+    """Build the controller's API; its loop runs for the app's lifetime."""
+    box: dict[str, Controller] = {}
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        ledger = Ledger(spec.ledger_url)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+            plans = [plan.plan() for plan in spec.plans]
+            box["controller"] = controller = Controller(spec.settings, plans, ledger, session, spec.token)
+            loop = asyncio.create_task(controller.run())
+            # A controller whose loop failed must not look alive: end it, the supervisor starts the next one.
+            loop.add_done_callback(lambda task: None if task.cancelled() else _end_process(task))
+            yield
+            loop.cancel()
+        ledger.close()
+
+    def authorised(request: Request) -> bool:
+        return request.headers.get(TOKEN_HEADER) == spec.token
+
+    async def hosts(request: Request) -> Response:
+        if not authorised(request):
+            return _stranger()
+        report = HostsReport.model_validate_json(await request.body())
+        return JSONResponse({"kill": await box["controller"].take_hosts(report)})
+
+    async def gateway(request: Request) -> Response:
+        if not authorised(request):
+            return _stranger()
+        box["controller"].take_gateway(GatewayReport.model_validate_json(await request.body()))
+        return JSONResponse({})
+
+    async def routes(request: Request) -> Response:
+        if not authorised(request):
+            return _stranger()
+        query = request.query_params
+        found = await box["controller"].routes(int(query["seen"]), float(query["wait_s"]))
+        return Response(found.model_dump_json(), media_type="application/json")
+
+    async def state(request: Request) -> Response:
+        if not authorised(request):
+            return _stranger()
+        return Response(box["controller"].state().model_dump_json(), media_type="application/json")
+
+    return Starlette(
+        routes=[
+            Route("/hosts", hosts, methods=["POST"]),
+            Route("/gateway", gateway, methods=["POST"]),
+            Route("/routes", routes, methods=["GET"]),
+            Route("/state", state, methods=["GET"]),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _stranger() -> Response:
+    return JSONResponse({"error": f"the {TOKEN_HEADER} header is missing or wrong"}, 401)
+
+
+def _end_process(task: asyncio.Task[None]) -> None:
+    error = task.exception()
+    if error is not None:
+        import os
+        import traceback
+
+        traceback.print_exception(error)
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def main() -> None:
+    """Read a ``ControllerSpec`` from standard input and serve until stopped."""
+    die_with_parent()
+    spec = ControllerSpec.model_validate_json(sys.stdin.buffer.readline())
+    listener = socket.create_server(("127.0.0.1", spec.port))
+    uvicorn.Server(uvicorn.Config(build_app(spec), log_level="warning", access_log=False)).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""One node of the pool: its slots, and the residents that live on them, kept alive."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import orjson
+
+from tenfold.core.config import Kind, KindSettings
+from tenfold.pool.nursery import log_path
+from tenfold.pool.process import ProcessSpec
+
+log = logging.getLogger(__name__)
+
+CRASH_WINDOW_S = 30.0
+CRASHES_BEFORE_PAUSE = 4
+PAUSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One place where one workload runs at a time: a share of a core, or a GPU."""
+
+    slot: str
+    kind: str
+    node: str
+    cores: tuple[int, ...]
+    gpu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResidentStatus:
+    """What a host knows of a resident (or companion): alive, loaded, where, and how it last died."""
+
+    name: str
+    workload: str
+    slot: str | None
+    pid: int | None
+    url: str | None
+    restarts: int
+    last_words: str
+
+
+def make_slots(node: str, kinds: Mapping[Kind, KindSettings], cores: Sequence[int], gpus: int) -> tuple[Slot, ...]:
+    """Divide a node into slots.
+
+    CPU slots take the cores in order, ``slots_per_core`` to each; a given ``slots`` is spread over them evenly. A GPU
+    is a slot.
+    """
+    slots: list[Slot] = []
+    if "cpu" in kinds:
+        count = kinds["cpu"].slots or len(cores) * kinds["cpu"].slots_per_core
+        slots += [Slot(f"{node}/cpu{i}", "cpu", node, (cores[i * len(cores) // count],)) for i in range(count)]
+    if "gpu" in kinds:
+        count = min(gpus, kinds["gpu"].slots or gpus)
+        slots += [Slot(f"{node}/gpu{i}", "gpu", node, (), i) for i in range(count)]
+    return tuple(slots)
+
+
+class Host:
+    """Starts residents from a warm nursery and restarts those that die.
+
+    A resident that dies is forked again at once; one that died four times within 30 s waits 5 s between tries, so
+    that a broken model does not eat the node.
+    """
+
+    def __init__(self, log_dir: Path, preload: Sequence[str]) -> None:
+        self._log_dir = log_dir
+        self._preload = preload
+        self._specs: dict[str, ProcessSpec] = {}
+        self._statuses: dict[str, ResidentStatus] = {}
+        self._deaths: dict[str, deque[float]] = {}
+        self._changed = asyncio.Event()
+        self._version = 0
+        self._nursery: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def start(self) -> None:
+        """Start the nursery; returns at once, spawns wait until its imports are done."""
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+        with (self._log_dir / "nursery.log").open("ab") as errors:
+            self._nursery = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tenfold.pool.nursery", str(self._log_dir), *self._preload),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                # Its own session: a Ctrl-C at the terminal reaches the supervisor only, which then stops in order.
+                start_new_session=True,
+            )
+        self._reader = asyncio.create_task(self._follow(self._nursery))
+
+    async def spawn(self, spec: ProcessSpec) -> None:
+        """Start a resident or companion and keep it alive until ``close``."""
+        self._specs[spec.name] = spec
+        self._note(ResidentStatus(spec.name, spec.workload, spec.slot, None, None, 0, ""))
+        await self._order({"spawn": orjson.Fragment(spec.to_json())})
+
+    async def signal(self, name: str, number: int) -> None:
+        """Send a signal to a resident by name; a no-op if it is not alive now."""
+        await self._order({"signal": name, "number": number})
+
+    async def statuses(self, seen_version: int, wait_s: float) -> tuple[int, tuple[ResidentStatus, ...]]:
+        """Report all residents as soon as something differs from ``seen_version``, or after ``wait_s``."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                while seen_version == self._version:
+                    await self._changed.wait()
+        return self._version, tuple(self._statuses.values())
+
+    async def close(self, grace_s: float) -> None:
+        """End companions with SIGTERM (they save), wait up to ``grace_s``, then end all by closing the nursery."""
+        self._closing = True
+        nursery = self._nursery
+        if nursery is None or nursery.stdin is None:
+            return
+        companions = [name for name, spec in self._specs.items() if spec.slot is None]
+        for name in companions:
+            await self.signal(name, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while any(self._statuses[name].pid for name in companions):
+                    await self.statuses(self._version, wait_s=grace_s)
+        nursery.stdin.close()
+        await nursery.wait()
+
+    async def _order(self, order: dict[str, object]) -> None:
+        if self._nursery is None or self._nursery.stdin is None:
+            raise RuntimeError("the host was not started")
+        self._nursery.stdin.write(orjson.dumps(order) + b"\n")
+        await self._nursery.stdin.drain()
+
+    async def _follow(self, nursery: asyncio.subprocess.Process) -> None:
+        if nursery.stdout is None:
+            raise RuntimeError("the nursery has no standard output")
+        async for line in nursery.stdout:
+            event = orjson.loads(line)
+            status = self._statuses[event["name"]]
+            if event["event"] == "started":
+                self._note(replace(status, pid=event["pid"], url=None))
+            elif event["event"] == "ready":
+                spec = self._specs[status.name]
+                self._note(replace(status, url=f"http://{spec.bind}:{event['port']}"))
+            else:
+                words = f"ended with {event['status']}: {self._last_line(status.name)}"
+                self._note(replace(status, pid=None, url=None, last_words=words))
+                if not self._closing:
+                    pause_s = self._pause_before_restart(status.name)
+                    asyncio.get_running_loop().call_later(pause_s, self._restart, status.name)
+        if not self._closing:
+            # Without a nursery nothing here can be kept alive: end loudly, the supervisor or Ray starts a new host.
+            log.error("the nursery died; see %s", self._log_dir / "nursery.log")
+            os._exit(1)
+
+    def _pause_before_restart(self, name: str) -> float:
+        now = time.monotonic()
+        deaths = self._deaths.setdefault(name, deque(maxlen=CRASHES_BEFORE_PAUSE))
+        deaths.append(now)
+        often = len(deaths) == CRASHES_BEFORE_PAUSE and now - deaths[0] < CRASH_WINDOW_S
+        return PAUSE_S if often else 0.0
+
+    def _restart(self, name: str) -> None:
+        if self._closing or self._nursery is None or self._nursery.stdin is None:
+            return
+        status = self._statuses[name]
+        self._note(replace(status, restarts=status.restarts + 1))
+        self._nursery.stdin.write(orjson.dumps({"spawn": orjson.Fragment(self._specs[name].to_json())}) + b"\n")
+
+    def _last_line(self, name: str) -> str:
+        """Read the end of a resident's log: for an exception, its message."""
+        path = log_path(self._log_dir, name)
+        try:
+            lines = path.read_text(errors="replace").strip().splitlines()
+        except OSError as error:
+            return f"{path}: {error.strerror}"
+        return f"{lines[-1] if lines else 'it said nothing'} ({path})"
+
+    def _note(self, status: ResidentStatus) -> None:
+        self._statuses[status.name] = status
+        self._version += 1
+        # A fresh event each time: everyone who waits wakes, and nobody clears it under another.
+        self._changed.set()
+        self._changed = asyncio.Event()

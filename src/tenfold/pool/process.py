@@ -1,0 +1,262 @@
+"""Run one resident as a process: pin it to its slot, load it, and give it an HTTP face.
+
+The pool's orders and the workload's own routes share one uvicorn server inside the process, so a token or a ranked
+list passes no proxy but the gateway.
+"""
+
+import asyncio
+import ctypes
+import importlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import orjson
+import uvicorn
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tenfold.pool.resident import Counters, Resident, Surroundings
+
+ASLEEP_HEADER = "x-tenfold-asleep"
+TOKEN_HEADER = "x-tenfold-token"
+EXIT_MISSED_DEADLINE = 75
+
+_PR_SET_PDEATHSIG = 1
+
+Phase = Literal["asleep", "waking", "awake", "draining"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """What to run: a resident on a slot, or a workload's companion (``port`` given, no slot).
+
+    ``factory``: ``module:function``; ``create(surroundings) -> Resident``, or for a companion
+    ``serve_forever(surroundings, port) -> None``. ``bind``: address its server listens on.
+    """
+
+    name: str
+    workload: str
+    factory: str
+    slot: str | None
+    cores: tuple[int, ...]
+    threads: int
+    gpu: int | None
+    bind: str
+    port: int
+    home: str
+    cache: str
+    settings: Mapping[str, object]
+    companions: Mapping[str, str]
+    token: str
+
+    def to_json(self) -> bytes:
+        """One line of JSON, without a line break."""
+        return orjson.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(line: bytes) -> "ProcessSpec":
+        """Invert ``to_json``."""
+        return _SPEC.validate_json(line)
+
+    def surroundings(self) -> Surroundings:
+        """Tell the workload where it is."""
+        return Surroundings(
+            slot=self.slot or self.name,
+            threads=self.threads,
+            home=Path(self.home),
+            cache=Path(self.cache),
+            settings=self.settings,
+            companions=self.companions,
+            token=self.token,
+        )
+
+
+_SPEC = TypeAdapter(ProcessSpec)
+
+
+class CountersReport(BaseModel):
+    """A resident's counters on the wire, with its phase, its last epoch, and the CPU seconds of its process."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    units: float
+    requests: int
+    busy_s: float
+    in_flight: int
+    facts: dict[str, float]
+    phase: Phase
+    epoch: int
+    cpu_s: float
+
+    def counters(self) -> Counters:
+        """Return what the workload counted."""
+        return Counters(self.units, self.requests, self.busy_s, self.in_flight, self.facts)
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies, so that nothing outlives the pool."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run(spec: ProcessSpec, ready: Callable[[int], None]) -> None:
+    """Run ``spec`` in this process until it is told to stop.
+
+    Args:
+        spec: what to run and where.
+        ready: called with the port once the resident is loaded and listens (at once for a companion).
+    """
+    _confine(spec)
+    module_name, function_name = spec.factory.split(":")
+    function = getattr(importlib.import_module(module_name), function_name)
+    if spec.slot is None:
+        ready(spec.port)
+        function(spec.surroundings(), spec.port)
+        return
+    resident: Resident = function(spec.surroundings())
+    resident.load()
+    face = ResidentFace(resident, spec.token)
+    listener = socket.create_server((spec.bind, spec.port))
+    server = uvicorn.Server(uvicorn.Config(face.app(), log_level="warning", access_log=False, lifespan="off"))
+    ready(listener.getsockname()[1])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        resident.close()
+
+
+def _confine(spec: ProcessSpec) -> None:
+    """Hold the process to its slot: cores, thread counts, GPU. Threads that libraries start later inherit it."""
+    if spec.cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, set(spec.cores))
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+        os.environ[variable] = str(spec.threads)
+    os.environ["OMP_WAIT_POLICY"] = "passive"
+    os.environ["CUDA_VISIBLE_DEVICES"] = "" if spec.gpu is None else str(spec.gpu)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(spec.threads)
+
+
+class ResidentFace:
+    """The HTTP face of a resident: orders from the pool, and a gate before its own routes."""
+
+    def __init__(self, resident: Resident, token: str) -> None:
+        self._resident = resident
+        self._token = token
+        self._phase: Phase = "asleep"
+        self._epoch = 0
+        self._order = asyncio.Lock()
+
+    def app(self) -> ASGIApp:
+        """Build the ASGI app."""
+        own = Starlette(routes=list(self._resident.routes()))
+        orders = Starlette(
+            routes=[
+                Route("/resident/wake", self._wake, methods=["POST"]),
+                Route("/resident/sleep", self._sleep, methods=["POST"]),
+                Route("/resident/counters", self._counters, methods=["GET"]),
+            ]
+        )
+
+        async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                return
+            if scope["path"].startswith("/resident/"):
+                await orders(scope, receive, send)
+            elif self._phase == "awake":
+                await own(scope, receive, send)
+            else:
+                refusal = JSONResponse({"error": f"resident is {self._phase}"}, 503, {ASLEEP_HEADER: "1"})
+                await refusal(scope, receive, send)
+
+        return gate
+
+    async def _wake(self, request: Request) -> Response:
+        body = await self._accept(request)
+        if isinstance(body, Response):
+            return body
+        async with self._order:
+            if self._phase != "awake":
+                self._phase = "waking"
+                await self._resident.wake()
+                self._phase = "awake"
+        return self._report()
+
+    async def _sleep(self, request: Request) -> Response:
+        body = await self._accept(request)
+        if isinstance(body, Response):
+            return body
+        deadline_s = float(body["deadline_s"])
+        async with self._order:
+            if self._phase == "awake":
+                self._phase = "draining"
+                # A thread, because a stuck event loop could not enforce its own deadline.
+                watchdog = threading.Timer(deadline_s, os._exit, args=(EXIT_MISSED_DEADLINE,))
+                watchdog.daemon = True
+                watchdog.start()
+                try:
+                    await self._resident.sleep(deadline_s)
+                finally:
+                    watchdog.cancel()
+                self._phase = "asleep"
+        return self._report()
+
+    async def _counters(self, request: Request) -> Response:
+        if request.headers.get(TOKEN_HEADER) != self._token:
+            return _refuse_stranger()
+        return self._report()
+
+    async def _accept(self, request: Request) -> dict[str, float] | Response:
+        """Check who orders and that the order is not older than one already taken."""
+        if request.headers.get(TOKEN_HEADER) != self._token:
+            return _refuse_stranger()
+        body: dict[str, float] = orjson.loads(await request.body())
+        if body["epoch"] < self._epoch:
+            return JSONResponse({"error": f"epoch {body['epoch']} is older than {self._epoch}"}, 409)
+        self._epoch = int(body["epoch"])
+        return body
+
+    def _report(self) -> Response:
+        counters = self._resident.counters()
+        report = CountersReport(
+            units=counters.units,
+            requests=counters.requests,
+            busy_s=counters.busy_s,
+            in_flight=counters.in_flight,
+            facts=dict(counters.facts),
+            phase=self._phase,
+            epoch=self._epoch,
+            cpu_s=time.process_time(),
+        )
+        return Response(report.model_dump_json(), media_type="application/json")
+
+
+def _refuse_stranger() -> Response:
+    return JSONResponse({"error": f"the {TOKEN_HEADER} header is missing or wrong"}, 401)
+
+
+def main() -> None:
+    """Run the spec on standard input in a fresh interpreter; prints the port once ready.
+
+    This is the restart that a move replaces; ``bench/moves.py`` measures it.
+    """
+    die_with_parent()
+    spec = ProcessSpec.from_json(sys.stdin.buffer.readline())
+    run(spec, lambda port: print(port, flush=True))
+
+
+if __name__ == "__main__":
+    main()

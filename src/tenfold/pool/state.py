@@ -1,0 +1,114 @@
+"""The pool as others see it: one JSON object a second, for the console, the CLI and scripts."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ResidentPhase = Literal["loading", "asleep", "waking", "awake", "draining", "dead"]
+MoveState = Literal["draining", "waking", "done", "failed"]
+
+
+class View(BaseModel):
+    """Base of every view: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ResidentView(View):
+    """One resident."""
+
+    resident: str = Field(description="workload@slot")
+    workload: str
+    phase: ResidentPhase
+    pid: int | None
+    url: str | None = Field(description="base URL of its HTTP server, none while it loads")
+    restarts: int
+
+
+class SlotView(View):
+    """One slot and who lives on it."""
+
+    slot: str = Field(description="node/kindN, e.g. n0/cpu1")
+    kind: str
+    node: str
+    cores: tuple[int, ...]
+    awake: str | None = Field(description="the workload that is awake here")
+    residents: tuple[ResidentView, ...]
+
+
+class WorkloadView(View):
+    """One workload: what it asks for, what it gets, what it is worth."""
+
+    workload: str
+    unit: str = Field(description="unit of its work: token, request")
+    slots: int = Field(description="slots awake now")
+    target_slots: int = Field(description="slots the policy wants for it")
+    floor: int
+    ceiling: int
+    arrival_per_s: float | None = Field(description="requests a second now; none where it takes no requests")
+    forecast_per_s: float | None = Field(description="requests a second planned for, at the wake-up horizon")
+    capacity_per_slot: float = Field(description="units a second one slot does")
+    units_per_s: float = Field(description="units a second done over the last seconds")
+    units_total: float
+    waiting: int = Field(description="requests admitted and not yet answered")
+    requests_total: int
+    shed_total: int
+    failed_total: int
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+    latency_target_s: float | None
+    attained: float | None = Field(description="share of recent requests answered within the target, 0 to 1")
+    value_last_slot_usd_per_s: float = Field(description="value of the last slot it has")
+    value_next_slot_usd_per_s: float = Field(description="value of one more slot")
+    facts: dict[str, float] = Field(description="gauges, e.g. loss, step")
+
+
+class MoveView(View):
+    """One move: a resident slept, another woke."""
+
+    move: int
+    epoch: int
+    at: float = Field(description="Unix seconds when it was decided")
+    slot: str
+    source: str | None = Field(description="workload that sleeps; none if the slot was idle")
+    target: str | None = Field(description="workload that wakes; none if the slot goes idle")
+    reason: str
+    price_usd_per_s: float = Field(description="value per second that the move gains")
+    deadline_s: float
+    state: MoveState
+    seconds: float | None = Field(description="decision to done")
+
+
+class HistoryPoint(View):
+    """The pool at one second, for charts."""
+
+    at: float
+    slots: dict[str, int] = Field(description="slots awake, by workload")
+    demand: dict[str, float] = Field(description="arrivals per second, by workload")
+    latency_p95_s: dict[str, float]
+    value_next_slot: dict[str, float]
+    units_per_s: dict[str, float]
+
+
+class LossPoint(View):
+    """One point of the loss curve."""
+
+    step: int
+    tokens: float
+    loss: float
+
+
+class PoolState(View):
+    """Everything the console shows."""
+
+    at: float
+    epoch: int
+    policy: str
+    controller: Literal["running", "frozen", "starting"]
+    ready: bool = Field(description="every workload has served")
+    alarms: tuple[str, ...]
+    slots: tuple[SlotView, ...]
+    workloads: tuple[WorkloadView, ...]
+    moves: tuple[MoveView, ...] = Field(description="latest first, at most 50")
+    history: tuple[HistoryPoint, ...] = Field(description="oldest first, at most 240 points")
+    loss: tuple[LossPoint, ...] = Field(description="oldest first, at most 240 points")

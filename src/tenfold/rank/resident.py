@@ -1,0 +1,205 @@
+"""The resident that ranks: the trained network and the catalog in memory, ``/v1/rank`` in front."""
+
+import asyncio
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import orjson
+import torch
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from tenfold.pool.resident import Counters, Resident, Surroundings
+from tenfold.rank.contract import (
+    BadRequest,
+    RankedItem,
+    RankRequest,
+    RankResponse,
+    SampleUser,
+    parse_request,
+)
+from tenfold.rank.dataset import Item, Rows, load_movielens
+from tenfold.rank.ranker import Ranker, load_ranker
+
+_WARM_UP_ROUNDS = 5
+_MOST_SAMPLE_USERS = 50
+
+
+def create(surroundings: Surroundings) -> Resident:
+    """Make the resident of one slot; ``load`` reads its files."""
+    return RankResident(surroundings)
+
+
+class RankResident:
+    """Answers each request inline on the event loop.
+
+    A request is 0.7 to 1.5 ms of computing on one thread. Handing it to a thread pool would add a hop and let two
+    requests share the slot's one core, which answers both later.
+    """
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self._work = WorkClock()
+        self._desk: RankDesk | None = None
+
+    def load(self) -> None:
+        """Load tensors, catalog and histories, and rank a few times so that the first request is quick.
+
+        Raises:
+            AssetError: the ranker is not trained or corrupt, or MovieLens-100K is missing or corrupt.
+        """
+        torch.set_num_threads(self._surroundings.threads)
+        ranker, meta = load_ranker(self._surroundings.cache)
+        data = load_movielens(self._surroundings.cache)
+        self._desk = RankDesk(ranker, meta.model, data.catalog.items, data.events.histories())
+        for _ in range(_WARM_UP_ROUNDS):
+            for history in ((), tuple(self._desk.item_ids[: meta.recipe.length])):
+                self._desk.rank(RankRequest(history=history))
+
+    async def wake(self) -> None:
+        """Nothing to do: everything is in memory."""
+
+    async def sleep(self, deadline_s: float) -> None:
+        """Wait for the requests in work; the event loop is idle afterwards."""
+        del deadline_s  # The pool enforces it by killing the process.
+        await self._work.idle.wait()
+
+    def counters(self) -> Counters:
+        """``units`` are ranked lists; ``requests`` also count those refused as wrong."""
+        work = self._work
+        return Counters(units=work.ranked, requests=work.answered, busy_s=work.busy_s(), in_flight=work.in_flight)
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Give ``POST /v1/rank`` and ``GET /v1/rank/users``."""
+        return [
+            Route("/v1/rank", self._rank, methods=["POST"]),
+            Route("/v1/rank/users", self._users, methods=["GET"]),
+        ]
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    async def _rank(self, request: Request) -> Response:
+        assert self._desk is not None, "load() comes first"
+        with self._work.one_request():
+            try:
+                answer = self._desk.rank(parse_request(await request.body()))
+            except ClientDisconnect:
+                return Response(status_code=400)
+            except BadRequest as error:
+                return _refuse(error)
+            self._work.ranked += 1
+            return Response(answer.model_dump_json(), media_type="application/json")
+
+    async def _users(self, request: Request) -> Response:
+        assert self._desk is not None, "load() comes first"
+        with self._work.one_request():
+            text = request.query_params.get("limit", "10")
+            if not text.isdecimal() or not 1 <= int(text) <= _MOST_SAMPLE_USERS:
+                return _refuse(BadRequest(422, f"limit: must be 1 to {_MOST_SAMPLE_USERS}, got {text!r}"))
+            users = self._desk.sample_users(int(text))
+            return Response(
+                orjson.dumps({"users": [user.model_dump() for user in users]}), media_type="application/json"
+            )
+
+
+class RankDesk:
+    """Turns a valid request into an answer: ids to rows, rows to scores, scores to titles."""
+
+    def __init__(self, ranker: Ranker, model: str, items: Sequence[Item], histories: Mapping[int, Rows]) -> None:
+        self._ranker = ranker
+        self._model = model
+        self._items = items
+        self._histories = histories
+        self._row_of = {item.item: row for row, item in enumerate(items)}
+        self.item_ids = list(self._row_of)
+
+    def rank(self, request: RankRequest) -> RankResponse:
+        """Rank for a user's or a given history.
+
+        Raises:
+            BadRequest: no such user or item.
+        """
+        if request.history is not None:
+            history = self._rows("history", request.history)
+        else:
+            assert request.user is not None, "RankRequest has one of user and history"
+            history = self._history_of(request.user)
+        candidates = None if request.candidates is None else self._rows("candidates", request.candidates)
+        ranked = self._ranker.rank(history, request.k, exclude_seen=request.exclude_seen, candidates=candidates)
+        chosen = zip((self._items[row] for row in ranked.rows), ranked.scores.tolist(), strict=True)
+        return RankResponse(
+            model=self._model,
+            user=request.user,
+            items=tuple(
+                RankedItem(item=item.item, title=item.title, genres=item.genres, score=score) for item, score in chosen
+            ),
+            seen_excluded=ranked.seen_excluded,
+        )
+
+    def sample_users(self, limit: int) -> list[SampleUser]:
+        """Users spread evenly over the ids, each with the titles of their latest five events."""
+        users = sorted(self._histories)
+        picked = [users[index * len(users) // limit] for index in range(min(limit, len(users)))]
+        return [
+            SampleUser(user=user, last_titles=tuple(self._items[row].title for row in self._histories[user][-5:]))
+            for user in picked
+        ]
+
+    def _history_of(self, user: int) -> Rows:
+        history = self._histories.get(user)
+        if history is None:
+            first, last = min(self._histories), max(self._histories)
+            raise BadRequest(422, f"user: there is no user {user}; ids are {first} to {last}")
+        return history
+
+    def _rows(self, field: str, items: Sequence[int]) -> Rows:
+        rows = np.empty(len(items), dtype=np.int64)
+        for index, item in enumerate(items):
+            row = self._row_of.get(item)
+            if row is None:
+                first, last = self.item_ids[0], self.item_ids[-1]
+                raise BadRequest(422, f"{field}[{index}]: there is no item {item}; ids are {first} to {last}")
+            rows[index] = row
+        return rows
+
+
+class WorkClock:
+    """Counts requests, and the wall seconds during which at least one is in work."""
+
+    def __init__(self) -> None:
+        self.ranked = 0
+        self.answered = 0
+        self.in_flight = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._busy_s = 0.0
+        self._busy_since = 0.0
+
+    @contextmanager
+    def one_request(self) -> Generator[None]:
+        """Count what runs inside as one request in work."""
+        if self.in_flight == 0:
+            self._busy_since = time.monotonic()
+            self.idle.clear()
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            self.answered += 1
+            if self.in_flight == 0:
+                self._busy_s += time.monotonic() - self._busy_since
+                self.idle.set()
+
+    def busy_s(self) -> float:
+        """Busy seconds until now."""
+        running_s = time.monotonic() - self._busy_since if self.in_flight else 0.0
+        return self._busy_s + running_s
+
+
+def _refuse(error: BadRequest) -> Response:
+    return Response(orjson.dumps({"error": str(error)}), error.status, media_type="application/json")

@@ -1,0 +1,1 @@
+"""Generating tokens: an OpenAI-compatible resident over llama.cpp or vLLM."""

@@ -1,0 +1,128 @@
+"""One request between a client and the engine: bytes pass as they come, and either end can break it off."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+import aiohttp
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tenfold.serve.assembly import assemble
+from tenfold.serve.openai_api import Generation, Rejection, read_engine_error
+from tenfold.serve.work import Job, Work
+
+ASLEEP_HEADER = "x-tenfold-asleep"
+_LAST_WORD_S = 0.2
+
+
+class Relay(Response):
+    """The response to a generation: the engine's own.
+
+    A client that goes away closes the engine's connection, which frees the engine's slot. A cut by the pool ends the
+    stream with an error event, or, if no byte was sent yet, answers 503 with ``x-tenfold-asleep``, so that the gateway
+    can try another resident.
+    """
+
+    def __init__(self, work: Work, session: aiohttp.ClientSession, url: str, generation: Generation) -> None:
+        self._work = work
+        self._session = session
+        self._url = url
+        self._generation = generation
+        self._started = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Relay until the engine has ended, the client has gone, or the pool cuts."""
+        with self._work.begin() as job:
+            pump = asyncio.create_task(self._pump(scope, receive, send, job))
+            gone = asyncio.create_task(_disconnected(receive))
+            cut = asyncio.create_task(job.cut.wait())
+            try:
+                await asyncio.wait({pump, gone, cut}, return_when=asyncio.FIRST_COMPLETED)
+                if pump.done():
+                    pump.result()
+                    return
+            finally:
+                for task in (pump, gone, cut):
+                    task.cancel()
+                await asyncio.gather(pump, gone, cut, return_exceptions=True)
+            if cut.cancelled():
+                self._work.disconnected += 1
+            else:
+                self._work.cut += 1
+                await self._end_early(scope, receive, send)
+
+    async def _pump(self, scope: Scope, receive: Receive, send: Send, job: Job) -> None:
+        headers = {"Content-Type": "application/json"}
+        try:
+            async with self._session.post(self._url, data=self._generation.body, headers=headers) as upstream:
+                if upstream.status >= 400:
+                    rejection = read_engine_error(upstream.status, await upstream.read())
+                    await rejection.to_response()(scope, receive, send)
+                elif self._generation.stream:
+                    await self._pass_stream(upstream, send, job)
+                else:
+                    await self._pass_whole(upstream, send, job)
+        except Rejection as rejection:
+            await rejection.to_response()(scope, receive, send)
+        except aiohttp.ClientError as error:
+            failure = Rejection(502, f"the engine broke off: {error}", kind="server_error", code="engine_failed")
+            if self._started:
+                await self._send_last_event(send, failure)
+            else:
+                await failure.to_response()(scope, receive, send)
+
+    async def _pass_stream(self, upstream: aiohttp.ClientResponse, send: Send, job: Job) -> None:
+        # llama.cpp sends the role before it reads the prompt. Held until a token comes, it leaves the request whole, so
+        # that a cut during the prompt can be tried again elsewhere.
+        held = b""
+        async for chunk in upstream.content.iter_any():
+            job.pass_events(chunk)
+            held += chunk
+            if job.events > 1:
+                await self._send_events(send, upstream, held, more=True)
+                held = b""
+        job.finish()
+        await self._send_events(send, upstream, held, more=False)
+
+    async def _send_events(self, send: Send, upstream: aiohttp.ClientResponse, events: bytes, *, more: bool) -> None:
+        if not self._started:
+            headers = {"content-type": upstream.headers["Content-Type"], "cache-control": "no-cache"}
+            await self._send_start(send, headers)
+        await send({"type": "http.response.body", "body": events, "more_body": more})
+
+    async def _pass_whole(self, upstream: aiohttp.ClientResponse, send: Send, job: Job) -> None:
+        stream = bytearray()
+        async for chunk in upstream.content.iter_any():
+            job.pass_events(chunk)
+            stream += chunk
+        job.finish()
+        body = assemble(bytes(stream))
+        await self._send_start(send, {"content-type": "application/json", "content-length": str(len(body))})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _send_start(self, send: Send, headers: Mapping[str, str]) -> None:
+        self._started = True
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": encoded})
+
+    async def _end_early(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reason = Rejection(
+            503, "the slot was given to other work before the answer was done", kind="server_error", code="asleep"
+        )
+        if not self._started:
+            await reason.to_response({ASLEEP_HEADER: "1"})(scope, receive, send)
+        elif self._generation.stream:
+            await self._send_last_event(send, reason)
+
+    async def _send_last_event(self, send: Send, reason: Rejection) -> None:
+        # A client that does not read must not keep the slot.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORD_S):
+                body = b"data: " + reason.to_json() + b"\n\n"
+                await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

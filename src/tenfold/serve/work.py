@@ -1,0 +1,100 @@
+"""What a serve resident has in work and has done: tokens, requests, busy time."""
+
+import asyncio
+import re
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+_EVENT = b"data: {"
+# The role, the end with finish_reason, the usage: events that carry no token. They are held back from the live
+# count, so that it never exceeds the engine's own, which comes last.
+_TOKENLESS_EVENTS = 3
+_TAIL_BYTES = 4096
+_GENERATED = re.compile(rb'"(?:completion_tokens|predicted_n)":\s*(\d+)')
+_PROMPT = re.compile(rb'"(?:prompt_tokens|prompt_n)":\s*(\d+)')
+
+
+@dataclass(slots=True)
+class Work:
+    """Requests in work, and totals that only grow."""
+
+    requests: int = 0
+    tokens: int = 0
+    prompt_tokens: int = 0
+    cut: int = 0
+    disconnected: int = 0
+    _jobs: set["Job"] = field(default_factory=set)
+    _busy_s: float = 0.0
+    _busy_since_s: float = 0.0
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests in work now."""
+        return len(self._jobs)
+
+    @property
+    def busy_s(self) -> float:
+        """Wall seconds with at least one request in work."""
+        return self._busy_s + (time.monotonic() - self._busy_since_s if self._jobs else 0.0)
+
+    @contextmanager
+    def begin(self) -> Generator["Job"]:
+        """Count a request as in work for the length of the block."""
+        job = Job(self)
+        if not self._jobs:
+            self._busy_since_s = time.monotonic()
+            self._idle.clear()
+        self._jobs.add(job)
+        try:
+            yield job
+        finally:
+            self._jobs.remove(job)
+            if not self._jobs:
+                self._busy_s += time.monotonic() - self._busy_since_s
+                self._idle.set()
+
+    async def drained(self) -> None:
+        """Return when nothing is in work."""
+        if self._jobs:
+            await self._idle.wait()
+
+    def cut_all(self) -> None:
+        """Tell every request in work to end now."""
+        for job in self._jobs:
+            job.cut.set()
+
+
+class Job:
+    """One request in work: counts its tokens as they pass; ``events`` is the number of events so far."""
+
+    def __init__(self, work: Work) -> None:
+        self.cut = asyncio.Event()
+        self._work = work
+        self.events = 0
+        self._counted = 0
+        self._seam = b""
+        self._tail = b""
+
+    def pass_events(self, chunk: bytes) -> None:
+        """Count the server-sent events in ``chunk``, one token each, without parsing them."""
+        window = self._seam + chunk
+        self.events += window.count(_EVENT)
+        self._seam = window[-(len(_EVENT) - 1) :]
+        self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
+        self._count_up_to(self.events - _TOKENLESS_EVENTS)
+
+    def finish(self) -> None:
+        """Settle the count by the numbers in the last event (usage, or llama.cpp's timings) if it has any."""
+        last = self._tail[self._tail.rfind(_EVENT) :]
+        generated, prompt = _GENERATED.search(last), _PROMPT.search(last)
+        self._count_up_to(int(generated[1]) if generated else self.events)
+        self._work.prompt_tokens += int(prompt[1]) if prompt else 0
+        self._work.requests += 1
+
+    def _count_up_to(self, tokens: int) -> None:
+        if tokens > self._counted:
+            self._work.tokens += tokens - self._counted
+            self._counted = tokens

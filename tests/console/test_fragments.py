@@ -1,0 +1,128 @@
+import re
+
+import pytest
+from inline_snapshot import snapshot
+
+from tenfold.console import fragments
+from tenfold.console.conversation import RankedItem
+from tenfold.console.figures import count, duration, money_rate, quantity, share
+from tenfold.console.palette import colour_of, tint
+from tenfold.console.picture import Sketchbook, picture_of
+from tenfold.console.trial import list_html, user_of
+
+NOON = 1_760_000_000.0
+
+
+def words(html: str) -> str:
+    """What a person reads."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1.23e-5, "12.3 µ$/s"), (6.4e-7, "640 n$/s"), (0.0012, "1.20 m$/s"), (0, "0 $/s"), (None, "—"), (2.5, "2.50 $/s"),
+     (-3.1e-5, "-31.0 µ$/s"), (9.996e-7, "1.00 µ$/s"), (5e-11, "0.05 n$/s"), (1234.5, "1,234 $/s")],
+)  # fmt: skip
+def test_money_reads_with_its_unit(value, text):
+    assert money_rate(value) == text
+
+
+def test_numbers_read_with_three_figures():
+    numbers = (0, 0.42, 12.34, 99.96, 1240, 999_499, 1_281_024, 3.6e9, None, float("nan"))
+    assert [quantity(n) for n in numbers] == snapshot(
+        ["0", "0.42", "12.3", "100", "1,240", "999,499", "1.28 M", "3.60 G", "—", "—"]
+    )
+    assert [duration(s) for s in (0, 0.0853, 0.9999, 1.239, 59.94, 125, None)] == snapshot(
+        ["0 ms", "85 ms", "1 s", "1.24 s", "59.9 s", "2 min 05 s", "—"]
+    )
+    assert [share(s) for s in (None, 0, 0.99999, 1)] == ["—", "0.0%", "99.9%", "100%"]
+    assert (count(1, "slot"), count(0, "slot")) == ("1 slot", "0 slots")
+
+
+def test_a_running_pool_in_words(pretend_pool):
+    state = pretend_pool.pretend(NOON)
+    assert words(fragments.heading(state)) == snapshot("running 4 slots policy tenfold epoch 412 moves 137")
+    assert words(fragments.tiles(state))[:89] == snapshot(
+        "cpu0 core 0 train ● train awake 21300 ○ serve asleep 21301 ○ rank asleep 21302 cpu1 core "
+    )
+    serve, train = state.workloads[1], state.workloads[0]
+    assert words(fragments.workload_head(serve, 4)) == snapshot("serve 1 slot wants 2")
+    assert words(fragments.workload_figures(serve)) == snapshot(
+        "demand 0/s plan 0 latency p95 600 ms target 4 s throughput 0/s tokens last slot 60.0 µ$/s value next slot 0 $/s value"  # noqa: E501
+    )
+    assert words(fragments.workload_foot(serve)) == snapshot("in time 99.3% waiting 2 answered 12,841 shed 17 failed 0")
+    assert words(fragments.workload_figures(train)) == snapshot(
+        "loss 4.13 done 1.28 M tokens throughput 1,263/s tokens last slot 640 n$/s value next slot 305 n$/s value"
+    )
+    assert words(re.sub(r"<time>.*?</time>", "", fragments.moves_list(state)))[:90] == snapshot(
+        "cpu2 train → serve +31.0 µ$/s 310 ms serve: a slot is worth 31x more there; it needs 1, ha"
+    )
+    assert fragments.banner(state, NOON) == ""
+
+
+def test_frozen_silent_and_starting_are_told_apart(pretend_pool):
+    frozen, ready = pretend_pool.pretend(NOON, controller="frozen"), pretend_pool.pretend(NOON)
+    assert "Controller frozen" in fragments.banner(frozen, NOON)
+    assert words(fragments.banner(ready, NOON + 12)) == "No news from the controller for 12 s."
+    assert words(fragments.heading(pretend_pool.pretend(NOON, ready=False))).startswith("starting 4 slots")
+    assert words(fragments.heading(None)) == "starting waiting for the controller"
+    assert "loading" in fragments.tiles(pretend_pool.pretend(NOON, ready=False))
+
+
+def test_a_move_that_failed_or_is_under_way_says_so(pretend_pool):
+    state = pretend_pool.pretend(NOON)
+    failed = state.moves[0].model_copy(update={"state": "failed", "seconds": 2.1})
+    under_way = state.moves[0].model_copy(update={"state": "waking", "seconds": None, "source": None})
+    html = fragments.moves_list(state.model_copy(update={"moves": (failed, under_way)}))
+    assert "2.1 s failed" in words(html)
+    assert "idle → " in words(html)
+    assert "waking" in words(html)
+
+
+def test_a_latency_over_its_target_is_marked(pretend_pool):
+    view = pretend_pool.pretend(NOON).workloads[2]
+    assert "late" not in fragments.workload_figures(view).replace("latency", "")
+    assert 'class="late"' in fragments.workload_figures(view.model_copy(update={"latency_p95_s": 0.3}))
+
+
+def test_text_from_outside_cannot_become_markup(pretend_pool):
+    state = pretend_pool.pretend(NOON, controller="frozen")
+    evil = "<img src=x onerror=alert(1)>"
+    moves = (state.moves[0].model_copy(update={"reason": f'"{evil}', "slot": evil, "source": evil}),)
+    slots = (state.slots[0].model_copy(update={"slot": evil, "awake": evil}),)
+    views = (state.workloads[0].model_copy(update={"workload": evil, "unit": evil}),)
+    picture = picture_of(
+        state.model_copy(update={"alarms": (evil,), "moves": moves, "slots": slots, "workloads": views}), NOON
+    )
+    assert all("<img" not in html for html in picture.html.values())
+    assert "<img" not in list_html([RankedItem(1, evil, evil, 1.0)])
+
+
+def test_many_browsers_cost_one_drawing(pretend_pool):
+    book, state = Sketchbook(), pretend_pool.pretend(NOON)
+    assert book.picture(state, NOON) is book.picture(state, NOON + 0.4)
+    assert book.picture(state, NOON + 1) is not book.picture(pretend_pool.pretend(NOON + 1), NOON + 1)
+
+
+def test_a_workload_keeps_its_colour():
+    assert len({colour_of(name) for name in ("train", "serve", "rank", None)}) == 4
+    assert colour_of("ads") == colour_of("ads")
+    assert (tint("#000000", 0), tint("#102030", 1)) == ("#ffffff", "#102030")
+
+
+@pytest.mark.parametrize(
+    ("text", "user"),
+    [
+        ("196", 196),
+        (" 1 ", 1),
+        ("943", 943),
+        ("0", None),
+        ("944", None),
+        ("abc", None),
+        ("", None),
+        (None, None),
+        ("²", None),
+    ],
+)
+def test_a_user_id_is_read_or_refused(text, user):
+    assert user_of(text) == user

@@ -1,0 +1,154 @@
+"""The page in a real browser, over a real socket; only the pool behind it is pretended."""
+
+import json
+import re
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+WAIT_MS = 15_000
+INKED = """e => {
+  const c = e.querySelector('canvas'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+  const seen = new Set();
+  for (let i = 0; i < d.length; i += 4)
+    if (d[i + 3] > 200) seen.add((d[i] >> 4) + ',' + (d[i + 1] >> 4) + ',' + (d[i + 2] >> 4));
+  return seen.size;
+}"""
+
+
+@pytest.fixture
+def page(served, browser):
+    served.show("live")
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    complaints, outside = [], []
+    page.on(
+        "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on("request", lambda request: None if _is_ours(request.url, served.url) else outside.append(request.url))
+    page.goto(served.url)
+    expect(page.locator(".pill")).to_be_visible(timeout=WAIT_MS)
+    yield page
+    context.close()
+    assert complaints == []
+    assert outside == []
+
+
+def _is_ours(url: str, origin: str) -> bool:
+    return url.startswith((origin, origin.replace("http", "ws"), "data:", "blob:"))
+
+
+def test_a_person_sees_the_pool_at_work_without_scrolling(page):
+    expect(page.locator(".pill")).to_have_text("running")
+    expect(page.locator(".tile")).to_have_count(4)
+    expect(page.locator(".resident.awake")).to_have_count(4)
+    expect(page.locator(".resident").first).to_contain_text("21300")
+    for name in ("train", "serve", "rank"):
+        expect(page.locator(".name", has_text=name)).to_be_visible()
+    expect(page.get_by_text("1.28 M")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"µ\$/s")).first).to_be_visible()
+    expect(page.locator(".move").first).to_contain_text("a slot is worth 31x more there")
+    for text in ("Slots over time", "Value of one more slot", "Moves", "Chat", "Ranked list"):
+        expect(page.get_by_text(text, exact=False).first).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") == 1280
+    assert page.evaluate("document.documentElement.scrollHeight") <= 820
+
+
+def test_every_chart_is_drawn(page):
+    for name in ("slots", "value", "train", "serve", "rank"):
+        chart = page.locator(f".{name}-chart")
+        expect(chart.locator("canvas")).to_be_visible(timeout=WAIT_MS)
+        for _ in range(50):
+            if (colours := chart.evaluate(INKED)) >= 3:
+                break
+            page.wait_for_timeout(100)
+        assert colours >= 3, f"{name} is blank"
+
+
+def test_what_changes_in_the_pool_shows_within_two_seconds(page, served):
+    expect(page.locator(".tile")).to_have_count(4)
+    served.show("frozen")
+    expect(page.locator(".alarm").first).to_contain_text("Controller frozen", timeout=2500)
+    expect(page.locator(".pill")).to_have_text("frozen")
+    expect(page.locator(".alarm").nth(1)).to_contain_text("no counters from serve")
+    served.show("live")
+    expect(page.locator(".alarm")).to_have_count(0, timeout=2500)
+
+
+def test_the_charts_move_on_with_the_seconds(page):
+    ago = "e => { const c = e.querySelector('canvas'); return c.toDataURL().length + c.toDataURL().slice(-4000) }"
+    chart = page.locator(".serve-chart")
+    expect(chart.locator("canvas")).to_be_visible(timeout=WAIT_MS)
+    page.wait_for_timeout(500)
+    before = chart.evaluate(ago)
+    page.wait_for_timeout(2500)
+    assert chart.evaluate(ago) != before
+
+
+def test_a_page_opened_before_the_pool_is_ready_fills_by_itself(page, served):
+    served.show("nothing")
+    page.reload()
+    expect(page.locator(".pill")).to_have_text("starting", timeout=WAIT_MS)
+    expect(page.get_by_text("waiting for the controller")).to_be_visible()
+    served.show("starting")
+    expect(page.locator(".tile .who").first).to_have_text("loading…", timeout=WAIT_MS)
+    served.show("live")
+    expect(page.locator(".pill")).to_have_text("running", timeout=WAIT_MS)
+    expect(page.locator(".train-chart canvas")).to_be_visible()
+    expect(page.locator(".resident.awake")).to_have_count(4)
+
+
+def test_a_reply_streams_into_the_chat(page):
+    page.fill("input[aria-label=message]", "Why is <b>the sky</b> blue?")
+    page.press("input[aria-label=message]", "Enter")
+    expect(page.locator(".said.user")).to_have_text("Why is <b>the sky</b> blue?")
+    reply = page.locator(".said.assistant")
+    expect(reply).to_contain_text("You asked", timeout=WAIT_MS)
+    assert "looks blue" not in reply.inner_text(), "the reply came in one piece"
+    expect(reply).to_contain_text("the sky looks blue.", timeout=WAIT_MS)
+    expect(page.locator(".pace")).to_contain_text("tokens/s")
+    page.fill("input[aria-label=message]", "Are you full?")
+    page.click("text=Send")
+    expect(page.locator(".said.refused")).to_contain_text("try again in 3 s", timeout=WAIT_MS)
+
+
+def test_a_user_gets_a_ranked_list_of_titles(page):
+    page.get_by_role("button", name="Rank").click()
+    expect(page.locator(".item")).to_have_count(12, timeout=WAIT_MS)
+    expect(page.locator(".item").first).to_contain_text("Star Wars (1977)")
+    page.fill("input[aria-label=user]", "944")
+    page.press("input[aria-label=user]", "Enter")
+    expect(page.get_by_text("Users are 1 to 943.")).to_be_visible(timeout=WAIT_MS)
+
+
+def test_a_large_pool_still_fits(page, served):
+    served.show("large")
+    expect(page.locator(".squares i")).to_have_count(256, timeout=WAIT_MS)
+    assert page.evaluate("document.documentElement.scrollHeight") <= 820
+    assert "n0/cpu255" in page.locator(".squares i").last.get_attribute("title")
+
+
+def test_a_browser_that_leaves_takes_its_timer_and_reply_along(served_afresh, browser):
+    def at_work() -> list[str]:
+        tasks = json.loads(served_afresh.get("/pretend/clients"))["tasks"]
+        return [task for task in tasks if re.search("Timer|Outbox|Conversation", task)]
+
+    own = len(at_work())  # NiceGUI's timers for the whole app
+    pages = [browser.new_page() for _ in range(3)]
+    for page in pages:
+        page.goto(served_afresh.url)
+        expect(page.locator(".slots-chart canvas")).to_be_visible(timeout=WAIT_MS)
+    pages[0].fill("input[aria-label=message]", "Why is the sky blue? slowly")
+    pages[0].press("input[aria-label=message]", "Enter")
+    expect(pages[0].locator(".said.assistant")).to_contain_text("You", timeout=WAIT_MS)
+    assert len(at_work()) >= own + 7, "three timers, three outboxes and a reply"
+    for page in pages:
+        page.close()
+    for _ in range(80):
+        if len(left := at_work()) <= own:
+            break
+        time.sleep(0.25)
+    assert len(left) == own, left

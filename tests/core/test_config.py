@@ -1,0 +1,47 @@
+"""A config that cannot be right is refused with file, key and what would be right."""
+
+import pytest
+from inline_snapshot import snapshot
+
+from tenfold.core.config import Config, load_config
+from tenfold.core.errors import ConfigError
+
+
+def problem(tmp_path, text: str) -> str:
+    path = tmp_path / "tenfold.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    return str(caught.value).replace(str(tmp_path), "DIR")
+
+
+def test_no_file_gives_the_defaults(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_config(None) == Config()
+
+
+def test_unknown_key_names_the_file_and_the_key_that_was_meant(tmp_path):
+    assert problem(tmp_path, "[pool]\ntick = 1\n") == snapshot(
+        "DIR/tenfold.toml: unknown key 'pool.tick'; did you mean 'tick_s'?"
+    )
+    assert problem(tmp_path, "[pool.kinds.cpu]\nslot = 1\n") == snapshot(
+        "DIR/tenfold.toml: unknown key 'pool.kinds.cpu.slot'; did you mean 'slots'?"
+    )
+    assert problem(tmp_path, "[training]\n") == snapshot(
+        "DIR/tenfold.toml: unknown key 'training'; did you mean 'train'?"
+    )
+
+
+def test_value_out_of_range_says_what_would_be_right(tmp_path):
+    assert problem(tmp_path, "[pool]\ntick_s = 0\n") == snapshot(
+        "DIR/tenfold.toml: 'pool.tick_s' Input should be greater than 0, got 0"
+    )
+    assert problem(tmp_path, "[rank]\nfloor = 3\nceiling = 2\n") == snapshot(
+        "DIR/tenfold.toml: rank.ceiling 2 is below rank.floor 3"
+    )
+
+
+def test_broken_toml_and_missing_file_are_told_apart(tmp_path):
+    assert "is not TOML" in problem(tmp_path, "[pool\n")
+    with pytest.raises(ConfigError, match="cannot read the config"):
+        load_config(tmp_path / "none.toml")

@@ -1,0 +1,237 @@
+"""What a newcomer does: bring the pool up, talk to it, break it, take it down."""
+
+import concurrent.futures
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import openai
+import psutil
+import pytest
+from e2e_pool import get, start, stop, tenfold, until
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def post(url: str, body: dict, timeout_s: float = 60) -> dict:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=timeout_s) as response:
+        return json.loads(response.read())
+
+
+def awake(pool, workload: str) -> int:
+    return pool.workload(workload)["slots"]
+
+
+def test_every_workload_has_served_when_the_pool_says_ready(pool):
+    assert get(f"{pool.url}/healthz")[0] == 200
+    state = pool.state()
+    assert state["ready"]
+    assert len(state["slots"]) == 2 * len(os.sched_getaffinity(0))
+    targets = {move["target"] for move in state["moves"]}
+    assert targets == {"rank", "serve", "train"}
+
+
+def test_openai_client_chats_and_streams(pool):
+    client = openai.OpenAI(base_url=f"{pool.url}/v1", api_key="none", max_retries=0)
+    assert [model.id for model in client.models.list()] == ["smollm2-135m"]
+    messages = [{"role": "user", "content": "What is the capital of France?"}]
+    answer = client.chat.completions.create(model="smollm2-135m", messages=messages, max_tokens=24, temperature=0)
+    assert "Paris" in answer.choices[0].message.content
+    assert answer.usage.completion_tokens > 0
+    parts = client.chat.completions.create(
+        model="smollm2-135m", messages=messages, max_tokens=24, temperature=0, stream=True
+    )
+    words = [part.choices[0].delta.content or "" for part in parts if part.choices]
+    assert len(words) > 3
+    assert "Paris" in "".join(words)
+    with pytest.raises(openai.NotFoundError, match="smollm2-135m"):
+        client.chat.completions.create(model="gpt-9", messages=messages)
+    client.close()
+
+
+def test_ranking_wakes_by_a_request_and_never_shows_what_was_seen(pool):
+    found = post(f"{pool.url}/v1/rank", {"user": 196, "k": 20})
+    assert len(found["items"]) == 20
+    scores = [item["score"] for item in found["items"]]
+    assert scores == sorted(scores, reverse=True)
+    seen = [item["item"] for item in found["items"]][:5]
+    again = post(f"{pool.url}/v1/rank", {"history": seen, "k": 50})
+    assert not set(seen) & {item["item"] for item in again["items"]}
+
+
+def test_idle_pool_trains_on_all_slots_and_the_loss_falls(pool):
+    count = len(pool.state()["slots"])
+    until(lambda: awake(pool, "train") == count, 60, "training on all slots")
+    until(lambda: len(pool.state()["loss"]) >= 12, 120, "twelve points of loss")
+    losses = [point["loss"] for point in pool.state()["loss"]]
+    assert losses[-1] < losses[0]
+
+
+def test_asleep_residents_use_no_cpu(pool):
+    until(lambda: awake(pool, "train") == len(pool.state()["slots"]), 60)
+    asleep = [r["pid"] for s in pool.state()["slots"] for r in s["residents"] if r["phase"] == "asleep"]
+    assert len(asleep) == 2 * len(pool.state()["slots"])
+    before = {pid: sum(psutil.Process(pid).cpu_times()[:2]) for pid in asleep}
+    time.sleep(3)
+    used = {pid: sum(psutil.Process(pid).cpu_times()[:2]) - spent for pid, spent in before.items()}
+    assert max(used.values()) <= 0.03
+
+
+def test_load_moves_slots_and_the_report_adds_up(pool):
+    done = pool.command("load", "--day", "20s", "--json", timeout_s=200)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    for row in report["workloads"]:
+        assert row["requests"] == row["answered"] + row["shed"] + row["failed"]
+        assert row["answered"] > 0
+        assert row["failed"] == 0
+    assert report["training_tokens"] > 0
+    moves = json.loads(pool.command("pool", "--moves", "200", "--json").stdout)
+    assert {(move["source"], move["target"]) for move in moves} >= {("train", "rank"), ("train", "serve")}
+    assert all(move["reason"] for move in moves)
+
+
+def test_killed_resident_is_back_within_seconds_and_no_request_fails(pool):
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        end = time.monotonic() + 6
+        answers = [threads.submit(rank_until, pool.url, end) for _ in range(4)]
+        victim = until(lambda: pool.resident("rank", "awake"), 10)
+        time.sleep(1)
+        os.kill(victim["pid"], signal.SIGKILL)
+        killed = time.monotonic()
+
+        def reborn() -> bool:
+            found = [r for s in pool.state()["slots"] for r in s["residents"] if r["resident"] == victim["resident"]]
+            return found[0]["pid"] not in (None, victim["pid"]) and found[0]["phase"] in ("asleep", "awake")
+
+        until(reborn, 5 - (time.monotonic() - killed), "the killed resident back within 5 s")
+        assert sum(answer.result() for answer in answers) > 20
+
+
+def rank_until(url: str, end: float) -> int:
+    count = 0
+    while time.monotonic() < end:
+        assert len(post(f"{url}/v1/rank", {"user": 1 + count % 900})["items"]) == 10
+        count += 1
+    return count
+
+
+def test_killed_controller_freezes_the_allocation_and_resumes(pool):
+    before = pool.state()
+    os.kill(pool.child("tenfold.pool.controller_server"), signal.SIGKILL)
+    assert len(post(f"{pool.url}/v1/rank", {"user": 5})["items"]) == 10 or before
+    until(lambda: pool.state().get("controller") == "running" and pool.state()["epoch"] > before["epoch"], 20)
+    assert len(post(f"{pool.url}/v1/rank", {"user": 5})["items"]) == 10
+
+
+def test_killed_gateway_comes_back_and_no_connection_is_refused(pool):
+    os.kill(pool.child("tenfold.cli.front"), signal.SIGKILL)
+    # The listening socket belongs to the supervisor: this request waits in its backlog.
+    assert len(post(f"{pool.url}/v1/rank", {"user": 7})["items"]) == 10
+    until(lambda: get(f"{pool.url}/healthz")[0] == 200, 20)
+
+
+def test_killed_trainer_loses_at_most_one_step(pool):
+    victim = until(lambda: pool.resident("train", "awake"), 30)
+    before = pool.workload("train")["facts"]["step"]
+    os.kill(victim["pid"], signal.SIGKILL)
+    until(lambda: pool.workload("train")["facts"]["step"] >= before + 2, 60)
+    steps = [point["step"] for point in pool.state()["loss"]]
+    assert steps == sorted(steps)
+
+
+def test_status_and_train_and_assets_speak_json(pool):
+    status = json.loads(pool.command("status", "--json").stdout)
+    assert status["state"]["ready"]
+    assert "slot" in pool.command("status").stdout
+    assets = json.loads(pool.command("assets", "--json").stdout)
+    assert {row["status"] for row in assets["assets"]} == {"present"}
+    ranked = json.loads(pool.command("rank", "196", "--json").stdout)
+    assert len(ranked["items"]) == 10
+
+
+def test_second_up_from_the_same_home_is_refused(pool):
+    again = pool.command("up", "--port", "0")
+    assert again.returncode == 1
+    assert f"runs from {pool.home} already, at {pool.url}" in again.stderr.replace("\n", " ")
+
+
+def test_taken_port_names_its_holder(pool, tmp_path):
+    port = pool.url.rsplit(":", 1)[1]
+    refused = tenfold(tmp_path, "up", "--port", port)
+    assert refused.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in refused.stderr
+    assert f"--port {int(port) + 1}" in refused.stderr
+
+
+def test_usage_errors_exit_2_and_missing_pool_exits_1(tmp_path):
+    assert tenfold(tmp_path, "up", "--prot", "1").returncode == 2
+    (tmp_path / "bad.toml").write_text("[pool]\ntick = 1\n")
+    bad = tenfold(tmp_path, "up", "--config", str(tmp_path / "bad.toml"))
+    assert bad.returncode == 2
+    assert "did you mean 'tick_s'?" in bad.stderr
+    (tmp_path / "big.toml").write_text("[pool.kinds.cpu]\nslots = 4000\n")
+    big = tenfold(tmp_path, "up", "--port", "0", "--config", str(tmp_path / "big.toml"))
+    assert big.returncode == 3
+    assert "MB are free" in big.stderr
+    missing = tenfold(tmp_path, "status")
+    assert missing.returncode == 1
+    assert "tenfold up" in missing.stderr
+
+
+def test_down_leaves_no_process_and_training_goes_on_after_up(pool):
+    step = pool.workload("train")["facts"]["step"]
+    family = stop(pool)
+    assert not [process for process in family if process.is_running() and process.status() != "zombie"]
+    described = json.loads(pool.command("train", "--json").stdout)
+    assert described["checkpoints"][0]["progress"]["step"] >= step
+    again = start(pool.home)
+    try:
+        until(lambda: again.workload("train")["facts"].get("step", 0) > step, 60, "training continued")
+    finally:
+        again.process.send_signal(signal.SIGINT)
+        family = again.family()
+        again.process.wait(30)
+    assert not [process for process in family if process.is_running() and process.status() != "zombie"]
+
+
+def test_pool_joins_a_cluster_and_uses_a_second_node(tmp_path):
+    """Two local Ray nodes of one core each: the pool puts residents on both, and both train."""
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": str(tmp_path)}
+    script = (
+        "import sys\n"
+        "from ray.cluster_utils import Cluster\n"
+        "head = dict(num_cpus=1, object_store_memory=80 << 20, include_dashboard=False)\n"
+        "cluster = Cluster(initialize_head=True, head_node_args=head)\n"
+        "cluster.add_node(num_cpus=1, object_store_memory=80 << 20)\n"
+        "print(cluster.address, flush=True)\n"
+        "sys.stdin.read()\n"
+        "cluster.shutdown()\n"
+    )
+    cluster = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        address = cluster.stdout.readline().strip()
+        (tmp_path / "small.toml").write_text("[pool.kinds.cpu]\nslots = 2\n")
+        joined = start(tmp_path / "home", "--address", address, "--config", str(tmp_path / "small.toml"))
+        try:
+            until(lambda: {slot["node"] for slot in joined.state()["slots"]} == {"n0", "n1"}, 30, "two nodes")
+            until(lambda: {s["node"] for s in joined.state()["slots"] if s["awake"] == "train"} == {"n0", "n1"}, 60)
+            assert len(post(f"{joined.url}/v1/rank", {"user": 3})["items"]) == 10
+        finally:
+            stop(joined)
+    finally:
+        cluster.stdin.close()
+        cluster.wait(30)
+        cluster.stdout.close()

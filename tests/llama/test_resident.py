@@ -1,0 +1,159 @@
+"""Training as the pool sees it: wakes at once, sleeps at once, and costs nothing asleep."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tenfold.core.errors import ConfigError, PortTaken, ResidentFailed
+from tenfold.llama.coordinator import Coordinator
+from tenfold.llama.live import live_paths
+from tenfold.llama.recipe import Recipe, recipe_from_settings
+from tenfold.llama.resident import TrainResident
+from tenfold.llama.status import fetch_status, status
+from tenfold.llama.text import read_index
+from tenfold.llama.wire import WireError
+from tenfold.pool.resident import Surroundings
+
+TOKEN = "secret"
+
+
+@contextmanager
+def running(recipe: Recipe, text, home, port: int = 0) -> Iterator[str]:
+    coordinator = Coordinator(recipe, read_index(text).sha256, home, TOKEN)
+    bound = coordinator.listen("127.0.0.1", port)
+    thread = threading.Thread(target=coordinator.run)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{bound}"
+    finally:
+        coordinator.stop()
+        thread.join()
+        for path in live_paths(home / "train"):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def loaded(recipe: Recipe, text, home, address: str, token: str = TOKEN) -> Iterator[TrainResident]:
+    surroundings = Surroundings(
+        slot="n0/cpu0", threads=1, home=home, cache=home, settings={}, companions={"train": address}, token=token
+    )
+    resident = TrainResident(recipe, text, surroundings)
+    resident.load()
+    try:
+        yield resident
+    finally:
+        resident.close()
+
+
+async def until(resident: TrainResident, microbatches: int) -> None:
+    async with asyncio.timeout(60):
+        # A count that another thread keeps; there is no event to wait for.
+        while resident.counters().requests < microbatches:
+            await asyncio.sleep(0.01)
+
+
+async def test_it_trains_awake_and_stands_still_asleep(recipe, text, tmp_path):
+    with running(recipe, text, tmp_path) as address, loaded(recipe, text, tmp_path, address) as resident:
+        assert resident.counters().requests == 0
+        await resident.wake()
+        await until(resident, 3 * recipe.microbatches)
+        await resident.sleep(2.0)
+        asleep = resident.counters()
+        assert asleep.in_flight == 0
+        assert asleep.units == asleep.requests * recipe.microbatch_tokens
+        assert asleep.facts["computed"] == asleep.requests, "all that was computed was handed in"
+        assert asleep.facts["loss"] > 0 and asleep.facts["step"] >= 3
+        await asyncio.sleep(0.3)
+        assert resident.counters() == asleep
+        await resident.wake()
+        await until(resident, asleep.requests + 2)
+        await resident.sleep(2.0)
+        assert (await status(address, TOKEN)).accepted == resident.counters().requests
+
+
+async def test_asleep_it_uses_no_processor_time(recipe, text, tmp_path):
+    with running(recipe, text, tmp_path) as address, loaded(recipe, text, tmp_path, address) as resident:
+        await resident.wake()
+        await until(resident, 4)
+        await resident.sleep(2.0)
+        await asyncio.sleep(0.3)
+        before = time.process_time()
+        await asyncio.sleep(2.0)
+        assert time.process_time() - before < 0.02
+
+
+async def test_it_waits_for_a_coordinator_that_comes_later(recipe, text, tmp_path):
+    with running(recipe, text, tmp_path) as address:
+        pass
+    with loaded(recipe, text, tmp_path, address) as resident:
+        await resident.wake()
+        assert resident.counters().requests == 0
+        await resident.sleep(2.0)
+        await resident.wake()
+        with running(recipe, text, tmp_path, port=int(address.split(":")[1])):
+            await until(resident, 2)
+            await resident.sleep(2.0)
+
+
+async def test_one_that_waits_for_work_sleeps_at_once(recipe, text, tmp_path):
+    single = recipe.model_copy(update={"microbatches": 1, "microbatch_sequences": 256, "sequence_tokens": 16})
+    with (
+        running(single, text, tmp_path) as address,
+        loaded(single, text, tmp_path, address) as busy,
+        loaded(single, text, tmp_path, address) as idle,
+    ):
+        for _ in range(3):
+            await asyncio.gather(busy.wake(), idle.wake())
+            await until(busy, busy.counters().requests + 1)
+            await idle.sleep(2.0)
+            await until(busy, busy.counters().requests + 1)
+            await busy.sleep(2.0)
+        answer = await status(address, TOKEN)
+        assert answer.accepted == busy.counters().requests + idle.counters().requests
+        assert answer.rejected == 0
+
+
+async def test_a_worker_with_another_recipe_is_told_why(recipe, text, tmp_path):
+    other = recipe.model_copy(update={"learning_rate": 0.5})
+    with running(recipe, text, tmp_path) as address, loaded(other, text, tmp_path, address) as resident:
+        with pytest.raises(ResidentFailed, match="another recipe, seed or text") as caught:
+            await resident.wake()
+        assert "tenfold.toml" in caught.value.next_step
+
+
+async def test_a_wrong_token_is_turned_away_on_both_sides(recipe, text, tmp_path):
+    with running(recipe, text, tmp_path) as address:
+        with pytest.raises(WireError, match="does not know this pool's token"):
+            fetch_status(address, "guess")
+        with loaded(recipe, text, tmp_path, address, token="guess") as resident, pytest.raises(WireError):
+            await resident.wake()
+        assert fetch_status(address, TOKEN).workers == 0
+
+
+async def test_status_says_what_the_console_shows(recipe, text, tmp_path):
+    with running(recipe, text, tmp_path) as address, loaded(recipe, text, tmp_path, address) as resident:
+        await resident.wake()
+        await until(resident, 2 * recipe.microbatches + 1)
+        answer = await status(address, TOKEN)
+        await resident.sleep(2.0)
+    assert answer.workers == 1
+    assert answer.step >= 2 and answer.tokens == answer.step * recipe.step_tokens
+    assert answer.loss == answer.loss_history[-1].loss
+    assert answer.params > 10_000
+
+
+def test_a_taken_port_is_named(recipe, text, tmp_path):
+    with running(recipe, text, tmp_path / "one") as address:
+        port = int(address.split(":")[1])
+        with pytest.raises(PortTaken, match=str(port)), running(recipe, text, tmp_path / "two", port=port):
+            pass
+
+
+def test_the_seed_of_the_config_is_the_seed_of_the_run():
+    assert recipe_from_settings({"seed": 7, "floor": 1}).seed == 7
+    with pytest.raises(ConfigError, match=r"train\.seed"):
+        recipe_from_settings({"seed": "seven"})

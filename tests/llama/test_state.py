@@ -1,0 +1,176 @@
+"""State on disk and in memory: whole, of the right run, or refused with the file's name."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenfold.core.errors import AssetError
+from tenfold.llama.checkpoint import (
+    KEPT,
+    StateVectors,
+    checkpoint_files,
+    describe,
+    open_run,
+    read_checkpoint,
+    write_checkpoint,
+)
+from tenfold.llama.coordinator import Coordinator
+from tenfold.llama.live import LiveState, live_paths
+from tenfold.llama.progress import HISTORY_POINTS, TrainProgress
+from tenfold.llama.recipe import Recipe
+from tenfold.llama.vectors import layout_of
+
+TEXT = "0" * 64
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "train"
+    folder.mkdir()
+    yield folder
+    for path in live_paths(folder):
+        path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def run(folder, recipe):
+    return open_run(folder, recipe, recipe.identity(TEXT))
+
+
+@pytest.fixture
+def spans(recipe):
+    return layout_of(recipe.model).spans
+
+
+@pytest.fixture
+def state(recipe):
+    rng = np.random.default_rng(1)
+    return StateVectors(*(rng.normal(size=layout_of(recipe.model).size).astype(np.float32) for _ in range(3)))
+
+
+def progress_after(steps: int) -> TrainProgress:
+    progress = TrainProgress()
+    for step in range(steps):
+        progress = progress.after(9.0 / (step + 1), 100)
+    return progress
+
+
+def test_a_checkpoint_gives_back_what_was_written(folder, run, spans, state):
+    path = write_checkpoint(folder, run, progress_after(3), spans, state)
+    progress, again = read_checkpoint(path, run, spans)
+    assert progress == progress_after(3)
+    assert again.sha256() == state.sha256()
+
+
+def test_only_the_newest_checkpoints_stay(folder, run, spans, state):
+    for step in (1, 2, 3, 10):
+        write_checkpoint(folder, run, progress_after(step), spans, state)
+    described = describe(folder.parent)
+    assert [checkpoint.progress.step for checkpoint in described.checkpoints] == [10, 3]
+    assert len(described.checkpoints) == KEPT
+    assert described.run.recipe == run.recipe
+
+
+def test_a_home_without_training_has_nothing_to_describe(tmp_path):
+    assert describe(tmp_path) is None
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "header", "empty"])
+def test_a_corrupt_checkpoint_is_named_with_what_to_do(folder, run, recipe, spans, state, damage):
+    path = write_checkpoint(folder, run, progress_after(3), spans, state)
+    data = bytearray(path.read_bytes())
+    if damage == "cut":
+        data = data[:-100]
+    elif damage == "flipped":
+        data[-1000] ^= 0x10
+    elif damage == "header":
+        data[:8] = b"\xff" * 8
+    else:
+        data = bytearray()
+    path.write_bytes(data)
+    with pytest.raises(AssetError, match=r"checkpoint-000000003\.safetensors is damaged") as caught:
+        Coordinator(recipe, TEXT, folder.parent, "token")
+    assert f"delete {path}" in caught.value.next_step
+
+
+def test_a_run_of_another_seed_is_not_continued(folder, run, recipe):
+    other = recipe.model_copy(update={"seed": 5})
+    with pytest.raises(AssetError, match="seed was 0, now 5") as caught:
+        open_run(folder, other, other.identity(TEXT))
+    assert str(folder) in caught.value.next_step
+
+
+def test_a_checkpoint_of_another_run_is_not_continued(folder, run, spans, state):
+    path = write_checkpoint(folder, run, progress_after(1), spans, state)
+    (folder / "run.json").unlink()
+    stranger = open_run(folder, run.recipe, run.identity)
+    with pytest.raises(AssetError, match="belongs to run"):
+        read_checkpoint(path, stranger, spans)
+
+
+def test_live_state_is_found_again_and_half_an_update_is_not(folder, run, state):
+    live = LiveState.create(folder, run, progress_after(2), state)
+    live.back.copy_from(live.front)
+    live.back.parameters_P[:] = 7.0
+    again = LiveState.reopen(folder, run, len(state.parameters_P))
+    assert again.progress == progress_after(2)
+    assert again.front.sha256() == state.sha256()
+    live.flip(progress_after(3))
+    later = LiveState.reopen(folder, run, len(state.parameters_P))
+    assert later.progress == progress_after(3)
+    assert (later.front.parameters_P == 7.0).all()
+
+
+def test_live_state_of_another_run_or_boot_is_left_alone(folder, run, state, monkeypatch, tmp_path):
+    LiveState.create(folder, run, progress_after(2), state)
+    assert LiveState.reopen(folder, run.model_copy(update={"run": "another"}), len(state.parameters_P)) is None
+    boot = tmp_path / "boot_id"
+    boot.write_text("after the reboot")
+    monkeypatch.setattr("tenfold.llama.live.BOOT_ID", boot)
+    assert LiveState.reopen(folder, run, len(state.parameters_P)) is None
+
+
+@pytest.mark.parametrize("damage", ["cut", "header"])
+def test_damaged_live_state_is_named(folder, run, state, damage):
+    path = LiveState.create(folder, run, progress_after(2), state).path
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-8])
+    else:
+        path.write_bytes(b"\x00" * 5000)
+    with pytest.raises(AssetError, match="live training state") as caught:
+        LiveState.reopen(folder, run, len(state.parameters_P))
+    assert f"delete {path}" in caught.value.next_step
+
+
+def test_without_shared_memory_the_live_state_lies_in_the_home(folder, run, state, monkeypatch, tmp_path):
+    monkeypatch.setattr("tenfold.llama.live.SHARED_MEMORY", tmp_path / "missing")
+    live = LiveState.create(folder, run, progress_after(2), state)
+    assert live.path.parent == folder
+    assert LiveState.reopen(folder, run, len(state.parameters_P)).progress.step == 2
+
+
+@given(losses=st.lists(st.floats(0, 10), max_size=1200))
+def test_the_loss_curve_stays_short_and_keeps_its_mean(losses):
+    progress = TrainProgress()
+    for loss in losses:
+        progress = progress.after(loss, 10)
+    assert len(progress.history) <= HISTORY_POINTS
+    assert (progress.step, progress.tokens) == (len(losses), 10 * len(losses))
+    kept = sum(sample.loss for sample in progress.history) * progress.stride + sum(progress.pending)
+    assert kept == pytest.approx(sum(losses))
+    assert [sample.step for sample in progress.history] == [
+        progress.stride * (index + 1) for index in range(len(progress.history))
+    ]
+
+
+def test_the_identity_of_a_run_covers_recipe_and_text():
+    base = Recipe()
+    others = [base.model_copy(update={"seed": 1}), base.model_copy(update={"learning_rate": 1e-4})]
+    identities = {recipe.identity(TEXT) for recipe in (base, *others)} | {base.identity("1" * 64)}
+    assert len(identities) == 4
+
+
+def test_no_checkpoint_is_listed_while_it_is_half_written(folder):
+    (folder / ".checkpoint-000000009.safetensors.1.new").write_bytes(b"half")
+    assert checkpoint_files(folder) == []

@@ -1,0 +1,63 @@
+"""What the test's child processes run: a coordinator, and workers that may stall inside a microbatch."""
+
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from tenfold.llama.checkpoint import checkpoint_files, read_checkpoint, read_run, train_folder, write_checkpoint
+from tenfold.llama.coordinator import Coordinator
+from tenfold.llama.recipe import Recipe
+from tenfold.llama.text import read_index
+from tenfold.llama.vectors import layout_of
+from tenfold.llama.worker import GradientComputer, Worker
+
+
+def coordinate(
+    recipe: str, text: Path, home: Path, token: str, port: int, ready: Connection, options: dict[str, float]
+) -> None:
+    coordinator = Coordinator(Recipe.model_validate_json(recipe), read_index(text).sha256, home, token, **options)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: coordinator.stop())
+    ready.send(coordinator.listen("127.0.0.1", port))
+    coordinator.run()
+
+
+class StallingComputer(GradientComputer):
+    """Says when it is inside a microbatch, and stays there a while."""
+
+    def stall(self, inside: Event, stall_s: float) -> None:
+        self.inside, self.stall_s = inside, stall_s
+
+    def compute(self, step: int, microbatch: int) -> float:
+        loss = super().compute(step, microbatch)
+        self.inside.set()
+        time.sleep(self.stall_s)
+        return loss
+
+
+def work(recipe: str, text: Path, address: str, token: str, name: str, inside: Event, stall_s: float) -> None:
+    """Work until SIGTERM, as a resident told to sleep does."""
+    computer = StallingComputer(Recipe.model_validate_json(recipe), text)
+    computer.stall(inside, stall_s)
+    worker = Worker(name, computer, address, token)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: worker.stop())
+    thread = threading.Thread(target=worker.run, args=(lambda: None,))
+    thread.start()
+    thread.join()
+    worker.close()
+
+
+def die_while_writing(recipe: str, home: Path) -> None:
+    """Write a checkpoint of another step and be killed when part of it is on disk."""
+    meta = read_run(train_folder(home))
+    layout = layout_of(Recipe.model_validate_json(recipe).model)
+    progress, state = read_checkpoint(checkpoint_files(train_folder(home))[0], meta, layout.spans)
+
+    def sync_and_die(_descriptor: int) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    os.fsync = sync_and_die
+    write_checkpoint(train_folder(home), meta, progress.after(1.0, 1), layout.spans, state)

@@ -1,0 +1,35 @@
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from minipool import MiniPool, PlanSpec
+
+from tenfold.core.config import KindSettings, PoolSettings
+
+
+@pytest.fixture
+def toys_importable(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parent)])
+
+
+@pytest.fixture
+async def make_pool(tmp_path, toys_importable) -> AsyncIterator:
+    pools: list[MiniPool] = []
+
+    async def make(*plans: PlanSpec, slots: int = 4, paths=None, workload_settings=None, **settings) -> MiniPool:
+        pool = MiniPool(
+            home=tmp_path,
+            plans=plans,
+            paths=paths or {"/work": "serve", "/stream": "serve"},
+            settings=PoolSettings(kinds={"cpu": KindSettings(slots=slots)}, tick_s=0.1, **{"idle_s": 0.5, **settings}),
+            workload_settings=workload_settings or {},
+        )
+        pools.append(pool)
+        await pool.start()
+        return pool
+
+    yield make
+    for pool in pools:
+        await pool.close()

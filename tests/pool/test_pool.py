@@ -1,0 +1,262 @@
+"""The pool with real processes: moves, deaths, missed deadlines, overload, disconnects."""
+
+import asyncio
+import os
+import signal
+import time
+
+import aiohttp
+import psutil
+from minipool import plan, until
+
+from tenfold.ledger.ledger import Ledger
+
+
+async def work(pool, seconds: float = 0.01, path: str = "/work") -> int:
+    async with pool.session.post(f"{pool.url}{path}", json={"seconds": seconds}) as response:
+        await response.read()
+        return response.status
+
+
+async def awake(pool, workload: str) -> int:
+    state = await pool.state()
+    return next(w["slots"] for w in state["workloads"] if w["workload"] == workload)
+
+
+async def test_idle_pool_trains_on_every_slot_and_a_request_takes_one_back(make_pool):
+    pool = await make_pool(plan("serve"), plan("train", path=None, value=1e-3))
+    await pool.ready()
+
+    async def all_train():
+        return await awake(pool, "train") == 4
+
+    await until(all_train)
+    assert await work(pool) == 200
+    assert await awake(pool, "serve") >= 1
+
+
+async def test_sustained_demand_takes_more_slots_and_each_move_has_a_reason_and_a_price(make_pool):
+    pool = await make_pool(plan("serve"), plan("train", path=None, value=1e-3), queue_per_slot=32)
+    await pool.ready()
+    statuses = await asyncio.gather(*(hammer(pool, until_s=time.monotonic() + 3) for _ in range(12)))
+    assert set().union(*statuses) == {200}
+    state = await pool.state()
+    to_serve = [move for move in state["moves"] if move["target"] == "serve" and move["state"] == "done"]
+    assert len(to_serve) >= 2
+    assert all("serve" in move["reason"] and move["price_usd_per_s"] > 0 for move in to_serve[:-1])
+    ledger = Ledger(f"sqlite:///{pool.home / 'ledger.db'}")
+    recorded = {event.body["move"] for event in ledger.latest("move", 100)}
+    ledger.close()
+    assert {move["move"] for move in state["moves"] if move["state"] == "done"} == recorded
+
+
+async def hammer(pool, until_s: float) -> set[int]:
+    statuses = set()
+    while time.monotonic() < until_s:
+        statuses.add(await work(pool, 0.05))
+    return statuses
+
+
+async def test_no_slot_ever_has_two_awake(make_pool):
+    pool = await make_pool(plan("serve"), plan("train", path=None, value=1e-3), slots=2)
+    await pool.ready()
+    load = asyncio.create_task(hammer(pool, until_s=time.monotonic() + 2))
+    while not load.done():
+        for slot in pool.slots:
+            phases = [(await pool.counters(f"{w}@{slot.slot}"))["phase"] for w in ("serve", "train")]
+            assert phases.count("awake") <= 1
+    await load
+
+
+async def test_killed_resident_is_back_and_its_requests_are_answered(make_pool):
+    pool = await make_pool(plan("serve", floor=2), plan("train", path=None, value=1e-3))
+    await pool.ready()
+    await until(lambda: _equals(awake(pool, "serve"), 2))
+    requests = [asyncio.create_task(work(pool, 0.4)) for _ in range(8)]
+    await asyncio.sleep(0.1)
+    state = await pool.state()
+    victim = next(
+        r for s in state["slots"] if s["awake"] == "serve" for r in s["residents"] if r["workload"] == "serve"
+    )
+    os.kill(victim["pid"], signal.SIGKILL)
+    killed = time.monotonic()
+    assert await asyncio.gather(*requests) == [200] * 8
+
+    async def reborn():
+        pid = await pool.pid(victim["resident"])
+        return pid not in (None, victim["pid"])
+
+    await until(reborn, timeout_s=5 - (time.monotonic() - killed))
+    await until(lambda: _at_least(awake(pool, "serve"), 2), timeout_s=5)
+
+
+async def _equals(found, wanted) -> bool:
+    return await found == wanted
+
+
+async def _at_least(found, wanted) -> bool:
+    return await found >= wanted
+
+
+async def test_resident_that_misses_its_deadline_is_killed_before_the_next_wakes(make_pool):
+    pool = await make_pool(
+        plan("serve"),
+        plan("train", path=None, value=1e-3),
+        slots=1,
+        move_deadline_s=0.5,
+        workload_settings={"train": {"stuck_on_sleep": True}},
+    )
+    await until(lambda: _equals(awake(pool, "train"), 1))
+    assert await work(pool) == 200
+    state = await pool.state()
+    move = next(move for move in state["moves"] if move["target"] == "serve" and move["source"] == "train")
+    assert move["state"] == "done"
+    assert "was killed" in move["reason"]
+    assert move["seconds"] < 3
+
+
+async def test_stopped_controller_freezes_the_allocation_and_a_new_one_resumes_it(make_pool):
+    pool = await make_pool(plan("serve", floor=1), plan("train", path=None, value=1e-3))
+    await pool.ready()
+    await until(lambda: _equals(awake(pool, "train"), 3))
+    before = await pool.state()
+    await pool.stop_controller()
+    assert [await work(pool) for _ in range(5)] == [200] * 5
+    pool.start_controller()
+
+    async def resumed():
+        try:
+            return len((await pool.state())["slots"]) == 4
+        except aiohttp.ClientError:
+            return False
+
+    await until(resumed)
+    await until(lambda: _equals(awake(pool, "train"), 3))
+    after = await pool.state()
+    assert after["epoch"] > before["epoch"]
+    assert [slot["awake"] for slot in after["slots"]] == [slot["awake"] for slot in before["slots"]]
+    assert await work(pool) == 200
+
+
+async def test_order_from_a_stale_epoch_is_refused(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=1)
+    await pool.ready()
+    _, statuses = await pool.host.statuses(-1, 0)
+    order = {"epoch": 0, "deadline_s": 1.0}
+    headers = {"x-tenfold-token": "secret"}
+    async with pool.session.post(f"{statuses[0].url}/resident/sleep", json=order, headers=headers) as response:
+        assert response.status == 409
+    async with pool.session.post(f"{statuses[0].url}/resident/sleep", json=order) as response:
+        assert response.status == 401
+
+
+async def test_overload_sheds_at_once_with_retry_after(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=1, queue_per_slot=4)
+    await pool.ready()
+    held = [asyncio.create_task(work(pool, 1.0)) for _ in range(4)]
+    await asyncio.sleep(0.2)
+    began = time.monotonic()
+    async with pool.session.post(f"{pool.url}/work", json={}) as response:
+        assert response.status == 429
+        assert response.headers["retry-after"] == "1"
+        assert "queue limit" in (await response.json())["error"]["message"]
+    assert time.monotonic() - began < 0.5
+    assert await asyncio.gather(*held) == [200] * 4
+
+
+async def test_body_over_the_limit_is_refused(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=1, body_limit_bytes=2048)
+    await pool.ready()
+    async with pool.session.post(f"{pool.url}/work", data=b"x" * 5000) as response:
+        assert response.status == 413
+
+
+async def test_client_that_leaves_frees_its_slot(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=1)
+    await pool.ready()
+    response = await pool.session.post(f"{pool.url}/stream", json={})
+    assert (await response.content.readline()).startswith(b"data:")
+    response.close()
+
+    async def freed():
+        return (await pool.counters("serve@n0/cpu0"))["in_flight"] == 0
+
+    await until(freed, timeout_s=3)
+    await until(lambda: _equals(waiting(pool), 0), timeout_s=3)
+
+
+async def waiting(pool) -> int:
+    return (await pool.state())["workloads"][0]["waiting"]
+
+
+async def test_request_without_anyone_to_wake_ends_at_the_deadline(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=1, wait_deadline_s=0.5)
+    await pool.ready()
+    pid = await pool.pid("serve@n0/cpu0")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await pool.stop_controller()
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    await asyncio.sleep(0.1)
+    began = time.monotonic()
+    async with pool.session.post(f"{pool.url}/work", json={}) as response:
+        assert response.status == 503
+        assert response.headers["retry-after"] == "1"
+    assert time.monotonic() - began < 2
+
+
+async def test_hung_resident_is_killed_and_replaced(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=1)
+    await pool.ready()
+    pid = await pool.pid("serve@n0/cpu0")
+    os.kill(pid, signal.SIGSTOP)
+
+    async def replaced():
+        return await pool.pid("serve@n0/cpu0") not in (None, pid)
+
+    await until(replaced, timeout_s=12)
+    assert await work(pool) == 200
+
+
+async def test_asleep_resident_uses_no_cpu(make_pool):
+    pool = await make_pool(plan("serve"), plan("train", path=None, value=1e-3), slots=1)
+    await pool.ready()
+    await until(lambda: _equals(awake(pool, "train"), 1))
+    process = psutil.Process(await pool.pid("serve@n0/cpu0"))
+    await asyncio.sleep(1)
+    before = sum(process.cpu_times()[:2])
+    await asyncio.sleep(3)
+    assert sum(process.cpu_times()[:2]) - before <= 0.02
+
+
+async def test_residents_are_pinned_to_their_slot(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=2)
+    await pool.ready()
+    for slot in pool.slots:
+        process = psutil.Process(await pool.pid(f"serve@{slot.slot}"))
+        assert process.cpu_affinity() == list(slot.cores)
+
+
+async def test_closing_leaves_no_process(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=2)
+    await pool.ready()
+    pids = [await pool.pid(f"serve@{slot.slot}") for slot in pool.slots]
+    await pool.host.close(1.0)
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+async def test_silent_gateway_holds_the_allocation_and_raises_an_alarm(make_pool):
+    pool = await make_pool(plan("serve", floor=1), plan("train", path=None, value=1e-3))
+    await pool.ready()
+    for task in asyncio.all_tasks():
+        if "_report" in repr(task.get_coro()):
+            task.cancel()
+
+    async def held():
+        return any("allocation held" in alarm for alarm in (await pool.state())["alarms"])
+
+    await until(held, timeout_s=8)
+    before = [slot["awake"] for slot in (await pool.state())["slots"]]
+    await asyncio.sleep(0.5)
+    assert [slot["awake"] for slot in (await pool.state())["slots"]] == before

@@ -1,0 +1,81 @@
+"""A resident small enough to start in milliseconds, with the faults that the pool must survive."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from tenfold.pool.resident import Counters, Surroundings
+
+
+class Toy:
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._name = surroundings.slot
+        self._settings = surroundings.settings
+        self._requests = 0
+        self._in_flight = 0
+        self._busy_s = 0.0
+        self._awake_at: float | None = None
+        self.cancelled = 0
+
+    def load(self) -> None:
+        pass
+
+    async def wake(self) -> None:
+        self._awake_at = time.monotonic()
+
+    async def sleep(self, deadline_s: float) -> None:
+        if self._settings.get("stuck_on_sleep"):
+            time.sleep(60)  # a blocked event loop, as a native call would block it
+        while self._in_flight:
+            await asyncio.sleep(0.005)
+        self._awake_at = None
+
+    def counters(self) -> Counters:
+        return Counters(
+            units=float(self._requests),
+            requests=self._requests,
+            busy_s=self._busy_s,
+            in_flight=self._in_flight,
+            facts={"cancelled": float(self.cancelled)},
+        )
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [Route("/work", self._work, methods=["POST"]), Route("/stream", self._stream, methods=["POST"])]
+
+    async def _work(self, request: Request) -> Response:
+        body = await request.json()
+        began = time.monotonic()
+        self._in_flight += 1
+        try:
+            await asyncio.sleep(body.get("seconds", 0.01))
+            self._requests += 1
+        finally:
+            self._in_flight -= 1
+            self._busy_s += time.monotonic() - began
+        return JSONResponse({"slot": self._name})
+
+    async def _stream(self, request: Request) -> Response:
+        async def tokens():
+            self._in_flight += 1
+            try:
+                for index in range(1000):
+                    yield f"data: {index}\n\n"
+                    await asyncio.sleep(0.02)
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+            finally:
+                self._in_flight -= 1
+
+        return StreamingResponse(tokens(), media_type="text/event-stream")
+
+    def close(self) -> None:
+        pass
+
+
+def create(surroundings: Surroundings) -> Toy:
+    return Toy(surroundings)
