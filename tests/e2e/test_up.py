@@ -202,7 +202,7 @@ def test_down_leaves_no_process_and_training_goes_on_after_up(pool):
 
 def test_pool_joins_a_cluster_and_uses_a_second_node(tmp_path):
     """Two local Ray nodes of one core each: the pool puts residents on both, and both train."""
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
     script = (
         "import sys\n"
         "from ray.cluster_utils import Cluster\n"

@@ -16,8 +16,8 @@ def places(count: int, loaded=WORKLOADS) -> list[SlotPlace]:
     return [SlotPlace(f"s{i}", "cpu", f"core{i // 2}", frozenset(loaded)) for i in range(count)]
 
 
-def claim(workload: str, marginal, floor=0, ceiling=99, wake_s=0.0, sleep_s=0.0) -> Claim:
-    return Claim(workload, tuple(marginal), floor, ceiling, frozenset({"cpu"}), wake_s, sleep_s)
+def claim(workload: str, marginal, floor=0, ceiling=99, wake_s=0.0) -> Claim:
+    return Claim(workload, tuple(marginal), floor, ceiling, frozenset({"cpu"}), wake_s)
 
 
 def after(current, changes) -> dict[str, str | None]:
@@ -82,7 +82,7 @@ def test_floor_is_met_before_any_value():
 
 def test_move_that_does_not_repay_itself_within_the_dwell_is_not_made():
     slots, current = places(1), {"s0": "train"}
-    gain = [claim("rank", [1.05e-6]), claim("train", [1.0e-6], sleep_s=0.5)]
+    gain = [claim("rank", [1.05e-6], wake_s=0.5), claim("train", [1.0e-6])]
     assert allocate(slots, gain, current, set(), dwell_s=3.0) == []
     assert len(allocate(slots, gain, current, set(), dwell_s=60.0)) == 1
 

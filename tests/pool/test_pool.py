@@ -260,3 +260,24 @@ async def test_silent_gateway_holds_the_allocation_and_raises_an_alarm(make_pool
     before = [slot["awake"] for slot in (await pool.state())["slots"]]
     await asyncio.sleep(0.5)
     assert [slot["awake"] for slot in (await pool.state())["slots"]] == before
+
+
+async def test_slot_of_a_donor_that_cannot_be_killed_goes_to_nobody(make_pool):
+    pool = await make_pool(plan("serve"), plan("train", path=None, value=1e-3), slots=1, move_deadline_s=0.3)
+    await until(lambda: _equals(awake(pool, "train"), 1))
+    pid = await pool.pid("train@n0/cpu0")
+    deliver = pool.host.signal
+
+    async def lose(name: str, number: int) -> None:
+        """A kill order that never arrives."""
+
+    pool.host.signal = lose
+    os.kill(pid, signal.SIGSTOP)
+    request = asyncio.create_task(work(pool))
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        assert (await pool.counters("serve@n0/cpu0"))["phase"] == "asleep"
+        await asyncio.sleep(0.05)
+    pool.host.signal = deliver
+    await request
+    await until(lambda: _equals(work(pool), 200), timeout_s=10)

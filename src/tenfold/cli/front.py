@@ -1,6 +1,7 @@
 """The front process: gateway, JSON API and console on one address."""
 
 import asyncio
+import logging
 import os
 import socket
 import sys
@@ -17,10 +18,13 @@ from starlette.types import Receive, Scope, Send
 from tenfold.cli.wiring import gateway_routes
 from tenfold.console.page import mount
 from tenfold.core.config import Config
+from tenfold.core.errors import TenfoldError
 from tenfold.llama.status import status as training_status
 from tenfold.pool.gateway import Gateway
-from tenfold.pool.process import die_with_parent
+from tenfold.pool.process import KEEP_ALIVE_S, die_with_parent
 from tenfold.pool.state import LossPoint, PoolState
+
+log = logging.getLogger(__name__)
 
 
 class FrontSpec(BaseModel):
@@ -99,8 +103,8 @@ class Front:
             try:
                 found = await training_status(address, self._spec.token)
                 self._loss = tuple(LossPoint(step=p.step, tokens=p.tokens, loss=p.loss) for p in found.loss_history)
-            except (OSError, EOFError, TimeoutError):
-                pass  # It restarts; the curve shows what was known.
+            except (OSError, EOFError, TenfoldError) as error:
+                log.debug("training does not answer, the curve shows what was known: %s", error)
             await asyncio.sleep(2.0)
 
 
@@ -125,7 +129,13 @@ def main() -> None:
     die_with_parent()
     spec = FrontSpec.model_validate_json(sys.stdin.buffer.readline())
     listener = socket.socket(fileno=spec.listener)
-    config = uvicorn.Config(Front(spec).app(), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        Front(spec).app(),
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=1,
+    )
     uvicorn.Server(config).run(sockets=[listener])
     sys.stderr.flush()
     os._exit(0)

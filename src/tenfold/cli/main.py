@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from tenfold import __version__
-from tenfold.core.errors import AlreadyRunning, NotRunning, TenfoldError
+from tenfold.core.errors import AlreadyRunning, NotRunning, TenfoldError, UsageError
 from tenfold.core.paths import cache_dir, home_dir
 
 app = App(
@@ -49,6 +49,8 @@ def up(
 
     began = time.monotonic()
     settings = load_config(config)
+    if port is not None and not 0 <= port <= 65535:
+        raise UsageError(f"--port {port} is not a port", next_step="give a number from 0 to 65535; 0 picks a free one")
     chosen = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update={"pool": settings.pool.model_copy(update=chosen)})
     home = home_dir()

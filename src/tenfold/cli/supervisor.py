@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -19,7 +20,7 @@ from tenfold.cli.front import FrontSpec
 from tenfold.cli.runfile import RunFile, own_start_time, run_file_path, write_run_file
 from tenfold.cli.wiring import PRELOAD, WIRES, Site, free_port, make_site, plans
 from tenfold.core.config import Config
-from tenfold.core.errors import NotEnoughMemory, PortTaken
+from tenfold.core.errors import NotEnoughMemory, PortTaken, UsageError
 from tenfold.pool.controller_server import ControllerSpec
 from tenfold.pool.hosts import Cluster, Node
 from tenfold.pool.process import TOKEN_HEADER
@@ -58,6 +59,7 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
         self._site: Site | None = None
+        self._companions_on: str | None = None
         self.url = ""
 
     async def run(self, ready: Callable[[str], None]) -> None:
@@ -75,7 +77,7 @@ class Supervisor:
             self._cluster.connect(self._home / "logs" / "ray.log")
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-            bind = LOOPBACK if not self._joined else _own_address()
+            bind = self._cluster.own_address()
             self._site = site = make_site(self._config, self._home, self._cache, bind)
             tasks = [
                 asyncio.create_task(self._keep("controller", "tenfold.pool.controller_server", self._controller_spec)),
@@ -178,7 +180,8 @@ class Supervisor:
     async def _populate(self, node: Node, site: Site) -> None:
         """Spawn every workload on every slot that suits it, one of each workload first, so that each can serve soon."""
         bind = LOOPBACK if not self._joined else node.info.address
-        if node.name == "n0":
+        if self._companions_on not in self._cluster.nodes:
+            self._companions_on = node.name
             for workload, wire in WIRES.items():
                 if wire.companion:
                     await node.actor.spawn.remote(site.companion(workload).to_json())
@@ -247,7 +250,15 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         return socket.create_server((host, port), backlog=1024)
+    except socket.gaierror as error:
+        raise UsageError(
+            f"cannot listen on {host!r}: {error.strerror}", next_step="give --host an address of this machine"
+        ) from error
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise UsageError(
+                f"cannot listen on {host!r}: {error.strerror}", next_step="give --host an address of this machine"
+            ) from error
         raise PortTaken(
             f"cannot listen on {host}:{port}: {error.strerror}{_holder(port)}",
             next_step=f"stop that process, or choose another: tenfold up --port {port + 1}",
@@ -281,9 +292,3 @@ def check_memory(config: Config) -> None:
             f"{slots} slots need about {need_mb} MB of memory, {free_mb} MB are free",
             next_step="free some, or set pool.kinds.cpu.slots to a smaller number in tenfold.toml",
         )
-
-
-def _own_address() -> str:
-    import ray
-
-    return str(ray.util.get_node_ip_address())

@@ -38,7 +38,7 @@ WIRES: Mapping[str, Wire] = {
     "rank": Wire(
         factory="tenfold.rank.resident:create",
         unit="request",
-        paths=("/v1/rank",),
+        paths=("/v1/rank", "/v1/rank/users"),
         probe=lambda _: ("/v1/rank", {"user": 1}),
         assumed_capacity=100.0,
         resident_mb=60,
@@ -49,7 +49,7 @@ WIRES: Mapping[str, Wire] = {
         paths=("/v1/chat/completions", "/v1/completions", "/v1/models"),
         probe=lambda config: ("/v1/chat/completions", _hello(config)),
         assumed_capacity=20.0,
-        resident_mb=180,
+        resident_mb=230,
     ),
     "train": Wire(
         factory="tenfold.llama.resident:create",
@@ -57,7 +57,7 @@ WIRES: Mapping[str, Wire] = {
         paths=(),
         probe=None,
         assumed_capacity=2000.0,
-        resident_mb=200,
+        resident_mb=150,
         companion="tenfold.llama.coordinator:serve_forever",
     ),
 }

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from tenfold.core.config import PoolSettings
 from tenfold.ledger.ledger import Ledger
 from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan
-from tenfold.pool.moves import Door, Mover, Outcome
+from tenfold.pool.moves import Door, Mover
 from tenfold.pool.policy import Change, Claim, SlotPlace, allocate
 from tenfold.pool.resident import Counters
 from tenfold.pool.state import (
@@ -34,6 +34,8 @@ COUNTERS_TIMEOUT_S = 1.0
 NUDGE_PAUSE_S = 0.05
 HISTORY_POINTS = 240
 RESTARTS_BEFORE_ALARM = 2
+KILL_CONFIRM_S = 3.0
+ASSUMED_WAKE_S = 0.1
 
 
 class SlotReport(BaseModel):
@@ -130,7 +132,7 @@ class Controller:
         self._clock = clock
         self._mover = Mover(session, token, self._kill)
         self._meters = {plan.workload: DemandMeter(plan) for plan in plans}
-        self._move_s = {plan.workload: [0.1, 0.2] for plan in plans}  # wake, sleep
+        self._wake_s = {plan.workload: ASSUMED_WAKE_S for plan in plans}
         self._slots: dict[str, SlotReport] = {}
         self._residents: dict[str, ResidentReport] = {}
         self._holder: dict[str, str | None] = {}
@@ -248,7 +250,7 @@ class Controller:
             self._epoch = int(str(body["epoch"]))
             table = body["slots"]
             slots = table if isinstance(table, dict) else {}
-        self._move_count = max((int(str(event.body["move"])) for event in self._ledger.latest("move")), default=0)
+        self._move_count = max((int(str(event.body["move"])) for event in self._ledger.latest("move", 50)), default=0)
         for resident in sorted(self._residents.values(), key=lambda r: slots.get(r.slot or "") != r.workload):
             door = self._door(resident.name)
             if door is None or resident.slot is None:
@@ -257,16 +259,20 @@ class Controller:
                 report = await self._mover.counters(door, COUNTERS_TIMEOUT_S)
             except (aiohttp.ClientError, TimeoutError) as error:
                 log.warning("resident %s does not answer on resume: %s", door.name, error)
+                # It may be awake, so its slot is its own until it is dead.
+                self._to_kill[door.name] = door.pid
+                self._occupy(resident.slot, door)
                 continue
             self._epoch = max(self._epoch, report.epoch)
-            self._meters[resident.workload].adopt(f"{door.name}#{door.pid}", report.counters())
+            self._meters[resident.workload].adopt(
+                f"{door.name}#{door.pid}", report.counters(self._sharers(resident.slot))
+            )
             if report.phase == "asleep":
                 continue
             if resident.slot in self._awake:
                 await self._mover.move(door, None, self._epoch + 1, self._settings.move_deadline_s)
                 continue
-            self._awake[resident.slot] = door
-            self._holder[resident.slot] = resident.workload
+            self._occupy(resident.slot, door)
             self._served.add(resident.workload)
         self._epoch += 1
         self._ledger.append("controller_started", "controller", {"epoch": self._epoch, "slots": dict(self._holder)})
@@ -287,6 +293,9 @@ class Controller:
         reports = await asyncio.gather(
             *(self._mover.counters(door, COUNTERS_TIMEOUT_S) for door in doors.values()), return_exceptions=True
         )
+        for name in self._silent_since.keys() - {door.name for door in doors.values()}:
+            del self._silent_since[name]
+            self._set_alarm(f"silent {name}", "")
         by_workload: dict[str, dict[str, Counters]] = {workload: {} for workload in self._meters}
         for (slot, door), report in zip(doors.items(), reports, strict=True):
             if isinstance(report, BaseException):
@@ -298,13 +307,14 @@ class Controller:
             self._set_alarm(f"silent {door.name}", "")
             workload = self._holder.get(slot)
             if workload is not None and self._awake.get(slot) == door:
-                by_workload[workload][f"{door.name}#{door.pid}"] = report.counters()
+                by_workload[workload][f"{door.name}#{door.pid}"] = report.counters(self._sharers(slot))
         for workload, meter in self._meters.items():
             meter.observe_residents(by_workload[workload], seconds)
             if self._gateway is not None and workload in self._gateway.workloads:
                 meter.observe_gateway(self._gateway.workloads[workload], seconds)
             if workload not in self._served and meter.requests_total > 0:
                 self._served.add(workload)
+                self._set_alarm(f"probe {workload}", "")
                 self._ledger.append("served", workload, {"requests": meter.requests_total})
                 await self._announce()
 
@@ -334,8 +344,8 @@ class Controller:
             ceiling = min(slots, plan.ceiling or slots)
             if self._settings.policy == "static":
                 floor = ceiling = max(plan.floor, int(workload not in self._served))
-            wake_s, sleep_s = self._move_s[workload]
-            claims.append(Claim(workload, meter.marginal_usd_per_s(slots), floor, ceiling, plan.kinds, wake_s, sleep_s))
+            marginal = meter.marginal_usd_per_s(slots)
+            claims.append(Claim(workload, marginal, floor, ceiling, plan.kinds, self._wake_s[workload]))
         return claims
 
     async def _carry_out(self, changes: Sequence[Change]) -> None:
@@ -360,7 +370,7 @@ class Controller:
                 target=change.target,
                 reason=self._reason(change),
                 price_usd_per_s=change.price_usd_per_s,
-                deadline_s=self._settings.move_deadline_s,
+                deadline_s=self._deadline_s(change),
                 state="draining",
                 seconds=None,
             )
@@ -371,17 +381,20 @@ class Controller:
             task.add_done_callback(self._tasks.discard)
         await self._announce()
 
+    def _deadline_s(self, change: Change) -> float:
+        """A service that gains a slot has people waiting; training has not, so the donor may finish its answers."""
+        urgent = self._meters[change.target].plan.takes_requests
+        return self._settings.move_deadline_s if urgent else self._settings.drain_deadline_s
+
     async def _move(self, moving: _Moving) -> None:
         view = moving.view
         outcome = await self._mover.move(moving.source, moving.target, view.epoch, view.deadline_s)
         del self._moving[view.slot]
-        if outcome.state == "done" and moving.target is not None:
-            self._awake[view.slot] = moving.target
-            self._learn(view, outcome)
+        self._occupy(view.slot, outcome.occupant)
+        self._set_alarm(f"move {view.slot}", outcome.detail if outcome.state == "failed" else "")
+        if outcome.state == "done" and view.target is not None:
+            self._wake_s[view.target] += 0.2 * (outcome.wake_s - self._wake_s[view.target])
             self._probe(view.target)
-        else:
-            self._holder[view.slot] = None
-            self._set_alarm(f"move {view.slot}", outcome.detail)
         if outcome.detail:
             log.warning("move %d: %s", view.move, outcome.detail)
         reason = f"{view.reason}; {outcome.detail}" if outcome.detail else view.reason
@@ -391,12 +404,15 @@ class Controller:
         self._nudged.set()
         await self._announce()
 
-    def _learn(self, view: MoveView, outcome: Outcome) -> None:
-        self._set_alarm(f"move {view.slot}", "")
-        if view.target is not None:
-            self._move_s[view.target][0] += 0.2 * (outcome.wake_s - self._move_s[view.target][0])
-        if view.source is not None:
-            self._move_s[view.source][1] += 0.2 * (outcome.sleep_s - self._move_s[view.source][1])
+    def _occupy(self, slot: str, occupant: Door | None) -> None:
+        """Note who is awake on a slot, or may be: then nobody else is woken there until it is known to be dead."""
+        if occupant is None:
+            self._holder[slot] = None
+            return
+        self._holder[slot] = self._residents[occupant.name].workload if occupant.name in self._residents else None
+        self._awake[slot] = occupant
+        if self._is_dead(occupant):
+            self._lose(slot, occupant)
 
     def _probe(self, workload: str | None) -> None:
         """Send a workload that has not served yet one real request."""
@@ -417,6 +433,13 @@ class Controller:
         task = asyncio.create_task(send())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _sharers(self, slot: str) -> int:
+        """Count the slots that share a slot's core, itself included; 0 for an accelerator of its own."""
+        own = self._slots[slot]
+        return sum(
+            1 for other in self._slots.values() if own.cores and (other.node, other.cores) == (own.node, own.cores)
+        )
 
     # ---- deaths
 
@@ -441,7 +464,7 @@ class Controller:
     async def _kill(self, door: Door) -> None:
         self._to_kill[door.name] = door.pid
         async with self._deaths:
-            await asyncio.wait_for(self._deaths.wait_for(lambda: self._is_dead(door)), timeout=3.0)
+            await asyncio.wait_for(self._deaths.wait_for(lambda: self._is_dead(door)), KILL_CONFIRM_S)
 
     def _is_dead(self, door: Door) -> bool:
         resident = self._residents.get(door.name)

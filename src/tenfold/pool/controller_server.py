@@ -141,7 +141,9 @@ def main() -> None:
     die_with_parent()
     spec = ControllerSpec.model_validate_json(sys.stdin.buffer.readline())
     listener = socket.create_server(("127.0.0.1", spec.port))
-    uvicorn.Server(uvicorn.Config(build_app(spec), log_level="warning", access_log=False)).run(sockets=[listener])
+    # Gateways hold a long poll open; what is in the ledger is safe without waiting for them.
+    config = uvicorn.Config(build_app(spec), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -118,7 +118,9 @@ class Cluster:
                 if self._address is not None:
                     ray.init(address=self._address, **quiet)
                 else:
-                    # Loopback only, and no room for objects: residents talk HTTP, Ray carries small messages.
+                    # Ray swaps a loopback address for the machine's own and would listen to the whole network.
+                    ray._private.services.resolve_ip_for_localhost = lambda host: host
+                    # No room for objects: residents talk HTTP, Ray carries small messages.
                     ray.init(
                         include_dashboard=False,
                         _node_ip_address=LOOPBACK,
@@ -130,6 +132,10 @@ class Cluster:
                 f"no Ray cluster answers at {self._address or 'the one started here'!r}: {error}",
                 next_step=f"see {log_file}; start one with 'ray start --head', or leave out --address",
             ) from error
+
+    def own_address(self) -> str:
+        """Return this machine's address in the cluster."""
+        return str(ray.util.get_node_ip_address()) if self._address is not None else LOOPBACK
 
     async def join_new_nodes(self) -> list[Node]:
         """Start a host on every live node that has none; drop the nodes that died. Returns the new ones."""
@@ -153,7 +159,9 @@ class Cluster:
             "max_concurrency": 16,
             "scheduling_strategy": place,
         }
-        actor = ray.remote(**options)(HostActor).remote(str(self._log_dir), self._preload)
+        # Ray types neither a host's options nor an actor class made at run time.
+        make_actor = ray.remote(**options)(HostActor)  # pyrefly: ignore
+        actor: ray.actor.ActorHandle[HostActor] = make_actor.remote(str(self._log_dir), self._preload)  # pyrefly: ignore
         info: NodeInfo = await actor.start.remote()
         slots = make_slots(name, self._kinds, info.cores, info.gpus)
         node = Node(name, ray_id, actor, info, slots)

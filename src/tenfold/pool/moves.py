@@ -11,7 +11,6 @@ import aiohttp
 from tenfold.pool.process import TOKEN_HEADER, CountersReport
 
 WAKE_DEADLINE_S = 10.0
-KILL_CONFIRM_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +24,15 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a move ended: whether the target is awake and the donor is not, and what it took."""
+    """How a move ended, and what it took.
+
+    ``occupant``: who may be awake on the slot now; none only if the donor is known to be asleep or dead and so is the
+    receiver. ``seconds``: from order to end. ``wake_s``: of these, from the donor's sleep to the receiver awake.
+    """
 
     state: Literal["done", "failed"]
+    occupant: Door | None
     seconds: float
-    sleep_s: float
     wake_s: float
     detail: str
 
@@ -57,21 +60,26 @@ class Mover:
                 await self._order(source, "sleep", {"epoch": epoch, "deadline_s": deadline_s}, deadline_s + 0.2)
             except (aiohttp.ClientError, TimeoutError) as error:
                 detail = f"{source.name} did not sleep within {deadline_s:g} s ({type(error).__name__}) and was killed"
-                try:
-                    await self._kill(source)
-                except TimeoutError:
-                    elapsed = time.monotonic() - began
-                    return Outcome("failed", elapsed, elapsed, 0.0, f"{source.name} could not be killed")
+                if not await self._is_killed(source):
+                    detail = f"{source.name} neither slept within {deadline_s:g} s nor could it be killed"
+                    return Outcome("failed", source, time.monotonic() - began, 0.0, detail)
         slept = time.monotonic()
         if target is not None:
             try:
                 await self._order(target, "wake", {"epoch": epoch}, WAKE_DEADLINE_S)
             except (aiohttp.ClientError, TimeoutError) as error:
-                ended = time.monotonic()
-                reason = f"{target.name} did not wake ({type(error).__name__}: {error})"
-                return Outcome("failed", ended - began, slept - began, ended - slept, reason)
+                detail = f"{target.name} did not wake ({type(error).__name__}: {error}) and was killed"
+                occupant = None if await self._is_killed(target) else target
+                return Outcome("failed", occupant, time.monotonic() - began, 0.0, detail)
         ended = time.monotonic()
-        return Outcome("done", ended - began, slept - began, ended - slept, detail)
+        return Outcome("done", target, ended - began, ended - slept, detail)
+
+    async def _is_killed(self, door: Door) -> bool:
+        try:
+            await self._kill(door)
+        except TimeoutError:
+            return False
+        return True
 
     async def counters(self, door: Door, timeout_s: float) -> CountersReport:
         """Read a resident's counters, phase and epoch."""

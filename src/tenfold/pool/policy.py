@@ -27,8 +27,8 @@ class SlotPlace:
 class Claim:
     """What a workload asks of the pool.
 
-    ``marginal_usd_per_s``: value of its 1st, 2nd, ... slot, non-increasing. ``wake_s``, ``sleep_s``: measured
-    seconds of a move in which the slot works for nobody.
+    ``marginal_usd_per_s``: value of its 1st, 2nd, ... slot, non-increasing. ``wake_s``: measured seconds in which a
+    slot works for nobody when this workload gets it; while a donor drains, it still works for the donor.
     """
 
     workload: str
@@ -37,7 +37,6 @@ class Claim:
     ceiling: int
     kinds: frozenset[str]
     wake_s: float
-    sleep_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,9 @@ def allocate(
 
     From the current allocation, the pair with the best benefit changes hands until none is left: a receiver takes an
     idle slot or a donor's least valuable one. The benefit of a change over the expected dwell is ``gain x (dwell -
-    move) - loss x dwell``: a move yields nothing while it lasts. Without move costs this reaches the water-filling
-    optimum from any start, because values are concave and separable (Fox 1966). Workloads below their floor come
-    first, in the order of ``claims``, and no donor is taken below its own.
+    wake) - loss x dwell``: a slot yields nothing while its receiver wakes. Without move costs this reaches the
+    water-filling optimum from any start, because values are concave and separable (Fox 1966). Workloads below their
+    floor come first, in the order of ``claims``, and no donor is taken below its own.
 
     Args:
         slots: every usable slot.
@@ -109,9 +108,7 @@ class _Plan:
                 if change is None:
                     continue
                 loss = gain - change.price_usd_per_s
-                source = self._claims.get(change.source) if change.source else None
-                move_s = receiver.wake_s + (source.sleep_s if source else 0.0)
-                benefit = gain * max(0.0, dwell_s - move_s) - loss * dwell_s
+                benefit = gain * max(0.0, dwell_s - receiver.wake_s) - loss * dwell_s
                 if below_floor:
                     # Any floor outranks any value; among the slots for it, the one that costs least.
                     benefit = 1e9 - loss

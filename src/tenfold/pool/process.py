@@ -32,6 +32,8 @@ from tenfold.pool.resident import Counters, Resident, Surroundings
 ASLEEP_HEADER = "x-tenfold-asleep"
 TOKEN_HEADER = "x-tenfold-token"
 EXIT_MISSED_DEADLINE = 75
+KEEP_ALIVE_S = 300
+"""Longer than any client keeps a connection, so that no request meets a connection that is just being closed."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -43,7 +45,7 @@ class ProcessSpec:
     """What to run: a resident on a slot, or a workload's companion (``port`` given, no slot).
 
     ``factory``: ``module:function``; ``create(surroundings) -> Resident``, or for a companion
-    ``serve_forever(surroundings, port) -> None``. ``bind``: address its server listens on.
+    ``serve_forever(surroundings, port, *, host, on_ready) -> None``. ``bind``: address its server listens on.
     """
 
     name: str
@@ -87,7 +89,7 @@ _SPEC = TypeAdapter(ProcessSpec)
 
 
 class CountersReport(BaseModel):
-    """A resident's counters on the wire, with its phase, its last epoch, and the CPU seconds of its process."""
+    """A resident's counters on the wire, with its phase, its last epoch, and its CPU seconds since it was loaded."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -100,9 +102,15 @@ class CountersReport(BaseModel):
     epoch: int
     cpu_s: float
 
-    def counters(self) -> Counters:
-        """Return what the workload counted."""
-        return Counters(self.units, self.requests, self.busy_s, self.in_flight, self.facts)
+    def counters(self, sharers: int) -> Counters:
+        """Return what the workload counted, with ``busy_s`` in seconds of a whole slot.
+
+        Args:
+            sharers: slots that share this one's core, 0 if it has no core. On a shared core, wall time depends on
+                what the neighbours do, so a slot-second is ``1 / sharers`` CPU-seconds: what the slot is sure of.
+        """
+        busy_s = self.cpu_s * sharers if sharers else self.busy_s
+        return Counters(self.units, self.requests, busy_s, self.in_flight, self.facts)
 
 
 def die_with_parent() -> None:
@@ -116,20 +124,22 @@ def run(spec: ProcessSpec, ready: Callable[[int], None]) -> None:
 
     Args:
         spec: what to run and where.
-        ready: called with the port once the resident is loaded and listens (at once for a companion).
+        ready: called with the port once the resident (or companion) is loaded and listens.
     """
     _confine(spec)
     module_name, function_name = spec.factory.split(":")
     function = getattr(importlib.import_module(module_name), function_name)
     if spec.slot is None:
-        ready(spec.port)
-        function(spec.surroundings(), spec.port)
+        function(spec.surroundings(), spec.port, host=spec.bind, on_ready=ready)
         return
     resident: Resident = function(spec.surroundings())
     resident.load()
     face = ResidentFace(resident, spec.token)
     listener = socket.create_server((spec.bind, spec.port))
-    server = uvicorn.Server(uvicorn.Config(face.app(), log_level="warning", access_log=False, lifespan="off"))
+    config = uvicorn.Config(
+        face.app(), log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=KEEP_ALIVE_S
+    )
+    server = uvicorn.Server(config)
     ready(listener.getsockname()[1])
     try:
         server.run(sockets=[listener])
@@ -159,6 +169,7 @@ class ResidentFace:
         self._phase: Phase = "asleep"
         self._epoch = 0
         self._order = asyncio.Lock()
+        self._loaded_cpu_s = time.process_time()
 
     def app(self) -> ASGIApp:
         """Build the ASGI app."""
@@ -239,7 +250,7 @@ class ResidentFace:
             facts=dict(counters.facts),
             phase=self._phase,
             epoch=self._epoch,
-            cpu_s=time.process_time(),
+            cpu_s=time.process_time() - self._loaded_cpu_s,
         )
         return Response(report.model_dump_json(), media_type="application/json")
 

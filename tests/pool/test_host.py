@@ -1,0 +1,207 @@
+"""A node is divided fairly, and what lives on it is kept alive without eating it."""
+
+import asyncio
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from minipool import TOKEN, until
+
+from tenfold.core.config import KindSettings
+from tenfold.pool.host import Host, ResidentStatus, make_slots
+from tenfold.pool.process import ProcessSpec
+
+# ---- slots
+
+
+def cpu(count: int | None = None, per_core: int = 2) -> dict:
+    return {"cpu": KindSettings(slots=count, slots_per_core=per_core)}
+
+
+def test_a_core_is_shared_by_two_slots_unless_told_otherwise():
+    slots = make_slots("n0", {"cpu": KindSettings()}, [0, 1], 0)
+    assert [(slot.slot, slot.cores) for slot in slots] == [
+        ("n0/cpu0", (0,)),
+        ("n0/cpu1", (0,)),
+        ("n0/cpu2", (1,)),
+        ("n0/cpu3", (1,)),
+    ]
+
+
+@given(cores=st.sets(st.integers(0, 255), min_size=1, max_size=16).map(sorted), count=st.integers(1, 64))
+def test_slots_are_spread_evenly_over_the_cores_that_may_be_used(cores, count):
+    slots = make_slots("n0", cpu(count), cores, 0)
+    assert len({slot.slot for slot in slots}) == count
+    held = Counter(core for slot in slots for core in slot.cores)
+    assert set(held) <= set(cores)
+    assert max(held.values()) - min(held.get(core, 0) for core in cores) <= 1
+    assert all(a.cores <= b.cores for a, b in itertools.pairwise(slots))
+
+
+def test_a_gpu_is_a_slot_and_no_more_are_claimed_than_there_are():
+    gpu = {"gpu": KindSettings()}
+    assert [(slot.slot, slot.gpu, slot.cores) for slot in make_slots("n1", gpu, [0, 1], 2)] == [
+        ("n1/gpu0", 0, ()),
+        ("n1/gpu1", 1, ()),
+    ]
+    assert len(make_slots("n1", {"gpu": KindSettings(slots=1)}, [0], 4)) == 1
+    assert len(make_slots("n1", {"gpu": KindSettings(slots=8)}, [0], 4)) == 4
+    assert [slot.kind for slot in make_slots("n1", {**cpu(1), **gpu}, [0], 1)] == ["cpu", "gpu"]
+
+
+# ---- processes
+
+
+@pytest.fixture
+async def host(tmp_path, toys_importable) -> AsyncIterator[Host]:
+    found = Host(tmp_path / "logs", ["toy_workload", "broken_workload", "tenfold.pool.process"])
+    await found.start()
+    yield found
+    await found.close(2.0)
+
+
+def spec(home: Path, name: str, factory: str = "toy_workload:create", slot: str | None = "n0/cpu0") -> ProcessSpec:
+    return ProcessSpec(
+        name=name,
+        workload="toy",
+        factory=factory,
+        slot=slot,
+        cores=(),
+        threads=1,
+        gpu=None,
+        bind="127.0.0.1",
+        port=0 if slot else 4242,
+        home=str(home),
+        cache=str(home),
+        settings={},
+        companions={},
+        token=TOKEN,
+    )
+
+
+async def status(host: Host, name: str) -> ResidentStatus:
+    _, statuses = await host.statuses(-1, 0)
+    return next(status for status in statuses if status.name == name)
+
+
+async def loaded(host: Host, name: str) -> bool:
+    return (await status(host, name)).url is not None
+
+
+async def test_resident_that_cannot_load_is_explained_and_then_tried_only_now_and_then(host, tmp_path):
+    await host.spawn(spec(tmp_path, "broken@n0/cpu0", "broken_workload:create"))
+    await host.spawn(spec(tmp_path, "toy@n0/cpu0"))
+
+    async def gave_up():
+        found = await status(host, "broken@n0/cpu0")
+        return found.restarts == 3 and found.pid is None
+
+    await until(gave_up)
+    # The fourth death within 30 s: the next try is 5 s away.
+    await asyncio.sleep(1.0)
+    found = await status(host, "broken@n0/cpu0")
+    assert found.restarts == 3
+    assert found.url is None
+    log = tmp_path / "logs" / "broken@n0.cpu0.log"
+    assert found.last_words == f"ended with 1: RuntimeError: there is no such model ({log})"
+    # Its neighbour was never disturbed.
+    await until(lambda: loaded(host, "toy@n0/cpu0"))
+    assert (await status(host, "toy@n0/cpu0")).restarts == 0
+
+
+async def test_killed_resident_is_forked_again_and_its_death_is_told(host, tmp_path):
+    await host.spawn(spec(tmp_path, "toy@n0/cpu0"))
+    await until(lambda: loaded(host, "toy@n0/cpu0"))
+    before = await status(host, "toy@n0/cpu0")
+    await host.signal("toy@n0/cpu0", signal.SIGKILL)
+
+    async def reborn():
+        found = await status(host, "toy@n0/cpu0")
+        return found.url is not None and found.pid != before.pid
+
+    await until(reborn)
+    after = await status(host, "toy@n0/cpu0")
+    assert after.restarts == 1
+    assert after.last_words.startswith(f"ended with {-signal.SIGKILL}")
+
+
+async def test_signal_to_nobody_is_no_error(host, tmp_path):
+    await host.signal("nobody@n0/cpu0", signal.SIGKILL)
+    await host.spawn(spec(tmp_path, "toy@n0/cpu0"))
+    await until(lambda: loaded(host, "toy@n0/cpu0"))
+
+
+async def test_who_asks_with_a_stale_version_is_answered_at_once(host, tmp_path):
+    await host.spawn(spec(tmp_path, "toy@n0/cpu0"))
+    await until(lambda: loaded(host, "toy@n0/cpu0"))
+    version, _ = await host.statuses(-1, 0)
+    async with asyncio.timeout(5):
+        for stale in (-1, version - 1):
+            assert (await host.statuses(stale, wait_s=60))[0] == version
+    # Nothing changed since: it waits, and says so by the same version.
+    began = time.monotonic()
+    assert (await host.statuses(version, wait_s=0.2))[0] == version
+    assert time.monotonic() - began >= 0.19
+    # All who wait are told of the next change, not the first of them alone.
+    waiting = [asyncio.create_task(host.statuses(version, wait_s=60)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await host.signal("toy@n0/cpu0", signal.SIGKILL)
+    async with asyncio.timeout(5):
+        assert all(told > version for told, _ in await asyncio.gather(*waiting))
+
+
+async def test_closing_lets_a_companion_save(tmp_path, toys_importable):
+    host = Host(tmp_path / "logs", ["broken_workload", "tenfold.pool.process"])
+    await host.start()
+    await host.spawn(spec(tmp_path, "toy-companion", "broken_workload:serve_forever", slot=None))
+    note = tmp_path / "companion"
+    await until(lambda: note.exists() and note.read_text() == "listens on 127.0.0.1:4242")
+    await until(lambda: loaded(host, "toy-companion"))
+    await host.close(5.0)
+    assert note.read_text() == "saved"
+
+
+def test_without_its_nursery_a_host_ends_and_takes_its_residents_along(tmp_path, toys_importable):
+    script = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from tenfold.pool.host import Host\n"
+        "from tenfold.pool.process import ProcessSpec\n"
+        "async def main():\n"
+        "    host = Host(Path(sys.argv[1]), ['toy_workload'])\n"
+        "    await host.start()\n"
+        "    await host.spawn(ProcessSpec.from_json(sys.stdin.buffer.readline()))\n"
+        "    version = -1\n"
+        "    while True:\n"
+        "        version, (status,) = await host.statuses(version, 1.0)\n"
+        "        if status.url:\n"
+        "            print(host._nursery.pid, status.pid, flush=True)\n"
+        "            break\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdin.write(spec(tmp_path, "toy@n0/cpu0").to_json() + b"\n")
+        process.stdin.flush()
+        nursery, resident = map(int, process.stdout.readline().split())
+        os.kill(nursery, signal.SIGKILL)
+        _, errors = process.communicate(timeout=10)
+        assert process.returncode == 1
+        assert b"the nursery died" in errors
+    psutil.wait_procs([psutil.Process(resident)] if psutil.pid_exists(resident) else [], timeout=5)
+    assert not psutil.pid_exists(resident)
