@@ -22,8 +22,6 @@ from tenfold.serve.openai_api import (
 from tenfold.serve.relay import Relay
 from tenfold.serve.work import Work
 
-# llama.cpp's listener drops an idle connection after 5 s; ours must go first, or a request meets a closed one.
-_KEEP_ALIVE_S = 2.0
 # Before the deadline, time for the engine to end the batch in hand on a shared core.
 _CUT_SHARE = 0.5
 _CUT_MAX_S = 0.75
@@ -77,7 +75,8 @@ class ServeResident:
         await self._engine.wake()
         self._session = aiohttp.ClientSession(
             headers=self._endpoint.headers,
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
+            # A new connection each time (0.2 ms): llama.cpp closes idle ones when it likes, which breaks a request.
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=False,
         )
