@@ -40,8 +40,8 @@ lint: .venv/ready-dev
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry .
 
-soak: .venv/browser
-	@$(BIN)/pytest -m soak --timeout 3600
+soak: .venv/ready-dev
+	@$(BIN)/pytest -m soak -s tests/e2e
 
 bench: setup
 	@$(BIN)/python bench/moves.py

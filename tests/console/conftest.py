@@ -1,7 +1,6 @@
 """The pretended pool, as a module for the pure tests and as a served page for the browser's."""
 
 import importlib.util
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,10 +14,6 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("pretend_pool.py")
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 
 
 @pytest.fixture(scope="session")
@@ -79,16 +74,3 @@ def served(tmp_path_factory):
 def served_afresh(tmp_path):
     with serving(tmp_path / "server.log") as page:
         yield page
-
-
-@pytest.fixture(scope="module")
-def browser():
-    # For one module only: playwright's sync API keeps a loop running in this thread, where async tests then fail.
-    from playwright.sync_api import sync_playwright
-
-    binary = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    assert binary, "no browser: apt-get install chromium-headless-shell"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=binary, args=FLAGS)
-        yield chromium
-        chromium.close()

@@ -1,0 +1,64 @@
+"""Minutes of a day's traffic while processes are killed: the pool stays up, and so does the training run."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from e2e_pool import environment, get, until
+
+DAY = "5m"
+KILL_EVERY_S = 8.0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_a_day_of_traffic_with_a_kill_every_eight_seconds(pool):
+    chance = random.Random(0)
+    load = subprocess.Popen(
+        [sys.executable, "-m", "tenfold.cli.main", "load", "--day", DAY, "--json"],
+        env=environment(pool.home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    kills = 0
+    while load.poll() is None:
+        time.sleep(KILL_EVERY_S)
+        kills += kill_one(pool, chance)
+    report = json.loads(load.stdout.read())
+    load.stdout.close()
+    print(json.dumps({"kills": kills, **report}, indent=1))
+    for row in report["workloads"]:
+        # A kill breaks the streams whose first byte is out, and the front's open connections; nothing else may fail.
+        assert row["failed"] <= max(4 * kills, 0.02 * row["requests"])
+        assert row["attainment"] > 0.8
+    assert report["training_tokens"] > 0
+    until(lambda: get(f"{pool.url}/healthz")[0] == 200, 30)
+    until(lambda: not pool.state()["alarms"], 60, "no alarm left")
+    step = pool.workload("train")["facts"]["step"]
+    until(lambda: pool.workload("train")["facts"]["step"] > step, 60, "training goes on")
+    phases = [r["phase"] for s in pool.state()["slots"] for r in s["residents"]]
+    assert set(phases) <= {"awake", "asleep", "draining", "waking"}
+    assert phases.count("awake") <= len(pool.state()["slots"])
+
+
+def kill_one(pool, chance: random.Random) -> bool:
+    """Kill a resident, or now and then the controller or the front."""
+    state = pool.state()
+    residents = [r["pid"] for s in state.get("slots", ()) for r in s["residents"] if r["pid"]]
+    kind = chance.choice(["resident", "resident", "resident", "controller", "front"])
+    try:
+        if kind == "resident" and residents:
+            os.kill(chance.choice(residents), signal.SIGKILL)
+        elif kind == "controller":
+            os.kill(pool.child("tenfold.pool.controller_server"), signal.SIGKILL)
+        else:
+            os.kill(pool.child("tenfold.cli.front"), signal.SIGKILL)
+    except (ProcessLookupError, StopIteration):
+        return False
+    return True
