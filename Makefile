@@ -5,7 +5,7 @@ BIN := .venv/bin
 # The CPU build: an open range would download several GB of CUDA. On GPU machines: make up TORCH=torch==2.13.0
 TORCH ?= torch==2.13.0+cpu
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq --constraint constraints.txt
 
 .PHONY: up setup test lint soak bench clean
 
