@@ -12,11 +12,11 @@ import aiohttp
 import uvicorn
 
 from tenfold.core.config import KindSettings, PoolSettings
-from tenfold.pool.controller import HostsReport, ResidentReport, SlotReport
 from tenfold.pool.controller_server import ControllerSpec, PlanSpec, build_app
 from tenfold.pool.gateway import Gateway, GatewayRoute
 from tenfold.pool.host import Host, Slot, make_slots
 from tenfold.pool.process import TOKEN_HEADER, ProcessSpec
+from tenfold.pool.reports import HostsReport, ResidentReport, SlotReport
 
 TOKEN = "secret"
 

@@ -3,28 +3,21 @@
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
-from pydantic import BaseModel, ConfigDict
 
 from tenfold.core.config import PoolSettings
 from tenfold.ledger.ledger import Ledger
-from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan
+from tenfold.pool.demand import DemandMeter, WorkloadPlan
 from tenfold.pool.moves import Door, Mover
 from tenfold.pool.policy import Change, Claim, SlotPlace, allocate
+from tenfold.pool.reports import GatewayReport, HostsReport, ResidentReport, Routes, SlotReport
 from tenfold.pool.resident import Counters
-from tenfold.pool.state import (
-    HistoryPoint,
-    MoveView,
-    PoolState,
-    ResidentPhase,
-    ResidentView,
-    SlotView,
-    WorkloadView,
-)
+from tenfold.pool.state import HistoryPoint, MoveView, PoolState, SlotView
+from tenfold.pool.views import history_point, slot_view, workload_view
 
 log = logging.getLogger(__name__)
 
@@ -36,61 +29,6 @@ HISTORY_POINTS = 240
 RESTARTS_BEFORE_ALARM = 2
 KILL_CONFIRM_S = 3.0
 ASSUMED_WAKE_S = 0.1
-
-
-class SlotReport(BaseModel):
-    """A slot, as its host reports it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    slot: str
-    kind: str
-    node: str
-    cores: tuple[int, ...]
-    gpu: int | None
-
-
-class ResidentReport(BaseModel):
-    """A resident, as its host reports it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    workload: str
-    slot: str | None
-    pid: int | None
-    url: str | None
-    restarts: int
-    last_words: str
-
-
-class HostsReport(BaseModel):
-    """All slots, residents and companions (which have no slot) of all nodes; what is not in it is gone."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    slots: tuple[SlotReport, ...]
-    residents: tuple[ResidentReport, ...]
-
-
-class GatewayReport(BaseModel):
-    """What the gateway has seen, by workload."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    workloads: dict[str, GatewayTotals]
-
-
-class Routes(BaseModel):
-    """Where requests may go: URLs of awake residents by workload, and how many requests each workload takes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: int
-    epoch: int
-    ready: bool
-    awake: dict[str, tuple[str, ...]]
-    queue_limit: dict[str, int]
 
 
 @dataclass(slots=True)
@@ -506,21 +444,8 @@ class Controller:
     def _remember(self) -> None:
         """Add a point to the history, at most one a second."""
         now = self._clock()
-        if self._history and now - self._history[-1].at < 0.95:
-            return
-        meters = self._meters
-        held = self._held()
-        count = len(self._slots)
-        self._history.append(
-            HistoryPoint(
-                at=now,
-                slots=held,
-                demand={w: m.forecast.level for w, m in meters.items() if m.plan.takes_requests},
-                latency_p95_s={w: m.totals.latency_p95_s for w, m in meters.items() if m.totals.latency_p95_s},
-                value_next_slot={w: (*m.marginal_usd_per_s(count), 0.0)[held[w]] for w, m in meters.items()},
-                units_per_s={w: m.units_per_s for w, m in meters.items()},
-            )
-        )
+        if not self._history or now - self._history[-1].at >= 0.95:
+            self._history.append(history_point(self._meters, self._held(), len(self._slots), now))
 
     def _held(self) -> dict[str, int]:
         held = dict.fromkeys(self._meters, 0)
@@ -531,6 +456,8 @@ class Controller:
 
     def state(self) -> PoolState:
         """Describe the pool now."""
+        held = self._held()
+        awake = Counter(self._holder[slot] for slot in self._awake)
         return PoolState(
             at=self._clock(),
             epoch=self._epoch,
@@ -539,7 +466,10 @@ class Controller:
             ready=self.ready,
             alarms=tuple(self._alarms.values()),
             slots=tuple(self._slot_view(slot) for slot in self._slots.values()),
-            workloads=tuple(self._workload_view(workload) for workload in self._meters),
+            workloads=tuple(
+                workload_view(meter, slots=len(self._slots), held=held[workload], awake=awake[workload])
+                for workload, meter in self._meters.items()
+            ),
             moves=tuple([moving.view for moving in self._moving.values()] + list(self._moves))[:50],
             history=tuple(self._history),
             loss=(),
@@ -547,66 +477,5 @@ class Controller:
 
     def _slot_view(self, slot: SlotReport) -> SlotView:
         residents = [resident for resident in self._residents.values() if resident.slot == slot.slot]
-        return SlotView(
-            slot=slot.slot,
-            kind=slot.kind,
-            node=slot.node,
-            cores=slot.cores,
-            awake=self._holder.get(slot.slot) if slot.slot in self._awake else None,
-            residents=tuple(
-                ResidentView(
-                    resident=resident.name,
-                    workload=resident.workload,
-                    phase=self._phase(resident),
-                    pid=resident.pid,
-                    url=resident.url,
-                    restarts=resident.restarts,
-                )
-                for resident in residents
-            ),
-        )
-
-    def _phase(self, resident: ResidentReport) -> ResidentPhase:
-        if resident.pid is None:
-            return "dead"
-        if resident.url is None:
-            return "loading"
-        moving = self._moving.get(resident.slot or "")
-        if moving is not None and moving.source is not None and moving.source.name == resident.name:
-            return "draining"
-        if moving is not None and moving.target is not None and moving.target.name == resident.name:
-            return "waking"
-        door = self._awake.get(resident.slot or "")
-        return "awake" if door is not None and door.name == resident.name else "asleep"
-
-    def _workload_view(self, workload: str) -> WorkloadView:
-        meter = self._meters[workload]
-        plan, totals = meter.plan, meter.totals
-        count = len(self._slots)
-        held = self._held()[workload]
-        awake = sum(1 for slot in self._awake if self._holder.get(slot) == workload)
-        marginal = (*meter.marginal_usd_per_s(count), 0.0)
-        return WorkloadView(
-            workload=workload,
-            unit=plan.unit,
-            slots=awake,
-            target_slots=held,
-            floor=plan.floor,
-            ceiling=min(count, plan.ceiling or count),
-            arrival_per_s=meter.forecast.level if plan.takes_requests else None,
-            forecast_per_s=meter.forecast.upper() if plan.takes_requests else None,
-            capacity_per_slot=meter.capacity,
-            units_per_s=meter.units_per_s,
-            units_total=meter.units_total,
-            waiting=totals.waiting,
-            requests_total=totals.answered if plan.takes_requests else meter.requests_total,
-            shed_total=totals.shed,
-            failed_total=totals.failed,
-            latency_p50_s=totals.latency_p50_s,
-            latency_p95_s=totals.latency_p95_s,
-            latency_target_s=plan.latency_target_s,
-            attained=totals.attained_share,
-            value_last_slot_usd_per_s=marginal[held - 1] if held else 0.0,
-            value_next_slot_usd_per_s=marginal[held],
-            facts=meter.facts,
-        )
+        moving = self._moving.get(slot.slot)
+        return slot_view(slot, residents, self._awake.get(slot.slot), moving.view if moving else None)

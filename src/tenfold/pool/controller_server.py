@@ -17,9 +17,10 @@ from starlette.routing import Route
 
 from tenfold.core.config import PoolSettings
 from tenfold.ledger.ledger import Ledger
-from tenfold.pool.controller import Controller, GatewayReport, HostsReport
+from tenfold.pool.controller import Controller
 from tenfold.pool.demand import WorkloadPlan
 from tenfold.pool.process import TOKEN_HEADER, die_with_parent
+from tenfold.pool.reports import GatewayReport, HostsReport
 
 
 class PlanSpec(BaseModel):

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 
-from tenfold.pool.controller import GatewayReport, Routes
 from tenfold.pool.demand import GatewayTotals
 from tenfold.pool.process import ASLEEP_HEADER, TOKEN_HEADER
+from tenfold.pool.reports import GatewayReport, Routes
 from tenfold.pool.state import PoolState
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ import ray
 
 from tenfold.core.config import Kind, KindSettings
 from tenfold.core.errors import TenfoldError
-from tenfold.pool.controller import HostsReport, ResidentReport, SlotReport
 from tenfold.pool.host import Host, ResidentStatus, Slot, make_slots
 from tenfold.pool.process import ProcessSpec
+from tenfold.pool.reports import HostsReport, ResidentReport, SlotReport
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,90 @@
+"""From what the controller holds to what others see of it: pure functions to ``pool.state``."""
+
+from collections.abc import Iterable, Mapping
+
+from tenfold.pool.demand import DemandMeter
+from tenfold.pool.moves import Door
+from tenfold.pool.reports import ResidentReport, SlotReport
+from tenfold.pool.state import HistoryPoint, MoveView, ResidentPhase, ResidentView, SlotView, WorkloadView
+
+
+def slot_view(
+    slot: SlotReport, residents: Iterable[ResidentReport], awake: Door | None, moving: MoveView | None
+) -> SlotView:
+    """Show a slot and its residents.
+
+    Args:
+        slot: the slot.
+        residents: all residents that live on it.
+        awake: the one that is awake.
+        moving: the move under way on it.
+    """
+    views = tuple(
+        ResidentView(
+            resident=resident.name,
+            workload=resident.workload,
+            phase=_phase(resident, awake, moving),
+            pid=resident.pid,
+            url=resident.url,
+            restarts=resident.restarts,
+        )
+        for resident in residents
+    )
+    awake_here = next((view.workload for view in views if view.phase == "awake"), None)
+    return SlotView(slot=slot.slot, kind=slot.kind, node=slot.node, cores=slot.cores, awake=awake_here, residents=views)
+
+
+def _phase(resident: ResidentReport, awake: Door | None, moving: MoveView | None) -> ResidentPhase:
+    if resident.pid is None:
+        return "dead"
+    if resident.url is None:
+        return "loading"
+    if moving is not None and moving.source == resident.workload:
+        return "draining"
+    if moving is not None and moving.target == resident.workload:
+        return "waking"
+    return "awake" if awake is not None and awake.name == resident.name else "asleep"
+
+
+def workload_view(meter: DemandMeter, *, slots: int, held: int, awake: int) -> WorkloadView:
+    """Show a workload that holds ``held`` of the pool's ``slots``, ``awake`` of them awake already."""
+    plan, totals = meter.plan, meter.totals
+    marginal = (*meter.marginal_usd_per_s(slots), 0.0)
+    return WorkloadView(
+        workload=plan.workload,
+        unit=plan.unit,
+        slots=awake,
+        target_slots=held,
+        floor=plan.floor,
+        ceiling=min(slots, plan.ceiling or slots),
+        arrival_per_s=meter.forecast.level if plan.takes_requests else None,
+        forecast_per_s=meter.forecast.upper() if plan.takes_requests else None,
+        capacity_per_slot=meter.capacity,
+        units_per_s=meter.units_per_s,
+        units_total=meter.units_total,
+        waiting=totals.waiting,
+        requests_total=totals.answered if plan.takes_requests else meter.requests_total,
+        shed_total=totals.shed,
+        failed_total=totals.failed,
+        latency_p50_s=totals.latency_p50_s,
+        latency_p95_s=totals.latency_p95_s,
+        latency_target_s=plan.latency_target_s,
+        attained=totals.attained_share,
+        value_last_slot_usd_per_s=marginal[held - 1] if held else 0.0,
+        value_next_slot_usd_per_s=marginal[held],
+        facts=meter.facts,
+    )
+
+
+def history_point(meters: Mapping[str, DemandMeter], held: Mapping[str, int], slots: int, at: float) -> HistoryPoint:
+    """Show the pool at one moment, for charts."""
+    services = {workload: meter for workload, meter in meters.items() if meter.plan.takes_requests}
+    latencies = {workload: meter.totals.latency_p95_s for workload, meter in services.items()}
+    return HistoryPoint(
+        at=at,
+        slots=dict(held),
+        demand={workload: meter.forecast.level for workload, meter in services.items()},
+        latency_p95_s={workload: latency for workload, latency in latencies.items() if latency is not None},
+        value_next_slot={w: (*meter.marginal_usd_per_s(slots), 0.0)[held[w]] for w, meter in meters.items()},
+        units_per_s={workload: meter.units_per_s for workload, meter in meters.items()},
+    )
