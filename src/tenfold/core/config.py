@@ -58,14 +58,14 @@ class WorkloadSettings(Settings):
 class TrainSettings(WorkloadSettings):
     """``[train]``: a Llama-4-like model on the text of Python's standard library."""
 
-    value_per_unit_usd: float = Field(1.0e-9, gt=0, description="USD per training token")
+    value_per_unit_usd: float = Field(1.0e-8, gt=0, description="USD per training token")
     seed: int = 0
 
 
 class ServeSettings(WorkloadSettings):
     """``[serve]``: a chat model behind the OpenAI API."""
 
-    value_per_unit_usd: float = Field(1.0e-6, gt=0, description="USD per generated token")
+    value_per_unit_usd: float = Field(2.0e-6, gt=0, description="USD per generated token")
     latency_target_s: float | None = Field(4.0, gt=0, description="seconds to the first token")
     engine: Literal["llama.cpp", "vllm"] = "llama.cpp"
     model: str = Field("smollm2-135m", description="name in /v1/models; for vllm, the model it is started with")
@@ -77,7 +77,7 @@ class ServeSettings(WorkloadSettings):
 class RankSettings(WorkloadSettings):
     """``[rank]``: a sequence model that ranks a catalog for a user or a history."""
 
-    value_per_unit_usd: float = Field(3.0e-7, gt=0, description="USD per ranked request")
+    value_per_unit_usd: float = Field(2.0e-7, gt=0, description="USD per ranked request")
     latency_target_s: float | None = Field(0.25, gt=0, description="seconds to the ranked list")
     floor: int = Field(0, ge=0, description="slots it always has")
 

@@ -20,7 +20,7 @@ from tenfold.load.prompts import PROMPTS
 from tenfold.load.report import CHAT, RANK, DayReport, Outcome, Record, overall_attainment, workload_report
 from tenfold.pool.state import PoolState, WorkloadView
 
-RANK_PEAK_SLOTS = 1.0
+RANK_PEAK_SLOTS = 0.75
 """Default ranking peak: what so many slots can do."""
 
 CHAT_BURST_SLOTS = 2.0

@@ -119,7 +119,7 @@ class DemandMeter:
     def demand_units_per_s(self) -> float:
         """Units of work per second to plan for."""
         forecast = self.forecast.upper() * self.units_per_request
-        clear_s = max(1.0, (self.plan.latency_target_s or 1.0) / 2)
+        clear_s = max(1.0, self.plan.latency_target_s or 1.0)
         backlog = self.totals.waiting * self.units_per_request / clear_s
         return max(forecast, backlog)
 
