@@ -94,8 +94,8 @@ def test_a_gateway_that_restarts_at_zero_is_no_negative_demand():
 def test_waiting_requests_are_demand_before_any_forecast_knows():
     found = meter(target_s=4.0)
     found.observe_gateway(GatewayTotals(arrived=0, waiting=12), 0.5)
-    # Twelve requests of one unit, to be cleared in half the target.
-    assert found.demand_units_per_s() == pytest.approx(6.0)
+    # Twelve requests of one unit, to be cleared within the target.
+    assert found.demand_units_per_s() == pytest.approx(3.0)
     assert found.marginal_usd_per_s(2)[0] > 0
 
 

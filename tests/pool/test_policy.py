@@ -96,6 +96,15 @@ def test_workload_is_spread_over_cores():
     assert len({int(slot[1]) // 2 for slot in serving}) == 2
 
 
+def test_what_a_donor_keeps_is_spread_over_cores_too():
+    slots = places(4)
+    current = dict.fromkeys(("s0", "s1", "s2", "s3"), "train")
+    claims = [claim("rank", [5.0, 0, 0, 0]), claim("serve", [4.0, 0, 0, 0]), claim("train", [1.0] * 4)]
+    found = after(current, allocate(slots, claims, current, set(), 5.0))
+    training = {slot for slot, holder in found.items() if holder == "train"}
+    assert {int(slot[1]) // 2 for slot in training} == {0, 1}
+
+
 def test_resident_that_is_not_loaded_gets_no_slot():
     slots = places(1, loaded=("train",))
     assert allocate(slots, [claim("serve", [9.0]), claim("train", [1.0])], {}, set(), 5.0)[0].target == "train"

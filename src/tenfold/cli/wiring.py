@@ -1,5 +1,7 @@
 """Which workloads there are, and what the pool must know to run them. The only place that names them all."""
 
+import contextlib
+import random
 import secrets
 import socket
 from collections.abc import Callable, Mapping
@@ -7,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tenfold.core.config import Config
+from tenfold.core.errors import PortTaken
 from tenfold.pool.controller_server import PlanSpec
 from tenfold.pool.gateway import GatewayRoute
 from tenfold.pool.host import Slot
@@ -144,6 +147,12 @@ def make_site(config: Config, home: Path, cache: Path, bind: str) -> Site:
 
 
 def free_port(bind: str) -> int:
-    """Ask the system for a free TCP port."""
-    with socket.create_server((bind, 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Find a free TCP port that stays free until it is used.
+
+    It is below the range from which Linux takes the ports of outgoing connections (32768 up); one that the system
+    chose for us was taken by a connection before the process that it was meant for had started.
+    """
+    for port in random.sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.create_server((bind, port)):
+            return port
+    raise PortTaken(f"none of 100 ports of {bind} is free", next_step="see what listens there: ss -ltn")

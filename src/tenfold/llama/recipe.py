@@ -60,7 +60,7 @@ class Recipe(_Table):
     seed: int = 0
     model: ModelShape = ModelShape()
     sequence_tokens: int = Field(256, ge=2, description="tokens predicted per sequence")
-    microbatch_sequences: int = Field(2, ge=1, description="sequences whose gradient one worker computes at a time")
+    microbatch_sequences: int = Field(4, ge=1, description="sequences whose gradient one worker computes at a time")
     microbatches: int = Field(12, ge=1, description="microbatches a step; 12 divides evenly by 1, 2, 3, 4, 6 workers")
     learning_rate: float = Field(3e-3, gt=0, description="after warm-up; constant from there")
     warmup_steps: int = Field(10, ge=0)

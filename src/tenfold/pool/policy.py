@@ -140,11 +140,14 @@ class _Plan:
             because = f"{receiver.workload} is below its floor of {receiver.floor}"
         return Change(place.slot, holder, receiver.workload, gain - loss, because)
 
-    def _crowding(self, place: SlotPlace, workload: str) -> int:
-        """Slots of the same share that the workload holds already: it does better spread out."""
-        return sum(
-            1 for slot, holder in self._holder.items() if holder == workload and self._share[slot] == place.share
-        )
+    def _crowding(self, place: SlotPlace, receiver: str) -> int:
+        """Say how badly a change would crowd a share: a workload does better on many cores than on few.
+
+        The receiver's slots there count against it, the donor's for it: what the donor keeps is spread as well.
+        """
+        holders = [holder for slot, holder in self._holder.items() if self._share[slot] == place.share]
+        donor = self._holder[place.slot]
+        return holders.count(receiver) - (holders.count(donor) if donor is not None else 0)
 
     def apply(self, change: Change) -> None:
         if change.source is not None:
