@@ -11,7 +11,7 @@ import time
 import pytest
 from e2e_pool import environment, get, until
 
-DAY = "5m"
+DAY = "2m"
 KILL_EVERY_S = 8.0
 
 

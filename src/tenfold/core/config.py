@@ -58,7 +58,7 @@ class WorkloadSettings(Settings):
 class TrainSettings(WorkloadSettings):
     """``[train]``: a Llama-4-like model on the text of Python's standard library."""
 
-    value_per_unit_usd: float = Field(1.0e-8, gt=0, description="USD per training token")
+    value_per_unit_usd: float = Field(3.0e-9, gt=0, description="USD per training token")
     seed: int = 0
 
 

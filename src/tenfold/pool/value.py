@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tenfold.core.errors import TenfoldError
 
-TARGET_UTILISATION = 0.75
+TARGET_UTILISATION = 0.7
 
 
 class NotConcave(TenfoldError):
@@ -17,7 +17,7 @@ def service_value(
     """Value per second of the 1st, 2nd, ... slot of a service that sheds what it cannot serve.
 
     Shedding makes value linear in slots up to need and flat beyond, hence concave; a raw latency curve would be
-    S-shaped and break greedy allocation. Need is sized at 75% utilisation, where queueing is still short.
+    S-shaped and break greedy allocation. Need is sized at 70% utilisation, where queueing is still short.
 
     Args:
         demand_per_s: units of work per second to plan for.
