@@ -250,12 +250,8 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         return socket.create_server((host, port), backlog=1024)
-    except socket.gaierror as error:
-        raise UsageError(
-            f"cannot listen on {host!r}: {error.strerror}", next_step="give --host an address of this machine"
-        ) from error
     except OSError as error:
-        if error.errno == errno.EADDRNOTAVAIL:
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
             raise UsageError(
                 f"cannot listen on {host!r}: {error.strerror}", next_step="give --host an address of this machine"
             ) from error
