@@ -251,7 +251,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=1024)
     except OSError as error:
-        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        # create_server gives a failed look-up the number of its cause, in a plain OSError.
+        if error.errno in (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN):
             raise UsageError(
                 f"cannot listen on {host!r}: {error.strerror}", next_step="give --host an address of this machine"
             ) from error
