@@ -46,7 +46,7 @@ def type_text(field: FieldInfo) -> str:
         return "list of " + ", ".join(f'`"{kind}"`' for kind in typing.get_args(config.Kind))
     if typing.get_origin(annotation) is dict:
         return "tables"
-    plain = {str: "string", int: "integer", float: "number"}[annotation]
+    plain = {str: "string", int: "integer", float: "number", bool: "boolean"}[annotation]
     return ", ".join([plain, *bounds(field)])
 
 
@@ -65,6 +65,8 @@ def default_text(field: FieldInfo) -> str:
     assert default is not PydanticUndefined, "every key has a default"
     if default is None:
         return "none"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
     if isinstance(default, str):
         return f'`"{default}"`'
     if isinstance(default, tuple):

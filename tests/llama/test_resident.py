@@ -11,6 +11,7 @@ import pytest
 from tenfold.core.errors import ConfigError, PortTaken, ResidentFailed
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.live import live_paths
+from tenfold.llama.pace import SAVED_S
 from tenfold.llama.recipe import Recipe, recipe_from_settings
 from tenfold.llama.resident import TrainResident
 from tenfold.llama.status import fetch_status, status
@@ -37,9 +38,18 @@ def running(recipe: Recipe, text, home, port: int = 0) -> Iterator[str]:
 
 
 @contextmanager
-def loaded(recipe: Recipe, text, home, address: str, token: str = TOKEN) -> Iterator[TrainResident]:
+def loaded(
+    recipe: Recipe, text, home, address: str, token: str = TOKEN, cpu_share: float | None = None
+) -> Iterator[TrainResident]:
     surroundings = Surroundings(
-        slot="n0/cpu0", threads=1, home=home, cache=home, settings={}, companions={"train": address}, token=token
+        slot="n0/cpu0",
+        threads=1,
+        home=home,
+        cache=home,
+        settings={},
+        companions={"train": address},
+        token=token,
+        cpu_share=cpu_share,
     )
     resident = TrainResident(recipe, text, surroundings)
     resident.load()
@@ -54,6 +64,21 @@ async def until(resident: TrainResident, microbatches: int) -> None:
         # A count that another thread keeps; there is no event to wait for.
         while resident.counters().requests < microbatches:
             await asyncio.sleep(0.01)
+
+
+async def test_it_takes_its_share_of_a_core_and_leaves_the_rest_to_its_neighbours(recipe, text, tmp_path):
+    with (
+        running(recipe, text, tmp_path) as address,
+        loaded(recipe, text, tmp_path, address, cpu_share=0.2) as resident,
+    ):
+        await resident.wake()
+        await until(resident, 1)
+        wall_s, cpu_s = time.monotonic(), time.process_time()
+        await asyncio.sleep(2.0)
+        used = (time.process_time() - cpu_s) / (time.monotonic() - wall_s)
+        await resident.sleep(2.0)
+    # Saved-up time and the microbatch at either end of the two seconds are the slack.
+    assert 0.05 < used < 0.2 + (SAVED_S + 0.1) / 2.0
 
 
 async def test_it_trains_awake_and_stands_still_asleep(recipe, text, tmp_path):

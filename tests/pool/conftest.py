@@ -3,9 +3,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from minipool import MiniPool, PlanSpec
+from minipool import MiniPool
 
 from tenfold.core.config import KindSettings, PoolSettings
+from tenfold.pool.demand import WorkloadPlan
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def toys_importable(monkeypatch):
 async def make_pool(tmp_path, toys_importable) -> AsyncIterator:
     pools: list[MiniPool] = []
 
-    async def make(*plans: PlanSpec, slots: int = 4, paths=None, workload_settings=None, **settings) -> MiniPool:
+    async def make(*plans: WorkloadPlan, slots: int = 4, paths=None, workload_settings=None, **settings) -> MiniPool:
         pool = MiniPool(
             home=tmp_path,
             plans=plans,

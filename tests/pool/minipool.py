@@ -5,28 +5,29 @@ import contextlib
 import os
 import signal
 import socket
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 import uvicorn
 
 from tenfold.core.config import KindSettings, PoolSettings
-from tenfold.pool.controller_server import ControllerSpec, PlanSpec, build_app
+from tenfold.pool.controller_server import ControllerSpec, build_app
+from tenfold.pool.demand import WorkloadPlan
 from tenfold.pool.gateway import Gateway, GatewayRoute
 from tenfold.pool.host import Host, Slot, make_slots
 from tenfold.pool.process import TOKEN_HEADER, ProcessSpec
-from tenfold.pool.reports import HostsReport, ResidentReport, SlotReport
+from tenfold.pool.reports import HostsReport
 
 TOKEN = "secret"
 
 
-def plan(workload: str, *, floor: int = 0, path: str | None = "/work", value: float = 1.0) -> PlanSpec:
+def plan(workload: str, *, floor: int = 0, path: str | None = "/work", value: float = 1.0) -> WorkloadPlan:
     """A toy service, or with ``path=None`` a toy training job that takes whatever is left."""
-    return PlanSpec(
+    return WorkloadPlan(
         workload=workload,
         unit="request",
-        kinds=("cpu",),
+        kinds=frozenset({"cpu"}),
         floor=floor,
         ceiling=None,
         value_per_unit_usd=value,
@@ -42,7 +43,7 @@ class MiniPool:
     """A host, a controller and a gateway with real processes and sockets, without Ray."""
 
     home: Path
-    plans: tuple[PlanSpec, ...]
+    plans: tuple[WorkloadPlan, ...]
     paths: dict[str, str]
     settings: PoolSettings
     workload_settings: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -144,10 +145,7 @@ class MiniPool:
         async with aiohttp.ClientSession(headers={TOKEN_HEADER: TOKEN}) as session:
             while True:
                 version, statuses = await self.host.statuses(version, 0.1)
-                report = HostsReport(
-                    slots=tuple(SlotReport(**asdict(slot)) for slot in self.slots),
-                    residents=tuple(ResidentReport(**asdict(status)) for status in statuses),
-                )
+                report = HostsReport(slots=self.slots, residents=statuses)
                 try:
                     async with session.post(f"{self.controller_url}/hosts", data=report.model_dump_json()) as response:
                         kills = (await response.json())["kill"]

@@ -46,6 +46,8 @@ def test_slots_are_spread_evenly_over_the_cores_that_may_be_used(cores, count):
     assert set(held) <= set(cores)
     assert max(held.values()) - min(held.get(core, 0) for core in cores) <= 1
     assert all(a.cores <= b.cores for a, b in itertools.pairwise(slots))
+    for core in held:
+        assert sum(slot.share for slot in slots if slot.cores == (core,)) == pytest.approx(1.0)
 
 
 def test_a_gpu_is_a_slot_and_no_more_are_claimed_than_there_are():

@@ -84,6 +84,12 @@ class Front:
                 return JSONResponse({"error": "the controller has not answered yet"}, 503)
             return Response(found.model_dump_json(), media_type="application/json")
 
+        @api.get("/v1/models")
+        def models() -> Response:
+            """List what can be asked, in the OpenAI shape; here and not in a resident, so that asking wakes nobody."""
+            model = {"id": self._spec.config.serve.model, "object": "model", "created": 0, "owned_by": "tenfold"}
+            return JSONResponse({"object": "list", "data": [model]})
+
         mount(api, state=self.state, base_url=lambda: self._spec.url)
         return FrontApp(api, self._gateway, frozenset(gateway_routes(self._spec.config)))
 

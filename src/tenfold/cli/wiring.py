@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tenfold.core.config import Config
 from tenfold.core.errors import PortTaken
-from tenfold.pool.controller_server import PlanSpec
+from tenfold.pool.demand import WorkloadPlan
 from tenfold.pool.gateway import GatewayRoute
 from tenfold.pool.host import Slot
 from tenfold.pool.process import ProcessSpec
@@ -49,7 +49,7 @@ WIRES: Mapping[str, Wire] = {
     "serve": Wire(
         factory="tenfold.serve.resident:create",
         unit="token",
-        paths=("/v1/chat/completions", "/v1/completions", "/v1/models"),
+        paths=("/v1/chat/completions", "/v1/completions"),
         probe=lambda config: ("/v1/chat/completions", _hello(config)),
         assumed_capacity=20.0,
         resident_mb=230,
@@ -69,14 +69,14 @@ WIRES: Mapping[str, Wire] = {
 PRELOAD = ("tenfold.llama.resident", "tenfold.llama.coordinator", "tenfold.rank.resident", "tenfold.serve.resident")
 
 
-def plans(config: Config) -> tuple[PlanSpec, ...]:
+def plans(config: Config) -> tuple[WorkloadPlan, ...]:
     """Describe the workloads to the controller."""
     settings = config.workloads()
     return tuple(
-        PlanSpec(
+        WorkloadPlan(
             workload=name,
             unit=wire.unit,
-            kinds=settings[name].kinds,
+            kinds=frozenset(settings[name].kinds),
             floor=settings[name].floor,
             ceiling=settings[name].ceiling,
             value_per_unit_usd=settings[name].value_per_unit_usd,
@@ -137,7 +137,12 @@ class Site:
             settings=self.config.workloads()[workload].model_dump(mode="json"),
             companions=self.companions,
             token=self.token,
+            cpu_share=self._cpu_share(slot),
         )
+
+    def _cpu_share(self, slot: Slot | None) -> float | None:
+        borrows = slot is None or not slot.cores or self.config.pool.kinds["cpu"].borrow
+        return None if borrows or slot is None else slot.share
 
 
 def make_site(config: Config, home: Path, cache: Path, bind: str) -> Site:

@@ -26,6 +26,7 @@ class KindSettings(Settings):
 
     slots_per_core: int = Field(2, ge=1, le=16, description="slots that share one core (CPU kinds only)")
     slots: int | None = Field(None, ge=1, description="slots per node; default: cores x slots_per_core, or the GPUs")
+    borrow: bool = Field(False, description="training may use what other slots leave of its core (CPU kinds only)")
 
 
 class PoolSettings(Settings):

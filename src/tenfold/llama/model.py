@@ -19,6 +19,10 @@ from tenfold.llama.recipe import ModelShape
 
 INITIAL_DEVIATION = 0.02
 
+ROWS_MULTIPLE = 32
+"""Of an expert's rows. oneDNN compiles and keeps a kernel for each shape that it meets; with any count of rows a worker
+grew from 0.5 to 1.4 GB and was a tenth slower."""
+
 
 @dataclass(frozen=True, slots=True)
 class Positions:
@@ -68,12 +72,22 @@ class Attention(nn.Module):
         if self.rope:
             q_BHTC = _unit_rms(_turn(q_BHTC, positions), shape.rms_norm_eps).to(v_BKTC.dtype)
             k_BKTC = _unit_rms(_turn(k_BKTC, positions), shape.rms_norm_eps).to(v_BKTC.dtype)
-        # Two products: the bfloat16 backward of torch's fused attention is 1.8 times slower on CPU at T = 256.
-        grouped_BKSC = q_BHTC.reshape(b, shape.num_key_value_heads, -1, shape.head_dim)
-        scores_BHTT = (grouped_BKSC @ k_BKTC.transpose(-1, -2)).view(b, -1, t, t).float() * shape.head_dim**-0.5
-        shares_BHTT = torch.softmax(scores_BHTT + positions.future_TT, dim=-1).to(v_BKTC.dtype)
-        mixed_BHTC = (shares_BHTT.view(b, shape.num_key_value_heads, -1, t) @ v_BKTC).view(b, -1, t, shape.head_dim)
+        mixed_BHTC = self._mix(q_BHTC, k_BKTC, v_BKTC, positions.future_TT)
         return self.o_proj(mixed_BHTC.transpose(1, 2).reshape(b, t, -1))
+
+    def _mix(self, q_BHTC: Tensor, k_BKTC: Tensor, v_BKTC: Tensor, future_TT: Tensor) -> Tensor:
+        """Weigh the values of earlier positions by softmax of the scaled scores.
+
+        Two products: the bfloat16 backward of torch's fused attention is 1.8 times slower on CPU at T = 256. Autocast
+        would do the softmax in float32, which copies the scores twice; torch's bfloat16 softmax sums in float32 anyway.
+        """
+        b, h, t, c = q_BHTC.shape
+        groups = b * k_BKTC.shape[1]
+        with torch.autocast("cpu", enabled=False):
+            q_GSC = q_BHTC.reshape(groups, -1, c) * c**-0.5
+            scores_GSTT = (q_GSC @ k_BKTC.reshape(groups, t, c).mT).view(groups, -1, t, t)
+            shares_GSTT = torch.softmax(scores_GSTT + future_TT.to(q_GSC.dtype), dim=-1)
+            return (shares_GSTT.view(groups, -1, t) @ v_BKTC.reshape(groups, t, c)).view(b, h, t, c)
 
 
 def _turn(x_BHTC: Tensor, positions: Positions) -> Tensor:
@@ -115,13 +129,14 @@ class Experts(nn.Module):
         """Apply expert e to its ``counts_E[e]`` rows; the rows come sorted by expert.
 
         ``unbind`` rather than indexing: its backward stacks the experts' gradients once, where each index would fill
-        a zero tensor of all experts.
+        a zero tensor of all experts. Rows are padded with zeros to a multiple of ``ROWS_MULTIPLE``.
         """
         outputs = []
         experts = zip(self.gate_up_proj.unbind(0), self.down_proj.unbind(0), x_ND.split(counts_E), strict=True)
         for gate_up_DF, down_FD, rows_ND in experts:
-            gate_NF, up_NF = (rows_ND @ gate_up_DF).chunk(2, dim=-1)
-            outputs.append((up_NF * functional.silu(gate_NF)) @ down_FD)
+            padded_ND = functional.pad(rows_ND, (0, 0, 0, -len(rows_ND) % ROWS_MULTIPLE))
+            gate_NF, up_NF = (padded_ND @ gate_up_DF).chunk(2, dim=-1)
+            outputs.append(((up_NF * functional.silu(gate_NF)) @ down_FD)[: len(rows_ND)])
         return torch.cat(outputs)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from starlette.routing import BaseRoute
 
 from tenfold.core.errors import ResidentFailed
+from tenfold.llama.pace import keep_freed_memory
 from tenfold.llama.recipe import Recipe, recipe_from_settings
 from tenfold.llama.text import prepare
 from tenfold.llama.worker import GradientComputer, Worker
@@ -34,9 +35,11 @@ class TrainResident:
         address = self._surroundings.companions.get(COMPANION)
         if address is None:
             raise ResidentFailed(f"no companion {COMPANION!r} among {sorted(self._surroundings.companions)}")
-        computer = GradientComputer(self._recipe, self._text, self._surroundings.threads)
+        surroundings = self._surroundings
+        keep_freed_memory()
+        computer = GradientComputer(self._recipe, self._text, surroundings.threads)
         self._thread.submit(computer.compute, 0, 0).result()
-        self._worker = Worker(self._surroundings.slot, computer, address, self._surroundings.token)
+        self._worker = Worker(surroundings.slot, computer, address, surroundings.token, surroundings.cpu_share)
 
     async def wake(self) -> None:
         """Start to work; returns once parameters are there, or after ``START_WAIT_S`` if the coordinator is away.

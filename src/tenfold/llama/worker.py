@@ -20,6 +20,7 @@ import torch
 
 from tenfold.core.errors import ResidentFailed
 from tenfold.llama.model import LlamaForCausalLM
+from tenfold.llama.pace import Pace
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.text import Sampler
 from tenfold.llama.vectors import bind, layout_of
@@ -87,13 +88,25 @@ class GradientComputer:
 
 
 class Worker:
-    """One worker; ``run`` in a thread of its own, everything else from any thread."""
+    """One worker; ``run`` in a thread of its own, everything else from any thread.
 
-    def __init__(self, name: str, computer: GradientComputer, address: str, token: str) -> None:
+    Args:
+        name: for the coordinator's log.
+        computer: the model and its data.
+        address: the coordinator's ``host:port``.
+        token: the pool's secret.
+        cpu_share: CPU-seconds a second that it may use; none for all that it can get.
+    """
+
+    def __init__(
+        self, name: str, computer: GradientComputer, address: str, token: str, cpu_share: float | None = None
+    ) -> None:
         self._name, self._computer, self._address, self._token = name, computer, address, token
+        self._cpu_share = cpu_share
         self._identity = computer.recipe.identity(computer.sampler.index.sha256)
         self._held_run, self._held_step = "", -1
         self._computed: Push | None = None
+        self._pace = Pace(cpu_share, time.monotonic, time.process_time)
         self._stop = threading.Event()
         self._stop_reader, self._stop_writer = os.pipe()
         self.done = WorkDone()
@@ -122,6 +135,7 @@ class Worker:
             ResidentFailed: the coordinator refuses this worker, which no retry will change.
         """
         pause_s = FIRST_PAUSE_S
+        self._pace = Pace(self._cpu_share, time.monotonic, time.process_time)
         while not self._stop.is_set():
             try:
                 channel = Channel.connect(self._address, self._token)
@@ -154,7 +168,7 @@ class Worker:
 
     def _work(self, channel: Channel) -> None:
         self._hand_in(channel)
-        while not self._stop.is_set():
+        while not self._stop.wait(self._pace.rest_s()):
             channel.send(Next(step=self._held_step))
             work = self._receive(channel)
             if not isinstance(work, Work):

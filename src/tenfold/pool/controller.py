@@ -12,9 +12,10 @@ import aiohttp
 from tenfold.core.config import PoolSettings
 from tenfold.ledger.ledger import Ledger
 from tenfold.pool.demand import DemandMeter, WorkloadPlan
+from tenfold.pool.host import ResidentStatus, Slot
 from tenfold.pool.moves import Door, Mover
 from tenfold.pool.policy import Change, Claim, SlotPlace, allocate
-from tenfold.pool.reports import GatewayReport, HostsReport, ResidentReport, Routes, SlotReport
+from tenfold.pool.reports import GatewayReport, HostsReport, Routes
 from tenfold.pool.resident import Counters
 from tenfold.pool.state import HistoryPoint, MoveView, PoolState, SlotView
 from tenfold.pool.views import history_point, slot_view, workload_view
@@ -71,8 +72,8 @@ class Controller:
         self._mover = Mover(session, token, self._kill)
         self._meters = {plan.workload: DemandMeter(plan) for plan in plans}
         self._wake_s = {plan.workload: ASSUMED_WAKE_S for plan in plans}
-        self._slots: dict[str, SlotReport] = {}
-        self._residents: dict[str, ResidentReport] = {}
+        self._slots: dict[str, Slot] = {}
+        self._residents: dict[str, ResidentStatus] = {}
         self._holder: dict[str, str | None] = {}
         self._awake: dict[str, Door] = {}
         self._moving: dict[str, _Moving] = {}
@@ -203,7 +204,7 @@ class Controller:
                 continue
             self._epoch = max(self._epoch, report.epoch)
             self._meters[resident.workload].adopt(
-                f"{door.name}#{door.pid}", report.counters(self._sharers(resident.slot))
+                f"{door.name}#{door.pid}", report.counters(self._core_share(resident.slot))
             )
             if report.phase == "asleep":
                 continue
@@ -245,7 +246,7 @@ class Controller:
             self._set_alarm(f"silent {door.name}", "")
             workload = self._holder.get(slot)
             if workload is not None and self._awake.get(slot) == door:
-                by_workload[workload][f"{door.name}#{door.pid}"] = report.counters(self._sharers(slot))
+                by_workload[workload][f"{door.name}#{door.pid}"] = report.counters(self._core_share(slot))
         for workload, meter in self._meters.items():
             meter.observe_residents(by_workload[workload], seconds)
             if self._gateway is not None and workload in self._gateway.workloads:
@@ -372,12 +373,9 @@ class Controller:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _sharers(self, slot: str) -> int:
-        """Count the slots that share a slot's core, itself included; 0 for an accelerator of its own."""
-        own = self._slots[slot]
-        return sum(
-            1 for other in self._slots.values() if own.cores and (other.node, other.cores) == (own.node, own.cores)
-        )
+    def _core_share(self, slot: str) -> float | None:
+        """Of its core, what a slot owns; none for an accelerator, which has no core."""
+        return self._slots[slot].share if self._slots[slot].cores else None
 
     # ---- deaths
 
@@ -475,7 +473,7 @@ class Controller:
             loss=(),
         )
 
-    def _slot_view(self, slot: SlotReport) -> SlotView:
+    def _slot_view(self, slot: Slot) -> SlotView:
         residents = [resident for resident in self._residents.values() if resident.slot == slot.slot]
         moving = self._moving.get(slot.slot)
         return slot_view(slot, residents, self._awake.get(slot.slot), moving.view if moving else None)

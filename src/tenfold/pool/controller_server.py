@@ -5,7 +5,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Literal
 
 import aiohttp
 import uvicorn
@@ -23,45 +22,13 @@ from tenfold.pool.process import TOKEN_HEADER, die_with_parent
 from tenfold.pool.reports import GatewayReport, HostsReport
 
 
-class PlanSpec(BaseModel):
-    """A ``WorkloadPlan`` as JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    workload: str
-    unit: str
-    kinds: tuple[Literal["cpu", "gpu"], ...]
-    floor: int
-    ceiling: int | None
-    value_per_unit_usd: float
-    latency_target_s: float | None
-    assumed_capacity: float
-    takes_requests: bool
-    probe: tuple[str, dict[str, object]] | None
-
-    def plan(self) -> WorkloadPlan:
-        """Return what the controller works with."""
-        return WorkloadPlan(
-            workload=self.workload,
-            unit=self.unit,
-            kinds=frozenset(self.kinds),
-            floor=self.floor,
-            ceiling=self.ceiling,
-            value_per_unit_usd=self.value_per_unit_usd,
-            latency_target_s=self.latency_target_s,
-            assumed_capacity=self.assumed_capacity,
-            takes_requests=self.takes_requests,
-            probe=self.probe,
-        )
-
-
 class ControllerSpec(BaseModel):
     """What the controller process reads from standard input."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     settings: PoolSettings
-    plans: tuple[PlanSpec, ...]
+    plans: tuple[WorkloadPlan, ...]
     ledger_url: str
     port: int
     token: str
@@ -75,8 +42,7 @@ def build_app(spec: ControllerSpec) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         ledger = Ledger(spec.ledger_url)
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            plans = [plan.plan() for plan in spec.plans]
-            box["controller"] = controller = Controller(spec.settings, plans, ledger, session, spec.token)
+            box["controller"] = controller = Controller(spec.settings, spec.plans, ledger, session, spec.token)
             loop = asyncio.create_task(controller.run())
             # A controller whose loop failed must not look alive: end it, the supervisor starts the next one.
             loop.add_done_callback(lambda task: None if task.cancelled() else _end_process(task))

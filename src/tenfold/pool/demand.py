@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tenfold.pool.forecast import Forecast
 from tenfold.pool.resident import Counters
-from tenfold.pool.value import service_value, training_value
+from tenfold.pool.value import service_value, sustainable_utilisation, training_value
 
 CAPACITY_MEMORY_S = 20.0
+WAKE_UP_S = 1.5
+"""From a decision to the first work of the slot, with the tick that it takes to notice."""
 
 
 class GatewayTotals(BaseModel):
@@ -60,7 +62,7 @@ class DemandMeter:
 
     def __init__(self, plan: WorkloadPlan) -> None:
         self.plan = plan
-        self.forecast = Forecast()
+        self.forecast = Forecast(horizon_s=max(WAKE_UP_S, plan.latency_target_s or 0.0))
         self.capacity = plan.assumed_capacity
         self.units_per_request = 1.0
         self.units_total = 0.0
@@ -117,11 +119,13 @@ class DemandMeter:
         self._seen_gateway = True
 
     def demand_units_per_s(self) -> float:
-        """Units of work per second to plan for."""
-        forecast = self.forecast.upper() * self.units_per_request
+        """Units of work per second that are seldom exceeded; what a move's reason quotes."""
+        return max(self.forecast.upper() * self.units_per_request, self._backlog_units_per_s())
+
+    def _backlog_units_per_s(self) -> float:
+        """Units per second that clear the waiting requests within the latency target."""
         clear_s = max(1.0, self.plan.latency_target_s or 1.0)
-        backlog = self.totals.waiting * self.units_per_request / clear_s
-        return max(forecast, backlog)
+        return self.totals.waiting * self.units_per_request / clear_s
 
     def marginal_usd_per_s(self, slots: int) -> tuple[float, ...]:
         """Value of the 1st, 2nd, ... slot, USD per second, length ``slots``."""
@@ -129,9 +133,13 @@ class DemandMeter:
             return training_value(
                 units_per_slot=self.capacity, value_per_unit_usd=self.plan.value_per_unit_usd, slots=slots
             )
+        backlog = self._backlog_units_per_s()
         return service_value(
-            demand_per_s=self.demand_units_per_s(),
+            demands_per_s=[max(backlog, demand * self.units_per_request) for demand in self.forecast.demands()],
             capacity_per_slot=self.capacity,
+            utilisation=sustainable_utilisation(
+                request_s=self.units_per_request / self.capacity, target_s=self.plan.latency_target_s
+            ),
             value_per_unit_usd=self.plan.value_per_unit_usd,
             slots=slots,
         )

@@ -5,24 +5,22 @@ from collections import deque
 
 
 class Forecast:
-    """Level of recent demand plus a quantile of its own recent error at the wake-up horizon.
+    """Level of recent demand plus its own recent errors at the horizon.
 
-    The level is an exponentially weighted mean. At every observation the demand of the last ``horizon_s`` is compared
-    with the level that was predicted for it; the ``quantile`` of those errors over ``memory_s`` is the safety margin,
-    so bursty demand gets a wide one and steady demand a narrow one, with nothing to tune per workload.
+    The level is an exponentially weighted mean over two horizons. At every observation the demand of the last
+    ``horizon_s`` is compared with the level that was predicted for it. The errors of the last ``memory_s`` say what
+    demand may be: bursty demand gets a wide spread and steady demand a narrow one, with nothing to tune per workload.
 
     Args:
-        horizon_s: seconds between a decision and the slot's first work.
-        smoothing_s: time constant of the level.
+        horizon_s: seconds over which demand must be met: from a decision to the slot's first work, or as long as a
+            request may wait, if that is longer.
         memory_s: how far back errors count.
-        quantile: share of errors that the margin covers, in (0, 1).
+        quantile: share of errors that ``upper`` covers, in (0, 1).
     """
 
-    def __init__(
-        self, horizon_s: float = 1.5, smoothing_s: float = 3.0, memory_s: float = 90.0, quantile: float = 0.9
-    ) -> None:
+    def __init__(self, horizon_s: float = 1.5, memory_s: float = 90.0, quantile: float = 0.9) -> None:
         self._horizon_s = horizon_s
-        self._smoothing_s = smoothing_s
+        self._smoothing_s = 2 * horizon_s
         self._memory_s = memory_s
         self._quantile = quantile
         self._level = 0.0
@@ -49,10 +47,13 @@ class Forecast:
         weight = 1.0 - math.exp(-seconds / self._smoothing_s)
         self._level += weight * (units / seconds - self._level)
 
-    def upper(self) -> float:
-        """Demand per second to plan for: level plus margin, never below zero."""
+    def demands(self) -> tuple[float, ...]:
+        """What demand per second may be, equally likely each, ascending and never below zero."""
         if not self._errors:
-            return self._level
-        errors = sorted(error for _, error in self._errors)
-        margin = errors[min(len(errors) - 1, int(self._quantile * len(errors)))]
-        return max(0.0, self._level + max(0.0, margin))
+            return (self._level,)
+        return tuple(sorted(max(0.0, self._level + error) for _, error in self._errors))
+
+    def upper(self) -> float:
+        """Demand per second that is exceeded seldom; never below the level."""
+        demands = self.demands()
+        return max(self._level, demands[min(len(demands) - 1, int(self._quantile * len(demands)))])

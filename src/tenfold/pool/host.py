@@ -28,13 +28,17 @@ PAUSE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place where one workload runs at a time: a share of a core, or a GPU."""
+    """One place where one workload runs at a time: a share of a core, or a GPU.
+
+    ``share``: of its cores, what is its own; 1 for a GPU, which has none.
+    """
 
     slot: str
     kind: str
     node: str
     cores: tuple[int, ...]
-    gpu: int | None = None
+    gpu: int | None
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,14 @@ def make_slots(node: str, kinds: Mapping[Kind, KindSettings], cores: Sequence[in
     slots: list[Slot] = []
     if "cpu" in kinds:
         count = kinds["cpu"].slots or len(cores) * kinds["cpu"].slots_per_core
-        slots += [Slot(f"{node}/cpu{i}", "cpu", node, (cores[i * len(cores) // count],)) for i in range(count)]
+        core_of = [cores[i * len(cores) // count] for i in range(count)]
+        slots += [
+            Slot(f"{node}/cpu{i}", "cpu", node, (core,), None, 1 / core_of.count(core))
+            for i, core in enumerate(core_of)
+        ]
     if "gpu" in kinds:
         count = min(gpus, kinds["gpu"].slots or gpus)
-        slots += [Slot(f"{node}/gpu{i}", "gpu", node, (), i) for i in range(count)]
+        slots += [Slot(f"{node}/gpu{i}", "gpu", node, (), i, 1.0) for i in range(count)]
     return tuple(slots)
 
 

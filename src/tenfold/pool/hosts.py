@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import ray
@@ -19,7 +19,7 @@ from tenfold.core.config import Kind, KindSettings
 from tenfold.core.errors import TenfoldError
 from tenfold.pool.host import Host, ResidentStatus, Slot, make_slots
 from tenfold.pool.process import ProcessSpec
-from tenfold.pool.reports import HostsReport, ResidentReport, SlotReport
+from tenfold.pool.reports import HostsReport
 
 log = logging.getLogger(__name__)
 
@@ -180,8 +180,8 @@ class Cluster:
         """Describe all slots and residents of all nodes."""
         nodes = list(self.nodes.values())
         return HostsReport(
-            slots=tuple(SlotReport(**asdict(slot)) for node in nodes for slot in node.slots),
-            residents=tuple(ResidentReport(**asdict(status)) for node in nodes for status in node.statuses),
+            slots=tuple(slot for node in nodes for slot in node.slots),
+            residents=tuple(status for node in nodes for status in node.statuses),
         )
 
     async def close(self, grace_s: float) -> None:

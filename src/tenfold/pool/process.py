@@ -46,6 +46,7 @@ class ProcessSpec:
 
     ``factory``: ``module:function``; ``create(surroundings) -> Resident``, or for a companion
     ``serve_forever(surroundings, port, *, host, on_ready) -> None``. ``bind``: address its server listens on.
+    ``cpu_share``: see ``Surroundings``.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ProcessSpec:
     settings: Mapping[str, object]
     companions: Mapping[str, str]
     token: str
+    cpu_share: float | None = None
 
     def to_json(self) -> bytes:
         """One line of JSON, without a line break."""
@@ -82,6 +84,7 @@ class ProcessSpec:
             settings=self.settings,
             companions=self.companions,
             token=self.token,
+            cpu_share=self.cpu_share,
         )
 
 
@@ -102,14 +105,14 @@ class CountersReport(BaseModel):
     epoch: int
     cpu_s: float
 
-    def counters(self, sharers: int) -> Counters:
+    def counters(self, share: float | None) -> Counters:
         """Return what the workload counted, with ``busy_s`` in seconds of a whole slot.
 
         Args:
-            sharers: slots that share this one's core, 0 if it has no core. On a shared core, wall time depends on
-                what the neighbours do, so a slot-second is ``1 / sharers`` CPU-seconds: what the slot is sure of.
+            share: of a core, what the slot owns; none if it has no core. On a shared core, wall time depends on what
+                the neighbours do, so a slot-second is ``share`` CPU-seconds: what the slot is sure of.
         """
-        busy_s = self.cpu_s * sharers if sharers else self.busy_s
+        busy_s = self.busy_s if share is None else self.cpu_s / share
         return Counters(self.units, self.requests, busy_s, self.in_flight, self.facts)
 
 

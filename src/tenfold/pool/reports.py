@@ -3,32 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from tenfold.pool.demand import GatewayTotals
-
-
-class SlotReport(BaseModel):
-    """A slot, as its host reports it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    slot: str
-    kind: str
-    node: str
-    cores: tuple[int, ...]
-    gpu: int | None
-
-
-class ResidentReport(BaseModel):
-    """A resident, as its host reports it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    workload: str
-    slot: str | None
-    pid: int | None
-    url: str | None
-    restarts: int
-    last_words: str
+from tenfold.pool.host import ResidentStatus, Slot
 
 
 class HostsReport(BaseModel):
@@ -36,8 +11,8 @@ class HostsReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    slots: tuple[SlotReport, ...]
-    residents: tuple[ResidentReport, ...]
+    slots: tuple[Slot, ...]
+    residents: tuple[ResidentStatus, ...]
 
 
 class GatewayReport(BaseModel):

@@ -44,6 +44,8 @@ class Surroundings:
     ``settings``: its workload's settings as a JSON object, from ``Config``.
     ``companions``: address ``host:port`` of each companion process, by name.
     ``token``: shared secret of this pool's processes.
+    ``cpu_share``: CPU-seconds a second that a workload which always has more to do may use, so that a slot gives it
+    the same whatever its neighbours do; none: all that it can get.
     """
 
     slot: str
@@ -53,6 +55,7 @@ class Surroundings:
     settings: Mapping[str, object]
     companions: Mapping[str, str]
     token: str
+    cpu_share: float | None = None
 
 
 class Resident(Protocol):

@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 from tenfold.pool.demand import DemandMeter
+from tenfold.pool.host import ResidentStatus, Slot
 from tenfold.pool.moves import Door
-from tenfold.pool.reports import ResidentReport, SlotReport
 from tenfold.pool.state import HistoryPoint, MoveView, ResidentPhase, ResidentView, SlotView, WorkloadView
 
 
-def slot_view(
-    slot: SlotReport, residents: Iterable[ResidentReport], awake: Door | None, moving: MoveView | None
-) -> SlotView:
+def slot_view(slot: Slot, residents: Iterable[ResidentStatus], awake: Door | None, moving: MoveView | None) -> SlotView:
     """Show a slot and its residents.
 
     Args:
@@ -34,7 +32,7 @@ def slot_view(
     return SlotView(slot=slot.slot, kind=slot.kind, node=slot.node, cores=slot.cores, awake=awake_here, residents=views)
 
 
-def _phase(resident: ResidentReport, awake: Door | None, moving: MoveView | None) -> ResidentPhase:
+def _phase(resident: ResidentStatus, awake: Door | None, moving: MoveView | None) -> ResidentPhase:
     if resident.pid is None:
         return "dead"
     if resident.url is None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import aiohttp
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from tenfold.core.config import ServeSettings
@@ -109,7 +109,6 @@ class ServeResident:
         return [
             Route("/v1/chat/completions", self._chat, methods=["POST"]),
             Route("/v1/completions", self._complete, methods=["POST"]),
-            Route("/v1/models", self._models, methods=["GET"]),
         ]
 
     def close(self) -> None:
@@ -140,7 +139,3 @@ class ServeResident:
         except Rejection as rejection:
             return rejection.to_response()
         return Relay(self._work, session, endpoint.url + path, generation)
-
-    async def _models(self, request: Request) -> Response:
-        model = {"id": self._settings.model, "object": "model", "created": 0, "owned_by": "tenfold"}
-        return JSONResponse({"object": "list", "data": [model]})
