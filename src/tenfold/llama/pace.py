@@ -1,6 +1,7 @@
-"""How a trainer keeps to its slot: its share of a core, and its memory."""
+"""How a trainer keeps to its slot: its share of a core, its place behind services, and its memory."""
 
 import ctypes
+import os
 from collections.abc import Callable
 
 SAVED_S = 0.25
@@ -36,6 +37,15 @@ class Pace:
         self._saved_s = min(SAVED_S, self._saved_s + earned_s - (used_s - self._used_s))
         self._at_s, self._used_s = now_s, used_s
         return max(0.0, -self._saved_s / self._share)
+
+
+def stand_behind_services() -> None:
+    """Take the lowest priority: where a core is short, its service gets its part first and training what is left.
+
+    What the pool itself uses (gateway, controller, coordinator) comes out of the cores too. At equal priority a service
+    beside a trainer lost as much to it: a slot at 75% of its capacity answered 84% in time instead of all.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, 19)
 
 
 def keep_freed_memory() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.routing import BaseRoute
 
 from tenfold.core.errors import ResidentFailed
-from tenfold.llama.pace import keep_freed_memory
+from tenfold.llama.pace import keep_freed_memory, stand_behind_services
 from tenfold.llama.recipe import Recipe, recipe_from_settings
 from tenfold.llama.text import prepare
 from tenfold.llama.worker import GradientComputer, Worker
@@ -36,7 +36,6 @@ class TrainResident:
         if address is None:
             raise ResidentFailed(f"no companion {COMPANION!r} among {sorted(self._surroundings.companions)}")
         surroundings = self._surroundings
-        keep_freed_memory()
         computer = GradientComputer(self._recipe, self._text, surroundings.threads)
         self._thread.submit(computer.compute, 0, 0).result()
         self._worker = Worker(surroundings.slot, computer, address, surroundings.token, surroundings.cpu_share)
@@ -115,6 +114,8 @@ class TrainResident:
 
 
 def create(surroundings: Surroundings) -> Resident:
-    """Make the training resident of a slot; the text is prepared here if it was not before."""
+    """Make the training resident of a slot in a process of its own; the text is prepared if it was not before."""
+    stand_behind_services()
+    keep_freed_memory()
     text = prepare(surroundings.cache, lambda _what, _share: None)
     return TrainResident(recipe_from_settings(surroundings.settings), text, surroundings)
