@@ -1,0 +1,190 @@
+"""Utilisation of a training run from what is known before it: a small Bayesian regression with conformal intervals.
+
+Physics gives the FLOPs and the time lost to failures; what is left, the share of the 16-bit peak that a run reaches
+while it runs, differs by a factor of eight between published runs. It is explained here by a few slopes, shrunk to
+zero, and by effects shared within a generation of accelerators, an organisation and a family of models, each shrunk
+too. An organisation that is not in the data adds its uncertainty instead.
+
+Shapes: n runs, f features.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.compute.interval import Interval
+from tenfold.compute.run import DEFAULT_CONTEXT, Run, goodput, training_flops
+
+Array = NDArray[np.float64]
+
+COVERAGE = 0.8
+YEAR_SPAN = (2020.0, 2026.0)
+YEARS_OF_MEMORY = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shrinkage:
+    """Prior variances of log utilisation; chosen from ``CANDIDATES`` by leave-one-out score on the training runs."""
+
+    slope_scale: float
+    generation: float
+    organisation: float
+    family: float
+    noise: float
+
+
+CANDIDATES = tuple(
+    Shrinkage(slope_scale=slope, generation=0.1, organisation=organisation, family=0.02, noise=noise)
+    for slope, organisation, noise in product((0.2, 0.3), (0.02, 0.05, 0.1), (0.01, 0.02))
+)
+
+
+def log_size(run: Run) -> float:
+    """Log of active parameters over 10 billion."""
+    return math.log(run.active_params / 1e10)
+
+
+def log_peak(run: Run) -> float:
+    """Log of the 16-bit peak over an A100's: a faster accelerator is harder to keep busy."""
+    return math.log(run.accelerator.peak_16bit_flops / 312e12)
+
+
+def year(run: Run) -> float:
+    """Start in years since mid-2023; the end of the data's span if not known, and never beyond it."""
+    first, last = YEAR_SPAN
+    return min(max(run.year or last, first), last) - 2023.5
+
+
+# Each feature with the prior standard deviation of its slope, to be multiplied by ``slope_scale``.
+FEATURES: tuple[tuple[str, float, Callable[[Run], float]], ...] = (
+    ("log size", 0.5, log_size),
+    ("log peak", 1.0, log_peak),
+    ("log size x log peak", 0.5, lambda run: log_size(run) * log_peak(run)),
+    ("log tokens", 0.5, lambda run: math.log(run.tokens / 1e12)),
+    ("log context", 0.5, lambda run: math.log2((run.context or DEFAULT_CONTEXT) / DEFAULT_CONTEXT)),
+    ("year", 0.5, year),
+    ("mixture of experts", 1.0, lambda run: float(run.total_params > run.active_params)),
+    ("fp8", 1.0, lambda run: float(run.precision in ("fp8", "fp4"))),
+    ("steady state only", 1.0, lambda run: float(run.measured == "throughput")),
+)
+
+
+def likely_count(run: Run) -> float:
+    """Accelerators of a run that does not say: as many as finish it in 45 days at 35% of peak."""
+    peak_hours = training_flops(run) / (3600 * run.accelerator.peak_16bit_flops)
+    return max(1.0, peak_hours / 0.35 / (45 * 24))
+
+
+def failures_factor(run: Run) -> float:
+    """Share of counted time that is progress; 1 if only the steady state counts."""
+    return 1.0 if run.measured == "throughput" else goodput(run.count or likely_count(run))
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Runs as arrays; a name that is not known is empty and equals no other."""
+
+    features_nf: Array
+    generation_n: NDArray[np.str_]
+    organisation_n: NDArray[np.str_]
+    family_n: NDArray[np.str_]
+    year_n: Array
+    log_size_n: Array
+
+
+def describe(runs: Sequence[Run]) -> Described:
+    """Read the features off n runs."""
+    scales_f = np.array([scale for _, scale, _ in FEATURES])
+    return Described(
+        features_nf=scales_f * np.array([[feature(run) for _, _, feature in FEATURES] for run in runs]),
+        generation_n=np.array([run.accelerator.entry.generation for run in runs]),
+        organisation_n=np.array([run.organisation or "" for run in runs]),
+        family_n=np.array([run.family or "" for run in runs]),
+        year_n=np.array([year(run) for run in runs]),
+        log_size_n=np.array([log_size(run) for run in runs]),
+    )
+
+
+def covariance(left: Described, right: Described, shrinkage: Shrinkage) -> Array:
+    """Prior covariance of log utilisation between runs, shape (n left, n right)."""
+
+    def same(left_n: NDArray[np.str_], right_n: NDArray[np.str_]) -> NDArray[np.bool_]:
+        return (left_n[:, None] == right_n) & (left_n != "")[:, None]
+
+    def close(left_n: Array, right_n: Array, reach: float) -> Array:
+        return np.exp(-0.5 * ((left_n[:, None] - right_n) / reach) ** 2)
+
+    slopes = shrinkage.slope_scale**2 * left.features_nf @ right.features_nf.T
+    generation = shrinkage.generation * same(left.generation_n, right.generation_n)
+    organisation = shrinkage.organisation * same(left.organisation_n, right.organisation_n)
+    family = shrinkage.family * same(left.family_n, right.family_n)
+    return (
+        1.0
+        + slopes
+        + generation
+        + organisation * close(left.year_n, right.year_n, YEARS_OF_MEMORY)
+        + family * close(left.log_size_n, right.log_size_n, 1.0)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UtilisationModel:
+    """The fitted regression; ``predict`` gives a run's utilisation with its 80% interval."""
+
+    seen: Described
+    shrinkage: Shrinkage
+    centre: float
+    precision_nn: Array
+    weights_n: Array
+    widths: float
+
+    def predict(self, run: Run) -> Interval:
+        """Share of the 16-bit peak over the counted time of a run."""
+        log_mean, deviation = self.log_moments([run])
+        half_width = self.widths * float(deviation[0])
+        mid = math.exp(float(log_mean[0])) * failures_factor(run)
+        # Nothing exceeds its peak; the interval is cut there, not the estimate moved.
+        high = min(mid * math.exp(half_width), max(mid, 0.95))
+        return Interval(mid * math.exp(-half_width), mid, high)
+
+    def log_moments(self, runs: Sequence[Run]) -> tuple[Array, Array]:
+        """Mean and standard deviation of log utilisation while running, shapes (n,) and (n,)."""
+        asked = describe(runs)
+        cross = covariance(asked, self.seen, self.shrinkage)
+        prior = np.diag(covariance(asked, asked, self.shrinkage)) + self.shrinkage.noise
+        variance = prior - np.einsum("ij,jk,ik->i", cross, self.precision_nn, cross)
+        return self.centre + cross @ self.weights_n, np.sqrt(np.maximum(variance, self.shrinkage.noise))
+
+
+def fit(runs: Sequence[Run], utilisation_n: Sequence[float]) -> UtilisationModel:
+    """Fit to runs whose utilisation is known.
+
+    Gaussian-process regression, with leave-one-out residuals in closed form (Sundararajan and Keerthi 2001). The
+    shrinkage that scores best on them is kept, under a heavy-tailed score so that one odd run does not decide. Interval
+    widths are conformal: the 80% quantile of leave-one-out residuals in units of their own predicted deviation, with
+    the finite-sample correction of the jackknife+ (Barber et al. 2021).
+
+    Args:
+        runs: n runs.
+        utilisation_n: share of the 16-bit peak over their counted time, shape (n,).
+    """
+    log_n = np.log(utilisation_n) - np.log([failures_factor(run) for run in runs])
+    centre = float(np.median(log_n))
+    seen = describe(runs)
+    fits = []
+    for shrinkage in CANDIDATES:
+        kernel = covariance(seen, seen, shrinkage) + shrinkage.noise * np.eye(len(runs))
+        precision_nn = np.linalg.inv(kernel)
+        weights_n = precision_nn @ (log_n - centre)
+        variance_n = 1 / np.diag(precision_nn)
+        residual_n = weights_n * variance_n
+        score = float(np.sum(-0.5 * np.log(variance_n) - 2.5 * np.log1p(residual_n**2 / (4 * variance_n))))
+        standard_n = np.sort(np.abs(residual_n) / np.sqrt(variance_n))
+        fits.append((score, shrinkage, precision_nn, weights_n, standard_n))
+    _, shrinkage, precision_nn, weights_n, standard_n = max(fits, key=lambda each: each[0])
+    rank = min(len(runs), math.ceil(COVERAGE * (len(runs) + 1)))
+    return UtilisationModel(seen, shrinkage, centre, precision_nn, weights_n, float(standard_n[rank - 1]))
