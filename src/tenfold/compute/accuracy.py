@@ -5,10 +5,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tenfold.compute.accelerators import find_accelerator
+from tenfold.compute.facilities import find_facility
+from tenfold.compute.inference import InferenceEstimate, Traffic, estimate_inference
 from tenfold.compute.interval import Interval
 from tenfold.compute.published import PublishedRun, published_runs
 from tenfold.compute.run import training_flops
+from tenfold.compute.served import find_served_model
 from tenfold.compute.utilisation import fit
+
+# DeepSeek's inference day of 27 February 2025, as it published it (README of deepseek-ai/open-infra-index): 608 billion
+# input tokens, 56.3% of them cached, 168 billion output tokens at 20 to 22 per second each with 4,989 tokens of cache
+# on average, on 226.75 servers of eight H800 on average; experts over 32 accelerators in prefill and 144 in decode.
+FLEET_DAY = Traffic(
+    input_tokens_per_s=608e9 / 86400,
+    output_tokens_per_s=168e9 / 86400,
+    cached_share=0.563,
+    prompt_tokens=4989,
+    context_tokens=4989,
+    user_tokens_per_s=21,
+)
+FLEET_DAY_ACCELERATORS = 226.75 * 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +101,16 @@ def summary(checked: Sequence[Checked]) -> Accuracy:
 def _hours(known: PublishedRun, utilisation: Interval) -> Interval:
     peak_hours = training_flops(known.run) / (3600 * known.run.accelerator.peak_16bit_flops)
     return utilisation.inverse().scaled(peak_hours)
+
+
+def fleet_day() -> InferenceEstimate:
+    """DeepSeek's day by the inference estimator; nothing in it was fitted to that day."""
+    return estimate_inference(
+        find_served_model("deepseek-v3"),
+        find_accelerator("h800"),
+        FLEET_DAY,
+        find_facility("hyperscale"),
+        precision="fp8",
+        prefill_replica=32,
+        decode_replica=144,
+    )

@@ -178,7 +178,7 @@ def fit(runs: Sequence[Run], utilisation_n: Sequence[float]) -> UtilisationModel
     fits = []
     for shrinkage in CANDIDATES:
         kernel = covariance(seen, seen, shrinkage) + shrinkage.noise * np.eye(len(runs))
-        precision_nn = np.linalg.inv(kernel)
+        precision_nn: Array = np.linalg.inv(kernel).astype(np.float64)
         weights_n = precision_nn @ (log_n - centre)
         variance_n = 1 / np.diag(precision_nn)
         residual_n = weights_n * variance_n
