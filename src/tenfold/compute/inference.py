@@ -209,12 +209,17 @@ def serving_runs() -> tuple[ServingRow, ...]:
 
 
 @cache
-def engine_share(phase: Literal["prefill", "decode"]) -> Interval:
-    """Share of the roofline that measured engines reach: the geometric mean, and at least 25% to either side."""
+def engine_share(phase: Literal["prefill", "decode"], sparse: bool) -> Interval:
+    """Share of the roofline that measured engines reach: the geometric mean, and at least 25% to either side.
+
+    The measurements are of a mixture of experts over many servers. A dense model exchanges nothing, and tuned entries
+    to MLPerf are up to 1.75 times above this share, so its interval reaches there.
+    """
     logs = [math.log(row.tokens_per_s / row.roofline()) for row in serving_runs() if row.phase == phase]
     mean = sum(logs) / len(logs)
     spread = math.sqrt(sum((value - mean) ** 2 for value in logs) / len(logs))
-    return Interval.around(math.exp(mean), max(math.log(1.25), 1.28 * spread))
+    share = Interval.around(math.exp(mean), max(math.log(1.25), 1.28 * spread))
+    return share if sparse else Interval(share.low, share.mid, max(share.high, 1.75 * share.mid))
 
 
 def estimate_inference(
@@ -243,8 +248,9 @@ def estimate_inference(
     least = least_replica(model, accelerator, precision)
     prefill = prefill_rate(model, accelerator, precision, traffic, prefill_replica or least)
     decode = decode_rate(model, accelerator, precision, traffic, decode_replica or least)
-    prefill_speed = engine_share("prefill").scaled(prefill.tokens_per_s)
-    decode_speed = engine_share("decode").scaled(decode.tokens_per_s)
+    sparse = model.total_params > model.active_params
+    prefill_speed = engine_share("prefill", sparse).scaled(prefill.tokens_per_s)
+    decode_speed = engine_share("decode", sparse).scaled(decode.tokens_per_s)
     computed = max(traffic.input_tokens_per_s * (1 - traffic.cached_share), 1e-9)
     prefill_need = prefill_speed.times(HEADROOM).inverse().scaled(computed)
     decode_need = decode_speed.times(HEADROOM).inverse().scaled(max(traffic.output_tokens_per_s, 1e-9))

@@ -43,20 +43,34 @@ CANDIDATES = tuple(
 )
 
 
+def within(value: float, low: float, high: float) -> float:
+    """The value, or the edge of the data if it lies beyond: slopes are not stretched where nothing was seen."""
+    return min(max(value, low), high)
+
+
 def log_size(run: Run) -> float:
     """Log of active parameters over 10 billion."""
-    return math.log(run.active_params / 1e10)
+    return math.log(within(run.active_params, 5e7, 3e12) / 1e10)
 
 
 def log_peak(run: Run) -> float:
     """Log of the 16-bit peak over an A100's: a faster accelerator is harder to keep busy."""
-    return math.log(run.accelerator.peak_16bit_flops / 312e12)
+    return math.log(within(run.accelerator.peak_16bit_flops, 1e14, 2.5e15) / 312e12)
+
+
+def log_tokens(run: Run) -> float:
+    """Log of tokens over a trillion."""
+    return math.log(within(run.tokens, 5e9, 1e14) / 1e12)
+
+
+def log_context(run: Run) -> float:
+    """Doublings of the context over 4,096."""
+    return math.log2(within(run.context or DEFAULT_CONTEXT, 512, 131072) / DEFAULT_CONTEXT)
 
 
 def year(run: Run) -> float:
-    """Start in years since mid-2023; the end of the data's span if not known, and never beyond it."""
-    first, last = YEAR_SPAN
-    return min(max(run.year or last, first), last) - 2023.5
+    """Start in years since mid-2023; the end of the data's span if not known."""
+    return within(run.year or YEAR_SPAN[1], *YEAR_SPAN) - 2023.5
 
 
 # Each feature with the prior standard deviation of its slope, to be multiplied by ``slope_scale``.
@@ -64,8 +78,8 @@ FEATURES: tuple[tuple[str, float, Callable[[Run], float]], ...] = (
     ("log size", 0.5, log_size),
     ("log peak", 1.0, log_peak),
     ("log size x log peak", 0.5, lambda run: log_size(run) * log_peak(run)),
-    ("log tokens", 0.5, lambda run: math.log(run.tokens / 1e12)),
-    ("log context", 0.5, lambda run: math.log2((run.context or DEFAULT_CONTEXT) / DEFAULT_CONTEXT)),
+    ("log tokens", 0.5, log_tokens),
+    ("log context", 0.5, log_context),
     ("year", 0.5, year),
     ("mixture of experts", 1.0, lambda run: float(run.total_params > run.active_params)),
     ("fp8", 1.0, lambda run: float(run.precision in ("fp8", "fp4"))),
@@ -74,9 +88,9 @@ FEATURES: tuple[tuple[str, float, Callable[[Run], float]], ...] = (
 
 
 def likely_count(run: Run) -> float:
-    """Accelerators of a run that does not say: as many as finish it in 45 days at 35% of peak."""
+    """Accelerators of a run that does not say: what finishes it in 45 days at 35% of peak, 32,000 at most."""
     peak_hours = training_flops(run) / (3600 * run.accelerator.peak_16bit_flops)
-    return max(1.0, peak_hours / 0.35 / (45 * 24))
+    return within(peak_hours / 0.35 / (45 * 24), 1, 32000)
 
 
 def failures_factor(run: Run) -> float:
