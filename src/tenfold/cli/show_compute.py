@@ -105,7 +105,7 @@ def table(rows: Sequence[EstimatedRow], score: TableScore | None, output: Path |
     if json:
         machine({"rows": records, "score": score})
         return
-    lines = _table("line", "run", "on", "estimate, hours", "80% interval", "actual", "error", "inside")
+    lines = _table("line", "run", "on", "hours", "80% interval", "actual", "error", "inside")
     for row in rows:
         lines.add_row(
             str(row.line),
@@ -170,7 +170,7 @@ def accelerators(known: Sequence[Accelerator], json: bool) -> None:
     if json:
         machine({each.name: each.entry for each in known})
         return
-    lines = _table("accelerator", "year", "16-bit TFLOP/s", "fp8", "memory GB", "GB/s", "server W", "USD", "USD/hour")
+    lines = _table("accelerator", "year", "16-bit TFLOP/s", "fp8", "GB", "GB/s", "server W", "USD", "USD/hour")
     for each in known:
         entry = each.entry
         lines.add_row(
@@ -181,11 +181,11 @@ def accelerators(known: Sequence[Accelerator], json: bool) -> None:
             f"{entry.hbm_gb.value:g}",
             f"{entry.hbm_gb_per_s.value:,.0f}",
             f"{entry.server_w.value:,.0f}",
-            "-" if entry.price_usd is None else _range(entry.price_usd.interval()),
-            "-" if entry.rent_usd_per_hour is None else _range(entry.rent_usd_per_hour.interval()),
+            "-" if entry.price_usd is None else _short(entry.price_usd.value),
+            "-" if entry.rent_usd_per_hour is None else _short(entry.rent_usd_per_hour.value),
         )
     out.print(lines)
-    out.print("\n'tenfold compute accelerators NAME' gives the source and date of every number", markup=False)
+    out.print("\n'tenfold compute accelerators NAME' gives range, source and date of every number", markup=False)
 
 
 def accelerator(known: Accelerator, json: bool) -> None:
@@ -194,12 +194,18 @@ def accelerator(known: Accelerator, json: bool) -> None:
         machine({"name": known.name, "entry": known.entry, "sources": dict(known.sources)})
         return
     out.print(known.entry.title, markup=False)
-    lines = _table("number", "value", "range", "source", "date", "checked")
-    for key, number in known.numbers().items():
-        source = known.sources[number.source]
+    lines = _table("number", "value", "range", "source")
+    numbers = known.numbers()
+    for key, number in numbers.items():
         spread = "-" if number.low is None and number.high is None else _range(number.interval())
-        lines.add_row(key, f"{number.value:,.6g}", spread, source.title, source.date, source.checked)
+        lines.add_row(key, f"{number.value:,.6g}", spread, number.source)
     out.print(lines)
+    sources = _table("source", "date", "checked", "what it is")
+    for key in dict.fromkeys(number.source for number in numbers.values()):
+        source = known.sources[key]
+        sources.add_row(key, source.date, source.checked, source.title)
+    out.print()
+    out.print(sources)
 
 
 def _bill(lines: Table, bill: Bill, suffix: str) -> None:
@@ -232,5 +238,5 @@ def _short(value: float) -> str:
 def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, no_wrap=column not in ("run", "what it is", "16-bit TFLOP/s"))
     return table
