@@ -1,7 +1,11 @@
 """A table of runs from CSV: estimates, scores, and errors that name line, column and cure."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 
+from tenfold.compute.accuracy import leave_one_out, summary
 from tenfold.compute.published import published_runs
 from tenfold.compute.table import TableRow, estimate_table, read_table, score
 from tenfold.core.errors import UsageError
@@ -43,6 +47,15 @@ def test_a_published_run_in_the_table_is_estimated_without_itself(tmp_path):
     (row,) = estimate_table(read_table(path))
     assert row.left_out == "Lucie-7B"
     assert row.estimate_hours.high < lucie.accelerator_hours
+
+
+def test_the_published_table_itself_gives_the_leave_one_out_figures():
+    path = Path(str(files("tenfold.compute") / "training_runs.csv"))
+    found = score(estimate_table(read_table(path)))
+    expected = summary(leave_one_out())
+    assert found.runs == expected.runs
+    assert found.median_error == pytest.approx(expected.median_error)
+    assert found.coverage80 == pytest.approx(expected.coverage80)
 
 
 def test_names_that_others_use_and_a_byte_order_mark_are_understood(tmp_path):

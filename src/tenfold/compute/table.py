@@ -29,6 +29,8 @@ OTHER_NAMES = {
     "organization": "organisation",
     "context_length": "context",
 }
+# Columns that may be there and are not read.
+NOTES = frozenset({"source", "source_date", "provenance", "notes"})
 # A row this close to a published run in size and tokens, on the same generation, is taken to be that run.
 SAME_RUN = 0.03
 
@@ -148,16 +150,17 @@ def read_table(path: Path) -> list[tuple[int, TableRow, Run]]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}", next_step="give the path of a CSV file in UTF-8") from error
     reader = csv.DictReader(text.splitlines())
-    columns = _columns(path, reader.fieldnames or [])
+    header = reader.fieldnames or []
+    columns = _columns(path, header)
     rows, wrong = [], []
     for raw in reader:
         if not any((value or "").strip() for value in raw.values() if not isinstance(value, list)):
             continue
         line = reader.line_num
         if None in raw or None in raw.values():
-            wrong.append(f"line {line}: {len(columns)} columns are named, the row has another number")
+            wrong.append(f"line {line}: {len(header)} columns are named, the row has another number")
             continue
-        given = {columns[key]: value.strip() for key, value in raw.items() if value.strip()}
+        given = {columns[key]: value.strip() for key, value in raw.items() if key in columns and value.strip()}
         try:
             row = TableRow.model_validate(given)
             rows.append((line, row, row.to_run()))
@@ -182,7 +185,7 @@ def estimate_table(rows: Sequence[tuple[int, TableRow, Run]]) -> list[EstimatedR
     estimated = []
     for line, row, run in rows:
         actual = row.actual_hours(run)
-        twin = None if actual is None else _same_run(run)
+        twin = None if actual is None else _same_run(row.run, run)
         if twin not in models:
             seen = [known for known in published_runs() if known.row.run != twin]
             models[twin] = fit([known.run for known in seen], [known.utilisation for known in seen])
@@ -214,6 +217,8 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
     for name in header:
         plain = name.strip().lower().replace(" ", "_").replace("-", "_")
         column = OTHER_NAMES.get(plain, plain)
+        if column in NOTES:
+            continue
         if column not in known:
             near = difflib.get_close_matches(plain, [*known, *OTHER_NAMES], n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
@@ -241,15 +246,18 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(parts)
 
 
-def _same_run(run: Run) -> str | None:
+def _same_run(name: str, run: Run) -> str | None:
+    """The published run that this is: of the same name, else the nearest within 3% in size and tokens."""
+    near: list[tuple[bool, float, str]] = []
     for known in published_runs():
-        near = all(
-            abs(math.log(mine / theirs)) < SAME_RUN
+        gaps = [
+            abs(math.log(mine / theirs))
             for mine, theirs in ((run.active_params, known.run.active_params), (run.tokens, known.run.tokens))
-        )
-        if near and known.run.accelerator.entry.generation == run.accelerator.entry.generation:
-            return known.row.run
-    return None
+        ]
+        same_generation = known.run.accelerator.entry.generation == run.accelerator.entry.generation
+        if max(gaps) < SAME_RUN and same_generation:
+            near.append((known.row.run.lower() != name.lower(), max(gaps), known.row.run))
+    return min(near)[2] if near else None
 
 
 def _known_names(name: str, run: Run) -> Run:
