@@ -25,13 +25,16 @@ from tenfold.compute.accuracy import (
 )
 
 
-def million(hours: float) -> str:
-    return f"{hours / 1e6:.3g}"
+def short(hours: float) -> str:
+    for limit, suffix in ((1e6, "M"), (1e3, "k")):
+        if hours >= limit * 0.9995:
+            return f"{hours / limit:.3g}{suffix}"
+    return f"{hours:.3g}"
 
 
 def markdown(checked: Sequence[Checked]) -> str:
     lines = [
-        "| run | on | hours, M | estimate, M | 80% interval, M | error | checked | source |",
+        "| run | on | hours | estimate | 80% interval | error | checked | source |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for each in checked:
@@ -40,9 +43,9 @@ def markdown(checked: Sequence[Checked]) -> str:
         cells = (
             row.run,
             each.known.run.accelerator.name,
-            million(each.known.accelerator_hours),
-            million(estimate.mid),
-            f"{million(estimate.low)} to {million(estimate.high)}",
+            short(each.known.accelerator_hours),
+            short(estimate.mid),
+            f"{short(estimate.low)} to {short(estimate.high)}",
             f"{each.error:+.0%}{outside}",
             row.provenance,
             f"{row.source} ({row.source_date})",
