@@ -22,6 +22,8 @@ from tenfold.compute.run import DEFAULT_CONTEXT, Run, goodput, training_flops
 Array = NDArray[np.float64]
 
 COVERAGE = 0.8
+OUTLYING = 2.0
+OUTLYING_PASSES = 2
 YEAR_SPAN = (2020.0, 2026.0)
 YEARS_OF_MEMORY = 3.0
 
@@ -152,14 +154,18 @@ class UtilisationModel:
     seen: Described
     shrinkage: Shrinkage
     centre: float
+    noise_n: Array
     precision_nn: Array
     weights_n: Array
-    widths: float
+    score: float
+    width_stranger: float
+    width_known: float
 
     def predict(self, run: Run) -> Interval:
         """Share of the 16-bit peak over the counted time of a run."""
         log_mean, deviation = self.log_moments([run])
-        half_width = self.widths * float(deviation[0])
+        known = bool(np.any(self.seen.organisation_n == (run.organisation or "?")))
+        half_width = (self.width_known if known else self.width_stranger) * float(deviation[0])
         mid = math.exp(float(log_mean[0])) * failures_factor(run)
         # Nothing exceeds its peak; the interval is cut there, not the estimate moved.
         high = min(mid * math.exp(half_width), max(mid, 0.95))
@@ -175,30 +181,54 @@ class UtilisationModel:
 
 
 def fit(runs: Sequence[Run], utilisation_n: Sequence[float]) -> UtilisationModel:
-    """Fit to runs whose utilisation is known.
-
-    Gaussian-process regression, with leave-one-out residuals in closed form (Sundararajan and Keerthi 2001). The
-    shrinkage that scores best on them is kept, under a heavy-tailed score so that one odd run does not decide. Interval
-    widths are conformal: the 80% quantile of leave-one-out residuals in units of their own predicted deviation, with
-    the finite-sample correction of the jackknife+ (Barber et al. 2021).
+    """Fit to runs whose utilisation is known, under each candidate shrinkage; keep the best leave-one-out score.
 
     Args:
         runs: n runs.
         utilisation_n: share of the 16-bit peak over their counted time, shape (n,).
     """
     log_n = np.log(utilisation_n) - np.log([failures_factor(run) for run in runs])
-    centre = float(np.median(log_n))
     seen = describe(runs)
-    fits = []
-    for shrinkage in CANDIDATES:
-        kernel = covariance(seen, seen, shrinkage) + shrinkage.noise * np.eye(len(runs))
-        precision_nn: Array = np.linalg.inv(kernel).astype(np.float64)
-        weights_n = precision_nn @ (log_n - centre)
-        variance_n = 1 / np.diag(precision_nn)
-        residual_n = weights_n * variance_n
-        score = float(np.sum(-0.5 * np.log(variance_n) - 2.5 * np.log1p(residual_n**2 / (4 * variance_n))))
-        standard_n = np.sort(np.abs(residual_n) / np.sqrt(variance_n))
-        fits.append((score, shrinkage, precision_nn, weights_n, standard_n))
-    _, shrinkage, precision_nn, weights_n, standard_n = max(fits, key=lambda each: each[0])
-    rank = min(len(runs), math.ceil(COVERAGE * (len(runs) + 1)))
-    return UtilisationModel(seen, shrinkage, centre, precision_nn, weights_n, float(standard_n[rank - 1]))
+    return max((_fit_with(shrinkage, seen, log_n) for shrinkage in CANDIDATES), key=lambda model: model.score)
+
+
+def _fit_with(shrinkage: Shrinkage, seen: Described, log_n: Array) -> UtilisationModel:
+    """Gaussian-process regression, with leave-one-out residuals in closed form (Sundararajan and Keerthi 2001).
+
+    A run that lies beyond ``OUTLYING`` of its own leave-one-out deviations gets as much more noise as puts it there, so
+    that an odd run does not pull its kind. The score is heavy-tailed for the same reason.
+
+    Widths are conformal: the 80% quantile of leave-one-out residuals, odd ones in full, in units of their deviation,
+    with the finite-sample correction of the jackknife+ (Barber et al. 2021). Runs that are alone of their organisation
+    and the others have a quantile each, so that each kind keeps its own coverage.
+    """
+    count = len(log_n)
+    centre = float(np.median(log_n))
+    kernel_nn = covariance(seen, seen, shrinkage)
+    noise_n = np.full(count, shrinkage.noise)
+    for _ in range(OUTLYING_PASSES):
+        _, _, residual_n, variance_n = _leave_one_out(kernel_nn, noise_n, log_n - centre)
+        variance_n = variance_n - noise_n + shrinkage.noise
+        excess_n = np.maximum(residual_n**2 / (OUTLYING**2 * variance_n) - 1, 0)
+        noise_n = shrinkage.noise + variance_n * excess_n
+    precision_nn, weights_n, residual_n, variance_n = _leave_one_out(kernel_nn, noise_n, log_n - centre)
+    variance_n = variance_n - noise_n + shrinkage.noise
+    score = float(np.sum(-0.5 * np.log(variance_n) - 2.5 * np.log1p(residual_n**2 / (4 * variance_n))))
+    standard_n = np.abs(residual_n) / np.sqrt(variance_n)
+    alone_n = (seen.organisation_n[:, None] == seen.organisation_n).sum(axis=1) == 1
+    stranger, known = (_quantile(standard_n[kind_n]) for kind_n in (alone_n, ~alone_n))
+    return UtilisationModel(seen, shrinkage, centre, noise_n, precision_nn, weights_n, score, stranger, known)
+
+
+def _quantile(standard_n: Array) -> float:
+    """The conformal 80% quantile; as for a normal distribution if there are fewer than 5 residuals."""
+    rank = math.ceil(COVERAGE * (len(standard_n) + 1))
+    return float(np.sort(standard_n)[rank - 1]) if rank <= len(standard_n) else 1.2816
+
+
+def _leave_one_out(kernel_nn: Array, noise_n: Array, deviation_n: Array) -> tuple[Array, Array, Array, Array]:
+    """Inverse covariance, weights, and each run's residual and variance when it alone is left out."""
+    precision_nn: Array = np.linalg.inv(kernel_nn + np.diag(noise_n)).astype(np.float64)
+    weights_n = precision_nn @ deviation_n
+    variance_n = 1 / np.diag(precision_nn)
+    return precision_nn, weights_n, weights_n * variance_n, variance_n
