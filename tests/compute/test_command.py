@@ -78,6 +78,11 @@ def test_accelerators_with_their_sources(capsys):
     assert listed["h100-sxm"]["bf16_tflops"]["value"] == 989.5
 
 
+def test_facilities_with_their_sources(capsys):
+    assert "Uptime Institute" in run(capsys, "compute", "facilities")
+    assert json.loads(run(capsys, "compute", "facilities", "--json"))["office"]["entry"]["pue"]["high"] == 2
+
+
 def test_a_table_in_and_a_table_out(capsys, tmp_path):
     runs, output = tmp_path / "runs.csv", tmp_path / "out.csv"
     runs.write_text("run,accelerator,active_params,tokens,accelerator_hours\nmine,h100,3e9,4e12,1e5\n")

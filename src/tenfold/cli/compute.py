@@ -32,7 +32,7 @@ def train(
     hidden: Annotated[int | None, Parameter(help="Width of the residual stream.")] = None,
     context: Annotated[int | None, Parameter(help="Tokens per sequence.")] = None,
     precision: Format = "bf16",
-    year: Annotated[float | None, Parameter(help="When it starts, e.g. 2024.5; today by default.")] = None,
+    year: Annotated[float | None, Parameter(help="When it starts, e.g. 2024.5; default: as the newest runs.")] = None,
     organisation: Annotated[str | None, Parameter(help="Who runs it, if among the published runs, e.g. Meta.")] = None,
     mfu: Annotated[float | None, Parameter(help="Your own model FLOPs utilisation, e.g. 0.4.")] = None,
     facility: Place = "hyperscale",
@@ -176,6 +176,15 @@ def accelerators(name: str | None = None, *, json: Json = False) -> None:
         show_compute.accelerators(list(known().values()), json)
     else:
         show_compute.accelerator(find_accelerator(name), json)
+
+
+@compute.command
+def facilities(*, json: Json = False) -> None:
+    """List kinds of facility: PUE, electricity, building cost; each number with its source and date."""
+    from tenfold.cli import show_compute
+    from tenfold.compute.facilities import facilities as known
+
+    show_compute.facilities(list(known().values()), json)
 
 
 def _positive(option: str, value: float | None) -> float:

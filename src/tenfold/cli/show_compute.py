@@ -1,15 +1,15 @@
 """How ``tenfold compute`` prints: a table for people, JSON for machines."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from tenfold.cli.show import machine, out
-from tenfold.compute.accelerators import Accelerator
-from tenfold.compute.facilities import Bill
+from tenfold.compute.accelerators import Accelerator, Number, Source
+from tenfold.compute.facilities import Bill, Facility
 from tenfold.compute.inference import InferenceEstimate
 from tenfold.compute.interval import Interval
 from tenfold.compute.ranking import RankingEstimate
@@ -194,16 +194,29 @@ def accelerator(known: Accelerator, json: bool) -> None:
         machine({"name": known.name, "entry": known.entry, "sources": dict(known.sources)})
         return
     out.print(known.entry.title, markup=False)
+    _numbers(known.numbers(), known.sources)
+
+
+def facilities(known: Sequence[Facility], json: bool) -> None:
+    """Print all facilities, every number with its source."""
+    if json:
+        machine({each.name: {"entry": each.entry, "sources": dict(each.sources)} for each in known})
+        return
+    for each in known:
+        out.print(f"{each.name}: {each.entry.title}", markup=False)
+        _numbers(each.numbers(), each.sources)
+        out.print()
+
+
+def _numbers(numbers: Mapping[str, Number], known: Mapping[str, Source]) -> None:
     lines = _table("number", "value", "range", "source")
-    numbers = known.numbers()
     for key, number in numbers.items():
         spread = "-" if number.low is None and number.high is None else _range(number.interval())
-        lines.add_row(key, f"{number.value:,.6g}", spread, number.source)
+        lines.add_row(key, f"{number.value:,.8g}", spread, number.source)
     out.print(lines)
     sources = _table("source", "date", "checked", "what it is")
     for key in dict.fromkeys(number.source for number in numbers.values()):
-        source = known.sources[key]
-        sources.add_row(key, source.date, source.checked, source.title)
+        sources.add_row(key, known[key].date, known[key].checked, known[key].title)
     out.print()
     out.print(sources)
 

@@ -42,6 +42,11 @@ class Facility:
     entry: FacilityEntry
     sources: Mapping[str, Source]
 
+    def numbers(self) -> dict[str, Number]:
+        """Every number that the file gives, by key."""
+        found = {key: getattr(self.entry, key) for key in FacilityEntry.model_fields}
+        return {key: value for key, value in found.items() if isinstance(value, Number)}
+
 
 @dataclass(frozen=True, slots=True)
 class Bill:

@@ -51,7 +51,9 @@ class TableRow(BaseModel):
     context: int | None = Field(None, ge=1, description="tokens per sequence; 4,096 if not given")
     precision: Precision = Field("bf16", description="format of the large matrix products")
     date: str = Field(
-        "", pattern=r"^(\d{4}(-\d{2})?(-\d{2})?)?$", description="year, year-month or day; today if empty"
+        "",
+        pattern=r"^(\d{4}(-\d{2})?(-\d{2})?)?$",
+        description="start or release: year, year-month or day; as the newest runs if empty",
     )
     organisation: str = Field("", description="who ran it, as in the table of published runs")
     family: str = Field("", description="line of models, as in the table of published runs")

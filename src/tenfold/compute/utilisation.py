@@ -22,9 +22,12 @@ from tenfold.compute.run import DEFAULT_CONTEXT, Run, goodput, training_flops
 Array = NDArray[np.float64]
 
 COVERAGE = 0.8
+# Deviations beyond which a run counts less (the usual two), and how often that is settled anew.
 OUTLYING = 2.0
 OUTLYING_PASSES = 2
+# First and last start that the published runs cover; the last is taken where none is given.
 YEAR_SPAN = (2020.0, 2026.0)
+# Years after which an organisation's earlier runs say about 60% as much of it.
 YEARS_OF_MEMORY = 3.0
 
 
