@@ -69,6 +69,17 @@ def test_energy_and_money_by_hand():
     assert found.owned_usd.mid == pytest.approx(1000 * yearly / 8766 + found.electricity_usd.mid)
 
 
+def test_energy_of_runs_whose_power_was_measured():
+    # GPT-3: 330 W per V100 with its share of the system, PUE 1.1, 1,287 MWh (Patterson et al. 2021, table 4).
+    gpt3 = bill(find_accelerator("v100"), find_facility("hyperscale"), Interval.exact(10000 * 14.8 * 24))
+    assert gpt3.energy_mwh.mid == pytest.approx(1287, rel=0.1)
+    assert gpt3.energy_mwh.holds(1287)
+    # T5-11B: 310 W per TPU v3, PUE 1.12, 85.7 MWh.
+    assert bill(find_accelerator("tpu-v3"), find_facility("hyperscale"), Interval.exact(512 * 480)).energy_mwh.holds(
+        85.7
+    )
+
+
 def test_an_accelerator_without_a_price_has_no_owned_cost():
 
     found = bill(find_accelerator("mi250x"), find_facility("office"), Interval.exact(10))
