@@ -46,7 +46,7 @@ def markdown(checked: Sequence[Checked]) -> str:
             short(each.known.accelerator_hours),
             short(estimate.mid),
             f"{short(estimate.low)} to {short(estimate.high)}",
-            f"{each.error:+.0%}{outside}",
+            f"{round(each.error, 2) + 0.0:+.0%}{outside}",
             row.provenance,
             f"{row.source} ({row.source_date})",
         )
