@@ -51,6 +51,7 @@ class AcceleratorEntry(BaseModel):
     generation: str = Field(description="accelerators that share a design; utilisation is calibrated per generation")
     year: int
     aliases: tuple[str, ...] = ()
+    scale_up_count: int = Field(8, ge=1, description="accelerators on one set of scale-up links")
     fp32_tflops: Number | None = Field(None, description="peak dense 10^12 FLOP/s")
     fp16_tflops: Number | None = None
     bf16_tflops: Number | None = None

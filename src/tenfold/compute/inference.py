@@ -104,15 +104,49 @@ def prefill_rate(
     return Rate(1 / max(compute_s, network_s), "compute" if compute_s >= network_s else "network", math.inf)
 
 
+@dataclass(frozen=True, slots=True)
+class DecodeStep:
+    """Seconds that the parts of one decoding step take: the weights once, the rest per sequence in the batch."""
+
+    weights_s: float
+    matmul_s: float
+    attention_s: float
+    cache_s: float
+    network_s: float
+
+    def busy_s(self, batch: float) -> float:
+        """Computing and reading: weights stream in while products are made of them, caches while attention is."""
+        return max(self.weights_s, batch * self.matmul_s) + batch * max(self.attention_s, self.cache_s)
+
+    def seconds(self, batch: float) -> float:
+        """The whole step, with the network overlapped."""
+        return max(self.busy_s(batch), batch * self.network_s)
+
+    def bound(self, batch: float) -> Literal["compute", "memory", "network"]:
+        """What the step waits for most."""
+        if self.busy_s(batch) < batch * self.network_s:
+            return "network"
+        reading = self.weights_s > batch * self.matmul_s or self.cache_s > self.attention_s
+        return "memory" if reading else "compute"
+
+    def largest_batch(self, most: float, deadline_s: float) -> float:
+        """The largest batch up to ``most`` within the deadline, by halving: a step never shrinks with its batch."""
+        low, high = 0.0, most
+        if self.seconds(most) <= deadline_s:
+            return most
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.seconds(middle) <= deadline_s else (low, middle)
+        return low
+
+
 def decode_rate(
     model: ServedModel, accelerator: Accelerator, precision: Precision, traffic: Traffic, replica: int
 ) -> Rate:
     """Roofline of generating: tokens per second and accelerator at the largest batch that memory and speed allow.
 
-    A step reads this accelerator's weights once and each sequence's cache, and computes for the whole batch.
-
     Raises:
-        InfeasibleError: weights do not fit, or even a batch of one sequence per accelerator is too slow.
+        InfeasibleError: weights do not fit, or even a batch of one sequence per replica is too slow.
     """
     weights = model.total_params * BYTES_PER_PARAM[precision] / replica
     free = accelerator.memory_bytes * USABLE_MEMORY - weights
@@ -124,47 +158,31 @@ def decode_rate(
             next_step=f"use a replica of {max(2 * replica, least_replica(model, accelerator, precision))} or more",
         )
     bandwidth = accelerator.memory_bytes_per_s * MEMORY_SHARE
-    matmul_s = 2 * model.active_params / (accelerator.peak_flops(precision) * MATMUL_SHARE)
-    attention_s = (
-        model.decode_flops_per_pair() * traffic.context_tokens / (accelerator.peak_16bit_flops * ATTENTION_SHARE)
+    attention = model.decode_flops_per_pair() * traffic.context_tokens
+    step = DecodeStep(
+        weights_s=weights / bandwidth,
+        matmul_s=2 * model.active_params / (accelerator.peak_flops(precision) * MATMUL_SHARE),
+        attention_s=attention / (accelerator.peak_16bit_flops * ATTENTION_SHARE),
+        cache_s=per_sequence / bandwidth,
+        # Short batches go to each expert directly, for latency.
+        network_s=_network_s(model, accelerator, replica, model.experts_per_token),
     )
-    cache_s = per_sequence / bandwidth
-    # Short batches go to each expert directly, for latency.
-    network_s = _network_s(model, accelerator, replica, model.experts_per_token)
-    weights_s = weights / bandwidth
-
-    def step_s(batch: float) -> float:
-        busy = max(weights_s, batch * matmul_s) + batch * max(attention_s, cache_s)
-        return max(busy, batch * network_s)
-
-    deadline_s = 1 / traffic.user_tokens_per_s
-    # Time per step rises with the batch, so the largest batch within the deadline is found by halving.
-    low, high = 0.0, free / per_sequence
-    if step_s(high) > deadline_s:
-        for _ in range(60):
-            middle = (low + high) / 2
-            low, high = (middle, high) if step_s(middle) <= deadline_s else (low, middle)
-        high = low
-    if high * replica < 1:
+    batch = step.largest_batch(free / per_sequence, 1 / traffic.user_tokens_per_s)
+    if batch * replica < 1:
         raise InfeasibleError(
             f"{model.title} on {replica} {accelerator.name} cannot reach {traffic.user_tokens_per_s:g} tokens/s for "
-            f"one answer: reading the weights alone takes {weights_s * 1e3:.0f} ms a step",
+            f"one answer: reading the weights alone takes {step.weights_s * 1e3:.0f} ms a step",
             next_step="use a larger replica, a faster accelerator, or a lower speed",
         )
-    busy = max(weights_s, high * matmul_s) + high * max(attention_s, cache_s)
-    if busy < high * network_s:
-        bound = "network"
-    else:
-        bound = "memory" if weights_s > high * matmul_s or cache_s > attention_s else "compute"
-    return Rate(high / step_s(high), bound, high)
+    return Rate(batch / step.seconds(batch), step.bound(batch), batch)
 
 
 def _network_s(model: ServedModel, accelerator: Accelerator, replica: int, visited: int) -> float:
-    """Seconds of network per token that goes to ``visited`` places, of which those in its own server are free."""
-    network = accelerator.entry.network_gbit_per_s
-    if replica <= 8 or network is None:
+    """Seconds of network per token that goes to ``visited`` places; those on its own scale-up links are free."""
+    network, near = accelerator.entry.network_gbit_per_s, accelerator.entry.scale_up_count
+    if replica <= near or network is None:
         return 0.0
-    return model.exchanged_bytes_per_token(visited * (1 - 8 / replica)) / (network.value / 8 * 1e9 * NETWORK_SHARE)
+    return model.exchanged_bytes_per_token(visited * (1 - near / replica)) / (network.value / 8 * 1e9 * NETWORK_SHARE)
 
 
 class ServingRow(BaseModel):
