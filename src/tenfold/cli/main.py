@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from tenfold import __version__
+from tenfold.cli.compute import compute
 from tenfold.core.errors import AlreadyRunning, NotRunning, TenfoldError, UsageError
 from tenfold.core.paths import cache_dir, home_dir
 
@@ -24,6 +25,7 @@ app = App(
     version=__version__,
     help_format="plaintext",
 )
+app.command(compute)
 talk = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]

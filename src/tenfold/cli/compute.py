@@ -1,0 +1,223 @@
+"""``tenfold compute``: what training, inference and ranking take, and the facts behind it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from tenfold.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from tenfold.compute.accelerators import Precision
+
+compute = App(name="compute", help="What training, inference and ranking take on which accelerators.")
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+Kind = Annotated[str, Parameter(help="Kind of accelerator; 'tenfold compute accelerators' lists them.")]
+Place = Annotated[str, Parameter(help="Kind of facility: hyperscale, colocation or office.")]
+Format = Annotated[str, Parameter(help="Format of matrix products: fp32, bf16, fp16, fp8 or fp4.")]
+Total = Annotated[float | None, Parameter(help="All parameters of the model, e.g. 405e9.")]
+Active = Annotated[float | None, Parameter(help="Parameters that one token passes through, if it has experts.")]
+
+
+@compute.command
+def train(
+    *,
+    params: Total = None,
+    tokens: Annotated[float | None, Parameter(help="Tokens to train on, e.g. 15.6e12.")] = None,
+    accelerator: Kind = "h100",
+    count: Annotated[int | None, Parameter(help="Accelerators at once; without it no days are given.")] = None,
+    active_params: Active = None,
+    layers: Annotated[int | None, Parameter(help="Transformer blocks.")] = None,
+    hidden: Annotated[int | None, Parameter(help="Width of the residual stream.")] = None,
+    context: Annotated[int | None, Parameter(help="Tokens per sequence.")] = None,
+    precision: Format = "bf16",
+    year: Annotated[float | None, Parameter(help="When it starts, e.g. 2024.5; default: as the newest runs.")] = None,
+    organisation: Annotated[str | None, Parameter(help="Who runs it, if among the published runs, e.g. Meta.")] = None,
+    mfu: Annotated[float | None, Parameter(help="Your own model FLOPs utilisation, e.g. 0.4.")] = None,
+    facility: Place = "hyperscale",
+    csv: Annotated[Path | None, Parameter(help="Estimate a table of runs; columns in docs/compute.md.")] = None,
+    output: Annotated[Path | None, Parameter(help="With --csv: write the estimates to this CSV file.")] = None,
+    json: Json = False,
+) -> None:
+    """Estimate a training run: days, accelerator-hours, energy, cost, and the published runs nearest to it."""
+    from tenfold.cli import show_compute
+    from tenfold.compute.accelerators import find_accelerator
+    from tenfold.compute.facilities import find_facility
+    from tenfold.compute.run import Run
+    from tenfold.compute.table import estimate_table, read_table, score
+    from tenfold.compute.training import estimate_training, known_organisation
+
+    if csv is not None:
+        rows = estimate_table(read_table(csv))
+        show_compute.table(rows, score(rows), output, json)
+        return
+    total = _positive("--params", params)
+    if mfu is not None and not 0 < mfu <= 1:
+        raise UsageError(
+            f"--mfu {mfu:g} is not a share of the peak", next_step="give more than 0 and at most 1, e.g. 0.4"
+        )
+    run = Run(
+        active_params=_active(total, active_params),
+        total_params=total,
+        tokens=_positive("--tokens", tokens),
+        accelerator=find_accelerator(accelerator),
+        count=_whole("--count", count),
+        layers=_whole("--layers", layers),
+        hidden=_whole("--hidden", hidden),
+        context=_whole("--context", context),
+        precision=_precision(precision),
+        year=year,
+        organisation=None if organisation is None else known_organisation(organisation),
+    )
+    show_compute.training(run, estimate_training(run, find_facility(facility), mfu=mfu), json)
+
+
+@compute.command
+def infer(
+    *,
+    input_per_s: Annotated[float, Parameter(help="Prompt tokens per second, cached ones included.")],
+    output_per_s: Annotated[float, Parameter(help="Generated tokens per second.")],
+    model: Annotated[str | None, Parameter(help="A known model, e.g. deepseek-v3 or llama-3.1-70b.")] = None,
+    params: Total = None,
+    active_params: Active = None,
+    accelerator: Kind = "h100",
+    cached_share: Annotated[float, Parameter(help="Share of prompt tokens whose cache is there already.")] = 0.0,
+    prompt_tokens: Annotated[float, Parameter(help="Tokens per prompt.")] = 2000,
+    context_tokens: Annotated[
+        float | None, Parameter(help="Cache length while generating; default: prompt + 500.")
+    ] = None,
+    speed: Annotated[float, Parameter(help="Least tokens per second of one answer.")] = 20,
+    precision: Format = "fp8",
+    prefill_replica: Annotated[int | None, Parameter(help="Accelerators that share the weights in prefill.")] = None,
+    decode_replica: Annotated[int | None, Parameter(help="Accelerators that share the weights in decode.")] = None,
+    facility: Place = "hyperscale",
+    json: Json = False,
+) -> None:
+    """Estimate a serving fleet: accelerators for prefill and decode, energy and cost a day."""
+    from tenfold.cli import show_compute
+    from tenfold.compute.accelerators import find_accelerator
+    from tenfold.compute.facilities import find_facility
+    from tenfold.compute.inference import Traffic, estimate_inference
+    from tenfold.compute.served import find_served_model, plain_model
+
+    if not 0 <= cached_share < 1:
+        raise UsageError(f"--cached-share {cached_share:g} is not a share", next_step="give 0 or more, and less than 1")
+    if (model is None) == (params is None):
+        raise UsageError("a model is needed, once", next_step="give either --model NAME or --params NUMBER")
+    if model is not None:
+        served = find_served_model(model)
+    else:
+        total = _positive("--params", params)
+        served = plain_model(total, _active(total, active_params))
+    prompt = _positive("--prompt-tokens", prompt_tokens)
+    traffic = Traffic(
+        input_tokens_per_s=_positive("--input-per-s", input_per_s),
+        output_tokens_per_s=_positive("--output-per-s", output_per_s),
+        cached_share=cached_share,
+        prompt_tokens=prompt,
+        context_tokens=prompt + 500 if context_tokens is None else _positive("--context-tokens", context_tokens),
+        user_tokens_per_s=_positive("--speed", speed),
+    )
+    estimate = estimate_inference(
+        served,
+        find_accelerator(accelerator),
+        traffic,
+        find_facility(facility),
+        precision=_precision(precision),
+        prefill_replica=_whole("--prefill-replica", prefill_replica),
+        decode_replica=_whole("--decode-replica", decode_replica),
+    )
+    show_compute.inference(served, estimate, json)
+
+
+@compute.command
+def rank(
+    *,
+    requests_per_s: Annotated[float, Parameter(help="Ranking requests per second at the peak.")],
+    candidates: Annotated[float, Parameter(help="Examples scored per request.")],
+    flops_per_example: Annotated[float, Parameter(help="Forward FLOPs of one example, e.g. 1e9.")],
+    embedding_gb: Annotated[float, Parameter(help="All embedding tables, 10^9 bytes.")],
+    lookups: Annotated[float, Parameter(help="Embedding rows read per example.")] = 200,
+    row_bytes: Annotated[float, Parameter(help="Bytes of one row.")] = 256,
+    user_share: Annotated[float, Parameter(help="Share of the work that is done once per request.")] = 0.0,
+    accelerator: Kind = "h100",
+    precision: Format = "bf16",
+    facility: Place = "hyperscale",
+    json: Json = False,
+) -> None:
+    """Estimate a ranking fleet: accelerators by compute, memory and lookups; host cores and storage beside them."""
+    from tenfold.cli import show_compute
+    from tenfold.compute.accelerators import find_accelerator
+    from tenfold.compute.facilities import find_facility
+    from tenfold.compute.ranking import RankingLoad, estimate_ranking
+
+    load = RankingLoad(
+        requests_per_s=_positive("--requests-per-s", requests_per_s),
+        candidates=_positive("--candidates", candidates),
+        flops_per_example=_positive("--flops-per-example", flops_per_example),
+        embedding_bytes=_positive("--embedding-gb", embedding_gb) * 1e9,
+        lookups_per_example=_positive("--lookups", lookups),
+        row_bytes=_positive("--row-bytes", row_bytes),
+        user_share=user_share,
+    )
+    kind, place = find_accelerator(accelerator), find_facility(facility)
+    show_compute.ranking(estimate_ranking(load, kind, place, precision=_precision(precision)), json)
+
+
+@compute.command
+def accelerators(name: str | None = None, *, json: Json = False) -> None:
+    """List accelerators; with NAME, every number of one with its source and date."""
+    from tenfold.cli import show_compute
+    from tenfold.compute.accelerators import accelerators as known
+    from tenfold.compute.accelerators import find_accelerator
+
+    if name is None:
+        show_compute.accelerators(list(known().values()), json)
+    else:
+        show_compute.accelerator(find_accelerator(name), json)
+
+
+@compute.command
+def facilities(*, json: Json = False) -> None:
+    """List kinds of facility: PUE, electricity, building cost; each number with its source and date."""
+    from tenfold.cli import show_compute
+    from tenfold.compute.facilities import facilities as known
+
+    show_compute.facilities(list(known().values()), json)
+
+
+def _positive(option: str, value: float | None) -> float:
+    if value is None:
+        raise UsageError(f"{option} is missing", next_step=f"give {option} NUMBER; 'tenfold compute --help' explains")
+    if not 0 < value < float("inf"):
+        raise UsageError(f"{option} {value:g} is not above zero", next_step=f"give a positive {option}, e.g. 405e9")
+    return value
+
+
+def _whole(option: str, value: int | None) -> int | None:
+    if value is not None and value < 1:
+        raise UsageError(f"{option} {value} is below one", next_step=f"give {option} 1 or more, or leave it out")
+    return value
+
+
+def _active(total: float, active: float | None) -> float:
+    if active is None:
+        return total
+    if not 0 < active <= total:
+        raise UsageError(
+            f"--active-params {active:g} is not within --params {total:g}",
+            next_step="--params is all parameters, --active-params those that one token passes through",
+        )
+    return active
+
+
+def _precision(name: str) -> "Precision":
+    from typing import get_args
+
+    from tenfold.compute.accelerators import Precision
+
+    for known in get_args(Precision):
+        if known == name.lower():
+            return known
+    raise UsageError(f"--precision {name!r} is not known", next_step=f"use one of {', '.join(get_args(Precision))}")

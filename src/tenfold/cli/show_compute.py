@@ -1,0 +1,255 @@
+"""How ``tenfold compute`` prints: a table for people, JSON for machines."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tenfold.cli.show import machine, out
+from tenfold.compute.accelerators import Accelerator, Number, Source
+from tenfold.compute.facilities import Bill, Facility
+from tenfold.compute.inference import InferenceEstimate
+from tenfold.compute.interval import Interval
+from tenfold.compute.ranking import RankingEstimate
+from tenfold.compute.run import Run
+from tenfold.compute.served import ServedModel
+from tenfold.compute.table import EstimatedRow, TableScore
+from tenfold.compute.training import TrainingEstimate
+from tenfold.core.errors import UsageError
+
+talk = Console(stderr=True, highlight=False)
+
+
+def training(run: Run, estimate: TrainingEstimate, json: bool) -> None:
+    """Print a training run's estimate."""
+    if json:
+        machine(
+            {
+                "accelerator": run.accelerator.name,
+                "count": run.count,
+                "flops": estimate.flops,
+                "utilisation": estimate.utilisation,
+                "days": estimate.days,
+                "accelerator_hours": estimate.accelerator_hours,
+                "interruptions": estimate.interruptions,
+                "least_accelerators": estimate.least_accelerators,
+                "bill": estimate.bill,
+                "nearest": [
+                    {
+                        "run": near.row.run,
+                        "accelerator": near.run.accelerator.name,
+                        "accelerator_hours": near.accelerator_hours,
+                        "utilisation": near.utilisation,
+                        "source": near.row.source,
+                    }
+                    for near in estimate.nearest
+                ],
+            }
+        )
+        return
+    lines = _table("", "estimate", "80% interval")
+    if estimate.days is not None:
+        _line(lines, "days", estimate.days)
+    _line(lines, "accelerator-hours", estimate.accelerator_hours)
+    _line(lines, "utilisation of the 16-bit peak", estimate.utilisation, percent=True)
+    if estimate.interruptions is not None:
+        _line(lines, "interruptions", estimate.interruptions)
+    _bill(lines, estimate.bill, "")
+    kind = run.accelerator.name
+    fleet = kind if run.count is None else f"{run.count:,} {kind}"
+    out.print(f"{estimate.flops:.3g} FLOPs on {fleet}; the state fits on {estimate.least_accelerators:,} of them\n")
+    out.print(lines)
+    near = _table("nearest published runs", "active", "tokens", "on", "accelerator-hours", "utilisation")
+    for known in estimate.nearest:
+        near.add_row(
+            known.row.run,
+            _short(known.run.active_params),
+            _short(known.run.tokens),
+            known.run.accelerator.name,
+            _short(known.accelerator_hours),
+            f"{known.utilisation:.0%}",
+        )
+    out.print()
+    out.print(near)
+
+
+def table(rows: Sequence[EstimatedRow], score: TableScore | None, output: Path | None, json: bool) -> None:
+    """Print a table of estimates, and write it to a CSV file if asked."""
+    records = [
+        {
+            "line": row.line,
+            "run": row.run,
+            "accelerator": row.accelerator,
+            "flops": row.flops,
+            "estimate_hours": row.estimate_hours.mid,
+            "low_hours": row.estimate_hours.low,
+            "high_hours": row.estimate_hours.high,
+            "actual_hours": row.actual_hours,
+            "error": row.error,
+            "inside": row.inside,
+            "left_out": row.left_out,
+        }
+        for row in rows
+    ]
+    if output is not None:
+        try:
+            with output.open("w", newline="") as file:
+                writer = csv.DictWriter(file, list(records[0]))
+                writer.writeheader()
+                writer.writerows(records)
+        except OSError as error:
+            raise UsageError(f"cannot write {output}: {error}", next_step="give --output a path in a folder") from error
+        talk.print(f"wrote {output}", markup=False)
+    if json:
+        machine({"rows": records, "score": score})
+        return
+    lines = _table("line", "run", "on", "hours", "80% interval", "actual", "error", "inside")
+    for row in rows:
+        lines.add_row(
+            str(row.line),
+            row.run,
+            row.accelerator,
+            _short(row.estimate_hours.mid),
+            _range(row.estimate_hours),
+            "-" if row.actual_hours is None else _short(row.actual_hours),
+            "-" if row.error is None else f"{row.error:+.0%}",
+            "-" if row.inside is None else ("yes" if row.inside else "no"),
+        )
+    out.print(lines)
+    if score is not None:
+        out.print(
+            f"\n{score.runs} with an actual: median error {score.median_error:.0%}, 90th percentile "
+            f"{score.p90_error:.0%}, {score.coverage80:.0%} inside the 80% interval",
+            markup=False,
+        )
+    left_out = [row.left_out for row in rows if row.left_out is not None]
+    if left_out:
+        out.print(f"{len(left_out)} are published runs; each was estimated by a fit that had not seen it", markup=False)
+
+
+def inference(model: ServedModel, estimate: InferenceEstimate, json: bool) -> None:
+    """Print a serving fleet."""
+    if json:
+        machine({"model": model.title, "estimate": estimate})
+        return
+    out.print(
+        f"{model.title}: prefill is bound by {estimate.prefill_bound}, decode by {estimate.decode_bound} ", end=""
+    )
+    out.print(f"at {estimate.decode_batch:.0f} sequences per accelerator\n", markup=False)
+    lines = _table("", "estimate", "80% interval")
+    _line(lines, "accelerators", estimate.accelerators)
+    _line(lines, "  prefill", estimate.prefill_accelerators)
+    _line(lines, "  decode", estimate.decode_accelerators)
+    _line(lines, "prefill tokens/s each, full load", estimate.prefill_tokens_per_s)
+    _line(lines, "decode tokens/s each, full load", estimate.decode_tokens_per_s)
+    _bill(lines, estimate.bill_per_day, " a day")
+    out.print(lines)
+
+
+def ranking(estimate: RankingEstimate, json: bool) -> None:
+    """Print a ranking fleet."""
+    if json:
+        machine(estimate)
+        return
+    out.print(f"bound by {estimate.bound}\n", markup=False)
+    lines = _table("", "estimate", "80% interval")
+    _line(lines, "accelerators", estimate.accelerators)
+    _line(lines, "  for compute", estimate.by_flops)
+    _line(lines, "  for embedding memory", estimate.by_memory)
+    _line(lines, "  for lookups", estimate.by_lookups)
+    _line(lines, "host cores", estimate.host_cores)
+    _line(lines, "storage, TB", estimate.storage_tb)
+    _bill(lines, estimate.bill_per_day, " a day, accelerators only")
+    out.print(lines)
+
+
+def accelerators(known: Sequence[Accelerator], json: bool) -> None:
+    """Print all accelerators, one line each."""
+    if json:
+        machine({each.name: each.entry for each in known})
+        return
+    lines = _table("accelerator", "year", "16-bit TFLOP/s", "fp8", "GB", "GB/s", "server W", "USD", "USD/hour")
+    for each in known:
+        entry = each.entry
+        lines.add_row(
+            each.name,
+            str(entry.year),
+            f"{each.peak_16bit_flops / 1e12:,.5g}",
+            "-" if entry.fp8_tflops is None else f"{entry.fp8_tflops.value:,.0f}",
+            f"{entry.hbm_gb.value:g}",
+            f"{entry.hbm_gb_per_s.value:,.0f}",
+            f"{entry.server_w.value:,.0f}",
+            "-" if entry.price_usd is None else _short(entry.price_usd.value),
+            "-" if entry.rent_usd_per_hour is None else _short(entry.rent_usd_per_hour.value),
+        )
+    out.print(lines)
+    out.print("\n'tenfold compute accelerators NAME' gives range, source and date of every number", markup=False)
+
+
+def accelerator(known: Accelerator, json: bool) -> None:
+    """Print one accelerator, every number with its source."""
+    if json:
+        machine({"name": known.name, "entry": known.entry, "sources": dict(known.sources)})
+        return
+    out.print(known.entry.title, markup=False)
+    _numbers(known.numbers(), known.sources)
+
+
+def facilities(known: Sequence[Facility], json: bool) -> None:
+    """Print all facilities, every number with its source."""
+    if json:
+        machine({each.name: {"entry": each.entry, "sources": dict(each.sources)} for each in known})
+        return
+    for each in known:
+        out.print(f"{each.name}: {each.entry.title}", markup=False)
+        _numbers(each.numbers(), each.sources)
+        out.print()
+
+
+def _numbers(numbers: Mapping[str, Number], known: Mapping[str, Source]) -> None:
+    lines = _table("number", "value", "range", "source")
+    for key, number in numbers.items():
+        spread = "-" if number.low is None and number.high is None else _range(number.interval())
+        lines.add_row(key, f"{number.value:,.8g}", spread, number.source)
+    out.print(lines)
+    sources = _table("source", "date", "checked", "what it is")
+    for key in dict.fromkeys(number.source for number in numbers.values()):
+        sources.add_row(key, known[key].date, known[key].checked, known[key].title)
+    out.print()
+    out.print(sources)
+
+
+def _bill(lines: Table, bill: Bill, suffix: str) -> None:
+    _line(lines, f"energy, MWh{suffix}", bill.energy_mwh)
+    if bill.rent_usd is not None:
+        _line(lines, f"rented, USD{suffix}", bill.rent_usd)
+    if bill.owned_usd is not None:
+        _line(lines, f"owned, USD{suffix}", bill.owned_usd)
+
+
+def _line(lines: Table, label: str, value: Interval, *, percent: bool = False) -> None:
+    if percent:
+        lines.add_row(label, f"{value.mid:.0%}", f"{value.low:.0%} to {value.high:.0%}")
+    else:
+        lines.add_row(label, _short(value.mid), _range(value))
+
+
+def _range(value: Interval) -> str:
+    return f"{_short(value.low)} to {_short(value.high)}"
+
+
+def _short(value: float) -> str:
+    """Three significant digits with a unit prefix, as people write counts."""
+    for limit, suffix in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= limit * 0.9995:
+            return f"{value / limit:.3g}{suffix}"
+    return f"{value:.3g}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=column not in ("run", "what it is", "16-bit TFLOP/s"))
+    return table

@@ -1,0 +1,143 @@
+"""Accelerators: peaks, memory, links, power, price and rent, each number with unit, source and date."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tenfold.compute.interval import Interval
+from tenfold.core.errors import UsageError
+
+Precision = Literal["fp32", "fp16", "bf16", "fp8", "fp4"]
+DATA_FILE = "accelerators.toml"
+
+
+class Source(BaseModel):
+    """Where a number comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    date: str = Field(pattern=r"^\d{4}(-\d{2})?$", description="when it was published, year or year-month")
+    checked: Literal["looked up", "memory", "project notes"] = Field(description="how it was checked for this file")
+
+
+class Number(BaseModel):
+    """One number of an accelerator or facility; ``low`` and ``high`` where it differs from place to place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: float = Field(gt=0)
+    low: float | None = Field(None, gt=0)
+    high: float | None = Field(None, gt=0)
+    source: str = Field(description="key under [sources]")
+
+    def interval(self) -> Interval:
+        """The number with its range; exact if the file gives none."""
+        return Interval(self.low or self.value, self.value, self.high or self.value)
+
+
+class AcceleratorEntry(BaseModel):
+    """One table of ``accelerators.toml``; the unit is the end of each key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    generation: str = Field(description="accelerators that share a design; utilisation is calibrated per generation")
+    year: int
+    aliases: tuple[str, ...] = ()
+    scale_up_count: int = Field(8, ge=1, description="accelerators on one set of scale-up links")
+    fp32_tflops: Number | None = Field(None, description="peak dense 10^12 FLOP/s")
+    fp16_tflops: Number | None = None
+    bf16_tflops: Number | None = None
+    fp8_tflops: Number | None = None
+    fp4_tflops: Number | None = None
+    hbm_gb: Number = Field(description="memory, 10^9 bytes")
+    hbm_gb_per_s: Number = Field(description="memory bandwidth, 10^9 bytes/s")
+    link_gb_per_s: Number | None = Field(None, description="scale-up links, 10^9 bytes/s, both directions together")
+    network_gbit_per_s: Number | None = Field(None, description="scale-out network per accelerator, one direction")
+    tdp_w: Number = Field(description="rated power of the accelerator")
+    server_w: Number = Field(description="rated power of the whole server, per accelerator")
+    price_usd: Number | None = Field(None, description="one accelerator with its share of the server")
+    rent_usd_per_hour: Number | None = Field(None, description="one accelerator for an hour")
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """A kind of accelerator; numbers as in its table of ``accelerators.toml``."""
+
+    name: str
+    entry: AcceleratorEntry
+    sources: Mapping[str, Source]
+
+    @property
+    def peak_16bit_flops(self) -> float:
+        """Peak dense FLOP/s in the 16-bit format that training uses; the denominator of every utilisation here."""
+        number = self.entry.bf16_tflops or self.entry.fp16_tflops or self.entry.fp32_tflops
+        assert number is not None, self.name
+        return number.value * 1e12
+
+    def peak_flops(self, precision: Precision) -> float:
+        """Peak dense FLOP/s.
+
+        Raises:
+            UsageError: the accelerator does not compute in ``precision``.
+        """
+        number: Number | None = getattr(self.entry, f"{precision}_tflops")
+        if number is None:
+            raise UsageError(
+                f"{self.name} has no {precision!r} peak in {DATA_FILE}",
+                next_step=f"use one of: {', '.join(self.precisions())}",
+            )
+        return number.value * 1e12
+
+    def precisions(self) -> list[Precision]:
+        """The formats that it has a peak for, widest first."""
+        formats: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "fp8", "fp4")
+        return [name for name in formats if getattr(self.entry, f"{name}_tflops") is not None]
+
+    @property
+    def memory_bytes(self) -> float:
+        """Memory in bytes."""
+        return self.entry.hbm_gb.value * 1e9
+
+    @property
+    def memory_bytes_per_s(self) -> float:
+        """Memory bandwidth in bytes/s."""
+        return self.entry.hbm_gb_per_s.value * 1e9
+
+    def numbers(self) -> dict[str, Number]:
+        """Every number that the file gives, by key."""
+        found = {key: getattr(self.entry, key) for key in AcceleratorEntry.model_fields}
+        return {key: value for key, value in found.items() if isinstance(value, Number)}
+
+
+@cache
+def accelerators() -> dict[str, Accelerator]:
+    """All accelerators by name, in the order of the data file."""
+    raw = tomllib.loads((files("tenfold.compute") / DATA_FILE).read_text())
+    sources = {key: Source.model_validate(value) for key, value in raw.pop("sources").items()}
+    return {name: Accelerator(name, AcceleratorEntry.model_validate(table), sources) for name, table in raw.items()}
+
+
+def find_accelerator(name: str) -> Accelerator:
+    """The accelerator of that name or alias; case does not matter.
+
+    Raises:
+        UsageError: there is none; names the nearest.
+    """
+    known = {alias: found for found in accelerators().values() for alias in (found.name, *found.entry.aliases)}
+    wanted = name.strip().lower()
+    if wanted in known:
+        return known[wanted]
+    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(
+        f"accelerator {name!r} is not known",
+        next_step=f"{hint}'tenfold compute accelerators' lists {', '.join(accelerators())}",
+    )

@@ -1,0 +1,101 @@
+"""What a training run takes: accelerator-hours, days, energy and money, each with an interval."""
+
+import difflib
+import math
+from dataclasses import dataclass
+from functools import cache
+
+from tenfold.compute.facilities import Bill, Facility, bill
+from tenfold.compute.interval import Interval
+from tenfold.compute.published import PublishedRun, published_runs
+from tenfold.compute.run import Run, check_fits, goodput, interruptions_per_day, least_accelerators, training_flops
+from tenfold.compute.utilisation import UtilisationModel, fit, likely_count
+from tenfold.core.errors import UsageError
+
+# A user's own MFU is taken as known to 10%.
+MFU_LOG_HALF_WIDTH = math.log(1.1)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEstimate:
+    """The answer; ``days`` and ``interruptions`` need a count."""
+
+    flops: float
+    utilisation: Interval
+    accelerator_hours: Interval
+    days: Interval | None
+    interruptions: Interval | None
+    least_accelerators: int
+    bill: Bill
+    nearest: tuple[PublishedRun, ...]
+
+
+@cache
+def calibrated() -> UtilisationModel:
+    """The model fitted to all published runs."""
+    known = published_runs()
+    return fit([each.run for each in known], [each.utilisation for each in known])
+
+
+def estimate_training(run: Run, facility: Facility, *, mfu: float | None = None) -> TrainingEstimate:
+    """Estimate a run: FLOPs over peak times utilisation.
+
+    Args:
+        run: what is known of it.
+        facility: where it runs; sets energy and the cost of owning.
+        mfu: model FLOPs utilisation while it runs; replaces the calibrated one. Time lost to failures is added.
+    Raises:
+        InfeasibleError: the run does not fit in the memory of ``run.count`` accelerators.
+    """
+    check_fits(run)
+    flops = training_flops(run)
+    if mfu is None:
+        utilisation = calibrated().predict(run)
+    else:
+        while_running = Interval(mfu * math.exp(-MFU_LOG_HALF_WIDTH), mfu, min(1.0, mfu * math.exp(MFU_LOG_HALF_WIDTH)))
+        utilisation = while_running.scaled(goodput(run.count or likely_count(run)))
+    hours = utilisation.inverse().scaled(flops / (3600 * run.accelerator.peak_16bit_flops))
+    days = None if run.count is None else hours.scaled(1 / (24 * run.count))
+    return TrainingEstimate(
+        flops=flops,
+        utilisation=utilisation,
+        accelerator_hours=hours,
+        days=days,
+        interruptions=None if days is None else days.scaled(interruptions_per_day(run.count or 1)),
+        least_accelerators=least_accelerators(run),
+        bill=bill(run.accelerator, facility, hours),
+        nearest=nearest_runs(run),
+    )
+
+
+def nearest_runs(run: Run, limit: int = 3) -> tuple[PublishedRun, ...]:
+    """Published runs most like this one: by size, tokens, sparsity, peak and organisation."""
+
+    def distance(other: Run) -> float:
+        ratios = (
+            other.active_params / run.active_params,
+            other.tokens / run.tokens,
+            (other.total_params / other.active_params) / (run.total_params / run.active_params),
+            other.accelerator.peak_16bit_flops / run.accelerator.peak_16bit_flops,
+        )
+        stranger = run.organisation is not None and other.organisation != run.organisation
+        return sum(math.log(ratio) ** 2 for ratio in ratios) + float(stranger)
+
+    return tuple(sorted(published_runs(), key=lambda known: distance(known.run))[:limit])
+
+
+def known_organisation(name: str) -> str:
+    """The organisation as the published runs spell it.
+
+    Raises:
+        UsageError: no published run is theirs; names the nearest.
+    """
+    known = {each.row.organisation.lower(): each.row.organisation for each in published_runs()}
+    if name.lower() in known:
+        return known[name.lower()]
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    hint = f"did you mean {known[near[0]]!r}? " if near else ""
+    raise UsageError(
+        f"organisation {name!r} has no published run",
+        next_step=f"{hint}leave it out, or use one of {', '.join(sorted(known.values(), key=str.lower))}",
+    )

@@ -1,0 +1,65 @@
+"""The figures that docs/compute.md publishes are the code's, and hold where the aims are met."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tenfold.compute.accuracy import (
+    FLEET_DAY_ACCELERATORS,
+    fleet_day,
+    leave_one_out,
+    leave_organisation_out,
+    naive,
+    summary,
+)
+from tenfold.compute.table import TableRow
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = (ROOT / "docs" / "compute.md").read_text()
+
+
+def bench(*arguments):
+    command = [sys.executable, str(ROOT / "bench" / "compute_accuracy.py"), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=120).stdout
+
+
+def test_the_table_in_the_docs_is_what_the_code_gives():
+    assert bench("--markdown").strip() in DOCS
+
+
+def test_the_last_line_of_the_bench_is_json_and_the_docs_quote_it():
+    last = bench().strip().splitlines()[-1]
+    assert set(json.loads(last)) == {"runs", "median_error", "p90_error", "coverage80", "fleet_day_error"}
+    assert last in DOCS
+
+
+def test_runs_that_the_fit_has_not_seen():
+    found = summary(leave_one_out())
+    assert found.runs >= 40
+    assert found.median_error <= 0.15
+    assert 0.75 <= found.coverage80 <= 0.9
+    # The aim for the 90th percentile is 35% and is not met; this keeps it from getting worse unnoticed.
+    assert found.p90_error <= 0.42
+
+
+def test_a_newcomer_gets_better_than_the_rule_of_thumb_and_honest_intervals():
+    newcomer, rule = summary(leave_organisation_out()), summary(naive())
+    assert newcomer.median_error < rule.median_error
+    assert 0.75 <= newcomer.coverage80 <= 0.9
+
+
+def test_the_fleet_day():
+    found = fleet_day().accelerators
+    assert found.mid == pytest.approx(FLEET_DAY_ACCELERATORS, rel=0.25)
+    assert found.holds(FLEET_DAY_ACCELERATORS)
+
+
+def test_the_columns_of_the_csv_are_documented():
+    documented = set(re.findall(r"^\| `(\w+)` \|", DOCS, re.MULTILINE))
+    assert set(TableRow.model_fields) <= documented

@@ -1,0 +1,128 @@
+"""``tenfold compute`` as a user types it: answers, JSON, refusals with exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tenfold.cli.main import main
+
+TRAIN = ["compute", "train", "--params", "405e9", "--tokens", "15.6e12"]
+LLAMA = [*TRAIN, "--accelerator", "h100", "--count", "16384"]
+INFER = ["compute", "infer", "--input-per-s", "1e6", "--output-per-s", "2e5"]
+RANK = ["compute", "rank", "--requests-per-s", "1e5", "--candidates", "500", "--flops-per-example", "1e9"]
+
+
+def run(capsys, *arguments):
+    main(list(arguments))
+    return capsys.readouterr().out
+
+
+def refused(capsys, *arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    talk = capsys.readouterr()
+    assert talk.out == ""
+    return caught.value.code, " ".join(talk.err.split())
+
+
+def test_the_issues_own_command_in_a_process_of_its_own():
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2] / "src")}
+    done = subprocess.run(
+        [sys.executable, "-m", "tenfold.cli.main", *LLAMA],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        timeout=60,
+    )
+    for label in ("days", "accelerator-hours", "energy, MWh", "rented, USD", "owned, USD", "Llama 3.1 405B"):
+        assert label in done.stdout
+    assert done.stderr == ""
+
+
+def test_training_as_json(capsys):
+    found = json.loads(run(capsys, *LLAMA, "--json"))
+    assert found["days"]["low"] < found["days"]["mid"] < found["days"]["high"]
+    assert found["accelerator_hours"]["mid"] == pytest.approx(found["days"]["mid"] * 24 * 16384)
+    assert found["nearest"][0]["run"] == "Llama 3.1 405B"
+
+
+def test_experts_and_an_mfu_of_ones_own(capsys):
+    dense = json.loads(run(capsys, *LLAMA, "--mfu", "0.4", "--json"))
+    sparse = json.loads(run(capsys, *LLAMA, "--mfu", "0.4", "--active-params", "40e9", "--json"))
+    assert sparse["flops"] < dense["flops"] / 8
+    assert sparse["least_accelerators"] == dense["least_accelerators"]
+
+
+def test_inference(capsys):
+    assert "prefill is bound by" in run(capsys, *INFER, "--model", "deepseek-v3", "--accelerator", "h800")
+    found = json.loads(run(capsys, *INFER, "--params", "70e9", "--json"))["estimate"]
+    assert found["accelerators"]["mid"] == pytest.approx(
+        found["prefill_accelerators"]["mid"] + found["decode_accelerators"]["mid"]
+    )
+
+
+def test_ranking(capsys):
+    assert "host cores" in run(capsys, *RANK, "--embedding-gb", "2000")
+    assert json.loads(run(capsys, *RANK, "--embedding-gb", "2e6", "--json"))["bound"] == "embedding memory"
+
+
+def test_accelerators_with_their_sources(capsys):
+    assert "h100-sxm" in run(capsys, "compute", "accelerators")
+    assert "DGX H100 user guide" in run(capsys, "compute", "accelerators", "h100")
+    listed = json.loads(run(capsys, "compute", "accelerators", "--json"))
+    assert listed["h100-sxm"]["bf16_tflops"]["value"] == 989.5
+
+
+def test_facilities_with_their_sources(capsys):
+    assert "Uptime Institute" in run(capsys, "compute", "facilities")
+    assert json.loads(run(capsys, "compute", "facilities", "--json"))["office"]["entry"]["pue"]["high"] == 2
+
+
+def test_a_table_in_and_a_table_out(capsys, tmp_path):
+    runs, output = tmp_path / "runs.csv", tmp_path / "out.csv"
+    runs.write_text("run,accelerator,active_params,tokens,accelerator_hours\nmine,h100,3e9,4e12,1e5\n")
+    found = json.loads(run(capsys, "compute", "train", "--csv", str(runs), "--output", str(output), "--json"))
+    assert found["score"]["runs"] == 1
+    assert found["rows"][0]["low_hours"] < found["rows"][0]["estimate_hours"] < found["rows"][0]["high_hours"]
+    assert (
+        output.read_text().splitlines()[0].startswith("line,run,accelerator,flops,estimate_hours,low_hours,high_hours")
+    )
+    assert "1 with an actual" in run(capsys, "compute", "train", "--csv", str(runs))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([*LLAMA[:2], "--tokens", "1e12"], 2, "--params is missing"),
+        ([*LLAMA[:4]], 2, "--tokens is missing"),
+        ([*TRAIN, "--accelerator", "h101"], 2, "accelerator 'h101' is not known next: did you mean 'h100'?"),
+        ([*LLAMA, "--mfu", "40"], 2, "--mfu 40 is not a share of the peak"),
+        ([*TRAIN, "--count", "0"], 2, "--count 0 is below one"),
+        ([*TRAIN, "--count", "8"], 3, "do not fit on 8 h100-sxm"),
+        ([*LLAMA, "--active-params", "1e12"], 2, "--active-params 1e+12 is not within --params 4.05e+11"),
+        ([*LLAMA, "--precision", "int3"], 2, "--precision 'int3' is not known"),
+        ([*LLAMA, "--facility", "moon"], 2, "facility 'moon' is not known"),
+        (["compute", "train", "--tokens", "1e12", "--params", "lots"], 2, "lots"),
+        ([*INFER], 2, "a model is needed, once"),
+        ([*INFER, "--model", "llama-3.1-70b", "--cached-share", "1"], 2, "--cached-share 1 is not a share"),
+        ([*INFER, "--model", "llama-3.1-405b", "--decode-replica", "2"], 3, "does not fit on 2 h100-sxm"),
+        ([*RANK, "--embedding-gb", "0"], 2, "--embedding-gb 0 is not above zero"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_with_the_cure(capsys, arguments, code, message):
+    found, said = refused(capsys, *arguments)
+    assert found == code
+    assert message in said
+
+
+def test_an_output_that_cannot_be_written_says_so(capsys, tmp_path):
+    runs = tmp_path / "runs.csv"
+    runs.write_text("accelerator,active_params,tokens\nh100,3e9,4e12\n")
+    code, said = refused(capsys, "compute", "train", "--csv", str(runs), "--output", str(tmp_path / "no" / "out.csv"))
+    assert code == 2
+    assert "cannot write" in said

@@ -1,0 +1,42 @@
+"""The table of published runs is complete, sourced and physically possible."""
+
+import pytest
+
+from tenfold.compute.published import PublishedRow, published_runs
+from tenfold.compute.run import check_fits
+
+
+def test_there_are_more_than_forty_runs_with_different_names():
+    names = [known.row.run for known in published_runs()]
+    assert len(names) == len(set(names)) >= 40
+
+
+@pytest.mark.parametrize("known", published_runs(), ids=lambda known: known.row.run)
+def test_a_run_is_sourced_dated_fits_in_memory_and_does_not_exceed_the_peak(known):
+    assert known.row.source
+    assert known.row.source_date >= known.row.date[:4]
+    check_fits(known.run)
+    assert 0.05 < known.utilisation < 0.65
+
+
+@pytest.mark.parametrize(
+    ("name", "hours"),
+    [
+        ("Llama 2 7B", 184320),
+        ("Llama 2 70B", 1720320),
+        ("Llama 3.1 8B", 1.46e6),
+        ("Llama 3.1 405B", 30.84e6),
+        ("Llama 4 Scout", 5e6),
+        ("Llama 4 Maverick", 2.38e6),
+        ("DeepSeek-V3", 2.664e6),
+    ],
+)
+def test_hours_are_those_of_the_model_cards(name, hours):
+    (known,) = (each for each in published_runs() if each.row.run == name)
+    assert known.accelerator_hours == hours
+
+
+def test_a_row_needs_exactly_one_figure():
+    row = published_runs()[0].row.model_dump()
+    with pytest.raises(ValueError, match="exactly one"):
+        PublishedRow.model_validate({**row, "tokens_per_s": 1.0})
