@@ -19,13 +19,16 @@ def toys_importable(monkeypatch):
 async def make_pool(tmp_path, toys_importable) -> AsyncIterator:
     pools: list[MiniPool] = []
 
-    async def make(*plans: WorkloadPlan, slots: int = 4, paths=None, workload_settings=None, **settings) -> MiniPool:
+    async def make(
+        *plans: WorkloadPlan, slots: int = 4, paths=None, workload_settings=None, at_once=None, **settings
+    ) -> MiniPool:
         pool = MiniPool(
             home=tmp_path,
             plans=plans,
             paths=paths or {"/work": "serve", "/stream": "serve"},
             settings=PoolSettings(kinds={"cpu": KindSettings(slots=slots)}, tick_s=0.1, **{"idle_s": 0.5, **settings}),
             workload_settings=workload_settings or {},
+            at_once=at_once,
         )
         pools.append(pool)
         await pool.start()

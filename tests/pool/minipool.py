@@ -47,6 +47,7 @@ class MiniPool:
     paths: dict[str, str]
     settings: PoolSettings
     workload_settings: dict[str, dict[str, object]] = field(default_factory=dict)
+    at_once: int | None = None
 
     def __post_init__(self) -> None:
         self.host = Host(self.home / "logs", ["toy_workload", "tenfold.pool.process"])
@@ -64,7 +65,7 @@ class MiniPool:
                 await self.host.spawn(self._spec(spec.workload, slot))
         self.start_controller()
         self._tasks.append(asyncio.create_task(self._tell_controller()))
-        routes = {path: GatewayRoute(path, workload, 1.0) for path, workload in self.paths.items()}
+        routes = {path: GatewayRoute(path, workload, 1.0, self.at_once) for path, workload in self.paths.items()}
         self.gateway = Gateway(
             routes,
             self.controller_url,

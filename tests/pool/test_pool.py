@@ -164,6 +164,51 @@ async def test_overload_sheds_at_once_with_retry_after(make_pool):
     assert await asyncio.gather(*held) == [200] * 4
 
 
+async def test_requests_beyond_a_residents_places_wait_at_the_gateway_in_order(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=1, at_once=1)
+    await pool.ready()
+    ended: list[int] = []
+
+    async def ask(number: int) -> None:
+        assert await work(pool, 0.2) == 200
+        ended.append(number)
+
+    asked = []
+    for number in range(4):
+        asked.append(asyncio.create_task(ask(number)))
+        await asyncio.sleep(0.03)
+    assert (await pool.counters("serve@n0/cpu0"))["in_flight"] == 1
+    await asyncio.gather(*asked)
+    assert ended == [0, 1, 2, 3]
+
+
+async def test_a_resident_that_wakes_takes_a_request_that_waits_for_a_place(make_pool):
+    train = plan("train", path=None, value=1e-9)
+    pool = await make_pool(plan("serve", floor=1), train, slots=2, at_once=1, queue_per_slot=64)
+    await pool.ready()
+    slow = asyncio.create_task(work(pool, 4.0))
+    await asyncio.sleep(0.1)
+    began = time.monotonic()
+    assert await asyncio.gather(*(work(pool, 0.01) for _ in range(25))) == [200] * 25
+    assert time.monotonic() - began < 3.0, "the second slot woke and took what waited"
+    assert await slow == 200
+
+
+async def test_a_client_that_leaves_while_it_waits_for_a_place_costs_nobody_his(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=1, at_once=1)
+    await pool.ready()
+    before = (await pool.counters("serve@n0/cpu0"))["requests"]
+    first = asyncio.create_task(work(pool, 0.4))
+    await asyncio.sleep(0.05)
+    leaving = asyncio.create_task(work(pool, 0.4))
+    await asyncio.sleep(0.05)
+    last = asyncio.create_task(work(pool, 0.05))
+    await asyncio.sleep(0.05)
+    leaving.cancel()
+    assert (await first, await last) == (200, 200)
+    assert (await pool.counters("serve@n0/cpu0"))["requests"] == before + 2
+
+
 async def test_body_over_the_limit_is_refused(make_pool):
     pool = await make_pool(plan("serve", floor=1), slots=1, body_limit_bytes=2048)
     await pool.ready()

@@ -21,6 +21,7 @@ class Wire:
     """One workload as the pool runs it.
 
     ``assumed_capacity``: units per second and CPU slot until measured. ``resident_mb``: memory of one resident.
+    ``at_once``: requests that one resident works on together; none for any number.
     ``companion``: factory of the process that outlives its residents, if it has one.
     """
 
@@ -30,6 +31,7 @@ class Wire:
     probe: Callable[[Config], tuple[str, dict[str, object]]] | None
     assumed_capacity: float
     resident_mb: int
+    at_once: Callable[[Config], int] | None = None
     companion: str | None = None
 
 
@@ -53,6 +55,7 @@ WIRES: Mapping[str, Wire] = {
         probe=lambda config: ("/v1/chat/completions", _hello(config)),
         assumed_capacity=20.0,
         resident_mb=230,
+        at_once=lambda config: config.serve.parallel,
     ),
     "train": Wire(
         factory="tenfold.llama.resident:create",
@@ -93,7 +96,7 @@ def gateway_routes(config: Config) -> dict[str, GatewayRoute]:
     """List the paths of all workloads."""
     settings = config.workloads()
     return {
-        path: GatewayRoute(path, name, settings[name].latency_target_s)
+        path: GatewayRoute(path, name, settings[name].latency_target_s, wire.at_once(config) if wire.at_once else None)
         for name, wire in WIRES.items()
         for path in wire.paths
     }

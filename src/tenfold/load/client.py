@@ -23,7 +23,7 @@ from tenfold.pool.state import PoolState, WorkloadView
 RANK_PEAK_SLOTS = 0.75
 """Default ranking peak: what so many slots can do."""
 
-CHAT_BURST_SLOTS = 3.0
+CHAT_BURST_SLOTS = 2.5
 """Default chat burst: what so many slots can do."""
 
 REPLY_TOKENS = 32

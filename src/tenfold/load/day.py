@@ -1,9 +1,9 @@
 """The shape of a day: when each request arrives, for a day compressed to any duration.
 
 Ranking is an inhomogeneous Poisson process. Its rate follows people's day: a trough of a tenth of the peak at night, a
-shoulder at noon, the peak at 8 in the evening (``diurnal``). Chat is a Markov-modulated Poisson process (Fischer and
-Meier-Hellstern 1993): calm at a milder day's rate, and bursts at the burst rate, with exponentially distributed stays.
-Both are drawn by thinning (Lewis and Shedler 1979) from one seed, so a day can be played again.
+shoulder at noon, the peak at 8 in the evening (``diurnal``). Chat is one with two rates: calm at a milder day's, and
+bursts, as when something happens that everybody talks about. Both are drawn by thinning (Lewis and Shedler 1979) from
+one seed, so a day can be played again.
 """
 
 import re
@@ -26,11 +26,14 @@ CHAT_CALM_SHARE = 0.25
 CHAT_NIGHT_SHARE = 0.4
 """Chat in the dead of night, as a share of the busiest hour, in calm and in bursts alike."""
 
-BURST_SHARE = 0.15
+BURST_SHARE = 0.2
 """Mean share of the day that is spent in chat bursts."""
 
-BURSTS_PER_DAY = 6.0
-"""Mean number of chat bursts in a day; a burst lasts 36 minutes of the day on average."""
+BURSTS_PER_DAY = 3
+"""One in each third of the day, 96 minutes of it on average: of a day in 3 minutes 12 s, well over a chat's target."""
+
+BURST_STAGES = 4
+"""Shape of the gamma distribution of a burst's length; its deviation is half its mean."""
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _CLOCK = np.linspace(0.0, 24.0, 24 * 60 + 1)
@@ -130,16 +133,12 @@ def _bump(hour: Seconds, middle: float, width: float) -> Seconds:
 
 
 def _draw_bursts(duration_s: float, random: np.random.Generator) -> Seconds:
-    """Draw begin and end of each burst; stays are exponential, the day begins in calm."""
-    mean_burst_s = duration_s * BURST_SHARE / BURSTS_PER_DAY
-    mean_calm_s = duration_s * (1 - BURST_SHARE) / BURSTS_PER_DAY
-    found: list[tuple[float, float]] = []
-    now_s = random.exponential(mean_calm_s)
-    while now_s < duration_s:
-        end_s = now_s + random.exponential(mean_burst_s)
-        found.append((now_s, min(end_s, duration_s)))
-        now_s = end_s + random.exponential(mean_calm_s)
-    return np.array(found, dtype=np.float64).reshape(-1, 2)
+    """Draw begin and end of each burst: one anywhere in each part of the day, its length from a gamma distribution."""
+    part_s = duration_s / BURSTS_PER_DAY
+    lengths_s = random.gamma(BURST_STAGES, duration_s * BURST_SHARE / BURSTS_PER_DAY / BURST_STAGES, BURSTS_PER_DAY)
+    lengths_s = np.minimum(lengths_s, part_s)
+    begins_s = part_s * np.arange(BURSTS_PER_DAY) + random.uniform(0.0, part_s - lengths_s)
+    return np.stack((begins_s, begins_s + lengths_s), axis=1)
 
 
 def _inside(bursts_s: Seconds, at_s: Seconds) -> NDArray[np.bool_]:

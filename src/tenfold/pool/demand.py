@@ -26,7 +26,7 @@ class GatewayTotals(BaseModel):
     shed: int = 0
     failed: int = 0
     waiting: int = Field(0, description="admitted and not yet answered")
-    unrouted: int = Field(0, description="of these, waiting for a resident to wake")
+    unrouted: int = Field(0, description="of these, waiting for a place, or for a resident to wake")
     latency_p50_s: float | None = None
     latency_p95_s: float | None = None
     attained_share: float | None = Field(None, description="of the requests of the last seconds")

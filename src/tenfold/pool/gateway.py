@@ -33,12 +33,15 @@ _HOP_HEADERS = {b"connection", b"keep-alive", b"transfer-encoding", b"host", b"c
 class GatewayRoute:
     """A path, the workload that answers it, and its latency target.
 
-    ``target_s`` runs to the first byte of the answer's body.
+    ``target_s`` runs to the first byte of the answer's body. ``at_once``: requests that one resident works on together,
+    none for any number. More wait here and not there: the next place that is free, or the next resident that wakes,
+    takes the one that has waited longest.
     """
 
     path: str
     workload: str
     target_s: float | None
+    at_once: int | None = None
 
 
 @dataclass(slots=True)
@@ -181,7 +184,7 @@ class Gateway:
         deadline = began + self._wait_deadline_s
         tried: dict[str, int] = {}
         while True:
-            url = await self._choose(route.workload, traffic, tried, deadline)
+            url = await self._choose(route, traffic, tried, deadline)
             if url is None:
                 traffic.failed += 1
                 text = f"no {route.workload} resident was awake within {self._wait_deadline_s:g} s"
@@ -195,30 +198,45 @@ class Gateway:
                 traffic.in_flight[url] -= 1
                 if not traffic.in_flight[url]:
                     del traffic.in_flight[url]
+                if route.at_once is not None:
+                    await self._wake_waiting()
             tried[url] = self._awake.version
 
-    async def _choose(self, workload: str, traffic: _Traffic, tried: Mapping[str, int], deadline: float) -> str | None:
-        """Pick the awake resident with the fewest requests in flight; wait for one if there is none."""
+    async def _choose(
+        self, route: GatewayRoute, traffic: _Traffic, tried: Mapping[str, int], deadline: float
+    ) -> str | None:
+        """Pick the awake resident with the fewest requests in flight; wait for a place, or for one to wake."""
 
-        def candidates() -> list[str]:
+        def awake() -> list[str]:
             # One that refused is asked again only after the routes changed: it may be awake again.
             return [
                 url
-                for url in self._awake.awake.get(workload, ())
+                for url in self._awake.awake.get(route.workload, ())
                 if url not in tried or tried[url] != self._awake.version
             ]
 
-        if not candidates():
+        def with_place() -> list[str]:
+            return [url for url in awake() if route.at_once is None or traffic.in_flight.get(url, 0) < route.at_once]
+
+        if not with_place():
             traffic.unrouted += 1
             self._report_now.set()
             try:
-                async with self._awake_changed, asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                    await self._awake_changed.wait_for(candidates)
+                async with self._awake_changed:
+                    while not with_place():
+                        # A place comes free when an answer ends, however long that takes; a resident must wake in time.
+                        wait_s = None if awake() else max(0.0, deadline - time.monotonic())
+                        await asyncio.wait_for(self._awake_changed.wait(), wait_s)
             except TimeoutError:
                 return None
             finally:
                 traffic.unrouted -= 1
-        return min(candidates(), key=lambda url: traffic.in_flight.get(url, 0))
+        return min(with_place(), key=lambda url: traffic.in_flight.get(url, 0))
+
+    async def _wake_waiting(self) -> None:
+        """Let those who wait look again; the one that has waited longest looks first."""
+        async with self._awake_changed:
+            self._awake_changed.notify_all()
 
     async def _pass_through(
         self, url: str, route: GatewayRoute, traffic: _Traffic, scope: Scope, body: bytes, send: Send, began: float
@@ -278,9 +296,8 @@ class Gateway:
             except (aiohttp.ClientError, TimeoutError):
                 await asyncio.sleep(0.2)
                 continue
-            async with self._awake_changed:
-                self._awake = routes
-                self._awake_changed.notify_all()
+            self._awake = routes
+            await self._wake_waiting()
 
     async def _report(self) -> None:
         while True:
