@@ -56,9 +56,9 @@ def test_time_that_it_waited_for_a_step_is_made_up_for_but_not_without_end():
     pace = machine.pace(0.5)
     machine.rest(60.0)
     assert pace.rest_s() == 0.0
-    machine.work(1.0)
-    # It has earned half a second while it worked and had saved SAVED_S; what is missing takes twice as long to earn.
-    assert pace.rest_s() == pytest.approx((1.0 - 0.5 - SAVED_S) / 0.5)
+    machine.work(10.0)
+    # It has earned 5 s while it worked and had saved SAVED_S; what is missing takes twice as long to earn.
+    assert pace.rest_s() == pytest.approx((10.0 - 5.0 - SAVED_S) / 0.5)
 
 
 def test_without_a_share_it_never_rests():

@@ -11,7 +11,6 @@ import pytest
 from tenfold.core.errors import ConfigError, PortTaken, ResidentFailed
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.live import live_paths
-from tenfold.llama.pace import SAVED_S
 from tenfold.llama.recipe import Recipe, recipe_from_settings
 from tenfold.llama.resident import TrainResident
 from tenfold.llama.status import fetch_status, status
@@ -77,8 +76,8 @@ async def test_it_takes_its_share_of_a_core_and_leaves_the_rest_to_its_neighbour
         await asyncio.sleep(2.0)
         used = (time.process_time() - cpu_s) / (time.monotonic() - wall_s)
         await resident.sleep(2.0)
-    # Saved-up time and the microbatch at either end of the two seconds are the slack.
-    assert 0.05 < used < 0.2 + (SAVED_S + 0.1) / 2.0
+    # Little is saved up in so short a time; the microbatch at either end of the two seconds is slack.
+    assert 0.05 < used < 0.35
 
 
 async def test_it_trains_awake_and_stands_still_asleep(recipe, text, tmp_path):

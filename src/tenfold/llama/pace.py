@@ -4,8 +4,8 @@ import ctypes
 import os
 from collections.abc import Callable
 
-SAVED_S = 0.25
-"""CPU-seconds that may be saved up while waiting for a step to end, and spent above the share later."""
+SAVED_S = 2.0
+"""CPU-seconds that may be saved up, while a step ends or services need the core, and spent above the share later."""
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 
