@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from tenfold import __version__
+from tenfold.cli.plan import plan_app
 from tenfold.core.errors import AlreadyRunning, NotRunning, TenfoldError, UsageError
 from tenfold.core.paths import cache_dir, home_dir
 
@@ -25,6 +26,7 @@ app = App(
     help_format="plaintext",
 )
 talk = Console(stderr=True, highlight=False)
+app.command(plan_app)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
 Config = Annotated[

@@ -1,0 +1,118 @@
+"""``tenfold plan``: solve a study, and show an example of one."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from tenfold.core.errors import UsageError
+
+plan_app = App(name="plan", help="What to commit to now, and what to keep as an option.")
+talk = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+EXAMPLES = "tenfold.plan.examples"
+
+
+@plan_app.command
+def solve(
+    study: Path,
+    *,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="Write the plan here, e.g. plan.json.")
+    ] = None,
+    gap: Annotated[float, Parameter(help="Stop when the plan is proven this close to the best.")] = 0.005,
+    seconds: Annotated[float, Parameter(help="Or after so many seconds.")] = 40.0,
+    threads: Annotated[int, Parameter(help="Threads for the solver.")] = 1,
+    nodes: Annotated[int | None, Parameter(help="Nodes of the scenario tree, in place of the study's.")] = None,
+    worth: Annotated[bool, Parameter(help="Also find what fungibility, staging, ... are worth.")] = True,
+    json: Json = False,
+) -> None:
+    """Solve STUDY and print what to do, when, what it costs and what can go wrong. Ctrl-C keeps the best plan so far."""
+    from tenfold.cli import show, show_plan
+    from tenfold.plan.plan import make_plan
+    from tenfold.plan.solve import Effort
+    from tenfold.plan.study_file import load_study
+
+    if not 0 < gap < 1 or seconds <= 0 or threads < 1:
+        raise UsageError("--gap must lie between 0 and 1, --seconds above 0, --threads at 1 or above")
+    found = load_study(study)
+    if nodes is not None:
+        if nodes < found.periods:
+            raise UsageError(f"--nodes {nodes} is less than one per period", next_step=f"give at least {found.periods}")
+        found = found.model_copy(update={"tree": found.tree.model_copy(update={"nodes": nodes})})
+    with _progress(quiet=json) as report:
+        plan = make_plan(found, Effort(gap=gap, seconds=seconds, threads=threads), report, worth=worth)
+    if output is not None:
+        plan.save(output)
+    if json:
+        show.machine(plan)
+    else:
+        show_plan.plan(plan)
+        if output is not None:
+            talk.print(f"wrote {output}", markup=False)
+
+
+@plan_app.command
+def example(name: str = "two-racks") -> None:
+    """Print a study to start from."""
+    folder = resources.files(EXAMPLES)
+    known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    if name not in known:
+        raise UsageError(f"there is no example {name!r}", next_step=f"there are: {', '.join(known)}")
+    sys.stdout.write(folder.joinpath(f"{name}.yaml").read_text())
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator["_Reporter"]:
+    """Show bound, incumbent, gap and seconds while solving; the first Ctrl-C asks to stop, a second one stops at once."""
+    reporter = _Reporter(quiet)
+    before = signal.signal(signal.SIGINT, reporter.interrupt)
+    try:
+        yield reporter
+    finally:
+        signal.signal(signal.SIGINT, before)
+        reporter.close()
+
+
+class _Reporter:
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._stop = False
+        self._last = 0.0
+        self._status = None if quiet or not talk.is_terminal else talk.status("growing the tree")
+        if self._status is not None:
+            self._status.start()
+
+    def __call__(self, progress: object) -> bool:
+        from tenfold.plan.solve import Progress
+
+        assert isinstance(progress, Progress)
+        now = time.monotonic()
+        line = f"{progress.step}: {progress.seconds:.0f} s"
+        if progress.gap != float("inf"):
+            line += f", gap {progress.gap:.2%}, bound {progress.bound:,.6g}, incumbent {progress.incumbent:,.6g}"
+        if self._status is not None:
+            self._status.update(line)
+        elif not self._quiet and now - self._last > 5:
+            self._last = now
+            talk.print(line, markup=False, style="dim")
+        return not self._stop
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._stop:
+            raise KeyboardInterrupt
+        self._stop = True
+        talk.print("stopping with the best plan so far; Ctrl-C again gives it up", markup=False)
+
+    def close(self) -> None:
+        if self._status is not None:
+            self._status.stop()
