@@ -36,7 +36,7 @@ def solve(
     worth: Annotated[bool, Parameter(help="Also find what fungibility, staging, ... are worth.")] = True,
     json: Json = False,
 ) -> None:
-    """Solve STUDY and print what to do, when, what it costs and what can go wrong. Ctrl-C keeps the best plan so far."""
+    """Print what to do, when, what it costs and what can go wrong; Ctrl-C keeps the best plan so far."""
     from tenfold.cli import show, show_plan
     from tenfold.plan.plan import make_plan
     from tenfold.plan.solve import Effort
@@ -73,7 +73,7 @@ def example(name: str = "two-racks") -> None:
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator["_Reporter"]:
-    """Show bound, incumbent, gap and seconds while solving; the first Ctrl-C asks to stop, a second one stops at once."""
+    """Show bound, incumbent, gap and seconds while solving; a first Ctrl-C asks to stop, a second stops at once."""
     reporter = _Reporter(quiet)
     before = signal.signal(signal.SIGINT, reporter.interrupt)
     try:

@@ -1,7 +1,7 @@
 """The variables of one node: their names, their units, and what they were before the study.
 
-A group's members are named by tuples: ("phase", "north", "hall-1"). One unit of a variable stands for ``unit`` of the real
-thing, so that the solver sees numbers of similar size.
+A group's members are named by tuples: ("phase", "north", "hall-1"). One unit of a variable stands for ``unit`` of the
+real thing, so that the solver sees numbers of similar size.
 """
 
 import math
@@ -99,65 +99,76 @@ def columns(study: Study, largest_demand_K: Floats, restriction: Restriction = F
     """
     largest = dict(zip(study.workloads, largest_demand_K, strict=True))
     accelerators, rented = _largest_counts(study, largest)
-    count_unit = {
-        kind: float(offer.lot or _power_of_ten(accelerators[kind] / 100)) for kind, offer in study.accelerators.items()
+    units = {
+        kind: 1.0 if offer.lot else _power_of_ten(accelerators[kind] / 100)
+        for kind, offer in study.accelerators.items()
     }
-    rent_unit = {name: _power_of_ten(rented[name] / 100) for name in study.rent}
-    found: list[tuple[Key, float, bool, float]] = []
-
-    def add(group: Group, *key: str, unit: float = 1.0, integer: bool = False, initial: float = 0.0) -> None:
-        found.append(((group, *key), unit, integer, initial))
-
-    for name, site in study.sites.items():
-        for phase, settings in site.phases.items():
-            add("phase", name, phase, integer=True, initial=float(settings.done_in_months is not None))
-        add("used", name)
-        if site.power.take_or_pay_share:
-            add("unused", name)
-    if study.fit_out is not None:
-        add("fit-out", initial=study.fit_out.done_mw)
-    for name, lease in study.leases.items():
-        add("lease", name, integer=True)
-        if lease.cancellation is not None:
-            add("break", name)
-        if lease.extension is not None:
-            add("extend", name)
-        add("used", name)
-    for kind, offer in study.accelerators.items():
-        unit = count_unit[kind]
-        loose = 1.0 if offer.lot else unit
-        add("order", kind, unit=unit, integer=offer.lot is not None)
-        if offer.cancellation is not None:
-            add("cancel", kind, unit=loose)
-        add("installed", kind, unit=loose)
-        for workload in offer.throughput:
-            add("assigned", kind, workload, unit=loose)
-        if not restriction.fungible and len(offer.throughput) > 1:
-            for workload in offer.throughput:
-                add("dedicated", kind, workload, unit=loose)
-                add("released", kind, workload, unit=loose)
-    if study.conversion is not None and any(offer.needs_conversion for offer in study.accelerators.values()):
-        unit = max(
-            1.0, *(count_unit[kind] for kind, o in study.accelerators.items() if o.needs_conversion and not o.lot), 1.0
-        )
-        add("kit-order", unit=unit)
-        add("kit", unit=unit)
+    book = _Book([])
+    _add_places(book, study)
+    _add_accelerators(book, study, units, restriction)
     for name, rent in study.rent.items():
         for workload in rent.throughput:
-            add("rented", name, workload, unit=rent_unit[name])
+            book.add("rented", name, workload, unit=_power_of_ten(rented[name] / 100))
     for workload in study.workloads:
-        add("short", workload, unit=_power_of_ten(largest[workload] / 100))
+        book.add("short", workload, unit=_power_of_ten(largest[workload] / 100))
     if study.risk.weight:
-        add("spent")
-    names = tuple(name for name, *_ in found)
+        book.add("spent")
+    names = tuple(name for name, *_ in book.found)
     return Columns(
         names=names,
         place={name: place for place, name in enumerate(names)},
-        unit_V=np.array([unit for _, unit, _, _ in found]),
-        integer_V=np.array([integer for _, _, integer, _ in found]),
-        initial_V=np.array([initial for *_, initial in found]),
+        unit_V=np.array([unit for _, unit, _, _ in book.found]),
+        integer_V=np.array([integer for _, _, integer, _ in book.found]),
+        initial_V=np.array([initial for *_, initial in book.found]),
         money_unit_usd=_money_unit(study, accelerators, rented),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """Variables found so far: name, unit, whether whole, initial value."""
+
+    found: list[tuple[Key, float, bool, float]]
+
+    def add(self, group: Group, *key: str, unit: float = 1.0, integer: bool = False, initial: float = 0.0) -> None:
+        self.found.append(((group, *key), unit, integer, initial))
+
+
+def _add_places(book: _Book, study: Study) -> None:
+    for name, site in study.sites.items():
+        for phase, settings in site.phases.items():
+            book.add("phase", name, phase, integer=True, initial=float(settings.done_in_months is not None))
+        book.add("used", name)
+        if site.power.take_or_pay_share:
+            book.add("unused", name)
+    if study.fit_out is not None:
+        book.add("fit-out", initial=study.fit_out.done_mw)
+    for name, lease in study.leases.items():
+        book.add("lease", name, integer=True)
+        if lease.cancellation is not None:
+            book.add("break", name)
+        if lease.extension is not None:
+            book.add("extend", name)
+        book.add("used", name)
+
+
+def _add_accelerators(book: _Book, study: Study, units: Mapping[str, float], restriction: Restriction) -> None:
+    for kind, offer in study.accelerators.items():
+        unit = units[kind]
+        book.add("order", kind, unit=float(offer.lot or unit), integer=offer.lot is not None)
+        if offer.cancellation is not None:
+            book.add("cancel", kind, unit=unit)
+        book.add("installed", kind, unit=unit)
+        for workload in offer.throughput:
+            book.add("assigned", kind, workload, unit=unit)
+        if not restriction.fungible and len(offer.throughput) > 1:
+            for workload in offer.throughput:
+                book.add("dedicated", kind, workload, unit=unit)
+                book.add("released", kind, workload, unit=unit)
+    converted = [units[kind] for kind, offer in study.accelerators.items() if offer.needs_conversion]
+    if study.conversion is not None and converted:
+        book.add("kit-order", unit=max(converted))
+        book.add("kit", unit=max(converted))
 
 
 def _largest_counts(study: Study, largest: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
@@ -174,7 +185,10 @@ def _largest_counts(study: Study, largest: Mapping[str, float]) -> tuple[dict[st
 
 
 def _money_unit(study: Study, accelerators: Mapping[str, float], rented: Mapping[str, float]) -> float:
-    """A power of ten of USD such that a plan costs some hundred thousands of it: costs of rare nodes stay above tolerances."""
+    """A power of ten of USD such that a plan costs some hundred thousands of it.
+
+    With a thousand, costs of rare nodes fall below the solver's tolerances, and 970 nodes took 29 s in place of 5 s.
+    """
     bills = [study.accelerators[kind].price_usd * count for kind, count in accelerators.items()]
     bills += [study.rent[name].usd_per_hour * study.calendar.hours * count for name, count in rented.items()]
     return _power_of_ten(max(bills) / 1e5)

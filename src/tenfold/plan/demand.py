@@ -162,9 +162,11 @@ def _table(middle: float, up: float, down: float, spread: float, jumps: float, s
 
     Args:
         middle: logarithm of the median.
-        up: standard deviation of the logarithm above the median; ``down`` below it.
+        up: standard deviation of the logarithm above the median.
+        down: the same below it.
         spread: standard deviation of the latent level's diffusion so far.
-        jumps: mean number of jumps so far, each adding ``size`` to the latent level.
+        jumps: mean number of jumps so far.
+        size: what a jump adds to the latent level.
     """
     most = math.ceil(jumps + 6 * math.sqrt(jumps) + 3) if jumps else 0
     lowest, highest = min(0.0, most * size), max(0.0, most * size)
@@ -179,7 +181,10 @@ def _table(middle: float, up: float, down: float, spread: float, jumps: float, s
                 normal.inv_cdf(
                     min(
                         1 - 1e-12,
-                        max(1e-12, sum(w * normal.cdf((x - n * size) / spread) for w, n in zip(weight, count))),
+                        max(
+                            1e-12,
+                            sum(w * normal.cdf((x - n * size) / spread) for w, n in zip(weight, count, strict=True)),
+                        ),
                     )
                 )
                 for x in level_G

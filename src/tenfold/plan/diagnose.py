@@ -74,7 +74,7 @@ def diagnose(program: Program, node: Template, tree: Tree) -> Diagnosis:
 
 
 def _elastic(program: Program, node: Template, tree: Tree) -> tuple[Program, NDArray[np.int64], NDArray[np.int64]]:
-    """The elastic program; its short columns (n, K), whose excess columns follow the program's, and the rows of limits."""
+    """The elastic program, its short columns (n, K), and its rows of limits."""
     workloads = list(node.study.workloads)
     short_V = np.array([node.columns.place["short", name] for name in workloads])
     short_nK = program.column_nV[:, short_V]
@@ -121,7 +121,6 @@ def _label(program: Program, node: Template, tree: Tree, row: int) -> Key:
 
 def _floors(value_C: Floats, short_nK: NDArray[np.int64], node: Template, tree: Tree) -> Iterable[Breach]:
     study = node.study
-    columns = len(value_C)
     for k, (name, workload) in enumerate(study.workloads.items()):
         unit = node.columns.unit_V[node.columns.place["short", name]]
         served_n = 1 - value_C[short_nK[:, k]] * unit / tree.demand_nK[:, k]
@@ -129,7 +128,6 @@ def _floors(value_C: Floats, short_nK: NDArray[np.int64], node: Template, tree: 
             worst = float(served_n[tree.at(stage)].min())
             if worst < workload.floor - BROKEN:
                 yield Breach(f"workloads.{name}.floor", study.calendar.label(stage), workload.floor, max(0.0, worst))
-    assert columns > short_nK.max()
 
 
 def _limits(
@@ -165,4 +163,5 @@ def _binding(dual_R: Floats, program: Program, node: Template, tree: Tree) -> li
 def _sentence(breach: Breach) -> str:
     if breach.key == "capex_limit_usd":
         return f"{breach.period}: capex_limit_usd is {breach.wanted:.4g}, but {breach.possible:.4g} must be spent"
-    return f"{breach.period}: {breach.key} is {breach.wanted:.0%}, but {breach.possible:.1%} can be served in the worst scenario"
+    possible = f"{breach.possible:.1%} can be served in the worst scenario"
+    return f"{breach.period}: {breach.key} is {breach.wanted:.0%}, but {possible}"

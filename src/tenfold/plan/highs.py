@@ -222,7 +222,8 @@ class _Subscription:
                 self._stop = not self._watch(event.data_out.mip_dual_bound, event.data_out.mip_primal_bound)
             except BaseException as error:  # an exception must not cross the solver's C++ frames
                 self.failure, self._stop = error, True
-        event.data_in.user_interrupt = self._stop
+        if event.data_in is not None:
+            event.data_in.user_interrupt = self._stop
 
 
 def _require_ok(status: highspy.HighsStatus, what: str) -> None:

@@ -36,7 +36,7 @@ def solve_part(
 
 
 def cut_out(program: Program, part: Part, value_C: Floats) -> tuple[Program, Ints]:
-    """The program of a part alone, and its columns; what the rest contributes to each row moves into the row's bounds."""
+    """The program of a part alone, and its columns; what the rest adds to a row moves into the row's bounds."""
     columns = part.columns
     inside_C = np.zeros(len(program.cost_C), dtype=bool)
     inside_C[columns] = True

@@ -149,7 +149,7 @@ def _stack(rows: list[Entries]) -> Entries:
 def _spent_row(
     cols: Columns, costs: dict[Category, tuple[Entries, float]], period: int, discount: float
 ) -> tuple[Entries, float]:
-    """spent - spent before - discounted cost of this node = 0."""
+    """Spent = spent before + discounted cost of this node."""
     spent = cols.place[("spent",)]
     lags = [0, 1] if period else [0]
     own = Entries(

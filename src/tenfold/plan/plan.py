@@ -4,8 +4,8 @@ import numpy as np
 
 from tenfold.plan.columns import Floats, Group
 from tenfold.plan.costs import Category
-from tenfold.plan.extensive import Program, extensive
 from tenfold.plan.diagnose import diagnose
+from tenfold.plan.extensive import Program, extensive
 from tenfold.plan.finance import accelerator_price_usd
 from tenfold.plan.model import Template, template
 from tenfold.plan.outcomes import Outcomes, spread, tail_mean
@@ -16,12 +16,13 @@ from tenfold.plan.result import (
     SolveStep,
     Trigger,
     Verdict,
+    What,
     WorkloadOutlook,
     WorkloadPeriod,
     Worth,
     Year,
 )
-from tenfold.plan.solve import Effort, Infeasible, Progress, Report, Solution, solve
+from tenfold.plan.solve import DEFAULT_EFFORT, Effort, Infeasible, Progress, Report, Solution, solve
 from tenfold.plan.study import Study
 from tenfold.plan.tree import Tree, grow
 from tenfold.plan.triggers import rule
@@ -31,7 +32,9 @@ NOTICEABLE = 1e-3
 UNLIKELY = 0.02
 
 
-def make_plan(study: Study, effort: Effort = Effort(), report: Report | None = None, *, worth: bool = True) -> Plan:
+def make_plan(
+    study: Study, effort: Effort = DEFAULT_EFFORT, report: Report | None = None, *, worth: bool = True
+) -> Plan:
     """Grow the tree, solve it, and read the plan off it.
 
     Args:
@@ -98,7 +101,7 @@ def _items(outcomes: Outcomes) -> tuple[Item, ...]:
 
 def _item(
     outcomes: Outcomes,
-    what: Group | str,
+    what: What,
     name: str,
     unit: str,
     price_usd: float,
@@ -115,10 +118,8 @@ def _item(
     later_s = outcomes.along(amount_n, after_root=True) if tree.stages > 1 else np.zeros(1)
     weight_s = tree.probability_n[tree.leaves()]
     probability = float(weight_s[(later_s > 0) | (amount_n[0] > 0)].sum())
-    if amount_n[0] > 0:
-        verdict = Verdict.COMMIT
-    else:
-        verdict = Verdict.OPTION if probability > UNLIKELY else Verdict.NOTHING
+    waiting = Verdict.OPTION if probability > UNLIKELY else Verdict.NOTHING
+    verdict = Verdict.COMMIT if amount_n[0] > 0 else waiting
     taken_n = so_far_n > 0 if once else amount_n > 0
     triggers = _triggers(outcomes, what, name, unit, amount_n, taken_n, once=once) if scale else ()
     return Item(

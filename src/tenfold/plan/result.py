@@ -28,6 +28,9 @@ class Verdict(StrEnum):
     NOTHING = "do nothing"
 
 
+What = Literal["phase", "lease", "accelerators", "fit-out", "conversion"]
+
+
 class Spread(Record):
     """A quantity over all scenarios."""
 
@@ -52,7 +55,7 @@ class Trigger(Record):
 class Item(Record):
     """A thing that can be committed to."""
 
-    what: Literal["phase", "lease", "accelerators", "fit-out", "conversion"]
+    what: What
     name: str = Field(description="site and phase, lease, or kind")
     verdict: Verdict
     unit: str

@@ -1,10 +1,10 @@
 """The solve ladder: bound by the linear program, near decisions exact, outer ones rounded and then improved.
 
 1. **Linear program.** Cumulative monotone variables make its bound tight.
-2. **Round.** All constraints among whole variables say "this only if that" (start after end, stay started), so rounding
-   every one of them at the same threshold keeps them all. Each threshold gives an incumbent.
-3. **Near decisions exact.** Only the variables of the first stages must be whole: a better bound, still valid for all, and
-   rounding its outer part gives a better incumbent.
+2. **Round.** All constraints among phases and leases say "this only if that" (start after end, stay started), so
+   rounding every one of them at the same threshold keeps them all. Each threshold gives an incumbent.
+3. **Near decisions exact.** Only the variables of the first stages must be whole: a better bound, still valid for all,
+   and rounding its outer part gives a better incumbent.
 4. **Improve.** One part of the tree at a time is solved exactly with the rest held at the incumbent (`improve.py`).
    Small programs skip all this and are solved exactly at once.
 
@@ -70,6 +70,9 @@ class Effort:
     threads: int = 1
 
 
+DEFAULT_EFFORT = Effort()
+
+
 @dataclass(frozen=True, slots=True)
 class Solution:
     """A plan's numbers.
@@ -107,7 +110,7 @@ def relative_gap(bound: float, incumbent: float) -> float:
 
 
 def solve(
-    program: Program, template: Template, tree: Tree, effort: Effort = Effort(), report: Report | None = None
+    program: Program, template: Template, tree: Tree, effort: Effort = DEFAULT_EFFORT, report: Report | None = None
 ) -> Solution:
     """Climb the ladder until the gap is met, time is up, or the report says to stop.
 

@@ -128,7 +128,7 @@ class Phase(Table):
     after: tuple[str, ...] = Field((), description="phases of the same site that must have ended before it starts")
     done_in_months: NotNegative | None = Field(
         None,
-        description="if started already: months from the study's start to its end, 0 if it is there; costs nothing more",
+        description="if started already: months from the study's start to its end, 0 if it has ended; costs no more",
     )
     earliest: Label | None = Field(None, description="first period in which it can start")
     life_months: float = Field(168.0, gt=0, le=600, description="months over which its cost is spread")

@@ -114,8 +114,8 @@ def reduce(paths_NTK: Floats, width_T: Sequence[int]) -> Tree:
 
     Each stage starts from the clusters of the one before. The cluster whose paths' demands of this stage lie furthest
     apart (sum of squares of log demand, each workload by its spread over all paths) is split in two by 2-means, until
-    the stage has its width. Only demand up to the stage is used, so a node knows nothing of its future. A node's demand is
-    the mean of its paths: the tree keeps the mean of every stage, and loses the variance within clusters.
+    the stage has its width. Only demand up to the stage is used, so a node knows nothing of its future. A node's demand
+    is the mean of its paths: the tree keeps the mean of every stage, and loses the variance within clusters.
 
     Args:
         paths_NTK: equally likely paths.
@@ -161,7 +161,7 @@ def _spread(points_MK: Floats) -> float:
 
 
 def _two_means(points_MK: Floats) -> NDArray[np.bool_]:
-    """Which points belong to the upper of two clusters; starts from a cut across the longest axis, so it is repeatable."""
+    """Which points belong to the upper of two clusters; begun with a cut across the longest axis, so repeatable."""
     centred_MK = points_MK - points_MK.mean(axis=0)
     axis = np.linalg.eigh(centred_MK.T @ centred_MK)[1][:, -1]
     along = centred_MK @ (axis * (1.0 if axis.sum() >= 0 else -1.0))

@@ -26,8 +26,8 @@ class Rule:
 def rule(tree: Tree, amount_n: Floats, taken_n: NDArray[np.bool_], *, once: bool) -> Rule | None:
     """The single threshold that best tells where a thing is taken up from where it is not.
 
-    Looks at every stage after the first and every workload's demand there. What is to be told apart is whether the thing
-    has been taken up by then (``once``: it stays taken up), or is taken up then. The best rule is the one that agrees
+    Looks at every stage after the first and every workload's demand there. To be told apart is whether the thing has
+    been taken up by then (``once``: it stays taken up), or is taken up then. The best rule is the one that agrees
     with the tree in the largest share of probability, weighed so that neither answer counts for more than the other;
     early rules win ties, since they can be acted on first.
 
@@ -66,7 +66,7 @@ def _taken_up(tree: Tree, amount_n: Floats, nodes: NDArray[np.int64]) -> Floats:
 
 
 def _cut(demand_m: Floats, yes_m: NDArray[np.bool_], weight_m: Floats) -> tuple[float, float, float, bool] | None:
-    """Balanced agreement, plain agreement, threshold and direction of the best cut; None if demand is the same in all."""
+    """Balanced agreement, plain agreement, threshold and direction of the best cut; None if all demand is the same."""
     order = np.argsort(demand_m)
     demand_m, yes_m, weight_m = demand_m[order], yes_m[order], weight_m[order]
     gaps = np.flatnonzero(np.diff(demand_m) > 1e-9 * demand_m[-1])
