@@ -62,6 +62,28 @@ def solve(
 
 
 @plan_app.command
+def report(
+    plan: Path,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Write the page here.")] = Path("plan.html"),
+    json: Json = False,
+) -> None:
+    """Write a plan as one page with pictures, which opens anywhere and asks the network for nothing."""
+    from tenfold.cli import show
+    from tenfold.plan.report import report as draw
+    from tenfold.plan.result import load_plan
+
+    page = draw(load_plan(plan))
+    try:
+        output.write_text(page)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the page {str(output)!r}: {error.strerror}", next_step="give another --output"
+        ) from error
+    show.record({"page": str(output.resolve()), "bytes": len(page.encode())}, f"wrote {output}", json)
+
+
+@plan_app.command
 def example(name: str = "two-racks") -> None:
     """Print a study to start from."""
     folder = resources.files(EXAMPLES)

@@ -11,6 +11,7 @@ from tenfold.plan.costs import Category
 from tenfold.plan.extensive import Program
 from tenfold.plan.model import Template
 from tenfold.plan.result import Spread
+from tenfold.plan.terms import Term
 from tenfold.plan.tree import Tree
 
 SHORT = 1e-3
@@ -46,6 +47,17 @@ class Outcomes:
     def of_name(self, group: Group, *key: str) -> Floats:
         """A variable in every node."""
         return self.amount_nV[:, self.template.columns.place[(group, *key)]]
+
+    def sum_of(self, terms: list[Term], stage: int) -> Floats:
+        """A sum over variables of nodes and their ancestors, in every node of a stage."""
+        columns, ancestors_mT = self.template.columns, self.tree.ancestors_nT()[self.tree.at(stage)]
+        total_m = np.zeros(len(ancestors_mT))
+        for variable, lag, coefficient in terms:
+            if lag > stage:
+                total_m += coefficient * columns.initial_V[variable] * columns.unit_V[variable]
+            else:
+                total_m += coefficient * self.amount_nV[ancestors_mT[:, lag], variable]
+        return total_m
 
     def taken_up(self, group: Group, *key: str) -> Floats:
         """What is newly committed to in every node: the rise of cumulative variables, others as they are."""

@@ -7,11 +7,13 @@ from tenfold.plan.costs import Category
 from tenfold.plan.diagnose import diagnose
 from tenfold.plan.extensive import Program, extensive
 from tenfold.plan.finance import accelerator_price_usd
+from tenfold.plan.leads import Leads
 from tenfold.plan.model import Template, template
 from tenfold.plan.outcomes import Outcomes, spread, tail_mean
 from tenfold.plan.result import (
     Item,
     Plan,
+    PowerPeriod,
     Solve,
     SolveStep,
     Trigger,
@@ -24,6 +26,8 @@ from tenfold.plan.result import (
 )
 from tenfold.plan.solve import DEFAULT_EFFORT, Effort, Infeasible, Progress, Report, Solution, solve
 from tenfold.plan.study import Study
+from tenfold.plan.terms import times
+from tenfold.plan.tornado import tornado
 from tenfold.plan.tree import Tree, grow
 from tenfold.plan.triggers import rule
 from tenfold.plan.values import all_worths
@@ -41,7 +45,8 @@ def make_plan(
         study: the study.
         effort: how hard to try.
         report: told of progress.
-        worth: whether to also solve the restricted models that say what fungibility, staging and so on are worth.
+        worth: whether to also solve the restricted models that say what fungibility, staging and so on are worth, and
+            those that say which inputs move the cost.
     Raises:
         NoPlan: floors and limits cannot all be met; names the periods and places.
     """
@@ -53,7 +58,8 @@ def make_plan(
     except Infeasible:
         raise diagnose(program, node, tree).error() from None
     worths = all_worths(node, tree, program, solution, effort, report) if worth and not solution.stopped else ()
-    return read_plan(node, tree, program, solution, worths)
+    plan = read_plan(node, tree, program, solution, worths)
+    return plan.model_copy(update={"tornado": tornado(study, report)}) if worths else plan
 
 
 def read_plan(node: Template, tree: Tree, program: Program, solution: Solution, worths: tuple[Worth, ...] = ()) -> Plan:
@@ -72,6 +78,7 @@ def read_plan(node: Template, tree: Tree, program: Program, solution: Solution, 
         capex=tuple(Year(year=year, capex_usd=outcomes.spread(outcomes.capex_usd(year))) for year in years),
         workloads=tuple(_outlook(outcomes, name) for name in study.workloads),
         worth=worths,
+        power=_power(outcomes),
     )
 
 
@@ -183,6 +190,7 @@ def _outlook(outcomes: Outcomes, name: str) -> WorkloadOutlook:
                 served=spread(demand_m - short_n[nodes], weight_m),
                 shortage_probability=float(weight_m @ is_short_n[nodes]),
                 unserved_share=float(weight_m @ short_n[nodes] / (weight_m @ demand_m)),
+                served_by=_served_by(outcomes, name, stage),
             )
         )
     ever_s = outcomes.along(is_short_n) > 0
@@ -192,6 +200,44 @@ def _outlook(outcomes: Outcomes, name: str) -> WorkloadOutlook:
         shortage_probability=float(tree.probability_n[tree.leaves()][ever_s].sum()),
         periods=tuple(periods),
     )
+
+
+def _served_by(outcomes: Outcomes, name: str, stage: int) -> dict[str, float]:
+    """Mean of what each kind and rent serves of a workload."""
+    study, columns = outcomes.template.study, outcomes.template.columns
+    nodes = outcomes.tree.at(stage)
+    weight_m = outcomes.tree.probability_n[nodes]
+    found = {}
+    for group, offers in (("assigned", study.accelerators), ("rented", study.rent)):
+        for kind, offer in offers.items():
+            if (group, kind, name) in columns.place:
+                at_work_m = outcomes.amount_nV[nodes, columns.place[group, kind, name]]
+                found[kind] = float(weight_m @ at_work_m) * offer.throughput[name]
+    return found
+
+
+def _power(outcomes: Outcomes) -> tuple[PowerPeriod, ...]:
+    """MW that there are and MW that are drawn, over all places."""
+    study, tree = outcomes.template.study, outcomes.tree
+    columns, leads = outcomes.template.columns, Leads.of(study)
+    if not columns.keys("used"):
+        return ()
+    drawn_n = outcomes.amount_nV[:, columns.of(["used"])].sum(axis=1)
+    periods = []
+    for stage in range(tree.stages):
+        nodes = tree.at(stage)
+        there = [term for name in study.sites for term in leads.finished_mw(columns, name, stage)]
+        for name, lease in study.leases.items():
+            there += times(lease.power_mw, leads.leased_share(columns, name))
+        weight_m = tree.probability_n[nodes]
+        periods.append(
+            PowerPeriod(
+                period=study.calendar.label(stage),
+                available=spread(outcomes.sum_of(there, stage), weight_m),
+                drawn=spread(drawn_n[nodes], weight_m),
+            )
+        )
+    return tuple(periods)
 
 
 def _solve(node: Template, tree: Tree, program: Program, solution: Solution) -> Solve:

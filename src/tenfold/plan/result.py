@@ -82,6 +82,7 @@ class WorkloadPeriod(Record):
     served: Spread
     shortage_probability: float = Field(description="of serving less than 99.9% of demand")
     unserved_share: float = Field(description="mean demand not served, per mean demand")
+    served_by: dict[str, float] = Field(default_factory=dict, description="mean served, by kind and rent")
 
 
 class WorkloadOutlook(Record):
@@ -93,6 +94,14 @@ class WorkloadOutlook(Record):
     periods: tuple[WorkloadPeriod, ...]
 
 
+class PowerPeriod(Record):
+    """IT power in one period over all scenarios, MW."""
+
+    period: str
+    available: Spread = Field(description="of finished phases and leases held")
+    drawn: Spread
+
+
 class Worth(Record):
     """What having, or being denied, something changes in cost. Low and high allow for the gaps of both solves."""
 
@@ -102,6 +111,24 @@ class Worth(Record):
     low_usd: float | None
     high_usd: float | None
     share: float | None = Field(description="of the plan's cost")
+
+
+class Sensitivity(Record):
+    """What one input, lowered and raised, changes in cost."""
+
+    name: str
+    low: str = Field(description="what it is lowered to, or by")
+    high: str = Field(description="what it is raised to, or by")
+    low_usd: float | None = Field(description="change of cost; None: no plan meets all floors and limits then")
+    high_usd: float | None
+
+
+class Tornado(Record):
+    """The inputs that move cost, the most moving first; of the linear relaxation on a tree of so many nodes."""
+
+    nodes: int
+    base_usd: float
+    bars: tuple[Sensitivity, ...]
 
 
 class SolveStep(Record):
@@ -142,6 +169,8 @@ class Plan(Record):
     capex: tuple[Year, ...]
     workloads: tuple[WorkloadOutlook, ...]
     worth: tuple[Worth, ...]
+    power: tuple[PowerPeriod, ...] = Field((), description="empty without sites and leases")
+    tornado: Tornado | None = Field(None, description="None if it was not asked for")
 
     def save(self, path: Path) -> None:
         """Write the plan."""

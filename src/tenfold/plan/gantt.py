@@ -1,0 +1,138 @@
+"""When each phase and lease is started, built and ready, over all scenarios: firm where it is certain, faint where not.
+
+A cell's strength is the probability of its state: started by a period and not ready yet, or ready by it. So a phase
+that is committed to now is one firm bar, and an option fades in over the periods in which it may be taken up.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tenfold.plan.charts import FULL
+from tenfold.plan.drawing import Frame, box, diamond, picture, rule, text, x_labels
+from tenfold.plan.figures import amount, percent
+from tenfold.plan.leads import Leads
+from tenfold.plan.result import Item, Plan, Verdict
+
+ROW = 24.0
+HEAD = 26.0
+LEFT = 250.0
+FAINTEST = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One phase or lease.
+
+    Attributes:
+        power_mw: MW that it adds, 0 for land and grid.
+        building_T: probability of being started and not ready, by period.
+        ready_T: probability of being ready for use, by period.
+        item: what the plan says of it; None if it was started before the study.
+    """
+
+    name: str
+    power_mw: float
+    building_T: tuple[float, ...]
+    ready_T: tuple[float, ...]
+    item: Item | None
+
+
+def groups(plan: Plan) -> Iterator[tuple[str, list[Line]]]:
+    """Sites with their phases, then the leases."""
+    study, leads = plan.study, Leads.of(plan.study)
+    items = {(item.what, item.name): item for item in plan.items}
+    for name, site in study.sites.items():
+        lines = []
+        for phase, settings in site.phases.items():
+            item = items.get(("phase", f"{name}/{phase}"))
+            if item is None:
+                done = leads.periods(settings.done_in_months or 0)
+                ready_T = tuple(float(period >= done) for period in range(study.periods))
+                building_T = tuple(1 - ready for ready in ready_T)
+            else:
+                ready_T = _later(item.share_by_period, leads.phase[name, phase])
+                building_T = _difference(item.share_by_period, ready_T)
+            lines.append(Line(phase, settings.power_mw, building_T, ready_T, item))
+        yield name, lines
+    leases = []
+    for name, lease in study.leases.items():
+        item = items["lease", name]
+        lead, term = leads.periods(lease.lead_months), leads.periods(lease.term_months)
+        begun_T, ended_T = _later(item.share_by_period, lead), _later(item.share_by_period, lead + term)
+        building_T = _difference(item.share_by_period, begun_T)
+        leases.append(Line(name, lease.power_mw, building_T, _difference(begun_T, ended_T), item))
+    if leases:
+        yield "leases", leases
+
+
+def _later(share_T: tuple[float, ...], periods: int) -> tuple[float, ...]:
+    return (*(0.0,) * min(periods, len(share_T)), *share_T[: max(0, len(share_T) - periods)])
+
+
+def _difference(one_T: tuple[float, ...], other_T: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(max(0.0, one - other) for one, other in zip(one_T, other_T, strict=True))
+
+
+def staging(plan: Plan) -> str:
+    """The picture: a row per phase and lease, a column per period."""
+    found = list(groups(plan))
+    rows = sum(len(lines) for _, lines in found)
+    height = HEAD * len(found) + ROW * rows + 34
+    periods = plan.study.periods
+    frame = Frame(FULL, height, LEFT, 130, 0, 30, (0, periods), (0, 1))
+    labels = [(period + 0.5, label) for period, label in enumerate(plan.study.calendar.labels())]
+    parts = [rule((frame.x(period), 8), (frame.x(period), height - 30)) for period in range(periods + 1)]
+    parts += x_labels(frame, labels)
+    y = 0.0
+    for name, lines in found:
+        parts.append(text((0, y + 18), name, "group"))
+        y += HEAD
+        for line in lines:
+            parts += _row(plan, frame, y, line)
+            y += ROW
+    return picture(FULL, height, "When phases and leases are started, built and ready", parts)
+
+
+def _row(plan: Plan, frame: Frame, y: float, line: Line) -> list[str]:
+    item = line.item
+    firm = item is None or item.verdict is Verdict.COMMIT
+    never = item is not None and item.verdict is Verdict.NOTHING
+    size = f"{amount(line.power_mw)} MW" if line.power_mw else ""
+    parts = [
+        text((14, y + 16), line.name, "label" if firm else "label soft"),
+        text((LEFT - 12, y + 16), size, "tick", anchor="end", value=line.power_mw or None),
+    ]
+    for state, shares in (("building", line.building_T), ("ready", line.ready_T)):
+        parts += _cells(plan, frame, y, line.name, state, shares)
+    for trigger in item.triggers if item else ():
+        at = frame.x(plan.study.calendar.index(trigger.by) + 0.5)
+        parts.append(diamond((at, y + ROW / 2), "watch", trigger.text))
+    right = frame.width - frame.right + 12
+    if item is None:
+        words = "there" if line.ready_T[0] else "under way"
+    elif never:
+        words = "never"
+    else:
+        words = "commit now" if firm else f"in {percent(item.probability)} of futures"
+    value = item.probability if item is not None and not firm and not never else None
+    parts.append(text((right, y + 16), words, "label" if firm else "label soft", value=value))
+    return parts
+
+
+def _cells(
+    plan: Plan, frame: Frame, y: float, name: str, state: str, share_T: tuple[float, ...]
+) -> Iterator[str]:
+    """Neighbouring periods of one probability are one box."""
+    start = 0
+    for period in range(1, len(share_T) + 1):
+        if period < len(share_T) and abs(share_T[period] - share_T[start]) < 1e-6:
+            continue
+        share = share_T[start]
+        if share > FAINTEST:
+            first, last = plan.study.calendar.label(start), plan.study.calendar.label(period - 1)
+            when = first if first == last else f"{first} to {last}"
+            x, width = frame.x(start), frame.x(period) - frame.x(start)
+            title = f"{name}, {when}: {state} in {percent(share)} of futures"
+            parts = box(x + 0.5, y + 4, width - 1, ROW - 8, state, title, opacity=share, round_by=2)
+            yield parts
+        start = period
