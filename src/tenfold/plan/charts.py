@@ -18,9 +18,9 @@ def capex_fan(plan: Plan) -> str:
     top = ticks(max([year.capex_usd.p90 for year in years] + list(limits.values())) * 1.06)
     last = max(len(years) - 1, 1)
     frame = Frame(HALF, 300, 62, 22, 16, 34, (-0.25, last + 0.25), (0, top[-1]))
-    months = _months_by_year(plan)
+    labels = _year_labels(plan)
     parts = y_axis(frame, top, usd)
-    parts += x_labels(frame, [(place, _year(year.year, months)) for place, year in enumerate(years)])
+    parts += x_labels(frame, [(place, labels[year.year]) for place, year in enumerate(years)])
     upper = [frame.point(place, year.capex_usd.p90) for place, year in enumerate(years)]
     lower = [frame.point(place, year.capex_usd.p10) for place, year in enumerate(years)]
     parts.append(band(upper, lower, "band c0"))
@@ -29,23 +29,29 @@ def capex_fan(plan: Plan) -> str:
     for place, year in enumerate(years):
         spread = year.capex_usd
         at = frame.point(place, spread.p50)
-        parts.append(dot(at, "dot c0" if months[year.year] == 12 else "dot hollow c0", _spread(str(year.year), spread)))
-        parts.append(text((at[0], at[1] - 10), usd(spread.p50), "value", anchor="middle", value=spread.p50))
-        if year.year in limits:
+        parts.append(dot(at, "dot c0" if labels[year.year].isdigit() else "dot hollow c0", _spread(str(year.year), spread)))
+        capped = year.year in limits
+        words = usd(spread.p50)
+        parts.append(text((at[0], at[1] + (20 if capped else -10)), words, "value", anchor="middle", value=spread.p50))
+        if capped:
             x, y = frame.point(place, limits[year.year])
-            parts.append(rule((x - 22, y), (x + 22, y), "limit"))
-            parts.append(text((x + 26, y + 4), "limit", "note"))
+            parts.append(rule((x - 18, y), (x + 18, y), "limit"))
+            words = f"limit {usd(limits[year.year])}"
+            parts.append(text((x, y - 8), words, "note", anchor="middle", value=limits[year.year]))
     return picture(HALF, 300, "Capex by year, 10th to 90th percentile and median", parts)
 
 
-def _months_by_year(plan: Plan) -> dict[int, int]:
+def _year_labels(plan: Plan) -> dict[int, str]:
+    """A year's number, or which periods of it the study holds if not all: 2024H2, 2024Q2-Q4."""
     calendar = plan.study.calendar
-    years = [calendar.year(period) for period in range(calendar.count)]
-    return {year: years.count(year) * calendar.months for year in years}
-
-
-def _year(year: int, months: dict[int, int]) -> str:
-    return str(year) if months[year] == 12 else f"{year} ({months[year]} mo)"
+    held: dict[int, list[str]] = {}
+    for period in range(calendar.count):
+        held.setdefault(calendar.year(period), []).append(calendar.label(period))
+    labels = {}
+    for year, periods in held.items():
+        part = periods[0] if len(periods) == 1 else f"{periods[0]}-{periods[-1][4:]}"
+        labels[year] = str(year) if len(periods) * calendar.months == 12 else part
+    return labels
 
 
 def power_fan(plan: Plan) -> str:
@@ -173,7 +179,7 @@ def _tornado_bar(frame: Frame, y: float, bar: Sensitivity) -> list[str]:
             at = (x + 6 if right else x - 6, y + 16)
             sign = "+" if change > 0 else ""
             parts.append(
-                text(at, f"{label}  {sign}{usd(change)}", "value", anchor="start" if right else "end", value=change)
+                text(at, f"{label}: {sign}{usd(change)}", "value", anchor="start" if right else "end", value=change)
             )
     return parts
 

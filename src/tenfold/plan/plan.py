@@ -6,6 +6,7 @@ from tenfold.plan.columns import Floats, Group
 from tenfold.plan.costs import Category
 from tenfold.plan.diagnose import diagnose
 from tenfold.plan.extensive import Program, extensive
+from tenfold.plan.figures import amount
 from tenfold.plan.finance import accelerator_price_usd
 from tenfold.plan.leads import Leads
 from tenfold.plan.model import Template, template
@@ -159,9 +160,9 @@ def _triggers(
     verb = {"phase": "start", "lease": "sign", "accelerators": "order", "fit-out": "fit out", "conversion": "order"}[
         what
     ]
-    thing = f"{verb} {name}" if once else f"{verb} about {found.amount:,.3g} {unit}"
+    thing = f"{verb} {name}" if once else f"{verb} about {amount(found.amount)} {unit}"
     side = "exceeds" if found.above else "stays below"
-    text = f"{thing} if {workload} demand {side} {found.threshold:,.4g} {study.workloads[workload].unit} by {by}"
+    text = f"{thing} if {workload} demand {side} {amount(found.threshold)} {study.workloads[workload].unit} by {by}"
     return (
         Trigger(
             by=by,
