@@ -84,6 +84,22 @@ def report(
 
 
 @plan_app.command
+def diff(old: Path, new: Path, *, json: Json = False) -> None:
+    """Show what changed from one plan to the next; exits 0 if nothing did, 3 if something is pending."""
+    from tenfold.cli import show, show_plan_diff
+    from tenfold.plan.diff import diff as compare
+    from tenfold.plan.result import load_plan
+
+    changes = compare(load_plan(old), load_plan(new))
+    if json:
+        show.machine(changes)
+    else:
+        show_plan_diff.changes(changes)
+    if changes:
+        sys.exit(3)
+
+
+@plan_app.command
 def example(name: str = "two-racks") -> None:
     """Print a study to start from."""
     folder = resources.files(EXAMPLES)
