@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -19,12 +18,11 @@ plan_app = App(name="plan", help="What to commit to now, and what to keep as an 
 talk = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
-EXAMPLES = "tenfold.plan.examples"
 
 
 @plan_app.command
 def solve(
-    study: Path,
+    study: str,
     *,
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="Write the plan here, e.g. plan.json.")
@@ -36,15 +34,18 @@ def solve(
     worth: Annotated[bool, Parameter(help="Also find what fungibility, staging, ... are worth.")] = True,
     json: Json = False,
 ) -> None:
-    """Print what to do, when, what it costs and what can go wrong; Ctrl-C keeps the best plan so far."""
+    """Print what to do, when, what it costs and what can go wrong; Ctrl-C keeps the best plan so far.
+
+    STUDY is the path of a study.yaml, or the name of an example.
+    """
     from tenfold.cli import show, show_plan
     from tenfold.plan.plan import make_plan
     from tenfold.plan.solve import Effort
-    from tenfold.plan.study_file import load_study
+    from tenfold.plan.shipped import find_study
 
     if not 0 < gap < 1 or seconds <= 0 or threads < 1:
         raise UsageError("--gap must lie between 0 and 1, --seconds above 0, --threads at 1 or above")
-    found = load_study(study)
+    found = find_study(study)
     if nodes is not None:
         if nodes < found.periods:
             raise UsageError(f"--nodes {nodes} is less than one per period", next_step=f"give at least {found.periods}")
@@ -100,13 +101,35 @@ def diff(old: Path, new: Path, *, json: Json = False) -> None:
 
 
 @plan_app.command
+def backtest(
+    study: str,
+    actual: str | None = None,
+    *,
+    seconds: Annotated[float, Parameter(help="For each solve.")] = 20.0,
+    json: Json = False,
+) -> None:
+    """Score a study's plan on what happened since: its fan, its triggers, and what its policy would have done.
+
+    STUDY and ACTUAL are paths; or STUDY alone is the name of an example that ships with its actuals.
+    """
+    from tenfold.cli import show, show_backtest
+    from tenfold.plan.backtest import backtest as score
+    from tenfold.plan.shipped import find_actual, find_study
+    from tenfold.plan.solve import Effort
+
+    result = score(find_study(study), find_actual(actual or study), Effort(seconds=seconds))
+    if json:
+        show.machine(result)
+    else:
+        show_backtest.backtest(result)
+
+
+@plan_app.command
 def example(name: str = "two-racks") -> None:
-    """Print a study to start from."""
-    folder = resources.files(EXAMPLES)
-    known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-    if name not in known:
-        raise UsageError(f"there is no example {name!r}", next_step=f"there are: {', '.join(known)}")
-    sys.stdout.write(folder.joinpath(f"{name}.yaml").read_text())
+    """Print a study to start from: two-racks, or meta-2024-07."""
+    from tenfold.plan.shipped import text
+
+    sys.stdout.write(text(name))
 
 
 @contextmanager

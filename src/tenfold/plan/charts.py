@@ -29,7 +29,9 @@ def capex_fan(plan: Plan) -> str:
     for place, year in enumerate(years):
         spread = year.capex_usd
         at = frame.point(place, spread.p50)
-        parts.append(dot(at, "dot c0" if labels[year.year].isdigit() else "dot hollow c0", _spread(str(year.year), spread)))
+        parts.append(
+            dot(at, "dot c0" if labels[year.year].isdigit() else "dot hollow c0", _spread(str(year.year), spread))
+        )
         capped = year.year in limits
         words = usd(spread.p50)
         parts.append(text((at[0], at[1] + (20 if capped else -10)), words, "value", anchor="middle", value=spread.p50))
@@ -147,7 +149,10 @@ def tornado_chart(plan: Plan) -> str:
     height, row = 34 + 30 * len(bars), 30.0
     frame = Frame(FULL, height, 220, 20, 6, 28, (low - margin, high + margin), (0, 1))
     zero = frame.x(0)
-    parts = [rule((zero, 4), (zero, height - 26), "axis"), text((zero, height - 8), "cost as planned", "tick", anchor="middle")]
+    parts = [
+        rule((zero, 4), (zero, height - 26), "axis"),
+        text((zero, height - 8), "cost as planned", "tick", anchor="middle"),
+    ]
     for place, bar in enumerate(bars):
         y = 6 + row * place
         parts.append(text((204, y + 17), bar.name, "label", anchor="end"))
@@ -167,7 +172,9 @@ def _tornado_bar(frame: Frame, y: float, bar: Sensitivity) -> list[str]:
             right = not known or known[0] <= 0
             edge = frame.x(frame.x_range[1]) if right else frame.x(frame.x_range[0])
             start, width = min(zero, edge), abs(edge - zero)
-            parts.append(box(start, y + 3, width, 18, "none", f"{bar.name} {label}: no plan meets all floors and limits"))
+            parts.append(
+                box(start, y + 3, width, 18, "none", f"{bar.name} {label}: no plan meets all floors and limits")
+            )
             at = (zero + 8 if right else zero - 8, y + 16)
             parts.append(text(at, f"{label}: no plan is left", "note", anchor="start" if right else "end"))
             continue

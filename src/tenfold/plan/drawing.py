@@ -69,7 +69,15 @@ def band(upper: Sequence[Point], lower: Sequence[Point], cls: str, title: str = 
 
 
 def box(
-    x: float, y: float, width: float, height: float, cls: str, title: str = "", *, opacity: float = 1.0, round_by: float = 0
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    cls: str,
+    title: str = "",
+    *,
+    opacity: float = 1.0,
+    round_by: float = 0,
 ) -> str:
     """A rectangle."""
     more = f' fill-opacity="{opacity:.3g}"' if opacity < 1 else ""
@@ -107,9 +115,7 @@ def text(
 
 def rule(start: Point, end: Point, cls: str = "grid") -> str:
     """A straight line."""
-    return (
-        f'<line class="{cls}" x1="{_px(start[0])}" y1="{_px(start[1])}" x2="{_px(end[0])}" y2="{_px(end[1])}"/>'
-    )
+    return f'<line class="{cls}" x1="{_px(start[0])}" y1="{_px(start[1])}" x2="{_px(end[0])}" y2="{_px(end[1])}"/>'
 
 
 def y_axis(frame: Frame, values: Sequence[float], write: Callable[[float], str]) -> list[str]:

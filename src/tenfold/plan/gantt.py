@@ -119,9 +119,7 @@ def _row(plan: Plan, frame: Frame, y: float, line: Line) -> list[str]:
     return parts
 
 
-def _cells(
-    plan: Plan, frame: Frame, y: float, name: str, state: str, share_T: tuple[float, ...]
-) -> Iterator[str]:
+def _cells(plan: Plan, frame: Frame, y: float, name: str, state: str, share_T: tuple[float, ...]) -> Iterator[str]:
     """Neighbouring periods of one probability are one box."""
     start = 0
     for period in range(1, len(share_T) + 1):

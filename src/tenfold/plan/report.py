@@ -125,7 +125,7 @@ def _actions(plan: Plan) -> str:
 
 def _action(item: Item) -> str:
     pill = f'<span class="pill {PILL[item.verdict]}">{item.verdict.value}</span>'
-    kind = "" if item.what in ("fit-out", "conversion") else f'{"" if item.what == "accelerators" else item.what}'
+    kind = "" if item.what in ("fit-out", "conversion") else f"{'' if item.what == 'accelerators' else item.what}"
     name = {"fit-out": "fit-out of finished halls", "conversion": "conversion kit"}.get(item.what, item.name)
     triggers = "".join(
         f'<span class="trigger">{escape(trigger.text)} · {_data(trigger.agreement, percent(trigger.agreement))}</span>'
