@@ -23,12 +23,14 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+from rich.console import Console
+
 from tenfold.cli import show_plan
 from tenfold.plan.extensive import extensive
 from tenfold.plan.highs import Solver
 from tenfold.plan.model import Template, template
 from tenfold.plan.plan import read_plan
-from tenfold.plan.solve import Effort, Progress, solve
+from tenfold.plan.solve import Effort, solve
 from tenfold.plan.study import Study
 from tenfold.plan.study_file import load_study
 from tenfold.plan.synthetic import synthetic_study, to_yaml
@@ -71,25 +73,20 @@ def has(package: str) -> bool:
 def from_file_to_table(path: Path, options: argparse.Namespace) -> dict[str, object]:
     began, cpu = time.monotonic(), time.process_time()
 
-    def report(progress: Progress) -> bool:
-        return True
-
     study = load_study(path)
     tree = grow(study)
     node = template(study, tree.demand_nK.max(axis=0))
     program = extensive(node, tree)
     ready = time.process_time() - cpu
-    solution = solve(program, node, tree, Effort(gap=options.gap, seconds=options.seconds), report)
+    solution = solve(program, node, tree, Effort(gap=options.gap, seconds=options.seconds))
     plan = read_plan(node, tree, program, solution)
-    with contextlib.redirect_stdout(io.StringIO()) as text:
-        show_plan.out.file = text
-        show_plan.plan(plan)
+    text = io.StringIO()
+    show_plan.plan(plan, Console(file=text, highlight=False))
     cpu_s, seconds = time.process_time() - cpu, time.monotonic() - began
     print(f"file to program {ready:.2f} s of CPU; then")
     for step in solution.steps:
-        print(
-            f"  {step.step:22} bound {step.bound:12.1f}  plan {step.incumbent:12.1f}  gap {step.gap:7.3%}  {step.seconds:6.1f} s"
-        )
+        known = f"bound {step.bound:12.1f}  plan {step.incumbent:12.1f}  gap {step.gap:7.3%}"
+        print(f"  {step.step:22} {known}  {step.seconds:6.1f} s")
     print(f"{text.getvalue().count(chr(10))} lines of table; {cpu_s:.1f} s of CPU, {seconds:.1f} s in all")
     return {
         "nodes": len(tree),

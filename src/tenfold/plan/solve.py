@@ -3,8 +3,8 @@
 1. **Linear program.** Cumulative monotone variables make its bound tight.
 2. **Round.** All constraints among phases and leases say "this only if that" (start after end, stay started), so
    rounding every one of them at the same threshold keeps them all. Each threshold gives an incumbent.
-3. **Improve.** Subtrees are solved exactly one by one with all else held (`improve.py`); then the first stages are, with
-   only the outer whole variables held. In turn, until it no longer pays.
+3. **Improve.** Subtrees are solved exactly one by one with all else held (`improve.py`); then the first stages are,
+   with only the outer whole variables held. In turn, until it no longer pays.
 4. **Exact.** All whole variables, starting from the incumbent. The solver's cuts raise the bound.
 
 Small programs go straight to the last step. The gap is (incumbent - bound) / incumbent, whichever step each is from.
