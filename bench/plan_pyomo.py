@@ -1,7 +1,7 @@
 """The plan's model in Pyomo, and its extensive form by mpi-sppy, for the comparison of build times.
 
 The rows are those of the node template, written as Pyomo expressions node by node as one does in Pyomo; so this
-compares ways of building and of handing over, not ways of modelling. Objectives are checked to agree in bench/plan_speed.py.
+compares ways of building and of handing over, not ways of modelling. bench/plan_speed.py checks that they agree.
 """
 
 import numpy as np

@@ -32,7 +32,6 @@ EARLY_WHOLE = 800
 SUBTREE_NODES = 8
 THRESHOLDS = (0.3, 0.2, 0.1)
 WORTH_IT = 1e-3
-ROUNDS = 2
 WHOLE = 1e-6
 
 
@@ -192,15 +191,15 @@ class _Ladder:
             self._take(outcome.value_C, outcome.objective)
 
     def _improve(self, solver: Solver) -> None:
-        """Subtrees, then the first stages, in turn, while each turn pays."""
+        """Subtrees, then the first stages, in turn, until subtrees gain little more after the first stages changed."""
         subtrees, early_C = _subtrees(self.program, self.tree), self._early()
-        for _ in range(ROUNDS):
-            before = self.cost
+        before = np.inf
+        while not self._done():
             self._improve_subtrees(subtrees)
-            if not self._done():
-                self._improve_early(solver, early_C)
             if self._done() or before - self.cost < WORTH_IT * abs(self.cost):
                 return
+            self._improve_early(solver, early_C)
+            before = self.cost
 
     def _improve_subtrees(self, subtrees: list[Part]) -> None:
         self.step = "improve subtrees"
@@ -256,7 +255,7 @@ class _Ladder:
         return early_C
 
     def _left(self) -> float:
-        return max(1.0, self.effort.seconds - (time.monotonic() - self.began))
+        return max(0.05, self.effort.seconds - (time.monotonic() - self.began))
 
     def _done(self) -> bool:
         late = time.monotonic() - self.began > self.effort.seconds
