@@ -41,7 +41,7 @@ def usd(amount: float) -> str:
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(amount) >= 0.9995 * size:
             return f"${amount / size:.3g}{letter}"
-    return f"${amount:.0f}"
+    return f"${round(amount) + 0:d}"
 
 
 def _items(plan: Plan) -> Table:
@@ -104,7 +104,7 @@ def _worths(plan: Plan) -> Table:
         box=None,
         pad_edge=False,
         header_style="dim",
-        title="\nWhat is worth how much (docs/plan.md says how it is meant)",
+        title="\nWhat is worth how much",
         title_justify="left",
     )
     for heading in ("", "value", "of cost", "within the gaps"):
