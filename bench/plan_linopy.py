@@ -1,8 +1,8 @@
 """The plan's model once more, written in linopy straight from the study: it shares no code with the node template.
 
 It is the second build that must agree (tests/plan/test_model.py), and the one whose build time is compared
-(bench/plan_speed.py), so it is written as linopy is meant to be: over arrays of nodes, phases, kinds and pairs of kind and
-workload. Costs are in USD, counts in accelerators; nothing is scaled.
+(bench/plan_speed.py), so it is written as linopy is meant to be: over arrays of nodes, phases, kinds and pairs of kind
+and workload. Costs are in USD, counts in accelerators; nothing is scaled.
 """
 
 import math

@@ -134,10 +134,7 @@ def _trigger(study: Study, trigger: Trigger, demand_TK: Floats) -> TriggerScore:
     met_T = demand_T > trigger.threshold if trigger.above else demand_T < trigger.threshold
     due = study.calendar.index(trigger.by)
     first = study.calendar.label(int(np.argmax(met_T))) if met_T.any() else None
-    if due >= len(met_T):
-        state = "not due"
-    else:
-        state = "fired" if met_T[due] else "did not fire"
+    state = "not due" if due >= len(met_T) else "fired" if met_T[due] else "did not fire"
     return TriggerScore(text=trigger.text, by=trigger.by, state=state, first_met=first)
 
 

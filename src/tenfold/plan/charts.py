@@ -12,7 +12,7 @@ COLOURS = 8
 
 
 def capex_fan(plan: Plan) -> str:
-    """Capex by calendar year: p10 to p90, the median, and the limits; hollow dots are years only partly in the study."""
+    """Capex by calendar year: p10 to p90, the median, and the limits; hollow dots are years held in part."""
     years = plan.capex
     limits = {int(year): usd for year, usd in plan.study.capex_limit_usd.items()}
     top = ticks(max([year.capex_usd.p90 for year in years] + list(limits.values())) * 1.06)

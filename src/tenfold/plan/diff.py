@@ -181,11 +181,7 @@ def _figures(
 ) -> Iterator[FigureChange]:
     for name in [*before, *(name for name in after if name not in before)]:
         one, other = before.get(name), after.get(name)
-        if one is None or other is None:
-            changed = one is not other
-        else:
-            changed = _differ(one, other)
-        if changed:
+        if one is not other if one is None or other is None else _differ(one, other):
             yield FigureChange(name=name, measure=measure, old=one, new=other)
 
 

@@ -8,7 +8,7 @@ def usd(amount: float) -> str:
     for scale, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if size >= 0.9995 * scale:
             return f"{sign}${size / scale:.3g}{letter}"
-    return f"{sign}${size:.0f}"
+    return f"{sign if round(size) else ''}${size:.0f}"
 
 
 def amount(value: float) -> str:

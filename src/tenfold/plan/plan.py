@@ -1,5 +1,7 @@
 """From a solved tree to a plan: what to commit to now, what to keep as an option, and when to take it up."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tenfold.plan.columns import Floats, Group
@@ -35,6 +37,7 @@ from tenfold.plan.values import all_worths
 
 NOTICEABLE = 1e-3
 UNLIKELY = 0.02
+WORTH_SHARE = 0.4
 
 
 def make_plan(
@@ -44,7 +47,7 @@ def make_plan(
 
     Args:
         study: the study.
-        effort: how hard to try.
+        effort: how hard to try; of its time, ``WORTH_SHARE`` is for the values.
         report: told of progress.
         worth: whether to also solve the restricted models that say what fungibility, staging and so on are worth, and
             those that say which inputs move the cost.
@@ -55,12 +58,16 @@ def make_plan(
     node = template(study, tree.demand_nK.max(axis=0))
     program = extensive(node, tree)
     try:
-        solution = solve(program, node, tree, effort, report)
+        share = WORTH_SHARE if worth else 0.0
+        solution = solve(program, node, tree, replace(effort, seconds=(1 - share) * effort.seconds), report)
     except Infeasible:
         raise diagnose(program, node, tree).error() from None
-    worths = all_worths(node, tree, program, solution, effort, report) if worth and not solution.stopped else ()
+    if not worth or solution.stopped:
+        return read_plan(node, tree, program, solution)
+    part = replace(effort, seconds=share * effort.seconds)
+    worths = all_worths(node, tree, program, solution, part, report)
     plan = read_plan(node, tree, program, solution, worths)
-    return plan.model_copy(update={"tornado": tornado(study, report)}) if worths else plan
+    return plan.model_copy(update={"tornado": tornado(study, report)})
 
 
 def read_plan(node: Template, tree: Tree, program: Program, solution: Solution, worths: tuple[Worth, ...] = ()) -> Plan:
@@ -253,16 +260,16 @@ def _solve(node: Template, tree: Tree, program: Program, solution: Solution) -> 
         gap=solution.gap,
         seconds=solution.seconds,
         stopped=solution.stopped,
-        steps=tuple(_step(step, unit) for step in solution.steps),
+        steps=tuple(_step(step) for step in solution.steps),
     )
 
 
-def _step(progress: Progress, unit: float) -> SolveStep:
+def _step(progress: Progress) -> SolveStep:
     known = np.isfinite(progress.incumbent)
     return SolveStep(
         step=progress.step,
-        bound_usd=progress.bound * unit,
-        incumbent_usd=progress.incumbent * unit if known else None,
+        bound_usd=progress.bound * progress.unit_usd,
+        incumbent_usd=progress.incumbent * progress.unit_usd if known else None,
         gap=progress.gap if known else None,
         seconds=progress.seconds,
     )

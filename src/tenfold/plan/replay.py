@@ -49,13 +49,16 @@ def replan(study: Study, demand_TK: Floats, effort: Effort) -> Followed:
     decisions = node.columns.of(DECISIONS)
     decided_TV = np.zeros((len(demand_TK), len(decisions)))
     process = DemandProcess.fit(study)
+    followed = None
     for period in range(len(demand_TK)):
         tree = known_until(study, process, demand_TK[: period + 1])
         program = _held(extensive(node, tree), node, decided_TV[:period])
         solution = solve(program, node, tree, effort)
+        followed = _followed(node, tree, program, solution.value_C, period + 1)
         found_V = solution.value_C[program.column_nV[period, decisions]]
         decided_TV[period] = np.where(node.columns.integer_V[decisions], np.round(found_V), found_V)
-    return _followed(node, tree, program, solution.value_C, len(demand_TK))
+    assert followed is not None, "a path has a period"
+    return followed
 
 
 def static(study: Study, demand_TK: Floats, effort: Effort) -> Followed:

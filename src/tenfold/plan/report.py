@@ -125,7 +125,7 @@ def _actions(plan: Plan) -> str:
 
 def _action(item: Item) -> str:
     pill = f'<span class="pill {PILL[item.verdict]}">{item.verdict.value}</span>'
-    kind = "" if item.what in ("fit-out", "conversion") else f"{'' if item.what == 'accelerators' else item.what}"
+    kind = item.what if item.what in ("phase", "lease") else ""
     name = {"fit-out": "fit-out of finished halls", "conversion": "conversion kit"}.get(item.what, item.name)
     triggers = "".join(
         f'<span class="trigger">{escape(trigger.text)} · {_data(trigger.agreement, percent(trigger.agreement))}</span>'
@@ -236,9 +236,10 @@ def _worth(worth: Worth) -> str:
     if worth.usd is None or worth.share is None or worth.low_usd is None or worth.high_usd is None:
         figures = '<span class="amount">all</span><span class="within">without it no plan meets all floors</span>'
     else:
+        within = f"{_usd(worth.low_usd)} to {_usd(worth.high_usd)}"
+        share = _data(worth.share, f"{worth.share:.1%}")
         figures = (
-            f'<span class="amount">{_usd(worth.usd)}</span><span class="within">'
-            f"{_data(worth.share, f'{worth.share:.1%}')} of the cost; {_usd(worth.low_usd)} to {_usd(worth.high_usd)}</span>"
+            f'<span class="amount">{_usd(worth.usd)}</span><span class="within">{share} of the cost; {within}</span>'
         )
     return f'<div class="worth"><span class="what">{name}</span>{figures}<span class="how">{how}</span></div>'
 
@@ -255,8 +256,9 @@ def _small_print(plan: Plan) -> Iterator[str]:
         for step in solve.steps
     )
     yield (
-        f"A scenario tree of {_data(solve.nodes, f'{solve.nodes:,}')} nodes; {_data(solve.columns, f'{solve.columns:,}')} "
-        f"variables, {_data(solve.whole, f'{solve.whole:,}')} of them whole; solved in "
+        f"A scenario tree of {_data(solve.nodes, f'{solve.nodes:,}')} nodes; "
+        f"{_data(solve.columns, f'{solve.columns:,}')} variables, {_data(solve.whole, f'{solve.whole:,}')} of them "
+        f"whole; solved in "
         f"{_data(solve.seconds, f'{solve.seconds:.1f} s')}{', stopped by hand' if solve.stopped else ''}."
     )
     yield f"Bound and best plan by step: {steps}."

@@ -58,7 +58,7 @@ def tornado(study: Study, report: Report | None = None) -> Tornado:
                 high_usd=None if high is None else high - base,
             )
         )
-        progress = Progress(f"what if: {variation.name}", base, np.inf, time.monotonic() - began)
+        progress = Progress(f"what if: {variation.name}", base, np.inf, time.monotonic() - began, 1.0)
         if report is not None and not report(progress):
             break
     return Tornado(nodes=len(tree), base_usd=base, bars=tuple(sorted(bars, key=_width, reverse=True)))
