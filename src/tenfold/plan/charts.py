@@ -39,7 +39,7 @@ def capex_fan(plan: Plan) -> str:
             x, y = frame.point(place, limits[year.year])
             parts.append(rule((x - 18, y), (x + 18, y), "limit"))
             words = f"limit {usd(limits[year.year])}"
-            parts.append(text((x, y - 8), words, "note", anchor="middle", value=limits[year.year]))
+            parts.append(text((x, y - 14), words, "note", anchor="middle", value=limits[year.year]))
     return picture(HALF, 300, "Capex by year, 10th to 90th percentile and median", parts)
 
 

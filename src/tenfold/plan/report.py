@@ -64,7 +64,7 @@ def _amount(value: float) -> str:
     return _data(value, amount(value))
 
 
-def _section(title: str, about: str, content: str, cls: str = "wide") -> str:
+def _section(title: str, about: str, content: str, cls: str = "") -> str:
     return f'<section class="{cls}">\n<h2>{escape(title)}</h2>\n<p class="about">{about}</p>\n{content}\n</section>'
 
 
@@ -162,7 +162,7 @@ def _staging(plan: Plan) -> str:
         "The stronger the colour, the more of the futures: what is committed to now is firm, an option fades in over "
         "the periods in which it may be taken up. Bars end where a lease ends."
     )
-    return _section("Sites and phases", about, key + staging(plan))
+    return _section("Sites and phases", about, key + staging(plan), "wide")
 
 
 def _key(entries: list[tuple[str, str]]) -> str:
@@ -201,7 +201,7 @@ def _shortages(plan: Plan) -> str:
         "Share of futures in which less than 99.9% of demand is served. A shortage can be right where what would "
         "prevent it costs more than it does."
     )
-    return _section("Probability of a shortage", about, table)
+    return _section("Probability of a shortage", about, table, "wide")
 
 
 def _heat(share: float) -> str:
@@ -218,7 +218,7 @@ def _tornado(plan: Plan) -> str:
         f"Of the linear relaxation, {_data(plan.tornado.nodes, str(plan.tornado.nodes))} nodes."
     )
     key = '<div class="key"><span><i class="c1"></i>lowered</span><span><i class="c2"></i>raised</span></div>'
-    return _section("What moves the cost", about, key + tornado_chart(plan))
+    return _section("What moves the cost", about, key + tornado_chart(plan), "wide")
 
 
 def _worths(plan: Plan) -> str:
