@@ -16,6 +16,7 @@ from tenfold.core.errors import UsageError
 
 if TYPE_CHECKING:
     from tenfold.plan.solve import Progress
+    from tenfold.plan.study import Study
 
 plan_app = App(name="plan", help="What to commit to now, and what to keep as an option.")
 talk = Console(stderr=True, highlight=False)
@@ -49,11 +50,7 @@ def solve(
 
     if not 0 < gap < 1 or seconds <= 0 or threads < 1:
         raise UsageError("--gap must lie between 0 and 1, --seconds above 0, --threads at 1 or above")
-    found = find_study(study)
-    if nodes is not None:
-        if nodes < found.periods:
-            raise UsageError(f"--nodes {nodes} is less than one per period", next_step=f"give at least {found.periods}")
-        found = found.model_copy(update={"tree": found.tree.model_copy(update={"nodes": nodes})})
+    found = _resized(find_study(study), nodes)
     with _progress(quiet=json) as report:
         plan = make_plan(found, Effort(gap=gap, seconds=seconds, threads=threads), report, worth=worth)
     if output is not None:
@@ -110,6 +107,7 @@ def backtest(
     actual: str | None = None,
     *,
     seconds: Annotated[float, Parameter(help="For each solve.")] = 20.0,
+    nodes: Annotated[int | None, Parameter(help="Nodes of the scenario trees, in place of the study's.")] = None,
     json: Json = False,
 ) -> None:
     """Score a study's plan on what happened since: its fan, its triggers, and what its policy would have done.
@@ -121,7 +119,7 @@ def backtest(
     from tenfold.plan.shipped import find_actual, find_study
     from tenfold.plan.solve import Effort
 
-    result = score(find_study(study), find_actual(actual or study), Effort(seconds=seconds))
+    result = score(_resized(find_study(study), nodes), find_actual(actual or study), Effort(seconds=seconds))
     if json:
         show.machine(result)
     else:
@@ -162,6 +160,15 @@ def example(name: str = "two-racks") -> None:
     from tenfold.plan.shipped import text
 
     sys.stdout.write(text(name))
+
+
+def _resized(study: "Study", nodes: int | None) -> "Study":
+    """A study with another number of nodes."""
+    if nodes is None:
+        return study
+    if nodes < study.periods:
+        raise UsageError(f"--nodes {nodes} is less than one per period", next_step=f"give at least {study.periods}")
+    return study.model_copy(update={"tree": study.tree.model_copy(update={"nodes": nodes})})
 
 
 @contextmanager
