@@ -101,10 +101,10 @@ def test_triggers_fire_by_the_demand_of_the_reading(score, meta, actual):
 
 def test_re_planning_costs_less_than_the_static_plan_along_both_readings(score):
     for reading in score.readings.values():
-        assert reading.policy.cost_usd < reading.static.cost_usd
+        assert reading.ways["policy"].cost_usd < reading.ways["static"].cost_usd
     built, stayed = score.readings["as-built"], score.readings["training-stayed"]
-    assert built.static.capex_usd == pytest.approx(stayed.static.capex_usd), "a static plan does not look"
-    assert sum(built.policy.capex_usd.values()) > sum(stayed.policy.capex_usd.values())
+    assert built.ways["static"].capex_usd == pytest.approx(stayed.ways["static"].capex_usd), "it does not look"
+    assert sum(built.ways["policy"].capex_usd.values()) > sum(stayed.ways["policy"].capex_usd.values())
 
 
 def test_a_re_plan_keeps_to_what_it_decided_before(meta, actual):

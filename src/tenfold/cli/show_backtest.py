@@ -3,10 +3,11 @@
 from rich.console import Console
 from rich.table import Table
 
-from tenfold.plan.backtest import Backtest, FanScore, ReadingScore, Way
+from tenfold.plan.backtest import BUFFER, Backtest, FanScore, ReadingScore, Way
 from tenfold.plan.figures import percent, usd
 
 out = Console(highlight=False)
+WAY = {"policy": "policy", "rolling": f"rolling +{BUFFER:.0%}", "static": "static"}
 
 
 def backtest(score: Backtest) -> None:
@@ -60,20 +61,18 @@ def _reading(name: str, reading: ReadingScore) -> None:
     table.columns[2].justify = "left"
     out.print(table)
     out.print(_ways(reading))
-    saved = reading.static.cost_usd - reading.policy.cost_usd
-    out.print(
-        f"\ncost of the whole study, given this reading: policy {usd(reading.policy.cost_usd)}, static plan "
-        f"{usd(reading.static.cost_usd)}; the policy saves {usd(saved)} ({saved / reading.static.cost_usd:.1%})"
-    )
 
 
 def _ways(reading: ReadingScore) -> Table:
-    periods = list(reading.policy.capex_usd)
-    table = _table("Capex, and the share of demand not served", "", "", *periods)
-    for label, way in (("policy", reading.policy), ("static plan", reading.static)):
-        table.add_row(label, "capex", *(usd(way.capex_usd[period]) for period in periods))
+    periods = list(next(iter(reading.ways.values())).capex_usd)
+    table = _table("Capex, the share of demand not served, and the study's cost", "", "", *periods, "cost")
+    for name, way in reading.ways.items():
+        more = way.cost_usd / reading.ways["policy"].cost_usd - 1
+        cost = f"{usd(way.cost_usd)} ({more:+.1%})" if name != "policy" else usd(way.cost_usd)
+        table.add_row(WAY[name], "capex", *(usd(way.capex_usd[period]) for period in periods), cost)
         for workload in _short(way):
             table.add_row("", f"{workload} short", *(percent(share) for share in way.unserved_share[workload].values()))
+    table.columns[1].justify = "left"
     return table
 
 

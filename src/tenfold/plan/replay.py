@@ -1,10 +1,11 @@
-"""What a plan's policy does along one path of demand: it plans anew in each period, bound by what it decided before.
+"""What ways of deciding do along one path of demand, each bound in every period by what it decided before.
 
 The tree of a re-plan is a chain of the periods that have been, joined to a tree grown from the demand of the last of
 them; the decisions of the chain's earlier nodes are held at what was decided then. Floors are dropped: what comes
 unforeseen can be more than any plan had prepared for, and the shortage is then paid for and reported.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,9 @@ from tenfold.plan.solve import Effort, solve
 from tenfold.plan.study import Study
 from tenfold.plan.tree import Tree, grow, reduce, widths
 
+Foresee = Callable[[Tree, int], Tree]
+"""(tree of what may follow, periods known) -> the tree to plan for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Followed:
@@ -27,7 +31,8 @@ class Followed:
     Attributes:
         capex_T: USD spent on building and buying.
         short_TK: demand not served.
-        cost_usd: discounted cost of the whole study, mean over what may follow the path.
+        cost_usd: discounted cost of the whole study, mean over what may follow the path, planned for as well as can be
+            from then on: it differs between ways of deciding by what they decided along the path.
         outlook: the path, of one node each for its T periods, and the tree of what may follow.
     """
 
@@ -37,43 +42,46 @@ class Followed:
     outlook: Outcomes
 
 
-def replan(study: Study, demand_TK: Floats, effort: Effort) -> Followed:
-    """Follow the study's policy: in each period, plan for the tree of what may follow, and do its first step.
+def all_futures(tree: Tree, known: int) -> Tree:
+    """The study's own policy: plan for the whole tree."""
+    return tree
+
+
+def mean_with_buffer(buffer: float) -> Foresee:
+    """Rolling deterministic planning: plan for the mean of what may follow, and a share more."""
+
+    def foresee(tree: Tree, known: int) -> Tree:
+        mean = tree.mean()
+        factor_T = np.where(np.arange(mean.stages) < known, 1.0, 1.0 + buffer)
+        return replace(mean, demand_nK=mean.demand_nK * factor_T[:, None])
+
+    return foresee
+
+
+def replan(study: Study, demand_TK: Floats, effort: Effort, foresee: Foresee = all_futures) -> Followed:
+    """In each period, plan for what may follow, and do that plan's first step.
 
     Args:
         study: the study; its tree's settings size every re-plan.
         demand_TK: demand of the first T periods.
         effort: of each re-plan.
+        foresee: what is planned for.
     """
-    node = _template(study, demand_TK)
+    node, process = _template(study, demand_TK), DemandProcess.fit(study)
     decisions = node.columns.of(DECISIONS)
     decided_TV = np.zeros((len(demand_TK), len(decisions)))
-    process = DemandProcess.fit(study)
-    followed = None
     for period in range(len(demand_TK)):
-        tree = known_until(study, process, demand_TK[: period + 1])
-        program = _held(extensive(node, tree), node, decided_TV[:period])
-        solution = solve(program, node, tree, effort)
-        followed = _followed(node, tree, program, solution.value_C, period + 1)
-        found_V = solution.value_C[program.column_nV[period, decisions]]
-        decided_TV[period] = np.where(node.columns.integer_V[decisions], np.round(found_V), found_V)
-    assert followed is not None, "a path has a period"
-    return followed
+        tree = foresee(known_until(study, process, demand_TK[: period + 1]), period + 1)
+        decided_TV[period] = _decided(node, tree, decided_TV[:period], effort)[period]
+    return _followed(node, demand_TK, decided_TV, effort)
 
 
 def static(study: Study, demand_TK: Floats, effort: Effort) -> Followed:
     """Do what the plan for mean demand says, whatever comes; only operation adapts."""
     node = _template(study, demand_TK)
-    decisions = node.columns.of(DECISIONS)
-    mean = grow(study).mean()
-    mean_program = extensive(node, mean)
-    planned = solve(mean_program, node, mean, replace(effort, gap=effort.gap / 5))
-    decided_TV = planned.value_C[mean_program.column_nV][:, decisions]
-    decided_TV = np.where(node.columns.integer_V[decisions], np.round(decided_TV), decided_TV)
-    tree = known_until(study, DemandProcess.fit(study), demand_TK)
-    program = _held(extensive(node, tree), node, decided_TV[tree.stage_n])
-    solution = solve(program, node, tree, effort)
-    return _followed(node, tree, program, solution.value_C, len(demand_TK))
+    nothing_TV = np.zeros((0, len(node.columns.of(DECISIONS))))
+    planned_TV = _decided(node, grow(study).mean(), nothing_TV, replace(effort, gap=effort.gap / 5))
+    return _followed(node, demand_TK, planned_TV[: len(demand_TK)], effort)
 
 
 def known_until(study: Study, process: DemandProcess, demand_TK: Floats) -> Tree:
@@ -100,17 +108,28 @@ def _template(study: Study, demand_TK: Floats) -> Template:
     return template(study.model_copy(update={"workloads": workloads}), largest_K)
 
 
-def _held(program: Program, node: Template, decided_nV: Floats) -> Program:
-    """A program whose first n nodes decide as was decided."""
+def _held(program: Program, node: Template, decided_TV: Floats) -> Program:
+    """A program whose first nodes, a chain, decide as was decided."""
     lower_C, upper_C = program.lower_C.copy(), program.upper_C.copy()
-    decisions = node.columns.of(DECISIONS)
-    columns = program.column_nV[: len(decided_nV)][:, decisions].ravel()
-    lower_C[columns] = upper_C[columns] = decided_nV.ravel()
+    columns = program.column_nV[: len(decided_TV)][:, node.columns.of(DECISIONS)].ravel()
+    lower_C[columns] = upper_C[columns] = decided_TV.ravel()
     return replace(program, lower_C=lower_C, upper_C=upper_C)
 
 
-def _followed(node: Template, tree: Tree, program: Program, value_C: Floats, known: int) -> Followed:
-    outcomes = Outcomes.of(node, tree, program, value_C)
+def _decided(node: Template, tree: Tree, decided_TV: Floats, effort: Effort) -> Floats:
+    """Decisions of every node of a tree, the first T of which are held, in the solver's units."""
+    program = _held(extensive(node, tree), node, decided_TV)
+    solution = solve(program, node, tree, effort)
+    decisions = node.columns.of(DECISIONS)
+    found_nV = solution.value_C[program.column_nV][:, decisions]
+    return np.where(node.columns.integer_V[decisions], np.round(found_nV), found_nV)
+
+
+def _followed(node: Template, demand_TK: Floats, decided_TV: Floats, effort: Effort) -> Followed:
+    known = len(demand_TK)
+    tree = known_until(node.study, DemandProcess.fit(node.study), demand_TK)
+    program = _held(extensive(node, tree), node, decided_TV)
+    outcomes = Outcomes.of(node, tree, program, solve(program, node, tree, effort).value_C)
     short_nK = np.stack([outcomes.of_name("short", name) for name in node.study.workloads], axis=1)
     return Followed(
         capex_T=outcomes.cost_n[Category.CAPEX][:known],
