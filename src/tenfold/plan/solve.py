@@ -313,4 +313,4 @@ def _subtrees(program: Program, tree: Tree) -> list[Part]:
     below_n = np.bincount(ancestors_nT[ancestors_nT >= 0], minlength=len(tree))
     inside = (below_n[1:] <= SUBTREE_NODES) & (below_n[tree.parent_n[1:]] > SUBTREE_NODES)
     roots = 1 + np.flatnonzero(inside)
-    return [Part(np.unique(program.column_nV[(ancestors_nT == root).any(axis=1)])) for root in roots]
+    return [Part.of(program, np.unique(program.column_nV[(ancestors_nT == root).any(axis=1)])) for root in roots]
