@@ -15,6 +15,7 @@ Tried in place of 4 for the bound: whole variables of the first stages only. On 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,15 +193,17 @@ class _Ladder:
             self._take(outcome.value_C, outcome.objective)
 
     def _improve(self, solver: Solver) -> None:
-        """Subtrees, then the first stages, in turn, until subtrees gain little more after the first stages changed."""
+        """Subtrees, then the first stages, in turn, until one of them gains little."""
         subtrees, early_C = _subtrees(self.program, self.tree), self._early()
-        before = np.inf
-        while not self._done():
-            self._improve_subtrees(subtrees)
-            if self._done() or before - self.cost < WORTH_IT * abs(self.cost):
-                return
-            self._improve_early(solver, early_C)
+        for turn in count():
             before = self.cost
+            if turn % 2:
+                self._improve_early(solver, early_C)
+            else:
+                self._improve_subtrees(subtrees)
+            little = before - self.cost < WORTH_IT * abs(self.cost)
+            if self._done() or (turn and little):
+                return
 
     def _improve_subtrees(self, subtrees: list[Part]) -> None:
         self.step = "improve subtrees"
