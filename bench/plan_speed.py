@@ -7,7 +7,7 @@ periods, 3 workloads, rent. CPU-seconds are those of this process from reading t
 thread. *Build* is from study and tree until HiGHS holds the model; every builder starts from the same tree. That they
 build the same model is checked on a small tree of the same study first, by the linear program's objective.
 
-The last line is one JSON object. A peer that is not installed has null there.
+The last line is one JSON object. A peer that is not installed (pip install -e '.[bench]') has null there.
 """
 
 import argparse

@@ -137,7 +137,8 @@ class Solver:
 
     def _run(self, seconds: float, gap: float, watch: Watch | None) -> Outcome | None:
         highs = self._highs
-        highs.setOptionValue("time_limit", seconds)
+        # Seen in HiGHS 1.15: the limit is on one run if variables must be whole, else on all runs together.
+        highs.setOptionValue("time_limit", seconds if self._has_whole else highs.getRunTime() + seconds)
         highs.setOptionValue("mip_rel_gap", gap)
         subscription = _Subscription(highs, watch)
         with subscription:

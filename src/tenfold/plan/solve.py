@@ -15,6 +15,7 @@ Tried in place of 4 for the bound: whole variables of the first stages only. On 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,15 +193,17 @@ class _Ladder:
             self._take(outcome.value_C, outcome.objective)
 
     def _improve(self, solver: Solver) -> None:
-        """Subtrees, then the first stages, in turn, until subtrees gain little more after the first stages changed."""
+        """Subtrees, then the first stages, in turn, until one of them gains little."""
         subtrees, early_C = _subtrees(self.program, self.tree), self._early()
-        before = np.inf
-        while not self._done():
-            self._improve_subtrees(subtrees)
-            if self._done() or before - self.cost < WORTH_IT * abs(self.cost):
-                return
-            self._improve_early(solver, early_C)
+        for turn in count():
             before = self.cost
+            if turn % 2:
+                self._improve_early(solver, early_C)
+            else:
+                self._improve_subtrees(subtrees)
+            little = before - self.cost < WORTH_IT * abs(self.cost)
+            if self._done() or (turn and little):
+                return
 
     def _improve_subtrees(self, subtrees: list[Part]) -> None:
         self.step = "improve subtrees"
@@ -313,4 +316,4 @@ def _subtrees(program: Program, tree: Tree) -> list[Part]:
     below_n = np.bincount(ancestors_nT[ancestors_nT >= 0], minlength=len(tree))
     inside = (below_n[1:] <= SUBTREE_NODES) & (below_n[tree.parent_n[1:]] > SUBTREE_NODES)
     roots = 1 + np.flatnonzero(inside)
-    return [Part(np.unique(program.column_nV[(ancestors_nT == root).any(axis=1)])) for root in roots]
+    return [Part.of(program, np.unique(program.column_nV[(ancestors_nT == root).any(axis=1)])) for root in roots]
