@@ -76,12 +76,10 @@ def box(
     cls: str,
     title: str = "",
     *,
-    opacity: float = 1.0,
     round_by: float = 0,
 ) -> str:
     """A rectangle."""
-    more = f' fill-opacity="{opacity:.3g}"' if opacity < 1 else ""
-    more += f' rx="{_px(round_by)}"' if round_by else ""
+    more = f' rx="{_px(round_by)}"' if round_by else ""
     place = f'x="{_px(x)}" y="{_px(y)}" width="{_px(max(0.0, width))}" height="{_px(max(0.0, height))}"'
     return f'<rect class="{cls}" {place}{more}>{_title(title)}</rect>'
 

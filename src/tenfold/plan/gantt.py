@@ -1,7 +1,7 @@
-"""When each phase and lease is started, built and ready, over all scenarios: firm where it is certain, faint where not.
+"""When each phase and lease is started, built and ready, over all scenarios.
 
-A cell's strength is the probability of its state: started by a period and not ready yet, or ready by it. So a phase
-that is committed to now is one firm bar, and an option fades in over the periods in which it may be taken up.
+The height of a bar is a probability: of being ready by a period, and on it of being started and not ready yet. So a
+phase that is committed to now is one full bar, and an option grows over the periods in which it may be taken up.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from tenfold.plan.leads import Leads
 from tenfold.plan.result import Item, Plan, Verdict
 
 ROW = 24.0
+GAP = 3.0
 HEAD = 26.0
 LEFT = 250.0
 FAINTEST = 0.02
@@ -102,8 +103,8 @@ def _row(plan: Plan, frame: Frame, y: float, line: Line) -> list[str]:
         text((14, y + 16), line.name, "label" if firm else "label soft"),
         text((LEFT - 12, y + 16), size, "tick", anchor="end", value=line.power_mw or None),
     ]
-    for state, shares in (("building", line.building_T), ("ready", line.ready_T)):
-        parts += _cells(plan, frame, y, line.name, state, shares)
+    parts.append(box(frame.left, y + ROW - GAP, frame.x(plan.study.periods) - frame.left, 1, "foot"))
+    parts += _cells(plan, frame, y, line)
     for trigger in item.triggers if item else ():
         at = frame.x(plan.study.calendar.index(trigger.by) + 0.5)
         parts.append(diamond((at, y + ROW / 2), "watch", trigger.text))
@@ -119,18 +120,25 @@ def _row(plan: Plan, frame: Frame, y: float, line: Line) -> list[str]:
     return parts
 
 
-def _cells(plan: Plan, frame: Frame, y: float, name: str, state: str, share_T: tuple[float, ...]) -> Iterator[str]:
-    """Neighbouring periods of one probability are one box."""
+def _cells(plan: Plan, frame: Frame, y: float, line: Line) -> Iterator[str]:
+    """A box per period and state, ready below and building on it; neighbouring periods that are alike are one box."""
+    states_T = list(zip(line.ready_T, line.building_T, strict=True))
     start = 0
-    for period in range(1, len(share_T) + 1):
-        if period < len(share_T) and abs(share_T[period] - share_T[start]) < 1e-6:
+    for period in range(1, len(states_T) + 1):
+        if period < len(states_T) and _alike(states_T[period], states_T[start]):
             continue
-        share = share_T[start]
-        if share > FAINTEST:
-            first, last = plan.study.calendar.label(start), plan.study.calendar.label(period - 1)
-            when = first if first == last else f"{first} to {last}"
-            x, width = frame.x(start), frame.x(period) - frame.x(start)
-            title = f"{name}, {when}: {state} in {percent(share)} of futures"
-            parts = box(x + 0.5, y + 4, width - 1, ROW - 8, state, title, opacity=share, round_by=2)
-            yield parts
+        first, last = plan.study.calendar.label(start), plan.study.calendar.label(period - 1)
+        when = first if first == last else f"{first} to {last}"
+        x, width = frame.x(start), frame.x(period) - frame.x(start)
+        foot = y + ROW - GAP
+        for state, share in zip(("ready", "building"), states_T[start], strict=True):
+            if share > FAINTEST:
+                high = share * (ROW - 2 * GAP)
+                title = f"{line.name}, {when}: {state} in {percent(share)} of futures"
+                yield box(x + 0.5, foot - high, width - 1, high, state, title, round_by=1.5)
+                foot -= high
         start = period
+
+
+def _alike(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return abs(one[0] - other[0]) < 1e-6 and abs(one[1] - other[1]) < 1e-6

@@ -159,7 +159,7 @@ def _staging(plan: Plan) -> str:
         return ""
     key = _key([("building", "started, not ready"), ("ready", "ready for use"), ("watch", "trigger is looked at")])
     about = (
-        "The stronger the colour, the more of the futures: what is committed to now is firm, an option fades in over "
+        "The height of a bar is the share of futures: what is committed to now is full at once, an option grows over "
         "the periods in which it may be taken up. Bars end where a lease ends."
     )
     return _section("Sites and phases", about, key + staging(plan), "wide")

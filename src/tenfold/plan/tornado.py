@@ -37,8 +37,8 @@ class Variation:
     raised: tuple[Study, Tree]
 
 
-def tornado(study: Study, report: Report | None = None) -> Tornado:
-    """All inputs' effects on cost, the largest first; fewer of them if the report says to stop."""
+def tornado(study: Study, report: Report | None = None) -> Tornado | None:
+    """All inputs' effects on cost, the largest first; None if the report says to stop before all are known."""
     settings = study.tree
     paths_NTK = DemandProcess.fit(study).simulate(settings.paths, np.random.default_rng(settings.seed))
     nodes = max(study.periods, min(NODES, settings.nodes))
@@ -60,7 +60,7 @@ def tornado(study: Study, report: Report | None = None) -> Tornado:
         )
         progress = Progress(f"what if: {variation.name}", base, np.inf, time.monotonic() - began, 1.0)
         if report is not None and not report(progress):
-            break
+            return None
     return Tornado(nodes=len(tree), base_usd=base, bars=tuple(sorted(bars, key=_width, reverse=True)))
 
 
