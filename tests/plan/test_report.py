@@ -141,6 +141,28 @@ def test_a_plan_without_values_is_drawn_too(plan):
     assert "What to do now" in page
 
 
+def test_a_study_that_only_rents_for_one_year_is_drawn_too():
+    workload = {
+        "unit": "x",
+        "demand": {"ranges": {"2026": [9, 10, 11]}},
+        "shortage_usd_per_unit_month": 1e6,
+    }
+    study = study_of(
+        {
+            "name": "rented",
+            "start": "2026",
+            "periods": 1,
+            "workloads": {"chat": workload},
+            "rent": {"cloud": {"usd_per_hour": 3, "throughput": {"chat": 1}}},
+            "tree": {"nodes": 1, "paths": 50},
+        }
+    )
+    outline = Outline(report(make_plan(study, Effort(seconds=5))))
+    assert "Demand of chat and what serves it" in outline.pictures
+    assert "Capex by year" not in outline.headings
+    assert "Sites and phases" not in outline.headings
+
+
 def test_bars_of_the_staging_follow_lead_times_and_terms(plan):
     lines = {(group, line.name): line for group, found in groups(plan) for line in found}
     assert lines["home", "hall-1"].ready_T == (1.0, 1.0, 1.0, 1.0)

@@ -77,8 +77,9 @@ def _header(plan: Plan) -> str:
     study = plan.study
     first, last = study.calendar.label(0), study.calendar.label(study.periods - 1)
     counts = [sum(item.verdict is verdict for item in plan.items) for verdict in ORDER]
+    span = first if first == last else f"{first} to {last}"
     words = f"{counts[0]} to commit to now, {counts[1]} to keep as options, {counts[2]} to leave"
-    return f'<header>\n<h1>{escape(study.name)}</h1>\n<p class="sub">{first} to {last} · {words}</p>\n</header>'
+    return f'<header>\n<h1>{escape(study.name)}</h1>\n<p class="sub">{span} · {words}</p>\n</header>'
 
 
 def _tiles(plan: Plan) -> str:
@@ -110,6 +111,8 @@ def _range(spread: Spread) -> str:
 
 
 def _actions(plan: Plan) -> str:
+    if not plan.items:
+        return _section("What to do now", "Nothing can be committed to: all that the study offers is rented.", "")
     rows = "\n".join(_action(item) for item in sorted(plan.items, key=lambda item: ORDER.index(item.verdict)))
     head = (
         '<tr><th></th><th>what, and when an option is taken up</th><th class="n">now</th><th class="n">will cost</th>'
@@ -143,6 +146,8 @@ def _action(item: Item) -> str:
 
 
 def _capex(plan: Plan) -> str:
+    if not any(year.capex_usd.p90 for year in plan.capex):
+        return ""
     about = "Cash for building and buying: the median, and the range that holds 80% of futures."
     return _section("Capex by year", about, capex_fan(plan))
 
