@@ -89,7 +89,7 @@ def test_the_fan_holds_the_actuals_of_the_file(score, actual):
 def test_triggers_fire_by_the_demand_of_the_reading(score, meta, actual):
     labels = meta.calendar.labels()
     for name, reading in score.readings.items():
-        demand_TK = demand_of(actual.readings[name], meta)
+        demand_TK = demand_of(actual, name, meta)
         assert {trigger.state for trigger in reading.triggers} >= {"not due"}
         for trigger in reading.triggers:
             due = labels.index(trigger.by)
@@ -109,13 +109,13 @@ def test_re_planning_costs_less_than_the_static_plan_along_both_readings(score):
 
 def test_a_re_plan_keeps_to_what_it_decided_before(meta, actual):
     """Known for longer, the first periods' capex stays what it was."""
-    demand_TK = demand_of(actual.readings["as-built"], meta)
+    demand_TK = demand_of(actual, "as-built", meta)
     short, long = replan(meta, demand_TK[:2], QUICK), replan(meta, demand_TK[:3], QUICK)
     assert long.capex_T[:2] == pytest.approx(short.capex_T, rel=1e-6)
 
 
 def test_the_tree_of_a_re_plan_is_a_chain_and_then_branches(meta, actual):
-    demand_TK = demand_of(actual.readings["as-built"], meta)[:3]
+    demand_TK = demand_of(actual, "as-built", meta)[:3]
     tree = known_until(meta, DemandProcess.fit(meta), demand_TK)
     assert tree.stages == meta.periods
     assert np.allclose(tree.demand_nK[:3], demand_TK)
@@ -142,7 +142,7 @@ def test_the_command_prints_the_score(capsys):
     ("change", "message"),
     [
         (("study: Meta, July 2024", "study: Other"), "are of the study 'Other'"),
-        (("      serving: {2024H2: 80000,", "      chat: {2024H2: 80000,"), "the study's workloads are"),
+        (("      serving: {2024H2: 80000,", "      chat: {2024H2: 80000,"), "readings.as-built.demand"),
         ((", 2026H1: 1480000}", "}"), "the same periods"),
         (("training: {2024H2: 180000, 2025H1: 486000", "training: {2023H2: 180000, 2025H1: 486000"), "'2023H2'"),
         (("training: {2024H2: 180000, 2025H1: 486000", "training: {2024Q3: 180000, 2025H1: 486000"), "'2024Q3'"),

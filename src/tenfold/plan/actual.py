@@ -71,28 +71,28 @@ def parse_actual(text: str, origin: str = "actual.yaml") -> Actual:
         raise ActualError("\n".join(lines), next_step="keys are listed in docs/plan-backtest.md") from error
 
 
-def demand_of(reading: Reading, study: Study) -> Floats:
+def demand_of(actual: Actual, name: str, study: Study) -> Floats:
     """Demand of the periods that a reading covers, from the study's first on, shape (T, K).
 
     Raises:
         ActualError: a workload or a period is missing or unknown.
     """
-    if set(reading.demand) != set(study.workloads):
-        given, wanted = sorted(reading.demand), sorted(study.workloads)
-        raise ActualError(f"the reading has demand of {given}, but the study's workloads are {wanted}")
-    covered = {len(by_period) for by_period in reading.demand.values()}
+    demand, key = actual.readings[name].demand, f"readings.{name}.demand"
+    if set(demand) != set(study.workloads):
+        raise ActualError(f"{key!r} names {sorted(demand)}; the study's workloads are {sorted(study.workloads)}")
+    covered = {len(by_period) for by_period in demand.values()}
     periods = min(covered)
     if len(covered) > 1 or not 0 < periods <= study.periods:
-        raise ActualError(f"the reading must give each workload the same periods, 1 to {study.periods} of them")
+        raise ActualError(f"{key!r} must give each workload the same periods, 1 to {study.periods} of them")
     labels = study.calendar.labels()[:periods]
     demand_TK = np.empty((periods, len(study.workloads)))
-    for k, name in enumerate(study.workloads):
-        for label, value in reading.demand[name].items():
+    for k, workload in enumerate(study.workloads):
+        for label, value in demand[workload].items():
             try:
                 place = study.calendar.index(label)
             except NotAPeriod as error:
-                raise ActualError(f"demand of {name!r}: {error}") from error
+                raise ActualError(f"'{key}.{workload}': {error}") from error
             if not 0 <= place < periods:
-                raise ActualError(f"demand of {name!r} is given for {label!r}; give it for {', '.join(labels)}")
+                raise ActualError(f"'{key}.{workload}' has {label!r}; give it for {', '.join(labels)}")
             demand_TK[place, k] = value
     return demand_TK

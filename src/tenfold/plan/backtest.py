@@ -86,7 +86,7 @@ def backtest(study: Study, actual: Actual, effort: Effort = DEFAULT_EFFORT) -> B
     """
     if actual.study != study.name:
         raise ActualError(f"the actuals are of the study {actual.study!r}, not of {study.name!r}")
-    demands = {name: demand_of(reading, study) for name, reading in actual.readings.items()}
+    demands = {name: demand_of(actual, name, study) for name in actual.readings}
     outcomes, plan = _plan(study, effort)
     readings = {
         name: _reading(study, plan, reading, demands[name], effort) for name, reading in actual.readings.items()

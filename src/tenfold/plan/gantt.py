@@ -97,7 +97,6 @@ def staging(plan: Plan) -> str:
 def _row(plan: Plan, frame: Frame, y: float, line: Line) -> list[str]:
     item = line.item
     firm = item is None or item.verdict is Verdict.COMMIT
-    never = item is not None and item.verdict is Verdict.NOTHING
     size = f"{amount(line.power_mw)} MW" if line.power_mw else ""
     parts = [
         text((14, y + 16), line.name, "label" if firm else "label soft"),
@@ -111,11 +110,11 @@ def _row(plan: Plan, frame: Frame, y: float, line: Line) -> list[str]:
     right = frame.width - frame.right + 12
     if item is None:
         words = "there" if line.ready_T[0] else "under way"
-    elif never:
-        words = "never"
+    elif firm:
+        words = "commit now"
     else:
-        words = "commit now" if firm else f"in {percent(item.probability)} of futures"
-    value = item.probability if item is not None and not firm and not never else None
+        words = f"in {percent(item.probability)} of futures" if item.probability else "never"
+    value = None if item is None or firm else item.probability
     parts.append(text((right, y + 16), words, "label" if firm else "label soft", value=value))
     return parts
 
