@@ -47,6 +47,7 @@ bench: setup
 	@$(BIN)/python bench/moves.py
 	@$(BIN)/python bench/flex.py
 	@$(BIN)/python bench/compute_accuracy.py
+	@$(BIN)/python bench/plan_speed.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from tenfold import __version__
 from tenfold.cli.compute import compute
+from tenfold.cli.plan import plan_app
 from tenfold.core.errors import AlreadyRunning, NotRunning, TenfoldError, UsageError
 from tenfold.core.paths import cache_dir, home_dir
 
@@ -26,6 +27,7 @@ app = App(
     help_format="plaintext",
 )
 app.command(compute)
+app.command(plan_app)
 talk = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]

@@ -1,0 +1,218 @@
+"""``tenfold plan``: solve a study, and show an example of one."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from tenfold.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from tenfold.plan.solve import Progress
+    from tenfold.plan.study import Study
+
+plan_app = App(name="plan", help="What to commit to now, and what to keep as an option.")
+talk = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+TOLD_EVERY_S = 5.0
+
+
+@plan_app.command
+def solve(
+    study: str,
+    *,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="Write the plan here, e.g. plan.json.")
+    ] = None,
+    gap: Annotated[float, Parameter(help="Stop when the plan is proven this close to the best.")] = 0.005,
+    seconds: Annotated[float, Parameter(help="Or after about so many seconds, the values included.")] = 55.0,
+    threads: Annotated[int, Parameter(help="Threads for the solver.")] = 1,
+    nodes: Annotated[int | None, Parameter(help="Nodes of the scenario tree, in place of the study's.")] = None,
+    worth: Annotated[bool, Parameter(help="Also find what fungibility, staging, ... are worth.")] = True,
+    json: Json = False,
+) -> None:
+    """Print what to do, when, what it costs and what can go wrong; Ctrl-C keeps the best plan so far.
+
+    STUDY is the path of a study.yaml, or the name of an example.
+    """
+    from tenfold.cli import show, show_plan
+    from tenfold.plan.plan import make_plan
+    from tenfold.plan.shipped import find_study
+    from tenfold.plan.solve import Effort
+
+    if not 0 < gap < 1 or seconds <= 0 or threads < 1:
+        raise UsageError("--gap must lie between 0 and 1, --seconds above 0, --threads at 1 or above")
+    found = _resized(find_study(study), nodes)
+    with _progress(quiet=json) as report:
+        plan = make_plan(found, Effort(gap=gap, seconds=seconds, threads=threads), report, worth=worth)
+    if output is not None:
+        plan.save(output)
+    if json:
+        show.machine(plan)
+    else:
+        show_plan.plan(plan)
+        if output is not None:
+            talk.print(f"wrote {output}", markup=False)
+
+
+@plan_app.command
+def report(
+    plan: Path,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Write the page here.")] = Path("plan.html"),
+    json: Json = False,
+) -> None:
+    """Write a plan as one page with pictures, which opens anywhere and asks the network for nothing."""
+    from tenfold.cli import show
+    from tenfold.plan.report import report as draw
+    from tenfold.plan.result import load_plan
+
+    page = draw(load_plan(plan))
+    try:
+        output.write_text(page)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the page {str(output)!r}: {error.strerror}", next_step="give another --output"
+        ) from error
+    show.record({"page": str(output.resolve()), "bytes": len(page.encode())}, f"wrote {output}", json)
+
+
+@plan_app.command
+def diff(old: Path, new: Path, *, json: Json = False) -> None:
+    """Show what changed from one plan to the next; exits 0 if nothing did, 3 if something is pending."""
+    from tenfold.cli import show, show_plan_diff
+    from tenfold.plan.diff import diff as compare
+    from tenfold.plan.result import load_plan
+
+    changes = compare(load_plan(old), load_plan(new))
+    if json:
+        show.machine(changes)
+    else:
+        show_plan_diff.changes(changes)
+    if changes:
+        sys.exit(3)
+
+
+@plan_app.command
+def backtest(
+    study: str,
+    actual: str | None = None,
+    *,
+    seconds: Annotated[float, Parameter(help="For each solve.")] = 20.0,
+    nodes: Annotated[int | None, Parameter(help="Nodes of the scenario trees, in place of the study's.")] = None,
+    json: Json = False,
+) -> None:
+    """Score a study's plan on what happened since: its fan, its triggers, and what its policy would have done.
+
+    STUDY and ACTUAL are paths; or STUDY alone is the name of an example that ships with its actuals.
+    """
+    from tenfold.cli import show, show_backtest
+    from tenfold.plan.backtest import backtest as score
+    from tenfold.plan.shipped import find_actual, find_study
+    from tenfold.plan.solve import Effort
+
+    result = score(_resized(find_study(study), nodes), find_actual(actual or study), Effort(seconds=seconds))
+    if json:
+        show.machine(result)
+    else:
+        show_backtest.backtest(result)
+
+
+@plan_app.command
+def stability(
+    study: str,
+    *,
+    seeds: Annotated[int, Parameter(help="How many trees to try.")] = 4,
+    gap: Annotated[float, Parameter(help="Stop a solve when it is proven this close to the best.")] = 0.005,
+    seconds: Annotated[float, Parameter(help="Time for all solves together, about.")] = 120.0,
+    threads: Annotated[int, Parameter(help="Threads for the solver.")] = 1,
+    json: Json = False,
+) -> None:
+    """Solve STUDY on trees of several seeds: do cost and what to do now depend on the tree?"""
+    from tenfold.cli import show, show_plan
+    from tenfold.plan import stability as over_trees
+    from tenfold.plan.shipped import find_study
+    from tenfold.plan.solve import Effort
+
+    if seeds < 2 or not 0 < gap < 1 or seconds <= 0 or threads < 1:
+        raise UsageError("--seeds must be 2 or more, --gap between 0 and 1, --seconds above 0, --threads 1 or more")
+    found = find_study(study)
+    with _progress(quiet=json) as report:
+        effort = Effort(gap=gap, seconds=seconds, threads=threads)
+        trials = over_trees.stability(found, [found.tree.seed + step for step in range(seeds)], effort, report)
+    if json:
+        show.machine([show_plan.trial_record(trial) for trial in trials])
+    else:
+        show_plan.stability(trials)
+
+
+@plan_app.command
+def example(name: str = "two-racks") -> None:
+    """Print a study to start from: two-racks, or meta-2024-07."""
+    from tenfold.plan.shipped import text
+
+    sys.stdout.write(text(name))
+
+
+def _resized(study: "Study", nodes: int | None) -> "Study":
+    """A study with another number of nodes."""
+    if nodes is None:
+        return study
+    if nodes < study.periods:
+        raise UsageError(f"--nodes {nodes} is less than one per period", next_step=f"give at least {study.periods}")
+    return study.model_copy(update={"tree": study.tree.model_copy(update={"nodes": nodes})})
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator["_Reporter"]:
+    """Show bound, incumbent, gap and seconds while solving; a first Ctrl-C asks to stop, a second stops at once."""
+    reporter = _Reporter(quiet)
+    before = signal.signal(signal.SIGINT, reporter.interrupt)
+    try:
+        yield reporter
+    finally:
+        signal.signal(signal.SIGINT, before)
+        reporter.close()
+
+
+class _Reporter:
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._stop = False
+        self._last = 0.0
+        self._status = None if quiet or not talk.is_terminal else talk.status("growing the tree")
+        if self._status is not None:
+            self._status.start()
+
+    def __call__(self, progress: "Progress") -> bool:
+        from tenfold.plan.figures import usd
+
+        now = time.monotonic()
+        line = f"{progress.step}: {progress.seconds:.0f} s"
+        if progress.gap != float("inf"):
+            bound, incumbent = progress.bound * progress.unit_usd, progress.incumbent * progress.unit_usd
+            line += f", bound {usd(bound)}, incumbent {usd(incumbent)}, gap {progress.gap:.2%}"
+        if self._status is not None:
+            self._status.update(line)
+        elif not self._quiet and now - self._last > TOLD_EVERY_S:
+            self._last = now
+            talk.print(line, markup=False, style="dim")
+        return not self._stop
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._stop:
+            raise KeyboardInterrupt
+        self._stop = True
+        talk.print("stopping with the best plan so far; Ctrl-C again gives it up", markup=False)
+
+    def close(self) -> None:
+        if self._status is not None:
+            self._status.stop()

@@ -1,0 +1,1 @@
+"""What happened since the shipped studies were written, for ``tenfold plan backtest``."""

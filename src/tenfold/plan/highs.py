@@ -1,0 +1,224 @@
+"""HiGHS, wrapped: the only module that knows the solver."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.core.errors import TenfoldError
+from tenfold.plan.columns import Floats
+from tenfold.plan.extensive import Program
+
+STEP_S = 0.5
+
+
+class SolverFailed(TenfoldError):
+    """HiGHS ended with neither a solution nor a proof that there is none."""
+
+
+class Status(StrEnum):
+    """How a run ended."""
+
+    OPTIMAL = "optimal"
+    STOPPED = "stopped"
+    INFEASIBLE = "infeasible"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run of the solver gave, in the program's unit of money.
+
+    Attributes:
+        value_C: a solution, None if there is none.
+        objective: its cost; infinite without one.
+        bound: no solution of the program as it stood costs less.
+        reduced_C: reduced costs; only of a linear program solved to the end.
+        dual_R: row duals; likewise.
+    """
+
+    status: Status
+    value_C: Floats | None
+    objective: float
+    bound: float
+    reduced_C: Floats | None = None
+    dual_R: Floats | None = None
+
+
+Watch = Callable[[float, float], bool]
+"""(bound, incumbent) -> whether to go on; called a few times a second."""
+
+
+class Solver:
+    """A program in HiGHS, whose bounds and integrality can change between runs; a run starts from the last one's basis.
+
+    Args:
+        program: the program; its integrality is not set until asked for.
+        threads: threads that HiGHS may use.
+    """
+
+    def __init__(self, program: Program, threads: int = 1) -> None:
+        self.program = program
+        self._has_whole = False
+        self._highs = highspy.Highs()
+        self._highs.setOptionValue("output_flag", False)
+        self._highs.setOptionValue("threads", threads)
+        columns = len(program.cost_C)
+        _require_ok(
+            self._highs.passModel(
+                columns,
+                len(program.row_lower_R),
+                len(program.value_Z),
+                int(highspy.MatrixFormat.kRowwise),
+                int(highspy.ObjSense.kMinimize),
+                program.offset,
+                program.cost_C,
+                program.lower_C,
+                program.upper_C,
+                program.row_lower_R,
+                program.row_upper_R,
+                program.start_R,
+                program.index_Z,
+                program.value_Z,
+                np.zeros(columns, dtype=np.int32),
+            ),
+            "take the program",
+        )
+
+    def set_option(self, name: str, value: float | str) -> None:
+        """Set one of HiGHS' own options."""
+        _require_ok(self._highs.setOptionValue(name, value), f"set {name} to {value!r}")
+
+    def bound(self, index: NDArray[np.int64], lower: Floats, upper: Floats) -> None:
+        """Change bounds of columns."""
+        _require_ok(self._highs.changeColsBounds(len(index), index.astype(np.int32), lower, upper), "change the bounds")
+
+    def whole(self, integer_C: NDArray[np.bool_]) -> None:
+        """Say which columns must be whole."""
+        self._has_whole = bool(integer_C.any())
+        index = np.arange(len(integer_C), dtype=np.int32)
+        _require_ok(
+            self._highs.changeColsIntegrality(len(index), index, integer_C.astype(np.uint8)), "change what is whole"
+        )
+
+    def suggest(self, value_C: Floats) -> None:
+        """Give a solution to start from."""
+        index = np.arange(len(value_C), dtype=np.int32)
+        _require_ok(self._highs.setSolution(len(value_C), index, value_C), "take a solution")
+
+    def run(
+        self,
+        *,
+        seconds: float = float("inf"),
+        gap: float = 1e-6,
+        watch: Watch | None = None,
+    ) -> Outcome:
+        """Solve.
+
+        Args:
+            seconds: time limit.
+            gap: relative gap at which to stop.
+            watch: called now and then.
+        Raises:
+            SolverFailed: HiGHS gave up, also after a second try from scratch.
+        """
+        outcome = self._run(seconds, gap, watch)
+        if outcome is None:
+            # Seen on warm starts with badly scaled bases: 'Unknown'. From scratch it then solves.
+            self._highs.clearSolver()
+            outcome = self._run(seconds, gap, watch)
+        if outcome is None:
+            state = self._highs.modelStatusToString(self._highs.getModelStatus())
+            raise SolverFailed(f"HiGHS ended with {state!r}", next_step="try another tree.seed, and report the study")
+        return outcome
+
+    def _run(self, seconds: float, gap: float, watch: Watch | None) -> Outcome | None:
+        highs = self._highs
+        # Seen in HiGHS 1.15: the limit is on one run if variables must be whole, else on all runs together.
+        highs.setOptionValue("time_limit", seconds if self._has_whole else highs.getRunTime() + seconds)
+        highs.setOptionValue("mip_rel_gap", gap)
+        subscription = _Subscription(highs, watch)
+        with subscription:
+            status = highs.run()
+        if subscription.failure is not None:
+            raise subscription.failure
+        if status == highspy.HighsStatus.kError:
+            return None
+        return self._outcome()
+
+    def _outcome(self) -> Outcome | None:
+        highs = self._highs
+        state = highs.getModelStatus()
+        info = highs.getInfo()
+        solution = highs.getSolution()
+        if state in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
+            return Outcome(Status.INFEASIBLE, None, np.inf, np.inf)
+        optimal = state == highspy.HighsModelStatus.kOptimal
+        stopped = state in (
+            highspy.HighsModelStatus.kTimeLimit,
+            highspy.HighsModelStatus.kInterrupt,
+            highspy.HighsModelStatus.kSolutionLimit,
+            highspy.HighsModelStatus.kIterationLimit,
+        )
+        if not optimal and not stopped:
+            return None
+        feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        if not self._has_whole:
+            if not optimal:
+                return Outcome(Status.STOPPED, None, np.inf, -np.inf)
+            return Outcome(
+                Status.OPTIMAL,
+                np.array(solution.col_value),
+                info.objective_function_value,
+                info.objective_function_value,
+                np.array(solution.col_dual),
+                np.array(solution.row_dual),
+            )
+        return Outcome(
+            Status.OPTIMAL if optimal else Status.STOPPED,
+            np.array(solution.col_value) if feasible else None,
+            info.objective_function_value if feasible else np.inf,
+            info.mip_dual_bound,
+        )
+
+
+class _Subscription:
+    """Calls ``watch`` from within a run, a few times a second, and stops the run when it says so or fails."""
+
+    def __init__(self, highs: highspy.Highs, watch: Watch | None) -> None:
+        self._highs = highs
+        self._watch = watch
+        self._last = 0.0
+        self._stop = False
+        self.failure: BaseException | None = None
+        self._events = (highs.cbMipInterrupt, highs.cbSimplexInterrupt, highs.cbIpmInterrupt)
+
+    def __enter__(self) -> None:
+        if self._watch is not None:
+            for event in self._events:
+                event.subscribe(self._check)
+
+    def __exit__(self, *_: object) -> None:
+        if self._watch is not None:
+            for event in self._events:
+                event.unsubscribe(self._check)
+
+    def _check(self, event: highspy.highs.HighsCallbackEvent) -> None:
+        now = time.monotonic()
+        if not self._stop and now - self._last >= STEP_S:
+            self._last = now
+            try:
+                assert self._watch is not None
+                self._stop = not self._watch(event.data_out.mip_dual_bound, event.data_out.mip_primal_bound)
+            except BaseException as error:  # an exception must not cross the solver's C++ frames
+                self.failure, self._stop = error, True
+        if event.data_in is not None:
+            event.data_in.user_interrupt = self._stop
+
+
+def _require_ok(status: highspy.HighsStatus, what: str) -> None:
+    if status == highspy.HighsStatus.kError:
+        raise SolverFailed(f"HiGHS would not {what}", next_step="report the study")

@@ -1,0 +1,275 @@
+"""From a solved tree to a plan: what to commit to now, what to keep as an option, and when to take it up."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from tenfold.plan.columns import Floats, Group
+from tenfold.plan.costs import Category
+from tenfold.plan.diagnose import diagnose
+from tenfold.plan.extensive import Program, extensive
+from tenfold.plan.figures import amount
+from tenfold.plan.finance import accelerator_price_usd
+from tenfold.plan.leads import Leads
+from tenfold.plan.model import Template, template
+from tenfold.plan.outcomes import Outcomes, spread, tail_mean
+from tenfold.plan.result import (
+    Item,
+    Plan,
+    PowerPeriod,
+    Solve,
+    SolveStep,
+    Trigger,
+    Verdict,
+    What,
+    WorkloadOutlook,
+    WorkloadPeriod,
+    Worth,
+    Year,
+)
+from tenfold.plan.solve import DEFAULT_EFFORT, Effort, Infeasible, Progress, Report, Solution, solve
+from tenfold.plan.study import Study
+from tenfold.plan.terms import times
+from tenfold.plan.tornado import tornado
+from tenfold.plan.tree import Tree, grow
+from tenfold.plan.triggers import rule
+from tenfold.plan.values import all_worths
+
+NOTICEABLE = 1e-3
+UNLIKELY = 0.02
+WORTH_SHARE = 0.4
+
+
+def make_plan(
+    study: Study, effort: Effort = DEFAULT_EFFORT, report: Report | None = None, *, worth: bool = True
+) -> Plan:
+    """Grow the tree, solve it, and read the plan off it.
+
+    Args:
+        study: the study.
+        effort: how hard to try; of its time, ``WORTH_SHARE`` is for the values.
+        report: told of progress.
+        worth: whether to also solve the restricted models that say what fungibility, staging and so on are worth, and
+            those that say which inputs move the cost.
+    Raises:
+        NoPlan: floors and limits cannot all be met; names the periods and places.
+    """
+    tree = grow(study)
+    node = template(study, tree.demand_nK.max(axis=0))
+    program = extensive(node, tree)
+    try:
+        share = WORTH_SHARE if worth else 0.0
+        solution = solve(program, node, tree, replace(effort, seconds=(1 - share) * effort.seconds), report)
+    except Infeasible:
+        raise diagnose(program, node, tree).error() from None
+    if not worth or solution.stopped:
+        return read_plan(node, tree, program, solution)
+    part = replace(effort, seconds=share * effort.seconds)
+    worths = all_worths(node, tree, program, solution, part, report)
+    plan = read_plan(node, tree, program, solution, worths)
+    return plan.model_copy(update={"tornado": tornado(study, report)})
+
+
+def read_plan(node: Template, tree: Tree, program: Program, solution: Solution, worths: tuple[Worth, ...] = ()) -> Plan:
+    """The plan that a solution stands for."""
+    outcomes = Outcomes.of(node, tree, program, solution.value_C)
+    cost_s, weight_s = outcomes.scenario_cost_usd(), tree.probability_n[tree.leaves()]
+    study = node.study
+    years = sorted({study.calendar.year(period) for period in range(study.periods)})
+    return Plan(
+        study=study,
+        solve=_solve(node, tree, program, solution),
+        cost_usd=outcomes.spread(cost_s),
+        cvar_usd=tail_mean(cost_s, weight_s, study.risk.alpha),
+        cost_by_category_usd={category.value: outcomes.mean_cost_usd(category) for category in Category},
+        items=_items(outcomes),
+        capex=tuple(Year(year=year, capex_usd=outcomes.spread(outcomes.capex_usd(year))) for year in years),
+        workloads=tuple(_outlook(outcomes, name) for name in study.workloads),
+        worth=worths,
+        power=_power(outcomes),
+    )
+
+
+def _items(outcomes: Outcomes) -> tuple[Item, ...]:
+    study = outcomes.template.study
+    items = []
+    for name, site in study.sites.items():
+        for phase, settings in site.phases.items():
+            if settings.done_in_months is None:
+                items.append(
+                    _item(
+                        outcomes, "phase", f"{name}/{phase}", "", settings.capex_usd, ("phase", name, phase), once=True
+                    )
+                )
+    for name in study.leases:
+        items.append(_item(outcomes, "lease", name, "", 0.0, ("lease", name), once=True))
+    for kind, offer in study.accelerators.items():
+        price = accelerator_price_usd(study, offer, 0)
+        items.append(_item(outcomes, "accelerators", kind, kind, price, ("order", kind), once=False))
+    if study.fit_out is not None:
+        items.append(_item(outcomes, "fit-out", "all sites", "MW", study.fit_out.usd_per_mw, ("fit-out",), once=False))
+    if study.conversion is not None and ("kit-order",) in outcomes.template.columns.place:
+        price = study.conversion.price_usd
+        items.append(_item(outcomes, "conversion", "kit", "kits", price, ("kit-order",), once=False))
+    return tuple(items)
+
+
+def _item(
+    outcomes: Outcomes,
+    what: What,
+    name: str,
+    unit: str,
+    price_usd: float,
+    key: tuple[Group, *tuple[str, ...]],
+    *,
+    once: bool,
+) -> Item:
+    tree = outcomes.tree
+    amount_n = outcomes.taken_up(*key)
+    scale = float(np.abs(amount_n).max())
+    amount_n = np.where(np.abs(amount_n) > NOTICEABLE * scale, amount_n, 0.0)
+    ancestors_nT = tree.ancestors_nT()
+    so_far_n = np.where(ancestors_nT >= 0, amount_n[ancestors_nT], 0.0).sum(axis=1)
+    later_s = outcomes.along(amount_n, after_root=True) if tree.stages > 1 else np.zeros(1)
+    weight_s = tree.probability_n[tree.leaves()]
+    probability = float(weight_s[(later_s > 0) | (amount_n[0] > 0)].sum())
+    waiting = Verdict.OPTION if probability > UNLIKELY else Verdict.NOTHING
+    verdict = Verdict.COMMIT if amount_n[0] > 0 else waiting
+    taken_n = so_far_n > 0 if once else amount_n > 0
+    triggers = _triggers(outcomes, what, name, unit, amount_n, taken_n, once=once) if scale else ()
+    return Item(
+        what=what,
+        name=name,
+        verdict=verdict,
+        unit=unit,
+        now=float(amount_n[0]),
+        cost_now_usd=float(amount_n[0]) * price_usd,
+        later=spread(later_s, weight_s),
+        probability=probability,
+        share_by_period=tuple(
+            float(tree.probability_n[tree.at(stage)] @ so_far_n[tree.at(stage)]) for stage in range(tree.stages)
+        ),
+        triggers=triggers,
+    )
+
+
+def _triggers(
+    outcomes: Outcomes, what: str, name: str, unit: str, amount_n: Floats, taken_n: np.ndarray, *, once: bool
+) -> tuple[Trigger, ...]:
+    if once and taken_n[0]:
+        return ()
+    study = outcomes.template.study
+    found = rule(outcomes.tree, amount_n, taken_n, once=once)
+    if found is None:
+        return ()
+    workload = list(study.workloads)[found.k]
+    by = study.calendar.label(found.stage)
+    verb = {"phase": "start", "lease": "sign", "accelerators": "order", "fit-out": "fit out", "conversion": "order"}[
+        what
+    ]
+    thing = f"{verb} {name}" if once else f"{verb} about {amount(found.amount)} {unit}"
+    side = "exceeds" if found.above else "stays below"
+    text = f"{thing} if {workload} demand {side} {amount(found.threshold)} {study.workloads[workload].unit} by {by}"
+    return (
+        Trigger(
+            by=by,
+            workload=workload,
+            above=found.above,
+            threshold=found.threshold,
+            amount=found.amount,
+            agreement=found.agreement,
+            text=text,
+        ),
+    )
+
+
+def _outlook(outcomes: Outcomes, name: str) -> WorkloadOutlook:
+    study, tree = outcomes.template.study, outcomes.tree
+    k = list(study.workloads).index(name)
+    short_n, is_short_n = outcomes.of_name("short", name), outcomes.is_short(name)
+    periods = []
+    for stage in range(tree.stages):
+        nodes = tree.at(stage)
+        weight_m, demand_m = tree.probability_n[nodes], tree.demand_nK[nodes, k]
+        periods.append(
+            WorkloadPeriod(
+                period=study.calendar.label(stage),
+                demand=spread(demand_m, weight_m),
+                served=spread(demand_m - short_n[nodes], weight_m),
+                shortage_probability=float(weight_m @ is_short_n[nodes]),
+                unserved_share=float(weight_m @ short_n[nodes] / (weight_m @ demand_m)),
+                served_by=_served_by(outcomes, name, stage),
+            )
+        )
+    ever_s = outcomes.along(is_short_n) > 0
+    return WorkloadOutlook(
+        workload=name,
+        unit=study.workloads[name].unit,
+        shortage_probability=float(tree.probability_n[tree.leaves()][ever_s].sum()),
+        periods=tuple(periods),
+    )
+
+
+def _served_by(outcomes: Outcomes, name: str, stage: int) -> dict[str, float]:
+    """Mean of what each kind and rent serves of a workload."""
+    study, columns = outcomes.template.study, outcomes.template.columns
+    nodes = outcomes.tree.at(stage)
+    weight_m = outcomes.tree.probability_n[nodes]
+    found = {}
+    for group, offers in (("assigned", study.accelerators), ("rented", study.rent)):
+        for kind, offer in offers.items():
+            if (group, kind, name) in columns.place:
+                at_work_m = outcomes.amount_nV[nodes, columns.place[group, kind, name]]
+                found[kind] = float(weight_m @ at_work_m) * offer.throughput[name]
+    return found
+
+
+def _power(outcomes: Outcomes) -> tuple[PowerPeriod, ...]:
+    """MW that there are and MW that are drawn, over all places."""
+    study, tree = outcomes.template.study, outcomes.tree
+    columns, leads = outcomes.template.columns, Leads.of(study)
+    if not columns.keys("used"):
+        return ()
+    drawn_n = outcomes.amount_nV[:, columns.of(["used"])].sum(axis=1)
+    periods = []
+    for stage in range(tree.stages):
+        nodes = tree.at(stage)
+        there = [term for name in study.sites for term in leads.finished_mw(columns, name, stage)]
+        for name, lease in study.leases.items():
+            there += times(lease.power_mw, leads.leased_share(columns, name))
+        weight_m = tree.probability_n[nodes]
+        periods.append(
+            PowerPeriod(
+                period=study.calendar.label(stage),
+                available=spread(outcomes.sum_of(there, stage), weight_m),
+                drawn=spread(drawn_n[nodes], weight_m),
+            )
+        )
+    return tuple(periods)
+
+
+def _solve(node: Template, tree: Tree, program: Program, solution: Solution) -> Solve:
+    unit = node.columns.money_unit_usd
+    return Solve(
+        nodes=len(tree),
+        columns=len(program.cost_C),
+        rows=len(program.row_lower_R),
+        whole=int(program.integer_C.sum()),
+        objective_usd=solution.cost * unit,
+        bound_usd=solution.bound * unit,
+        gap=solution.gap,
+        seconds=solution.seconds,
+        stopped=solution.stopped,
+        steps=tuple(_step(step) for step in solution.steps),
+    )
+
+
+def _step(progress: Progress) -> SolveStep:
+    known = np.isfinite(progress.incumbent)
+    return SolveStep(
+        step=progress.step,
+        bound_usd=progress.bound * progress.unit_usd,
+        incumbent_usd=progress.incumbent * progress.unit_usd if known else None,
+        gap=progress.gap if known else None,
+        seconds=progress.seconds,
+    )

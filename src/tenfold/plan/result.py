@@ -1,0 +1,198 @@
+"""``plan.json``: a plan as data, with the study that it answers and how far it was solved."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tenfold.core.errors import UsageError
+from tenfold.plan.study import Study
+
+
+class PlanFileError(UsageError):
+    """A file is not a ``plan.json`` of this version."""
+
+
+class Record(BaseModel):
+    """Base of what a plan is made of: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Verdict(StrEnum):
+    """What to do about a thing now."""
+
+    COMMIT = "commit now"
+    OPTION = "keep as option"
+    NOTHING = "do nothing"
+
+
+What = Literal["phase", "lease", "accelerators", "fit-out", "conversion"]
+
+
+class Spread(Record):
+    """A quantity over all scenarios."""
+
+    mean: float
+    p10: float
+    p50: float
+    p90: float
+
+
+class Trigger(Record):
+    """When to take up an option: if demand passes a threshold by a period."""
+
+    by: str = Field(description="period in which it is looked at")
+    workload: str
+    above: bool = Field(description="whether demand must be above the threshold, or below")
+    threshold: float = Field(description="in the workload's unit")
+    amount: float = Field(description="how much is then taken up on average, in the item's unit")
+    agreement: float = Field(description="share of scenarios in which the tree decides as this rule says")
+    text: str
+
+
+class Item(Record):
+    """A thing that can be committed to."""
+
+    what: What
+    name: str = Field(description="site and phase, lease, or kind")
+    verdict: Verdict
+    unit: str
+    now: float = Field(description="amount committed to in the first period")
+    cost_now_usd: float = Field(description="capex that this amount will cost, spent over its lead time")
+    later: Spread = Field(description="amount committed to in later periods")
+    probability: float = Field(description="of ever being committed to")
+    share_by_period: tuple[float, ...] = Field(description="mean of what has been committed to by each period")
+    triggers: tuple[Trigger, ...]
+
+
+class Year(Record):
+    """Capex of a calendar year over all scenarios, USD."""
+
+    year: int
+    capex_usd: Spread
+
+
+class WorkloadPeriod(Record):
+    """One workload in one period over all scenarios, in its unit."""
+
+    period: str
+    demand: Spread
+    served: Spread
+    shortage_probability: float = Field(description="of serving less than 99.9% of demand")
+    unserved_share: float = Field(description="mean demand not served, per mean demand")
+    served_by: dict[str, float] = Field(default_factory=dict, description="mean served, by kind and rent")
+
+
+class WorkloadOutlook(Record):
+    """One workload over all periods."""
+
+    workload: str
+    unit: str
+    shortage_probability: float = Field(description="of a shortage in any period")
+    periods: tuple[WorkloadPeriod, ...]
+
+
+class PowerPeriod(Record):
+    """IT power in one period over all scenarios, MW."""
+
+    period: str
+    available: Spread = Field(description="of finished phases and leases held")
+    drawn: Spread
+
+
+class Worth(Record):
+    """What having, or being denied, something changes in cost. Low and high allow for the gaps of both solves."""
+
+    name: str
+    definition: str
+    usd: float | None = Field(description="None: without it no plan meets all floors and limits")
+    low_usd: float | None
+    high_usd: float | None
+    share: float | None = Field(description="of the plan's cost")
+
+
+class Sensitivity(Record):
+    """What one input, lowered and raised, changes in cost."""
+
+    name: str
+    low: str = Field(description="what it is lowered to, or by")
+    high: str = Field(description="what it is raised to, or by")
+    low_usd: float | None = Field(description="change of cost; None: no plan meets all floors and limits then")
+    high_usd: float | None
+
+
+class Tornado(Record):
+    """The inputs that move cost, the most moving first; of the linear relaxation on a tree of so many nodes."""
+
+    nodes: int
+    base_usd: float
+    bars: tuple[Sensitivity, ...]
+
+
+class SolveStep(Record):
+    """A step of the ladder."""
+
+    step: str
+    bound_usd: float
+    incumbent_usd: float | None
+    gap: float | None
+    seconds: float
+
+
+class Solve(Record):
+    """How far the plan was solved."""
+
+    nodes: int
+    columns: int
+    rows: int
+    whole: int = Field(description="variables that must be whole")
+    objective_usd: float
+    bound_usd: float
+    gap: float
+    seconds: float
+    stopped: bool = Field(description="whether it was stopped by hand")
+    steps: tuple[SolveStep, ...]
+
+
+class Plan(Record):
+    """All of ``plan.json``."""
+
+    version: Literal[1] = 1
+    study: Study
+    solve: Solve
+    cost_usd: Spread = Field(description="discounted cost of a scenario")
+    cvar_usd: float = Field(description="mean cost of the worst scenarios, at the study's alpha")
+    cost_by_category_usd: dict[str, float] = Field(description="mean, discounted")
+    items: tuple[Item, ...]
+    capex: tuple[Year, ...]
+    workloads: tuple[WorkloadOutlook, ...]
+    worth: tuple[Worth, ...]
+    power: tuple[PowerPeriod, ...] = Field((), description="empty without sites and leases")
+    tornado: Tornado | None = Field(None, description="None if it was not asked for")
+
+    def save(self, path: Path) -> None:
+        """Write the plan."""
+        path.write_text(self.model_dump_json(indent=1) + "\n")
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan.
+
+    Raises:
+        PlanFileError: the file is missing or is no plan.
+    """
+    try:
+        return Plan.model_validate_json(path.read_text())
+    except OSError as error:
+        raise PlanFileError(
+            f"cannot read the plan {str(path)!r}: {error.strerror}", next_step="make one with 'tenfold plan solve'"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise PlanFileError(
+            f"{path} is no plan of this version: {key!r}: {first['msg']}",
+            next_step="make it anew with 'tenfold plan solve'",
+        ) from error

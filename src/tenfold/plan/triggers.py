@@ -1,0 +1,84 @@
+"""Rules of thumb that say when an option is taken up: read off the tree's decisions, one threshold on one demand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.plan.columns import Floats
+from tenfold.plan.tree import Tree
+
+LEAST_SHARE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``amount`` is taken up at ``stage`` if demand of workload ``k`` is above (or below) ``threshold``."""
+
+    stage: int
+    k: int
+    above: bool
+    threshold: float
+    amount: float
+    agreement: float
+
+
+def rule(tree: Tree, amount_n: Floats, taken_n: NDArray[np.bool_], *, once: bool) -> Rule | None:
+    """The single threshold that best tells where a thing is taken up from where it is not.
+
+    Looks at every stage after the first and every workload's demand there. To be told apart is whether the thing has
+    been taken up by then (``once``: it stays taken up), or is taken up then. The best rule is the one that agrees
+    with the tree in the largest share of probability, weighed so that neither answer counts for more than the other;
+    early rules win ties, since they can be acted on first.
+
+    Args:
+        tree: the scenario tree.
+        amount_n: how much is taken up in each node.
+        taken_n: whether it has been (``once``) or is taken up in each node.
+        once: whether the thing can be taken up only once.
+    Returns:
+        None if it is never taken up after the first stage, or demand does not tell when.
+    """
+    best: tuple[float, Rule] | None = None
+    for stage in range(1, tree.stages):
+        nodes = tree.at(stage)
+        yes_m, weight_m = taken_n[nodes], tree.probability_n[nodes]
+        if not LEAST_SHARE < weight_m[yes_m].sum() < 1 - LEAST_SHARE:
+            continue
+        for k in range(tree.demand_nK.shape[1]):
+            found = _cut(tree.demand_nK[nodes, k], yes_m, weight_m)
+            if found is None:
+                continue
+            balanced, agreement, threshold, above = found
+            score = balanced - 0.005 * stage
+            if best is None or score > best[0] + 1e-9:
+                picked = nodes[yes_m]
+                amounts = _taken_up(tree, amount_n, picked) if once else amount_n[picked]
+                mean = float(np.average(amounts, weights=tree.probability_n[picked]))
+                best = score, Rule(stage, k, above, threshold, mean, agreement)
+    return best[1] if best and best[0] > 0.6 else None
+
+
+def _taken_up(tree: Tree, amount_n: Floats, nodes: NDArray[np.int64]) -> Floats:
+    """What was taken up on the way to each node, after the root."""
+    ancestors_mT = tree.ancestors_nT()[nodes]
+    return np.where(ancestors_mT > 0, amount_n[ancestors_mT], 0.0).sum(axis=1)
+
+
+def _cut(demand_m: Floats, yes_m: NDArray[np.bool_], weight_m: Floats) -> tuple[float, float, float, bool] | None:
+    """Balanced agreement, plain agreement, threshold and direction of the best cut; None if all demand is the same."""
+    order = np.argsort(demand_m)
+    demand_m, yes_m, weight_m = demand_m[order], yes_m[order], weight_m[order]
+    gaps = np.flatnonzero(np.diff(demand_m) > 1e-9 * demand_m[-1])
+    if not len(gaps):
+        return None
+    below_yes = np.cumsum(weight_m * yes_m)
+    below_no = np.cumsum(weight_m * ~yes_m)
+    all_yes, all_no = below_yes[-1], below_no[-1]
+    right_above = ((all_yes - below_yes) / all_yes + below_no / all_no)[gaps] / 2
+    above = bool(right_above.max() >= 1 - right_above.min())
+    cut = gaps[int(right_above.argmax() if above else right_above.argmin())]
+    balanced = float(right_above.max() if above else 1 - right_above.min())
+    right = all_yes - below_yes[cut] + below_no[cut]
+    agreement = float((right if above else all_yes + all_no - right) / (all_yes + all_no))
+    return balanced, agreement, float((demand_m[cut] + demand_m[cut + 1]) / 2), above

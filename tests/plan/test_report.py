@@ -1,0 +1,216 @@
+"""The page of a plan: complete, self-contained, and nothing in it that the plan does not say."""
+
+import json
+import re
+import xml.dom.minidom
+from html.parser import HTMLParser
+
+import pytest
+from inline_snapshot import snapshot
+from tiny_study import study_of
+
+from tenfold.plan.charts import capex_fan, power_fan, tornado_chart
+from tenfold.plan.drawing import ticks
+from tenfold.plan.figures import amount, percent, usd
+from tenfold.plan.gantt import groups, staging
+from tenfold.plan.plan import make_plan
+from tenfold.plan.report import report
+from tenfold.plan.result import Plan, Verdict
+from tenfold.plan.solve import Effort
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    from tiny_study import TINY
+
+    lease = {
+        "power_mw": 0.2,
+        "usd_per_mw_month": 150_000,
+        "lead_months": 6,
+        "term_months": 6,
+        "power": {"usd_per_mwh": 90, "pue": 1.3},
+    }
+    return make_plan(study_of({**TINY, "leases": {"cage-1": lease}}), Effort(seconds=5))
+
+
+class Outline(HTMLParser):
+    """Headings, numbers and addresses of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.headings: list[str] = []
+        self.values: list[float] = []
+        self.addresses: list[str] = []
+        self.pictures: list[str] = []
+        self._heading = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._heading = tag in ("h1", "h2", "h3")
+        for name, value in attrs:
+            if name == "data-value" or (tag == "data" and name == "value"):
+                self.values.append(float(value or "nan"))
+            if name in ("src", "href", "action", "srcset", "xlink:href"):
+                self.addresses.append(value or "")
+            if tag == "svg" and name == "aria-label":
+                self.pictures.append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        if self._heading and data.strip():
+            self.headings.append(data.strip())
+            self._heading = False
+
+
+def test_a_planner_finds_every_part_of_the_plan(plan):
+    outline = Outline(report(plan))
+    assert outline.headings == snapshot(
+        [
+            "tiny",
+            "What to do now",
+            "Capex by year",
+            "Power",
+            "Sites and phases",
+            "Demand against capacity",
+            "serving",
+            "training",
+            "Probability of a shortage",
+            "What moves the cost",
+            "What flexibility and foresight are worth",
+        ]
+    )
+    assert outline.pictures == snapshot(
+        [
+            "Capex by year, 10th to 90th percentile and median",
+            "IT power available and drawn, MW",
+            "When phases and leases are started, built and ready",
+            "Demand of serving and what serves it",
+            "Demand of training and what serves it",
+            "What moves the cost",
+        ]
+    )
+
+
+def test_every_number_of_the_page_is_in_the_plan(plan):
+    known = set(_numbers(json.loads(plan.model_dump_json()))) | {0.0}
+    shown = Outline(report(plan)).values
+    assert len(shown) > 60
+    assert [value for value in shown if value not in known] == []
+
+
+def _numbers(value: object) -> list[float]:
+    if isinstance(value, dict):
+        return [number for inner in value.values() for number in _numbers(inner)]
+    if isinstance(value, list):
+        return [number for inner in value for number in _numbers(inner)]
+    return [float(value)] if isinstance(value, int | float) else []
+
+
+def test_nothing_is_asked_of_the_network(plan):
+    page = report(plan)
+    assert all(address.startswith("data:") for address in Outline(page).addresses)
+    assert "@import" not in page
+    assert re.findall(r"url\(|<script|<iframe|<link(?! rel=.icon.)", page) == []
+    assert set(re.findall(r"https?://[^\s%\"<]+", page)) == {"http://www.w3.org/2000/svg"}
+
+
+def test_names_from_the_study_cannot_break_the_page(plan):
+    named = plan.study.model_copy(update={"name": 'A & B <script>alert("x")</script>'})
+    page = report(plan.model_copy(update={"study": named}))
+    assert "<script" not in page
+    assert "A &amp; B &lt;script&gt;" in page
+
+
+def test_every_picture_is_well_formed(plan):
+    for drawing in (capex_fan(plan), power_fan(plan), staging(plan), tornado_chart(plan)):
+        assert "nan" not in drawing
+        assert xml.dom.minidom.parseString(drawing).documentElement.tagName == "svg"
+
+
+def test_the_page_says_what_each_thing_costs_and_when_it_is_taken_up(plan):
+    page = report(plan)
+    for item in plan.items:
+        for trigger in item.triggers:
+            assert trigger.text in page
+    assert page.count('class="pill commit"') == sum(item.verdict is Verdict.COMMIT for item in plan.items)
+    assert all(worth.definition.replace("'", "&#x27;") in page for worth in plan.worth)
+
+
+def test_a_plan_without_values_is_drawn_too(plan):
+    page = report(plan.model_copy(update={"worth": (), "tornado": None, "power": ()}))
+    assert "What moves the cost" not in page
+    assert "What to do now" in page
+
+
+def test_a_study_that_only_rents_for_one_year_is_drawn_too():
+    workload = {
+        "unit": "x",
+        "demand": {"ranges": {"2026": [9, 10, 11]}},
+        "shortage_usd_per_unit_month": 1e6,
+    }
+    study = study_of(
+        {
+            "name": "rented",
+            "start": "2026",
+            "periods": 1,
+            "workloads": {"chat": workload},
+            "rent": {"cloud": {"usd_per_hour": 3, "throughput": {"chat": 1}}},
+            "tree": {"nodes": 1, "paths": 50},
+        }
+    )
+    outline = Outline(report(make_plan(study, Effort(seconds=5))))
+    assert "Demand of chat and what serves it" in outline.pictures
+    assert "Capex by year" not in outline.headings
+    assert "Sites and phases" not in outline.headings
+
+
+def test_bars_of_the_staging_follow_lead_times_and_terms(plan):
+    lines = {(group, line.name): line for group, found in groups(plan) for line in found}
+    assert lines["home", "hall-1"].ready_T == (1.0, 1.0, 1.0, 1.0)
+    for line in lines.values():
+        for building, ready in zip(line.building_T, line.ready_T, strict=True):
+            assert -1e-9 <= building + ready <= 1 + 1e-9
+    hall, item = lines["home", "hall-2"], next(item for item in plan.items if item.name == "home/hall-2")
+    assert hall.ready_T == (0.0, *item.share_by_period[:3])
+    cage, item = lines["leases", "cage-1"], next(item for item in plan.items if item.name == "cage-1")
+    signed_T = item.share_by_period
+    assert cage.ready_T == pytest.approx((0.0, signed_T[0], signed_T[1] - signed_T[0], signed_T[2] - signed_T[1]))
+
+
+@pytest.mark.parametrize(
+    ("high", "expected"), [(9, (0, 2.5, 5, 7.5, 10)), (62e9, (0, 2e10, 4e10, 6e10, 8e10)), (0, (0, 1))]
+)
+def test_axes_have_round_numbers_up_to_the_highest(high, expected):
+    assert ticks(high) == pytest.approx(expected)
+
+
+def test_figures_are_written_short():
+    assert [usd(value) for value in (0, 999.6, 45_000, 3.1e8, 9.9996e8, -2.14e9, 1.2e12)] == snapshot(
+        ["$0", "$1k", "$45k", "$310M", "$1B", "-$2.14B", "$1.2T"]
+    )
+    assert [amount(value) for value in (0.04, 12.5, 450, 4_500, 310_000, 1.24e6)] == snapshot(
+        ["0.04", "12.5", "450", "4,500", "310k", "1.24M"]
+    )
+    assert [percent(value) for value in (0, 0.004, 0.37, 0.996, 1)] == snapshot(["0%", "<1%", "37%", ">99%", "100%"])
+
+
+def test_the_page_opens_in_a_browser_in_light_and_dark_and_on_a_phone(plan, browser, tmp_path):
+    path = tmp_path / "plan.html"
+    path.write_text(report(plan))
+    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 400)):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page = context.new_page()
+        outside, complaints = [], []
+        page.on("request", lambda request, seen=outside: seen.append(request.url))
+        page.on("console", lambda message, seen=complaints: seen.append(message.text))
+        page.on("pageerror", lambda error, seen=complaints: seen.append(str(error)))
+        page.goto(path.as_uri())
+        assert page.locator("h1").inner_text() == "tiny"
+        assert page.locator("svg").count() == 6
+        assert page.evaluate("document.documentElement.scrollWidth") == width, "no sideways scrolling"
+        ink = page.evaluate("getComputedStyle(document.body).color")
+        assert (ink == "rgb(232, 236, 242)") == (scheme == "dark")
+        smallest = page.evaluate("Math.min(...[...document.querySelectorAll('svg')].map(e => e.clientHeight))")
+        assert smallest > 60, "no picture has collapsed"
+        context.close()
+        assert [url for url in outside if not url.startswith(("file:", "data:"))] == []
+        assert complaints == []
