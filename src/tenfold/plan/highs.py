@@ -95,6 +95,15 @@ class Solver:
         """Change bounds of columns."""
         _require_ok(self._highs.changeColsBounds(len(index), index.astype(np.int32), lower, upper), "change the bounds")
 
+    def bound_rows(self, lower_R: Floats, upper_R: Floats) -> None:
+        """Change the bounds of all rows, those added since included."""
+        index = np.arange(len(lower_R), dtype=np.int32)
+        _require_ok(self._highs.changeRowsBounds(len(index), index, lower_R, upper_R), "change the rows' bounds")
+
+    def add_row(self, lower: float, index: NDArray[np.int64], value: Floats) -> None:
+        """Add the row ``lower <= value @ columns[index]``."""
+        _require_ok(self._highs.addRow(lower, np.inf, len(index), index.astype(np.int32), value), "take a row")
+
     def whole(self, integer_C: NDArray[np.bool_]) -> None:
         """Say which columns must be whole."""
         index = np.arange(len(integer_C), dtype=np.int32)
@@ -134,6 +143,34 @@ class Solver:
             state = self._highs.modelStatusToString(self._highs.getModelStatus())
             raise SolverFailed(f"HiGHS ended with {state!r}", next_step="try another tree.seed, and report the study")
         return outcome
+
+    def again(self) -> Outcome:
+        """Solve a linear program from the last basis: for thousands of small runs, so without clock, gap or watch.
+
+        Raises:
+            SolverFailed: HiGHS gave up, also after a second try from scratch.
+        """
+        for _ in range(2):
+            self._highs.run()
+            state = self._highs.getModelStatus()
+            if state == highspy.HighsModelStatus.kOptimal:
+                return self._linear_optimum()
+            if state == highspy.HighsModelStatus.kInfeasible:
+                return Outcome(Status.INFEASIBLE, None, np.inf, np.inf)
+            self._highs.clearSolver()
+        name = self._highs.modelStatusToString(self._highs.getModelStatus())
+        raise SolverFailed(f"HiGHS ended with {name!r}", next_step="try another seed, and report the study")
+
+    def _linear_optimum(self) -> Outcome:
+        solution, objective = self._highs.getSolution(), self._highs.getInfo().objective_function_value
+        return Outcome(
+            Status.OPTIMAL,
+            np.array(solution.col_value),
+            objective,
+            objective,
+            np.array(solution.col_dual),
+            np.array(solution.row_dual),
+        )
 
     def _run(self, seconds: float, gap: float, target: float | None, watch: Watch | None) -> Outcome | None:
         highs = self._highs

@@ -1,0 +1,120 @@
+"""Rolling deterministic re-planning: each period, plan the rest of the study for one forecast with a demand buffer.
+
+The honest baseline, and what planners with a spreadsheet and a solver do. Shapes: N paths, T periods, K workloads, V
+variables of a node, G points of a table, F forecast demands (period by workload).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tenfold.plan.columns import Floats
+from tenfold.plan.demand import DemandProcess
+from tenfold.plan.highs import Solver
+from tenfold.plan.lookahead import lookahead, whole
+from tenfold.plan.model import Template
+
+POINTS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Mean demand of all later periods, given demand now.
+
+    Each workload is a Markov process whose growth does not depend on other workloads' levels, so that its own demand
+    is all there is to know.
+
+    Attributes:
+        now_TGK: demand now, rising along G.
+        later_TGTK: mean demand of each period, given that.
+    """
+
+    now_TGK: Floats
+    later_TGTK: Floats
+
+    @classmethod
+    def of(cls, process: DemandProcess, rng: np.random.Generator, paths: int = 2000) -> "Forecast":
+        """Simulate onward from points between the quantiles that paths pass through."""
+        seen_NTK = process.simulate(paths, rng)
+        periods = seen_NTK.shape[1]
+        now_TGK = np.quantile(seen_NTK, np.linspace(0.0, 1.0, POINTS), axis=0).transpose(1, 0, 2)
+        later_TGTK = np.zeros((periods, POINTS, *seen_NTK.shape[1:]))
+        for period in range(periods):
+            seed = int(rng.integers(2**63))
+            for g in range(POINTS):
+                later_TGTK[period, g, period] = now_TGK[period, g]
+                if period + 1 < periods:
+                    onward = process.simulate_from(period, now_TGK[period, g], paths, np.random.default_rng(seed))
+                    later_TGTK[period, g, period + 1 :] = onward.mean(axis=0)
+        return cls(now_TGK, later_TGTK)
+
+    def mean(self, period: int, demand_NK: Floats) -> Floats:
+        """Demand of ``period`` and mean demand of all after it, shape (N, T - period, K)."""
+        periods, workloads = self.later_TGTK.shape[2:]
+        mean_NTK = np.empty((len(demand_NK), periods - period, workloads))
+        for k in range(workloads):
+            log_now_N, log_table_G = np.log(demand_NK[:, k]), np.log(self.now_TGK[period, :, k])
+            for ahead in range(periods - period):
+                log_later_G = np.log(self.later_TGTK[period, :, period + ahead, k])
+                mean_NTK[:, ahead, k] = np.exp(_interpolate(log_now_N, log_table_G, log_later_G))
+        mean_NTK[:, 0] = demand_NK
+        return mean_NTK
+
+
+def _interpolate(at_N: Floats, known_G: Floats, value_G: Floats) -> Floats:
+    """Straight lines between points, and the first and last of them beyond."""
+    result_N = np.interp(at_N, known_G, value_G)
+    for end, inner, beyond in ((0, 1, at_N < known_G[0]), (-1, -2, at_N > known_G[-1])):
+        slope = (value_G[end] - value_G[inner]) / max(known_G[end] - known_G[inner], 1e-12)
+        result_N = np.where(beyond, value_G[end] + slope * (at_N - known_G[end]), result_N)
+    return result_N
+
+
+class Replan:
+    """The policy: solve what is left for the buffered forecast, do the first period of it.
+
+    Args:
+        template: of the study, without a weight on risk.
+        forecast: of its demand.
+        buffer_K: by how much the forecast of later periods is raised, 0.15 for 15%.
+    """
+
+    def __init__(self, template: Template, forecast: Forecast, buffer_K: Floats) -> None:
+        self.template, self.forecast, self.buffer_K = template, forecast, buffer_K
+        periods = template.study.periods
+        self._ahead = [lookahead(template, period, periods - period) for period in range(periods)]
+        self._solvers = [Solver(ahead.program) for ahead in self._ahead]
+
+    def with_buffer(self, buffer_K: Floats) -> "Replan":
+        """The same with another buffer."""
+        other = object.__new__(Replan)
+        other.template, other.forecast, other.buffer_K = self.template, self.forecast, buffer_K
+        other._ahead, other._solvers = self._ahead, self._solvers
+        return other
+
+    def decide(self, period: int, amount_NTV: Floats, demand_NK: Floats) -> Floats:
+        """What to do in a period, shape (N, V), in the solver's units."""
+        demand_NTK = self.forecast.mean(period, demand_NK)
+        demand_NTK[:, 1:] *= 1 + self.buffer_K
+        return self.follow(period, amount_NTV, demand_NTK)[0]
+
+    def follow(self, period: int, amount_NTV: Floats, demand_NTK: Floats) -> tuple[Floats, Floats]:
+        """Plan for given demands from a period on: what to do in it, and what the plan costs from there on."""
+        look, solver = self._ahead[period], self._solvers[period]
+        demand_NF = demand_NTK.reshape(len(demand_NTK), -1)
+        slot_NS = look.slots(amount_NTV)
+        lower_NR, upper_NR = look.row_bounds(slot_NS, demand_NF)
+        short_NF = look.short_bounds(demand_NF)
+        zeros = np.zeros(short_NF.shape[1])
+        lower, upper = look.program.lower_C[look.integer], look.program.upper_C[look.integer]
+        decided_NV = np.empty((len(demand_NF), len(self.template.columns)))
+        cost_N = np.empty(len(demand_NF))
+        for n in np.argsort(demand_NF.sum(axis=1)):
+            solver.bound_rows(lower_NR[n], upper_NR[n])
+            solver.bound(look.short_F, zeros, short_NF[n])
+            relaxed = solver.again()
+            cost_N[n] = relaxed.objective + float(look.past_cost_S @ slot_NS[n])
+            outcome = whole(solver, relaxed, look.integer, lower, upper)
+            assert outcome.value_C is not None
+            decided_NV[n] = look.own(outcome.value_C)
+        return decided_NV, cost_N
