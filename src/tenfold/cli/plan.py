@@ -30,7 +30,7 @@ def solve(
         Path | None, Parameter(name=["--output", "-o"], help="Write the plan here, e.g. plan.json.")
     ] = None,
     gap: Annotated[float, Parameter(help="Stop when the plan is proven this close to the best.")] = 0.005,
-    seconds: Annotated[float, Parameter(help="Or after so many seconds.")] = 40.0,
+    seconds: Annotated[float, Parameter(help="Or after about so many seconds, the values included.")] = 55.0,
     threads: Annotated[int, Parameter(help="Threads for the solver.")] = 1,
     nodes: Annotated[int | None, Parameter(help="Nodes of the scenario tree, in place of the study's.")] = None,
     worth: Annotated[bool, Parameter(help="Also find what fungibility, staging, ... are worth.")] = True,

@@ -5,12 +5,12 @@ from rich.table import Table
 
 from tenfold.plan.result import Item, Plan, Spread, Verdict, Worth
 
-out = Console(highlight=False)
+OUT = Console(highlight=False)
 STYLE = {Verdict.COMMIT: "bold", Verdict.OPTION: "", Verdict.NOTHING: "dim"}
 ORDER = list(Verdict)
 
 
-def plan(plan: Plan) -> None:
+def plan(plan: Plan, out: Console = OUT) -> None:
     """Print the table of what to do, triggers, capex, shortages and values."""
     study = plan.study
     out.print(f"\n[bold]{study.name}[/bold], {study.calendar.label(0)} to {study.calendar.label(study.periods - 1)}")
@@ -97,11 +97,17 @@ def _shortages(plan: Plan) -> Table:
 
 
 def _worths(plan: Plan) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", title="\nWhat it is worth", title_justify="left")
-    for heading in ("", "value", "of cost", "within the gaps", "that is"):
-        table.add_column(heading, justify="left" if heading in ("", "that is") else "right")
+    table = Table(
+        box=None,
+        pad_edge=False,
+        header_style="dim",
+        title="\nWhat is worth how much (docs/plan.md says how it is meant)",
+        title_justify="left",
+    )
+    for heading in ("", "value", "of cost", "within the gaps"):
+        table.add_column(heading, justify="right" if heading else "left")
     for worth in plan.worth:
-        table.add_row(worth.name, *_worth(worth), worth.definition)
+        table.add_row(worth.name, *_worth(worth))
     return table
 
 

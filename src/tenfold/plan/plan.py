@@ -1,5 +1,7 @@
 """From a solved tree to a plan: what to commit to now, what to keep as an option, and when to take it up."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tenfold.plan.columns import Floats, Group
@@ -30,6 +32,7 @@ from tenfold.plan.values import all_worths
 
 NOTICEABLE = 1e-3
 UNLIKELY = 0.02
+WORTH_SHARE = 0.4
 
 
 def make_plan(
@@ -39,7 +42,7 @@ def make_plan(
 
     Args:
         study: the study.
-        effort: how hard to try.
+        effort: how hard to try; of its time, ``WORTH_SHARE`` is for the values.
         report: told of progress.
         worth: whether to also solve the restricted models that say what fungibility, staging and so on are worth.
     Raises:
@@ -49,11 +52,14 @@ def make_plan(
     node = template(study, tree.demand_nK.max(axis=0))
     program = extensive(node, tree)
     try:
-        solution = solve(program, node, tree, effort, report)
+        share = WORTH_SHARE if worth else 0.0
+        solution = solve(program, node, tree, replace(effort, seconds=(1 - share) * effort.seconds), report)
     except Infeasible:
         raise diagnose(program, node, tree).error() from None
-    worths = all_worths(node, tree, program, solution, effort, report) if worth and not solution.stopped else ()
-    return read_plan(node, tree, program, solution, worths)
+    if not worth or solution.stopped:
+        return read_plan(node, tree, program, solution)
+    part = replace(effort, seconds=share * effort.seconds)
+    return read_plan(node, tree, program, solution, all_worths(node, tree, program, solution, part, report))
 
 
 def read_plan(node: Template, tree: Tree, program: Program, solution: Solution, worths: tuple[Worth, ...] = ()) -> Plan:

@@ -63,6 +63,13 @@ class Cancellation(Table):
     fee_share: Share = Field(description="share of the price that is due then, the deposit included")
 
 
+class Owned(Table):
+    """Accelerators that are there already."""
+
+    count: Positive = Field(description="accelerators")
+    age_months: NotNegative = Field(0.0, description="months of use at the start; they retire at life_months")
+
+
 class Accelerator(Table):
     """A vendor's offer of one kind of accelerator."""
 
@@ -90,14 +97,7 @@ class Accelerator(Table):
     lot: int | None = Field(None, ge=1, description="order whole lots of this many; default: any number")
     deposit_share: Share = Field(0.0, description="share of the price due at the order; the rest at delivery")
     cancellation: Cancellation | None = Field(None, description="default: an order is firm")
-    owned: tuple["Owned", ...] = Field((), description="the accelerators of this kind that are there already")
-
-
-class Owned(Table):
-    """Accelerators that are there already."""
-
-    count: Positive = Field(description="accelerators")
-    age_months: NotNegative = Field(0.0, description="months of use at the start; they retire at life_months")
+    owned: tuple[Owned, ...] = Field((), description="the accelerators of this kind that are there already")
 
 
 class Rent(Table):

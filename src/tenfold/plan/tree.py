@@ -93,11 +93,15 @@ def grow(study: Study) -> Tree:
 
 
 def widths(nodes: int, stages: int, paths: int) -> list[int]:
-    """Nodes per stage that add up to ``nodes``: early stages widen threefold, then the width stays.
+    """Nodes per stage that add up to ``nodes``: early stages widen threefold (more if few), then all are alike.
 
     What is decided early matters most and is known least, so the tree branches early.
     """
-    free = np.minimum(FIRST_GROWTH ** np.arange(stages), paths)
+    growth = FIRST_GROWTH
+    free = np.minimum(growth ** np.arange(stages), paths)
+    while free.sum() < nodes and growth < paths:
+        growth *= 1.5
+        free = np.minimum(growth ** np.arange(stages), paths)
     low, high = 1.0, float(nodes)
     for _ in range(60):
         cap = (low + high) / 2

@@ -36,8 +36,8 @@ class Estimate:
 def all_worths(
     node: Template, tree: Tree, program: Program, solution: Solution, effort: Effort, report: Report | None
 ) -> tuple[Worth, ...]:
-    """All five, each by a solve of its own with a share of the effort."""
-    part = replace(effort, seconds=effort.seconds / 3)
+    """All five, each by a solve of its own with a fifth of the effort's time."""
+    part = replace(effort, seconds=effort.seconds / 5)
     plan = Estimate(solution.cost, solution.bound)
     unit = node.columns.money_unit_usd
     told = with_perfect_information(node, tree, part)
@@ -64,9 +64,10 @@ def with_perfect_information(node: Template, tree: Tree, effort: Effort) -> Esti
     alone = template(study, tree.demand_nK.max(axis=0), node.restriction)
     leaves = tree.leaves()
     found = []
+    share = replace(effort, seconds=effort.seconds / len(leaves))
     for leaf in leaves:
         scenario = tree.scenario(int(leaf))
-        found.append(solve(extensive(alone, scenario), alone, scenario, replace(effort, seconds=10.0)))
+        found.append(solve(extensive(alone, scenario), alone, scenario, share))
     weight_s = tree.probability_n[leaves]
 
     def weighed(cost_s: Floats) -> float:

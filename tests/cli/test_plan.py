@@ -1,0 +1,93 @@
+"""`tenfold plan`: what its commands print, write and refuse."""
+
+import json
+
+import pytest
+
+from tenfold.cli.main import main
+from tenfold.plan.result import load_plan
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output and standard error of a command."""
+    code = 0
+    try:
+        main(["plan", *arguments])
+    except SystemExit as end:
+        code = end.code
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.fixture
+def example(capsys, tmp_path):
+    code, out, _ = run(capsys, "example")
+    assert code == 0
+    path = tmp_path / "study.yaml"
+    path.write_text(out)
+    return path
+
+
+def test_example_solves_to_a_table_and_a_file(capsys, example, tmp_path):
+    code, out, err = run(
+        capsys, "solve", str(example), "-o", str(tmp_path / "plan.json"), "--gap", "0.01", "--no-worth"
+    )
+    assert code == 0
+    for part in (
+        "keep as option",
+        "phase server-room/rack-2",
+        "Triggers",
+        "Capex by year",
+        "Probability of a shortage",
+    ):
+        assert part in out
+    assert "gap" in out.splitlines()[-1]
+    assert "wrote" in err
+    assert load_plan(tmp_path / "plan.json").study.name == "two racks"
+
+
+def test_values_are_printed(capsys, example):
+    code, out, _ = run(capsys, "solve", str(example), "--gap", "0.02", "--nodes", "20", "--seconds", "10")
+    assert code == 0
+    for name in ("information", "stochastic solution", "adaptivity", "fungibility", "staging"):
+        assert name in out
+
+
+def test_json_is_the_plan_and_nothing_else(capsys, example):
+    code, out, _ = run(capsys, "solve", str(example), "--gap", "0.02", "--nodes", "20", "--no-worth", "--json")
+    assert code == 0
+    assert json.loads(out)["solve"]["nodes"] == 20
+
+
+def test_study_with_a_mistake_exits_2_and_names_it(capsys, example):
+    example.write_text(example.read_text().replace("lead_months: 5", "lead_months: 5 weeks"))
+    code, out, err = run(capsys, "solve", str(example))
+    assert (code, out) == (2, "")
+    assert "'accelerators.gpu.lead_months' is '5 weeks'" in " ".join(err.split())
+
+
+def test_study_without_a_plan_exits_3_and_names_what_binds(capsys, example):
+    text = (
+        example.read_text()
+        .replace("limit: 64", "limit: 2")
+        .replace("term_months: 24", "term_months: 24\n    earliest: 2029H1")
+    )
+    example.write_text(text)
+    code, _, err = run(capsys, "solve", str(example), "--nodes", "30")
+    assert code == 3
+    assert "workloads.chat.floor" in err
+    assert "what binds" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["example", "three-racks"], "there are: two-racks"),
+        (["solve", "none.yaml"], "cannot read the study"),
+        (["solve", "none.yaml", "--gap", "2"], "--gap must lie between 0 and 1"),
+    ],
+)
+def test_other_refusals(capsys, arguments, message):
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert message in err

@@ -1,0 +1,34 @@
+"""docs/plan.md lists every key that study.yaml may have, and what it shows is what the command prints."""
+
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from study_tables import TABLES, table
+
+from tenfold.plan import study
+from tenfold.plan.study_file import parse_study
+
+PAGE = (Path(__file__).parents[2] / "docs" / "plan.md").read_text()
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_page_has_the_table_of_every_key(heading):
+    assert f"### {heading}\n\n{table(TABLES[heading])}" in PAGE
+
+
+def test_every_table_of_the_schema_has_a_section():
+    declared = {kind for kind in vars(study).values() if isinstance(kind, type) and issubclass(kind, study.Table)}
+    assert declared - {study.Table} == set(TABLES.values())
+
+
+def test_study_on_the_page_is_one():
+    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert parse_study(text).name == "smallest"
+
+
+def test_shipped_examples_are_studies():
+    for entry in resources.files("tenfold.plan.examples").iterdir():
+        if entry.name.endswith(".yaml"):
+            parse_study(entry.read_text(), entry.name)
