@@ -5,6 +5,7 @@ variables of a node, G points of a table, F forecast demands (period by workload
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from tenfold.plan.demand import DemandProcess
 from tenfold.plan.highs import Solver
 from tenfold.plan.lookahead import lookahead, whole
 from tenfold.plan.model import Template
+
+Shape = Literal["flat", "rising"]
 
 POINTS = 25
 
@@ -77,25 +80,29 @@ class Replan:
         template: of the study, without a weight on risk.
         forecast: of its demand.
         buffer_K: by how much the forecast of later periods is raised, 0.15 for 15%.
+        shape: the same buffer for all later periods, or one that rises with the root of the time ahead, as the spread
+            of a random walk does; ``buffer_K`` is then that of a year ahead.
     """
 
-    def __init__(self, template: Template, forecast: Forecast, buffer_K: Floats) -> None:
-        self.template, self.forecast, self.buffer_K = template, forecast, buffer_K
+    def __init__(self, template: Template, forecast: Forecast, buffer_K: Floats, shape: Shape = "flat") -> None:
+        self.template, self.forecast, self.buffer_K, self.shape = template, forecast, buffer_K, shape
         periods = template.study.periods
         self._ahead = [lookahead(template, period, periods - period) for period in range(periods)]
         self._solvers = [Solver(ahead.program) for ahead in self._ahead]
 
-    def with_buffer(self, buffer_K: Floats) -> "Replan":
+    def with_buffer(self, buffer_K: Floats, shape: Shape = "flat") -> "Replan":
         """The same with another buffer."""
         other = object.__new__(Replan)
-        other.template, other.forecast, other.buffer_K = self.template, self.forecast, buffer_K
+        other.template, other.forecast, other.buffer_K, other.shape = self.template, self.forecast, buffer_K, shape
         other._ahead, other._solvers = self._ahead, self._solvers
         return other
 
     def decide(self, period: int, amount_NTV: Floats, demand_NK: Floats) -> Floats:
         """What to do in a period, shape (N, V), in the solver's units."""
         demand_NTK = self.forecast.mean(period, demand_NK)
-        demand_NTK[:, 1:] *= 1 + self.buffer_K
+        years_T = np.arange(1, demand_NTK.shape[1]) * self.template.study.calendar.months / 12
+        size_T = np.sqrt(years_T) if self.shape == "rising" else np.ones_like(years_T)
+        demand_NTK[:, 1:] *= 1 + size_T[:, None] * self.buffer_K
         return self.follow(period, amount_NTV, demand_NTK)[0]
 
     def follow(self, period: int, amount_NTV: Floats, demand_NTK: Floats) -> tuple[Floats, Floats]:

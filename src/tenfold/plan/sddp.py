@@ -200,16 +200,20 @@ class Cuts:
 
     def decide(self, period: int, amount_NTV: Floats, demand_NK: Floats) -> Floats:
         """What to do in a period, shape (N, V), in the solver's units, given all that was done before."""
+        return self.decide_as_if(period, amount_NTV, demand_NK, demand_NK)
+
+    def decide_as_if(self, period: int, amount_NTV: Floats, demand_NK: Floats, believed_NK: Floats) -> Floats:
+        """The same, but the future is weighed as if demand now were ``believed_NK``."""
         stage = self.stages[period]
         look = stage.look
         slot_NS = look.slots(amount_NTV)
-        node_N = self.lattice.nearest(period, demand_NK)
+        node_N = self.lattice.nearest(period, believed_NK)
         decided_NV = np.empty((len(demand_NK), len(self.template.columns)))
         lower, upper = stage.program.lower_C[look.integer], stage.program.upper_C[look.integer]
         for node in np.unique(node_N):
             members = np.flatnonzero(node_N == node)
             members = members[np.argsort(demand_NK[members, 0])]
-            ratio_NK = demand_NK[members] / stage.demand_JK[node]
+            ratio_NK = believed_NK[members] / stage.demand_JK[node]
             lower_NR, upper_NR = stage.rows(int(node), slot_NS[members], demand_NK[members], ratio_NK)
             short_NF = look.short_bounds(demand_NK[members])
             solver, zeros = stage.solvers[node], np.zeros(short_NF.shape[1])
@@ -220,6 +224,10 @@ class Cuts:
                 assert outcome.value_C is not None
                 decided_NV[member] = look.own(outcome.value_C)
         return decided_NV
+
+    def cautious(self, caution_K: Floats) -> "Cautious":
+        """The policy that weighs the future as if demand were higher by ``caution_K``, 0.1 for 10%."""
+        return Cautious(self, caution_K)
 
     def _planned(self, demand_TK: Floats) -> Floats:
         """What a plan for one path does, shape (T, V)."""
@@ -260,3 +268,15 @@ class Cuts:
                 before.add_cut(
                     parent, float(weight_J @ intercept_J), weight_J @ slope_JS, weight_J @ ratio_slope_JK
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class Cautious:
+    """Cuts with a margin on demand: for what a nested risk does not say, and for errors of lattice and cuts."""
+
+    cuts: Cuts
+    caution_K: Floats
+
+    def decide(self, period: int, amount_NTV: Floats, demand_NK: Floats) -> Floats:
+        """What to do in a period, shape (N, V), in the solver's units, given all that was done before."""
+        return self.cuts.decide_as_if(period, amount_NTV, demand_NK, demand_NK * (1 + self.caution_K))
