@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-import tenfold.plan.examples as examples
+from tenfold.plan import examples
 from tenfold.plan.demand import DemandProcess
 from tenfold.plan.lattice import Lattice
 from tenfold.plan.model import template

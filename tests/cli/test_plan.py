@@ -1,11 +1,16 @@
 """`tenfold plan`: what its commands print, write and refuse."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from tenfold.cli.main import main
 from tenfold.plan.result import load_plan
+from tenfold.plan.synthetic import synthetic_study, to_yaml
 
 
 def run(capsys, *arguments):
@@ -77,6 +82,31 @@ def test_study_without_a_plan_exits_3_and_names_what_binds(capsys, example):
     assert code == 3
     assert "workloads.chat.floor" in err
     assert "what binds" in err
+
+
+def test_stability_shows_costs_and_commitments_by_tree(capsys, example):
+    example.write_text(example.read_text().replace("nodes: 40", "nodes: 12"))
+    code, out, _ = run(capsys, "stability", str(example), "--seeds", "2", "--gap", "0.02", "--seconds", "10")
+    assert code == 0
+    assert "regret" in out
+    code, out, _ = run(capsys, "stability", str(example), "--seeds", "2", "--gap", "0.02", "--seconds", "10", "--json")
+    first, second = json.loads(out)
+    assert (first["seed"], second["seed"], first["regret_usd"]) == (1, 2, 0)
+
+
+def test_ctrl_c_keeps_the_best_plan_so_far(tmp_path):
+    (tmp_path / "study.yaml").write_text(to_yaml(synthetic_study(1, nodes=120)))
+    command = [sys.executable, "-m", "tenfold.cli.main", "plan", "solve", "study.yaml", "-o", "plan.json"]
+    options = ["--gap", "1e-7", "--seconds", "200"]
+    process = subprocess.Popen([*command, *options], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stderr.readline().startswith(b"linear program")
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"stopping with the best plan so far" in err
+    assert b"stopped by hand" in out
+    assert load_plan(tmp_path / "plan.json").solve.stopped
 
 
 @pytest.mark.parametrize(

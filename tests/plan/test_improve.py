@@ -29,7 +29,7 @@ def test_part_solved_alone_is_the_whole_solved_with_the_rest_held(never_built):
     whole = Solver(program)
     whole.bound(held, plan.value_C[held], plan.value_C[held])
     whole.whole(program.integer_C)
-    sub, _ = cut_out(program, Part(columns), plan.value_C)
+    sub = cut_out(program, Part.of(program, columns), plan.value_C)
     alone = Solver(sub)
     alone.whole(sub.integer_C)
     rest = program.offset + program.cost_C[held] @ plan.value_C[held]
@@ -40,7 +40,7 @@ def test_improving_a_part_makes_the_plan_cheaper_and_leaves_the_rest(never_built
     program, tree, plan = never_built
     columns = np.unique(program.column_nV[tree.stage_n >= 1])
     held = np.setdiff1d(np.arange(len(program.cost_C)), columns)
-    better_C = solve_part(program, Part(columns), plan.value_C, 1e-6, 10.0, 1)
+    better_C = solve_part(program, Part.of(program, columns), plan.value_C, 1e-6, 10.0, 1)
     assert better_C is not None
     assert (better_C[held] == plan.value_C[held]).all()
     assert program.cost_C @ better_C + program.offset < plan.objective
@@ -48,5 +48,5 @@ def test_improving_a_part_makes_the_plan_cheaper_and_leaves_the_rest(never_built
 
 def test_part_that_is_best_already_is_left_alone(never_built):
     program, tree, plan = never_built
-    part = Part(np.unique(program.column_nV[tree.leaves()]))
+    part = Part.of(program, np.unique(program.column_nV[tree.leaves()]))
     assert solve_part(program, part, plan.value_C, 1e-9, 10.0, 1) is None

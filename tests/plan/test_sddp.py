@@ -75,9 +75,7 @@ def test_a_mixture_of_mean_and_tail():
     np.testing.assert_allclose(Nested(0.0).weights(probability_J, value_J), probability_J)
     tail_J = Nested(1.0, alpha=0.6).weights(probability_J, value_J)
     np.testing.assert_allclose(tail_J, [0.0, 0.75, 0.25])
-    np.testing.assert_allclose(
-        Nested(0.5, alpha=0.6).weights(probability_J, value_J), (probability_J + tail_J) / 2
-    )
+    np.testing.assert_allclose(Nested(0.5, alpha=0.6).weights(probability_J, value_J), (probability_J + tail_J) / 2)
 
 
 def test_aversion_to_risk_raises_the_bound(node, tree, cuts_and_bounds):

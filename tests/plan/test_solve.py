@@ -177,3 +177,15 @@ def test_capex_limit_that_leaves_too_little_is_named(tiny):
     found = diagnose(program, node, tree)
     assert any(breach.key in ("capex_limit_usd", "workloads.serving.floor") for breach in found.breaches)
     assert any("capex limit" in name for name in found.binding)
+
+
+def test_time_limit_is_that_of_one_run_with_whole_variables_or_without():
+    _, _, program = built(synthetic_study(1, nodes=60))
+    solver = Solver(program)
+    for _ in range(3):
+        assert solver.run(seconds=30).status is Status.OPTIMAL
+    solver.whole(program.integer_C)
+    for _ in range(3):
+        solver.run(seconds=0.3, gap=1e-9)
+    solver.whole(np.zeros_like(program.integer_C))
+    assert solver.run(seconds=30).status is Status.OPTIMAL

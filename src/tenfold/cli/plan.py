@@ -8,18 +8,22 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
 from tenfold.core.errors import UsageError
 
+if TYPE_CHECKING:
+    from tenfold.plan.solve import Progress
+
 plan_app = App(name="plan", help="What to commit to now, and what to keep as an option.")
 talk = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
 EXAMPLES = "tenfold.plan.examples"
+TOLD_EVERY_S = 5.0
 
 
 @plan_app.command
@@ -62,6 +66,34 @@ def solve(
 
 
 @plan_app.command
+def stability(
+    study: Path,
+    *,
+    seeds: Annotated[int, Parameter(help="How many trees to try.")] = 4,
+    gap: Annotated[float, Parameter(help="Stop a solve when it is proven this close to the best.")] = 0.005,
+    seconds: Annotated[float, Parameter(help="Time for all solves together, about.")] = 120.0,
+    threads: Annotated[int, Parameter(help="Threads for the solver.")] = 1,
+    json: Json = False,
+) -> None:
+    """Solve STUDY on trees of several seeds: do cost and what to do now depend on the tree?"""
+    from tenfold.cli import show, show_plan
+    from tenfold.plan import stability as over_trees
+    from tenfold.plan.solve import Effort
+    from tenfold.plan.study_file import load_study
+
+    if seeds < 2 or not 0 < gap < 1 or seconds <= 0 or threads < 1:
+        raise UsageError("--seeds must be 2 or more, --gap between 0 and 1, --seconds above 0, --threads 1 or more")
+    found = load_study(study)
+    with _progress(quiet=json) as report:
+        effort = Effort(gap=gap, seconds=seconds, threads=threads)
+        trials = over_trees.stability(found, [found.tree.seed + step for step in range(seeds)], effort, report)
+    if json:
+        show.machine([show_plan.trial_record(trial) for trial in trials])
+    else:
+        show_plan.stability(trials)
+
+
+@plan_app.command
 def example(name: str = "two-racks") -> None:
     """Print a study to start from."""
     folder = resources.files(EXAMPLES)
@@ -92,17 +124,17 @@ class _Reporter:
         if self._status is not None:
             self._status.start()
 
-    def __call__(self, progress: object) -> bool:
-        from tenfold.plan.solve import Progress
+    def __call__(self, progress: "Progress") -> bool:
+        from tenfold.cli.show_plan import usd
 
-        assert isinstance(progress, Progress)
         now = time.monotonic()
         line = f"{progress.step}: {progress.seconds:.0f} s"
         if progress.gap != float("inf"):
-            line += f", gap {progress.gap:.2%}, bound {progress.bound:,.6g}, incumbent {progress.incumbent:,.6g}"
+            bound, incumbent = progress.bound * progress.unit_usd, progress.incumbent * progress.unit_usd
+            line += f", bound {usd(bound)}, incumbent {usd(incumbent)}, gap {progress.gap:.2%}"
         if self._status is not None:
             self._status.update(line)
-        elif not self._quiet and now - self._last > 5:
+        elif not self._quiet and now - self._last > TOLD_EVERY_S:
             self._last = now
             talk.print(line, markup=False, style="dim")
         return not self._stop

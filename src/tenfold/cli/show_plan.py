@@ -1,9 +1,12 @@
 """How a plan is printed for people."""
 
+import math
+
 from rich.console import Console
 from rich.table import Table
 
 from tenfold.plan.result import Item, Plan, Spread, Verdict, Worth
+from tenfold.plan.stability import Trial
 
 OUT = Console(highlight=False)
 STYLE = {Verdict.COMMIT: "bold", Verdict.OPTION: "", Verdict.NOTHING: "dim"}
@@ -38,7 +41,7 @@ def usd(amount: float) -> str:
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(amount) >= 0.9995 * size:
             return f"${amount / size:.3g}{letter}"
-    return f"${amount:.0f}"
+    return f"${round(amount) + 0:d}"
 
 
 def _items(plan: Plan) -> Table:
@@ -101,7 +104,7 @@ def _worths(plan: Plan) -> Table:
         box=None,
         pad_edge=False,
         header_style="dim",
-        title="\nWhat is worth how much (docs/plan.md says how it is meant)",
+        title="\nWhat is worth how much",
         title_justify="left",
     )
     for heading in ("", "value", "of cost", "within the gaps"):
@@ -115,3 +118,34 @@ def _worth(worth: Worth) -> tuple[str, str, str]:
     if worth.usd is None or worth.share is None or worth.low_usd is None or worth.high_usd is None:
         return "no plan without", "", ""
     return usd(worth.usd), f"{worth.share:.1%}", f"{usd(worth.low_usd)} - {usd(worth.high_usd)}"
+
+
+def trial_record(trial: Trial) -> dict[str, object]:
+    """A trial as JSON."""
+    known = math.isfinite(trial.regret_usd)
+    return {
+        "seed": trial.seed,
+        "cost_usd": trial.cost_usd,
+        "gap": trial.gap,
+        "regret_usd": trial.regret_usd if known else None,
+        "now": {" ".join(key): amount for key, amount in trial.now.items()},
+    }
+
+
+def stability(trials: list[Trial], out: Console = OUT) -> None:
+    """Print how cost and commitments differ over trees."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("seed", "cost", "gap", "regret of the first's commitments"):
+        table.add_column(heading, justify="right")
+    for trial in trials:
+        share = trial.regret_usd / trial.cost_usd
+        regret = f"{usd(trial.regret_usd)} ({share:.2%})" if math.isfinite(share) else "leaves no plan"
+        table.add_row(str(trial.seed), usd(trial.cost_usd), f"{trial.gap:.2%}", "" if trial is trials[0] else regret)
+    out.print(table)
+    names = dict.fromkeys(key for trial in trials for key in trial.now)
+    now = Table(box=None, pad_edge=False, header_style="dim", title="\nCommitted to now", title_justify="left")
+    for heading in ("", *(f"seed {trial.seed}" for trial in trials)):
+        now.add_column(heading, justify="right" if heading else "left")
+    for name in names:
+        now.add_row(" ".join(name), *(f"{trial.now.get(name, 0.0):,.4g}" for trial in trials))
+    out.print(now)

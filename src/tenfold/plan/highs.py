@@ -62,6 +62,7 @@ class Solver:
 
     def __init__(self, program: Program, threads: int = 1) -> None:
         self.program = program
+        self._has_whole = False
         self._highs = highspy.Highs()
         self._highs.setOptionValue("output_flag", False)
         self._highs.setOptionValue("threads", threads)
@@ -106,6 +107,7 @@ class Solver:
 
     def whole(self, integer_C: NDArray[np.bool_]) -> None:
         """Say which columns must be whole."""
+        self._has_whole = bool(integer_C.any())
         index = np.arange(len(integer_C), dtype=np.int32)
         _require_ok(
             self._highs.changeColsIntegrality(len(index), index, integer_C.astype(np.uint8)), "change what is whole"
@@ -121,7 +123,6 @@ class Solver:
         *,
         seconds: float = float("inf"),
         gap: float = 1e-6,
-        target: float | None = None,
         watch: Watch | None = None,
     ) -> Outcome:
         """Solve.
@@ -129,16 +130,15 @@ class Solver:
         Args:
             seconds: time limit.
             gap: relative gap at which to stop.
-            target: stop as soon as a solution costs no more.
             watch: called now and then.
         Raises:
             SolverFailed: HiGHS gave up, also after a second try from scratch.
         """
-        outcome = self._run(seconds, gap, target, watch)
+        outcome = self._run(seconds, gap, watch)
         if outcome is None:
             # Seen on warm starts with badly scaled bases: 'Unknown'. From scratch it then solves.
             self._highs.clearSolver()
-            outcome = self._run(seconds, gap, target, watch)
+            outcome = self._run(seconds, gap, watch)
         if outcome is None:
             state = self._highs.modelStatusToString(self._highs.getModelStatus())
             raise SolverFailed(f"HiGHS ended with {state!r}", next_step="try another tree.seed, and report the study")
@@ -158,7 +158,7 @@ class Solver:
             if state == highspy.HighsModelStatus.kInfeasible:
                 return Outcome(Status.INFEASIBLE, None, np.inf, np.inf)
             self._highs.clearSolver()
-        name = self._highs.modelStatusToString(self._highs.getModelStatus())
+        name = self._highs.modelStatusToString(state)
         raise SolverFailed(f"HiGHS ended with {name!r}", next_step="try another seed, and report the study")
 
     def _linear_optimum(self) -> Outcome:
@@ -172,12 +172,11 @@ class Solver:
             np.array(solution.row_dual),
         )
 
-    def _run(self, seconds: float, gap: float, target: float | None, watch: Watch | None) -> Outcome | None:
+    def _run(self, seconds: float, gap: float, watch: Watch | None) -> Outcome | None:
         highs = self._highs
-        # HiGHS counts its time over all runs.
-        highs.setOptionValue("time_limit", highs.getRunTime() + seconds)
+        # Seen in HiGHS 1.15: the limit is on one run if variables must be whole, else on all runs together.
+        highs.setOptionValue("time_limit", seconds if self._has_whole else highs.getRunTime() + seconds)
         highs.setOptionValue("mip_rel_gap", gap)
-        highs.setOptionValue("objective_target", -np.inf if target is None else target)
         subscription = _Subscription(highs, watch)
         with subscription:
             status = highs.run()
@@ -192,41 +191,28 @@ class Solver:
         state = highs.getModelStatus()
         info = highs.getInfo()
         solution = highs.getSolution()
-        whole = bool(self._has_integers())
         if state in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
             return Outcome(Status.INFEASIBLE, None, np.inf, np.inf)
         optimal = state == highspy.HighsModelStatus.kOptimal
         stopped = state in (
             highspy.HighsModelStatus.kTimeLimit,
             highspy.HighsModelStatus.kInterrupt,
-            highspy.HighsModelStatus.kObjectiveTarget,
             highspy.HighsModelStatus.kSolutionLimit,
             highspy.HighsModelStatus.kIterationLimit,
         )
         if not optimal and not stopped:
             return None
         feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-        if not whole:
+        if not self._has_whole:
             if not optimal:
                 return Outcome(Status.STOPPED, None, np.inf, -np.inf)
-            return Outcome(
-                Status.OPTIMAL,
-                np.array(solution.col_value),
-                info.objective_function_value,
-                info.objective_function_value,
-                np.array(solution.col_dual),
-                np.array(solution.row_dual),
-            )
+            return self._linear_optimum()
         return Outcome(
             Status.OPTIMAL if optimal else Status.STOPPED,
             np.array(solution.col_value) if feasible else None,
             info.objective_function_value if feasible else np.inf,
             info.mip_dual_bound,
         )
-
-    def _has_integers(self) -> bool:
-        integrality = self._highs.getLp().integrality_
-        return any(kind == highspy.HighsVarType.kInteger for kind in integrality)
 
 
 class _Subscription:

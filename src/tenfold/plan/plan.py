@@ -212,16 +212,16 @@ def _solve(node: Template, tree: Tree, program: Program, solution: Solution) -> 
         gap=solution.gap,
         seconds=solution.seconds,
         stopped=solution.stopped,
-        steps=tuple(_step(step, unit) for step in solution.steps),
+        steps=tuple(_step(step) for step in solution.steps),
     )
 
 
-def _step(progress: Progress, unit: float) -> SolveStep:
+def _step(progress: Progress) -> SolveStep:
     known = np.isfinite(progress.incumbent)
     return SolveStep(
         step=progress.step,
-        bound_usd=progress.bound * unit,
-        incumbent_usd=progress.incumbent * unit if known else None,
+        bound_usd=progress.bound * progress.unit_usd,
+        incumbent_usd=progress.incumbent * progress.unit_usd if known else None,
         gap=progress.gap if known else None,
         seconds=progress.seconds,
     )

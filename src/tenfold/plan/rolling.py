@@ -65,12 +65,8 @@ class Forecast:
 
 
 def _interpolate(at_N: Floats, known_G: Floats, value_G: Floats) -> Floats:
-    """Straight lines between points, and the first and last of them beyond."""
-    result_N = np.interp(at_N, known_G, value_G)
-    for end, inner, beyond in ((0, 1, at_N < known_G[0]), (-1, -2, at_N > known_G[-1])):
-        slope = (value_G[end] - value_G[inner]) / max(known_G[end] - known_G[inner], 1e-12)
-        result_N = np.where(beyond, value_G[end] + slope * (at_N - known_G[end]), result_N)
-    return result_N
+    """Straight lines between points; beyond them demand later moves as demand now does."""
+    return np.interp(at_N, known_G, value_G) + at_N - np.clip(at_N, known_G[0], known_G[-1])
 
 
 class Replan:

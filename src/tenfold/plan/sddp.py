@@ -170,7 +170,7 @@ class Cuts:
         nested: how risk is weighed.
     """
 
-    def __init__(self, template: Template, lattice: Lattice, nested: Nested = Nested()) -> None:  # noqa: B008 (frozen)
+    def __init__(self, template: Template, lattice: Lattice, nested: Nested = Nested()) -> None:
         self.template, self.lattice, self.nested = template, lattice, nested
         looks: list[Lookahead] = []
         for period in reversed(range(lattice.periods)):
@@ -265,9 +265,7 @@ class Cuts:
             intercept_J = cost_J - slope_JS @ slot_S - ratio_slope_JK @ ratio_K
             for parent, move_J in enumerate(self.lattice.move_IJ[period]):
                 weight_J = self.nested.weights(move_J, cost_J)
-                before.add_cut(
-                    parent, float(weight_J @ intercept_J), weight_J @ slope_JS, weight_J @ ratio_slope_JK
-                )
+                before.add_cut(parent, float(weight_J @ intercept_J), weight_J @ slope_JS, weight_J @ ratio_slope_JK)
 
 
 @dataclass(frozen=True, slots=True)

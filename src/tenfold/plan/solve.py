@@ -45,12 +45,13 @@ class Infeasible(NoPlan):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a solve has come; money in the program's unit."""
+    """How far a solve has come; money in the program's unit, which is ``unit_usd``."""
 
     step: str
     bound: float
     incumbent: float
     seconds: float
+    unit_usd: float
 
     @property
     def gap(self) -> float:
@@ -268,8 +269,14 @@ class _Ladder:
     def _raise_bound(self, bound: float) -> None:
         self.bound = max(self.bound, bound)
 
-    def _progress(self) -> Progress:
-        return Progress(self.step, self.bound, self.cost, time.monotonic() - self.began)
+    def _progress(self, bound: float = -np.inf, incumbent: float = np.inf) -> Progress:
+        return Progress(
+            step=self.step,
+            bound=max(self.bound, bound),
+            incumbent=min(self.cost, incumbent),
+            seconds=time.monotonic() - self.began,
+            unit_usd=self.template.columns.money_unit_usd,
+        )
 
     def _note(self) -> None:
         progress = self._progress()
@@ -279,7 +286,7 @@ class _Ladder:
 
     def _watch(self, bound: float, incumbent: float) -> bool:
         """Of a run on the whole program: go on until its bound and incumbent are close enough."""
-        progress = Progress(self.step, max(self.bound, bound), min(self.cost, incumbent), time.monotonic() - self.began)
+        progress = self._progress(bound, incumbent)
         self.stopped = self.stopped or not self.report(progress)
         return not self.stopped and progress.gap > self.effort.gap
 
@@ -306,4 +313,4 @@ def _subtrees(program: Program, tree: Tree) -> list[Part]:
     below_n = np.bincount(ancestors_nT[ancestors_nT >= 0], minlength=len(tree))
     inside = (below_n[1:] <= SUBTREE_NODES) & (below_n[tree.parent_n[1:]] > SUBTREE_NODES)
     roots = 1 + np.flatnonzero(inside)
-    return [Part(np.unique(program.column_nV[(ancestors_nT == root).any(axis=1)])) for root in roots]
+    return [Part.of(program, np.unique(program.column_nV[(ancestors_nT == root).any(axis=1)])) for root in roots]
