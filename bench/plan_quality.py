@@ -1,15 +1,15 @@
 """Plans on futures that they have not seen: the cuts' policy against rolling re-planning with a tuned demand buffer.
 
-Each instance is a company. Both policies decide period by period along the same held-out demand paths, knowing demand up
-to the period, and are charged by the same account. Both are tuned by the same search, on the same training paths, to the
-same score, mean + RISK_WEIGHT x CVaR95: the buffers of re-planning (one per workload; flat, or rising with the root of
-the time ahead), and the cautions of the cuts (one per workload; with nested aversion to risk, or without). Seeds of
+Each instance is a company. Both policies decide period by period along the same held-out demand paths, knowing demand
+up to the period, and are charged by the same account. Both are tuned by the same search, on the same paths, to the same
+score, mean + RISK_WEIGHT x CVaR95: the buffers of re-planning (one per workload; flat, or rising with the root of the
+time ahead), and the cautions of the cuts (one per workload; with nested aversion to risk, or without). Seeds of
 training, tuning and held-out paths differ.
 
     python bench/plan_quality.py [--instances 12] [--paths 1000] [--keep results/]
 
-The last line is one JSON object. Gains are shares of re-planning's cost; intervals are 95%, bootstrapped over paths, the
-same resample for both policies.
+The last line is one JSON object. Gains are shares of re-planning's cost; intervals are 95%, bootstrapped over paths,
+the same resample for both policies.
 """
 
 import argparse

@@ -224,6 +224,33 @@ class _Book:
         )
 
 
+def decide(look: Lookahead, solver: Solver, rows_NR: tuple[Floats, Floats], demand_NF: Floats) -> tuple[Floats, Floats]:
+    """Solve for many states, one after the other in order of demand, so that each starts near where the last one ended.
+
+    Args:
+        look: the program.
+        solver: of the program, perhaps with more rows and columns.
+        rows_NR: lower and upper bounds of its rows.
+        demand_NF: demand, which bounds the shortages.
+    Returns:
+        The variables of the first period, shape (N, V), and the cost with integers relaxed, shape (N,); in the cost,
+        what the past alone determines is left out.
+    """
+    short_NF = look.short_bounds(demand_NF)
+    zeros_F, integer = np.zeros(short_NF.shape[1]), look.integer
+    lower, upper = solver.program.lower_C[integer], solver.program.upper_C[integer]
+    decided_NV = np.empty((len(demand_NF), len(look.template.columns)))
+    cost_N = np.empty(len(demand_NF))
+    for n in np.argsort(demand_NF.sum(axis=1)):
+        solver.bound_rows(rows_NR[0][n], rows_NR[1][n])
+        solver.bound(look.short_F, zeros_F, short_NF[n])
+        relaxed = solver.again()
+        outcome = whole(solver, relaxed, integer, lower, upper)
+        assert outcome.value_C is not None, "what must bend bends: every state has a solution"
+        cost_N[n], decided_NV[n] = relaxed.objective, look.own(outcome.value_C)
+    return decided_NV, cost_N
+
+
 def whole(solver: Solver, outcome: Outcome, integer: Ints, lower: Floats, upper: Floats) -> Outcome:
     """Make some columns whole, one at a time: the least whole one is tried down and up, and the cheaper way is kept.
 

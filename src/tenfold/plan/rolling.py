@@ -12,7 +12,7 @@ import numpy as np
 from tenfold.plan.columns import Floats
 from tenfold.plan.demand import DemandProcess
 from tenfold.plan.highs import Solver
-from tenfold.plan.lookahead import lookahead, whole
+from tenfold.plan.lookahead import decide, lookahead
 from tenfold.plan.model import Template
 
 Shape = Literal["flat", "rising"]
@@ -106,18 +106,5 @@ class Replan:
         look, solver = self._ahead[period], self._solvers[period]
         demand_NF = demand_NTK.reshape(len(demand_NTK), -1)
         slot_NS = look.slots(amount_NTV)
-        lower_NR, upper_NR = look.row_bounds(slot_NS, demand_NF)
-        short_NF = look.short_bounds(demand_NF)
-        zeros = np.zeros(short_NF.shape[1])
-        lower, upper = look.program.lower_C[look.integer], look.program.upper_C[look.integer]
-        decided_NV = np.empty((len(demand_NF), len(self.template.columns)))
-        cost_N = np.empty(len(demand_NF))
-        for n in np.argsort(demand_NF.sum(axis=1)):
-            solver.bound_rows(lower_NR[n], upper_NR[n])
-            solver.bound(look.short_F, zeros, short_NF[n])
-            relaxed = solver.again()
-            cost_N[n] = relaxed.objective + float(look.past_cost_S @ slot_NS[n])
-            outcome = whole(solver, relaxed, look.integer, lower, upper)
-            assert outcome.value_C is not None
-            decided_NV[n] = look.own(outcome.value_C)
-        return decided_NV, cost_N
+        decided_NV, cost_N = decide(look, solver, look.row_bounds(slot_NS, demand_NF), demand_NF)
+        return decided_NV, cost_N + slot_NS @ look.past_cost_S

@@ -20,7 +20,7 @@ from tenfold.plan.columns import Floats
 from tenfold.plan.extensive import Program
 from tenfold.plan.highs import Outcome, Solver
 from tenfold.plan.lattice import Lattice
-from tenfold.plan.lookahead import Lookahead, lookahead, whole
+from tenfold.plan.lookahead import Lookahead, decide, lookahead
 from tenfold.plan.model import Template
 
 Ints = NDArray[np.int64]
@@ -205,24 +205,13 @@ class Cuts:
     def decide_as_if(self, period: int, amount_NTV: Floats, demand_NK: Floats, believed_NK: Floats) -> Floats:
         """The same, but the future is weighed as if demand now were ``believed_NK``."""
         stage = self.stages[period]
-        look = stage.look
-        slot_NS = look.slots(amount_NTV)
+        slot_NS = stage.look.slots(amount_NTV)
         node_N = self.lattice.nearest(period, believed_NK)
         decided_NV = np.empty((len(demand_NK), len(self.template.columns)))
-        lower, upper = stage.program.lower_C[look.integer], stage.program.upper_C[look.integer]
         for node in np.unique(node_N):
-            members = np.flatnonzero(node_N == node)
-            members = members[np.argsort(demand_NK[members, 0])]
-            ratio_NK = believed_NK[members] / stage.demand_JK[node]
-            lower_NR, upper_NR = stage.rows(int(node), slot_NS[members], demand_NK[members], ratio_NK)
-            short_NF = look.short_bounds(demand_NK[members])
-            solver, zeros = stage.solvers[node], np.zeros(short_NF.shape[1])
-            for place, member in enumerate(members):
-                solver.bound_rows(lower_NR[place], upper_NR[place])
-                solver.bound(look.short_F, zeros, short_NF[place])
-                outcome = whole(solver, solver.again(), look.integer, lower, upper)
-                assert outcome.value_C is not None
-                decided_NV[member] = look.own(outcome.value_C)
+            at = np.flatnonzero(node_N == node)
+            rows_NR = stage.rows(int(node), slot_NS[at], demand_NK[at], believed_NK[at] / stage.demand_JK[node])
+            decided_NV[at], _ = decide(stage.look, stage.solvers[node], rows_NR, demand_NK[at])
         return decided_NV
 
     def cautious(self, caution_K: Floats) -> "Cautious":
@@ -230,11 +219,10 @@ class Cuts:
         return Cautious(self, caution_K)
 
     def _planned(self, demand_TK: Floats) -> Floats:
-        """What a plan for one path does, shape (T, V)."""
+        """What a plan for one path does, integers relaxed, shape (T, V)."""
         ahead = lookahead(self.template, 0, self.lattice.periods)
-        solver = Solver(ahead.program)
-        demand_F = demand_TK.ravel()
-        lower_NR, upper_NR = ahead.row_bounds(np.zeros((1, len(ahead.slot_period_S))), demand_F[None])
+        solver, demand_F = Solver(ahead.program), demand_TK.ravel()
+        lower_NR, upper_NR = ahead.row_bounds(np.zeros((1, 0)), demand_F[None])
         solver.bound_rows(lower_NR[0], upper_NR[0])
         solver.bound(ahead.short_F, np.zeros(len(demand_F)), ahead.short_bounds(demand_F))
         outcome = solver.again()

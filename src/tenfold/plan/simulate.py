@@ -8,8 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from tenfold.plan.columns import Floats
-from tenfold.plan.lookahead import FLOOR_FACTOR, OVER_LIMIT_FACTOR
+from tenfold.plan.columns import DECISIONS, Floats
+from tenfold.plan.highs import Solver
+from tenfold.plan.lookahead import FLOOR_FACTOR, OVER_LIMIT_FACTOR, decide, lookahead
 from tenfold.plan.model import Template
 from tenfold.plan.outcomes import tail_mean
 
@@ -50,6 +51,30 @@ class Account:
     def cvar_usd(self, alpha: float = 0.95) -> float:
         """Mean cost of the worst 1 - alpha of the paths."""
         return tail_mean(self.cost_usd_N, np.ones(len(self.cost_usd_N)), alpha)
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """Commits in the first period to what a plan says, and follows a policy from then on.
+
+    Attributes:
+        first_V: the plan's first node, in the solver's units; only its commitments count, operation is free.
+    """
+
+    template: Template
+    first_V: Floats
+    then: Policy
+
+    def decide(self, period: int, amount_NTV: Floats, demand_NK: Floats) -> Floats:
+        """What to do in a period, shape (N, V), in the solver's units."""
+        if period:
+            return self.then.decide(period, amount_NTV, demand_NK)
+        look, decisions = lookahead(self.template, 0, 1), self.template.columns.of(DECISIONS)
+        solver = Solver(look.program)
+        given = self.first_V[decisions]
+        solver.bound(decisions, given, given)
+        rows_NR = look.row_bounds(look.slots(amount_NTV), demand_NK)
+        return decide(look, solver, rows_NR, demand_NK)[0]
 
 
 def simulate(template: Template, policy: Policy, paths_NTK: Floats) -> Account:
