@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FIRST_GROWTH = 4
+ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Lattice:
     Attributes:
         demand_JK: demand of the nodes of each period.
         move_IJ: probability of each node given the node of the period before; the first has one row.
-        spread_K: standard deviation of the logarithm of demand in each period, to measure nearness by.
+        spread_K: standard deviation of demand in each period, to measure nearness by. In demand itself, not in its
+            logarithm: high demand is what costs, so there the nodes should lie close together.
     """
 
     demand_JK: tuple[Floats, ...]
@@ -39,14 +41,13 @@ class Lattice:
 
         The first period is one node: its demand is near to known, and ratios to it last.
         """
-        logs_NTK = np.log(paths_NTK)
-        spread_TK = np.maximum(logs_NTK.std(axis=0), 1e-9)
+        spread_TK = np.maximum(paths_NTK.std(axis=0), 1e-9 * paths_NTK.mean(axis=0))
         demand_JK, move_IJ = [], []
         before_N, count = np.zeros(len(paths_NTK), dtype=np.int64), 1
         for period in range(paths_NTK.shape[1]):
-            clusters = reduce(paths_NTK[:, [period, period]], [1, min(width, FIRST_GROWTH**period)])
-            nodes_JK = clusters.demand_nK[clusters.leaves()]
-            now_N = _nearest(paths_NTK[:, period], nodes_JK, spread_TK[period])
+            points_NK = paths_NTK[:, period]
+            nodes_JK = _cluster(points_NK / spread_TK[period], min(width, FIRST_GROWTH**period)) * spread_TK[period]
+            now_N = _nearest(points_NK, nodes_JK, spread_TK[period])
             moves_IJ = np.zeros((count, len(nodes_JK)))
             np.add.at(moves_IJ, (before_N, now_N), 1.0)
             demand_JK.append(nodes_JK)
@@ -80,7 +81,7 @@ class Lattice:
         return len(self.demand_JK)
 
     def nearest(self, period: int, demand_NK: Floats) -> Ints:
-        """The node of a period that is nearest in the logarithm to each demand."""
+        """The node of a period that is nearest to each demand."""
         return _nearest(demand_NK, self.demand_JK[period], self.spread_K[period])
 
     def walk(self, rng: np.random.Generator) -> Sequence[int]:
@@ -92,5 +93,19 @@ class Lattice:
 
 
 def _nearest(demand_NK: Floats, nodes_JK: Floats, spread_K: Floats) -> Ints:
-    apart_NJK = (np.log(demand_NK)[:, None] - np.log(nodes_JK)) / spread_K
+    apart_NJK = (demand_NK[:, None] - nodes_JK) / spread_K
     return (apart_NJK**2).sum(axis=2).argmin(axis=1)
+
+
+def _cluster(points_NK: Floats, width: int) -> Floats:
+    """Centres of ``width`` clusters, begun where splitting the widest cluster in two again and again leads."""
+    # The reduction measures in the logarithm, hence the exponential.
+    tree = reduce(np.exp(points_NK - points_NK.max(axis=0))[:, None].repeat(2, axis=1), [1, width])
+    centres_JK = np.log(tree.demand_nK[tree.leaves()]) + points_NK.max(axis=0)
+    for _ in range(ROUNDS):
+        of_N = _nearest(points_NK, centres_JK, np.ones(points_NK.shape[1]))
+        count_J = np.bincount(of_N, minlength=len(centres_JK))
+        sum_JK = np.zeros_like(centres_JK)
+        np.add.at(sum_JK, of_N, points_NK)
+        centres_JK = np.where(count_J[:, None] > 0, sum_JK / np.maximum(count_J, 1)[:, None], centres_JK)
+    return centres_JK
