@@ -155,9 +155,9 @@ class Solver:
             state = self._highs.getModelStatus()
             if state == highspy.HighsModelStatus.kOptimal:
                 return self._linear_optimum()
-            if state == highspy.HighsModelStatus.kInfeasible:
-                return Outcome(Status.INFEASIBLE, None, np.inf, np.inf)
             self._highs.clearSolver()
+        if state == highspy.HighsModelStatus.kInfeasible:
+            return Outcome(Status.INFEASIBLE, None, np.inf, np.inf)
         name = self._highs.modelStatusToString(state)
         raise SolverFailed(f"HiGHS ended with {name!r}", next_step="try another seed, and report the study")
 

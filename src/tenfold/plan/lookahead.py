@@ -254,18 +254,23 @@ def decide(look: Lookahead, solver: Solver, rows_NR: tuple[Floats, Floats], dema
 def whole(solver: Solver, outcome: Outcome, integer: Ints, lower: Floats, upper: Floats) -> Outcome:
     """Make some columns whole, one at a time: the least whole one is tried down and up, and the cheaper way is kept.
 
-    The bounds are put back at the end.
+    At last all are fixed to what they are near to: a phase at 0.9999999 would leave later periods, which see it rounded,
+    with a fit-out that has no room. The bounds are put back at the end.
     """
     now_lower, now_upper = lower.copy(), upper.copy()
     moved = False
-    while True:
-        assert outcome.value_C is not None
+    while len(integer):
+        assert outcome.value_C is not None, "what must bend bends: every state has a solution"
         value = outcome.value_C[integer]
         away = np.abs(value - np.round(value))
-        worst = int(away.argmax()) if len(away) else 0
-        if not len(away) or away[worst] < WHOLE:
+        worst = int(away.argmax())
+        if away[worst] == 0.0:
             break
         moved = True
+        if away[worst] < WHOLE:
+            solver.bound(integer, np.round(value), np.round(value))
+            outcome = solver.again()
+            break
         down, up = np.floor(value[worst]), np.ceil(value[worst])
         column = integer[worst : worst + 1]
         solver.bound(column, now_lower[worst : worst + 1], np.array([down]))
