@@ -19,6 +19,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,9 +32,9 @@ from tenfold.plan import examples
 from tenfold.plan.demand import DemandProcess
 from tenfold.plan.lattice import Lattice
 from tenfold.plan.model import template
-from tenfold.plan.rolling import Forecast, Replan
+from tenfold.plan.rolling import Forecast, Replan, Shape
 from tenfold.plan.sddp import Cuts, Nested
-from tenfold.plan.simulate import Account, Policy, simulate
+from tenfold.plan.simulate import Policy, simulate
 from tenfold.plan.study import Study
 from tenfold.plan.study_file import load_study
 from tenfold.plan.synthetic import synthetic_study
@@ -44,6 +45,7 @@ RISK_WEIGHT = 0.2
 ALPHA = 0.95
 COMMON = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6)
 STEPS = (-0.15, 0.15)
+SHAPES: tuple[Shape, ...] = ("flat", "rising")
 NESTED = (Nested(0.0), Nested(0.2))
 BOOTSTRAPS = 1000
 talk = Console(stderr=True)
@@ -167,19 +169,24 @@ def renamed(table: dict[str, object], name: str) -> Study:
     return Study.model_validate({**table, "name": name})
 
 
-def tune(score: Callable[[Floats], float], workloads: int) -> tuple[float, Floats]:
-    """The best margin: one for all workloads first, then one workload after the other a step down or up."""
-    tried = [(score(np.full(workloads, common)), np.full(workloads, common)) for common in COMMON]
-    best, margin_K = min(tried, key=lambda pair: pair[0])
+def tune(
+    makes: list[Callable[[Floats], Policy]], score: Callable[[Policy], float], workloads: int
+) -> tuple[int, Floats]:
+    """The best of some kinds of policy, and its margins: one for all workloads, then each a step down or up."""
+    tried = [
+        (score(make(np.full(workloads, common))), kind, common) for kind, make in enumerate(makes) for common in COMMON
+    ]
+    best, kind, common = min(tried)
+    margin_K = np.full(workloads, common)
     for k in range(workloads):
         for step in STEPS:
             other_K = margin_K.copy()
             other_K[k] += step
-            found = score(other_K)
+            found = score(makes[kind](other_K))
             if found < best:
                 best, margin_K = found, other_K
                 break
-    return best, margin_K
+    return kind, margin_K
 
 
 def run(study: Study, effort: Effort) -> Result:
@@ -197,20 +204,15 @@ def run(study: Study, effort: Effort) -> Result:
         return done.mean_usd + RISK_WEIGHT * done.cvar_usd(ALPHA)
 
     replan = Replan(node, Forecast.of(process, np.random.default_rng(4004)), np.zeros(workloads))
-    buffers = [
-        (*tune(lambda k, s=shape: scored(replan.with_buffer(k, s)), workloads), shape) for shape in ("flat", "rising")
-    ]
-    _, buffer_K, shape = min(buffers, key=lambda found: found[0])
-
+    shape, buffer_K = tune([partial(replan.with_buffer, shape=shape) for shape in SHAPES], scored, workloads)
     lattice = Lattice.of_paths(training, effort.nodes)
     trained = [Cuts(node, lattice, nested) for nested in NESTED]
     for cuts in trained:
         cuts.train(effort.iterations, training)
-    cautions = [(*tune(lambda k, c=cuts: scored(c.cautious(k)), workloads), cuts) for cuts in trained]
-    _, caution_K, cuts = min(cautions, key=lambda found: found[0])
+    nested, caution_K = tune([cuts.cautious for cuts in trained], scored, workloads)
 
-    policy = simulate(node, cuts.cautious(caution_K), held_out)
-    baseline: Account = simulate(node, replan.with_buffer(buffer_K, shape), held_out)
+    policy = simulate(node, trained[nested].cautious(caution_K), held_out)
+    baseline = simulate(node, replan.with_buffer(buffer_K, SHAPES[shape]), held_out)
     empty = np.zeros((len(held_out), study.periods, len(node.columns)))
     return Result(
         name=study.name,
@@ -218,8 +220,8 @@ def run(study: Study, effort: Effort) -> Result:
         replan_usd_N=baseline.cost_usd_N,
         seen_usd=float(replan.follow(0, empty, held_out)[1].mean()) * unit,
         bound_usd=trained[0].bound() * unit,
-        chosen=f"caution {np.round(caution_K, 2).tolist()}, nested {cuts.nested.weight:g}; "
-        f"buffer {np.round(buffer_K, 2).tolist()} {shape}",
+        chosen=f"caution {np.round(caution_K, 2).tolist()}, nested {NESTED[nested].weight:g}; "
+        f"buffer {np.round(buffer_K, 2).tolist()} {SHAPES[shape]}",
         cpu_s=time.process_time() - began,
     )
 
@@ -276,9 +278,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--instances", type=int, help="only the first so many")
     parser.add_argument("--paths", type=int, default=1000, help="held-out paths of each")
-    parser.add_argument("--tuning-paths", type=int, default=200)
+    parser.add_argument("--tuning-paths", type=int, default=150)
     parser.add_argument("--nodes", type=int, default=10, help="nodes of the lattice per period")
-    parser.add_argument("--iterations", type=int, default=300, help="of SDDP")
+    parser.add_argument("--iterations", type=int, default=250, help="of SDDP")
     parser.add_argument("--keep", type=Path, help="folder of results; what is in it already is not run again")
     args = parser.parse_args()
     effort = Effort(args.nodes, args.iterations, args.tuning_paths, args.paths)

@@ -25,6 +25,8 @@ from tenfold.plan.model import Template
 
 Ints = NDArray[np.int64]
 
+EVERY = 3
+STRIDE = 7919
 LEAST_FUTURE = -1e7
 """A bound on the future's cost before there are cuts, in the template's unit of money."""
 
@@ -172,6 +174,7 @@ class Cuts:
 
     def __init__(self, template: Template, lattice: Lattice, nested: Nested = Nested()) -> None:
         self.template, self.lattice, self.nested = template, lattice, nested
+        self.iterations = 0
         looks: list[Lookahead] = []
         for period in reversed(range(lattice.periods)):
             looks.insert(0, lookahead(template, period, 1, looks[0] if looks else None))
@@ -182,14 +185,23 @@ class Cuts:
         ]
 
     def train(self, iterations: int, paths_NTK: Floats) -> None:
-        """Add cuts where the policy, as it stands, goes along demand paths, one path per iteration, over and over."""
+        """Add cuts where the policy, as it stands, goes along demand paths, one path per iteration, over and over.
+
+        Every third iteration goes along one of the tenth of the paths with the highest demand: what is costly is rare,
+        and cuts must be good there too.
+        """
         if not self.stages[0].intercept_JC[0]:
             mean_TK = paths_NTK.mean(axis=0)
             for buffer in (1.0, 1.2):
                 self._learn(self._planned(mean_TK * buffer), mean_TK * buffer)
-        for iteration in range(iterations):
-            demand_TK = paths_NTK[iteration % len(paths_NTK)]
+        height_N = (paths_NTK / paths_NTK.mean(axis=0)).sum(axis=(1, 2))
+        high = np.argsort(height_N)[-max(1, len(height_N) // 10) :]
+        for _ in range(iterations):
+            third, rest = divmod(self.iterations, EVERY)
+            high_turn = rest == EVERY - 1
+            demand_TK = paths_NTK[high[third * STRIDE % len(high)] if high_turn else self.iterations % len(paths_NTK)]
             self._learn(self._forward(demand_TK), demand_TK)
+            self.iterations += 1
 
     def bound(self) -> float:
         """Lower bound on the expected cost on the lattice, if ratios are 1 and integers relaxed."""
