@@ -278,7 +278,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--instances", type=int, help="only the first so many")
     parser.add_argument("--paths", type=int, default=1000, help="held-out paths of each")
-    parser.add_argument("--tuning-paths", type=int, default=150)
+    parser.add_argument("--tuning-paths", type=int, default=100, help="paths that both are tuned on")
     parser.add_argument("--nodes", type=int, default=10, help="nodes of the lattice per period")
     parser.add_argument("--iterations", type=int, default=250, help="of SDDP")
     parser.add_argument("--keep", type=Path, help="folder of results; what is in it already is not run again")

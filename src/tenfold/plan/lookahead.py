@@ -254,7 +254,7 @@ def decide(look: Lookahead, solver: Solver, rows_NR: tuple[Floats, Floats], dema
 def whole(solver: Solver, outcome: Outcome, integer: Ints, lower: Floats, upper: Floats) -> Outcome:
     """Make some columns whole, one at a time: the least whole one is tried down and up, and the cheaper way is kept.
 
-    At last all are fixed to what they are near to: a phase at 0.9999999 would leave later periods, which see it rounded,
+    At last all are fixed to what they are near to: a phase at 0.0000001, seen as 0 in later periods, would leave them
     with a fit-out that has no room. The bounds are put back at the end.
     """
     now_lower, now_upper = lower.copy(), upper.copy()
