@@ -203,7 +203,7 @@ def run(study: Study, effort: Effort) -> Result:
         done = simulate(node, policy, tuning)
         return done.mean_usd + RISK_WEIGHT * done.cvar_usd(ALPHA)
 
-    replan = Replan(node, Forecast.of(process, np.random.default_rng(4004)), np.zeros(workloads))
+    replan = Replan.of(node, Forecast.of(process, np.random.default_rng(4004)))
     shape, buffer_K = tune([partial(replan.with_buffer, shape=shape) for shape in SHAPES], scored, workloads)
     lattice = Lattice.of_paths(training, effort.nodes)
     trained = [Cuts(node, lattice, nested) for nested in NESTED]

@@ -23,7 +23,7 @@ TEMPLATE = template(STUDY, TRAINING_NTK.max(axis=(0, 1)))
 
 @pytest.fixture(scope="module")
 def replan():
-    return Replan(TEMPLATE, Forecast.of(PROCESS, np.random.default_rng(9)), np.zeros(3))
+    return Replan.of(TEMPLATE, Forecast.of(PROCESS, np.random.default_rng(9)))
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,7 @@ class Lookahead:
 
 def lookahead(template: Template, first: int, periods: int, after: Lookahead | None = None) -> Lookahead:
     """Build the program of ``periods`` periods from ``first`` on; its slots hold what ``after`` must know, too."""
+    assert not template.study.risk.weight, "risk is over whole paths: a policy weighs it in its own way"
     book = _Book(template, first, periods)
     if after is not None:
         for period, variable in zip(after.slot_period_S.tolist(), after.slot_variable_S.tolist(), strict=True):

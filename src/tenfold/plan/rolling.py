@@ -4,15 +4,15 @@ The honest baseline, and what planners with a spreadsheet and a solver do. Shape
 variables of a node, G points of a table, F forecast demands (period by workload).
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 import numpy as np
 
 from tenfold.plan.columns import Floats
 from tenfold.plan.demand import DemandProcess
 from tenfold.plan.highs import Solver
-from tenfold.plan.lookahead import decide, lookahead
+from tenfold.plan.lookahead import Lookahead, decide, lookahead
 from tenfold.plan.model import Template
 
 Shape = Literal["flat", "rising"]
@@ -36,7 +36,7 @@ class Forecast:
     later_TGTK: Floats
 
     @classmethod
-    def of(cls, process: DemandProcess, rng: np.random.Generator, paths: int = 2000) -> "Forecast":
+    def of(cls, process: DemandProcess, rng: np.random.Generator, paths: int = 2000) -> Self:
         """Simulate onward from points between the quantiles that paths pass through."""
         seen_NTK = process.simulate(paths, rng)
         periods = seen_NTK.shape[1]
@@ -69,29 +69,37 @@ def _interpolate(at_N: Floats, known_G: Floats, value_G: Floats) -> Floats:
     return np.interp(at_N, known_G, value_G) + at_N - np.clip(at_N, known_G[0], known_G[-1])
 
 
+@dataclass(frozen=True, slots=True)
 class Replan:
     """The policy: solve what is left for the buffered forecast, do the first period of it.
 
-    Args:
+    Attributes:
         template: of the study, without a weight on risk.
         forecast: of its demand.
         buffer_K: by how much the forecast of later periods is raised, 0.15 for 15%.
         shape: the same buffer for all later periods, or one that rises with the root of the time ahead, as the spread
             of a random walk does; ``buffer_K`` is then that of a year ahead.
+        ahead_T, solver_T: what is left to be decided from each period on.
     """
 
-    def __init__(self, template: Template, forecast: Forecast, buffer_K: Floats, shape: Shape = "flat") -> None:
-        self.template, self.forecast, self.buffer_K, self.shape = template, forecast, buffer_K, shape
-        periods = template.study.periods
-        self._ahead = [lookahead(template, period, periods - period) for period in range(periods)]
-        self._solvers = [Solver(ahead.program) for ahead in self._ahead]
+    template: Template
+    forecast: Forecast
+    buffer_K: Floats
+    shape: Shape
+    ahead_T: tuple[Lookahead, ...]
+    solver_T: tuple[Solver, ...]
 
-    def with_buffer(self, buffer_K: Floats, shape: Shape = "flat") -> "Replan":
+    @classmethod
+    def of(cls, template: Template, forecast: Forecast) -> Self:
+        """Re-planning without a buffer."""
+        periods = template.study.periods
+        ahead_T = tuple(lookahead(template, period, periods - period) for period in range(periods))
+        solver_T = tuple(Solver(ahead.program) for ahead in ahead_T)
+        return cls(template, forecast, np.zeros(len(template.study.workloads)), "flat", ahead_T, solver_T)
+
+    def with_buffer(self, buffer_K: Floats, shape: Shape = "flat") -> Self:
         """The same with another buffer."""
-        other = object.__new__(Replan)
-        other.template, other.forecast, other.buffer_K, other.shape = self.template, self.forecast, buffer_K, shape
-        other._ahead, other._solvers = self._ahead, self._solvers
-        return other
+        return replace(self, buffer_K=buffer_K, shape=shape)
 
     def decide(self, period: int, amount_NTV: Floats, demand_NK: Floats) -> Floats:
         """What to do in a period, shape (N, V), in the solver's units."""
@@ -103,7 +111,7 @@ class Replan:
 
     def follow(self, period: int, amount_NTV: Floats, demand_NTK: Floats) -> tuple[Floats, Floats]:
         """Plan for given demands from a period on: what to do in it, and what the plan costs from there on."""
-        look, solver = self._ahead[period], self._solvers[period]
+        look, solver = self.ahead_T[period], self.solver_T[period]
         demand_NF = demand_NTK.reshape(len(demand_NTK), -1)
         slot_NS = look.slots(amount_NTV)
         decided_NV, cost_N = decide(look, solver, look.row_bounds(slot_NS, demand_NF), demand_NF)

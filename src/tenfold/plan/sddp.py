@@ -11,7 +11,7 @@ stay consistent over time).
 Shapes: J nodes, I nodes of the period before, S slots of the past, C cuts, K workloads, N paths, V variables of a node.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ from tenfold.plan.model import Template
 
 Ints = NDArray[np.int64]
 
-EVERY = 3
-STRIDE = 7919
+HIGH_EVERY = 3
+STRIDE = 7919  # a prime, so that the high paths come in no order
 LEAST_FUTURE = -1e7
 """A bound on the future's cost before there are cuts, in the template's unit of money."""
 
@@ -146,20 +146,12 @@ def _with_future(program: Program, most_V: Floats) -> Program:
     """One more column: what comes after."""
     upper_C = program.upper_C.copy()
     upper_C[: len(most_V)] = np.minimum(upper_C[: len(most_V)], most_V)
-    return Program(
+    return replace(
+        program,
         cost_C=np.append(program.cost_C, 1.0),
-        offset=program.offset,
         lower_C=np.append(program.lower_C, LEAST_FUTURE),
         upper_C=np.append(upper_C, np.inf),
         integer_C=np.append(program.integer_C, False),
-        row_lower_R=program.row_lower_R,
-        row_upper_R=program.row_upper_R,
-        start_R=program.start_R,
-        index_Z=program.index_Z,
-        value_Z=program.value_Z,
-        column_nV=program.column_nV,
-        row_node_R=program.row_node_R,
-        row_label_R=program.row_label_R,
     )
 
 
@@ -197,8 +189,8 @@ class Cuts:
         height_N = (paths_NTK / paths_NTK.mean(axis=0)).sum(axis=(1, 2))
         high = np.argsort(height_N)[-max(1, len(height_N) // 10) :]
         for _ in range(iterations):
-            third, rest = divmod(self.iterations, EVERY)
-            high_turn = rest == EVERY - 1
+            third, rest = divmod(self.iterations, HIGH_EVERY)
+            high_turn = rest == HIGH_EVERY - 1
             demand_TK = paths_NTK[high[third * STRIDE % len(high)] if high_turn else self.iterations % len(paths_NTK)]
             self._learn(self._forward(demand_TK), demand_TK)
             self.iterations += 1
