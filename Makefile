@@ -46,6 +46,7 @@ soak: .venv/ready-dev
 bench: setup
 	@$(BIN)/python bench/moves.py
 	@$(BIN)/python bench/flex.py
+	@$(BIN)/python bench/plan_speed.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

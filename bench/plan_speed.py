@@ -7,7 +7,7 @@ periods, 3 workloads, rent. CPU-seconds are those of this process from reading t
 thread. *Build* is from study and tree until HiGHS holds the model; every builder starts from the same tree. That they
 build the same model is checked on a small tree of the same study first, by the linear program's objective.
 
-The last line is one JSON object. A peer that is not installed has null there.
+The last line is one JSON object. A peer that is not installed (pip install -e '.[bench]') has null there.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from tenfold.plan.extensive import extensive
 from tenfold.plan.highs import Solver
 from tenfold.plan.model import Template, template
 from tenfold.plan.plan import read_plan
-from tenfold.plan.solve import Effort, solve
+from tenfold.plan.solve import Effort, Progress, solve
 from tenfold.plan.study import Study
 from tenfold.plan.study_file import load_study
 from tenfold.plan.synthetic import synthetic_study, to_yaml
@@ -78,15 +78,15 @@ def from_file_to_table(path: Path, options: argparse.Namespace) -> dict[str, obj
     node = template(study, tree.demand_nK.max(axis=0))
     program = extensive(node, tree)
     ready = time.process_time() - cpu
-    solution = solve(program, node, tree, Effort(gap=options.gap, seconds=options.seconds))
+    steps = Steps()
+    print(f"file to program {ready:.2f} s of CPU; then", flush=True)
+    solution = solve(program, node, tree, Effort(gap=options.gap, seconds=options.seconds), steps)
+    if steps.last is not None:
+        steps.print(steps.last)
     plan = read_plan(node, tree, program, solution)
     text = io.StringIO()
     show_plan.plan(plan, Console(file=text, highlight=False))
     cpu_s, seconds = time.process_time() - cpu, time.monotonic() - began
-    print(f"file to program {ready:.2f} s of CPU; then")
-    for step in solution.steps:
-        known = f"bound {step.bound:12.1f}  plan {step.incumbent:12.1f}  gap {step.gap:7.3%}"
-        print(f"  {step.step:22} {known}  {step.seconds:6.1f} s")
     print(f"{text.getvalue().count(chr(10))} lines of table; {cpu_s:.1f} s of CPU, {seconds:.1f} s in all")
     return {
         "nodes": len(tree),
@@ -94,6 +94,23 @@ def from_file_to_table(path: Path, options: argparse.Namespace) -> dict[str, obj
         "cpu_s": round(cpu_s, 1),
         "gap": round(solution.gap, 5),
     }
+
+
+class Steps:
+    """Prints how far each step has come, as it ends."""
+
+    def __init__(self) -> None:
+        self.last: Progress | None = None
+
+    def __call__(self, progress: Progress) -> bool:
+        if self.last is not None and progress.step != self.last.step:
+            self.print(self.last)
+        self.last = progress
+        return True
+
+    def print(self, progress: Progress) -> None:
+        known = f"bound {progress.bound:12.1f}  plan {progress.incumbent:12.1f}  gap {progress.gap:7.3%}"
+        print(f"  {progress.step:22} {known}  {progress.seconds:6.1f} s", flush=True)
 
 
 def compare(path: Path, seed: int) -> dict[str, object]:

@@ -189,3 +189,19 @@ def test_time_limit_is_that_of_one_run_with_whole_variables_or_without():
         solver.run(seconds=0.3, gap=1e-9)
     solver.whole(np.zeros_like(program.integer_C))
     assert solver.run(seconds=30).status is Status.OPTIMAL
+
+
+def test_floor_that_only_part_of_a_lot_would_meet_is_told_so(tiny):
+    # 60 are owned and 60.75 are needed; the capex limit is below the price of a lot of 8.
+    tiny["workloads"] = {"serving": tiny["workloads"]["serving"] | {"floor": 1.0}}
+    tiny["workloads"]["serving"]["demand"] = {"ranges": {"2026H1": [100] * 3, "2027H2": [121.5] * 3}}
+    tiny["correlations"], tiny["rent"] = [], {}
+    tiny["accelerators"]["gpu"] |= {"throughput": {"serving": 2.0}, "lot": 8}
+    tiny["sites"]["home"]["phases"] = {"hall-1": tiny["sites"]["home"]["phases"]["hall-1"] | {"power_mw": 1}}
+    tiny["capex_limit_usd"] = {"2026": 2e5, "2027": 2e5}
+    tree, node, program = built(study_of(tiny))
+    with pytest.raises(Infeasible, match="with whole phases and lots"):
+        solve(program, node, tree)
+    found = diagnose(program, node, tree)
+    assert found.breaches == ()
+    assert "whole ones do not" in str(found.error())

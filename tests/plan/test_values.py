@@ -24,10 +24,10 @@ def test_wait_and_see_then_plan_then_mean_plan(seed, growth, risk):
     known = with_perfect_information(node, tree, EXACT)
     slack = 1e-5 * plan.cost
     assert known.cost <= plan.cost + slack
-    assert plan.cost <= fixed_now(node, tree, EXACT, None).cost + slack
-    assert fixed_now(node, tree, EXACT, None).cost <= mean_plan(node, tree, program, EXACT).cost + slack
-    assert plan.cost <= restricted(node, tree, Restriction(fungible=False), EXACT, None).cost + slack
-    assert plan.cost <= restricted(node, tree, Restriction(staged=False), EXACT, None).cost + slack
+    assert plan.cost <= fixed_now(node, tree, EXACT).cost + slack
+    assert fixed_now(node, tree, EXACT).cost <= mean_plan(node, tree, program, EXACT).cost + slack
+    assert plan.cost <= restricted(node, tree, Restriction(fungible=False), EXACT).cost + slack
+    assert plan.cost <= restricted(node, tree, Restriction(staged=False), EXACT).cost + slack
 
 
 def test_all_values_hold_zero_or_more_and_lie_within_their_gaps(tiny):
@@ -52,7 +52,7 @@ def test_knowing_is_worth_nothing_when_there_is_one_future(tiny):
     _, node, program = built(study_of(tiny), path)
     plan = solve(program, node, path, EXACT)
     assert with_perfect_information(node, path, EXACT).cost == pytest.approx(plan.cost, rel=1e-6)
-    assert fixed_now(node, path, EXACT, None).cost == pytest.approx(plan.cost, rel=1e-6)
+    assert fixed_now(node, path, EXACT).cost == pytest.approx(plan.cost, rel=1e-6)
 
 
 def test_fungibility_is_worth_something_when_work_moves_from_one_workload_to_another(tiny):
@@ -62,7 +62,7 @@ def test_fungibility_is_worth_something_when_work_moves_from_one_workload_to_ano
     tiny["workloads"]["training"] |= {"demand": {"ranges": {"2026H1": [9, 10, 11], "2027H2": [55, 60, 65]}}}
     tree, node, program = built(study_of(tiny))
     plan = solve(program, node, tree, EXACT)
-    dedicated = restricted(node, tree, Restriction(fungible=False), EXACT, None)
+    dedicated = restricted(node, tree, Restriction(fungible=False), EXACT)
     assert dedicated.cost > plan.cost * 1.02
 
 
@@ -78,3 +78,14 @@ def test_mean_plan_that_breaks_a_floor_has_no_cost(tiny):
     worth = {w.name: w for w in all_worths(node, tree, program, solution, Effort(gap=1e-3), None)}
     assert worth["stochastic solution"].usd is None
     assert worth["information"].usd is not None
+
+
+def test_user_who_stops_keeps_the_values_found_so_far(tiny):
+    tree, node, program = built(study_of(tiny))
+    solution = solve(program, node, tree, Effort(gap=1e-3))
+
+    def report(progress):
+        return not progress.step.startswith("value of adaptivity")
+
+    worths = all_worths(node, tree, program, solution, Effort(gap=1e-3), report)
+    assert [worth.name for worth in worths] == ["information", "stochastic solution"]

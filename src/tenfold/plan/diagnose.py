@@ -19,6 +19,7 @@ from tenfold.plan.tree import Tree
 
 BROKEN = 1e-6
 BINDING = 1e-7
+SHOWN = 6
 PLACES = ("power", "start", "sign", "after")
 
 
@@ -48,18 +49,19 @@ class Diagnosis:
 
     def error(self) -> NoPlan:
         """The diagnosis as an error to show."""
-        shown = self.breaches[:6]
-        lines = [_sentence(breach) for breach in shown]
-        if len(self.breaches) > len(shown):
-            lines.append(f"and {len(self.breaches) - len(shown)} more")
+        if not self.breaches:
+            return NoPlan(
+                "parts of phases and lots would meet all floors and limits, whole ones do not",
+                next_step="lower a floor, raise a limit, or allow smaller lots",
+            )
+        lines = [_sentence(breach) for breach in self.breaches[:SHOWN]]
+        if len(self.breaches) > SHOWN:
+            lines.append(f"and {len(self.breaches) - SHOWN} more")
         if self.binding:
             lines.append(f"what binds there: {', '.join(self.binding)}")
-        first = self.breaches[0] if self.breaches else None
-        step = (
-            f"change {first.key} or what binds, e.g. earlier phases, more rent" if first else "loosen floors or limits"
-        )
         return NoPlan(
-            "no plan meets all floors and limits:\n" + "\n".join(f"  {line}" for line in lines), next_step=step
+            "no plan meets all floors and limits:\n" + "\n".join(f"  {line}" for line in lines),
+            next_step=f"change {self.breaches[0].key}, or what binds: earlier phases, shorter leads, more rent",
         )
 
 

@@ -91,4 +91,5 @@ def _sums(program: Program, rows: Ints, value_C: Floats) -> Floats:
     ahead = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     places = np.repeat(program.start_R[rows] - ahead, sizes) + np.arange(sizes.sum())
     terms = program.value_Z[places] * value_C[program.index_Z[places]]
-    return np.bincount(np.repeat(np.arange(len(rows)), sizes), terms, minlength=len(rows))
+    sums_R = np.bincount(np.repeat(np.arange(len(rows)), sizes), terms, minlength=len(rows))
+    return np.asarray(sums_R, dtype=np.float64)

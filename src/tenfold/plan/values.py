@@ -15,7 +15,7 @@ from tenfold.plan.highs import Solver
 from tenfold.plan.model import Template, template
 from tenfold.plan.outcomes import tail_mean
 from tenfold.plan.result import Worth
-from tenfold.plan.solve import Effort, NoPlan, Report, Solution, solve
+from tenfold.plan.solve import Effort, NoPlan, Progress, Report, Solution, solve
 from tenfold.plan.tree import Tree
 
 INFORMATION = "cost of the plan - mean cost if each scenario were known in advance (EVPI)"
@@ -36,28 +36,46 @@ class Estimate:
 def all_worths(
     node: Template, tree: Tree, program: Program, solution: Solution, effort: Effort, report: Report | None
 ) -> tuple[Worth, ...]:
-    """All five, each by a solve of its own with a fifth of the effort's time."""
+    """All five, each by a solve of its own with a fifth of the effort's time; fewer if the report says to stop."""
     part = replace(effort, seconds=effort.seconds / 5)
     plan = Estimate(solution.cost, solution.bound)
     unit = node.columns.money_unit_usd
-    told = with_perfect_information(node, tree, part)
-    return (
-        _worth("information", INFORMATION, told, plan, plan, unit),
-        _worth("stochastic solution", MEAN_PLAN, plan, mean_plan(node, tree, program, part), plan, unit),
-        _worth("adaptivity", ADAPTIVITY, plan, fixed_now(node, tree, part, report), plan, unit),
-        _worth(
-            "fungibility",
-            FUNGIBILITY,
-            plan,
-            restricted(node, tree, Restriction(fungible=False), part, report),
-            plan,
-            unit,
-        ),
-        _worth("staging", STAGING, plan, restricted(node, tree, Restriction(staged=False), part, report), plan, unit),
+    dedicated, at_once = Restriction(fungible=False), Restriction(staged=False)
+    questions: tuple[tuple[str, str, Callable[[Report], Estimate]], ...] = (
+        ("information", INFORMATION, lambda told: with_perfect_information(node, tree, part, told)),
+        ("stochastic solution", MEAN_PLAN, lambda told: mean_plan(node, tree, program, part, told)),
+        ("adaptivity", ADAPTIVITY, lambda told: fixed_now(node, tree, part, told)),
+        ("fungibility", FUNGIBILITY, lambda told: restricted(node, tree, dedicated, part, told)),
+        ("staging", STAGING, lambda told: restricted(node, tree, at_once, part, told)),
     )
+    worths = []
+    for name, definition, answer in questions:
+        teller = _Teller(name, report)
+        estimate = answer(teller)
+        if teller.stopped:
+            break
+        less, more = (estimate, plan) if name == "information" else (plan, estimate)
+        worths.append(_worth(name, definition, less, more, plan, unit))
+    return tuple(worths)
 
 
-def with_perfect_information(node: Template, tree: Tree, effort: Effort) -> Estimate:
+@dataclass(slots=True)
+class _Teller:
+    """Says which value is being worked on, and remembers whether to stop."""
+
+    name: str
+    report: Report | None
+    stopped: bool = False
+
+    def __call__(self, progress: Progress) -> bool:
+        if self.report is not None and not self.report(
+            replace(progress, step=f"value of {self.name}: {progress.step}")
+        ):
+            self.stopped = True
+        return not self.stopped
+
+
+def with_perfect_information(node: Template, tree: Tree, effort: Effort, report: Report | None = None) -> Estimate:
     """Wait and see: each scenario solved alone; risk is taken over their costs."""
     risk = node.study.risk
     study = node.study.model_copy(update={"risk": risk.model_copy(update={"weight": 0.0})})
@@ -67,7 +85,7 @@ def with_perfect_information(node: Template, tree: Tree, effort: Effort) -> Esti
     share = replace(effort, seconds=effort.seconds / len(leaves))
     for leaf in leaves:
         scenario = tree.scenario(int(leaf))
-        found.append(solve(extensive(alone, scenario), alone, scenario, share))
+        found.append(solve(extensive(alone, scenario), alone, scenario, share, report))
     weight_s = tree.probability_n[leaves]
 
     def weighed(cost_s: Floats) -> float:
@@ -79,12 +97,12 @@ def with_perfect_information(node: Template, tree: Tree, effort: Effort) -> Esti
     )
 
 
-def mean_plan(node: Template, tree: Tree, program: Program, effort: Effort) -> Estimate:
+def mean_plan(node: Template, tree: Tree, program: Program, effort: Effort, report: Report | None = None) -> Estimate:
     """The expected result of the plan for mean demand (EEV): its commitments in every node, operation free."""
     path = tree.mean()
     mean_program = extensive(node, path)
     try:
-        planned = solve(mean_program, node, path, replace(effort, gap=effort.gap / 5))
+        planned = solve(mean_program, node, path, replace(effort, gap=effort.gap / 5), report)
     except NoPlan:
         return Estimate(np.inf, np.inf)
     decisions = node.columns.of(DECISIONS)
@@ -98,13 +116,15 @@ def mean_plan(node: Template, tree: Tree, program: Program, effort: Effort) -> E
     return Estimate(outcome.objective, outcome.bound)
 
 
-def fixed_now(node: Template, tree: Tree, effort: Effort, report: Report | None) -> Estimate:
+def fixed_now(node: Template, tree: Tree, effort: Effort, report: Report | None = None) -> Estimate:
     """One schedule of commitments for all scenarios; the two-stage model."""
     program = extensive(node, tree, node.columns.of(DECISIONS))
     return _solved(lambda: solve(program, node, tree, effort, report))
 
 
-def restricted(node: Template, tree: Tree, restriction: Restriction, effort: Effort, report: Report | None) -> Estimate:
+def restricted(
+    node: Template, tree: Tree, restriction: Restriction, effort: Effort, report: Report | None = None
+) -> Estimate:
     """The same tree with something denied."""
     denied = template(node.study, tree.demand_nK.max(axis=0), restriction)
     program = extensive(denied, tree)
