@@ -90,8 +90,6 @@ def instances() -> list[Study]:
     made = [
         synthetic_study(1, periods=8, sites=3),
         synthetic_study(2, periods=10, sites=2),
-        synthetic_study(3, periods=12, sites=3),
-        synthetic_study(4, periods=8, sites=6),
         spread(synthetic_study(5, periods=8, sites=3), 1.4),
         spread(synthetic_study(6, periods=8, sites=3), 0.5),
         without_jumps(synthetic_study(7, periods=8, sites=2)),
@@ -99,9 +97,11 @@ def instances() -> list[Study]:
         rent(synthetic_study(9, periods=8, sites=2), limit=10_000, price=1.0),
         slower(synthetic_study(10, periods=10, sites=2), months=6),
         scaled(synthetic_study(11, periods=8, sites=1), 0.02),
+        synthetic_study(4, periods=8, sites=6),
+        synthetic_study(3, periods=12, sites=3),
     ]
     shipped = sorted(Path(examples.__file__).parent.glob("*.yaml"))
-    return made + [load_study(path) for path in shipped]
+    return [load_study(path) for path in shipped] + made
 
 
 def spread(study: Study, factor: float) -> Study:
