@@ -48,7 +48,7 @@ STEPS = (-0.15, 0.15)
 SHAPES: tuple[Shape, ...] = ("flat", "rising")
 NESTED = (Nested(0.0), Nested(0.2))
 BOOTSTRAPS = 1000
-talk = Console(stderr=True)
+talk = Console(stderr=True, width=150)
 
 
 @dataclass(frozen=True)

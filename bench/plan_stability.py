@@ -26,7 +26,7 @@ from tenfold.plan.solve import Effort, solve
 from tenfold.plan.synthetic import synthetic_study
 from tenfold.plan.tree import grow
 
-talk = Console(stderr=True)
+talk = Console(stderr=True, width=150)
 
 
 def main() -> None:
