@@ -99,7 +99,9 @@ class Solver:
     def bound_rows(self, lower_R: Floats, upper_R: Floats) -> None:
         """Change the bounds of all rows, those added since included."""
         index = np.arange(len(lower_R), dtype=np.int32)
-        _require_ok(self._highs.changeRowsBounds(len(index), index, lower_R, upper_R), "change the rows' bounds")
+        # highspy has it, its type stubs do not.
+        change = self._highs.changeRowsBounds  # pyrefly: ignore[missing-attribute]
+        _require_ok(change(len(index), index, lower_R, upper_R), "change the rows' bounds")
 
     def add_row(self, lower: float, index: NDArray[np.int64], value: Floats) -> None:
         """Add the row ``lower <= value @ columns[index]``."""
