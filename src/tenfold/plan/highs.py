@@ -96,6 +96,17 @@ class Solver:
         """Change bounds of columns."""
         _require_ok(self._highs.changeColsBounds(len(index), index.astype(np.int32), lower, upper), "change the bounds")
 
+    def bound_rows(self, lower_R: Floats, upper_R: Floats) -> None:
+        """Change the bounds of all rows, those added since included."""
+        index = np.arange(len(lower_R), dtype=np.int32)
+        # highspy has it, its type stubs do not.
+        change = self._highs.changeRowsBounds  # pyrefly: ignore[missing-attribute]
+        _require_ok(change(len(index), index, lower_R, upper_R), "change the rows' bounds")
+
+    def add_row(self, lower: float, index: NDArray[np.int64], value: Floats) -> None:
+        """Add the row ``lower <= value @ columns[index]``."""
+        _require_ok(self._highs.addRow(lower, np.inf, len(index), index.astype(np.int32), value), "take a row")
+
     def whole(self, integer_C: NDArray[np.bool_]) -> None:
         """Say which columns must be whole."""
         self._has_whole = bool(integer_C.any())
@@ -135,6 +146,34 @@ class Solver:
             raise SolverFailed(f"HiGHS ended with {state!r}", next_step="try another tree.seed, and report the study")
         return outcome
 
+    def again(self) -> Outcome:
+        """Solve a linear program from the last basis: for thousands of small runs, so without clock, gap or watch.
+
+        Raises:
+            SolverFailed: HiGHS gave up, also after a second try from scratch.
+        """
+        for _ in range(2):
+            self._highs.run()
+            state = self._highs.getModelStatus()
+            if state == highspy.HighsModelStatus.kOptimal:
+                return self._linear_optimum()
+            self._highs.clearSolver()
+        if state == highspy.HighsModelStatus.kInfeasible:
+            return Outcome(Status.INFEASIBLE, None, np.inf, np.inf)
+        name = self._highs.modelStatusToString(state)
+        raise SolverFailed(f"HiGHS ended with {name!r}", next_step="try another seed, and report the study")
+
+    def _linear_optimum(self) -> Outcome:
+        solution, objective = self._highs.getSolution(), self._highs.getInfo().objective_function_value
+        return Outcome(
+            Status.OPTIMAL,
+            np.array(solution.col_value),
+            objective,
+            objective,
+            np.array(solution.col_dual),
+            np.array(solution.row_dual),
+        )
+
     def _run(self, seconds: float, gap: float, watch: Watch | None) -> Outcome | None:
         highs = self._highs
         # Seen in HiGHS 1.15: the limit is on one run if variables must be whole, else on all runs together.
@@ -169,14 +208,7 @@ class Solver:
         if not self._has_whole:
             if not optimal:
                 return Outcome(Status.STOPPED, None, np.inf, -np.inf)
-            return Outcome(
-                Status.OPTIMAL,
-                np.array(solution.col_value),
-                info.objective_function_value,
-                info.objective_function_value,
-                np.array(solution.col_dual),
-                np.array(solution.row_dual),
-            )
+            return self._linear_optimum()
         return Outcome(
             Status.OPTIMAL if optimal else Status.STOPPED,
             np.array(solution.col_value) if feasible else None,

@@ -1,0 +1,296 @@
+"""Plans on futures that they have not seen: the cuts' policy against rolling re-planning with a tuned demand buffer.
+
+Each instance is a company. Both policies decide period by period along the same held-out demand paths, knowing demand
+up to the period, and are charged by the same account. Both are tuned by the same search, on the same paths, to the same
+score, mean + RISK_WEIGHT x CVaR95: the buffers of re-planning (one per workload; flat, or rising with the root of the
+time ahead), and the cautions of the cuts (one per workload; with nested aversion to risk, or without). Seeds of
+training, tuning and held-out paths differ.
+
+    python bench/plan_quality.py [--instances 12] [--paths 1000] [--keep results/]
+
+The last line is one JSON object. Gains are shares of re-planning's cost; intervals are 95%, bootstrapped over paths,
+the same resample for both policies.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from tenfold.plan import examples
+from tenfold.plan.demand import DemandProcess
+from tenfold.plan.lattice import Lattice
+from tenfold.plan.model import template
+from tenfold.plan.rolling import Forecast, Replan, Shape
+from tenfold.plan.sddp import Cuts, Nested
+from tenfold.plan.simulate import Policy, simulate
+from tenfold.plan.study import Study
+from tenfold.plan.study_file import load_study
+from tenfold.plan.synthetic import synthetic_study
+
+Floats = NDArray[np.float64]
+
+RISK_WEIGHT = 0.2
+ALPHA = 0.95
+COMMON = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6)
+STEPS = (-0.15, 0.15)
+SHAPES: tuple[Shape, ...] = ("flat", "rising")
+NESTED = (Nested(0.0), Nested(0.2))
+BOOTSTRAPS = 1000
+talk = Console(stderr=True, width=150)
+
+
+@dataclass(frozen=True)
+class Effort:
+    nodes: int
+    iterations: int
+    tuning_paths: int
+    paths: int
+
+
+@dataclass(frozen=True)
+class Result:
+    name: str
+    policy_usd_N: Floats
+    replan_usd_N: Floats
+    seen_usd: float
+    bound_usd: float
+    chosen: str
+    cpu_s: float
+
+    def gains(self) -> tuple[float, float]:
+        return gain(self.policy_usd_N, self.replan_usd_N)
+
+    def resampled(self) -> Floats:
+        """Gains in mean and CVaR95 of each resample, shape (BOOTSTRAPS, 2)."""
+        rng, count = np.random.default_rng(0), len(self.policy_usd_N)
+        picks = rng.integers(count, size=(BOOTSTRAPS, count))
+        return np.array([gain(self.policy_usd_N[pick], self.replan_usd_N[pick]) for pick in picks])
+
+
+def gain(policy_N: Floats, replan_N: Floats) -> tuple[float, float]:
+    tail = max(1, round((1 - ALPHA) * len(policy_N)))
+    worst, worst_replan = (np.partition(cost_N, -tail)[-tail:].mean() for cost_N in (policy_N, replan_N))
+    return 1 - policy_N.mean() / replan_N.mean(), 1 - worst / worst_replan
+
+
+def instances() -> list[Study]:
+    """Companies of several sizes and shapes, fixed before any was run."""
+    made = [
+        synthetic_study(1, periods=8, sites=3),
+        synthetic_study(2, periods=10, sites=2),
+        spread(synthetic_study(5, periods=8, sites=3), 1.4),
+        spread(synthetic_study(6, periods=8, sites=3), 0.5),
+        without_jumps(synthetic_study(7, periods=8, sites=2)),
+        rent(synthetic_study(8, periods=8, sites=2), limit=400_000, price=1.4),
+        rent(synthetic_study(9, periods=8, sites=2), limit=10_000, price=1.0),
+        slower(synthetic_study(10, periods=10, sites=2), months=6),
+        scaled(synthetic_study(11, periods=8, sites=1), 0.02),
+        synthetic_study(4, periods=8, sites=6),
+        synthetic_study(3, periods=12, sites=3),
+    ]
+    shipped = sorted(Path(examples.__file__).parent.glob("*.yaml"))
+    return [load_study(path) for path in shipped] + made
+
+
+def spread(study: Study, factor: float) -> Study:
+    """Ranges wider or narrower by a factor, in the logarithm."""
+    table = study.model_dump(exclude_unset=True)
+    for workload in table["workloads"].values():
+        for label, (low, middle, high) in workload["demand"]["ranges"].items():
+            workload["demand"]["ranges"][label] = [
+                middle * (low / middle) ** factor,
+                middle,
+                middle * (high / middle) ** factor,
+            ]
+    return renamed(table, f"{study.name}, spread x{factor}")
+
+
+def without_jumps(study: Study) -> Study:
+    table = study.model_dump(exclude_unset=True)
+    for workload in table["workloads"].values():
+        workload["demand"].pop("jumps", None)
+    return renamed(table, f"{study.name}, no jumps")
+
+
+def rent(study: Study, limit: float, price: float) -> Study:
+    table = study.model_dump(exclude_unset=True)
+    for offer in table["rent"].values():
+        offer["limit"] = limit
+        offer["usd_per_hour"] *= price
+    return renamed(table, f"{study.name}, rent up to {limit:,.0f}")
+
+
+def slower(study: Study, months: float) -> Study:
+    """All accelerators and phases take longer."""
+    table = study.model_dump(exclude_unset=True)
+    for offer in table["accelerators"].values():
+        offer["lead_months"] += months
+    for site in table["sites"].values():
+        for phase in site["phases"].values():
+            phase["lead_months"] += months
+    return renamed(table, f"{study.name}, leads +{months:g} months")
+
+
+def scaled(study: Study, factor: float) -> Study:
+    """A smaller company: demand, sites, fleets and limits."""
+    table = study.model_dump(exclude_unset=True)
+    for workload in table["workloads"].values():
+        ranges = workload["demand"]["ranges"]
+        workload["demand"]["ranges"] = {label: [factor * x for x in values] for label, values in ranges.items()}
+    for offer in table["accelerators"].values():
+        for owned in offer.get("owned", ()):
+            owned["count"] *= factor
+        if "limit_per_period" in offer:
+            offer["limit_per_period"] *= factor
+    for offer in table["rent"].values():
+        offer["limit"] *= factor
+    table["conversion"]["owned"] *= factor
+    table["fit_out"]["done_mw"] *= factor
+    for site in table["sites"].values():
+        for phase in site["phases"].values():
+            phase["power_mw"] *= factor
+            phase["capex_usd"] *= factor
+    return renamed(table, f"{study.name}, size x{factor}")
+
+
+def renamed(table: dict[str, object], name: str) -> Study:
+    return Study.model_validate({**table, "name": name})
+
+
+def tune(
+    makes: list[Callable[[Floats], Policy]], score: Callable[[Policy], float], workloads: int
+) -> tuple[int, Floats]:
+    """The best of some kinds of policy, and its margins: one for all workloads, then each a step down or up."""
+    tried = [
+        (score(make(np.full(workloads, common))), kind, common) for kind, make in enumerate(makes) for common in COMMON
+    ]
+    best, kind, common = min(tried)
+    margin_K = np.full(workloads, common)
+    for k in range(workloads):
+        for step in STEPS:
+            other_K = margin_K.copy()
+            other_K[k] += step
+            found = score(makes[kind](other_K))
+            if found < best:
+                best, margin_K = found, other_K
+                break
+    return kind, margin_K
+
+
+def run(study: Study, effort: Effort) -> Result:
+    began = time.process_time()
+    study = study.model_copy(update={"risk": study.risk.model_copy(update={"weight": 0.0})})
+    process = DemandProcess.fit(study)
+    training = process.simulate(4000, np.random.default_rng(1001))
+    tuning = process.simulate(effort.tuning_paths, np.random.default_rng(2002))
+    held_out = process.simulate(effort.paths, np.random.default_rng(3003))
+    node = template(study, training.max(axis=(0, 1)))
+    unit, workloads = node.columns.money_unit_usd, len(study.workloads)
+
+    def scored(policy: Policy) -> float:
+        done = simulate(node, policy, tuning)
+        return done.mean_usd + RISK_WEIGHT * done.cvar_usd(ALPHA)
+
+    replan = Replan.of(node, Forecast.of(process, np.random.default_rng(4004)))
+    shape, buffer_K = tune([partial(replan.with_buffer, shape=shape) for shape in SHAPES], scored, workloads)
+    lattice = Lattice.of_paths(training, effort.nodes)
+    trained = [Cuts(node, lattice, nested) for nested in NESTED]
+    for cuts in trained:
+        cuts.train(effort.iterations, training)
+    nested, caution_K = tune([cuts.cautious for cuts in trained], scored, workloads)
+
+    policy = simulate(node, trained[nested].cautious(caution_K), held_out)
+    baseline = simulate(node, replan.with_buffer(buffer_K, SHAPES[shape]), held_out)
+    empty = np.zeros((len(held_out), study.periods, len(node.columns)))
+    return Result(
+        name=study.name,
+        policy_usd_N=policy.cost_usd_N,
+        replan_usd_N=baseline.cost_usd_N,
+        seen_usd=float(replan.follow(0, empty, held_out)[1].mean()) * unit,
+        bound_usd=trained[0].bound() * unit,
+        chosen=f"caution {np.round(caution_K, 2).tolist()}, nested {NESTED[nested].weight:g}; "
+        f"buffer {np.round(buffer_K, 2).tolist()} {SHAPES[shape]}",
+        cpu_s=time.process_time() - began,
+    )
+
+
+def kept(study: Study, effort: Effort, folder: Path | None) -> Result:
+    """The result of an instance, from the folder if it is there."""
+    if folder is None:
+        return run(study, effort)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{study.name.replace(' ', '-').replace(',', '')}.npz"
+    if not file.exists():
+        found = run(study, effort)
+        np.savez(file, **{name: getattr(found, name) for name in Result.__dataclass_fields__})
+    with np.load(file) as saved:
+        return Result(**{name: saved[name] if saved[name].ndim else saved[name].item() for name in saved.files})
+
+
+def report(results: list[Result]) -> None:
+    table = Table("instance", "re-plan $M", "policy $M", "seen $M", "mean gain", "CVaR95 gain", "chosen", "CPU s")
+    gains, resamples = [], []
+    for result in results:
+        gains.append(result.gains())
+        resamples.append(result.resampled())
+        (low, low_tail), (high, high_tail) = np.percentile(resamples[-1], [2.5, 97.5], axis=0)
+        mean, tail = gains[-1]
+        table.add_row(
+            result.name,
+            *(f"{usd / 1e6:,.4g}" for usd in (result.replan_usd_N.mean(), result.policy_usd_N.mean(), result.seen_usd)),
+            f"{mean:.1%} [{low:.1%}, {high:.1%}]",
+            f"{tail:.1%} [{low_tail:.1%}, {high_tail:.1%}]",
+            result.chosen,
+            f"{result.cpu_s:.0f}",
+        )
+    talk.print(table)
+    mean, tail = np.mean(gains, axis=0)
+    interval = np.percentile(np.mean(resamples, axis=0), [2.5, 97.5], axis=0).T
+    row = {
+        "instances": len(results),
+        "paths": len(results[0].policy_usd_N),
+        "mean_gain": round(float(mean), 4),
+        "mean_gain_ci": [round(x, 4) for x in interval[0].tolist()],
+        "cvar95_gain": round(float(tail), 4),
+        "cvar95_gain_ci": [round(x, 4) for x in interval[1].tolist()],
+        "worst_instance_gain": round(float(np.min(gains, axis=0)[0]), 4),
+        "worst_instance_cvar95_gain": round(float(np.min(gains, axis=0)[1]), 4),
+        "cpu_s": round(sum(result.cpu_s for result in results)),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "highspy": version("highspy"),
+    }
+    print(json.dumps(row))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--instances", type=int, help="only the first so many")
+    parser.add_argument("--paths", type=int, default=1000, help="held-out paths of each")
+    parser.add_argument("--tuning-paths", type=int, default=100, help="paths that both are tuned on")
+    parser.add_argument("--nodes", type=int, default=10, help="nodes of the lattice per period")
+    parser.add_argument("--iterations", type=int, default=250, help="of SDDP")
+    parser.add_argument("--keep", type=Path, help="folder of results; what is in it already is not run again")
+    args = parser.parse_args()
+    effort = Effort(args.nodes, args.iterations, args.tuning_paths, args.paths)
+    results = []
+    for study in instances()[: args.instances]:
+        results.append(kept(study, effort, args.keep))
+        mean, tail = results[-1].gains()
+        talk.print(f"{study.name}: mean {mean:+.2%}, CVaR95 {tail:+.2%}; {results[-1].chosen}")
+    report(results)
+
+
+if __name__ == "__main__":
+    main()
