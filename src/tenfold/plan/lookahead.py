@@ -24,6 +24,8 @@ FLOOR_FACTOR = 5.0
 OVER_LIMIT_FACTOR = 1.0
 """What each dollar of capex over its limit costs on top of itself, in dollars of its period."""
 WHOLE = 1e-6
+ROW_SLACK = 1e-5
+"""By how much rows give, in their units, where a past that was whole only to rounding leaves no room (rare)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +245,13 @@ def decide(look: Lookahead, solver: Solver, rows_NR: tuple[Floats, Floats], dema
     decided_NV = np.empty((len(demand_NF), len(look.template.columns)))
     cost_N = np.empty(len(demand_NF))
     for n in np.argsort(demand_NF.sum(axis=1)):
-        solver.bound_rows(rows_NR[0][n], rows_NR[1][n])
         solver.bound(look.short_F, zeros_F, short_NF[n])
-        relaxed = solver.again()
-        outcome = whole(solver, relaxed, integer, lower, upper)
+        for slack in (0.0, ROW_SLACK):
+            solver.bound_rows(rows_NR[0][n] - slack, rows_NR[1][n] + slack)
+            relaxed = solver.again()
+            outcome = whole(solver, relaxed, integer, lower, upper)
+            if outcome.value_C is not None:
+                break
         assert outcome.value_C is not None, "what must bend bends: every state has a solution"
         cost_N[n], decided_NV[n] = relaxed.objective, look.own(outcome.value_C)
     return decided_NV, cost_N
@@ -260,8 +265,7 @@ def whole(solver: Solver, outcome: Outcome, integer: Ints, lower: Floats, upper:
     """
     now_lower, now_upper = lower.copy(), upper.copy()
     moved = False
-    while len(integer):
-        assert outcome.value_C is not None, "what must bend bends: every state has a solution"
+    while len(integer) and outcome.value_C is not None:
         value = outcome.value_C[integer]
         away = np.abs(value - np.round(value))
         worst = int(away.argmax())
