@@ -170,7 +170,7 @@ async def test_a_slow_pool_is_sent_requests_all_the_same_and_its_waits_count(gat
 async def test_the_peaks_follow_the_measured_capacity_unless_given(gateway):
     state = await fetch_state(gateway.url)
     fitted = day_for(state, 600, seed=1)
-    same = draw_day(600, rank_peak_per_s=75, chat_burst_per_s=6, seed=1)
+    same = draw_day(600, rank_peak_per_s=75, chat_burst_per_s=5, seed=1)
     assert np.array_equal(fitted.rank_at_s, same.rank_at_s) and np.array_equal(fitted.chat_at_s, same.chat_at_s)
     assert day_for(state, 600, rank_peak_per_s=0, chat_burst_per_s=0).rank_at_s.size == 0
 

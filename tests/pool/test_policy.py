@@ -150,15 +150,15 @@ def test_short_requests_may_fill_a_slot_and_long_ones_leave_room_to_queue():
     assert sustainable_utilisation(request_s=1.0, target_s=None) == 0.7
 
 
-@given(utilisation=st.floats(0.71, 0.89), seed=st.integers(0, 100))
-def test_at_the_sustainable_utilisation_about_one_request_in_a_hundred_is_late(utilisation, seed):
+@pytest.mark.parametrize("utilisation", [0.72, 0.8, 0.88])
+def test_at_the_sustainable_utilisation_about_one_request_in_a_hundred_is_late(utilisation):
     """Lindley's recursion of the queue that the formula is for, with the target that gives this utilisation."""
     request_s = 0.01
     target_s = request_s * math.log(100) / (1 - utilisation)
     assert sustainable_utilisation(request_s=request_s, target_s=target_s) == pytest.approx(utilisation)
-    random = np.random.default_rng(seed)
-    gaps_s = random.exponential(request_s / utilisation, 60_000)
-    works_s = random.exponential(request_s, 60_000)
+    random = np.random.default_rng(0)
+    gaps_s = random.exponential(request_s / utilisation, 1_000_000)
+    works_s = random.exponential(request_s, 1_000_000)
     steps_s = np.concatenate(([0.0], np.cumsum(works_s[:-1] - gaps_s[1:])))
     responses_s = steps_s - np.minimum.accumulate(steps_s) + works_s
-    assert 0.001 < np.mean(responses_s > target_s) < 0.03
+    assert np.mean(responses_s > target_s) == pytest.approx(0.01, rel=0.25)
