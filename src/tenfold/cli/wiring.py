@@ -144,8 +144,9 @@ class Site:
         )
 
     def _cpu_share(self, slot: Slot | None) -> float | None:
-        borrows = slot is None or not slot.cores or self.config.pool.kinds["cpu"].borrow
-        return None if borrows or slot is None else slot.share
+        if slot is None or slot.share is None or self.config.pool.kinds["cpu"].borrow:
+            return None
+        return slot.share
 
 
 def make_site(config: Config, home: Path, cache: Path, bind: str) -> Site:

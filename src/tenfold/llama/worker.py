@@ -106,7 +106,6 @@ class Worker:
         self._identity = computer.recipe.identity(computer.sampler.index.sha256)
         self._held_run, self._held_step = "", -1
         self._computed: Push | None = None
-        self._pace = Pace(cpu_share, time.monotonic, time.process_time)
         self._stop = threading.Event()
         self._stop_reader, self._stop_writer = os.pipe()
         self.done = WorkDone()
@@ -135,7 +134,7 @@ class Worker:
             ResidentFailed: the coordinator refuses this worker, which no retry will change.
         """
         pause_s = FIRST_PAUSE_S
-        self._pace = Pace(self._cpu_share, time.monotonic, time.process_time)
+        pace = Pace(self._cpu_share, time.monotonic, time.process_time)
         while not self._stop.is_set():
             try:
                 channel = Channel.connect(self._address, self._token)
@@ -148,7 +147,7 @@ class Worker:
                 self._join(channel)
                 pause_s = FIRST_PAUSE_S
                 on_started()
-                self._work(channel)
+                self._work(channel, pace)
             except (EOFError, OSError) as error:
                 log.info("lost the coordinator at %s: %r", self._address, error)
             except Stopped:
@@ -166,9 +165,9 @@ class Worker:
             raise _out_of_turn(answer)
         self._fetch(channel, answer.run, answer)
 
-    def _work(self, channel: Channel) -> None:
+    def _work(self, channel: Channel, pace: Pace) -> None:
         self._hand_in(channel)
-        while not self._stop.wait(self._pace.rest_s()):
+        while not self._stop.wait(pace.rest_s()):
             channel.send(Next(step=self._held_step))
             work = self._receive(channel)
             if not isinstance(work, Work):

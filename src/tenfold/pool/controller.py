@@ -204,7 +204,7 @@ class Controller:
                 continue
             self._epoch = max(self._epoch, report.epoch)
             self._meters[resident.workload].adopt(
-                f"{door.name}#{door.pid}", report.counters(self._core_share(resident.slot))
+                f"{door.name}#{door.pid}", report.counters(self._slots[resident.slot].share)
             )
             if report.phase == "asleep":
                 continue
@@ -246,7 +246,7 @@ class Controller:
             self._set_alarm(f"silent {door.name}", "")
             workload = self._holder.get(slot)
             if workload is not None and self._awake.get(slot) == door:
-                by_workload[workload][f"{door.name}#{door.pid}"] = report.counters(self._core_share(slot))
+                by_workload[workload][f"{door.name}#{door.pid}"] = report.counters(self._slots[slot].share)
         for workload, meter in self._meters.items():
             meter.observe_residents(by_workload[workload], seconds)
             if self._gateway is not None and workload in self._gateway.workloads:
@@ -372,10 +372,6 @@ class Controller:
         task = asyncio.create_task(send())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _core_share(self, slot: str) -> float | None:
-        """Of its core, what a slot owns; none for an accelerator, which has no core."""
-        return self._slots[slot].share if self._slots[slot].cores else None
 
     # ---- deaths
 

@@ -30,7 +30,7 @@ PAUSE_S = 5.0
 class Slot:
     """One place where one workload runs at a time: a share of a core, or a GPU.
 
-    ``share``: of its cores, what is its own; 1 for a GPU, which has none.
+    ``share``: of its core, what is its own; none for a GPU, which has no core.
     """
 
     slot: str
@@ -38,7 +38,7 @@ class Slot:
     node: str
     cores: tuple[int, ...]
     gpu: int | None
-    share: float
+    share: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def make_slots(node: str, kinds: Mapping[Kind, KindSettings], cores: Sequence[in
         ]
     if "gpu" in kinds:
         count = min(gpus, kinds["gpu"].slots or gpus)
-        slots += [Slot(f"{node}/gpu{i}", "gpu", node, (), i, 1.0) for i in range(count)]
+        slots += [Slot(f"{node}/gpu{i}", "gpu", node, (), i, None) for i in range(count)]
     return tuple(slots)
 
 
