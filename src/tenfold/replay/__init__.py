@@ -1,0 +1,1 @@
+"""A recorded week played again, with any policy: what each would have done, and what that would have been worth."""

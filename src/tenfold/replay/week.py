@@ -1,0 +1,111 @@
+"""A week to play again: accelerators, services with the rates that were asked of them, and jobs.
+
+Letters: T steps, K kinds of accelerator, S services, J jobs. Kinds are in the order of ``Week.kinds`` everywhere.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+Within = Literal["anywhere", "rack", "node"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of accelerator of the fleet.
+
+    ``slots``: how many. ``node_slots``: slots of a node; ``rack_nodes``: nodes of a rack. ``conversion``: for how many
+    of its slots there is the general compute and storage that ranking needs beside the accelerator; none: for all.
+    """
+
+    name: str
+    slots: int
+    node_slots: int = 8
+    rack_nodes: int = 8
+    conversion: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds that a workload's changes take.
+
+    ``start_s``: a new process until it works. ``wake_s``, ``sleep_s``: a loaded one. ``resize_s``: how long all slots
+    of a job stand still when some join or leave; 0 for a service.
+    """
+
+    start_s: float
+    wake_s: float
+    sleep_s: float
+    resize_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Answers requests at once or sheds them.
+
+    ``rates_T``: requests per second asked for in each step. ``capacity_K``: requests per second that one slot of each
+    kind answers in time; 0 where it cannot run. ``usd_per_request``: what an answer in time is worth. ``family``: which
+    services are reported together, e.g. ``llm`` or ``ranking``. ``converts``: needs general compute and storage.
+    ``queue_s``: how long a request may wait and still be in time.
+    """
+
+    name: str
+    family: str
+    rates_T: Floats
+    capacity_K: Floats
+    usd_per_request: float
+    times: Times
+    floor: int = 0
+    converts: bool = False
+    queue_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Trains on any number of slots from ``least`` to ``most``, and on none below ``least``.
+
+    ``work``: slot-seconds at speed 1; infinite for a backlog that never ends. ``speed_K``: work per second of one slot
+    of each kind; 0 where it cannot run. ``within``: all its slots are of one node or one rack.
+    ``checkpoint_every_s``: work since the last one is lost when it is killed. ``checkpoint_s``: what saving takes when
+    it is asked to stop. ``usd_per_s``: what one slot at speed 1 earns per second. ``deadline_s``: seconds from the
+    start of the week.
+    """
+
+    name: str
+    arrival_s: float
+    work: float
+    least: int
+    most: int
+    speed_K: Floats
+    usd_per_s: float
+    times: Times
+    within: Within = "anywhere"
+    checkpoint_s: float = 10.0
+    checkpoint_every_s: float = 1800.0
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """All that a replay needs. ``rates_T`` of every service has one length, the number of steps."""
+
+    name: str
+    step_s: float
+    kinds: tuple[Kind, ...]
+    services: tuple[Service, ...]
+    jobs: tuple[Job, ...]
+
+    @property
+    def steps(self) -> int:
+        """How many steps the rates have."""
+        return len(self.services[0].rates_T)
+
+    @property
+    def slots_K(self) -> Ints:
+        """Slots of each kind."""
+        return np.array([kind.slots for kind in self.kinds], dtype=np.int64)
