@@ -45,7 +45,7 @@ def allocations():
     return (c for c in itertools.product(range(SLOTS + 1), repeat=WORKLOADS) if sum(c) <= SLOTS)
 
 
-@given(marginals=curves, floors=few, ceilings=some, held=few, wakes=st.tuples(*[st.floats(0)] * WORKLOADS))
+@given(marginals=curves, floors=few, ceilings=some, held=few, tolls=st.tuples(*[st.floats(0, 1)] * WORKLOADS))
 def test_filling_reaches_the_best_value_net_of_moves_of_all_allocations(marginals, floors, ceilings, held, tolls):
     ceilings = tuple(map(max, ceilings, floors))
     found = fill(claims(marginals, floor=floors, ceiling=ceilings, held=held, toll=tolls), SLOTS)
