@@ -22,10 +22,10 @@ LONGEST_S = 5 * DAY_S
 class JobMix:
     """Parameters of the jobs that arrive in a week.
 
-    ``jobs``: how many. ``offered_slots``: slots that they would keep busy on average over the week. ``sizes``: share of
-    jobs by size. ``spread``: standard deviation of the logarithm of their lengths. ``longer``: a job's length grows with
-    its size to this power. ``waiting``: share of jobs that wait when the week begins. ``working_hours``: share of the
-    others that arrive between 9 and 21 h. ``elastic``: share of jobs that run on a quarter to twice their size; the
+    ``jobs``: how many. ``offered_slots``: slots that they would keep busy on average over the week. ``sizes``: share
+    of jobs by size. ``spread``: standard deviation of the logarithm of their lengths. ``longer``: a job's length grows
+    with its size to this power. ``waiting``: share of jobs that wait when the week begins. ``working_hours``: share of
+    the others that arrive between 9 and 21 h. ``elastic``: share of jobs that run on a quarter to twice their size; the
     others need all of it. ``rack``: share of jobs too large for a node that need one rack. ``urgent``: share with a
     deadline of ``slack`` times the length they have at their size. ``usd_per_hour``: what a slot's hour earns; a job's
     own lies within ``usd_spread`` (deviation of the logarithm).
