@@ -79,16 +79,16 @@ def test_what_had_arrived_before_the_first_report_is_not_demand_of_now():
     assert found.demand_units_per_s() == 0.0
     for arrived in range(100_001, 100_101):
         found.observe_gateway(GatewayTotals(arrived=arrived), 0.5)
-    assert found.forecast.level == pytest.approx(2.0, rel=0.01)
+    assert found.arrival_per_s == pytest.approx(2.0, rel=0.01)
 
 
 def test_a_gateway_that_restarts_at_zero_is_no_negative_demand():
     found = meter()
     for arrived in range(0, 100, 5):
         found.observe_gateway(GatewayTotals(arrived=arrived), 0.5)
-    before = found.forecast.level
+    before = found.arrival_per_s
     found.observe_gateway(GatewayTotals(arrived=5), 0.5)
-    assert found.forecast.level == pytest.approx(before, rel=0.05)
+    assert found.arrival_per_s == pytest.approx(before, rel=0.05)
 
 
 def test_waiting_requests_are_demand_before_any_forecast_knows():

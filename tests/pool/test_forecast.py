@@ -1,50 +1,114 @@
-"""The forecast covers bursts, forgets them, and follows the level."""
+"""The forecast covers bursts, forgets them, follows the level and the season, and survives gaps."""
 
-import random
-
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.pool.forecast import Forecast
+from tenfold.pool.forecast import CHANCES_D, LEVELS_D, Forecasts
 
 
-def feed(forecast: Forecast, rates, step_s=0.5) -> None:
+def feed(forecast: Forecasts, rates, step_s=0.5) -> None:
     for rate in rates:
-        forecast.observe(rate * step_s, step_s)
+        forecast.observe(np.array([rate * step_s]), step_s)
+
+
+def live() -> Forecasts:
+    return Forecasts(np.array([1.5]))
 
 
 def test_steady_demand_is_forecast_as_it_is():
-    forecast = Forecast()
+    forecast = live()
     feed(forecast, [10.0] * 400)
-    assert forecast.level == pytest.approx(10.0)
-    assert forecast.upper() == pytest.approx(10.0, rel=0.05)
+    assert forecast.level_S[0] == pytest.approx(10.0)
+    assert forecast.upper_S()[0] == pytest.approx(10.0, rel=0.05)
 
 
 def test_bursty_demand_gets_a_margin_and_quiet_gives_it_back():
-    forecast = Forecast()
+    forecast = live()
     feed(forecast, ([1.0] * 10 + [20.0] * 10) * 10)
     feed(forecast, [1.0] * 20)
-    bursty = forecast.upper()
-    assert bursty > 5
+    assert forecast.upper_S()[0] > 5
     feed(forecast, [1.0] * 400)
-    assert forecast.upper() < 2
+    assert forecast.upper_S()[0] < 2
 
 
-def test_upper_covers_most_of_what_comes_next():
-    chance = random.Random(0)
-    forecast = Forecast()
-    rates = [chance.expovariate(0.2) for _ in range(2000)]
-    covered = 0
+@pytest.mark.parametrize("quantile", [0.5, 0.9, 0.99])
+def test_demand_exceeds_a_quantile_as_often_as_it_says(quantile):
+    chance = np.random.default_rng(0)
+    forecast = Forecasts(np.array([1.5]), memory_s=1e9)
+    rates = chance.exponential(5.0, 4000)
+    level = np.searchsorted(LEVELS_D, quantile)
+    covered = []
     for index, rate in enumerate(rates[:-3]):
-        forecast.observe(rate * 0.5, 0.5)
-        ahead = sum(rates[index + 1 : index + 4]) / 3
-        covered += index > 200 and ahead <= forecast.upper()
-    assert 0.8 <= covered / (len(rates) - 3 - 201) <= 0.97
+        forecast.observe(np.array([rate * 0.5]), 0.5)
+        if index > 400:
+            covered.append(rates[index + 1 : index + 4].mean() <= forecast.demands_SD()[0, level])
+    assert np.mean(covered) == pytest.approx(quantile, abs=0.03)
 
 
-@given(st.lists(st.floats(0, 1e4), min_size=1, max_size=60))
-def test_forecast_is_never_negative_nor_below_its_level(rates):
-    forecast = Forecast()
+def test_each_service_is_forecast_as_if_it_were_alone():
+    rates_TS = np.random.default_rng(1).exponential(5.0, (300, 3))
+    horizons_s = np.array([1.5, 4.0, 1.5])
+    together = Forecasts(horizons_s)
+    alone = [Forecasts(horizons_s[[column]]) for column in range(3)]
+    for rates_S in rates_TS:
+        together.observe(rates_S, 0.5)
+        for column, forecast in enumerate(alone):
+            forecast.observe(rates_S[[column]], 0.5)
+    for column, forecast in enumerate(alone):
+        assert together.demands_SD()[column] == pytest.approx(forecast.demands_SD()[0])
+
+
+def test_a_gap_is_not_taken_for_silence():
+    forecast = live()
+    feed(forecast, [10.0] * 200 + [np.nan] * 50 + [10.0] * 5)
+    assert forecast.level_S[0] == pytest.approx(10.0)
+    assert forecast.demands_SD()[0] == pytest.approx(10.0, rel=1e-6)
+
+
+def test_a_shift_of_level_is_followed_at_once_and_soon_only_remembered_as_one_error():
+    forecast = Forecasts(np.array([120.0]), memory_s=1e9)
+    feed(forecast, [100.0] * 400, step_s=120.0)
+    feed(forecast, [300.0], step_s=120.0)
+    assert forecast.predicted_S[0] >= 300.0 * 0.99
+    feed(forecast, [300.0] * 20, step_s=120.0)
+    assert forecast.upper_S(0.95)[0] == pytest.approx(300.0, rel=0.02)
+
+
+def test_a_known_season_is_expected_to_come_again():
+    """Half an hour ahead on a steep daily ramp, the third day is forecast better than the last measurement says."""
+    step_s, horizon_s = 1800.0, 1800.0
+    at_s = np.arange(4 * 48) * step_s
+    rates = 100 + 90 * np.sin(2 * np.pi * at_s / 86400.0)
+    forecast = Forecasts(np.array([horizon_s]), memory_s=1e9)
+    missed, held = [], []
+    for index, rate in enumerate(rates[:-1]):
+        forecast.observe(np.array([rate * step_s]), step_s)
+        if index > 3 * 48:
+            missed.append(abs(forecast.predicted_S[0] - rates[index + 1]))
+            held.append(abs(rate - rates[index + 1]))
+    assert np.mean(missed) < 0.5 * np.mean(held)
+
+
+def test_irregular_ticks_see_the_same_demand():
+    forecast = live()
+    for index in range(600):
+        seconds = (0.05, 0.5, 1.1)[index % 3]
+        forecast.observe(np.array([7.0 * seconds]), seconds)
+    assert forecast.demands_SD()[0] == pytest.approx(7.0, rel=1e-6)
+
+
+@given(st.lists(st.one_of(st.floats(0, 1e4), st.just(np.nan)), min_size=1, max_size=60))
+def test_demands_are_ascending_and_never_negative_nor_missing(rates):
+    forecast = live()
     feed(forecast, rates)
-    assert forecast.upper() >= forecast.level >= 0
+    demands_D = forecast.demands_SD()[0]
+    assert np.all(demands_D >= 0)
+    assert np.all(np.diff(demands_D) >= 0)
+    assert forecast.upper_S()[0] >= forecast.predicted_S[0] >= 0
+
+
+def test_chances_are_a_distribution():
+    assert CHANCES_D.sum() == pytest.approx(1.0)
+    assert np.all(np.diff(LEVELS_D) > 0)

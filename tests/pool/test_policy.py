@@ -1,15 +1,13 @@
 """The policy gives each slot to the work that is worth most, and moves only when that pays."""
 
 import itertools
-import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tenfold.pool.claims import NotConcave
 from tenfold.pool.policy import Claim, SlotPlace, allocate
-from tenfold.pool.value import NotConcave, service_value, sustainable_utilisation
 
 WORKLOADS = ("rank", "serve", "train")
 
@@ -115,50 +113,3 @@ def test_resident_that_is_not_loaded_gets_no_slot():
 def test_rising_marginal_value_is_refused_by_name():
     with pytest.raises(NotConcave, match="serve: slot 2 is worth 2 USD/s, more than slot 1"):
         allocate(places(2), [claim("serve", [1.0, 2.0])], {}, set(), 5.0)
-
-
-@given(
-    demands=st.lists(st.floats(0, 1e3), min_size=1, max_size=9),
-    capacity=st.floats(0.1, 1e3),
-    utilisation=st.floats(0.1, 1),
-    price=st.floats(1e-9, 1),
-)
-def test_value_of_a_service_is_concave_and_never_exceeds_what_it_sells(demands, capacity, utilisation, price):
-    marginal = service_value(
-        demands_per_s=demands,
-        capacity_per_slot=capacity,
-        utilisation=utilisation,
-        value_per_unit_usd=price,
-        slots=8,
-    )
-    assert all(a >= b * (1 - 1e-9) for a, b in itertools.pairwise(marginal))
-    assert sum(marginal) <= np.mean(demands) * price * (1 + 1e-9)
-
-
-def test_a_slot_that_is_seldom_needed_is_worth_its_part_of_the_time():
-    demands = [10.0] * 9 + [20.0]
-    marginal = service_value(
-        demands_per_s=demands, capacity_per_slot=10.0, utilisation=1.0, value_per_unit_usd=1.0, slots=3
-    )
-    assert marginal == pytest.approx((10.0, 1.0, 0.0))
-
-
-def test_short_requests_may_fill_a_slot_and_long_ones_leave_room_to_queue():
-    assert sustainable_utilisation(request_s=0.001, target_s=1.0) == 0.9
-    assert sustainable_utilisation(request_s=0.05, target_s=1.0) == pytest.approx(1 - 0.05 * math.log(100))
-    assert sustainable_utilisation(request_s=1.0, target_s=1.0) == 0.7
-    assert sustainable_utilisation(request_s=1.0, target_s=None) == 0.7
-
-
-@pytest.mark.parametrize("utilisation", [0.72, 0.8, 0.88])
-def test_at_the_sustainable_utilisation_about_one_request_in_a_hundred_is_late(utilisation):
-    """Lindley's recursion of the queue that the formula is for, with the target that gives this utilisation."""
-    request_s = 0.01
-    target_s = request_s * math.log(100) / (1 - utilisation)
-    assert sustainable_utilisation(request_s=request_s, target_s=target_s) == pytest.approx(utilisation)
-    random = np.random.default_rng(0)
-    gaps_s = random.exponential(request_s / utilisation, 1_000_000)
-    works_s = random.exponential(request_s, 1_000_000)
-    steps_s = np.concatenate(([0.0], np.cumsum(works_s[:-1] - gaps_s[1:])))
-    responses_s = steps_s - np.minimum.accumulate(steps_s) + works_s
-    assert np.mean(responses_s > target_s) == pytest.approx(0.01, rel=0.25)

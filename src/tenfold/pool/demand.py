@@ -4,11 +4,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from tenfold.pool.forecast import Forecast
+from tenfold.pool.claims import Floats, Ints
+from tenfold.pool.forecast import CHANCES_D, Forecasts
 from tenfold.pool.resident import Counters
-from tenfold.pool.value import service_value, sustainable_utilisation, training_value
+from tenfold.pool.value import service_runs, sustainable_utilisation
 
 CAPACITY_MEMORY_S = 20.0
 WAKE_UP_S = 1.5
@@ -62,7 +64,7 @@ class DemandMeter:
 
     def __init__(self, plan: WorkloadPlan) -> None:
         self.plan = plan
-        self.forecast = Forecast(horizon_s=max(WAKE_UP_S, plan.latency_target_s or 0.0))
+        self.forecast = Forecasts(np.array([max(WAKE_UP_S, plan.latency_target_s or 0.0)]))
         self.capacity = plan.assumed_capacity
         self.units_per_request = 1.0
         self.units_total = 0.0
@@ -114,32 +116,47 @@ class DemandMeter:
             arrived = totals.arrived
         self.idle_s = 0.0 if arrived or totals.waiting else self.idle_s + seconds
         if self._seen_gateway:
-            self.forecast.observe(arrived, seconds)
+            self.forecast.observe(np.array([float(arrived)]), seconds)
         self.totals = totals
         self._seen_gateway = True
 
+    @property
+    def arrival_per_s(self) -> float:
+        """Requests a second now, smoothed."""
+        return float(self.forecast.level_S[0])
+
+    @property
+    def forecast_per_s(self) -> float:
+        """Requests a second that are seldom exceeded at the wake-up horizon."""
+        return float(self.forecast.upper_S()[0])
+
     def demand_units_per_s(self) -> float:
         """Units of work per second that are seldom exceeded; what a move's reason quotes."""
-        return max(self.forecast.upper() * self.units_per_request, self._backlog_units_per_s())
+        return max(self.forecast_per_s * self.units_per_request, self._backlog_units_per_s())
 
     def _backlog_units_per_s(self) -> float:
         """Units per second that clear the waiting requests within the latency target."""
         clear_s = max(1.0, self.plan.latency_target_s or 1.0)
         return self.totals.waiting * self.units_per_request / clear_s
 
+    def runs(self, slots: int) -> tuple[Floats, Ints]:
+        """Value of each further slot, USD per second, and of how many slots it is the value; for ``slots`` at most.
+
+        Training has always more to do, so every slot of it is worth the same.
+        """
+        if not self.plan.takes_requests:
+            return np.array([self.capacity * self.plan.value_per_unit_usd]), np.array([slots])
+        demands_SD = np.maximum(self._backlog_units_per_s(), self.forecast.demands_SD() * self.units_per_request)
+        per_slot = self.capacity * sustainable_utilisation(
+            request_s=self.units_per_request / self.capacity, target_s=self.plan.latency_target_s
+        )
+        usd_per_s = per_slot * self.plan.value_per_unit_usd
+        needs_SD = np.minimum(demands_SD / per_slot, slots)
+        _, usd_R, slots_R = service_runs(needs_SD, CHANCES_D, np.array([usd_per_s]))
+        return usd_R, slots_R
+
     def marginal_usd_per_s(self, slots: int) -> tuple[float, ...]:
         """Value of the 1st, 2nd, ... slot, USD per second, length ``slots``."""
-        if not self.plan.takes_requests:
-            return training_value(
-                units_per_slot=self.capacity, value_per_unit_usd=self.plan.value_per_unit_usd, slots=slots
-            )
-        backlog = self._backlog_units_per_s()
-        return service_value(
-            demands_per_s=[max(backlog, demand * self.units_per_request) for demand in self.forecast.demands()],
-            capacity_per_slot=self.capacity,
-            utilisation=sustainable_utilisation(
-                request_s=self.units_per_request / self.capacity, target_s=self.plan.latency_target_s
-            ),
-            value_per_unit_usd=self.plan.value_per_unit_usd,
-            slots=slots,
-        )
+        usd_R, slots_R = self.runs(slots)
+        marginal = np.repeat(usd_R, slots_R)[:slots]
+        return (*marginal.tolist(), *[0.0] * (slots - len(marginal)))

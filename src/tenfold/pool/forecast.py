@@ -1,59 +1,211 @@
-"""How much demand to plan for when a slot that is decided on now serves a moment later."""
+"""What may be asked of each service when a slot that is decided on now serves a moment later.
 
-import math
+Letters: S services, E ways to forecast, B bins of a season, M errors remembered, D demands that may come.
+"""
+
+from bisect import bisect_right
 from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.pool.claims import Floats
+
+_EDGES = np.r_[np.arange(0.0, 0.9, 0.05), np.arange(0.90, 0.99, 0.01), 0.99, 0.992, 0.994, 0.996, 0.998, 0.999, 1.0]
+LEVELS_D: Floats = (_EDGES[:-1] + _EDGES[1:]) / 2
+"""Levels of the quantiles that stand for all that demand may be; they lie closer where few slots more are decided."""
+
+CHANCES_D: Floats = np.diff(_EDGES)
+"""How likely each of them is; sums to 1."""
+
+TREND_SHARE = 0.5
+"""How much of the last change is expected to go on."""
+
+SKILL_OBSERVATIONS = 60.0
+"""Observations over which the ways to forecast are compared."""
+
+SEASON_BINS = 144
+SEASON_WEIGHT = 0.4
+"""Weight of the newest season in the profile."""
+
+MOST_ERRORS = 1024
+"""Errors remembered; of more within the memory the oldest are forgotten."""
+
+SORTS_PER_MEMORY = 128
+"""How often the quantiles of errors are found anew while all of them are replaced once."""
 
 
-class Forecast:
-    """Level of recent demand plus its own recent errors at the horizon.
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What was known at the end of one observation; what was predicted then for the next ``horizon_s``."""
 
-    The level is an exponentially weighted mean over two horizons. At every observation the demand of the last
-    ``horizon_s`` is compared with the level that was predicted for it. The errors of the last ``memory_s`` say what
-    demand may be: bursty demand gets a wide spread and steady demand a narrow one, with nothing to tune per workload.
+    units_S: Floats
+    seconds_S: Floats
+    actual_S: Floats
+    ways_ES: Floats
+    predicted_S: Floats
+
+
+class Forecasts:
+    """Demand of S services at the wake-up horizon, and the recent errors of that very forecast.
+
+    Four ways compete for each service, and the one with the least recent error speaks: a smoothed level; the last
+    measurement; that with part of its last change; and that carried along the season's profile. At every observation
+    the demand of the last ``horizon_s`` is compared with what was predicted for it. The errors say what demand may be:
+    bursty demand gets a wide spread and steady demand a narrow one, with nothing to tune per service. A shift of level
+    is followed at once, and its error is one of many. Season and trend only propose; where they do not help, as in the
+    noise of a few requests a second, they are not heard.
 
     Args:
-        horizon_s: seconds over which demand must be met: from a decision to the slot's first work, or as long as a
+        horizon_s_S: seconds over which demand must be met: from a decision to the slot's first work, or as long as a
             request may wait, if that is longer.
         memory_s: how far back errors count.
-        quantile: share of errors that ``upper`` covers, in (0, 1).
+        season_s: length of the season.
     """
 
-    def __init__(self, horizon_s: float = 1.5, memory_s: float = 90.0, quantile: float = 0.9) -> None:
-        self._horizon_s = horizon_s
-        self._smoothing_s = 2 * horizon_s
+    def __init__(self, horizon_s_S: Floats, memory_s: float = 90.0, season_s: float = 86400.0) -> None:
+        count = len(horizon_s_S)
+        self._horizon_s_S = np.asarray(horizon_s_S, dtype=np.float64)
+        self._columns = [(h, np.flatnonzero(self._horizon_s_S == h)) for h in np.unique(self._horizon_s_S)]
         self._memory_s = memory_s
-        self._quantile = quantile
-        self._level = 0.0
         self._now_s = 0.0
-        self._recent: deque[tuple[float, float, float, float]] = deque()  # (end_s, seconds, units, level predicted)
-        self._errors: deque[tuple[float, float]] = deque()  # (at_s, error)
+        self._season = _Season(count, season_s)
+        zeros_S = np.zeros(count)
+        start = _Moment(zeros_S, zeros_S, zeros_S, np.zeros((4, count)), zeros_S)
+        self._ends_s: list[float] = [0.0]
+        self._moments: deque[_Moment] = deque([start])
+        self._level_S = np.zeros(count)
+        self._skill_ES = np.zeros((4, count))
+        self._errors_MS = np.full((MOST_ERRORS, count), np.inf)
+        self._error_at_MS = np.full((MOST_ERRORS, count), -np.inf)
+        self._error_count_S = np.zeros(count, dtype=np.int64)
+        self._sorted_DS = np.zeros((len(LEVELS_D), count))
+        self._until_sort = 0
 
     @property
-    def level(self) -> float:
+    def level_S(self) -> Floats:
         """Demand per second now, smoothed."""
-        return self._level
+        return self._level_S
 
-    def observe(self, units: float, seconds: float) -> None:
-        """Record that ``units`` of demand arrived over the last ``seconds``; a gap is simply not observed."""
+    @property
+    def predicted_S(self) -> Floats:
+        """Demand per second expected over the next ``horizon_s``."""
+        return self._moments[-1].predicted_S
+
+    def observe(self, units_S: Floats, seconds: float) -> None:
+        """Record the demand that arrived over the last ``seconds``; NaN where nothing was measured."""
         self._now_s += seconds
-        self._recent.append((self._now_s, seconds, units, self._level))
-        while self._recent and self._recent[0][0] <= self._now_s - self._horizon_s:
-            self._recent.popleft()
-        span_s = sum(entry[1] for entry in self._recent)
-        actual = sum(entry[2] for entry in self._recent) / span_s
-        self._errors.append((self._now_s, actual - self._recent[0][3]))
-        while self._errors[0][0] < self._now_s - self._memory_s:
-            self._errors.popleft()
-        weight = 1.0 - math.exp(-seconds / self._smoothing_s)
-        self._level += weight * (units / seconds - self._level)
+        measured_S = np.isfinite(units_S)
+        last = self._moments[-1]
+        units_S = np.where(measured_S, units_S, 0.0)
+        cumulative_S = last.units_S + units_S
+        seconds_S = last.seconds_S + np.where(measured_S, seconds, 0.0)
+        actual_S, before_S, ways_ES, predicted_S = self._window(last, cumulative_S, seconds_S)
+        self._judge(measured_S, actual_S, ways_ES, predicted_S)
 
-    def demands(self) -> tuple[float, ...]:
-        """What demand per second may be, equally likely each, ascending and never below zero."""
-        if not self._errors:
-            return (self._level,)
-        return tuple(sorted(max(0.0, self._level + error) for _, error in self._errors))
+        weight_S = 1.0 - np.exp(-seconds / (2 * self._horizon_s_S))
+        self._level_S = np.where(
+            measured_S, self._level_S + weight_S * (units_S / seconds - self._level_S), self._level_S
+        )
+        self._season.observe(units_S, measured_S, seconds)
+        carried_S = actual_S * self._season.ratio_S(self._horizon_s_S)
+        trend_S = np.maximum(0.0, actual_S + TREND_SHARE * (actual_S - before_S))
+        ways_ES = np.stack((self._level_S, actual_S, trend_S, carried_S))
+        best_S = np.argmin(self._skill_ES, axis=0)
+        predicted_S = np.take_along_axis(ways_ES, best_S[None, :], axis=0)[0]
+        self._ends_s.append(self._now_s)
+        self._moments.append(_Moment(cumulative_S, seconds_S, actual_S, ways_ES, predicted_S))
+        # Two horizons back is the oldest that is looked at.
+        while len(self._ends_s) > 2 and self._ends_s[1] <= self._now_s - 2 * self._columns[-1][0]:
+            del self._ends_s[0]
+            self._moments.popleft()
 
-    def upper(self) -> float:
-        """Demand per second that is exceeded seldom; never below the level."""
-        demands = self.demands()
-        return max(self._level, demands[min(len(demands) - 1, int(self._quantile * len(demands)))])
+    def _window(self, last: _Moment, cumulative_S: Floats, seconds_S: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Find demand over the last horizon, over the one before it, and what was predicted for the last one."""
+        actual_S, before_S = last.actual_S.copy(), last.actual_S.copy()
+        ways_ES, predicted_S = last.ways_ES.copy(), last.predicted_S.copy()
+        for horizon_s, columns in self._columns:
+            # The window reaches back to the last moment that is at least a horizon old.
+            since = self._moments[max(0, bisect_right(self._ends_s, self._now_s - horizon_s + 1e-9) - 1)]
+            span_S = seconds_S[columns] - since.seconds_S[columns]
+            seen = columns[span_S > 0]
+            actual_S[seen] = (cumulative_S[seen] - since.units_S[seen]) / span_S[span_S > 0]
+            before_S[columns] = since.actual_S[columns]
+            ways_ES[:, columns] = since.ways_ES[:, columns]
+            predicted_S[columns] = since.predicted_S[columns]
+        return actual_S, before_S, ways_ES, predicted_S
+
+    def _judge(self, measured_S: NDArray[np.bool_], actual_S: Floats, ways_ES: Floats, predicted_S: Floats) -> None:
+        """Remember the error of what was predicted, and of each way."""
+        missed_ES = np.abs(ways_ES - actual_S)
+        self._skill_ES += np.where(measured_S, (missed_ES - self._skill_ES) / SKILL_OBSERVATIONS, 0.0)
+        columns = np.flatnonzero(measured_S)
+        rows = self._error_count_S[columns] % MOST_ERRORS
+        self._errors_MS[rows, columns] = actual_S[columns] - predicted_S[columns]
+        self._error_at_MS[rows, columns] = self._now_s
+        self._error_count_S[columns] += 1
+        self._until_sort -= 1
+        if self._until_sort <= 0:
+            self._sort()
+
+    def _sort(self) -> None:
+        counted_MS = self._error_at_MS >= self._now_s - self._memory_s
+        count_S = counted_MS.sum(axis=0)
+        rows = int(np.clip(self._error_count_S.max(initial=0), 1, MOST_ERRORS))
+        ordered_MS = np.sort(np.where(counted_MS[:rows], self._errors_MS[:rows], np.inf), axis=0)
+        picks_DS = np.minimum((LEVELS_D[:, None] * count_S).astype(np.int64), np.maximum(count_S - 1, 0))
+        self._sorted_DS = np.where(count_S > 0, np.take_along_axis(ordered_MS, picks_DS, axis=0), 0.0)
+        self._until_sort = int(count_S.min(initial=MOST_ERRORS)) // SORTS_PER_MEMORY
+
+    def demands_SD(self) -> Floats:
+        """What demand per second may be, with chances ``CHANCES_D``; ascending along D, never below zero."""
+        return np.maximum(0.0, self.predicted_S[:, None] + self._sorted_DS.T)
+
+    def upper_S(self, quantile: float = 0.9) -> Floats:
+        """Demand per second that is exceeded in a share of ``1 - quantile`` of the time; not below what is expected."""
+        return np.maximum(self.predicted_S, self.demands_SD()[:, np.searchsorted(LEVELS_D, quantile)])
+
+
+class _Season:
+    """The profile of a day, from the days before."""
+
+    def __init__(self, count: int, season_s: float) -> None:
+        self._bin_s = season_s / SEASON_BINS
+        self._now_s = 0.0
+        self._units_S = np.zeros(count)
+        self._seconds_S = np.zeros(count)
+        self._profile_BS = np.full((SEASON_BINS, count), np.nan)
+        self._smooth_BS = self._profile_BS
+
+    def observe(self, units_S: Floats, measured_S: NDArray[np.bool_], seconds: float) -> None:
+        """Add what was measured to the present bin; a bin that ends becomes part of the profile."""
+        self._units_S += units_S
+        self._seconds_S += np.where(measured_S, seconds, 0.0)
+        before, self._now_s = int(self._now_s / self._bin_s), self._now_s + seconds
+        now = int(self._now_s / self._bin_s + 1e-9)
+        if now == before:
+            return
+        seen_S = self._seconds_S > 0
+        rate_S = np.divide(self._units_S, self._seconds_S, out=np.zeros_like(self._units_S), where=seen_S)
+        for number in range(max(before, now - SEASON_BINS), now):
+            row_S = self._profile_BS[number % SEASON_BINS]
+            mixed_S = np.where(np.isfinite(row_S), row_S + SEASON_WEIGHT * (rate_S - row_S), rate_S)
+            self._profile_BS[number % SEASON_BINS] = np.where(seen_S, mixed_S, row_S)
+        neighbours = np.roll(self._profile_BS, 1, axis=0) + np.roll(self._profile_BS, -1, axis=0)
+        self._smooth_BS = (2 * self._profile_BS + neighbours) / 4
+        self._units_S[:] = self._seconds_S[:] = 0.0
+
+    def ratio_S(self, horizon_s_S: Floats) -> Floats:
+        """By how much demand over the next horizon exceeds that of the last; 1 until a whole season was seen."""
+        ahead_S, behind_S = (self._at(self._now_s + sign * horizon_s_S / 2) for sign in (1.0, -1.0))
+        known_S = np.isfinite(ahead_S) & np.isfinite(behind_S) & (behind_S > 0)
+        return np.clip(np.divide(ahead_S, behind_S, out=np.ones_like(ahead_S), where=known_S), 0.5, 2.0)
+
+    def _at(self, at_s_S: Floats) -> Floats:
+        """Interpolate the profile between the middles of its bins."""
+        place_S = at_s_S / self._bin_s - 0.5
+        low_S = np.floor(place_S).astype(np.int64)
+        share_S, columns = place_S - low_S, np.arange(len(place_S))
+        low = self._smooth_BS[low_S % SEASON_BINS, columns]
+        return low + share_S * (self._smooth_BS[(low_S + 1) % SEASON_BINS, columns] - low)

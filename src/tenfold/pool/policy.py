@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from tenfold.pool.value import require_concave
+from tenfold.pool.claims import NotConcave
 
 Allocation = Mapping[str, str | None]
 """The workload awake on each slot, by slot name."""
@@ -159,3 +159,13 @@ class _Plan:
 
 def _micro(usd_per_s: float) -> str:
     return f"{usd_per_s * 1e6:.3g} µ$/s"
+
+
+def require_concave(workload: str, marginal_usd_per_s: Sequence[float]) -> None:
+    """Raise ``NotConcave`` naming the workload if any marginal value exceeds the one before it."""
+    for index in range(1, len(marginal_usd_per_s)):
+        if marginal_usd_per_s[index] > marginal_usd_per_s[index - 1] * (1 + 1e-9):
+            raise NotConcave(
+                f"{workload}: slot {index + 1} is worth {marginal_usd_per_s[index]:.3g} USD/s, more than slot {index} "
+                f"({marginal_usd_per_s[index - 1]:.3g})"
+            )

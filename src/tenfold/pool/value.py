@@ -1,21 +1,19 @@
 """What each further slot is worth to a workload: a non-increasing series of marginal values.
 
-Letters: D demands that may come, S slots.
+Letters: S services, D demands that may come, R runs of slots of equal value.
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from tenfold.core.errors import TenfoldError
+from tenfold.pool.claims import Floats, Ints
+
+MOST_RUNS = 256
+"""Runs per service at most."""
 
 LEAST_UTILISATION, MOST_UTILISATION = 0.7, 0.9
 LATE_SHARE = 0.01
-
-
-class NotConcave(TenfoldError):
-    """A marginal value rises with slots, so greedy allocation would not be optimal."""
 
 
 def sustainable_utilisation(*, request_s: float, target_s: float | None) -> float:
@@ -34,44 +32,33 @@ def sustainable_utilisation(*, request_s: float, target_s: float | None) -> floa
     return min(MOST_UTILISATION, max(LEAST_UTILISATION, share))
 
 
-def service_value(
-    *,
-    demands_per_s: Sequence[float],
-    capacity_per_slot: float,
-    utilisation: float,
-    value_per_unit_usd: float,
-    slots: int,
-) -> tuple[float, ...]:
-    """Expected value per second of the 1st, 2nd, ... slot of a service that sheds what it cannot serve.
+def service_runs(needs_SD: Floats, chances_D: Floats, usd_per_s_S: Floats) -> tuple[Ints, Floats, Ints]:
+    """Expected value per second of each further slot of services that shed what they cannot serve.
 
     Shedding makes value linear in slots up to need and flat beyond, hence concave, and so is its mean over what demand
     may be; a raw latency curve would be S-shaped and break greedy allocation. How rare a demand is still provided for
     follows from the prices (the newsvendor's ratio), and is not a setting.
 
     Args:
-        demands_per_s: units of work per second that may be asked for, equally likely each.
-        capacity_per_slot: units per second that one slot does.
-        utilisation: share of a slot's capacity to count on, in (0, 1].
-        value_per_unit_usd: USD per unit of work.
-        slots: how many slots to value.
+        needs_SD: slots that the demands which may come would fill, ascending along D.
+        chances_D: how likely each of them is; sums to 1.
+        usd_per_s_S: USD per second of a slot that is in use.
     Returns:
-        USD per second of each further slot, length ``slots``, non-increasing.
+        Runs of slots of equal value, in the order of services and non-increasing within each: whose they are, USD per
+        second of each slot in them, and how many slots they have. Slots past the greatest need are worth nothing and
+        have no run. Past ``MOST_RUNS`` slots whose use is uncertain, neighbours share one run at their mean value.
     """
-    needs_D = np.asarray(demands_per_s, dtype=np.float64) / (capacity_per_slot * utilisation)
-    used_S = np.clip(needs_D[:, None] - np.arange(slots), 0.0, 1.0).mean(axis=0)
-    return tuple((value_per_unit_usd * capacity_per_slot * utilisation * used_S).tolist())
-
-
-def training_value(*, units_per_slot: float, value_per_unit_usd: float, slots: int) -> tuple[float, ...]:
-    """Value per second of each further slot of a workload that always has more to do, USD per second."""
-    return (units_per_slot * value_per_unit_usd,) * slots
-
-
-def require_concave(workload: str, marginal_usd_per_s: Sequence[float]) -> None:
-    """Raise ``NotConcave`` naming the workload if any marginal value exceeds the one before it."""
-    for index in range(1, len(marginal_usd_per_s)):
-        if marginal_usd_per_s[index] > marginal_usd_per_s[index - 1] * (1 + 1e-9):
-            raise NotConcave(
-                f"{workload}: slot {index + 1} is worth {marginal_usd_per_s[index]:.3g} USD/s, more than slot {index} "
-                f"({marginal_usd_per_s[index - 1]:.3g})"
-            )
+    sure_S = np.floor(needs_SD[:, 0]).astype(np.int64)
+    unsure_S = np.ceil(needs_SD[:, -1]).astype(np.int64) - sure_S
+    bundle_S = np.maximum(1, -(-unsure_S // MOST_RUNS))
+    count_S = -(-unsure_S // bundle_S)
+    owner_R = np.repeat(np.arange(len(needs_SD)), count_S)
+    place_R = np.arange(len(owner_R)) - np.repeat(np.cumsum(count_S) - count_S, count_S)
+    width_R = bundle_S[owner_R]
+    start_R = sure_S[owner_R] + place_R * width_R
+    used_R = np.clip((needs_SD[owner_R] - start_R[:, None]) / width_R[:, None], 0.0, 1.0) @ chances_D
+    # Where demand is sure, one run per service goes before the others.
+    owners = np.concatenate((np.arange(len(needs_SD)), owner_R))
+    order = np.argsort(owners, kind="stable")
+    usd = np.concatenate((usd_per_s_S * chances_D.sum(), used_R * usd_per_s_S[owner_R]))
+    return owners[order], usd[order], np.concatenate((sure_S, width_R))[order]

@@ -3,7 +3,9 @@
 Letters: T steps, K kinds of accelerator, S services, J jobs. Kinds are in the order of ``Week.kinds`` everywhere.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -42,6 +44,26 @@ class Times:
     wake_s: float
     sleep_s: float
     resize_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TimesArrays:
+    """The same of many workloads W."""
+
+    start_s_W: Floats
+    wake_s_W: Floats
+    sleep_s_W: Floats
+    resize_s_W: Floats
+
+
+def times_arrays(times: Sequence[Times]) -> TimesArrays:
+    """Put the times of many workloads into arrays."""
+    return TimesArrays(
+        start_s_W=np.array([time.start_s for time in times], dtype=np.float64),
+        wake_s_W=np.array([time.wake_s for time in times], dtype=np.float64),
+        sleep_s_W=np.array([time.sleep_s for time in times], dtype=np.float64),
+        resize_s_W=np.array([time.resize_s for time in times], dtype=np.float64),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +112,7 @@ class Job:
     deadline_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Week:
     """All that a replay needs. ``rates_T`` of every service has one length, the number of steps."""
 
@@ -105,7 +127,47 @@ class Week:
         """How many steps the rates have."""
         return len(self.services[0].rates_T)
 
-    @property
+    @cached_property
     def slots_K(self) -> Ints:
         """Slots of each kind."""
         return np.array([kind.slots for kind in self.kinds], dtype=np.int64)
+
+    @cached_property
+    def capacity_SK(self) -> Floats:
+        """Requests per second that one slot answers in time."""
+        return np.stack([service.capacity_K for service in self.services])
+
+    @cached_property
+    def speed_JK(self) -> Floats:
+        """Work per second of one slot."""
+        return np.array([job.speed_K for job in self.jobs], dtype=np.float64).reshape(len(self.jobs), len(self.kinds))
+
+    @cached_property
+    def floor_S(self) -> Ints:
+        """Slots that each service has before any value counts."""
+        return np.array([service.floor for service in self.services], dtype=np.int64)
+
+    @cached_property
+    def least_J(self) -> Ints:
+        """Slots that each job needs at least."""
+        return np.array([job.least for job in self.jobs], dtype=np.int64)
+
+    @cached_property
+    def most_J(self) -> Ints:
+        """Slots that each job uses at most."""
+        return np.array([job.most for job in self.jobs], dtype=np.int64)
+
+    @cached_property
+    def usd_per_s_J(self) -> Floats:
+        """What one slot of each job earns per second at speed 1."""
+        return np.array([job.usd_per_s for job in self.jobs], dtype=np.float64)
+
+    @cached_property
+    def job_times_J(self) -> TimesArrays:
+        """Times of all jobs."""
+        return times_arrays([job.times for job in self.jobs])
+
+    @cached_property
+    def service_times_S(self) -> TimesArrays:
+        """Times of all services."""
+        return times_arrays([service.times for service in self.services])
