@@ -1,16 +1,14 @@
 """Reading ``study.yaml``: every mistake is named with its key and with what would be right."""
 
-import difflib
 import re
-import types
-import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from tenfold.core.errors import UsageError
+from tenfold.core.explain import explain
 from tenfold.plan.checks import problems
 from tenfold.plan.study import Study
 
@@ -53,7 +51,7 @@ def parse_study(text: str, origin: str = "study.yaml") -> Study:
     try:
         study = Study.model_validate(table)
     except ValidationError as error:
-        lines = [_explain(origin, problem) for problem in error.errors()]
+        lines = [explain(Study, origin, problem, _unit_hint) for problem in error.errors()]
         raise StudyError("\n".join(lines), next_step=f"mend {origin}; keys are listed in docs/plan.md") from error
     found = problems(study)
     if found:
@@ -84,33 +82,6 @@ _StrictLoader.add_implicit_resolver(
 )
 
 
-def _explain(origin: str, problem: Mapping[str, typing.Any]) -> str:
-    location = tuple(part for part in problem["loc"] if part != "[key]")
-    key = ".".join(str(part) for part in location)
-    if problem["type"] == "extra_forbidden":
-        return f"{origin}: unknown key {key!r}; {_suggest(location)}"
-    if problem["type"] == "missing":
-        about = _description(location)
-        return f"{origin}: {key!r} is missing{f': {about}' if about else ''}"
-    value = problem["input"]
-    shown = repr(value) if not isinstance(value, dict | list) else f"a {type(value).__name__}"
-    unit = _unit_hint(str(location[-1]), value) if location else None
-    about = _description(location)
-    reason = unit or problem["msg"] + (f" ({about})" if about else "")
-    return f"{origin}: {key!r} is {shown}: {reason}"
-
-
-def _suggest(location: tuple[object, ...]) -> str:
-    known = _fields(location[:-1])
-    wrong = str(location[-1])
-    stem = wrong.rsplit("_", 1)[0]
-    same_thing = [name for name in known if "_" in name and name.rsplit("_", 1)[0] == stem]
-    if same_thing:
-        return f"did you mean {same_thing[0]!r}? Its unit is {same_thing[0].rsplit('_', 1)[1]}"
-    close = difflib.get_close_matches(wrong, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(sorted(known))}"
-
-
 def _unit_hint(key: str, value: object) -> str | None:
     if not isinstance(value, str) or (found := QUANTITY.fullmatch(value)) is None:
         return None
@@ -125,43 +96,3 @@ def _unit_hint(key: str, value: object) -> str | None:
         if key.endswith(ending) and factor is not None:
             return f"the unit is in the key; write {number * factor / scale:.6g}"
     return f"write a plain number; the unit is fixed by the key {key!r}"
-
-
-def _model_at(location: tuple[object, ...]) -> type[BaseModel] | None:
-    """The model of the table at a location; names of a dict and places in a list are skipped over."""
-    model: type[BaseModel] | None = Study
-    inside = False
-    for part in location:
-        if model is None:
-            return None
-        if inside:
-            inside = False
-            continue
-        field = model.model_fields.get(str(part))
-        if field is None:
-            return None
-        model, inside = _table_in(field.annotation)
-    return model
-
-
-def _table_in(annotation: object) -> tuple[type[BaseModel] | None, bool]:
-    """The model within an annotation, and whether a name or a place comes before its keys."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
-    for argument in typing.get_args(annotation):
-        model, _ = _table_in(argument)
-        if model is not None:
-            union = typing.get_origin(annotation) in (types.UnionType, typing.Union)
-            return model, not union
-    return None, False
-
-
-def _fields(location: tuple[object, ...]) -> tuple[str, ...]:
-    model = _model_at(location)
-    return tuple(model.model_fields) if model else ()
-
-
-def _description(location: tuple[object, ...]) -> str:
-    model = _model_at(location[:-1])
-    field = model.model_fields.get(str(location[-1])) if model and location else None
-    return (field.description or "") if field else ""

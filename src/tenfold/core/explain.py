@@ -1,0 +1,93 @@
+"""A file's mistakes against its schema in words: the key, what is wrong, and what would be right."""
+
+import difflib
+import types
+import typing
+from collections.abc import Callable, Mapping
+
+from pydantic import BaseModel
+
+Hint = Callable[[str, object], str | None]
+
+
+def explain(
+    schema: type[BaseModel], origin: str, problem: Mapping[str, typing.Any], hint: Hint = lambda key, value: None
+) -> str:
+    """One of ``ValidationError.errors()`` in a line.
+
+    Args:
+        schema: what the file was read as.
+        origin: the file's name.
+        problem: the error.
+        hint: from a key and the value that it may not have to what would be right; none: what pydantic says.
+    """
+    location = tuple(part for part in problem["loc"] if part != "[key]")
+    key = ".".join(str(part) for part in location)
+    if problem["type"] == "extra_forbidden":
+        return f"{origin}: unknown key {key!r}; {_suggest(schema, location)}"
+    about = _description(schema, location)
+    if problem["type"] == "missing":
+        return f"{origin}: {key!r} is missing{f': {about}' if about else ''}"
+    value = problem["input"]
+    shown = repr(value) if not isinstance(value, dict | list) else f"a {type(value).__name__}"
+    right = hint(str(location[-1]), value) if location else None
+    reason = right or problem["msg"].removeprefix("Value error, ") + (f" ({about})" if about else "")
+    return f"{origin}: {key!r} is {shown}: {reason}"
+
+
+def suggest(wrong: str, known: typing.Iterable[str]) -> str:
+    """Which of the known names was meant, or all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(wrong, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(names))}"
+
+
+def _suggest(schema: type[BaseModel], location: tuple[object, ...]) -> str:
+    known = _fields(schema, location[:-1])
+    wrong = str(location[-1])
+    stem = wrong.rsplit("_", 1)[0]
+    same_thing = [name for name in known if "_" in name and name.rsplit("_", 1)[0] == stem]
+    if same_thing:
+        return f"did you mean {same_thing[0]!r}? Its unit is {same_thing[0].rsplit('_', 1)[1]}"
+    close = difflib.get_close_matches(wrong, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(sorted(known))}"
+
+
+def _model_at(schema: type[BaseModel], location: tuple[object, ...]) -> type[BaseModel] | None:
+    """The model of the table at a location; names of a dict and places in a list are skipped over."""
+    model: type[BaseModel] | None = schema
+    inside = False
+    for part in location:
+        if model is None:
+            return None
+        if inside:
+            inside = False
+            continue
+        field = model.model_fields.get(str(part))
+        if field is None:
+            return None
+        model, inside = _table_in(field.annotation)
+    return model
+
+
+def _table_in(annotation: object) -> tuple[type[BaseModel] | None, bool]:
+    """The model within an annotation, and whether a name or a place comes before its keys."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    for argument in typing.get_args(annotation):
+        model, _ = _table_in(argument)
+        if model is not None:
+            union = typing.get_origin(annotation) in (types.UnionType, typing.Union)
+            return model, not union
+    return None, False
+
+
+def _fields(schema: type[BaseModel], location: tuple[object, ...]) -> tuple[str, ...]:
+    model = _model_at(schema, location)
+    return tuple(model.model_fields) if model else ()
+
+
+def _description(schema: type[BaseModel], location: tuple[object, ...]) -> str:
+    model = _model_at(schema, location[:-1])
+    field = model.model_fields.get(str(location[-1])) if model and location else None
+    return (field.description or "") if field else ""
