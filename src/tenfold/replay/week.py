@@ -73,7 +73,8 @@ class Service:
     ``rates_T``: requests per second asked for in each step. ``capacity_K``: requests per second that one slot of each
     kind answers in time; 0 where it cannot run. ``usd_per_request``: what an answer in time is worth. ``family``: which
     services are reported together, e.g. ``llm`` or ``ranking``. ``converts``: needs general compute and storage.
-    ``queue_s``: how long a request may wait and still be in time.
+    ``queue_s``: how long a request may wait and still be in time. ``gaps_T``: steps in which nothing was measured, so
+    that a policy sees NaN; what was asked then is unknown, and ``rates_T`` holds a straight line through the gap.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Service:
     floor: int = 0
     converts: bool = False
     queue_s: float = 0.0
+    gaps_T: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
