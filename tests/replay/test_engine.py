@@ -116,6 +116,40 @@ def test_what_cannot_be_is_refused_by_name(line, said):
     assert "policy 'told', step 0" in str(refused.value)
 
 
-def test_what_was_not_measured_counts_as_nothing_asked():
-    outcome = replay(week([service([1.0, np.nan, 1.0])]), Told([[1]]))
-    assert outcome.services[0].asked == 200.0
+def test_a_fast_rule_meets_the_new_rate_with_what_it_had_until_it_notices_it():
+    seen = []
+
+    class Watches(Told):
+        def decide(self, view):
+            seen.append(view.rates_HS[:, 0].tolist())
+            return super().decide(view)
+
+    outcome = replay(week([service([1.0, 4.0])]), Watches([[1], [4]], notice_s=5.0))
+    assert seen == [[1.0], [1.0, 4.0]]
+    assert outcome.services[0].answered == 95.0 + 5.0 + 4 * 95.0
+
+
+def test_a_slow_rule_sees_only_the_steps_before():
+    seen = []
+
+    class Watches(Told):
+        def decide(self, view):
+            seen.append(view.rates_HS[:, 0].tolist())
+            return super().decide(view)
+
+    replay(week([service([1.0, 4.0])]), Watches([[1], [4]], notice_s=100.0))
+    assert seen == [[], [1.0]]
+
+
+def test_a_gap_in_the_rates_is_not_measured():
+    seen = []
+
+    class Watches(Told):
+        def decide(self, view):
+            seen.append(np.isnan(view.rates_HS[:, 0]).tolist())
+            return super().decide(view)
+
+    gaps_T = np.array([False, True, False])
+    outcome = replay(week([service([1.0, 1.0, 1.0], gaps_T=gaps_T)]), Watches([[1]]))
+    assert seen[-1] == [False, True]
+    assert outcome.services[0].asked == 300.0

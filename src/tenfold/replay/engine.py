@@ -9,16 +9,13 @@ import numpy as np
 
 from tenfold.core.errors import TenfoldError
 from tenfold.pool.account import Account
-from tenfold.pool.forecast import Forecasts
+from tenfold.replay.foresee import forecasts_of
 from tenfold.replay.handover import Unheld
-from tenfold.replay.outcome import DAY_S, HOUR_S, Outcome, asked_requests_TS, attained
+from tenfold.replay.outcome import HOUR_S, Outcome, asked_requests_TS, attained
 from tenfold.replay.progress import Progress, Worked
 from tenfold.replay.queues import Queues
 from tenfold.replay.rule import Decision, Rule, View
 from tenfold.replay.week import Floats, Ints, Week
-
-FORECAST_MEMORY_S = DAY_S
-"""How far back a forecast's errors count: each hour of the day has its own bursts."""
 
 
 class NotAllowed(TenfoldError):
@@ -28,9 +25,9 @@ class NotAllowed(TenfoldError):
 def replay(week: Week, rule: Rule, *, on_step: Callable[[int], None] | None = None) -> Outcome:
     """Play a week under a policy.
 
-    When a step begins the policy decides on what was measured before; it is shown nothing of the step itself, so that
-    it reacts a step late at the earliest. Slots change hands, donors first; services answer or shed; jobs work.
-    Nothing is drawn by chance.
+    The policy decides once a step: ``notice_s`` after it began, on what was measured until then; or when it begins, if
+    the policy is slower than a step. Slots change hands, donors first; services answer or shed; jobs work. Nothing is
+    drawn by chance.
 
     Args:
         week: what is asked and what there is.
@@ -54,6 +51,8 @@ class _Run:
         self._week, self._rule = week, rule
         self._services = len(week.services)
         self._rates_TS: Floats = np.stack([service.rates_T for service in week.services], axis=1)
+        gaps_TS = [np.zeros(week.steps, dtype=bool) if s.gaps_T is None else s.gaps_T for s in week.services]
+        self._measured_TS: Floats = np.where(np.stack(gaps_TS, axis=1), np.nan, self._rates_TS)
         self._order_J = np.argsort([job.arrival_s for job in week.jobs], kind="stable")
         self._arrivals_s_J = np.array([job.arrival_s for job in week.jobs], dtype=np.float64)[self._order_J]
         self._arrived = 0
@@ -62,7 +61,7 @@ class _Run:
         self._converts_S = np.array([service.converts for service in week.services])
         self._queues, self._progress = Queues(week, rule.warm), Progress(week, rule.warm)
         self._unheld = [Unheld(kind.slots) for kind in week.kinds]
-        self._forecasts = _forecasts(week, self._queues.join_s_S)
+        self._forecasts = forecasts_of(week, warm=rule.warm, notice_s=rule.notice_s)
         self._account = Account(self._services + len(week.jobs))
         self._work_J: Floats = np.zeros(len(week.jobs))
         self._kills = 0
@@ -71,48 +70,53 @@ class _Run:
         self._training_slots_T: Ints = np.zeros(week.steps, dtype=np.int64)
 
     def play(self, step: int) -> None:
-        """Play one step."""
+        """Play one step: what was decided before meets its demand until the rule notices it."""
         step_s = self._week.step_s
         now_s = step * step_s
         arrived = int(np.searchsorted(self._arrivals_s_J, now_s, side="right"))
         self._jobs_A = np.concatenate((self._jobs_A, self._order_J[self._arrived : arrived]))
         self._arrived = arrived
-        decision = self._rule.decide(self._view(step))
+        notice_s = self._rule.notice_s if self._rule.notice_s < step_s else 0.0
+        if notice_s > 0:
+            self._spend(step, now_s, notice_s)
+        decision = self._rule.decide(self._view(step, now_s + notice_s))
         self._check(decision, step)
-        self._change(decision, now_s)
+        self._change(decision, now_s + notice_s)
         self._service_slots_TS[step] = self._queues.held_SK.sum(axis=1)
         self._training_slots_T[step] = self._progress.held_JK[self._jobs_A].sum()
+        self._spend(step, now_s + notice_s, step_s - notice_s)
 
-        rates_S = self._rates_TS[step]
-        served = self._queues.serve(np.nan_to_num(rates_S), now_s, step_s)
-        self._answered_TS[step] = served.answered_S
+    def _spend(self, step: int, now_s: float, seconds: float) -> None:
+        """Let everybody work on what they have."""
+        served = self._queues.serve(self._rates_TS[step], now_s, seconds)
+        self._answered_TS[step] += served.answered_S
         mine = slice(0, self._services)
         self._account.served(mine, served.asked_S, served.answered_S, served.shed_S)
         self._account.spent(mine, served.working_s_S, served.starting_s_S)
 
-        draining_s = sum(unheld.draining_s(now_s, step_s) for unheld in self._unheld)
-        idle_s = sum(unheld.slots for unheld in self._unheld) * step_s - draining_s
+        draining_s = sum(unheld.draining_s(now_s, seconds) for unheld in self._unheld)
+        idle_s = sum(unheld.slots for unheld in self._unheld) * seconds - draining_s
         held_AK = self._progress.held_JK[self._jobs_A]
-        worked = self._progress.work(self._jobs_A, now_s, step_s)
+        worked = self._progress.work(self._jobs_A, now_s, seconds)
         self._account.spent(self._services + self._jobs_A, worked.working_s_A, worked.standing_s_A)
         self._account.unheld(draining_s, idle_s + float(worked.unused_s_A.sum()))
         self._work_J[self._jobs_A] += worked.work_A
-        self._retire(worked, held_AK, now_s + step_s)
-        self._forecasts.observe(rates_S * step_s, step_s)
+        self._retire(worked, held_AK, now_s + seconds)
+        self._forecasts.observe(self._measured_TS[step] * seconds, seconds)
 
-    def _view(self, step: int) -> View:
+    def _view(self, step: int, now_s: float) -> View:
         jobs_A, progress = self._jobs_A, self._progress
         return View(
             week=self._week,
             step=step,
-            rates_HS=self._rates_TS[:step],
+            rates_HS=self._measured_TS[: step + 1 if now_s > step * self._week.step_s else step],
             demands_SD=self._forecasts.demands_SD(),
             service_slots_SK=self._queues.held_SK.copy(),
             jobs_A=jobs_A,
             job_slots_AK=progress.held_JK[jobs_A],
             remaining_A=progress.remaining_J[jobs_A],
             since_checkpoint_A=progress.since_checkpoint_s_J[jobs_A],
-            settled_s_A=step * self._week.step_s - progress.changed_at_s_J[jobs_A],
+            settled_s_A=now_s - progress.changed_at_s_J[jobs_A],
         )
 
     def _check(self, decision: Decision, step: int) -> None:
@@ -255,9 +259,3 @@ class _Run:
             training_slots_T=self._training_slots_T,
             demand_slots_TS=asked_requests_TS(week) / week.step_s / week.capacity_SK.max(axis=1),
         )
-
-
-def _forecasts(week: Week, join_s_S: Floats) -> Forecasts:
-    """Forecast each service over what a decision covers: the step, and the steps before its slots work."""
-    steps_S = np.maximum(1.0, np.floor(1.0 + join_s_S / week.step_s + 0.5))
-    return Forecasts(steps_S * week.step_s, memory_s=FORECAST_MEMORY_S)

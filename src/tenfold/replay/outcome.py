@@ -99,15 +99,6 @@ class Outcome:
         return next((each.steps_in_full for each in self.families if each.name == family), 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
-    """What was recorded step by step."""
-
-    answered_TS: Floats
-    service_slots_TS: Ints
-    training_slots_T: Ints
-
-
 def attained(week: Week, account: Account, answered_TS: Floats) -> tuple[tuple[Attained, ...], tuple[Attained, ...]]:
     """Sum up services and families; families in the order in which services name them."""
     asked_TS = asked_requests_TS(week)
@@ -141,5 +132,5 @@ def attained(week: Week, account: Account, answered_TS: Floats) -> tuple[tuple[A
 
 
 def asked_requests_TS(week: Week) -> Floats:
-    """Requests asked for in each step; what was not measured counts as none."""
-    return np.nan_to_num(np.stack([service.rates_T for service in week.services], axis=1)) * week.step_s
+    """Requests asked for in each step."""
+    return np.stack([service.rates_T for service in week.services], axis=1) * week.step_s

@@ -56,7 +56,7 @@ class Queues:
 
     def join(self, service_B: Ints, kind: int, slots_B: Ints, free_at_s_B: Floats) -> None:
         """Take slots of one kind that are free then."""
-        np.add.at(self.held_SK, (service_B, kind), slots_B)
+        np.add.at(self.held_SK[:, kind], service_B, slots_B)
         self._service_B = np.concatenate((self._service_B, service_B))
         self._kind_B = np.concatenate((self._kind_B, np.full_like(service_B, kind)))
         self._slots_B = np.concatenate((self._slots_B, slots_B))

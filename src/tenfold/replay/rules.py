@@ -17,6 +17,7 @@ class Static:
 
     slots_SK: Ints
     warm: bool = False
+    notice_s: float = np.inf
     name: str = "static"
 
     def decide(self, view: View) -> Decision:
