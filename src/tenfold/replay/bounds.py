@@ -7,7 +7,6 @@ gangs and places do not count.
 Letters: T steps, K kinds, G groups of services that differ only in their rates, C classes of jobs of one speed.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -70,7 +69,7 @@ def informed(week: Week, attainment: Mapping[str, float]) -> Bound:
         NoSolution: the floors and attainments leave no room.
     """
     forecasts, predicted_ST = (
-        forecasts_of(week, warm=True, notice_s=math.inf),
+        forecasts_of(week, warm=True),
         np.zeros((len(week.services), week.steps)),
     )
     rates_ST = np.stack([service.rates_T for service in week.services])
