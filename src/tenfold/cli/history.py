@@ -1,15 +1,17 @@
 """Read the pool's past from its ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tenfold.core.errors import NotRunning
 from tenfold.ledger.ledger import Ledger
-from tenfold.pool.state import MoveView
+from tenfold.pool.state import MoveView, ShadowView
 
 
-def read_moves(home: Path, limit: int) -> Sequence[MoveView]:
-    """Read the newest moves, newest first.
+@contextmanager
+def open_ledger(home: Path) -> Iterator[Ledger]:
+    """Open the ledger of the pool that runs or ran from ``home``.
 
     Raises:
         NotRunning: there is no ledger yet.
@@ -19,6 +21,29 @@ def read_moves(home: Path, limit: int) -> Sequence[MoveView]:
         raise NotRunning(f"there is no ledger at {path}", next_step="start a pool with 'tenfold up'")
     ledger = Ledger(f"sqlite:///{path}")
     try:
-        return [MoveView.model_validate(event.body) for event in ledger.latest("move", limit)]
+        yield ledger
     finally:
         ledger.close()
+
+
+def read_moves(home: Path, limit: int) -> Sequence[MoveView]:
+    """Read the newest moves, newest first.
+
+    Raises:
+        NotRunning: there is no ledger yet.
+    """
+    with open_ledger(home) as ledger:
+        return [MoveView.model_validate(event.body) for event in ledger.latest("move", limit)]
+
+
+def read_shadow(home: Path) -> ShadowView:
+    """Read what a pool in shadow mode has recorded last.
+
+    Raises:
+        NotRunning: there is no ledger, or nothing of a shadow in it.
+    """
+    with open_ledger(home) as ledger:
+        found = ledger.latest("shadow")
+    if not found:
+        raise NotRunning(f"the ledger in {home} knows of no shadow", next_step="start one with 'tenfold up --shadow'")
+    return ShadowView.model_validate(found[0].body)

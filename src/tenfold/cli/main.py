@@ -17,6 +17,7 @@ from rich.console import Console
 from tenfold import __version__
 from tenfold.cli.compute import compute
 from tenfold.cli.plan import plan_app
+from tenfold.cli.pool import pool_app
 from tenfold.core.errors import AlreadyRunning, NotRunning, TenfoldError, UsageError
 from tenfold.core.paths import cache_dir, home_dir
 
@@ -28,6 +29,7 @@ app = App(
 )
 app.command(compute)
 app.command(plan_app)
+app.command(pool_app)
 talk = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
@@ -43,6 +45,7 @@ def up(
     host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
     port: Annotated[int | None, Parameter(help="Port to listen on; 0 picks a free one.")] = None,
     address: Annotated[str | None, Parameter(help="Join the Ray cluster at host:port instead of starting one.")] = None,
+    shadow: Annotated[bool, Parameter(negative="", help="Move nothing; record what it would have done.")] = False,
     json: Json = False,
 ) -> None:
     """Bring up the pool and stay until Ctrl-C."""
@@ -55,7 +58,9 @@ def up(
     settings = load_config(config)
     if port is not None and not 0 <= port <= 65535:
         raise UsageError(f"--port {port} is not a port", next_step="give a number from 0 to 65535; 0 picks a free one")
-    chosen = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    policy = "shadow" if shadow else None
+    given = {"host": host, "port": port, "policy": policy}
+    chosen = {key: value for key, value in given.items() if value is not None}
     settings = settings.model_copy(update={"pool": settings.pool.model_copy(update=chosen)})
     home = home_dir()
     running = find_running(home)
@@ -96,15 +101,6 @@ def status(*, json: Json = False) -> None:
 
     run = require_running(home_dir())
     show.state(run, client.get_state(run.url), json)
-
-
-@app.command
-def pool(*, moves: Annotated[int, Parameter(help="How many moves to list.")] = 20, json: Json = False) -> None:
-    """List the last moves with their reasons and prices, from the ledger."""
-    from tenfold.cli import show
-    from tenfold.cli.history import read_moves
-
-    show.moves(read_moves(home_dir(), moves), json)
 
 
 @app.command

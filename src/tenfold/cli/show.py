@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tenfold.cli.runfile import RunFile
-from tenfold.pool.state import MoveView, PoolState
+from tenfold.pool.state import MoveView, PoolState, ShadowView
 
 if TYPE_CHECKING:
     from tenfold.cli.client import Ranked
@@ -67,6 +67,8 @@ def state(run: RunFile, found: PoolState, json: bool) -> None:
         f"policy {found.policy}  controller {found.controller}",
         markup=False,
     )
+    if found.shadow is not None:
+        shadow(found.shadow, json=False)
     for alarm in found.alarms:
         out.print(f"alarm: {alarm}", style="red", markup=False)
     workloads = _table("workload", "slots", "demand/s", "done/s", "p95", "shed", "last slot", "next slot")
@@ -87,6 +89,21 @@ def state(run: RunFile, found: PoolState, json: bool) -> None:
         residents = "  ".join(f"{r.workload} {r.phase} ({r.pid})" for r in slot.residents)
         slots.add_row(slot.slot, ",".join(map(str, slot.cores)), slot.awake or "-", residents)
     out.print(slots)
+
+
+def shadow(found: ShadowView, json: bool) -> None:
+    """Print what would have been."""
+    if json:
+        machine(found)
+        return
+    gain = found.shadow_usd / found.real_usd - 1 if found.real_usd > 0 else 0.0
+    slots = ", ".join(f"{workload} {count}" for workload, count in sorted(found.slots.items()))
+    out.print(
+        f"In {dt.timedelta(seconds=round(found.seconds))} of watching it would have made {found.moves} moves.\n"
+        f"Expected value of the slots as they were ${found.real_usd:.4g}, with those moves ${found.shadow_usd:.4g} "
+        f"({gain:+.1%}).\nNow it would have {slots}.",
+        markup=False,
+    )
 
 
 def moves(rows: Sequence[MoveView], json: bool) -> None:

@@ -35,7 +35,9 @@ class PoolSettings(Settings):
     host: str = Field("127.0.0.1", description="address that the gateway and console listen on")
     port: int = Field(8000, ge=0, le=65535, description="port of the gateway and console; 0 picks a free one")
     kinds: dict[Kind, KindSettings] = Field(default_factory=lambda: {"cpu": KindSettings()})
-    policy: Literal["tenfold", "static"] = Field("tenfold", description="who decides; static keeps each floor")
+    policy: Literal["tenfold", "static", "shadow"] = Field(
+        "tenfold", description="who decides; static keeps each floor, shadow too, and records what tenfold would do"
+    )
     tick_s: float = Field(0.5, gt=0, le=60, description="seconds between decisions")
     move_deadline_s: float = Field(2.0, gt=0, description="seconds a donor has to finish and sleep before it is killed")
     drain_deadline_s: float = Field(15.0, gt=0, description="the same where the slot goes to training, which can wait")

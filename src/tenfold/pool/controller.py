@@ -5,18 +5,22 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
+import numpy as np
 
 from tenfold.core.config import PoolSettings
 from tenfold.ledger.ledger import Ledger
+from tenfold.pool.claims import Claims
 from tenfold.pool.demand import DemandMeter, WorkloadPlan
 from tenfold.pool.host import ResidentStatus, Slot
 from tenfold.pool.moves import Door, Mover
-from tenfold.pool.policy import Change, Claim, SlotPlace, allocate
+from tenfold.pool.policy import Change, SlotPlace, allocate
 from tenfold.pool.reports import GatewayReport, HostsReport, Routes
 from tenfold.pool.resident import Counters
+from tenfold.pool.shadow import Shadow
+from tenfold.pool.standing import standings
 from tenfold.pool.state import HistoryPoint, MoveView, PoolState, SlotView
 from tenfold.pool.views import history_point, slot_view, workload_view
 
@@ -30,6 +34,7 @@ HISTORY_POINTS = 240
 RESTARTS_BEFORE_ALARM = 2
 KILL_CONFIRM_S = 3.0
 ASSUMED_WAKE_S = 0.1
+TELL_S = 10.0
 
 
 @dataclass(slots=True)
@@ -86,6 +91,8 @@ class Controller:
         self._gateway: GatewayReport | None = None
         self._gateway_at = clock()
         self._history: deque[HistoryPoint] = deque(maxlen=HISTORY_POINTS)
+        self._shadow = Shadow() if settings.policy == "shadow" else None
+        self._shadow_told_at = self._told_at = clock()
         self._to_kill: dict[str, int] = {}
         self._deaths = asyncio.Condition()
         self._hosts_known = asyncio.Event()
@@ -221,7 +228,7 @@ class Controller:
         await self._observe(seconds)
         hold = self._hold_reason()
         self._set_alarm("hold", hold)
-        changes = self._decide(dwell_s=0.0 if hold else self._settings.dwell_s)
+        changes = self._decide(seconds, dwell_s=0.0 if hold else self._settings.dwell_s)
         if changes:
             await self._carry_out(changes)
         self._remember()
@@ -264,28 +271,85 @@ class Controller:
             return f"no report from the gateway for {silent_s:.0f} s: allocation held"
         return ""
 
-    def _decide(self, dwell_s: float) -> list[Change]:
-        count = len(self._slots)
+    def _decide(self, seconds: float, dwell_s: float) -> list[Change]:
         places = [
-            SlotPlace(slot.slot, slot.kind, f"{slot.node}/{slot.cores or slot.gpu}", self._loaded_on(slot.slot))
+            SlotPlace(slot.slot, f"{slot.node}/{slot.cores or slot.gpu}", self._suits(slot))
             for slot in self._slots.values()
         ]
-        return allocate(places, self._claims(count), self._holder, self._moving.keys(), dwell_s)
+        claims = self._claims(dwell_s)
+        if self._shadow is not None and self.ready:
+            self._note_shadow(self._shadow.decide(places, claims, self._holder, self._wake_s, seconds))
+        if self._settings.policy != "tenfold":
+            claims = self._fixed(claims)
+        changes = allocate(places, claims, self._holder, self._moving.keys())
+        self._tell(claims, changes)
+        return changes
 
-    def _claims(self, slots: int) -> list[Claim]:
-        claims = []
-        for workload, meter in self._meters.items():
-            plan = meter.plan
+    def _claims(self, dwell_s: float) -> Claims:
+        """What each workload asks for; at a dwell of 0 nothing but floors."""
+        meters, slots = list(self._meters.values()), len(self._slots)
+        runs = [meter.runs(slots) for meter in meters]
+        wake_s_W = np.array([self._wake_s[meter.plan.workload] for meter in meters])
+        held = self._held()
+        return Claims(
+            names=tuple(self._meters),
+            owner_R=np.repeat(np.arange(len(meters)), [len(usd_R) for usd_R, _ in runs]),
+            usd_R=np.concatenate([usd_R for usd_R, _ in runs]),
+            slots_R=np.concatenate([slots_R for _, slots_R in runs]),
             # A workload with requests waiting or just served keeps one slot, however little they earn: a service that
             # answers nobody is broken, not thrifty. So does one that has not served yet, so that `healthz` can tell.
-            wanted = workload not in self._served or meter.idle_s < self._settings.idle_s
-            floor = max(plan.floor, int(wanted))
-            ceiling = min(slots, plan.ceiling or slots)
-            if self._settings.policy == "static":
-                floor = ceiling = max(plan.floor, int(workload not in self._served))
-            marginal = meter.marginal_usd_per_s(slots)
-            claims.append(Claim(workload, marginal, floor, ceiling, plan.kinds, self._wake_s[workload]))
-        return claims
+            floor_W=np.array([max(m.plan.floor, int(self._is_wanted(m))) for m in meters]),
+            ceiling_W=np.array([min(slots, m.plan.ceiling or slots) for m in meters]),
+            least_W=np.ones(len(meters), dtype=np.int64),
+            held_W=np.array([held[workload] for workload in self._meters]),
+            toll_W=np.clip(wake_s_W / dwell_s, 0.0, 1.0) if dwell_s > 0 else np.ones(len(meters)),
+            pause_W=np.zeros(len(meters)),
+        )
+
+    def _is_wanted(self, meter: DemandMeter) -> bool:
+        return meter.plan.workload not in self._served or meter.idle_s < self._settings.idle_s
+
+    def _fixed(self, claims: Claims) -> Claims:
+        """Give each its floor and nothing else; where no floors are set, even parts of the pool."""
+        floor_W = np.array([meter.plan.floor for meter in self._meters.values()])
+        if not floor_W.any():
+            floor_W = len(self._slots) * (np.arange(len(floor_W)) + 1) // len(floor_W)
+            floor_W = np.diff(floor_W, prepend=0)
+        served_W = np.array([workload in self._served for workload in self._meters])
+        floor_W = np.maximum(floor_W, ~served_W)
+        return replace(claims, floor_W=floor_W, ceiling_W=floor_W)
+
+    def _note_shadow(self, changes: Sequence[Change]) -> None:
+        """Record what the policy would have done, and every while what that has been worth."""
+        for change in changes:
+            self._ledger.append(
+                "shadow_move",
+                change.slot,
+                {
+                    "source": change.source,
+                    "target": change.target,
+                    "reason": self._reason(change),
+                    "price_usd_per_s": change.price_usd_per_s,
+                },
+            )
+        if self._shadow is not None and self._clock() - self._shadow_told_at >= TELL_S:
+            self._shadow_told_at = self._clock()
+            self._ledger.append("shadow", "pool", self._shadow.view().model_dump())
+
+    def _tell(self, claims: Claims, changes: Sequence[Change]) -> None:
+        """Record how all stand, at every change and every while."""
+        if not changes and self._clock() - self._told_at < TELL_S:
+            return
+        self._told_at = self._clock()
+        held = self._held()
+        for change in changes:
+            held[change.target] += 1
+            if change.source is not None:
+                held[change.source] -= 1
+        held_W = np.array([held[workload] for workload in self._meters])
+        epoch = self._epoch + bool(changes)
+        found = standings(claims, list(self._meters.values()), held_W, len(self._slots), epoch)
+        self._ledger.append("standings", "pool", found.model_dump())
 
     async def _carry_out(self, changes: Sequence[Change]) -> None:
         self._epoch += 1
@@ -410,8 +474,13 @@ class Controller:
             return None
         return Door(name, resident.url, resident.pid)
 
-    def _loaded_on(self, slot: str) -> frozenset[str]:
-        return frozenset(w for w in self._meters if self._door(f"{w}@{slot}") is not None)
+    def _suits(self, slot: Slot) -> frozenset[str]:
+        """Workloads that can run on a slot, and are loaded there."""
+        return frozenset(
+            workload
+            for workload, meter in self._meters.items()
+            if slot.kind in meter.plan.kinds and self._door(f"{workload}@{slot.slot}") is not None
+        )
 
     async def _announce(self) -> None:
         self._routes_version += 1
@@ -467,6 +536,7 @@ class Controller:
             moves=tuple([moving.view for moving in self._moving.values()] + list(self._moves))[:50],
             history=tuple(self._history),
             loss=(),
+            shadow=self._shadow.view() if self._shadow is not None else None,
         )
 
     def _slot_view(self, slot: Slot) -> SlotView:

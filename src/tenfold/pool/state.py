@@ -98,6 +98,16 @@ class LossPoint(View):
     loss: float
 
 
+class ShadowView(View):
+    """The shadow so far. Values are the policy's own estimates, from measured demand, capacity and prices."""
+
+    seconds: float = Field(description="how long it has watched")
+    slots: dict[str, int] = Field(description="slots that each workload would have now")
+    moves: int = Field(description="moves that it would have made")
+    real_usd: float = Field(description="expected value of the slots as they were")
+    shadow_usd: float = Field(description="expected value of the slots as they would have been, less what moves cost")
+
+
 class PoolState(View):
     """Everything the console shows."""
 
@@ -112,3 +122,4 @@ class PoolState(View):
     moves: tuple[MoveView, ...] = Field(description="latest first, at most 50")
     history: tuple[HistoryPoint, ...] = Field(description="oldest first, at most 240 points")
     loss: tuple[LossPoint, ...] = Field(description="oldest first, at most 240 points")
+    shadow: ShadowView | None = Field(None, description="what the policy would have done, where it only watches")

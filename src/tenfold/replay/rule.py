@@ -1,5 +1,9 @@
 """What every policy sees and says: the one interface of Tenfold and of the rules it is compared with.
 
+Demand is steady within a step. A control loop that is faster than a step notices a new rate ``notice_s`` after the step
+began and decides then, once; until then the old allocation has met the new rate. A slower loop decides when a step
+begins, and knows only the steps before it.
+
 Letters: K kinds, S services, A jobs that have arrived and are not done, H steps of history, D demands that may come.
 """
 
@@ -14,13 +18,15 @@ from tenfold.replay.week import Floats, Ints, Week
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is known when a step begins; nothing of the step itself.
+    """What is known when a rule decides.
 
     Args:
         week: the fleet, and what does not change of services and jobs. A policy reads no rates and no later jobs there.
         step: its number.
-        rates_HS: requests per second measured in the steps before, the latest last. NaN where nothing was measured.
-        demands_SD: requests per second that may be asked for in this step, equally likely each, by the forecast.
+        rates_HS: requests per second measured in the steps before, the latest last, which is what was counted in the
+            first ``notice_s`` of this step if the rule is faster than a step. NaN where nothing was measured.
+        demands_SD: requests per second that may be asked for next, by the forecast, with chances ``CHANCES_D`` of
+            ``pool.forecast``.
         service_slots_SK: slots that each service holds now, those included that still start.
         jobs_A: indices into ``week.jobs`` of the jobs in the system, in the order of arrival.
         job_slots_AK: slots that each holds now.
@@ -42,7 +48,7 @@ class View:
 
     @property
     def now_s(self) -> float:
-        """Seconds from the start of the week."""
+        """When the step began, in seconds from the start of the week."""
         return self.step * self.week.step_s
 
 
@@ -71,8 +77,13 @@ class Rule(Protocol):
         """Whether its changes are wakes and sleeps of loaded residents, or starts of processes."""
         ...
 
+    @property
+    def notice_s(self) -> float:
+        """Seconds from a change of demand to a decision that knows it: measuring it, and the time between decisions."""
+        ...
+
     def decide(self, view: View) -> Decision:
-        """Say how many slots of each kind everybody shall hold in the step that begins."""
+        """Say how many slots of each kind everybody shall hold from now on."""
         ...
 
 

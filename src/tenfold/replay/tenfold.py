@@ -18,12 +18,14 @@ class Tenfold:
     ``worth``: what an answer in time of each family is worth, as a multiple of ``usd_per_request``; 1 if not named. The
     share of demand that is provided for follows from it. ``dwell_s``: how long a change is expected to last;
     ``job_dwell_s`` the same for a job, which is not started and stopped as often as a service grows and shrinks.
+    ``notice_s``: as long as a live pool counts requests before it believes a new rate, and half a second to decide.
     """
 
     worth: tuple[tuple[str, float], ...] = ()
     dwell_s: float = 600.0
     job_dwell_s: float = 3600.0
     warm: bool = True
+    notice_s: float = 5.0
 
     @property
     def name(self) -> str:

@@ -1,0 +1,39 @@
+"""``tenfold pool``: what the pool did and why, from its ledger; a pool that has stopped can be asked too."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from tenfold.core.paths import home_dir
+
+pool_app = App(name="pool", help="List the pool's moves, and tell why each workload has what it has.")
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+
+
+@pool_app.default
+def moves(*, moves: Annotated[int, Parameter(help="How many moves to list.")] = 20, json: Json = False) -> None:
+    """List the last moves with their reasons and prices."""
+    from tenfold.cli import show
+    from tenfold.cli.history import read_moves
+
+    show.moves(read_moves(home_dir(), moves), json)
+
+
+@pool_app.command
+def why(workload: str, *, json: Json = False) -> None:
+    """Tell why WORKLOAD has its slots, what one more would be worth, and who would get the next."""
+    from tenfold.cli import show
+    from tenfold.cli import why as reasons
+
+    found = reasons.why(home_dir(), workload)
+    show.record(found.model_dump(), reasons.tell(found), json)
+
+
+@pool_app.command
+def shadow(*, json: Json = False) -> None:
+    """Sum up what a pool in shadow mode would have done, and what that would have been worth."""
+    from tenfold.cli import show
+    from tenfold.cli.history import read_shadow
+
+    show.shadow(read_shadow(home_dir()), json)

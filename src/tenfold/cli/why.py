@@ -1,0 +1,110 @@
+"""Tell from the ledger why a workload has the slots that it has."""
+
+import datetime as dt
+from pathlib import Path
+
+from pydantic import Field
+
+from tenfold.cli.history import open_ledger
+from tenfold.core.errors import NotRunning, UsageError
+from tenfold.pool.standing import Standing, Standings
+from tenfold.pool.state import MoveView, View
+
+MOVES_SEARCHED = 1000
+MOVES_TOLD = 3
+
+
+class Why(View):
+    """What is known of one workload's slots."""
+
+    at: float = Field(description="Unix seconds of the decision that is explained")
+    epoch: int
+    slots: int = Field(description="slots of the pool")
+    mine: Standing
+    others: tuple[Standing, ...]
+    next_slot_to: str | None
+    moves: tuple[MoveView, ...] = Field(description="the newest moves of its slots, newest first")
+
+
+def why(home: Path, workload: str) -> Why:
+    """Read the newest decision and the newest moves of ``workload``.
+
+    Raises:
+        NotRunning: there is no ledger yet, or no decision in it.
+        UsageError: the pool has no such workload.
+    """
+    with open_ledger(home) as ledger:
+        decisions = ledger.latest("standings")
+        if not decisions:
+            raise NotRunning(f"the ledger in {home} has no decision", next_step="start a pool with 'tenfold up'")
+        decision = Standings.model_validate(decisions[0].body)
+        rows = {row.workload: row for row in decision.workloads}
+        if workload not in rows:
+            raise UsageError(f"the pool has no workload {workload!r}", next_step=f"it has {', '.join(rows)}")
+        moves = [MoveView.model_validate(event.body) for event in ledger.latest("move", MOVES_SEARCHED)]
+    mine = [move for move in moves if workload in (move.source, move.target)]
+    return Why(
+        at=decisions[0].at,
+        epoch=decision.epoch,
+        slots=decision.slots,
+        mine=rows[workload],
+        others=tuple(row for row in decision.workloads if row.workload != workload),
+        next_slot_to=decision.next_slot_to,
+        moves=tuple(mine[:MOVES_TOLD]),
+    )
+
+
+def tell(found: Why) -> str:
+    """Put it in sentences, one a line."""
+    mine = found.mine
+    lines = [
+        f"{mine.workload} has {mine.held} of {found.slots} slots "
+        f"(floor {mine.floor}, ceiling {mine.ceiling}) at {_clock(found.at)}, epoch {found.epoch}."
+    ]
+    if mine.demand_units_per_s is None:
+        lines.append(f"It always has more to do; a slot does {mine.capacity_units_per_s:,.3g} {mine.unit}s/s.")
+    else:
+        lines.append(
+            f"It must expect {mine.demand_units_per_s:,.3g} {mine.unit}s/s; "
+            f"a slot does {mine.capacity_units_per_s:,.3g}."
+        )
+    if mine.held:
+        lines.append(f"Its last slot is worth {_micro(mine.last_slot_usd_per_s)} to it{_best_use(found)}.")
+    else:
+        lines.append(f"It has none because none is worth more to it than to others{_best_use(found)}.")
+    if mine.held >= mine.ceiling:
+        lines.append(f"It would get no further slot: {mine.held} is its ceiling.")
+    else:
+        lines.append(f"One more would be worth {_micro(mine.next_slot_usd_per_s)} to it.")
+    receiver = found.next_slot_to
+    lines.append(
+        "A slot more in the pool would be idle: nobody has use for it."
+        if receiver is None
+        else f"A slot more in the pool would go to {receiver}."
+    )
+    return "\n".join([*lines, *[_move(mine.workload, move) for move in found.moves]])
+
+
+def _best_use(found: Why) -> str:
+    """Say what the best other use of a slot is, where others may have more."""
+    wanting = [row for row in found.others if row.held < row.ceiling]
+    if not wanting:
+        return ""
+    best = max(wanting, key=lambda row: row.next_slot_usd_per_s)
+    return f", and would be worth {_micro(best.next_slot_usd_per_s)} to {best.workload}"
+
+
+def _move(workload: str, move: MoveView) -> str:
+    if move.target == workload:
+        what = f"got {move.slot} from {move.source or 'idle'}"
+    else:
+        what = f"gave {move.slot} to {move.target or 'idle'}"
+    return f"{_clock(move.at)} {what}: {move.reason}."
+
+
+def _clock(at: float) -> str:
+    return f"{dt.datetime.fromtimestamp(at):%H:%M:%S}"
+
+
+def _micro(usd_per_s: float) -> str:
+    return f"{usd_per_s * 1e6:,.3g} µ$/s"

@@ -1,0 +1,94 @@
+"""What became of requests, of slots and of work: the same sums for a live pool and for a replay.
+
+Letters: W workloads.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tenfold.pool.claims import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSeconds:
+    """Slot-seconds by what the slots did.
+
+    ``working``: for whom they were given. ``starting``: given to somebody and not working yet, or standing still.
+    ``draining``: given to nobody and still being left. ``idle``: the rest.
+    """
+
+    working: float = 0.0
+    starting: float = 0.0
+    draining: float = 0.0
+    idle: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All of them: slots times seconds, whatever happened."""
+        return self.working + self.starting + self.draining + self.idle
+
+
+class Account:
+    """Running sums over W workloads; a workload that asks for nothing, such as training, has zeros there.
+
+    ``asked_W``, ``answered_W``, ``shed_W``: requests. ``working_s_W``, ``starting_s_W``: slot-seconds. ``joined_W``:
+    slots that joined. ``saving_s_W``: slot-seconds that leaving slots spent on saving. ``undone_W``: work that was lost
+    because nothing was saved.
+    """
+
+    def __init__(self, workloads: int) -> None:
+        self.asked_W: Floats = np.zeros(workloads)
+        self.answered_W: Floats = np.zeros(workloads)
+        self.shed_W: Floats = np.zeros(workloads)
+        self.working_s_W: Floats = np.zeros(workloads)
+        self.starting_s_W: Floats = np.zeros(workloads)
+        self.saving_s_W: Floats = np.zeros(workloads)
+        self.undone_W: Floats = np.zeros(workloads)
+        self.joined_W: Ints = np.zeros(workloads, dtype=np.int64)
+        self.draining_s = 0.0
+        self.idle_s = 0.0
+
+    def served(self, who: Ints | slice, asked: Floats, answered: Floats, shed: Floats) -> None:
+        """Add requests asked for, answered in time, and shed."""
+        self.asked_W[who] += asked
+        self.answered_W[who] += answered
+        self.shed_W[who] += shed
+
+    def spent(self, who: Ints | slice, working_s: Floats, starting_s: Floats) -> None:
+        """Add slot-seconds of slots that workloads held."""
+        self.working_s_W[who] += working_s
+        self.starting_s_W[who] += starting_s
+
+    def unheld(self, draining_s: float, idle_s: float) -> None:
+        """Add slot-seconds of slots that nobody held, or that were done before their time was over."""
+        self.draining_s += draining_s
+        self.idle_s += idle_s
+
+    def moved(self, who: Ints | slice, joined: Ints, saving_s: Floats | float = 0.0) -> None:
+        """Add slots that joined, and slot-seconds of saving of those that left."""
+        self.joined_W[who] += joined
+        self.saving_s_W[who] += saving_s
+
+    def undone(self, who: Ints | slice, work: Floats) -> None:
+        """Add work that a kill undid."""
+        self.undone_W[who] += work
+
+    @property
+    def waiting_W(self) -> Floats:
+        """Requests asked for that are neither answered nor shed yet."""
+        return self.asked_W - self.answered_W - self.shed_W
+
+    @property
+    def attainment_W(self) -> Floats:
+        """Share of requests answered in time; 1 where nothing was asked."""
+        return np.divide(self.answered_W, self.asked_W, out=np.ones_like(self.asked_W), where=self.asked_W > 0)
+
+    @property
+    def moves(self) -> int:
+        """Slots that joined anybody."""
+        return int(self.joined_W.sum())
+
+    def slot_seconds(self) -> SlotSeconds:
+        """Sum up all slots by what they did."""
+        return SlotSeconds(float(self.working_s_W.sum()), float(self.starting_s_W.sum()), self.draining_s, self.idle_s)

@@ -1,0 +1,69 @@
+"""Why each workload has what it has: written to the ledger with the values of the moment, so that it can be told later."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from pydantic import Field
+
+from tenfold.pool.claims import Claims, Ints
+from tenfold.pool.demand import DemandMeter
+from tenfold.pool.fill import fill
+from tenfold.pool.state import View
+
+
+class Standing(View):
+    """One workload's part in a decision."""
+
+    workload: str
+    unit: str = Field(description="unit of its work: token, request")
+    held: int = Field(description="slots it has")
+    floor: int = Field(description="slots that it has before any value counts, at this moment")
+    ceiling: int
+    demand_units_per_s: float | None = Field(description="units a second that are seldom exceeded; none: always more")
+    capacity_units_per_s: float = Field(description="units a second that one slot does")
+    last_slot_usd_per_s: float = Field(description="what the last slot it has is worth to it")
+    next_slot_usd_per_s: float = Field(description="what one more would be worth to it")
+
+
+class Standings(View):
+    """All workloads at one decision, the most important first."""
+
+    epoch: int
+    slots: int
+    workloads: tuple[Standing, ...]
+    next_slot_to: str | None = Field(description="who would get a slot that joined the pool; none: it would be idle")
+
+
+def standings(claims: Claims, meters: Sequence[DemandMeter], held_W: Ints, slots: int, epoch: int) -> Standings:
+    """Tell what each workload holds, what its last and next slot are worth, and who would get one slot more.
+
+    Args:
+        claims: of this decision, in the order of ``meters``.
+        meters: what each workload's claim was made from.
+        held_W: slots that each has after the decision.
+        slots: of the pool.
+        epoch: of the allocation.
+    """
+    rows = tuple(
+        Standing(
+            workload=meter.plan.workload,
+            unit=meter.plan.unit,
+            held=int(held_W[index]),
+            floor=int(claims.floor_W[index]),
+            ceiling=int(claims.ceiling_W[index]),
+            demand_units_per_s=meter.demand_units_per_s() if meter.plan.takes_requests else None,
+            capacity_units_per_s=meter.capacity,
+            last_slot_usd_per_s=claims.marginal_usd_per_s(index, int(held_W[index]) - 1) if held_W[index] else 0.0,
+            next_slot_usd_per_s=claims.marginal_usd_per_s(index, int(held_W[index])),
+        )
+        for index, meter in enumerate(meters)
+    )
+    gained_W = fill(replace(claims, held_W=held_W), slots + 1) - held_W
+    receiver = int(np.argmax(gained_W))
+    return Standings(
+        epoch=epoch,
+        slots=slots,
+        workloads=rows,
+        next_slot_to=claims.names[receiver] if gained_W[receiver] > 0 else None,
+    )

@@ -1,0 +1,220 @@
+"""What no policy can exceed: the most training that a week allows at a given attainment of its services.
+
+Three bounds: perfect knowledge and moves that cost nothing; perfect knowledge and the true times of moves; and no more
+knowledge of the future than the forecast has. They are relaxations: slots are divisible, jobs of equal speed are one,
+gangs and places do not count.
+
+Letters: T steps, K kinds, G groups of services that differ only in their rates, C classes of jobs of one speed.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tenfold.replay.foresee import forecasts_of
+from tenfold.replay.linear import INFINITE, LinearProgram, Term
+from tenfold.replay.week import Floats, Service, Week
+
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """No policy trains more than ``useful_training_h`` accelerator-hours at speed 1."""
+
+    name: str
+    useful_training_h: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """Jobs of one speed, as one. Arrived work and slots that could be used, by step; infinite work never ends."""
+
+    speed_K: Floats
+    arrived_work_T: Floats
+    most_T: Floats
+    join_s: float
+
+
+def clairvoyant(week: Week, attainment: Mapping[str, float], *, moves: bool) -> Bound:
+    """Bound useful training by a linear program that knows the whole week.
+
+    Args:
+        week: what is asked and what there is.
+        attainment: least share of each family's requests that are answered in time; 1 for a family not named.
+        moves: whether a slot that joins is lost for as long as one resident takes to sleep and another to wake.
+
+    Raises:
+        NoSolution: the floors and attainments leave no room.
+    """
+    program = _Allocation(week, moves)
+    for family in dict.fromkeys(service.family for service in week.services):
+        program.serve(family, attainment.get(family, 1.0))
+    for jobs in _classes(week):
+        program.train(jobs)
+    name = "clairvoyant, true moves" if moves else "clairvoyant, free moves"
+    return program.solve(name)
+
+
+def informed(week: Week, attainment: Mapping[str, float]) -> Bound:
+    """Bound useful training of policies that know no more of the next step than the forecast does.
+
+    The forecast of the pool is run over the week. For each service and each quarter of its levels, the errors that it
+    really had are taken as known, and slots are provided up to the one quantile of them that attains what is asked at
+    the least cost (the newsvendor's ratio, one price per family). Moves are free, and of jobs all is known. No policy
+    that sees only the forecast and its level can do better on average.
+
+    Raises:
+        NoSolution: the floors and attainments leave no room.
+    """
+    forecasts, predicted_ST = (
+        forecasts_of(week, warm=True, notice_s=math.inf),
+        np.zeros((len(week.services), week.steps)),
+    )
+    rates_ST = np.stack([service.rates_T for service in week.services])
+    for step in range(week.steps):
+        predicted_ST[:, step] = forecasts.predicted_S
+        forecasts.observe(rates_ST[:, step] * week.step_s, week.step_s)
+    provided_ST = np.zeros_like(predicted_ST)
+    for family in dict.fromkeys(service.family for service in week.services):
+        members = [index for index, service in enumerate(week.services) if service.family == family]
+        cost_S = 1.0 / week.capacity_SK[members].max(axis=1)
+        provided_ST[members] = _provide(predicted_ST[members], rates_ST[members], cost_S, attainment.get(family, 1.0))
+    services = tuple(
+        replace(service, rates_T=provided_T) for service, provided_T in zip(week.services, provided_ST, strict=True)
+    )
+    return replace(
+        clairvoyant(replace(week, services=services), {}, moves=False), name="no knowledge beyond the forecast"
+    )
+
+
+def _provide(predicted_ST: Floats, rates_ST: Floats, cost_S: Floats, attainment: float) -> Floats:
+    """Find the capacity, in requests per second, that answers ``attainment`` of the requests at the least cost."""
+    errors_ST = rates_ST - predicted_ST
+    quarter_ST = np.stack([np.searchsorted(np.quantile(row_T, (0.25, 0.5, 0.75)), row_T) for row_T in predicted_ST])
+
+    def provide(price: float) -> Floats:
+        provided_ST = np.empty_like(predicted_ST)
+        for service, cost in enumerate(cost_S):
+            for quarter in range(4):
+                here_T = quarter_ST[service] == quarter
+                level = min(1.0, max(0.0, 1.0 - cost / price))
+                margin = np.quantile(errors_ST[service, here_T], level, method="higher") if here_T.any() else 0.0
+                provided_ST[service, here_T] = predicted_ST[service, here_T] + margin
+        return np.maximum(provided_ST, 0.0)
+
+    low, high = float(cost_S.min()), float(cost_S.max()) * 1e6
+    for _ in range(60):
+        price = float(np.sqrt(low * high))
+        answered = np.minimum(provide(price), rates_ST).sum()
+        low, high = (low, price) if answered >= attainment * rates_ST.sum() else (price, high)
+    return provide(high)
+
+
+class _Allocation:
+    """The linear program: slots of each kind over time, of services and of jobs, no more than there are."""
+
+    def __init__(self, week: Week, moves: bool) -> None:
+        self._week = week
+        self._moves = moves
+        self._program = LinearProgram(week.steps)
+        self._users: list[list[Term]] = [[] for _ in week.kinds]
+        self._converting: list[list[Term]] = [[] for _ in week.kinds]
+
+    def serve(self, family: str, attainment: float) -> None:
+        """Answer at least this share of a family's requests."""
+        answered: list[Term] = []
+        asked = 0.0
+        for group in _groups([service for service in self._week.services if service.family == family]):
+            answered.append(Term(self._serve(group), 1.0))
+            asked += float(group.rates_T.sum())
+        self._program.total(answered, lower=attainment * asked * (1 - 1e-9))
+
+    def _serve(self, group: Service) -> int:
+        program, step_s = self._program, self._week.step_s
+        served = program.variable(upper=group.rates_T if group.queue_s == 0 else INFINITE)
+        slots = {kind: program.variable() for kind, capacity in enumerate(group.capacity_K) if capacity > 0}
+        terms = [Term(served, 1.0)]
+        for kind, variable in slots.items():
+            capacity = float(group.capacity_K[kind])
+            self._users[kind].append(Term(variable, 1.0))
+            self._converting[kind] += [Term(variable, 1.0)] if group.converts else []
+            terms.append(Term(variable, -capacity))
+            if self._moves:
+                joined, lost_s = self._joined(variable), group.times.sleep_s + group.times.wake_s
+                for lag in range(int(np.ceil(lost_s / step_s - 1e-9))):
+                    terms.append(Term(joined, capacity * min(1.0, lost_s / step_s - lag), lag))
+        program.rows(terms, upper=0.0)
+        if group.floor:
+            program.rows([Term(variable, 1.0) for variable in slots.values()], lower=float(group.floor))
+        if group.queue_s > 0:
+            waiting = program.variable(upper=group.rates_T * min(1.0, group.queue_s / step_s))
+            program.rows([Term(served, 1.0), Term(waiting, 1.0), Term(waiting, -1.0, lag=1)], upper=group.rates_T)
+        return served
+
+    def train(self, jobs: _Class) -> None:
+        """Work on jobs that have arrived."""
+        program, step_s = self._program, self._week.step_s
+        slots = {kind: program.variable(cost=-speed) for kind, speed in enumerate(jobs.speed_K) if speed > 0}
+        for kind, variable in slots.items():
+            self._users[kind].append(Term(variable, 1.0))
+            if self._moves:
+                self._joined(variable, cost=float(jobs.speed_K[kind]) * min(1.0, jobs.join_s / step_s))
+        program.rows([Term(variable, 1.0) for variable in slots.values()], upper=jobs.most_T)
+        if np.isfinite(jobs.arrived_work_T).all():
+            done = program.variable(upper=jobs.arrived_work_T)
+            work = [Term(variable, -float(jobs.speed_K[kind]) * step_s) for kind, variable in slots.items()]
+            program.rows([Term(done, 1.0), Term(done, -1.0, lag=1), *work], lower=0.0)
+
+    def _joined(self, slots: int, cost: float = 0.0) -> int:
+        """Add the slots that are more than in the step before."""
+        joined = self._program.variable(cost=cost)
+        self._program.rows([Term(joined, 1.0), Term(slots, -1.0), Term(slots, 1.0, lag=1)], lower=0.0)
+        return joined
+
+    def solve(self, name: str) -> Bound:
+        """Find the most training."""
+        for kind, users, converting in zip(self._week.kinds, self._users, self._converting, strict=True):
+            self._program.rows(users, upper=float(kind.slots))
+            if kind.conversion is not None and converting:
+                self._program.rows(converting, upper=float(kind.conversion))
+        solution = self._program.solve()
+        return Bound(name, -solution.cost * self._week.step_s / HOUR_S)
+
+
+def _groups(services: Sequence[Service]) -> list[Service]:
+    """Add up services that differ only in their rates."""
+    groups: dict[object, Service] = {}
+    for service in services:
+        key = (service.family, tuple(service.capacity_K), service.times, service.converts, service.queue_s)
+        known = groups.get(key)
+        groups[key] = (
+            service
+            if known is None
+            else replace(known, rates_T=known.rates_T + service.rates_T, floor=known.floor + service.floor)
+        )
+    return list(groups.values())
+
+
+def _classes(week: Week) -> list[_Class]:
+    """Add up jobs of equal speed and times of joining."""
+    starts_s_T = np.arange(week.steps) * week.step_s
+    classes: dict[object, list[int]] = {}
+    for index, job in enumerate(week.jobs):
+        classes.setdefault((tuple(job.speed_K), job.times.wake_s, job.times.sleep_s), []).append(index)
+    found = []
+    for members in classes.values():
+        jobs = sorted((week.jobs[index] for index in members), key=lambda job: job.arrival_s)
+        # A job is in the system in the first step that begins at or after its arrival.
+        here_T = np.searchsorted([job.arrival_s for job in jobs], starts_s_T, side="right")
+        found.append(
+            _Class(
+                speed_K=jobs[0].speed_K,
+                arrived_work_T=np.concatenate(([0.0], np.cumsum([job.work for job in jobs])))[here_T],
+                most_T=np.concatenate(([0.0], np.cumsum([job.most for job in jobs])))[here_T],
+                join_s=jobs[0].times.wake_s,
+            )
+        )
+    return found

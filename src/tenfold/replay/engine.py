@@ -1,0 +1,261 @@
+"""A week played step by step under one policy.
+
+Letters: T steps, K kinds, S services, J jobs of the week, A jobs in the system.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tenfold.core.errors import TenfoldError
+from tenfold.pool.account import Account
+from tenfold.replay.foresee import forecasts_of
+from tenfold.replay.handover import Unheld
+from tenfold.replay.outcome import HOUR_S, Outcome, asked_requests_TS, attained
+from tenfold.replay.progress import Progress, Worked
+from tenfold.replay.queues import Queues
+from tenfold.replay.rule import Decision, Rule, View
+from tenfold.replay.week import Floats, Ints, Week
+
+
+class NotAllowed(TenfoldError):
+    """A policy decided what cannot be: more slots than there are, or a job on slots that it cannot use."""
+
+
+def replay(week: Week, rule: Rule, *, on_step: Callable[[int], None] | None = None) -> Outcome:
+    """Play a week under a policy.
+
+    The policy decides once a step: ``notice_s`` after it began, on what was measured until then; or when it begins, if
+    the policy is slower than a step. Slots change hands, donors first; services answer or shed; jobs work. Nothing is
+    drawn by chance.
+
+    Args:
+        week: what is asked and what there is.
+        rule: the policy.
+        on_step: called after each step with its number, for a progress bar.
+    Raises:
+        NotAllowed: the policy granted what cannot be; names the policy, the step and the kind or job.
+    """
+    run = _Run(week, rule)
+    for step in range(week.steps):
+        run.play(step)
+        if on_step is not None:
+            on_step(step)
+    return run.outcome()
+
+
+class _Run:
+    """The state of one replay."""
+
+    def __init__(self, week: Week, rule: Rule) -> None:
+        self._week, self._rule = week, rule
+        self._services = len(week.services)
+        self._rates_TS: Floats = np.stack([service.rates_T for service in week.services], axis=1)
+        gaps_TS = [np.zeros(week.steps, dtype=bool) if s.gaps_T is None else s.gaps_T for s in week.services]
+        self._measured_TS: Floats = np.where(np.stack(gaps_TS, axis=1), np.nan, self._rates_TS)
+        self._order_J = np.argsort([job.arrival_s for job in week.jobs], kind="stable")
+        self._arrivals_s_J = np.array([job.arrival_s for job in week.jobs], dtype=np.float64)[self._order_J]
+        self._arrived = 0
+        self._jobs_A: Ints = np.zeros(0, dtype=np.int64)
+        self._conversion_K = np.array([k.slots if k.conversion is None else k.conversion for k in week.kinds])
+        self._converts_S = np.array([service.converts for service in week.services])
+        self._queues, self._progress = Queues(week, rule.warm), Progress(week, rule.warm)
+        self._unheld = [Unheld(kind.slots) for kind in week.kinds]
+        self._forecasts = forecasts_of(week, warm=rule.warm, notice_s=rule.notice_s)
+        self._account = Account(self._services + len(week.jobs))
+        self._work_J: Floats = np.zeros(len(week.jobs))
+        self._kills = 0
+        self._answered_TS: Floats = np.zeros((week.steps, self._services))
+        self._service_slots_TS: Ints = np.zeros((week.steps, self._services), dtype=np.int64)
+        self._training_slots_T: Ints = np.zeros(week.steps, dtype=np.int64)
+
+    def play(self, step: int) -> None:
+        """Play one step: what was decided before meets its demand until the rule notices it."""
+        step_s = self._week.step_s
+        now_s = step * step_s
+        arrived = int(np.searchsorted(self._arrivals_s_J, now_s, side="right"))
+        self._jobs_A = np.concatenate((self._jobs_A, self._order_J[self._arrived : arrived]))
+        self._arrived = arrived
+        notice_s = self._rule.notice_s if self._rule.notice_s < step_s else 0.0
+        if notice_s > 0:
+            self._spend(step, now_s, notice_s)
+        decision = self._rule.decide(self._view(step, now_s + notice_s))
+        self._check(decision, step)
+        self._change(decision, now_s + notice_s)
+        self._service_slots_TS[step] = self._queues.held_SK.sum(axis=1)
+        self._training_slots_T[step] = self._progress.held_JK[self._jobs_A].sum()
+        self._spend(step, now_s + notice_s, step_s - notice_s)
+
+    def _spend(self, step: int, now_s: float, seconds: float) -> None:
+        """Let everybody work on what they have."""
+        served = self._queues.serve(self._rates_TS[step], now_s, seconds)
+        self._answered_TS[step] += served.answered_S
+        mine = slice(0, self._services)
+        self._account.served(mine, served.asked_S, served.answered_S, served.shed_S)
+        self._account.spent(mine, served.working_s_S, served.starting_s_S)
+
+        draining_s = sum(unheld.draining_s(now_s, seconds) for unheld in self._unheld)
+        idle_s = sum(unheld.slots for unheld in self._unheld) * seconds - draining_s
+        held_AK = self._progress.held_JK[self._jobs_A]
+        worked = self._progress.work(self._jobs_A, now_s, seconds)
+        self._account.spent(self._services + self._jobs_A, worked.working_s_A, worked.standing_s_A)
+        self._account.unheld(draining_s, idle_s + float(worked.unused_s_A.sum()))
+        self._work_J[self._jobs_A] += worked.work_A
+        self._retire(worked, held_AK, now_s + seconds)
+        self._forecasts.observe(self._measured_TS[step] * seconds, seconds)
+
+    def _view(self, step: int, now_s: float) -> View:
+        jobs_A, progress = self._jobs_A, self._progress
+        return View(
+            week=self._week,
+            step=step,
+            rates_HS=self._measured_TS[: step + 1 if now_s > step * self._week.step_s else step],
+            demands_SD=self._forecasts.demands_SD(),
+            service_slots_SK=self._queues.held_SK.copy(),
+            jobs_A=jobs_A,
+            job_slots_AK=progress.held_JK[jobs_A],
+            remaining_A=progress.remaining_J[jobs_A],
+            since_checkpoint_A=progress.since_checkpoint_s_J[jobs_A],
+            settled_s_A=now_s - progress.changed_at_s_J[jobs_A],
+        )
+
+    def _check(self, decision: Decision, step: int) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            NotAllowed: see there.
+        """
+        week, service_SK, job_AK = self._week, decision.service_slots_SK, decision.job_slots_AK
+        expected = self._queues.held_SK.shape, (len(self._jobs_A), len(week.kinds)), (len(self._jobs_A),)
+        shapes = service_SK.shape, job_AK.shape, decision.killed_A.shape
+        if shapes != expected:
+            raise self._refusal(step, f"arrays of the shapes {shapes!r}", f"{expected!r}")
+        if (service_SK < 0).any() or (job_AK < 0).any():
+            raise self._refusal(step, "fewer than 0 slots for somebody", "0 or more")
+        granted_K = service_SK.sum(axis=0) + job_AK.sum(axis=0)
+        converted_K = service_SK[self._converts_S].sum(axis=0)
+        for kind, granted, converted, conversion in zip(
+            week.kinds, granted_K, converted_K, self._conversion_K, strict=True
+        ):
+            if granted > kind.slots:
+                raise self._refusal(step, f"{granted} slots of {kind.name!r}", f"at most {kind.slots}")
+            if converted > conversion:
+                raise self._refusal(
+                    step,
+                    f"{converted} slots of {kind.name!r} to services that need conversion",
+                    f"at most {conversion}, for which there is compute and storage",
+                )
+        unfit_SK = (service_SK > 0) & (week.capacity_SK <= 0)
+        if unfit_SK.any():
+            service, kind = np.argwhere(unfit_SK)[0]
+            raise self._refusal(
+                step, f"{week.kinds[kind].name!r} to {week.services[service].name!r}", "a kind it runs on"
+            )
+        if len(self._jobs_A):
+            self._check_jobs(decision, step)
+
+    def _check_jobs(self, decision: Decision, step: int) -> None:
+        week, jobs_A, count_A = self._week, self._jobs_A, decision.job_slots_AK.sum(axis=1)
+        least_A, most_A = week.least_J[jobs_A], week.most_J[jobs_A]
+        wrong_A = (count_A > 0) & ((count_A < least_A) | (count_A > most_A))
+        if wrong_A.any():
+            job = int(np.argmax(wrong_A))
+            raise self._refusal(
+                step,
+                f"{count_A[job]} slots to the job {week.jobs[jobs_A[job]].name!r}",
+                f"0, or {least_A[job]} to {most_A[job]}",
+            )
+        unfit_AK = (decision.job_slots_AK > 0) & (week.speed_JK[jobs_A] <= 0)
+        if unfit_AK.any():
+            job, kind = np.argwhere(unfit_AK)[0]
+            raise self._refusal(
+                step, f"{week.kinds[kind].name!r} to the job {week.jobs[jobs_A[job]].name!r}", "a kind it runs on"
+            )
+        revived_A = decision.killed_A & (count_A > 0)
+        if revived_A.any():
+            job = int(np.argmax(revived_A))
+            raise self._refusal(
+                step, f"{count_A[job]} slots to {week.jobs[jobs_A[job]].name!r}, which it kills", "0 in that step"
+            )
+
+    def _refusal(self, step: int, granted: str, right: str) -> NotAllowed:
+        return NotAllowed(
+            f"policy {self._rule.name!r}, step {step}: it granted {granted}; right would be {right}",
+            next_step="Correct the policy's decide(); the replay carries out only what a fleet could do.",
+        )
+
+    def _change(self, decision: Decision, now_s: float) -> None:
+        """Carry the decision out: donors first, then whoever joins, services before jobs."""
+        queues, progress, jobs_A, count = self._queues, self._progress, self._jobs_A, self._services
+        left_SK = np.maximum(queues.held_SK - decision.service_slots_SK, 0)
+        joined_SK = np.maximum(decision.service_slots_SK - queues.held_SK, 0)
+        joined_AK = np.maximum(decision.job_slots_AK - progress.held_JK[jobs_A], 0)
+        queues.leave(left_SK)
+        running_A = progress.held_JK[jobs_A].any(axis=1)
+        left = progress.leave(jobs_A, decision.job_slots_AK, decision.killed_A & running_A, now_s)
+        self._kills += int((decision.killed_A & running_A).sum())
+        free_after_s_W = np.concatenate((queues.leave_s_S, left.free_after_s_A))
+        latest_A = np.full(len(jobs_A), now_s)
+        for kind, unheld in enumerate(self._unheld):
+            left_W = np.concatenate((left_SK[:, kind], left.slots_AK[:, kind]))
+            leaving = np.flatnonzero(left_W)
+            unheld.put(now_s + free_after_s_W[leaving], left_W[leaving], now_s)
+            joined_W = np.concatenate((joined_SK[:, kind], joined_AK[:, kind]))
+            joining = np.flatnonzero(joined_W)
+            if len(joining):
+                handed = unheld.take(joined_W[joining])
+                who_P = joining[handed.receiver_P]
+                serves_P = who_P < count
+                queues.join(who_P[serves_P], kind, handed.slots_P[serves_P], handed.free_at_s_P[serves_P])
+                np.maximum.at(latest_A, who_P[~serves_P] - count, handed.free_at_s_P[~serves_P])
+        joins_A = joined_AK.any(axis=1)
+        progress.join(jobs_A[joins_A], joined_AK[joins_A], latest_A[joins_A], now_s)
+
+        self._account.moved(slice(0, count), joined_SK.sum(axis=1))
+        saving_s_A = left.slots_AK.sum(axis=1) * left.free_after_s_A
+        self._account.moved(count + jobs_A, joined_AK.sum(axis=1), saving_s_A)
+        self._account.undone(count + jobs_A, left.undone_A)
+        self._work_J[jobs_A] -= left.undone_A
+
+    def _retire(self, worked: Worked, held_AK: Ints, end_s: float) -> None:
+        """Take the jobs that are done out of the system; their slots are free when the step ends."""
+        if not worked.done_A.any():
+            return
+        for kind, unheld in enumerate(self._unheld):
+            slots = held_AK[worked.done_A, kind]
+            unheld.put(np.full(len(slots), end_s), slots, end_s)
+        self._jobs_A = self._jobs_A[~worked.done_A]
+
+    def outcome(self) -> Outcome:
+        """Sum up."""
+        week, account, progress, count = self._week, self._account, self._progress, self._services
+        services, families = attained(week, account, self._answered_TS)
+        usd_S = np.array([service.usd_per_request for service in week.services])
+        due_s_J = np.array([np.nan if job.deadline_s is None else job.deadline_s for job in week.jobs])
+        lost_s = account.starting_s_W[count:].sum() + account.saving_s_W[count:].sum()
+        done_at_s_J = progress.done_at_s_J
+        return Outcome(
+            week=week.name,
+            policy=self._rule.name,
+            step_s=week.step_s,
+            services=services,
+            families=families,
+            useful_training_h=float(self._work_J.sum()) / HOUR_S,
+            training_slot_h=float(account.working_s_W[count:].sum() + lost_s) / HOUR_S,
+            lost_to_kills_h=float(account.undone_W.sum()) / HOUR_S,
+            lost_to_moves_h=float(lost_s) / HOUR_S,
+            fragmentation=0.0,
+            moves=account.moves,
+            kills=self._kills,
+            slot_seconds=account.slot_seconds(),
+            earned_usd=float(account.answered_W[:count] @ usd_S + self._work_J @ week.usd_per_s_J),
+            jobs_arrived=self._arrived,
+            jobs_done=int(np.isfinite(done_at_s_J).sum()),
+            deadlines=int(np.isfinite(due_s_J).sum()),
+            deadlines_met=int((done_at_s_J <= due_s_J).sum()),
+            waited_s_J=progress.started_at_s_J - np.array([job.arrival_s for job in week.jobs]),
+            done_at_s_J=done_at_s_J,
+            service_slots_TS=self._service_slots_TS,
+            training_slots_T=self._training_slots_T,
+            demand_slots_TS=asked_requests_TS(week) / week.step_s / week.capacity_SK.max(axis=1),
+        )
