@@ -9,9 +9,9 @@ import pytest
 from inline_snapshot import snapshot
 from tiny_study import study_of
 
+from tenfold.page.drawing import ticks
+from tenfold.page.figures import amount, percent, usd
 from tenfold.plan.charts import capex_fan, power_fan, tornado_chart
-from tenfold.plan.drawing import ticks
-from tenfold.plan.figures import amount, percent, usd
 from tenfold.plan.gantt import groups, staging
 from tenfold.plan.plan import make_plan
 from tenfold.plan.report import report

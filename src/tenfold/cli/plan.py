@@ -193,7 +193,7 @@ class _Reporter:
             self._status.start()
 
     def __call__(self, progress: "Progress") -> bool:
-        from tenfold.plan.figures import usd
+        from tenfold.page.figures import usd
 
         now = time.monotonic()
         line = f"{progress.step}: {progress.seconds:.0f} s"

@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
+from tenfold.page.figures import percent, usd
 from tenfold.plan.backtest import BUFFER, Backtest, FanScore, ReadingScore, Way
-from tenfold.plan.figures import percent, usd
 
 out = Console(highlight=False)
 WAY = {"policy": "policy", "rolling": f"rolling +{BUFFER:.0%}", "static": "static"}

@@ -5,7 +5,7 @@ import math
 from rich.console import Console
 from rich.table import Table
 
-from tenfold.plan.figures import usd
+from tenfold.page.figures import usd
 from tenfold.plan.result import Item, Plan, Spread, Verdict, Worth
 from tenfold.plan.stability import Trial
 

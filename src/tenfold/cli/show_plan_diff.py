@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
+from tenfold.page.figures import amount, percent, usd
 from tenfold.plan.diff import FigureChange, ItemChange, KeyChange, PlanDiff, SpreadChange
-from tenfold.plan.figures import amount, percent, usd
 from tenfold.plan.result import Spread
 
 out = Console(highlight=False)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tenfold.plan.drawing import Frame, band, box, dot, line, picture, rule, text, ticks, x_labels, y_axis
-from tenfold.plan.figures import amount, percent, usd
+from tenfold.page.drawing import Frame, band, box, dot, line, picture, rule, text, ticks, x_labels, y_axis
+from tenfold.page.figures import amount, percent, usd
 from tenfold.plan.result import Plan, Sensitivity, Spread, WorkloadOutlook
 
 HALF = 560.0

@@ -7,9 +7,9 @@ phase that is committed to now is one full bar, and an option grows over the per
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tenfold.page.drawing import Frame, box, diamond, picture, rule, text, x_labels
+from tenfold.page.figures import amount, percent
 from tenfold.plan.charts import FULL
-from tenfold.plan.drawing import Frame, box, diamond, picture, rule, text, x_labels
-from tenfold.plan.figures import amount, percent
 from tenfold.plan.leads import Leads
 from tenfold.plan.result import Item, Plan, Verdict
 

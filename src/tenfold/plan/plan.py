@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from tenfold.page.figures import amount
 from tenfold.plan.columns import Floats, Group
 from tenfold.plan.costs import Category
 from tenfold.plan.diagnose import diagnose
 from tenfold.plan.extensive import Program, extensive
-from tenfold.plan.figures import amount
 from tenfold.plan.finance import accelerator_price_usd
 from tenfold.plan.leads import Leads
 from tenfold.plan.model import Template, template

@@ -7,31 +7,25 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from tenfold.page.figures import percent
+from tenfold.page.sheet import amount_data, data, document, pair, percent_data, section, tile, usd_data
 from tenfold.plan.charts import capex_fan, colours, demand_against_capacity, power_fan, tornado_chart
-from tenfold.plan.figures import amount, percent, usd
 from tenfold.plan.gantt import staging
 from tenfold.plan.result import Item, Plan, Spread, Verdict, Worth
 
 ORDER = list(Verdict)
 PILL = {Verdict.COMMIT: "commit", Verdict.OPTION: "option", Verdict.NOTHING: "nothing"}
-ICON = (
-    "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 32 32%22%3E"
-    "%3Crect x=%223%22 y=%2218%22 width=%227%22 height=%2211%22 rx=%222%22 fill=%22%234863d8%22/%3E"
-    "%3Crect x=%2212.5%22 y=%2211%22 width=%227%22 height=%2218%22 rx=%222%22 fill=%22%230d9488%22/%3E"
-    "%3Crect x=%2222%22 y=%223%22 width=%227%22 height=%2226%22 rx=%222%22 fill=%22%23e07b26%22/%3E%3C/svg%3E"
-)
 
 
 def report(plan: Plan) -> str:
     """The page."""
     style = Path(__file__).with_name("report.css").read_text()
-    title = escape(plan.study.name)
     body = "\n".join(
         [
             _header(plan),
             _tiles(plan),
             _actions(plan),
-            _pair(_capex(plan), _power(plan)),
+            pair(_capex(plan), _power(plan)),
             _staging(plan),
             _demands(plan),
             _shortages(plan),
@@ -40,37 +34,7 @@ def report(plan: Plan) -> str:
             _footer(plan),
         ]
     )
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}: the plan</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta name="color-scheme" content="light dark">\n<link rel="icon" href="{ICON}">\n'
-        f"<style>\n{style}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
-
-
-def _data(value: float, words: str) -> str:
-    return f'<data value="{value!r}">{escape(words)}</data>'
-
-
-def _usd(value: float) -> str:
-    return _data(value, usd(value))
-
-
-def _percent(value: float) -> str:
-    return _data(value, percent(value))
-
-
-def _amount(value: float) -> str:
-    return _data(value, amount(value))
-
-
-def _section(title: str, about: str, content: str, cls: str = "") -> str:
-    return f'<section class="{cls}">\n<h2>{escape(title)}</h2>\n<p class="about">{about}</p>\n{content}\n</section>'
-
-
-def _pair(*sections: str) -> str:
-    shown = [section for section in sections if section]
-    return f'<div class="pair">\n{"".join(shown)}\n</div>' if len(shown) > 1 else "".join(shown)
+    return document(f"{plan.study.name}: the plan", style, body)
 
 
 def _header(plan: Plan) -> str:
@@ -86,33 +50,29 @@ def _tiles(plan: Plan) -> str:
     first, alpha = plan.capex[0], plan.study.risk.alpha
     worst = max(plan.workloads, key=lambda outlook: outlook.shortage_probability)
     tiles = [
-        ("Cost", _usd(plan.cost_usd.mean), f"mean, discounted; median {_usd(plan.cost_usd.p50)}"),
-        ("If it goes badly", _usd(plan.cvar_usd), f"mean of the worst {percent(1 - alpha)} of futures"),
-        (f"Capex in {first.year}", _usd(first.capex_usd.p50), _range(first.capex_usd)),
+        ("Cost", usd_data(plan.cost_usd.mean), f"mean, discounted; median {usd_data(plan.cost_usd.p50)}"),
+        ("If it goes badly", usd_data(plan.cvar_usd), f"mean of the worst {percent(1 - alpha)} of futures"),
+        (f"Capex in {first.year}", usd_data(first.capex_usd.p50), _range(first.capex_usd)),
         (
             "Likeliest shortage",
-            _percent(worst.shortage_probability),
+            percent_data(worst.shortage_probability),
             f"of futures, in {escape(worst.workload)}, in some period",
         ),
-        ("Proven within", _data(plan.solve.gap, f"{plan.solve.gap:.2%}"), "of the cheapest plan there is"),
+        ("Proven within", data(plan.solve.gap, f"{plan.solve.gap:.2%}"), "of the cheapest plan there is"),
     ]
-    shown = [
-        f'<div class="tile"><div class="name">{name}</div><div class="big">{big}</div>'
-        f'<div class="small">{small}</div></div>'
-        for name, big, small in tiles
-    ]
+    shown = [tile(name, big, small) for name, big, small in tiles]
     return f'<div class="tiles">\n{"".join(shown)}\n</div>'
 
 
 def _range(spread: Spread) -> str:
     if spread.p10 == spread.p90:
         return "in all futures"
-    return f"{_usd(spread.p10)} to {_usd(spread.p90)} in 80% of futures"
+    return f"{usd_data(spread.p10)} to {usd_data(spread.p90)} in 80% of futures"
 
 
 def _actions(plan: Plan) -> str:
     if not plan.items:
-        return _section("What to do now", "Nothing can be committed to: all that the study offers is rented.", "")
+        return section("What to do now", "Nothing can be committed to: all that the study offers is rented.", "")
     rows = "\n".join(_action(item) for item in sorted(plan.items, key=lambda item: ORDER.index(item.verdict)))
     head = (
         '<tr><th></th><th>what, and when an option is taken up</th><th class="n">now</th><th class="n">will cost</th>'
@@ -123,7 +83,7 @@ def _actions(plan: Plan) -> str:
         "demand that tells best where the plan takes an option up; beside it, the share of futures in which the plan "
         "decides as it says."
     )
-    return _section("What to do now", about, f"<table>\n{head}\n{rows}\n</table>", "wide table")
+    return section("What to do now", about, f"<table>\n{head}\n{rows}\n</table>", "wide table")
 
 
 def _action(item: Item) -> str:
@@ -131,17 +91,19 @@ def _action(item: Item) -> str:
     kind = item.what if item.what in ("phase", "lease") else ""
     name = {"fit-out": "fit-out of finished halls", "conversion": "conversion kit"}.get(item.what, item.name)
     triggers = "".join(
-        f'<span class="trigger">{escape(trigger.text)} · {_data(trigger.agreement, percent(trigger.agreement))}</span>'
+        f'<span class="trigger">{escape(trigger.text)} · {data(trigger.agreement, percent(trigger.agreement))}</span>'
         for trigger in item.triggers
     )
     unit = escape(item.unit) if item.unit != item.name else ""
-    now = (f"{_amount(item.now)} {unit}" if item.unit else "yes") if item.now else ""
-    cost = _usd(item.cost_now_usd) if item.now and item.cost_now_usd else ""
-    later = f"{_amount(item.later.p10)} to {_amount(item.later.p90)} {unit}" if item.unit and item.later.p90 else ""
+    now = (f"{amount_data(item.now)} {unit}" if item.unit else "yes") if item.now else ""
+    cost = usd_data(item.cost_now_usd) if item.now and item.cost_now_usd else ""
+    later = (
+        f"{amount_data(item.later.p10)} to {amount_data(item.later.p90)} {unit}" if item.unit and item.later.p90 else ""
+    )
     return (
         f'<tr class="{PILL[item.verdict]}"><td>{pill}</td><td><span class="what">{escape(name)}</span> '
         f'<span class="kind">{kind}</span>{triggers}</td><td class="n">{now}</td><td class="n">{cost}</td>'
-        f'<td class="n">{later}</td><td class="n">{_percent(item.probability)}</td></tr>'
+        f'<td class="n">{later}</td><td class="n">{percent_data(item.probability)}</td></tr>'
     )
 
 
@@ -149,14 +111,14 @@ def _capex(plan: Plan) -> str:
     if not any(year.capex_usd.p90 for year in plan.capex):
         return ""
     about = "Cash for building and buying: the median, and the range that holds 80% of futures."
-    return _section("Capex by year", about, capex_fan(plan))
+    return section("Capex by year", about, capex_fan(plan))
 
 
 def _power(plan: Plan) -> str:
     if not plan.power:
         return ""
     about = "MW of IT power in finished phases and leases, and what is drawn: median and 80% of futures."
-    return _section("Power", about, power_fan(plan))
+    return section("Power", about, power_fan(plan))
 
 
 def _staging(plan: Plan) -> str:
@@ -167,7 +129,7 @@ def _staging(plan: Plan) -> str:
         "The height of a bar is the share of futures: what is committed to now is full at once, an option grows over "
         "the periods in which it may be taken up. Bars end where a lease ends."
     )
-    return _section("Sites and phases", about, key + staging(plan), "wide")
+    return section("Sites and phases", about, key + staging(plan), "wide")
 
 
 def _key(entries: list[tuple[str, str]]) -> str:
@@ -181,7 +143,7 @@ def _demands(plan: Plan) -> str:
     key = _key([(f"c{place}", kind) for kind, place in colour.items()])
     charts = []
     for outlook in plan.workloads:
-        chance = _percent(outlook.shortage_probability)
+        chance = percent_data(outlook.shortage_probability)
         charts.append(
             f'<div><h3>{escape(outlook.workload)} <span class="kind">in {escape(outlook.unit)}</span></h3>'
             f'<p class="about">a shortage at some time in {chance} of futures</p>'
@@ -191,7 +153,7 @@ def _demands(plan: Plan) -> str:
         "The line is the median of demand, the grey band holds 80% of futures; the bars are what is served on average, "
         "by kind. Bars above the line are right: the mean of demand lies above its median where demand can run away."
     )
-    return _section("Demand against capacity", about, f'{key}<div class="quarter">\n{"".join(charts)}\n</div>')
+    return section("Demand against capacity", about, f'{key}<div class="quarter">\n{"".join(charts)}\n</div>')
 
 
 def _shortages(plan: Plan) -> str:
@@ -206,12 +168,12 @@ def _shortages(plan: Plan) -> str:
         "Share of futures in which less than 99.9% of demand is served. A shortage can be right where what would "
         "prevent it costs more than it does."
     )
-    return _section("Probability of a shortage", about, table, "wide")
+    return section("Probability of a shortage", about, table, "wide")
 
 
 def _heat(share: float) -> str:
     dark = ' class="dark"' if share > 0.6 else ""
-    return f'<td><span{dark} style="--p:{90 * share:.0f}%">{_percent(share)}</span></td>'
+    return f'<td><span{dark} style="--p:{90 * share:.0f}%">{percent_data(share)}</span></td>'
 
 
 def _tornado(plan: Plan) -> str:
@@ -220,10 +182,10 @@ def _tornado(plan: Plan) -> str:
     about = (
         "One input at a time lowered and raised, and the plan made anew: the change of its cost. Demands move to the "
         "low and high end of their ranges, other inputs by what is written beside the bar. "
-        f"Of the linear relaxation, {_data(plan.tornado.nodes, str(plan.tornado.nodes))} nodes."
+        f"Of the linear relaxation, {data(plan.tornado.nodes, str(plan.tornado.nodes))} nodes."
     )
     key = '<div class="key"><span><i class="c1"></i>lowered</span><span><i class="c2"></i>raised</span></div>'
-    return _section("What moves the cost", about, key + tornado_chart(plan), "wide")
+    return section("What moves the cost", about, key + tornado_chart(plan), "wide")
 
 
 def _worths(plan: Plan) -> str:
@@ -233,7 +195,7 @@ def _worths(plan: Plan) -> str:
         "Each is the difference between two plans' costs, each found by a solve of its own; "
         "the range allows for both solves' gaps."
     )
-    return _section("What flexibility and foresight are worth", about, "".join(_worth(worth) for worth in plan.worth))
+    return section("What flexibility and foresight are worth", about, "".join(_worth(worth) for worth in plan.worth))
 
 
 def _worth(worth: Worth) -> str:
@@ -241,11 +203,10 @@ def _worth(worth: Worth) -> str:
     if worth.usd is None or worth.share is None or worth.low_usd is None or worth.high_usd is None:
         figures = '<span class="amount">all</span><span class="within">without it no plan meets all floors</span>'
     else:
-        within = f"{_usd(worth.low_usd)} to {_usd(worth.high_usd)}"
-        share = _data(worth.share, f"{worth.share:.1%}")
-        figures = (
-            f'<span class="amount">{_usd(worth.usd)}</span><span class="within">{share} of the cost; {within}</span>'
-        )
+        within = f"{usd_data(worth.low_usd)} to {usd_data(worth.high_usd)}"
+        share = data(worth.share, f"{worth.share:.1%}")
+        words = f"{share} of the cost; {within}"
+        figures = f'<span class="amount">{usd_data(worth.usd)}</span><span class="within">{words}</span>'
     return f'<div class="worth"><span class="what">{name}</span>{figures}<span class="how">{how}</span></div>'
 
 
@@ -256,18 +217,18 @@ def _footer(plan: Plan) -> str:
 def _small_print(plan: Plan) -> Iterator[str]:
     solve, study = plan.solve, plan.study
     steps = "; ".join(
-        f"{escape(step.step)} {_usd(step.bound_usd)}"
-        + (f" to {_usd(step.incumbent_usd)}" if step.incumbent_usd is not None else "")
+        f"{escape(step.step)} {usd_data(step.bound_usd)}"
+        + (f" to {usd_data(step.incumbent_usd)}" if step.incumbent_usd is not None else "")
         for step in solve.steps
     )
     yield (
-        f"A scenario tree of {_data(solve.nodes, f'{solve.nodes:,}')} nodes; "
-        f"{_data(solve.columns, f'{solve.columns:,}')} variables, {_data(solve.whole, f'{solve.whole:,}')} of them "
+        f"A scenario tree of {data(solve.nodes, f'{solve.nodes:,}')} nodes; "
+        f"{data(solve.columns, f'{solve.columns:,}')} variables, {data(solve.whole, f'{solve.whole:,}')} of them "
         f"whole; solved in "
-        f"{_data(solve.seconds, f'{solve.seconds:.1f} s')}{', stopped by hand' if solve.stopped else ''}."
+        f"{data(solve.seconds, f'{solve.seconds:.1f} s')}{', stopped by hand' if solve.stopped else ''}."
     )
     yield f"Bound and best plan by step: {steps}."
     yield (
-        f"Discounted at {_data(study.discount_rate, f'{study.discount_rate:.1%}')} a year; things that outlive the "
+        f"Discounted at {data(study.discount_rate, f'{study.discount_rate:.1%}')} a year; things that outlive the "
         f"study are charged by {'their annuity' if study.horizon == 'annualised' else 'price less salvage'}."
     )

@@ -1,17 +1,28 @@
-"""Tables of a trace: request rates by service, read from JSON, CSV or Parquet."""
+"""Request rates by series, read from JSON, CSV or Parquet: wide (a column each) or long (a row for each value).
 
+Letters: S series, T steps.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
-import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tenfold.core.errors import UsageError
-from tenfold.replay.week import Floats
+from tenfold.core.explain import explain
+from tenfold.replay.table import Cell, Faults, Table, TraceError, number, numbers, read_json, read_table
+from tenfold.replay.week import Floats, Ints
 
+TIMES = ("time_s", "time", "step")
+SERIES, RATE = "series", "rate"
+NEAR = 1e-6
+MOST_MISSING = 4
 
-class TraceError(UsageError):
-    """A trace file has a row that cannot be; names file, line and column."""
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +37,174 @@ class Rates:
     rates_ST: Floats
 
     def series(self, place: int) -> Floats:
-        """One series, gaps filled on a straight line between what lies beside them."""
+        """One series with its gaps filled."""
         return fill_gaps(self.rates_ST[place])
 
 
 def fill_gaps(rates_T: Floats) -> Floats:
-    """Straight lines through the gaps; the ends stay level."""
-    known = ~np.isnan(rates_T)
-    places = np.arange(len(rates_T))
-    return np.interp(places, places[known], rates_T[known])
+    """Straight lines through the gaps; level at the ends. At least one step must be known."""
+    known_T = ~np.isnan(rates_T)
+    places_T = np.arange(len(rates_T))
+    return np.interp(places_T, places_T[known_T], rates_T[known_T])
 
 
-def read_rates(path: Path) -> Rates:
-    """Read a JSON file of rates."""
-    table = orjson.loads(path.read_bytes())
-    rates = table["rates"]
-    return Rates(float(table["step_s"]), tuple(rates), np.array([rates[name] for name in rates], dtype=float))
+class RatesFile(BaseModel):
+    """The JSON form. ``null`` is a gap."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field("", description="where the rates come from")
+    step_s: float = Field(gt=0, allow_inf_nan=False, description="seconds of a step")
+    unit: Literal["requests per second"] = "requests per second"
+    rates: dict[str, tuple[Rate | None, ...]] = Field(
+        min_length=1, description="mean requests per second in each step, by series; null where nothing was measured"
+    )
+
+
+def read_rates(path: Path, step_s: float | None = None) -> Rates:
+    """Read a file of rates.
+
+    Args:
+        path: of a ``.json``, ``.csv`` or ``.parquet``.
+        step_s: seconds of a step, for tables whose time is a number of steps.
+
+    Raises:
+        TraceError: a rate is negative or not a number, time does not rise in equal steps, a series has no rate at all;
+            names file, line and column, and what would be right.
+    """
+    rates = _from_json(path) if path.suffix.lower() == ".json" else _from_table(read_table(path), step_s)
+    faults = Faults(str(path))
+    for name, rates_T in zip(rates.names, rates.rates_ST, strict=True):
+        if np.isnan(rates_T).all():
+            faults.note(name, "it has no rate at all; leave it out, or write what was asked")
+    faults.check()
+    return rates
+
+
+def _from_json(path: Path) -> Rates:
+    try:
+        found = RatesFile.model_validate(read_json(path))
+    except ValidationError as error:
+        lines = [explain(RatesFile, str(path), problem) for problem in error.errors()]
+        faults = Faults(str(path), lines)
+        faults.check()
+        raise
+    lengths = {name: len(series) for name, series in found.rates.items()}
+    if len(set(lengths.values())) > 1:
+        counted = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise TraceError(f"{path}: all series must have as many steps, but {counted}", next_step=f"mend {path}")
+    return Rates(found.step_s, tuple(found.rates), np.array(list(found.rates.values()), dtype=np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """Where a series stands in a table: its column, and which rows are its."""
+
+    column: str
+    rows: list[int]
+
+
+def _from_table(table: Table, step_s: float | None) -> Rates:
+    clock = next((name for name in TIMES if name in table.columns), None)
+    if clock is None:
+        raise TraceError(
+            f"{table.origin}: no column of time; there are: {', '.join(table.columns)}",
+            next_step="name one 'time_s' (seconds), 'time' (2026-11-25T07:00:00) or 'step' (0, 1, 2, ...)",
+        )
+    faults = Faults(table.origin)
+    seconds_R = _seconds(table, clock, faults)
+    if clock == "step":
+        seconds_R = seconds_R * (step_s or 1.0)
+    found = _series(table)
+    values = {
+        column: numbers(table, column, faults) for column in dict.fromkeys(held.column for held in found.values())
+    }
+    for rows in {id(held.rows): held.rows for held in found.values()}.values():
+        _check_rising(table, clock, seconds_R, rows, faults)
+    faults.check()
+    step = (step_s or 1.0) if clock == "step" else _step(seconds_R)
+    steps_R = _steps(table, clock, seconds_R, step, faults)
+    rates_ST = np.full((len(found), int(steps_R.max()) + 1), np.nan)
+    for place, held in enumerate(found.values()):
+        rates_ST[place, steps_R[held.rows]] = values[held.column][held.rows]
+    return Rates(step, tuple(found), rates_ST)
+
+
+def _series(table: Table) -> Mapping[str, _Series]:
+    """The series of a long table, which has columns ``series`` and ``rate``, or of a wide one."""
+    if not {SERIES, RATE} <= table.columns.keys():
+        rows = list(range(len(table)))
+        return {name: _Series(name, rows) for name in table.columns if name not in TIMES}
+    found: dict[str, _Series] = {}
+    for row, cell in enumerate(table.columns[SERIES]):
+        found.setdefault(str(cell), _Series(RATE, [])).rows.append(row)
+    return found
+
+
+def _steps(table: Table, clock: str, seconds_R: Floats, step: float, faults: Faults) -> Ints:
+    """The number of each row's step from the first; rows that are missing between others are gaps."""
+    at_R = (seconds_R - seconds_R.min()) / step
+    for row, at in enumerate(at_R):
+        if abs(at - round(at)) > NEAR:
+            right = f"it must lie a whole number of steps of {step:g} s after the first"
+            faults.add(table.places[row], clock, table.columns[clock][row], right)
+    faults.check()
+    steps_R = np.round(at_R).astype(np.int64)
+    known, asked = len(np.unique(steps_R)), int(steps_R.max()) + 1
+    if known * MOST_MISSING < asked:
+        faults.note("", f"only {known:,} of {asked:,} steps of {step:g} s have a row; are all times of one unit?")
+    faults.check()
+    return steps_R
+
+
+def _seconds(table: Table, column: str, faults: Faults) -> Floats:
+    """Each row's time in seconds (or steps); NaN, and noted, where it is none."""
+    right = {
+        "time_s": "it must be seconds, e.g. 600",
+        "time": "it must be a date and time, e.g. 2026-11-25T07:00:00, all with a time zone or all without",
+        "step": "it must be a whole number of steps",
+    }[column]
+    seconds = np.full(len(table), np.nan)
+    zoned: bool | None = None
+    for at, cell in enumerate(table.columns[column]):
+        if column == "time":
+            moment = _moment(cell)
+            zoned = moment.tzinfo is not None if moment is not None and zoned is None else zoned
+            if moment is not None and (moment.tzinfo is not None) == zoned:
+                seconds[at] = moment.timestamp() if zoned else (moment - datetime(1970, 1, 1)).total_seconds()
+                continue
+        else:
+            value = number(cell)
+            if value is not None and np.isfinite(value) and (column == "time_s" or value == int(value)):
+                seconds[at] = value
+                continue
+        faults.add(table.places[at], column, cell, right)
+    return seconds
+
+
+def _moment(cell: Cell) -> datetime | None:
+    if isinstance(cell, datetime):
+        return cell
+    try:
+        return datetime.fromisoformat(str(cell))
+    except ValueError:
+        return None
+
+
+def _check_rising(table: Table, column: str, seconds_R: Floats, rows: list[int], faults: Faults) -> None:
+    for before, row in pairwise(rows):
+        if seconds_R[row] <= seconds_R[before]:
+            right = f"it must be after {table.columns[column][before]} ({table.places[before]})"
+            faults.add(table.places[row], column, table.columns[column][row], right)
+
+
+def _step(seconds_R: Floats) -> float:
+    """The smallest distance of two times if it divides all others; else the most frequent, and the others are wrong."""
+    apart = np.diff(np.unique(seconds_R))
+    if not len(apart):
+        return 1.0
+    parts = apart / apart.min()
+    if np.all(np.abs(parts - np.round(parts)) <= NEAR):
+        return float(apart.min())
+    distances, counts = np.unique(apart, return_counts=True)
+    return float(distances[counts.argmax()])

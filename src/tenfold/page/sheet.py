@@ -1,0 +1,67 @@
+"""The shell of a page and its pieces.
+
+Every number that is shown carries the unrounded one, as ``<data value>`` or ``data-value``: a page can be checked by
+machine.
+"""
+
+from html import escape
+from pathlib import Path
+
+from tenfold.page.figures import amount, percent, usd
+
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 32 32%22%3E"
+    "%3Crect x=%223%22 y=%2218%22 width=%227%22 height=%2211%22 rx=%222%22 fill=%22%234863d8%22/%3E"
+    "%3Crect x=%2212.5%22 y=%2211%22 width=%227%22 height=%2218%22 rx=%222%22 fill=%22%230d9488%22/%3E"
+    "%3Crect x=%2222%22 y=%223%22 width=%227%22 height=%2226%22 rx=%222%22 fill=%22%23e07b26%22/%3E%3C/svg%3E"
+)
+
+
+def document(title: str, style: str, body: str) -> str:
+    """A whole page. ``style`` comes after what all pages share; ``title`` is escaped, ``body`` is not."""
+    shared = Path(__file__).with_name("page.css").read_text()
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta name="color-scheme" content="light dark">\n<link rel="icon" href="{ICON}">\n'
+        f"<style>\n{shared}{style}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def section(title: str, about: str, content: str, cls: str = "") -> str:
+    """A card with a heading, a sentence, and what it shows."""
+    return f'<section class="{cls}">\n<h2>{escape(title)}</h2>\n<p class="about">{about}</p>\n{content}\n</section>'
+
+
+def pair(*sections: str) -> str:
+    """Cards side by side; empty ones are left out."""
+    shown = [each for each in sections if each]
+    return f'<div class="pair">\n{"".join(shown)}\n</div>' if len(shown) > 1 else "".join(shown)
+
+
+def tile(name: str, big: str, small: str) -> str:
+    """One figure with its name above and what it means below."""
+    return (
+        f'<div class="tile"><div class="name">{name}</div><div class="big">{big}</div>'
+        f'<div class="small">{small}</div></div>'
+    )
+
+
+def data(value: float, words: str) -> str:
+    """A number as words that carry it."""
+    return f'<data value="{value!r}">{escape(words)}</data>'
+
+
+def usd_data(value: float) -> str:
+    """Dollars."""
+    return data(value, usd(value))
+
+
+def percent_data(value: float) -> str:
+    """A share."""
+    return data(value, percent(value))
+
+
+def amount_data(value: float) -> str:
+    """A count or a rate."""
+    return data(value, amount(value))
