@@ -10,7 +10,9 @@ MEMORY_S = 7 * 86400.0
 
 
 def forecasts_of(week: Week, *, warm: bool) -> Forecasts:
-    """Make the forecasts of a week's services: each looks as far ahead as a slot that is decided on now needs to serve.
+    """Make the forecasts of a week's services, with what was measured before the week.
+
+    Each looks as far ahead as a slot that is decided on now needs to serve.
 
     Args:
         week: its services.
@@ -18,4 +20,7 @@ def forecasts_of(week: Week, *, warm: bool) -> Forecasts:
     """
     times = week.service_times_S
     ready_s_S = times.sleep_s_W + times.wake_s_W if warm else times.start_s_W
-    return Forecasts(np.maximum(week.step_s, ready_s_S), memory_s=MEMORY_S)
+    forecasts = Forecasts(np.maximum(week.step_s, ready_s_S), memory_s=MEMORY_S)
+    for rates_S in week.past_HS:
+        forecasts.observe(rates_S * week.step_s, week.step_s)
+    return forecasts
