@@ -167,6 +167,11 @@ class Week:
         return np.array([job.most for job in self.jobs], dtype=np.int64)
 
     @cached_property
+    def checkpoint_s_J(self) -> Floats:
+        """What saving takes each job."""
+        return np.array([job.checkpoint_s for job in self.jobs], dtype=np.float64)
+
+    @cached_property
     def usd_per_s_J(self) -> Floats:
         """What one slot of each job earns per second at speed 1."""
         return np.array([job.usd_per_s for job in self.jobs], dtype=np.float64)
