@@ -18,6 +18,7 @@ from tenfold import __version__
 from tenfold.cli.compute import compute
 from tenfold.cli.plan import plan_app
 from tenfold.cli.pool import pool_app
+from tenfold.cli.replay import replay_app
 from tenfold.core.errors import AlreadyRunning, NotRunning, TenfoldError, UsageError
 from tenfold.core.paths import cache_dir, home_dir
 
@@ -29,6 +30,7 @@ app = App(
 )
 app.command(compute)
 app.command(plan_app)
+app.command(replay_app)
 app.command(pool_app)
 talk = Console(stderr=True, highlight=False)
 

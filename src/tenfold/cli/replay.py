@@ -1,0 +1,118 @@
+"""``tenfold replay``: a recorded week under every policy, side by side."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tenfold.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from tenfold.replay.compare import OnStep
+    from tenfold.replay.rule import Rule
+
+replay_app = App(name="replay", help="Play a recorded week again under any policy: what each would have done.")
+talk = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+
+
+@replay_app.default
+def replay(
+    week: Path,
+    *,
+    policy: Annotated[str, Parameter(help="Names with commas between, or all.")] = "all",
+    seed: Annotated[int, Parameter(help="Of all that is made up.")] = 0,
+    attain: Annotated[
+        str, Parameter(help="Least attainment by family, e.g. llm=0.95,ranking=0.999; what bounds are made for.")
+    ] = "",
+    bounds: Annotated[
+        bool | None, Parameter(help="Also find what no policy can exceed; by default where all are played.")
+    ] = None,
+    report: Annotated[Path | None, Parameter(help="Write a page with pictures here, e.g. replay.html.")] = None,
+    json: Json = False,
+) -> None:
+    """Play WEEK, a week.toml, under each policy, and print what they made of it."""
+    from tenfold.cli import show, show_replay
+    from tenfold.replay.compare import ALL, compare, find_bounds, rules, summary, targets_of
+    from tenfold.replay.report import report as draw
+    from tenfold.replay.week_file import load_week
+
+    found = load_week(week, seed)
+    targets, policies = targets_of(found, _shares(attain)), rules(policy, found)
+    with _progress(found.steps, policies, quiet=json) as on_step:
+        comparison = compare(found, policies, targets, on_step=on_step)
+    if bounds if bounds is not None else policy == ALL:
+        with _status("finding what no policy can exceed", quiet=json):
+            comparison = find_bounds(comparison)
+    if report is not None:
+        _write(report, draw(comparison))
+    if json:
+        show.machine(summary(comparison))
+    else:
+        show_replay.comparison(comparison)
+        if report is not None:
+            talk.print(f"wrote {report}", markup=False)
+
+
+@replay_app.command
+def example(folder: Path, *, json: Json = False) -> None:
+    """Write a week to start from into FOLDER: week.toml, rates.csv and jobs.csv."""
+    from tenfold.cli import show
+    from tenfold.replay.shipped import write_example
+
+    paths = write_example(folder)
+    text = f"wrote {', '.join(str(path) for path in paths)}\nnext:  tenfold replay {paths[0]} --policy all"
+    show.record({"files": [str(path.resolve()) for path in paths]}, text, json)
+
+
+def _shares(text: str) -> dict[str, float]:
+    """``llm=0.95,ranking=0.999`` as a table."""
+    shares = {}
+    for part in filter(None, text.split(",")):
+        family, _, value = part.partition("=")
+        try:
+            shares[family.strip()] = float(value)
+        except ValueError:
+            raise UsageError(f"--attain {part!r} is no family=share", next_step="write e.g. llm=0.95") from None
+        if not 0 < shares[family.strip()] <= 1:
+            raise UsageError(f"--attain {part!r}: a share lies above 0 and up to 1", next_step="write e.g. llm=0.95")
+    return shares
+
+
+def _write(path: Path, page: str) -> None:
+    try:
+        path.write_text(page)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the page {str(path)!r}: {error.strerror}", next_step="give another --report"
+        ) from error
+
+
+@contextmanager
+def _progress(steps: int, policies: Sequence["Rule"], *, quiet: bool) -> Iterator["OnStep"]:
+    """A bar for each policy on standard error."""
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    with Progress(*columns, TimeElapsedColumn(), console=talk, disable=quiet or not talk.is_terminal) as bars:
+        tasks = {policy.name: bars.add_task(policy.name, total=steps, start=False) for policy in policies}
+
+        def on_step(name: str, step: int) -> None:
+            if step == 0:
+                bars.start_task(tasks[name])
+            if step % 50 == 0 or step == steps - 1:
+                bars.update(tasks[name], completed=step + 1)
+
+        yield on_step
+
+
+@contextmanager
+def _status(words: str, *, quiet: bool) -> Iterator[None]:
+    if quiet or not talk.is_terminal:
+        yield
+        return
+    with talk.status(words):
+        yield

@@ -1,0 +1,70 @@
+"""How a comparison of policies is printed for people."""
+
+from rich.console import Console
+from rich.table import Table
+
+from tenfold.page.figures import amount, percent
+from tenfold.replay.compare import Comparison, Played, attainment
+
+OUT = Console(highlight=False)
+WIDTH = 132
+
+
+def comparison(comparison: Comparison, out: Console = OUT) -> None:
+    """Print a row for each policy, and the bounds."""
+    week = comparison.week
+    slots = ", ".join(f"{kind.slots:,} {kind.name}" for kind in week.kinds)
+    out.print(f"\n[bold]{week.name}[/bold]", soft_wrap=True)
+    out.print(
+        f"{slots}; {len(week.services)} services, {len(week.jobs):,} jobs, {week.steps:,} steps of {week.step_s:g} s\n",
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print(_table(comparison), width=max(out.width, WIDTH), no_wrap=True, crop=False)
+    targets = ", ".join(f"{family} {attainment(share)}" for family, share in comparison.targets.items())
+    out.print(
+        f"\nAnswered in time: dim where below its target ({targets}); in full: steps with 98% answered.", style="dim"
+    )
+    for bound in comparison.bounds:
+        out.print(
+            f"No policy can exceed {amount(bound.useful_training_h)} h of training at these targets: {bound.name}.",
+            markup=False,
+            style="dim",
+        )
+
+
+def _table(comparison: Comparison) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
+    table.add_column("policy")
+    for family in comparison.families:
+        table.add_column(f"{family}\nin time", justify="right")
+        table.add_column(f"{family}\nin full", justify="right")
+    headings = ["training\nh", *(["of\nbound"] if comparison.bounds else []), "lost\nto kills", "lost\nto moves"]
+    headings += ["moves\na day", "\nidle", "frag-\nmented", "jobs\ndone", "CPU\ns"]
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for each in comparison.played:
+        table.add_row(*_row(comparison, each), style="" if comparison.meets(each.outcome) else "dim")
+    return table
+
+
+def _row(comparison: Comparison, each: Played) -> list[str]:
+    outcome = each.outcome
+    cells = [outcome.policy]
+    for family in comparison.families:
+        cells += [attainment(outcome.attainment(family)), attainment(outcome.steps_in_full(family))]
+    held_h = outcome.training_slot_h
+    cells.append(f"{outcome.useful_training_h:,.0f}")
+    if comparison.bounds:
+        cells.append(percent(comparison.share_of_bound(outcome)))
+    cells += [
+        f"{lost_h / held_h if held_h else 0.0:.2%}" for lost_h in (outcome.lost_to_kills_h, outcome.lost_to_moves_h)
+    ]
+    cells += [
+        f"{outcome.moves_per_day:,.0f}",
+        percent(outcome.idle_share),
+        percent(outcome.fragmentation),
+        f"{outcome.jobs_done:,}",
+        f"{each.cpu_s:.1f}",
+    ]
+    return cells

@@ -1,0 +1,146 @@
+"""The pictures of a comparison: who held the slots over the week, and attainment against training. Pure functions.
+
+Letters: T steps, B buckets of steps (as many as a picture can show), F families.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tenfold.page.drawing import Frame, Point, band, dot, line, picture, rule, text, ticks, x_labels, y_axis
+from tenfold.page.figures import amount
+from tenfold.replay.compare import attainment
+from tenfold.replay.outcome import Outcome
+from tenfold.replay.week import Floats, Week
+
+HALF = 560.0
+BUCKETS = 336
+DAY_S = 86400.0
+HOUR_S = 3600.0
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+TRAINING = 1
+
+
+def family_colours(week: Week) -> Mapping[str, int]:
+    """A colour for each family; training has its own."""
+    families = dict.fromkeys(service.family for service in week.services)
+    free = [colour for colour in range(8) if colour != TRAINING]
+    return {family: free[place % len(free)] for place, family in enumerate(families)}
+
+
+def bucketed(series_T: Floats, most: int = BUCKETS) -> Floats:
+    """Means over equal runs of steps, at most so many; the last may be shorter."""
+    size = math.ceil(len(series_T) / most)
+    starts = np.arange(0, len(series_T), size)
+    return np.add.reduceat(series_T, starts) / np.diff(np.append(starts, len(series_T)))
+
+
+def slots_over_time(week: Week, outcome: Outcome) -> str:
+    """Slots by family and of training, stacked, under what the services' demand would have taken as a line."""
+    fleet = float(week.slots_K.sum())
+    days = len(outcome.training_slots_T) * outcome.step_s / DAY_S
+    demand_B = bucketed(outcome.demand_slots_TS.sum(axis=1))
+    top = ticks(max(fleet, float(demand_B.max())))
+    frame = Frame(HALF, 230, 50, 10, 10, 26, (0, days), (0, top[-1]))
+    parts = y_axis(frame, top, amount)
+    below_B = np.zeros_like(demand_B)
+    for name, colour, slots_T in _layers(week, outcome):
+        above_B = below_B + bucketed(slots_T)
+        mean = f"{name}: {amount(float(slots_T.mean()))} slots on average"
+        upper, lower = _points(frame, above_B, days), _points(frame, below_B, days)
+        parts.append(band(upper, lower, f"layer c{colour}", mean))
+        below_B = above_B
+    parts.append(line(_points(frame, demand_B, days), "line ink"))
+    parts.append(rule(frame.point(0, fleet), frame.point(days, fleet), "limit"))
+    parts += x_labels(frame, _day_labels(days))
+    return picture(HALF, 230, f"Slots over the week under {outcome.policy}, and what demand takes", parts)
+
+
+def short_over_time(week: Week, outcome: Outcome, most: float) -> str:
+    """Slots that the services lacked, summed over them; ``most`` is the end of the axis, shared by all policies."""
+    days = len(outcome.training_slots_T) * outcome.step_s / DAY_S
+    short_B = bucketed(short_slots(outcome))
+    frame = Frame(HALF, 74, 50, 10, 6, 8, (0, days), (0, max(most, 1.0)))
+    parts = y_axis(frame, (0.0, max(most, 1.0)), amount)
+    zero = [frame.point(0, 0), frame.point(days, 0)]
+    mean = f"short of {amount(float(short_slots(outcome).mean()))} slots on average"
+    parts.append(band(_points(frame, short_B, days), zero, "layer short", mean))
+    return picture(HALF, 74, f"Slots that services lacked under {outcome.policy}", parts)
+
+
+def short_slots(outcome: Outcome) -> Floats:
+    """Slots that each step's demand took and its service had not, summed over services, shape (T,)."""
+    return np.maximum(outcome.demand_slots_TS - outcome.service_slots_TS, 0.0).sum(axis=1)
+
+
+def frontier(week: Week, outcomes: Sequence[Outcome], family: str, target: float, bound_h: float | None) -> str:
+    """Useful training against what a family was not answered in time; up and left is better.
+
+    Outcomes of one policy at several settings are joined. The share not answered is on a logarithmic axis.
+    """
+    misses = [max(1.0 - outcome.attainment(family), 1e-5) for outcome in outcomes]
+    low = math.floor(math.log10(min([*misses, 1.0 - target or 1e-5])))
+    high = math.ceil(math.log10(max([*misses, 1.0 - target or 1e-5]) * 1.001))
+    most = max([outcome.useful_training_h for outcome in outcomes] + [bound_h or 0.0])
+    top = ticks(most * 1.04)
+    frame = Frame(HALF, 300, 56, 110, 12, 34, (low, max(high, low + 1)), (0, top[-1]))
+    parts = y_axis(frame, top, amount)
+    parts += x_labels(frame, [(power, f"{100 * 10.0**power:g}%") for power in range(low, max(high, low + 1) + 1)])
+    if target < 1:
+        aim = frame.x(math.log10(1 - target))
+        parts.append(rule((aim, frame.top), (aim, frame.height - frame.bottom), "limit"))
+        parts.append(text((aim + 5, frame.top + 10), f"target {attainment(target)}", "note"))
+    if bound_h:
+        y = frame.y(bound_h)
+        parts.append(rule((frame.left, y), (frame.width - frame.right, y), "bound"))
+        parts.append(text((frame.width - frame.right + 6, y + 4), "bound", "note"))
+    by_policy: dict[str, list[tuple[Point, Outcome]]] = {}
+    for outcome, miss in zip(outcomes, misses, strict=True):
+        at = frame.point(math.log10(miss), outcome.useful_training_h)
+        by_policy.setdefault(outcome.policy, []).append((at, outcome))
+    names = []
+    for place, (policy, held) in enumerate(by_policy.items()):
+        held.sort(key=lambda pair: pair[0])
+        if len(held) > 1:
+            parts.append(line([at for at, _ in held], f"line c{place % 8}"))
+        for at, outcome in held:
+            words = f"{policy}: {attainment(outcome.attainment(family))}, {amount(outcome.useful_training_h)} h"
+            parts.append(dot(at, f"dot c{place % 8}", words, radius=4.5))
+        names.append((held[-1][0], policy, place % 8))
+    parts += _names(names, frame)
+    return picture(HALF, 300, f"Training against requests of {family} not answered in time", parts)
+
+
+def _names(ends: Sequence[tuple[Point, str, int]], frame: Frame) -> list[str]:
+    """A name beside each policy's last dot, moved down where it would touch another."""
+    parts: list[str] = []
+    placed: list[Point] = []
+    for (x, y), name, colour in sorted(ends, key=lambda end: end[0][1]):
+        spot = y + 4
+        while any(abs(spot - other) < 13 and abs(x - beside) < 100 for beside, other in placed):
+            spot += 3
+        placed.append((x, spot))
+        parts.append(text((x + 8, min(spot, frame.height - frame.bottom - 2)), name, f"name c{colour}"))
+    return parts
+
+
+def _layers(week: Week, outcome: Outcome) -> list[tuple[str, int, Floats]]:
+    layers: list[tuple[str, int, Floats]] = []
+    for family, colour in family_colours(week).items():
+        members = [place for place, service in enumerate(week.services) if service.family == family]
+        layers.append((family, colour, outcome.service_slots_TS[:, members].sum(axis=1).astype(np.float64)))
+    layers.append(("training", TRAINING, outcome.training_slots_T.astype(np.float64)))
+    return layers
+
+
+def _points(frame: Frame, series_B: Floats, days: float) -> list[Point]:
+    at_B = (np.arange(len(series_B)) + 0.5) * days / len(series_B)
+    at_B[0], at_B[-1] = 0.0, days
+    return [frame.point(float(at), float(value)) for at, value in zip(at_B, series_B, strict=True)]
+
+
+def _day_labels(days: float) -> list[tuple[float, str]]:
+    if days < 1.5:
+        return [(hour / 24, f"{hour}:00") for hour in range(0, math.ceil(24 * days), 4)]
+    return [(day + 0.5, DAYS[day % 7] if days <= 7.5 else str(day + 1)) for day in range(math.floor(days))]

@@ -1,0 +1,190 @@
+"""A comparison of policies as one page with its pictures, in one file that asks the network for nothing."""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from tenfold.page.figures import amount
+from tenfold.page.sheet import amount_data, data, document, percent_data, section, tile
+from tenfold.replay.charts import (
+    TRAINING,
+    bucketed,
+    family_colours,
+    frontier,
+    short_over_time,
+    short_slots,
+    slots_over_time,
+)
+from tenfold.replay.compare import Comparison, Played, attainment
+from tenfold.replay.outcome import Outcome
+
+OURS = "tenfold"
+
+
+def report(comparison: Comparison, settings: Sequence[Outcome] = ()) -> str:
+    """The page.
+
+    Args:
+        comparison: policies on one week.
+        settings: more outcomes on the same week, of policies at other settings: they make the frontier's lines.
+    """
+    style = Path(__file__).with_name("report.css").read_text()
+    body = "\n".join(
+        [
+            _header(comparison),
+            _tiles(comparison),
+            _policies(comparison),
+            _frontier(comparison, settings),
+            _courses(comparison),
+            _services(comparison),
+            _footer(comparison),
+        ]
+    )
+    return document(f"{comparison.week.name}: policies compared", style, body)
+
+
+def _header(comparison: Comparison) -> str:
+    week = comparison.week
+    fleet = ", ".join(f"{kind.slots:,} {escape(kind.name)}" for kind in week.kinds)
+    words = (
+        f"{fleet} · {len(week.services)} services · {len(week.jobs):,} jobs · {week.steps:,} steps of {week.step_s:g} s"
+    )
+    return f'<header>\n<h1>{escape(week.name)}</h1>\n<p class="sub">{words}</p>\n</header>'
+
+
+def _tiles(comparison: Comparison) -> str:
+    """The figures of Tenfold's policy, or of the first, with the best other one beside its training."""
+    ours = next((each for each in comparison.played if each.outcome.policy == OURS), comparison.played[0]).outcome
+    tiles = [("Useful training", f"{amount_data(ours.useful_training_h)} h", _beside(comparison, ours))]
+    if comparison.bounds:
+        share = comparison.share_of_bound(ours)
+        tiles.append(("Of what is possible", percent_data(share), "of the clairvoyant bound's training"))
+    for family in comparison.families:
+        share = ours.attainment(family)
+        target = f"in time; target {attainment(comparison.targets[family])}"
+        tiles.append((escape(family), data(share, attainment(share)), target))
+    tiles.append(("Work lost", data(ours.work_lost, f"{ours.work_lost:.2%}"), "of training's slot-hours"))
+    shown = "".join(tile(*each) for each in tiles[:5])
+    return f'<p class="about">Under the policy {escape(ours.policy)}:</p>\n<div class="tiles">\n{shown}\n</div>'
+
+
+def _beside(comparison: Comparison, ours: Outcome) -> str:
+    others = [each.outcome for each in comparison.played if each.outcome is not ours and comparison.meets(each.outcome)]
+    best = max(others, key=lambda outcome: outcome.useful_training_h, default=None)
+    if best is None or best.useful_training_h <= 0:
+        return "no other policy met all targets" if len(comparison.played) > 1 else "accelerator-hours"
+    times = ours.useful_training_h / best.useful_training_h
+    return f"{data(times, f'{times:.2f}')} times {escape(best.policy)}'s"
+
+
+def _policies(comparison: Comparison) -> str:
+    heads = ["policy"]
+    for family in comparison.families:
+        heads += [f"{escape(family)} in time", "in full"]
+    heads += ["training, h", *(["of bound"] if comparison.bounds else []), "lost to kills", "to moves", "moves a day"]
+    heads += ["idle", "fragmented", "jobs done", "deadlines met", "CPU, s"]
+    head = "".join(f'<th class="{"n" if place else ""}">{words}</th>' for place, words in enumerate(heads))
+    rows = "\n".join(_policy(comparison, each) for each in comparison.played)
+    about = (
+        "In time: share of requests answered within the service's queue. In full: share of steps with 98% answered, "
+        "mean of the family's services. Training counts work done and not undone, at speed 1. A tick means that every "
+        "family's target is met."
+    )
+    table = f'<table class="policies">\n<tr>{head}</tr>\n{rows}\n</table>'
+    return section("Policies", about, table, "wide table")
+
+
+def _policy(comparison: Comparison, each: Played) -> str:
+    outcome = each.outcome
+    cells = []
+    for family in comparison.families:
+        share, full = outcome.attainment(family), outcome.steps_in_full(family)
+        missed = "" if share >= comparison.targets[family] else " missed"
+        cells += [f'<td class="n{missed}">{data(share, attainment(share))}</td>']
+        cells += [f'<td class="n">{data(full, attainment(full))}</td>']
+    held_h = outcome.training_slot_h or 1.0
+    kills, moves = outcome.lost_to_kills_h / held_h, outcome.lost_to_moves_h / held_h
+    figures = [data(outcome.useful_training_h, f"{outcome.useful_training_h:,.0f}")]
+    if comparison.bounds:
+        figures.append(percent_data(comparison.share_of_bound(outcome)))
+    figures += [data(kills, f"{kills:.2%}"), data(moves, f"{moves:.2%}")]
+    figures += [data(outcome.moves_per_day, f"{outcome.moves_per_day:,.0f}")]
+    figures += [percent_data(outcome.idle_share), percent_data(outcome.fragmentation)]
+    figures += [f"{data(outcome.jobs_done, f'{outcome.jobs_done:,}')} of {outcome.jobs_arrived:,}"]
+    figures += [f"{data(outcome.deadlines_met, f'{outcome.deadlines_met:,}')} of {outcome.deadlines:,}"]
+    figures += [data(each.cpu_s, f"{each.cpu_s:.1f}")]
+    cells += [f'<td class="n">{figure}</td>' for figure in figures]
+    met = ' class="met"' if comparison.meets(outcome) else ""
+    return f'<tr{met}><td><span class="what">{escape(outcome.policy)}</span></td>{"".join(cells)}</tr>'
+
+
+def _frontier(comparison: Comparison, settings: Sequence[Outcome]) -> str:
+    outcomes = [*(each.outcome for each in comparison.played), *settings]
+    bound_h = min((bound.useful_training_h for bound in comparison.bounds), default=None)
+    charts = [
+        f'<div><h3>{escape(family)} <span class="kind">not answered in time</span></h3>'
+        f"{frontier(comparison.week, outcomes, family, comparison.targets[family], bound_h)}</div>"
+        for family in comparison.families
+    ]
+    about = (
+        "Useful training in accelerator-hours (up is better) against the share of requests not answered in time (left "
+        "is better), on a logarithmic axis. What lies right of the dashed line misses the target."
+    )
+    return section("Attainment against training", about, f'<div class="quarter">\n{"".join(charts)}\n</div>')
+
+
+def _courses(comparison: Comparison) -> str:
+    week = comparison.week
+    colours = [*family_colours(week).items(), ("training", TRAINING)]
+    marks = "".join(f'<span><i class="c{colour}"></i>{escape(name)}</span>' for name, colour in colours)
+    marks += '<span><i class="ink"></i>what services\' demand takes</span><span><i class="short"></i>slots short</span>'
+    most = max(float(bucketed(short_slots(each.outcome)).max()) for each in comparison.played)
+    charts = [_course(comparison, each.outcome, most) for each in comparison.played]
+    about = (
+        "Who held the slots, as means of some minutes; what is white below the fleet's size idled or changed hands. "
+        "The line is what would have answered all demand, in slots of the fastest kind; below, what services lacked of "
+        "it, summed over them."
+    )
+    key = f'<div class="key">{marks}</div>'
+    return section("Slots over time", about, f'{key}<div class="quarter">\n{"".join(charts)}\n</div>')
+
+
+def _course(comparison: Comparison, outcome: Outcome, most: float) -> str:
+    training = float(outcome.training_slots_T.mean())
+    short = float(short_slots(outcome).mean())
+    return (
+        f'<div class="policy"><h3>{escape(outcome.policy)}</h3>'
+        f'<p class="about">training held {data(training, amount(training))} slots on average, services lacked '
+        f"{data(short, amount(short))}</p>"
+        f"{slots_over_time(comparison.week, outcome)}{short_over_time(comparison.week, outcome, most)}</div>"
+    )
+
+
+def _services(comparison: Comparison) -> str:
+    head = "".join(f'<th class="n">{escape(each.outcome.policy)}</th>' for each in comparison.played)
+    rows = []
+    for place, service in enumerate(comparison.week.services):
+        target = comparison.targets[service.family]
+        shares = [each.outcome.services[place].attainment for each in comparison.played]
+        cells = "".join(
+            f'<td class="n{"" if share >= target else " missed"}">{data(share, attainment(share))}</td>'
+            for share in shares
+        )
+        name = f'{escape(service.name)} <span class="kind">{escape(service.family)}</span>'
+        rows.append(f"<tr><td>{name}</td>{cells}</tr>")
+    table = f'<table class="services">\n<tr><th></th>{head}</tr>\n{"".join(rows)}\n</table>'
+    about = "Share of requests answered in time; coloured where it is below the family's target."
+    return section("Services", about, table, "wide table")
+
+
+def _footer(comparison: Comparison) -> str:
+    lines = [
+        f"No policy that meets the targets can train more than {amount_data(bound.useful_training_h)} h: "
+        f"{escape(bound.name)}."
+        for bound in comparison.bounds
+    ]
+    lines.append(
+        "Every policy saw what was measured before a step began, and the same forecast; it paid the same times for "
+        "moves of its sort (warm: a loaded process wakes; cold: a process starts)."
+    )
+    return f"<footer>\n{''.join(f'<p>{words}</p>' for words in lines)}\n</footer>"
