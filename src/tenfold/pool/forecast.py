@@ -56,8 +56,8 @@ class _Moment:
 class Forecasts:
     """Demand of S services at the wake-up horizon, and the recent errors of that very forecast.
 
-    Four ways compete for each service, and the one with the least recent error speaks: a smoothed level; the last
-    measurement; that with part of its last change; and that carried along the season's profile. At every observation
+    Four ways compete for each service, and the one with the least recent error speaks: the last measurement; that with
+    part of its last change; that carried along the season's profile; and a smoothed level. At every observation
     the demand of the last ``horizon_s`` is compared with what was predicted for it. The errors say what demand may be:
     bursty demand gets a wide spread and steady demand a narrow one, with nothing to tune per service. A shift of level
     is followed at once, and its error is one of many. Season and trend only propose; where they do not help, as in the
@@ -110,14 +110,13 @@ class Forecasts:
         actual_S, before_S, ways_ES, predicted_S = self._window(last, cumulative_S, seconds_S)
         self._judge(measured_S & (last.seconds_S > 0), actual_S, ways_ES, predicted_S)
 
-        weight_S = 1.0 - np.exp(-seconds / (2 * self._horizon_s_S))
-        self._level_S = np.where(
-            measured_S, self._level_S + weight_S * (units_S / seconds - self._level_S), self._level_S
-        )
+        # The first measurement is the level; later ones move it.
+        weight_S = np.where(last.seconds_S > 0, 1.0 - np.exp(-seconds / (2 * self._horizon_s_S)), 1.0)
+        self._level_S = self._level_S + np.where(measured_S, weight_S * (units_S / seconds - self._level_S), 0.0)
         self._season.observe(units_S, measured_S, seconds)
         carried_S = actual_S * self._season.ratio_S(self._horizon_s_S)
         trend_S = np.maximum(0.0, actual_S + TREND_SHARE * (actual_S - before_S))
-        ways_ES = np.stack((self._level_S, actual_S, trend_S, carried_S))
+        ways_ES = np.stack((actual_S, trend_S, carried_S, self._level_S))
         best_S = np.argmin(self._skill_ES, axis=0)
         predicted_S = np.take_along_axis(ways_ES, best_S[None, :], axis=0)[0]
         self._ends_s.append(self._now_s)
