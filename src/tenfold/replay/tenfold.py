@@ -46,6 +46,8 @@ class Tenfold:
         owner_R, usd_R, slots_R = service_runs(view.demands_SD / capacity_S[:, None], CHANCES_D, usd_S * capacity_S)
 
         held_A, most_A = view.job_slots_AK[:, 0], week.most_J[jobs_A]
+        # What has just changed will change again soon; what has long been steady will stay so.
+        dwell_s_A = np.clip(view.settled_s_A, week.step_s, self.job_dwell_s)
         joins_s_A = np.where(held_A > 0, week.job_times_J.wake_s_W[jobs_A], week.job_times_J.start_s_W[jobs_A])
         return Claims(
             names=(*[service.name for service in services], *[week.jobs[job].name for job in jobs_A]),
@@ -59,5 +61,5 @@ class Tenfold:
             toll_W=np.concatenate((week.service_times_S.wake_s_W / self.dwell_s, joins_s_A / self.job_dwell_s)).clip(
                 0.0, 1.0
             ),
-            pause_W=np.concatenate((np.zeros(count), week.job_times_J.resize_s_W[jobs_A] / self.job_dwell_s)),
+            pause_W=np.concatenate((np.zeros(count), week.job_times_J.resize_s_W[jobs_A] / dwell_s_A)),
         )
