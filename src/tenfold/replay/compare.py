@@ -112,8 +112,8 @@ def find_bounds(comparison: Comparison) -> Comparison:
 
 
 def attainment(share: float) -> str:
-    """A share near 1 in words, rounded down, so that 100% is all: 99.93%."""
-    return f"{math.floor(1e4 * share + 1e-9) / 100:.4g}%"
+    """A share near 1 in words, rounded down, so that 100.00% is all: 99.93%."""
+    return f"{math.floor(1e4 * share + 1e-9) / 100:.2f}%"
 
 
 def static(week: Week, share: float = 0.9) -> Rule:
