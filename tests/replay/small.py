@@ -16,7 +16,6 @@ class Told:
     lines: Sequence[Sequence[int]]
     kills: dict[int, set[str]] = field(default_factory=dict)
     warm: bool = True
-    notice_s: float = np.inf
     name: str = "told"
 
     def decide(self, view: View) -> Decision:

@@ -6,6 +6,7 @@ Letters: S services, E ways to forecast, B bins of a season, M errors remembered
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,11 @@ LEVELS_D: Floats = (_EDGES[:-1] + _EDGES[1:]) / 2
 
 CHANCES_D: Floats = np.diff(_EDGES)
 """How likely each of them is; sums to 1."""
+
+PRIOR_SPREAD, PRIOR_ERRORS = 0.1, 20.0
+"""Before errors are known they are taken to scatter by a tenth of demand; that counts as much as 20 errors seen."""
+
+_PRIOR_D: Floats = PRIOR_SPREAD * np.array([NormalDist().inv_cdf(level) for level in LEVELS_D])
 
 TREND_SHARE = 0.5
 """How much of the last change is expected to go on."""
@@ -50,8 +56,8 @@ class _Moment:
 class Forecasts:
     """Demand of S services at the wake-up horizon, and the recent errors of that very forecast.
 
-    Four ways compete for each service, and the one with the least recent error speaks: a smoothed level; the last
-    measurement; that with part of its last change; and that carried along the season's profile. At every observation
+    Four ways compete for each service, and the one with the least recent error speaks: the last measurement; that with
+    part of its last change; that carried along the season's profile; and a smoothed level. At every observation
     the demand of the last ``horizon_s`` is compared with what was predicted for it. The errors say what demand may be:
     bursty demand gets a wide spread and steady demand a narrow one, with nothing to tune per service. A shift of level
     is followed at once, and its error is one of many. Season and trend only propose; where they do not help, as in the
@@ -102,16 +108,15 @@ class Forecasts:
         cumulative_S = last.units_S + units_S
         seconds_S = last.seconds_S + np.where(measured_S, seconds, 0.0)
         actual_S, before_S, ways_ES, predicted_S = self._window(last, cumulative_S, seconds_S)
-        self._judge(measured_S, actual_S, ways_ES, predicted_S)
+        self._judge(measured_S & (last.seconds_S > 0), actual_S, ways_ES, predicted_S)
 
-        weight_S = 1.0 - np.exp(-seconds / (2 * self._horizon_s_S))
-        self._level_S = np.where(
-            measured_S, self._level_S + weight_S * (units_S / seconds - self._level_S), self._level_S
-        )
+        # The first measurement is the level; later ones move it.
+        weight_S = np.where(last.seconds_S > 0, 1.0 - np.exp(-seconds / (2 * self._horizon_s_S)), 1.0)
+        self._level_S = self._level_S + np.where(measured_S, weight_S * (units_S / seconds - self._level_S), 0.0)
         self._season.observe(units_S, measured_S, seconds)
         carried_S = actual_S * self._season.ratio_S(self._horizon_s_S)
         trend_S = np.maximum(0.0, actual_S + TREND_SHARE * (actual_S - before_S))
-        ways_ES = np.stack((self._level_S, actual_S, trend_S, carried_S))
+        ways_ES = np.stack((actual_S, trend_S, carried_S, self._level_S))
         best_S = np.argmin(self._skill_ES, axis=0)
         predicted_S = np.take_along_axis(ways_ES, best_S[None, :], axis=0)[0]
         self._ends_s.append(self._now_s)
@@ -136,11 +141,11 @@ class Forecasts:
             predicted_S[columns] = since.predicted_S[columns]
         return actual_S, before_S, ways_ES, predicted_S
 
-    def _judge(self, measured_S: NDArray[np.bool_], actual_S: Floats, ways_ES: Floats, predicted_S: Floats) -> None:
-        """Remember the error of what was predicted, and of each way."""
+    def _judge(self, judged_S: NDArray[np.bool_], actual_S: Floats, ways_ES: Floats, predicted_S: Floats) -> None:
+        """Remember the error of what was predicted, and of each way; before the first measurement nothing was."""
         missed_ES = np.abs(ways_ES - actual_S)
-        self._skill_ES += np.where(measured_S, (missed_ES - self._skill_ES) / SKILL_OBSERVATIONS, 0.0)
-        columns = np.flatnonzero(measured_S)
+        self._skill_ES += np.where(judged_S, (missed_ES - self._skill_ES) / SKILL_OBSERVATIONS, 0.0)
+        columns = np.flatnonzero(judged_S)
         rows = self._error_count_S[columns] % MOST_ERRORS
         self._errors_MS[rows, columns] = actual_S[columns] - predicted_S[columns]
         self._error_at_MS[rows, columns] = self._now_s
@@ -160,7 +165,10 @@ class Forecasts:
 
     def demands_SD(self) -> Floats:
         """What demand per second may be, with chances ``CHANCES_D``; ascending along D, never below zero."""
-        return np.maximum(0.0, self.predicted_S[:, None] + self._sorted_DS.T)
+        prior_S = PRIOR_ERRORS / (PRIOR_ERRORS + self._error_count_S)
+        predicted_S = self.predicted_S
+        spread_SD = (1 - prior_S)[:, None] * self._sorted_DS.T + (prior_S * predicted_S)[:, None] * _PRIOR_D
+        return np.maximum(0.0, predicted_S[:, None] + spread_SD)
 
     def upper_S(self, quantile: float = 0.9) -> Floats:
         """Demand per second that is exceeded in a share of ``1 - quantile`` of the time; not below what is expected."""

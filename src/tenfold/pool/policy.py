@@ -4,7 +4,13 @@ Pure functions of the slots, the claims and the current allocation; the live con
 """
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tenfold.pool.claims import Claims
+from tenfold.pool.fill import fill
+from tenfold.pool.placement import IDLE, place
 
 Allocation = Mapping[str, str | None]
 """The workload awake on each slot, by slot name."""
@@ -31,3 +37,62 @@ class Change:
     target: str
     price_usd_per_s: float
     because: str
+
+
+def allocate(slots: Sequence[SlotPlace], claims: Claims, current: Allocation, moving: Set[str]) -> list[Change]:
+    """Find the changes that raise total value, each by more than it costs.
+
+    Args:
+        slots: every usable slot.
+        claims: of all workloads; what they hold is taken from ``current``.
+        current: workload awake on each slot; a slot not named is idle.
+        moving: slots with a move under way; they count for their workload but do not change.
+    Returns:
+        Changes, at most one per slot.
+    Raises:
+        NotConcave: a claim's marginal values rise.
+    """
+    if not slots:
+        return []
+    index = {name: number for number, name in enumerate(claims.names)}
+    holder_N = np.array([index.get(current.get(place.slot) or "", IDLE) for place in slots])
+    movable_N = np.array([place.slot not in moving for place in slots])
+    shares = {share: number for number, share in enumerate(dict.fromkeys(place.share for place in slots))}
+    share_N = np.array([shares[place.share] for place in slots])
+    classes = {suits: number for number, suits in enumerate(dict.fromkeys(place.suits for place in slots))}
+    class_N = np.array([classes[place.suits] for place in slots])
+    suits_CW = np.array([[name in suits for name in claims.names] for suits in classes])
+    held_W = np.bincount(holder_N[holder_N != IDLE], minlength=len(index))
+    stuck_W = np.bincount(holder_N[(holder_N != IDLE) & ~movable_N], minlength=len(index))
+    # What cannot run on a slot, or cannot leave it, is not asked to.
+    ceiling_W = np.maximum(stuck_W, np.minimum(claims.ceiling_W, suits_CW[class_N].sum(axis=0)))
+    claims = replace(claims, held_W=held_W, floor_W=np.maximum(claims.floor_W, stuck_W), ceiling_W=ceiling_W)
+    counts_W = fill(claims, len(slots))
+    chosen, takers = place(holder_N, counts_W, share_N, movable_N, class_N, suits_CW)
+    return _changes(slots, claims, holder_N, chosen.tolist(), takers.tolist())
+
+
+def _changes(
+    slots: Sequence[SlotPlace], claims: Claims, holder_N: np.ndarray, chosen: Sequence[int], takers: Sequence[int]
+) -> list[Change]:
+    """Price each change: what the slot was worth to the donor, and what it is worth to the receiver."""
+    held = claims.held_W.tolist()
+    changes = []
+    for slot, taker in zip(chosen, takers, strict=True):
+        donor = int(holder_N[slot])
+        gain = claims.marginal_usd_per_s(taker, held[taker])
+        loss, source = 0.0, None
+        because = "the slot was idle"
+        if donor != IDLE:
+            held[donor] -= 1
+            loss, source = claims.marginal_usd_per_s(donor, held[donor]), claims.names[donor]
+            because = f"worth {_micro(gain)} to {claims.names[taker]}, {_micro(loss)} to {source}"
+        if held[taker] < claims.floor_W[taker]:
+            because = f"{claims.names[taker]} is below its floor of {claims.floor_W[taker]}"
+        held[taker] += 1
+        changes.append(Change(slots[slot].slot, source, claims.names[taker], gain - loss, because))
+    return changes
+
+
+def _micro(usd_per_s: float) -> str:
+    return f"{usd_per_s * 1e6:.3g} µ$/s"

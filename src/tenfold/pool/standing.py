@@ -1,4 +1,4 @@
-"""Why each workload has what it has: written to the ledger with the values of the moment, so that it can be told later."""
+"""Why each workload has what it has, written to the ledger with the values of the moment, so that it can be told."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -4,17 +4,16 @@ Three bounds: perfect knowledge and moves that cost nothing; perfect knowledge a
 knowledge of the future than the forecast has. They are relaxations: slots are divisible, jobs of equal speed are one,
 gangs and places do not count.
 
-Letters: T steps, K kinds, G groups of services that differ only in their rates, C classes of jobs of one speed.
+Letters: T steps, K kinds.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tenfold.replay.foresee import forecasts_of
-from tenfold.replay.linear import INFINITE, LinearProgram, Term
+from tenfold.replay.linear import LinearProgram, Term
 from tenfold.replay.week import Floats, Service, Week
 
 HOUR_S = 3600.0
@@ -70,7 +69,7 @@ def informed(week: Week, attainment: Mapping[str, float]) -> Bound:
         NoSolution: the floors and attainments leave no room.
     """
     forecasts, predicted_ST = (
-        forecasts_of(week, warm=True, notice_s=math.inf),
+        forecasts_of(week, warm=True),
         np.zeros((len(week.services), week.steps)),
     )
     rates_ST = np.stack([service.rates_T for service in week.services])
@@ -124,35 +123,55 @@ class _Allocation:
         self._converting: list[list[Term]] = [[] for _ in week.kinds]
 
     def serve(self, family: str, attainment: float) -> None:
-        """Answer at least this share of a family's requests."""
+        """Answer at least this share of a family's requests.
+
+        Services whose slots differ only by a factor share theirs: what each is asked is counted in slots of the group.
+        """
+        members = [service for service in self._week.services if service.family == family]
         answered: list[Term] = []
-        asked = 0.0
-        for group in _groups([service for service in self._week.services if service.family == family]):
-            answered.append(Term(self._serve(group), 1.0))
-            asked += float(group.rates_T.sum())
+        for group in _groups(members):
+            slots, floor = self._slots(group[0]), sum(service.floor for service in group)
+            if floor:
+                self._program.rows([Term(variable, 1.0) for variable in slots.values()], lower=float(floor))
+            needed: list[Term] = []
+            for service in group:
+                served = self._served(service)
+                answered.append(Term(served, 1.0))
+                needed.append(Term(served, 1.0 / float(service.capacity_K.max())))
+            self._program.rows([*needed, *self._working(group[0], slots)], upper=0.0)
+        asked = sum(float(service.rates_T.sum()) for service in members)
         self._program.total(answered, lower=attainment * asked * (1 - 1e-9))
 
-    def _serve(self, group: Service) -> int:
-        program, step_s = self._program, self._week.step_s
-        served = program.variable(upper=group.rates_T if group.queue_s == 0 else INFINITE)
-        slots = {kind: program.variable() for kind, capacity in enumerate(group.capacity_K) if capacity > 0}
-        terms = [Term(served, 1.0)]
+    def _slots(self, service: Service) -> dict[int, int]:
+        """Add slots of each kind that a group of services can use."""
+        slots = {kind: self._program.variable() for kind, capacity in enumerate(service.capacity_K) if capacity > 0}
         for kind, variable in slots.items():
-            capacity = float(group.capacity_K[kind])
             self._users[kind].append(Term(variable, 1.0))
-            self._converting[kind] += [Term(variable, 1.0)] if group.converts else []
-            terms.append(Term(variable, -capacity))
-            if self._moves:
-                joined, lost_s = self._joined(variable), group.times.sleep_s + group.times.wake_s
-                for lag in range(int(np.ceil(lost_s / step_s - 1e-9))):
-                    terms.append(Term(joined, capacity * min(1.0, lost_s / step_s - lag), lag))
-        program.rows(terms, upper=0.0)
-        if group.floor:
-            program.rows([Term(variable, 1.0) for variable in slots.values()], lower=float(group.floor))
-        if group.queue_s > 0:
-            waiting = program.variable(upper=group.rates_T * min(1.0, group.queue_s / step_s))
-            program.rows([Term(served, 1.0), Term(waiting, 1.0), Term(waiting, -1.0, lag=1)], upper=group.rates_T)
+            self._converting[kind] += [Term(variable, 1.0)] if service.converts else []
+        return slots
+
+    def _served(self, service: Service) -> int:
+        """Add requests per second that are answered; in a step, those too that could have waited since the last one."""
+        waiting = min(1.0, service.queue_s / self._week.step_s)
+        served = self._program.variable(upper=service.rates_T + waiting * np.r_[0.0, service.rates_T[:-1]])
+        if waiting > 0:
+            self._program.total([Term(served, 1.0)], upper=float(service.rates_T.sum()))
         return served
+
+    def _working(self, service: Service, slots: Mapping[int, int]) -> list[Term]:
+        """What slots do, in slots of the fastest kind, negative: those that just joined do not work yet."""
+        terms: list[Term] = []
+        lost_steps = (service.times.sleep_s + service.times.wake_s) / self._week.step_s
+        for kind, variable in slots.items():
+            speed = float(service.capacity_K[kind] / service.capacity_K.max())
+            terms.append(Term(variable, -speed))
+            if self._moves:
+                joined = self._joined(variable)
+                terms += [
+                    Term(joined, speed * min(1.0, lost_steps - lag), lag)
+                    for lag in range(int(np.ceil(lost_steps - 1e-9)))
+                ]
+        return terms
 
     def train(self, jobs: _Class) -> None:
         """Work on jobs that have arrived."""
@@ -184,17 +203,12 @@ class _Allocation:
         return Bound(name, -solution.cost * self._week.step_s / HOUR_S)
 
 
-def _groups(services: Sequence[Service]) -> list[Service]:
-    """Add up services that differ only in their rates."""
-    groups: dict[object, Service] = {}
+def _groups(services: Sequence[Service]) -> list[list[Service]]:
+    """Put together services whose slots differ only by a factor."""
+    groups: dict[object, list[Service]] = {}
     for service in services:
-        key = (service.family, tuple(service.capacity_K), service.times, service.converts, service.queue_s)
-        known = groups.get(key)
-        groups[key] = (
-            service
-            if known is None
-            else replace(known, rates_T=known.rates_T + service.rates_T, floor=known.floor + service.floor)
-        )
+        speed_K = np.round(service.capacity_K / service.capacity_K.max(), 9)
+        groups.setdefault((tuple(speed_K), service.times, service.converts), []).append(service)
     return list(groups.values())
 
 

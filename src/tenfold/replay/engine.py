@@ -25,9 +25,8 @@ class NotAllowed(TenfoldError):
 def replay(week: Week, rule: Rule, *, on_step: Callable[[int], None] | None = None) -> Outcome:
     """Play a week under a policy.
 
-    The policy decides once a step: ``notice_s`` after it began, on what was measured until then; or when it begins, if
-    the policy is slower than a step. Slots change hands, donors first; services answer or shed; jobs work. Nothing is
-    drawn by chance.
+    When a step begins the policy decides on what was measured before it, so that it reacts a step late at the earliest.
+    Slots change hands, donors first; services answer or shed; jobs work. Nothing is drawn by chance.
 
     Args:
         week: what is asked and what there is.
@@ -61,7 +60,7 @@ class _Run:
         self._converts_S = np.array([service.converts for service in week.services])
         self._queues, self._progress = Queues(week, rule.warm), Progress(week, rule.warm)
         self._unheld = [Unheld(kind.slots) for kind in week.kinds]
-        self._forecasts = forecasts_of(week, warm=rule.warm, notice_s=rule.notice_s)
+        self._forecasts = forecasts_of(week, warm=rule.warm)
         self._account = Account(self._services + len(week.jobs))
         self._work_J: Floats = np.zeros(len(week.jobs))
         self._kills = 0
@@ -70,46 +69,44 @@ class _Run:
         self._training_slots_T: Ints = np.zeros(week.steps, dtype=np.int64)
 
     def play(self, step: int) -> None:
-        """Play one step: what was decided before meets its demand until the rule notices it."""
+        """Play one step."""
         step_s = self._week.step_s
         now_s = step * step_s
         arrived = int(np.searchsorted(self._arrivals_s_J, now_s, side="right"))
         self._jobs_A = np.concatenate((self._jobs_A, self._order_J[self._arrived : arrived]))
         self._arrived = arrived
-        notice_s = self._rule.notice_s if self._rule.notice_s < step_s else 0.0
-        if notice_s > 0:
-            self._spend(step, now_s, notice_s)
-        decision = self._rule.decide(self._view(step, now_s + notice_s))
+        decision = self._rule.decide(self._view(step, now_s))
         self._check(decision, step)
-        self._change(decision, now_s + notice_s)
+        self._change(decision, now_s)
         self._service_slots_TS[step] = self._queues.held_SK.sum(axis=1)
         self._training_slots_T[step] = self._progress.held_JK[self._jobs_A].sum()
-        self._spend(step, now_s + notice_s, step_s - notice_s)
+        self._spend(step, now_s)
 
-    def _spend(self, step: int, now_s: float, seconds: float) -> None:
+    def _spend(self, step: int, now_s: float) -> None:
         """Let everybody work on what they have."""
-        served = self._queues.serve(self._rates_TS[step], now_s, seconds)
+        step_s = self._week.step_s
+        served = self._queues.serve(self._rates_TS[step], now_s, step_s)
         self._answered_TS[step] += served.answered_S
         mine = slice(0, self._services)
         self._account.served(mine, served.asked_S, served.answered_S, served.shed_S)
         self._account.spent(mine, served.working_s_S, served.starting_s_S)
 
-        draining_s = sum(unheld.draining_s(now_s, seconds) for unheld in self._unheld)
-        idle_s = sum(unheld.slots for unheld in self._unheld) * seconds - draining_s
+        draining_s = sum(unheld.draining_s(now_s, step_s) for unheld in self._unheld)
+        idle_s = sum(unheld.slots for unheld in self._unheld) * step_s - draining_s
         held_AK = self._progress.held_JK[self._jobs_A]
-        worked = self._progress.work(self._jobs_A, now_s, seconds)
+        worked = self._progress.work(self._jobs_A, now_s, step_s)
         self._account.spent(self._services + self._jobs_A, worked.working_s_A, worked.standing_s_A)
         self._account.unheld(draining_s, idle_s + float(worked.unused_s_A.sum()))
         self._work_J[self._jobs_A] += worked.work_A
-        self._retire(worked, held_AK, now_s + seconds)
-        self._forecasts.observe(self._measured_TS[step] * seconds, seconds)
+        self._retire(worked, held_AK, now_s + step_s)
+        self._forecasts.observe(self._measured_TS[step] * step_s, step_s)
 
     def _view(self, step: int, now_s: float) -> View:
         jobs_A, progress = self._jobs_A, self._progress
         return View(
             week=self._week,
             step=step,
-            rates_HS=self._measured_TS[: step + 1 if now_s > step * self._week.step_s else step],
+            rates_HS=self._measured_TS[:step],
             demands_SD=self._forecasts.demands_SD(),
             service_slots_SK=self._queues.held_SK.copy(),
             jobs_A=jobs_A,

@@ -1,8 +1,6 @@
 """What every policy sees and says: the one interface of Tenfold and of the rules it is compared with.
 
-Demand is steady within a step. A control loop that is faster than a step notices a new rate ``notice_s`` after the step
-began and decides then, once; until then the old allocation has met the new rate. A slower loop decides when a step
-begins, and knows only the steps before it.
+A rule decides when a step begins, and knows only the steps before it; a finer step shows a faster loop.
 
 Letters: K kinds, S services, A jobs that have arrived and are not done, H steps of history, D demands that may come.
 """
@@ -23,8 +21,7 @@ class View:
     Args:
         week: the fleet, and what does not change of services and jobs. A policy reads no rates and no later jobs there.
         step: its number.
-        rates_HS: requests per second measured in the steps before, the latest last, which is what was counted in the
-            first ``notice_s`` of this step if the rule is faster than a step. NaN where nothing was measured.
+        rates_HS: requests per second measured in the steps before, the latest last. NaN where nothing was measured.
         demands_SD: requests per second that may be asked for next, by the forecast, with chances ``CHANCES_D`` of
             ``pool.forecast``.
         service_slots_SK: slots that each service holds now, those included that still start.
@@ -75,11 +72,6 @@ class Rule(Protocol):
     @property
     def warm(self) -> bool:
         """Whether its changes are wakes and sleeps of loaded residents, or starts of processes."""
-        ...
-
-    @property
-    def notice_s(self) -> float:
-        """Seconds from a change of demand to a decision that knows it: measuring it, and the time between decisions."""
         ...
 
     def decide(self, view: View) -> Decision:

@@ -18,14 +18,12 @@ class Tenfold:
     ``worth``: what an answer in time of each family is worth, as a multiple of ``usd_per_request``; 1 if not named. The
     share of demand that is provided for follows from it. ``dwell_s``: how long a change is expected to last;
     ``job_dwell_s`` the same for a job, which is not started and stopped as often as a service grows and shrinks.
-    ``notice_s``: as long as a live pool counts requests before it believes a new rate, and half a second to decide.
     """
 
     worth: tuple[tuple[str, float], ...] = ()
     dwell_s: float = 600.0
     job_dwell_s: float = 3600.0
     warm: bool = True
-    notice_s: float = 5.0
 
     @property
     def name(self) -> str:
@@ -48,6 +46,8 @@ class Tenfold:
         owner_R, usd_R, slots_R = service_runs(view.demands_SD / capacity_S[:, None], CHANCES_D, usd_S * capacity_S)
 
         held_A, most_A = view.job_slots_AK[:, 0], week.most_J[jobs_A]
+        # What has just changed will change again soon; what has long been steady will stay so.
+        dwell_s_A = np.clip(view.settled_s_A, week.step_s, self.job_dwell_s)
         joins_s_A = np.where(held_A > 0, week.job_times_J.wake_s_W[jobs_A], week.job_times_J.start_s_W[jobs_A])
         return Claims(
             names=(*[service.name for service in services], *[week.jobs[job].name for job in jobs_A]),
@@ -61,5 +61,5 @@ class Tenfold:
             toll_W=np.concatenate((week.service_times_S.wake_s_W / self.dwell_s, joins_s_A / self.job_dwell_s)).clip(
                 0.0, 1.0
             ),
-            pause_W=np.concatenate((np.zeros(count), week.job_times_J.resize_s_W[jobs_A] / self.job_dwell_s)),
+            pause_W=np.concatenate((np.zeros(count), week.job_times_J.resize_s_W[jobs_A] / dwell_s_A)),
         )

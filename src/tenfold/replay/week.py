@@ -4,7 +4,7 @@ Letters: T steps, K kinds of accelerator, S services, J jobs. Kinds are in the o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -75,6 +75,7 @@ class Service:
     services are reported together, e.g. ``llm`` or ``ranking``. ``converts``: needs general compute and storage.
     ``queue_s``: how long a request may wait and still be in time. ``gaps_T``: steps in which nothing was measured, so
     that a policy sees NaN; what was asked then is unknown, and ``rates_T`` holds a straight line through the gap.
+    ``past_T``: rates in the steps before the week, which every policy knows; of one length for all services.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Service:
     converts: bool = False
     queue_s: float = 0.0
     gaps_T: NDArray[np.bool_] | None = None
+    past_T: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,11 @@ class Week:
         return len(self.services[0].rates_T)
 
     @cached_property
+    def past_HS(self) -> Floats:
+        """Rates in the steps before the week."""
+        return np.stack([service.past_T for service in self.services], axis=1)
+
+    @cached_property
     def slots_K(self) -> Ints:
         """Slots of each kind."""
         return np.array([kind.slots for kind in self.kinds], dtype=np.int64)
@@ -158,6 +165,11 @@ class Week:
     def most_J(self) -> Ints:
         """Slots that each job uses at most."""
         return np.array([job.most for job in self.jobs], dtype=np.int64)
+
+    @cached_property
+    def checkpoint_s_J(self) -> Floats:
+        """What saving takes each job."""
+        return np.array([job.checkpoint_s for job in self.jobs], dtype=np.float64)
 
     @cached_property
     def usd_per_s_J(self) -> Floats:
