@@ -18,7 +18,6 @@ HALF = 560.0
 BUCKETS = 336
 DAY_S = 86400.0
 HOUR_S = 3600.0
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 TRAINING = 1
 
 
@@ -144,4 +143,4 @@ def _points(frame: Frame, series_B: Floats, days: float) -> list[Point]:
 def _day_labels(days: float) -> list[tuple[float, str]]:
     if days < 1.5:
         return [(hour / 24, f"{hour}:00") for hour in range(0, math.ceil(24 * days), 4)]
-    return [(day + 0.5, DAYS[day % 7] if days <= 7.5 else str(day + 1)) for day in range(math.floor(days))]
+    return [(day + 0.5, f"day {day + 1}") for day in range(math.floor(days))]

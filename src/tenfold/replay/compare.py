@@ -17,9 +17,9 @@ from tenfold.replay.bounds import Bound, clairvoyant, informed
 from tenfold.replay.engine import replay
 from tenfold.replay.outcome import Outcome
 from tenfold.replay.rule import Rule
-from tenfold.replay.rules import Static
+from tenfold.replay.rules import HpaLike, KueueLike, LyraLike, Priority, Static
 from tenfold.replay.tenfold import Tenfold
-from tenfold.replay.week import Ints, Week
+from tenfold.replay.week import Week
 
 ALL = "all"
 TARGETS: Mapping[str, float] = {"llm": 0.95, "ranking": 0.999}
@@ -117,22 +117,21 @@ def attainment(share: float) -> str:
 
 
 def static(week: Week, share: float = 0.9) -> Rule:
-    """Each service has what is enough for a share of the week's steps, known in hindsight; all shrink if too much."""
-    need_S = np.array([np.quantile(service.rates_T, share) / service.capacity_K.max() for service in week.services])
-    fastest_S = week.capacity_SK.argmax(axis=1)
-    slots_SK: Ints = np.zeros(week.capacity_SK.shape, dtype=np.int64)
-    for kind, slots in enumerate(week.slots_K):
-        mine_S = fastest_S == kind
-        wanted = float(need_S[mine_S].sum())
-        shrink = min(1.0, float(slots - mine_S.sum()) / wanted) if wanted > 0 else 1.0
-        slots_SK[mine_S, kind] = np.ceil(need_S[mine_S] * shrink)
-    return Static(slots_SK)
+    """Every service can always answer what is not exceeded in a share of the week's steps, known in hindsight."""
+    return Static(np.array([np.quantile(service.rates_T, share) for service in week.services]))
 
 
 RULES: Mapping[str, Callable[[Week], Rule]] = {
     "static": static,
-    "tenfold": lambda week: Tenfold(),
+    "priority": lambda week: Priority(),
+    "kueue-like": lambda week: KueueLike(),
+    "lyra-like": lambda week: LyraLike(),
+    "hpa-like": lambda week: HpaLike(),
+    "kueue-like-warm": lambda week: KueueLike(warm=True),
+    "lyra-like-warm": lambda week: LyraLike(warm=True),
+    "hpa-like-warm": lambda week: HpaLike(warm=True),
     "tenfold-cold": lambda week: Tenfold(warm=False),
+    "tenfold": lambda week: Tenfold(),
 }
 
 

@@ -88,8 +88,8 @@ def _policies(comparison: Comparison) -> str:
     about = (
         "In time: share of requests answered within the service's queue. In full: share of steps with 98% answered, "
         "mean of the family's services. Training counts work done and not undone, at speed 1. A tick means that every "
-        "family's target is met. Frag.: share of slot-hours idle while a job waited that would have fit by number. Jobs and "
-        "deadlines: how many were done and met, of those that arrived."
+        "family's target is met. Frag.: share of slot-hours idle while a job waited that would have fit by number. "
+        "Jobs and deadlines: how many were done and met, of those that arrived."
     )
     table = f'<table class="policies">\n<tr>{head}</tr>\n{rows}\n</table>'
     return section("Policies", about, table, "wide table")
