@@ -52,7 +52,14 @@ class Tenfold:
         asked_S = (np.nan_to_num(recent_HS) > 0).any(axis=0)
         # What has just changed will change again soon; what has long been steady will stay so.
         dwell_s_A = np.clip(view.settled_s_A, week.step_s, self.job_dwell_s)
-        joins_s_A = np.where(held_A > 0, week.job_times_J.wake_s_W[jobs_A], week.job_times_J.start_s_W[jobs_A])
+        start_s_A = week.job_times_J.start_s_W[jobs_A]
+        if self.warm:
+            serves_s_S, still_s_A = week.service_times_S.wake_s_W, week.job_times_J.resize_s_W[jobs_A]
+            joins_s_A = np.where(held_A > 0, week.job_times_J.wake_s_W[jobs_A], start_s_A)
+        else:
+            # Processes start; every change of a job saves and restarts it.
+            serves_s_S, still_s_A = week.service_times_S.start_s_W, week.checkpoint_s_J[jobs_A] + start_s_A
+            joins_s_A = start_s_A
         return Claims(
             names=(*[service.name for service in services], *[week.jobs[job].name for job in jobs_A]),
             owner_R=np.concatenate((owner_R, count + np.arange(len(jobs_A)))),
@@ -62,8 +69,6 @@ class Tenfold:
             ceiling_W=np.concatenate((np.full(count, week.slots_K[0]), most_A)),
             least_W=np.concatenate((np.ones(count, dtype=np.int64), week.least_J[jobs_A])),
             held_W=np.concatenate((view.service_slots_SK[:, 0], held_A)),
-            toll_W=np.concatenate((week.service_times_S.wake_s_W / self.dwell_s, joins_s_A / self.job_dwell_s)).clip(
-                0.0, 1.0
-            ),
-            pause_W=np.concatenate((np.zeros(count), week.job_times_J.resize_s_W[jobs_A] / dwell_s_A)),
+            toll_W=np.concatenate((serves_s_S / self.dwell_s, joins_s_A / self.job_dwell_s)).clip(0.0, 1.0),
+            pause_W=np.concatenate((np.zeros(count), still_s_A / dwell_s_A)),
         )
