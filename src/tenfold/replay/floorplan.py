@@ -142,8 +142,8 @@ class _Floor:
         fits_R = has_R >= slots
         if not fits_R.any():
             return area_N == int(np.argmax(has_R))
-        # The tightest keeps big holes whole; of equals the one with the most free, then the first.
-        return area_N == int(np.lexsort((-free_R, np.where(fits_R, free_R + crowd_R, np.inf)))[0])
+        # The tightest keeps big holes whole; of equals the one with the least free, then the first.
+        return area_N == int(np.lexsort((free_R, np.where(fits_R, free_R + crowd_R, np.inf)))[0])
 
     def _owed_of(self, here_N: NDArray[np.bool_]) -> int:
         return min(int((self._crowd_N * here_N).sum()), max(0, self._owed))
