@@ -21,7 +21,7 @@ def comparison(comparison: Comparison, out: Console = OUT) -> None:
         soft_wrap=True,
     )
     out.print(_table(comparison), width=max(out.width, WIDTH), no_wrap=True, crop=False)
-    targets = ", ".join(f"{family} {attainment(share)}" for family, share in comparison.targets.items())
+    targets = ", ".join(f"{family} {100 * share:g}%" for family, share in comparison.targets.items())
     out.print(
         f"\nAnswered in time: dim where below its target ({targets}); in full: steps with 98% answered.", style="dim"
     )

@@ -18,7 +18,6 @@ HALF = 560.0
 BUCKETS = 336
 DAY_S = 86400.0
 HOUR_S = 3600.0
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 TRAINING = 1
 
 
@@ -58,11 +57,12 @@ def slots_over_time(week: Week, outcome: Outcome) -> str:
 
 
 def short_over_time(week: Week, outcome: Outcome, most: float) -> str:
-    """Slots that the services lacked, summed over them; ``most`` is the end of the axis, shared by all policies."""
+    """Slots that the services lacked, summed over them; ``most`` lies on the axis, which all policies share."""
     days = len(outcome.training_slots_T) * outcome.step_s / DAY_S
     short_B = bucketed(short_slots(outcome))
-    frame = Frame(HALF, 74, 50, 10, 6, 8, (0, days), (0, max(most, 1.0)))
-    parts = y_axis(frame, (0.0, max(most, 1.0)), amount)
+    top = ticks(max(most, 1.0), about=1)
+    frame = Frame(HALF, 74, 50, 10, 6, 8, (0, days), (0, top[-1]))
+    parts = y_axis(frame, (0.0, top[-1]), amount)
     zero = [frame.point(0, 0), frame.point(days, 0)]
     mean = f"short of {amount(float(short_slots(outcome).mean()))} slots on average"
     parts.append(band(_points(frame, short_B, days), zero, "layer short", mean))
@@ -90,7 +90,7 @@ def frontier(week: Week, outcomes: Sequence[Outcome], family: str, target: float
     if target < 1:
         aim = frame.x(math.log10(1 - target))
         parts.append(rule((aim, frame.top), (aim, frame.height - frame.bottom), "limit"))
-        parts.append(text((aim + 5, frame.top + 10), f"target {attainment(target)}", "note"))
+        parts.append(text((aim + 5, frame.top + 10), f"target {100 * target:g}%", "note"))
     if bound_h:
         y = frame.y(bound_h)
         parts.append(rule((frame.left, y), (frame.width - frame.right, y), "bound"))
@@ -143,4 +143,4 @@ def _points(frame: Frame, series_B: Floats, days: float) -> list[Point]:
 def _day_labels(days: float) -> list[tuple[float, str]]:
     if days < 1.5:
         return [(hour / 24, f"{hour}:00") for hour in range(0, math.ceil(24 * days), 4)]
-    return [(day + 0.5, DAYS[day % 7] if days <= 7.5 else str(day + 1)) for day in range(math.floor(days))]
+    return [(day + 0.5, f"day {day + 1}") for day in range(math.floor(days))]

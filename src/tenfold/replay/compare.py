@@ -112,12 +112,12 @@ def find_bounds(comparison: Comparison) -> Comparison:
 
 
 def attainment(share: float) -> str:
-    """A share near 1 in words, rounded down, so that 100% is all: 99.93%."""
-    return f"{math.floor(1e4 * share + 1e-9) / 100:.4g}%"
+    """A share near 1 in words, rounded down, so that 100.00% is all: 99.93%."""
+    return f"{math.floor(1e4 * share + 1e-9) / 100:.2f}%"
 
 
 def static(week: Week, share: float = 0.9) -> Rule:
-    """Each service has what is enough for a share of the week's steps, known in hindsight."""
+    """Every service can always answer what is not exceeded in a share of the week's steps, known in hindsight."""
     return Static(np.array([np.quantile(service.rates_T, share) for service in week.services]))
 
 
@@ -125,13 +125,13 @@ RULES: Mapping[str, Callable[[Week], Rule]] = {
     "static": static,
     "priority": lambda week: Priority(),
     "kueue-like": lambda week: KueueLike(),
-    "kueue-like-warm": lambda week: KueueLike(warm=True),
     "lyra-like": lambda week: LyraLike(),
-    "lyra-like-warm": lambda week: LyraLike(warm=True),
     "hpa-like": lambda week: HpaLike(),
+    "kueue-like-warm": lambda week: KueueLike(warm=True),
+    "lyra-like-warm": lambda week: LyraLike(warm=True),
     "hpa-like-warm": lambda week: HpaLike(warm=True),
-    "tenfold": lambda week: Tenfold(),
     "tenfold-cold": lambda week: Tenfold(warm=False),
+    "tenfold": lambda week: Tenfold(),
 }
 
 

@@ -3,14 +3,15 @@
 Letters: S services, T steps, K kinds.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from tenfold.core.errors import UsageError
 from tenfold.replay.job_mix import JobMix, Room, backlog, generate_jobs
 from tenfold.replay.loads import DAY_S, generate, llm_load, ranking_load, refine, stream
 from tenfold.replay.traces import Rates
-from tenfold.replay.week import Floats, Job, Kind, Service, Times, Week
+from tenfold.replay.week import Floats, Kind, Service, Times, Week
 
 # Kind, its share of the fleet, and how much it does of a job's, an LLM's and a ranker's work as a share of the first.
 FLEET = (("h100", 0.6, 1.0, 1.0, 1.0), ("a100", 0.3, 0.4, 0.5, 0.8), ("l4", 0.1, 0.05, 0.1, 0.4))
@@ -19,6 +20,15 @@ RANKING_TIMES = Times(start_s=45.0, wake_s=1.0, sleep_s=0.5)
 # What a slot earns in an hour at full work: services are worth several times what training is.
 LLM_USD_PER_HOUR = 12.0
 RANKING_USD_PER_HOUR = 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """Steps of the week, and those before it that every policy knows."""
+
+    step_s: float
+    past: int
+    steps: int
 
 
 def synthetic_week(
@@ -30,6 +40,7 @@ def synthetic_week(
     llm_rates: Rates | None = None,
     *,
     step_s: float = 120.0,
+    history_s: float = DAY_S,
     kinds: int = 1,
     llm_share: float = 0.28,
     ranking_share: float = 0.17,
@@ -45,8 +56,10 @@ def synthetic_week(
         services: S; two in five serve an LLM, the others rank. Their sizes are spread like 1, 1/2, 1/3, ...
         jobs: that end; see ``job_mix``.
         llm_rates: the LLM services' load follows these series in turn, each shifted by some hours and made finer by
-            ``loads.refine``; none: ``loads.llm_load``.
+            ``loads.refine``; none: ``loads.llm_load``. A series that is shorter than the history and the week begins
+            again: what repeats was seen before, though with other changes within each of its steps.
         step_s: seconds of a step.
+        history_s: seconds before the week whose rates every policy knows.
         kinds: 1 to 3 kinds of accelerators, as in ``FLEET``.
         llm_share: share of the fleet's slots that the LLM services need on average.
         ranking_share: the same for ranking.
@@ -54,28 +67,40 @@ def synthetic_week(
         endless: add one low-priced job that takes what is left and never ends.
     """
     fleet = FLEET[:kinds]
-    whole = sum(share for _, share, *_ in fleet)
-    made = tuple(Kind(name, round(slots * share / whole)) for name, share, *_ in fleet)
-    made = (Kind(made[0].name, slots - sum(kind.slots for kind in made[1:])), *made[1:])
+    made = _fleet(slots, kinds)
     training_K, llm_K, ranking_K = (np.array([kind[place] for kind in fleet]) for place in (2, 3, 4))
     slots_K = np.array([kind.slots for kind in made])
+    clock = _Clock(step_s, round(history_s / step_s), steps)
     llms = round(0.4 * services)
+    llm_slots_S = _sizes(llms, llm_share * float(slots_K @ llm_K))
+    ranking_slots_S = _sizes(services - llms, ranking_share * float(slots_K @ ranking_K))
     room = Room(slots, made[0].node_slots, made[0].node_slots * made[0].rack_nodes, training_K)
     mix = JobMix(jobs=jobs, offered_slots=training_share * float(slots_K @ training_K))
-    days = steps * step_s / DAY_S
-    made_jobs: tuple[Job, ...] = generate_jobs(mix, days, room, stream(seed, "jobs")) if jobs else ()
+    ending = generate_jobs(mix, steps * step_s / DAY_S, room, stream(seed, "jobs")) if jobs else ()
     return Week(
         name=f"synthetic {seed}",
         step_s=step_s,
         kinds=made,
         services=(
-            *_llms(seed, _sizes(llms, llm_share * float(slots_K @ llm_K)), steps, step_s, llm_K, llm_rates),
-            *_rankers(
-                seed, _sizes(services - llms, ranking_share * float(slots_K @ ranking_K)), steps, step_s, ranking_K
+            *(
+                _llm(number, float(slots), clock, llm_K, llm_rates, stream(seed, f"llm-{number}"))
+                for number, slots in enumerate(llm_slots_S)
+            ),
+            *(
+                _ranker(number, float(slots), clock, ranking_K, stream(seed, f"ranking-{number}"))
+                for number, slots in enumerate(ranking_slots_S)
             ),
         ),
-        jobs=((backlog(room),) if endless else ()) + made_jobs,
+        jobs=((backlog(room),) if endless else ()) + ending,
     )
+
+
+def _fleet(slots: int, kinds: int) -> tuple[Kind, ...]:
+    """The first so many kinds, each with its share of the slots."""
+    fleet = FLEET[:kinds]
+    whole = sum(share for _, share, *_ in fleet)
+    others = tuple(Kind(name, round(slots * share / whole)) for name, share, *_ in fleet[1:])
+    return (Kind(fleet[0][0], slots - sum(kind.slots for kind in others)), *others)
 
 
 def _sizes(count: int, slots: float) -> Floats:
@@ -84,58 +109,53 @@ def _sizes(count: int, slots: float) -> Floats:
     return slots * shares / shares.sum() if count else shares
 
 
-def _llms(
-    seed: int, slots_S: Floats, steps: int, step_s: float, speed_K: Floats, rates: Rates | None
-) -> Sequence[Service]:
-    return [
-        _llm(number, float(slots), steps, step_s, speed_K, rates, stream(seed, f"llm-{number}"))
-        for number, slots in enumerate(slots_S)
-    ]
-
-
 def _llm(
-    number: int,
-    slots: float,
-    steps: int,
-    step_s: float,
-    speed_K: Floats,
-    rates: Rates | None,
-    rng: np.random.Generator,
+    number: int, slots: float, clock: _Clock, speed_K: Floats, rates: Rates | None, rng: np.random.Generator
 ) -> Service:
     per_slot = float(np.exp(rng.uniform(np.log(2.0), np.log(20.0))))
     if rates is None:
-        rates_T = generate(llm_load(1.0, rng.uniform(12, 18)), steps, step_s, rng)
+        load = llm_load(1.0, rng.uniform(12, 18))
+        rates_T = generate(load, clock.past + clock.steps, clock.step_s, rng, clock.past)
     else:
-        series_C = np.roll(rates.series(number % len(rates.names)), rng.integers(-3, 4) * round(3600 / rates.step_s))
-        rates_T = np.resize(refine(series_C, round(rates.step_s / step_s), rng), steps)
+        shift = int(rng.integers(-3, 4)) * round(3600 / rates.step_s)
+        rates_T = _repeated(np.roll(rates.series(number % len(rates.names)), shift), rates.step_s, clock, rng)
+    rates_T *= slots * per_slot / rates_T[clock.past :].mean()
     return Service(
         name=f"llm-{number}",
         family="llm",
-        rates_T=rates_T * (slots * per_slot / rates_T.mean()),
+        rates_T=rates_T[clock.past :],
         capacity_K=per_slot * speed_K,
         usd_per_request=LLM_USD_PER_HOUR / 3600.0 / per_slot,
         times=LLM_TIMES,
         queue_s=10.0,
+        past_T=rates_T[: clock.past],
     )
 
 
-def _rankers(seed: int, slots_S: Floats, steps: int, step_s: float, speed_K: Floats) -> Sequence[Service]:
-    return [
-        _ranker(number, float(slots), steps, step_s, speed_K, stream(seed, f"ranking-{number}"))
-        for number, slots in enumerate(slots_S)
-    ]
+def _repeated(series_C: Floats, coarse_s: float, clock: _Clock, rng: np.random.Generator) -> Floats:
+    """A coarse series, begun again where it ends, made finer; as many steps as the history and the week have."""
+    parts, count = round(coarse_s / clock.step_s), clock.past + clock.steps
+    if parts < 1 or abs(parts * clock.step_s - coarse_s) > 1e-6:
+        raise UsageError(
+            f"rates in steps of {coarse_s:g} s cannot be made steps of {clock.step_s:g} s",
+            next_step="choose a step_s that divides theirs",
+        )
+    return refine(np.resize(series_C, -(-count // parts)), parts, rng)[:count]
 
 
-def _ranker(number: int, slots: float, steps: int, step_s: float, speed_K: Floats, rng: np.random.Generator) -> Service:
+def _ranker(number: int, slots: float, clock: _Clock, speed_K: Floats, rng: np.random.Generator) -> Service:
     per_slot = float(np.exp(rng.uniform(np.log(200.0), np.log(2000.0))))
-    rates_T = generate(ranking_load(1.0, rng.uniform(18, 22)), steps, step_s, rng)
+    load = ranking_load(1.0, rng.uniform(18, 22))
+    rates_T = generate(load, clock.past + clock.steps, clock.step_s, rng, clock.past)
+    rates_T *= slots * per_slot / rates_T[clock.past :].mean()
     return Service(
         name=f"ranking-{number}",
         family="ranking",
-        rates_T=rates_T * (slots * per_slot / rates_T.mean()),
+        rates_T=rates_T[clock.past :],
         capacity_K=per_slot * speed_K,
         usd_per_request=RANKING_USD_PER_HOUR / 3600.0 / per_slot,
         times=RANKING_TIMES,
         converts=True,
         queue_s=0.2,
+        past_T=rates_T[: clock.past],
     )

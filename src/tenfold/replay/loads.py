@@ -78,12 +78,12 @@ def stream(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng((seed, zlib.crc32(name.encode())))
 
 
-def generate(load: Load, steps: int, step_s: float, rng: np.random.Generator) -> Floats:
+def generate(load: Load, steps: int, step_s: float, rng: np.random.Generator, past: int = 0) -> Floats:
     """Requests per second in each step, shape (T,); its mean over whole weeks is about ``mean_per_s``, never negative.
 
-    The week begins on Monday at 0:00.
+    The first ``past`` of the steps lie before the week, which begins on Monday at 0:00.
     """
-    hours_T = (np.arange(steps) + 0.5) * step_s / 3600.0
+    hours_T = (np.arange(-past, steps - past) + 0.5) * step_s / 3600.0
     cosine_T = np.cos((hours_T - load.peak_hour) * (2 * np.pi / 24))
     shape_T = np.exp(load.sharpness * cosine_T)
     day = np.exp(load.sharpness * np.cos(np.linspace(0, 2 * np.pi, 288, endpoint=False)))

@@ -61,7 +61,7 @@ def _tiles(comparison: Comparison) -> str:
         tiles.append(("Of what is possible", percent_data(share), "of the clairvoyant bound's training"))
     for family in comparison.families:
         share = ours.attainment(family)
-        target = f"in time; target {attainment(comparison.targets[family])}"
+        target = f"in time; target {100 * comparison.targets[family]:g}%"
         tiles.append((escape(family), data(share, attainment(share)), target))
     tiles.append(("Work lost", data(ours.work_lost, f"{ours.work_lost:.2%}"), "of training's slot-hours"))
     shown = "".join(tile(*each) for each in tiles[:5])
@@ -80,15 +80,16 @@ def _beside(comparison: Comparison, ours: Outcome) -> str:
 def _policies(comparison: Comparison) -> str:
     heads = ["policy"]
     for family in comparison.families:
-        heads += [f"{escape(family)} in time", "in full"]
-    heads += ["training, h", *(["of bound"] if comparison.bounds else []), "lost to kills", "to moves", "moves a day"]
-    heads += ["idle", "fragmented", "jobs done", "deadlines met", "CPU, s"]
+        heads += [f"{escape(family)}, in time", "in full"]
+    heads += ["training, h", *(["of bound"] if comparison.bounds else []), "lost to kills", "to moves", "moves/day"]
+    heads += ["idle", "frag.", "jobs", "deadlines", "CPU, s"]
     head = "".join(f'<th class="{"n" if place else ""}">{words}</th>' for place, words in enumerate(heads))
     rows = "\n".join(_policy(comparison, each) for each in comparison.played)
     about = (
         "In time: share of requests answered within the service's queue. In full: share of steps with 98% answered, "
         "mean of the family's services. Training counts work done and not undone, at speed 1. A tick means that every "
-        "family's target is met."
+        "family's target is met. Frag.: share of slot-hours idle while a job waited that would have fit by number. "
+        "Jobs and deadlines: how many were done and met, of those that arrived."
     )
     table = f'<table class="policies">\n<tr>{head}</tr>\n{rows}\n</table>'
     return section("Policies", about, table, "wide table")
@@ -110,8 +111,8 @@ def _policy(comparison: Comparison, each: Played) -> str:
     figures += [data(kills, f"{kills:.2%}"), data(moves, f"{moves:.2%}")]
     figures += [data(outcome.moves_per_day, f"{outcome.moves_per_day:,.0f}")]
     figures += [percent_data(outcome.idle_share), percent_data(outcome.fragmentation)]
-    figures += [f"{data(outcome.jobs_done, f'{outcome.jobs_done:,}')} of {outcome.jobs_arrived:,}"]
-    figures += [f"{data(outcome.deadlines_met, f'{outcome.deadlines_met:,}')} of {outcome.deadlines:,}"]
+    figures += [f"{data(outcome.jobs_done, f'{outcome.jobs_done:,}')}/{outcome.jobs_arrived:,}"]
+    figures += [f"{data(outcome.deadlines_met, f'{outcome.deadlines_met:,}')}/{outcome.deadlines:,}"]
     figures += [data(each.cpu_s, f"{each.cpu_s:.1f}")]
     cells += [f'<td class="n">{figure}</td>' for figure in figures]
     met = ' class="met"' if comparison.meets(outcome) else ""

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tenfold.core.errors import UsageError
@@ -138,53 +137,55 @@ def _read_traces(folder: Path, file: WeekFile) -> Mapping[str, Rates]:
 
 
 def _steps(origin: str, file: WeekFile, traces: Mapping[str, Rates]) -> int:
-    """How many steps are played: what the file says, what all traces have, or a week."""
-    lengths = {
-        name: int(rates.rates_ST.shape[1] * rates.step_s / file.step_s + WHOLE) for name, rates in traces.items()
-    }
-    if file.steps is not None:
-        short = [f"{name} has {length}" for name, length in lengths.items() if length < file.steps]
-        _refuse(origin, [f"'steps' is {file.steps}, but {', '.join(short)}"] if short else [])
-        return file.steps
-    if len(set(lengths.values())) > 1:
-        counted = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        least = min(lengths.values())
+    """How many steps are played: what the file says, what all traces have after the history, or a week."""
+    past = _past(file)
+    have = {name: int(rates.rates_ST.shape[1] * rates.step_s / file.step_s + WHOLE) for name, rates in traces.items()}
+    least = min(have.values(), default=0) - past
+    counted = ", ".join(f"{name} has {length}" for name, length in have.items())
+    if have and least < (file.steps or 2):
+        wanted = f"{file.steps:,} steps" if file.steps else "two steps"
+        _refuse(origin, [f"{wanted} after 'history_s' (which takes {past:,}) are more than there are: {counted}"])
+    if file.steps is None and len(set(have.values())) > 1:
         _refuse(origin, [f"the services' rates differ in steps: {counted}; 'steps = {least}' plays what all have"])
-    return next(iter(lengths.values()), round(WEEK_DAYS * DAY_S / file.step_s))
+    return file.steps or (least if have else round(WEEK_DAYS * DAY_S / file.step_s))
+
+
+def _past(file: WeekFile) -> int:
+    """Steps before the first that is played."""
+    return round(file.history_s / file.step_s)
 
 
 def _service(
     name: str, table: ServiceTable, file: WeekFile, rates: Rates | None, steps: int, rng: np.random.Generator
 ) -> Service:
-    gaps_T: NDArray[np.bool_] | None = None
+    past, gaps_T = _past(file), np.zeros(0, dtype=np.bool_)
     if rates is None:
         assert table.generate is not None
-        rates_T = generate_rates(table.generate, steps, file.step_s, rng)
+        rates_T = generate_rates(table.generate, past + steps, file.step_s, rng, past)
     else:
-        measured_T = resample(rates.rates_ST[0], rates.step_s, file.step_s)[:steps]
-        filled = resample(rates.series(0), rates.step_s, file.step_s, rng, table.roughness)[:steps]
-        rates_T, missing_T = table.scale * filled, np.isnan(measured_T)
-        gaps_T = missing_T if missing_T.any() else None
+        rates_T = table.scale * resample(rates.series(0), rates.step_s, file.step_s, rng, table.roughness)
+        gaps_T = np.isnan(resample(rates.rates_ST[0], rates.step_s, file.step_s))
+    played, known = slice(past, past + steps), slice(past)
     return Service(
         name=name,
         family=table.family,
-        rates_T=rates_T,
+        rates_T=rates_T[played],
         capacity_K=np.array([table.capacity.get(kind, 0.0) for kind in file.kinds]),
         usd_per_request=table.usd_per_request,
         times=Times(table.start_s, table.wake_s, table.sleep_s),
         floor=table.floor,
         converts=table.converts,
         queue_s=table.queue_s,
-        gaps_T=gaps_T,
+        gaps_T=gaps_T[played] if gaps_T[played].any() else None,
+        past_T=np.where(gaps_T[known], np.nan, rates_T[known]) if len(gaps_T) else rates_T[known],
     )
 
 
-def generate_rates(table: GenerateTable, steps: int, step_s: float, rng: np.random.Generator) -> Floats:
-    """Load by the table's ``like``, with what it says otherwise."""
+def generate_rates(table: GenerateTable, steps: int, step_s: float, rng: np.random.Generator, past: int = 0) -> Floats:
+    """Load by the table's ``like``, with what it says otherwise; ``past`` of its steps lie before the week."""
     load = {"llm": llm_load, "ranking": ranking_load}[table.like](table.mean_per_s)
-    return generate(
-        dataclasses.replace(load, **table.model_dump(exclude={"like"}, exclude_none=True)), steps, step_s, rng
-    )
+    changes = table.model_dump(exclude={"like"}, exclude_none=True)
+    return generate(dataclasses.replace(load, **changes), steps, step_s, rng, past)
 
 
 def resample(

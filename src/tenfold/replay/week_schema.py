@@ -127,6 +127,11 @@ class WeekFile(Settings):
 
     name: str = Field(min_length=1, description="title of tables and pages")
     step_s: float = Field(120.0, gt=0, le=86400, description="seconds of a step; every policy decides once in each")
+    history_s: NotNegative = Field(
+        86400.0,
+        description="seconds at the start of the rates that are not played: every policy knows them from the first "
+        "step on; times of jobs count from their end",
+    )
     steps: int | None = Field(
         None, ge=2, description="how many are played; default: all that the rates' files have, or else a week"
     )
