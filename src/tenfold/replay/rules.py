@@ -161,7 +161,7 @@ class LyraLike:
         node_K = np.array([kind.node_slots for kind in week.kinds])
         room_K = np.maximum(week.slots_K - -(-wanted_SK.sum(axis=0) // node_K) * node_K, 0)
         jobs_AK = self._loan(view, room_K)
-        goes_A = view.job_slots_AK.any(axis=1) & ~jobs_AK.any(axis=1)
+        goes_A = (view.job_slots_AK.sum(axis=1) > 0) & (jobs_AK.sum(axis=1) == 0)
         return Decision(wanted_SK, jobs_AK, unsaved_A(view, goes_A, self.grace_s))
 
     def _loan(self, view: View, room_K: Ints) -> Ints:
@@ -174,7 +174,7 @@ class LyraLike:
         running = np.flatnonzero(runs_A)[np.argsort(-loss_A[runs_A], kind="stable")]
         granted_AK = grant(view, np.zeros_like(view.job_slots_AK), room_K, least_A, least_A, running)
         granted_AK = grant(view, granted_AK, room_K, least_A, least_A, shortest[~runs_A[shortest]])
-        in_A = granted_AK.any(axis=1)
+        in_A = granted_AK.sum(axis=1) > 0
         keep_A = np.where(in_A, np.clip(held_A, least_A, most_A), 0)
         granted_AK = grant(view, granted_AK, room_K, least_A, keep_A, shortest[in_A[shortest]])
         return grant(view, granted_AK, room_K, least_A, most_A, shortest[in_A[shortest]])
