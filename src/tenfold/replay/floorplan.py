@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.replay.week import Floats, Ints, Kind, Week
+from tenfold.replay.week import Ints, Kind, Week
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class _Floor:
     def leave(self, job: int, slots: int) -> None:
         """Free some of a job's slots, of the nodes first where it has the fewest."""
         mine_N = self._places[job]
-        given_N = _spread(slots, mine_N, np.where(mine_N > 0, mine_N, np.inf))
+        given_N = _spread(slots, mine_N, mine_N)
         self._places[job] = mine_N - given_N
         self._free_N += given_N
         if not self._places[job].any():
@@ -106,27 +106,20 @@ class _Floor:
         Gives how many it got: all, or what there is, or 0 if that is less than ``least``.
         """
         here_N = self._here(job, in_node, slots)
-        room_N = np.where(here_N, self._free_N + self._crowd_N, 0)
-        found = min(slots, int((self._free_N * here_N).sum()) + self._owed_of(here_N))
+        self._give_up(min(self._owed, slots - int(self._free_N[here_N].sum())), here_N)
+        free_N = self._free_N * here_N
+        found = min(slots, int(free_N.sum()))
         if found < least:
             return 0
-        # Whole nodes first; what is left over goes where it leaves the least.
-        taken_N = _spread(found, room_N, -room_N)
-        rest = int(taken_N[(taken_N > 0) & (taken_N < room_N)].sum())
-        if rest:
-            taken_N[taken_N < room_N] = 0
-            fits_N = here_N & (taken_N == 0) & (room_N >= rest)
-            taken_N[int(np.argmin(np.where(fits_N, room_N, np.iinfo(np.int64).max)))] = rest
-        from_crowd_N = np.maximum(taken_N - self._free_N, 0)
-        over = int(from_crowd_N.sum()) - max(0, self._owed)
-        if over > 0:
-            # The crowd gives up no more than it owes: take free slots of the same rack or node instead.
-            taken_N = _spread(found, self._free_N * here_N, -self._free_N.astype(np.float64))
-            taken_N += _spread(found - int(taken_N.sum()), self._crowd_N * here_N, -self._crowd_N.astype(np.float64))
-            from_crowd_N = np.maximum(taken_N - self._free_N, 0)
-        self._crowd_N -= from_crowd_N
-        self._owed -= int(from_crowd_N.sum())
-        self._free_N += from_crowd_N - taken_N
+        # Whole nodes first; the rest goes where it leaves the least.
+        taken_N = _spread(found, free_N, -free_N)
+        part_N = (taken_N > 0) & (taken_N < free_N)
+        if part_N.any():
+            rest = int(taken_N[part_N].sum())
+            fits_N = (free_N >= rest) & (part_N | (taken_N == 0))
+            taken_N[part_N] = 0
+            taken_N[int(np.argmin(np.where(fits_N, free_N, np.iinfo(np.int64).max)))] = rest
+        self._free_N -= taken_N
         self._places[job] = self._places.get(job, np.zeros_like(taken_N)) + taken_N
         return found
 
@@ -142,27 +135,29 @@ class _Floor:
         fits_R = has_R >= slots
         if not fits_R.any():
             return area_N == int(np.argmax(has_R))
-        # The tightest keeps big holes whole; of equals the one with the most free, then the first.
-        return area_N == int(np.lexsort((-free_R, np.where(fits_R, free_R + crowd_R, np.inf)))[0])
-
-    def _owed_of(self, here_N: NDArray[np.bool_]) -> int:
-        return min(int((self._crowd_N * here_N).sum()), max(0, self._owed))
+        # The tightest keeps big holes whole; of equals the one with the least free, then the first.
+        return area_N == int(np.lexsort((free_R, np.where(fits_R, free_R + crowd_R, np.inf)))[0])
 
     def settle(self) -> None:
         """Let the crowd give up what it still owes, so that nodes become empty, or take what it needs."""
-        if self._owed > 0:
-            given_N = _spread(self._owed, self._crowd_N, self._crowd_N.astype(np.float64))
-            self._crowd_N -= given_N
-            self._free_N += given_N
-        elif self._owed < 0:
+        self._give_up(self._owed, np.ones(len(self._free_N), dtype=bool))
+        if self._owed < 0:
             # The most broken nodes first.
-            taken_N = _spread(-self._owed, self._free_N, self._free_N.astype(np.float64))
+            taken_N = _spread(-self._owed, self._free_N, self._free_N)
             self._crowd_N += taken_N
             self._free_N -= taken_N
         self._owed = 0
 
+    def _give_up(self, slots: int, here_N: NDArray[np.bool_]) -> None:
+        """Let the crowd leave these nodes, first those where it has the fewest slots."""
+        if slots > 0:
+            given_N = _spread(slots, self._crowd_N * here_N, self._crowd_N)
+            self._crowd_N -= given_N
+            self._free_N += given_N
+            self._owed -= int(given_N.sum())
 
-def _spread(slots: int, most_N: Ints, order_N: Floats | Ints) -> Ints:
+
+def _spread(slots: int, most_N: Ints, order_N: Ints) -> Ints:
     """Take so many slots, of each node up to its most, in ascending order."""
     order = np.argsort(order_N, kind="stable")
     before = np.cumsum(most_N[order]) - most_N[order]

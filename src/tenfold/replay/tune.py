@@ -184,8 +184,8 @@ PEERS: tuple[Tunable, ...] = (
     Tunable("priority", UTILISATIONS, lambda _, dials: Priority(dials)),
     Tunable("kueue-like", UTILISATIONS, lambda _, dials: KueueLike(dials)),
     Tunable("kueue-like, warm", UTILISATIONS, lambda _, dials: KueueLike(dials, warm=True)),
-    Tunable("lyra-like", QUANTILES, lambda _, dials: LyraLike(dials)),
-    Tunable("lyra-like, warm", QUANTILES, lambda _, dials: LyraLike(dials, warm=True)),
+    Tunable("lyra-like", UTILISATIONS, lambda _, dials: LyraLike(dials)),
+    Tunable("lyra-like, warm", UTILISATIONS, lambda _, dials: LyraLike(dials, warm=True)),
     Tunable("hpa-like", UTILISATIONS, lambda _, dials: HpaLike(dials)),
     Tunable("hpa-like, warm", UTILISATIONS, lambda _, dials: HpaLike(dials, warm=True)),
 )
