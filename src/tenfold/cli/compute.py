@@ -44,13 +44,16 @@ def train(
     from tenfold.cli import show_compute
     from tenfold.compute.accelerators import find_accelerator
     from tenfold.compute.facilities import find_facility
+    from tenfold.compute.recognise import known_organisation
     from tenfold.compute.run import Run
     from tenfold.compute.table import estimate_table, read_table, score
-    from tenfold.compute.training import estimate_training, known_organisation
+    from tenfold.compute.training import estimate_training
 
     if csv is not None:
-        rows = estimate_table(read_table(csv))
-        show_compute.table(rows, score(rows), output, json)
+        table = read_table(csv)
+        rows = estimate_table(table.rows)
+        show_compute.table(rows, score(rows), table, output, json)
+        table.raise_if_any_is_bad()
         return
     total = _positive("--params", params)
     if mfu is not None and not 0 < mfu <= 1:
