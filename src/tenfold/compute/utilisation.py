@@ -152,6 +152,12 @@ def covariance(left: Described, right: Described, shrinkage: Shrinkage) -> Array
     )
 
 
+def own_variance(described: Described, shrinkage: Shrinkage) -> Array:
+    """Prior variance of each run, shape (n,): a name that is not known is as uncertain as a new one."""
+    slopes_n = shrinkage.slope_scale**2 * np.sum(described.features_nf**2, axis=1)
+    return 1.0 + slopes_n + shrinkage.generation + shrinkage.organisation + shrinkage.family
+
+
 @dataclass(frozen=True, slots=True)
 class UtilisationModel:
     """The fitted regression; ``predict`` gives a run's utilisation with its 80% interval."""
@@ -186,7 +192,7 @@ class UtilisationModel:
         """Mean and standard deviation of log utilisation while running, shapes (n,) and (n,)."""
         asked = describe(runs)
         cross = covariance(asked, self.seen, self.shrinkage)
-        prior = np.diag(covariance(asked, asked, self.shrinkage)) + self.shrinkage.noise
+        prior = own_variance(asked, self.shrinkage) + self.shrinkage.noise
         variance = prior - np.einsum("ij,jk,ik->i", cross, self.precision_nn, cross)
         return self.centre + cross @ self.weights_n, np.sqrt(np.maximum(variance, self.shrinkage.noise))
 
