@@ -82,7 +82,8 @@ def test_a_run_named_like_a_known_family_is_taken_to_be_its_organisations(tmp_pa
         ("accelerator,tokens\nh100,1\n", "line 1: no column 'active_params'", "the header must name accelerator"),
         ("gpus,count,params,tokens,accelerator\n", "column 'count' is there twice", "drop 'count'"),
         ("accelerator,active_params,tokens\n", "has no rows", "one line per run"),
-        ("", "line 1: no column 'accelerator', 'active_params', 'tokens'", "the header must name"),
+        ("", "runs.csv is empty", "write a header"),
+        ("a,b\n1,2\n", "line 1: no column 'accelerator', 'active_params', 'tokens'", "it names 'a, b'"),
     ],
 )
 def test_a_bad_header_is_named(tmp_path, text, message, cure):

@@ -131,7 +131,8 @@ def table(
         )
     left_out = [row.left_out for row in rows if row.left_out is not None]
     if left_out:
-        out.print(f"{len(left_out)} are published runs; each was estimated by a fit that had not seen it", markup=False)
+        are = "1 is a published run" if len(left_out) == 1 else f"{len(left_out)} are published runs"
+        out.print(f"{are}; each was estimated by a fit that had not seen it", markup=False)
 
 
 def inference(model: ServedModel, estimate: InferenceEstimate, json: bool) -> None:

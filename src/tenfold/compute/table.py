@@ -161,7 +161,8 @@ class RunTable:
         raise UsageError(
             f"{self.path}: {len(self.bad)} of {len(self.bad) + len(self.rows)} rows are bad"
             f"{' and were not estimated' if self.rows else ''}\n" + "\n".join(lines + more),
-            next_step="the columns are described in docs/compute.md; leave a cell empty where a value is not known",
+            next_step="columns are described in docs/compute.md, accelerators in 'tenfold compute accelerators'; "
+            "leave a cell empty where a value is not known",
         )
 
 
@@ -175,6 +176,10 @@ def read_table(path: Path) -> RunTable:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}", next_step="give the path of a CSV file in UTF-8") from error
+    if not text.strip():
+        raise UsageError(
+            f"{path} is empty", next_step="write a header: accelerator, active_params, tokens and what else is known"
+        )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text.split("\n", 1)[0]))
     header = next(reader, [])
     column_of = _columns(path, header)
@@ -194,7 +199,8 @@ def read_table(path: Path) -> RunTable:
         except ValidationError as error:
             bad.append((line, _explain(error)))
         except TenfoldError as error:
-            bad.append((line, f"{error}; {error.next_step}"))
+            hint, mark, _ = error.next_step.partition("?")
+            bad.append((line, f"{error}; {hint}?" if mark else str(error)))
     not_read = tuple(name for name in header if name not in column_of and name.strip().lower() not in NOTES)
     table = RunTable(path, tuple(rows), tuple(bad), not_read)
     if not rows:
