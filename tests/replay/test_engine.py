@@ -72,6 +72,12 @@ def test_a_resize_makes_the_whole_job_stand_still():
     assert shrunk.useful_training_h == pytest.approx((300 + 2 * 90) / 3600)
 
 
+def test_a_job_that_was_stopped_does_not_stand_still_for_an_earlier_resize():
+    train = job(times=Times(start_s=0.0, wake_s=5.0, sleep_s=0.0, resize_s=250.0))
+    outcome = replay(week([service([0.0] * 4)], [train]), Told([[0, 4], [0, 2], [0, 0], [0, 2]]))
+    assert outcome.useful_training_h == pytest.approx((400 + 2 * 95) / 3600)
+
+
 def test_a_cold_resize_is_a_restart():
     train = job(times=Times(start_s=30.0, wake_s=5.0, sleep_s=0.0, resize_s=1.0), checkpoint_s=10.0)
     outcome = replay(week([service([0.0] * 2)], [train]), Told([[0, 2], [0, 3]], warm=False))

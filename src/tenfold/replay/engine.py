@@ -4,11 +4,13 @@ Letters: T steps, K kinds, S services, J jobs of the week, A jobs in the system.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from tenfold.core.errors import TenfoldError
 from tenfold.pool.account import Account
+from tenfold.replay.floorplan import Floorplan
 from tenfold.replay.foresee import forecasts_of
 from tenfold.replay.handover import Unheld
 from tenfold.replay.outcome import HOUR_S, Outcome, asked_requests_TS, attained
@@ -51,7 +53,9 @@ class _Run:
         self._services = len(week.services)
         self._rates_TS: Floats = np.stack([service.rates_T for service in week.services], axis=1)
         gaps_TS = [np.zeros(week.steps, dtype=bool) if s.gaps_T is None else s.gaps_T for s in week.services]
-        self._measured_TS: Floats = np.where(np.stack(gaps_TS, axis=1), np.nan, self._rates_TS)
+        measured_TS = np.where(np.stack(gaps_TS, axis=1), np.nan, self._rates_TS)
+        self._past = len(week.past_HS)
+        self._measured_HS: Floats = np.concatenate((week.past_HS, measured_TS))
         self._order_J = np.argsort([job.arrival_s for job in week.jobs], kind="stable")
         self._arrivals_s_J = np.array([job.arrival_s for job in week.jobs], dtype=np.float64)[self._order_J]
         self._arrived = 0
@@ -59,6 +63,8 @@ class _Run:
         self._conversion_K = np.array([k.slots if k.conversion is None else k.conversion for k in week.kinds])
         self._converts_S = np.array([service.converts for service in week.services])
         self._queues, self._progress = Queues(week, rule.warm), Progress(week, rule.warm)
+        self._floorplan = Floorplan(week)
+        self._fragmented_s = 0.0
         self._unheld = [Unheld(kind.slots) for kind in week.kinds]
         self._forecasts = forecasts_of(week, warm=rule.warm)
         self._account = Account(self._services + len(week.jobs))
@@ -77,7 +83,7 @@ class _Run:
         self._arrived = arrived
         decision = self._rule.decide(self._view(step, now_s))
         self._check(decision, step)
-        self._change(decision, now_s)
+        self._change(self._placed(decision), now_s)
         self._service_slots_TS[step] = self._queues.held_SK.sum(axis=1)
         self._training_slots_T[step] = self._progress.held_JK[self._jobs_A].sum()
         self._spend(step, now_s)
@@ -99,14 +105,14 @@ class _Run:
         self._account.unheld(draining_s, idle_s + float(worked.unused_s_A.sum()))
         self._work_J[self._jobs_A] += worked.work_A
         self._retire(worked, held_AK, now_s + step_s)
-        self._forecasts.observe(self._measured_TS[step] * step_s, step_s)
+        self._forecasts.observe(self._measured_HS[self._past + step] * step_s, step_s)
 
     def _view(self, step: int, now_s: float) -> View:
         jobs_A, progress = self._jobs_A, self._progress
         return View(
             week=self._week,
             step=step,
-            rates_HS=self._measured_TS[:step],
+            rates_HS=self._measured_HS[: self._past + step],
             demands_SD=self._forecasts.demands_SD(),
             service_slots_SK=self._queues.held_SK.copy(),
             jobs_A=jobs_A,
@@ -181,6 +187,16 @@ class _Run:
             next_step="Correct the policy's decide(); the replay carries out only what a fleet could do.",
         )
 
+    def _placed(self, decision: Decision) -> Decision:
+        """Find places for jobs that need one; who finds none waits, and its slots with it."""
+        if not self._floorplan.matters:
+            return decision
+        held_AK = self._progress.held_JK[self._jobs_A]
+        placed = self._floorplan.place(decision.service_slots_SK, self._jobs_A, held_AK, decision.job_slots_AK)
+        unheld_K = self._week.slots_K - decision.service_slots_SK.sum(axis=0) - placed.job_slots_AK.sum(axis=0)
+        self._fragmented_s += float(np.minimum(placed.refused_K, unheld_K).sum()) * self._week.step_s
+        return replace(decision, job_slots_AK=placed.job_slots_AK)
+
     def _change(self, decision: Decision, now_s: float) -> None:
         """Carry the decision out: donors first, then whoever joins, services before jobs."""
         queues, progress, jobs_A, count = self._queues, self._progress, self._jobs_A, self._services
@@ -221,6 +237,7 @@ class _Run:
         for kind, unheld in enumerate(self._unheld):
             slots = held_AK[worked.done_A, kind]
             unheld.put(np.full(len(slots), end_s), slots, end_s)
+        self._floorplan.retire(self._jobs_A[worked.done_A])
         self._jobs_A = self._jobs_A[~worked.done_A]
 
     def outcome(self) -> Outcome:
@@ -241,7 +258,7 @@ class _Run:
             training_slot_h=float(account.working_s_W[count:].sum() + lost_s) / HOUR_S,
             lost_to_kills_h=float(account.undone_W.sum()) / HOUR_S,
             lost_to_moves_h=float(lost_s) / HOUR_S,
-            fragmentation=0.0,
+            fragmentation=self._fragmented_s / account.slot_seconds().total,
             moves=account.moves,
             kills=self._kills,
             slot_seconds=account.slot_seconds(),

@@ -1,9 +1,13 @@
 """The pool's own forecast, set up for a week."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from tenfold.pool.forecast import Forecasts
+from tenfold.pool.forecast import LEVELS_D, Forecasts
 from tenfold.replay.week import Week
+
+QUANTILES = (0.5, 0.9, 0.99)
 
 MEMORY_S = 7 * 86400.0
 """Errors count for a week; the forecast itself keeps the newest thousand."""
@@ -24,3 +28,24 @@ def forecasts_of(week: Week, *, warm: bool) -> Forecasts:
     for rates_S in week.past_HS:
         forecasts.observe(rates_S * week.step_s, week.step_s)
     return forecasts
+
+
+def coverage(week: Week) -> Mapping[str, Mapping[float, float]]:
+    """Play the forecast over the week and see how often demand was at most what it said.
+
+    Returns:
+        By family of services and quantile the share of steps, over all services of the family, in which no more was
+        asked for than the quantile of what may be asked; good is what comes close to the quantile.
+    """
+    forecasts = forecasts_of(week, warm=True)
+    rates_TS = np.stack([service.rates_T for service in week.services], axis=1)
+    levels = [int(np.searchsorted(LEVELS_D, quantile)) for quantile in QUANTILES]
+    covered_TSQ = np.zeros((*rates_TS.shape, len(levels)), dtype=bool)
+    for step, rates_S in enumerate(rates_TS):
+        covered_TSQ[step] = rates_S[:, None] <= forecasts.demands_SD()[:, levels]
+        forecasts.observe(rates_S * week.step_s, week.step_s)
+    families = np.array([service.family for service in week.services])
+    return {
+        str(family): dict(zip(QUANTILES, covered_TSQ[:, families == family].mean(axis=(0, 1)).tolist(), strict=True))
+        for family in dict.fromkeys(families)
+    }

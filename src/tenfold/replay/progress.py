@@ -76,8 +76,9 @@ class Progress:
         # Those that do not work yet go first.
         self._starting_JK[jobs_A] = np.maximum(self._starting_JK[jobs_A] - left_AK, 0)
         self.changed_at_s_J[jobs_A[leaves_A]] = now_s
-        shrunk_A = leaves_A & target_AK.any(axis=1)
-        self._stand_still(jobs_A[shrunk_A], now_s)
+        stays_A = target_AK.sum(axis=1) > 0
+        self._stand_still(jobs_A[leaves_A & stays_A], now_s)
+        self._still_until_s_J[jobs_A[leaves_A & ~stays_A]] = now_s
         return Left(left_AK, np.where(killed_A, 0.0, self._checkpoint_s_J[jobs_A]), undone_A)
 
     def join(self, jobs: Ints, joined_K: Ints, free_at_s: Floats, now_s: float) -> None:

@@ -89,7 +89,7 @@ def admit(view: View, room_K: Ints, goes_A: NDArray[np.bool_], least_A: Ints, mo
     """
     stays_AK = np.where(goes_A[:, None], 0, view.job_slots_AK)
     queue = queue_A(view)
-    waits_A = ~stays_AK.any(axis=1)
+    waits_A = stays_AK.sum(axis=1) == 0
     return grant(view, stays_AK, room_K, least_A, most_A, queue[waits_A[queue]])
 
 

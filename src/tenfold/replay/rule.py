@@ -21,7 +21,8 @@ class View:
     Args:
         week: the fleet, and what does not change of services and jobs. A policy reads no rates and no later jobs there.
         step: its number.
-        rates_HS: requests per second measured in the steps before, the latest last. NaN where nothing was measured.
+        rates_HS: requests per second measured in the steps before, those before the week included, the latest last. NaN
+            where nothing was measured.
         demands_SD: requests per second that may be asked for next, by the forecast, with chances ``CHANCES_D`` of
             ``pool.forecast``.
         service_slots_SK: slots that each service holds now, those included that still start.

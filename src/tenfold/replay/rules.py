@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tenfold.pool.forecast import LEVELS_D
 from tenfold.replay.queueing import admit, evict, grant, share_out, unsaved_A
 from tenfold.replay.rule import Decision, View
-from tenfold.replay.scaling import STABILISATION_S, cover, dial_S, hpa_capacity_S, upper_rates_S
+from tenfold.replay.scaling import STABILISATION_S, cover, dial_S, hpa_capacity_S
 from tenfold.replay.week import Floats, Ints
 
 Dials = tuple[tuple[str, float], ...]
@@ -49,7 +49,7 @@ class Static:
 
     def decide(self, view: View) -> Decision:
         """Say how many slots everybody shall hold."""
-        services_SK = cover(view, self.rates_S)
+        services_SK = cover(view, self.rates_S, view.week.slots_K)
         jobs_AK = share_out(view, view.week.slots_K - services_SK.sum(axis=0))
         return Decision(services_SK, jobs_AK, _nobody_killed(view))
 
@@ -80,7 +80,7 @@ class Priority:
 
     def decide(self, view: View) -> Decision:
         """Say how many slots everybody shall hold."""
-        services_SK = cover(view, hpa_capacity_S(view, dial_S(view.week, self.dials, 0.7)))
+        services_SK = cover(view, hpa_capacity_S(view, dial_S(view.week, self.dials, 0.7)), view.week.slots_K)
         room_K = view.week.slots_K - services_SK.sum(axis=0)
         goes_A = evict(view, room_K, add_back=False)
         least_A, most_A = view.week.least_J[view.jobs_A], view.week.most_J[view.jobs_A]
@@ -116,7 +116,7 @@ class KueueLike:
 
     def decide(self, view: View) -> Decision:
         """Say how many slots everybody shall hold."""
-        services_SK = cover(view, hpa_capacity_S(view, dial_S(view.week, self.dials, 0.7)))
+        services_SK = cover(view, hpa_capacity_S(view, dial_S(view.week, self.dials, 0.7)), view.week.slots_K)
         room_K = view.week.slots_K - services_SK.sum(axis=0)
         goes_A = evict(view, room_K, add_back=True)
         least_A, most_A = view.week.least_J[view.jobs_A], view.week.most_J[view.jobs_A]
@@ -134,7 +134,7 @@ class LyraLike:
     share what is set aside. Source: Li et al., "Lyra: Elastic Scheduling for Deep Learning Clusters", EuroSys 2023.
 
     Args:
-        dials: quantile of demand that is provided for, by family.
+        dials: utilisation aimed at, by family, of what the forecast expects at most in nine steps of ten.
         grace_s: seconds that who is stopped has to save.
     """
 
@@ -151,15 +151,18 @@ class LyraLike:
     def decide(self, view: View) -> Decision:
         """Say how many slots everybody shall hold."""
         week = view.week
-        wanted_SK = cover(view, upper_rates_S(view, dial_S(week, self.dials, 0.9), LEVELS_D))
+        expected_S = view.demands_SD[:, int(np.searchsorted(LEVELS_D, 0.9))]
+        rates_S = expected_S / dial_S(week, self.dials, 0.9)
         before_s = view.now_s - week.step_s
         if view.step > 0 and view.now_s // self.interval_s == before_s // self.interval_s:
-            return Decision(self._share(view, wanted_SK, view.job_slots_AK), view.job_slots_AK, _nobody_killed(view))
+            kept_K = week.slots_K - view.job_slots_AK.sum(axis=0)
+            return Decision(cover(view, rates_S, kept_K), view.job_slots_AK, _nobody_killed(view))
+        wanted_SK = cover(view, rates_S, week.slots_K)
         node_K = np.array([kind.node_slots for kind in week.kinds])
         room_K = np.maximum(week.slots_K - -(-wanted_SK.sum(axis=0) // node_K) * node_K, 0)
         jobs_AK = self._loan(view, room_K)
-        goes_A = view.job_slots_AK.any(axis=1) & ~jobs_AK.any(axis=1)
-        return Decision(self._share(view, wanted_SK, jobs_AK), jobs_AK, unsaved_A(view, goes_A, self.grace_s))
+        goes_A = (view.job_slots_AK.sum(axis=1) > 0) & (jobs_AK.sum(axis=1) == 0)
+        return Decision(wanted_SK, jobs_AK, unsaved_A(view, goes_A, self.grace_s))
 
     def _loan(self, view: View, room_K: Ints) -> Ints:
         """Give jobs the servers on loan."""
@@ -171,16 +174,10 @@ class LyraLike:
         running = np.flatnonzero(runs_A)[np.argsort(-loss_A[runs_A], kind="stable")]
         granted_AK = grant(view, np.zeros_like(view.job_slots_AK), room_K, least_A, least_A, running)
         granted_AK = grant(view, granted_AK, room_K, least_A, least_A, shortest[~runs_A[shortest]])
-        in_A = granted_AK.any(axis=1)
+        in_A = granted_AK.sum(axis=1) > 0
         keep_A = np.where(in_A, np.clip(held_A, least_A, most_A), 0)
         granted_AK = grant(view, granted_AK, room_K, least_A, keep_A, shortest[in_A[shortest]])
         return grant(view, granted_AK, room_K, least_A, most_A, shortest[in_A[shortest]])
-
-    def _share(self, view: View, wanted_SK: Ints, jobs_AK: Ints) -> Ints:
-        """Give services what they want of what jobs do not have, each the same share of it if that is not enough."""
-        room_K, wanted_K = view.week.slots_K - jobs_AK.sum(axis=0), wanted_SK.sum(axis=0)
-        share_K = np.minimum(1.0, room_K / np.maximum(wanted_K, 1))
-        return np.floor(wanted_SK * share_K + 1e-9).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +203,7 @@ class HpaLike:
 
     def decide(self, view: View) -> Decision:
         """Say how many slots everybody shall hold."""
-        services_SK = cover(view, hpa_capacity_S(view, dial_S(view.week, self.dials, 0.7)))
+        services_SK = cover(view, hpa_capacity_S(view, dial_S(view.week, self.dials, 0.7)), view.week.slots_K)
         jobs_AK = share_out(view, view.week.slots_K - services_SK.sum(axis=0), self.grow_after_s)
         return Decision(services_SK, jobs_AK, _nobody_killed(view))
 

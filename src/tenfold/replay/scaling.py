@@ -44,22 +44,15 @@ def hpa_capacity_S(view: View, target_S: Floats) -> Floats:
     return np.where(keeps_S, held_S, np.where(desired_S > held_S, desired_S, np.minimum(highest_S, held_S)))
 
 
-def upper_rates_S(view: View, quantile_S: Floats, levels_D: Floats) -> Floats:
-    """Find the demand per second that is exceeded in a share of ``1 - quantile`` of the time, by the forecast."""
-    places_S = np.minimum(np.searchsorted(levels_D, quantile_S), len(levels_D) - 1)
-    return view.demands_SD[np.arange(len(places_S)), places_S]
-
-
-def cover(view: View, rates_S: Floats) -> Ints:
+def cover(view: View, rates_S: Floats, within_K: Ints) -> Ints:
     """Find slots that answer these rates: what is worth most per slot first, if there is not enough for all.
 
     A service keeps what it holds before it takes more, and likes best the kind on which it is faster than others are.
+    ``within_K``: how many slots of each kind there are for all services.
     """
     week = view.week
-    room_K, conversion_K = (
-        week.slots_K.tolist(),
-        [k.slots if k.conversion is None else k.conversion for k in week.kinds],
-    )
+    room_K = within_K.tolist()
+    conversion_K = [kind.slots if kind.conversion is None else kind.conversion for kind in week.kinds]
     worth_S = np.array([service.usd_per_request for service in week.services]) * week.capacity_SK.max(axis=1)
     order_S = np.lexsort((-worth_S, week.floor_S == 0)).tolist()
     liked_SK, capacity_SK = liked(week.capacity_SK, week.capacity_SK).tolist(), week.capacity_SK.tolist()

@@ -1,0 +1,97 @@
+"""``tenfold pool why`` and ``tenfold pool shadow`` tell from the ledger alone, also when the pool has stopped."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tenfold.cli.main import main
+from tenfold.ledger.ledger import Ledger
+from tenfold.pool.standing import Standing, Standings
+from tenfold.pool.state import MoveView, ShadowView
+
+
+def standing(workload: str, **changed) -> Standing:
+    table = {
+        "workload": workload,
+        "unit": "request",
+        "held": 1,
+        "floor": 0,
+        "ceiling": 4,
+        "demand_units_per_s": 90.0,
+        "capacity_units_per_s": 80.0,
+        "last_slot_usd_per_s": 12e-6,
+        "next_slot_usd_per_s": 1.5e-6,
+    }
+    return Standing.model_validate({**table, **changed})
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TENFOLD_HOME", str(tmp_path))
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: 1_700_000_000.0)
+    rows = (
+        standing("rank"),
+        standing("train", unit="token", held=3, demand_units_per_s=None, next_slot_usd_per_s=4e-6),
+    )
+    decision = Standings(epoch=5, slots=4, workloads=rows, next_slot_to="train")
+    ledger.append("standings", "pool", decision.model_dump())
+    for number, (source, target) in enumerate((("train", "rank"), ("rank", "serve"), ("serve", "train")), start=1):
+        move = MoveView(
+            move=number,
+            epoch=number,
+            at=1_700_000_000.0,
+            slot="n0/cpu1",
+            source=source,
+            target=target,
+            reason=f"worth more to {target}",
+            price_usd_per_s=1e-6,
+            deadline_s=2.0,
+            state="done",
+            seconds=0.1,
+        )
+        ledger.append("move", move.slot, move.model_dump())
+    ledger.close()
+    return tmp_path
+
+
+def test_why_tells_what_a_slot_is_worth_to_whom_and_the_moves_that_led_there(home, capsys):
+    main(["pool", "why", "rank"])
+    told = capsys.readouterr().out
+    assert "rank has 1 of 4 slots (floor 0, ceiling 4)" in told
+    assert "must expect 90 requests/s; a slot does 80" in told
+    assert "Its last slot is worth 12 µ$/s to it, and would be worth 4 µ$/s to train." in told
+    assert "One more would be worth 1.5 µ$/s to it." in told
+    assert "A slot more in the pool would go to train." in told
+    assert "got n0/cpu1 from train: worth more to rank" in told
+    assert "gave n0/cpu1 to serve" in told
+    assert "worth more to train" not in told
+
+
+def test_why_of_training_says_that_it_always_has_more_to_do(home, capsys):
+    main(["pool", "why", "train", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["mine"]["held"], found["mine"]["demand_units_per_s"]) == (3, None)
+
+
+def test_an_unknown_workload_is_named_with_those_that_there_are(home, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["pool", "why", "chat"])
+    assert "it has rank, train" in capsys.readouterr().err
+
+
+def test_shadow_sums_up_what_would_have_been(home, capsys):
+    ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
+    view = ShadowView(seconds=3600.0, slots={"rank": 1, "train": 3}, moves=12, real_usd=2.0, shadow_usd=2.5)
+    ledger.append("shadow", "pool", view.model_dump())
+    ledger.close()
+    main(["pool", "shadow"])
+    told = capsys.readouterr().out
+    assert "In 1:00:00 of watching it would have made 12 moves" in told
+    assert "(+25.0%)" in told
+
+
+def test_without_a_shadow_it_says_how_to_start_one(home, capsys):
+    with pytest.raises(SystemExit, match="1"):
+        main(["pool", "shadow"])
+    assert "tenfold up --shadow" in capsys.readouterr().err

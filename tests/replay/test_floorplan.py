@@ -1,0 +1,91 @@
+"""Jobs that need one node or one rack have all their slots there, whatever comes and goes around them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small import Told, job, service, week
+
+from tenfold.replay.engine import replay
+from tenfold.replay.floorplan import Floorplan
+from tenfold.replay.week import Kind, Week
+
+
+def fleet(jobs, slots: int = 16, node_slots: int = 4, rack_nodes: int = 2) -> Week:
+    kind = Kind("a", slots, node_slots=node_slots, rack_nodes=rack_nodes)
+    return Week("places", 100.0, (kind,), (service([0.0]),), tuple(jobs))
+
+
+def place(plan: Floorplan, crowd: int, held: list[int], wanted: list[int]) -> tuple[list[int], int]:
+    placed = plan.place(
+        np.array([[crowd]]), np.arange(len(held)), np.array(held)[:, None], np.array(wanted, dtype=np.int64)[:, None]
+    )
+    return placed.job_slots_AK[:, 0].tolist(), int(placed.refused_K[0])
+
+
+def test_jobs_are_packed_so_that_whole_nodes_stay_free():
+    plan = Floorplan(fleet([job(within="node", least=2, most=2) for _ in range(4)] + [job(within="node", least=4)]))
+    assert place(plan, 4, [0, 0, 0, 0, 0], [2, 2, 2, 0, 0]) == ([2, 2, 2, 0, 0], 0)
+    assert place(plan, 4, [2, 2, 2, 0, 0], [2, 2, 2, 2, 4]) == ([2, 2, 2, 2, 4], 0)
+
+
+def test_who_fits_by_number_only_waits():
+    jobs = [job(within="node", least=3, most=3) for _ in range(4)] + [job(within="node", least=4, most=4)]
+    plan = Floorplan(fleet(jobs))
+    assert place(plan, 0, [0] * 5, [3, 3, 3, 3, 4]) == ([3, 3, 3, 3, 0], 4)
+    # One of the small ones ends: there is a node again.
+    assert place(plan, 0, [3, 3, 3, 3, 0], [0, 3, 3, 3, 4]) == ([0, 3, 3, 3, 4], 0)
+
+
+def test_the_crowd_makes_room_where_it_is_needed():
+    plan = Floorplan(fleet([job(within="rack", least=8, most=8)]))
+    assert place(plan, 16, [0], [0]) == ([0], 0)
+    assert place(plan, 8, [0], [8]) == ([8], 0)
+
+
+def test_a_job_gets_what_its_rack_has_if_that_is_enough():
+    jobs = [job(within="rack", least=2, most=8), job(within="rack", least=6, most=6), job(within="rack", least=5)]
+    plan = Floorplan(fleet(jobs))
+    assert place(plan, 0, [0, 0, 0], [5, 6, 0]) == ([5, 6, 0], 0)
+    assert place(plan, 0, [5, 6, 0], [10, 6, 0]) == ([8, 6, 0], 2)
+
+
+def test_slots_that_idle_while_a_job_waits_for_a_place_are_counted():
+    jobs = [job(name=str(number), within="node", least=3, most=3) for number in range(4)]
+    jobs.append(job(name="whole", within="node", least=4, most=4))
+    made = week([service([0.0] * 2)], jobs, slots=16, node_slots=4)
+    outcome = replay(made, Told([[0, 3, 3, 3, 3, 4]]))
+    assert outcome.fragmentation == pytest.approx(4 / 16)
+    assert outcome.training_slots_T.tolist() == [12, 12]
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_places_hold_through_any_course(seed):
+    rng = np.random.default_rng(seed)
+    within = [("node", "rack", "anywhere")[number % 3] for number in range(9)]
+    most = {"node": 4, "rack": 8, "anywhere": 10}
+    jobs = [job(within=place, least=int(rng.integers(1, 4)), most=most[place]) for place in within]
+    plan = Floorplan(fleet(jobs, slots=22))
+    held = np.zeros(9, dtype=np.int64)
+    for _ in range(30):
+        room, wanted = 22, np.zeros(9, dtype=np.int64)
+        for number in rng.permutation(9):
+            slots = int(rng.integers(0, jobs[number].most + 1))
+            wanted[number] = slots if jobs[number].least <= slots <= room else 0
+            room -= wanted[number]
+        crowd = int(rng.integers(0, room + 1))
+        placed = plan.place(np.array([[crowd]]), np.arange(9), held[:, None], wanted[:, None])
+        held = placed.job_slots_AK[:, 0]
+        floor = plan._floors[0]
+        anywhere = sum(int(held[number]) for number in range(9) if within[number] == "anywhere")
+        taken_N = sum(floor._places.values(), np.zeros(6, dtype=np.int64))
+        assert (floor._free_N >= 0).all() and (floor._crowd_N >= 0).all()
+        assert (floor._free_N + floor._crowd_N + taken_N).tolist() == [4, 4, 4, 4, 4, 2]
+        assert floor._crowd_N.sum() == crowd + anywhere
+        assert int(placed.refused_K[0]) == int((wanted - held).sum())
+        for number, place_N in floor._places.items():
+            assert place_N.sum() == held[number]
+            areas = np.flatnonzero(place_N) // (1 if within[number] == "node" else 2)
+            assert len(set(areas.tolist())) == 1
+            assert held[number] == 0 or held[number] >= jobs[number].least
