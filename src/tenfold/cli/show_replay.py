@@ -32,6 +32,7 @@ def comparison(comparison: Comparison, out: Console = OUT) -> None:
             f"No policy can exceed {amount(bound.useful_training_h)} h of training at these targets: {bound.name}.",
             markup=False,
             style="dim",
+            soft_wrap=True,
         )
 
 
