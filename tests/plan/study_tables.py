@@ -64,7 +64,7 @@ def kind_text(annotation: object, metadata: list[object]) -> str:
         return container_text(arguments, origin)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "table"
-    word = {str: "text", int: "integer", float: "number"}[typing.cast(type, annotation)]
+    word = {str: "text", int: "integer", float: "number", bool: "`true` or `false`"}[typing.cast(type, annotation)]
     return ", ".join([word, *bounds(metadata)])
 
 

@@ -7,7 +7,7 @@ from tenfold.page.figures import amount, percent
 from tenfold.replay.compare import Comparison, Played, attainment
 
 OUT = Console(highlight=False)
-WIDTH = 132
+WIDTH = 118
 
 
 def comparison(comparison: Comparison, out: Console = OUT) -> None:
@@ -20,7 +20,9 @@ def comparison(comparison: Comparison, out: Console = OUT) -> None:
         markup=False,
         soft_wrap=True,
     )
-    out.print(_table(comparison), width=max(out.width, WIDTH), no_wrap=True, crop=False)
+    # A narrow terminal wraps lines by itself; a table that folds every cell says nothing.
+    wide = out if out.width >= WIDTH else Console(file=out.file, width=WIDTH, highlight=False)
+    wide.print(_table(comparison))
     targets = ", ".join(f"{family} {100 * share:g}%" for family, share in comparison.targets.items())
     out.print(
         f"\nAnswered in time: dim where below its target ({targets}); in full: steps with 98% answered.", style="dim"
@@ -30,6 +32,7 @@ def comparison(comparison: Comparison, out: Console = OUT) -> None:
             f"No policy can exceed {amount(bound.useful_training_h)} h of training at these targets: {bound.name}.",
             markup=False,
             style="dim",
+            soft_wrap=True,
         )
 
 

@@ -99,8 +99,11 @@ def frontier(week: Week, outcomes: Sequence[Outcome], family: str, target: float
     for outcome, miss in zip(outcomes, misses, strict=True):
         at = frame.point(math.log10(miss), outcome.useful_training_h)
         by_policy.setdefault(outcome.policy, []).append((at, outcome))
+    # A policy's variants, "x" and "x, warm", share a colour.
+    bases = list(dict.fromkeys(policy.partition(",")[0] for policy in by_policy))
     names = []
-    for place, (policy, held) in enumerate(by_policy.items()):
+    for policy, held in by_policy.items():
+        place = bases.index(policy.partition(",")[0])
         held.sort(key=lambda pair: pair[0])
         if len(held) > 1:
             parts.append(line([at for at, _ in held], f"line c{place % 8}"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.core.errors import UsageError
-from tenfold.replay.job_mix import JobMix, Room, backlog, generate_jobs
+from tenfold.replay.job_mix import JobMix, backlog, generate_jobs, room_of
 from tenfold.replay.loads import DAY_S, generate, llm_load, ranking_load, refine, stream
 from tenfold.replay.traces import Rates
 from tenfold.replay.week import Floats, Kind, Service, Times, Week
@@ -74,7 +74,7 @@ def synthetic_week(
     llms = round(0.4 * services)
     llm_slots_S = _sizes(llms, llm_share * float(slots_K @ llm_K))
     ranking_slots_S = _sizes(services - llms, ranking_share * float(slots_K @ ranking_K))
-    room = Room(slots, made[0].node_slots, made[0].node_slots * made[0].rack_nodes, training_K)
+    room = room_of(made, training_K)
     mix = JobMix(jobs=jobs, offered_slots=training_share * float(slots_K @ training_K))
     ending = generate_jobs(mix, steps * step_s / DAY_S, room, stream(seed, "jobs")) if jobs else ()
     return Week(

@@ -5,13 +5,13 @@ Training Workloads", USENIX ATC 2019): most jobs are of one accelerator and shor
 most accelerator-hours. Lengths are then scaled so that the jobs together ask for a stated share of a fleet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tenfold.replay.loads import DAY_S
-from tenfold.replay.week import Floats, Job, Times, Within
+from tenfold.replay.week import Floats, Job, Kind, Times, Within
 
 # Accelerators of a job, and the share of jobs of this size.
 PHILLY_SIZES: Mapping[int, float] = {1: 0.70, 2: 0.06, 4: 0.08, 8: 0.10, 16: 0.035, 32: 0.015, 64: 0.007, 128: 0.003}
@@ -57,6 +57,17 @@ class Room:
     node_slots: int
     rack_slots: int
     speed_K: Floats
+
+
+def room_of(kinds: Sequence[Kind], speed_K: Floats) -> Room:
+    """The room on the kinds whose speed is above 0; there is one at least."""
+    able = [kind for kind, speed in zip(kinds, speed_K, strict=True) if speed > 0]
+    return Room(
+        slots=sum(kind.slots for kind in able),
+        node_slots=max(min(kind.slots, kind.node_slots) for kind in able),
+        rack_slots=max(min(kind.slots, kind.node_slots * kind.rack_nodes) for kind in able),
+        speed_K=speed_K,
+    )
 
 
 def generate_jobs(mix: JobMix, days: float, room: Room, rng: np.random.Generator) -> tuple[Job, ...]:

@@ -199,12 +199,6 @@ def _check_rising(table: Table, column: str, seconds_R: Floats, rows: list[int],
 
 
 def _step(seconds_R: Floats) -> float:
-    """The smallest distance of two times if it divides all others; else the most frequent, and the others are wrong."""
-    apart = np.diff(np.unique(seconds_R))
-    if not len(apart):
-        return 1.0
-    parts = apart / apart.min()
-    if np.all(np.abs(parts - np.round(parts)) <= NEAR):
-        return float(apart.min())
-    distances, counts = np.unique(apart, return_counts=True)
-    return float(distances[counts.argmax()])
+    """The most frequent distance of two times, the smallest of those that are: what does not fit it is wrong."""
+    distances, counts = np.unique(np.round(np.diff(np.unique(seconds_R)), 6), return_counts=True)
+    return float(distances[counts.argmax()]) if len(distances) else 1.0

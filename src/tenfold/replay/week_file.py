@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from tenfold.core.errors import UsageError
 from tenfold.core.explain import explain, suggest
 from tenfold.replay.job_file import job_problems, read_jobs
-from tenfold.replay.job_mix import JobMix, Room, backlog, generate_jobs
+from tenfold.replay.job_mix import JobMix, Room, backlog, generate_jobs, room_of
 from tenfold.replay.loads import DAY_S, WEEK_DAYS, generate, llm_load, ranking_load, refine, stream
 from tenfold.replay.traces import Rates, read_rates
 from tenfold.replay.week import Floats, Job, Kind, Service, Times, Week
@@ -208,7 +208,7 @@ def _jobs(path: Path, file: WeekFile, kinds: tuple[Kind, ...], steps: int, seed:
     table, defaults = file.jobs, file.jobs.defaults
     speed = table.speed or {kind.name: 1.0 for kind in kinds}
     speed_K = np.array([speed.get(kind.name, 0.0) for kind in kinds])
-    room = _room(kinds, speed_K)
+    room = room_of(kinds, speed_K)
     jobs: list[Job] = []
     if table.backlog is not None:
         jobs.append(_backlog(table.backlog, defaults, room))
@@ -234,16 +234,6 @@ def _jobs(path: Path, file: WeekFile, kinds: tuple[Kind, ...], steps: int, seed:
         ],
     )
     return tuple(jobs)
-
-
-def _room(kinds: tuple[Kind, ...], speed_K: Floats) -> Room:
-    able = [kind for kind, speed in zip(kinds, speed_K, strict=True) if speed > 0]
-    return Room(
-        slots=sum(kind.slots for kind in able),
-        node_slots=max(min(kind.slots, kind.node_slots) for kind in able),
-        rack_slots=max(min(kind.slots, kind.node_slots * kind.rack_nodes) for kind in able),
-        speed_K=speed_K,
-    )
 
 
 def _backlog(table: BacklogTable, defaults: JobDefaults, room: Room) -> Job:

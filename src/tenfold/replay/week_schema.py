@@ -1,6 +1,5 @@
 """``week.toml``: its schema and its defaults. Every number's unit is in its key or in the key's description."""
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +8,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
-ByKind = Mapping[str, NotNegative]
+ByKind = dict[str, NotNegative]
 
 
 class Settings(BaseModel):

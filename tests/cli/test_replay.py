@@ -1,0 +1,92 @@
+"""The commands of a platform team that tries policies on its own week."""
+
+import json
+
+import pytest
+
+from tenfold.cli.main import main
+
+SMALL = """
+name = "small"
+step_s = 600
+history_s = 3600
+steps = 30
+[kinds.h100]
+slots = 16
+[services.chat]
+family = "llm"
+capacity = { h100 = 4.0 }
+usd_per_request = 1e-3
+queue_s = 10
+start_s = 60
+wake_s = 2
+sleep_s = 1
+generate = { like = "llm", mean_per_s = 16 }
+[jobs.backlog]
+least = 1
+"""
+
+
+@pytest.fixture
+def week(tmp_path):
+    path = tmp_path / "week.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def run(*arguments: object) -> int:
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_json_has_a_record_for_each_policy_and_is_the_same_twice(week, capsys):
+    runs = []
+    for _ in range(2):
+        assert run("replay", week, "--policy", "static,tenfold", "--seed", 3, "--json") == 0
+        runs.append(json.loads(capsys.readouterr().out))
+    first, again = runs
+    for record in first + again:
+        assert record.pop("cpu_s") >= 0
+    assert first == again
+    assert [record["policy"] for record in first] == ["static", "tenfold"]
+    assert all(0 <= record["attainment"]["llm"] <= 1 for record in first)
+    assert first[0]["share_of_bound"] is None
+
+
+def test_table_page_and_bounds(week, tmp_path, capsys):
+    page = tmp_path / "out.html"
+    assert run("replay", week, "--policy", "tenfold", "--bounds", "--attain", "llm=0.9", "--report", page) == 0
+    out = capsys.readouterr()
+    assert "small" in out.out
+    assert "tenfold" in out.out
+    assert "clairvoyant, true moves" in out.out
+    assert f"wrote {page}" in out.err.replace("\n", "")
+    assert "<svg" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--policy", "fair"], "there is no policy 'fair'"),
+        (["--attain", "llm"], "--attain 'llm' is no family=share"),
+        (["--attain", "llm=95"], "a share lies above 0 and up to 1"),
+        (["--attain", "video=0.9"], "the week has no family 'video'"),
+        (["--policy", "static", "--report", "/nowhere/x.html"], "cannot write the page"),
+    ],
+)
+def test_usage_is_explained(week, capsys, arguments, told):
+    assert run("replay", week, *arguments) == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert told in err
+    assert "next:" in err
+
+
+def test_example_is_written_and_can_be_read(tmp_path, capsys):
+    assert run("replay", "example", tmp_path / "new", "--json") == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert [name.rsplit("/", 1)[1] for name in files] == ["week.toml", "rates.csv", "jobs.csv"]
+    assert run("replay", "example", tmp_path / "new") == 2
+    assert "is there already" in " ".join(capsys.readouterr().err.split())
