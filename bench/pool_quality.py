@@ -2,7 +2,7 @@
 
 A fleet of one kind serves LLMs, ranks, and trains what is left. Every policy is tuned with the same budget on one week,
 to the most useful training at 95% attainment for LLM services and 99.9% for ranking, and judged on others. Times are
-those of the week (`tenfold.replay.generate`): a policy marked `warm` wakes loaded residents, the others start processes.
+those of the week (`tenfold.replay.generate`): a policy marked `warm` wakes loaded residents, others start processes.
 
     python bench/pool_quality.py [--rates week.json] [--weeks 2] [--slots 1000] [--steps 5040]
 
@@ -151,7 +151,8 @@ def main() -> None:
     weeks = [synthetic_week(seed, options.slots, options.steps, llm_rates=rates) for seed in seeds]
     judged = [judge(week, tuned) for week in weeks]
     print(
-        f"{platform.machine()}, one thread; load of LLM services: {options.rates or 'generated'}; tuned on seed {TUNING_SEED}"
+        f"{platform.machine()}, one thread; tuned on seed {TUNING_SEED}; "
+        f"load of LLM services in the judged weeks: {options.rates or 'generated'}"
     )
     for week in judged:
         show(week)
