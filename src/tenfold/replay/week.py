@@ -177,11 +177,6 @@ class Week:
         return np.array([job.usd_per_s for job in self.jobs], dtype=np.float64)
 
     @cached_property
-    def checkpoint_s_J(self) -> Floats:
-        """What saving takes, of each job."""
-        return np.array([job.checkpoint_s for job in self.jobs], dtype=np.float64)
-
-    @cached_property
     def job_times_J(self) -> TimesArrays:
         """Times of all jobs."""
         return times_arrays([job.times for job in self.jobs])
