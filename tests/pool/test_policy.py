@@ -115,6 +115,17 @@ def test_a_workload_that_fits_one_slot_only_gets_that_one():
     assert {change.slot: change.target for change in changes} == {"s0": "serve", "s1": "rank"}
 
 
+@given(data=st.data(), marginals=st.tuples(concave, concave, concave), start=holders)
+def test_nobody_is_put_where_it_does_not_run(data, marginals, start):
+    suits = [data.draw(st.sets(st.sampled_from(WORKLOADS))) for _ in range(4)]
+    slots = [SlotPlace(f"s{i}", f"core{i // 2}", frozenset(names)) for i, names in enumerate(suits)]
+    current = {slot.slot: holder for slot, holder in zip(slots, start, strict=True)}
+    changes = allocate(slots, claims(**dict(zip(WORKLOADS, marginals, strict=True))), current, set())
+    by_name = {slot.slot: slot for slot in slots}
+    assert all(change.target in by_name[change.slot].suits for change in changes)
+    assert len({change.slot for change in changes}) == len(changes)
+
+
 def test_rising_marginal_value_is_refused_by_name():
     with pytest.raises(NotConcave, match="serve: slot 2 is worth 2 USD/s, more than slot 1"):
         allocate(places(2), claims(serve=[1.0, 2.0]), {}, set())

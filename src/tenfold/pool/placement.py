@@ -1,6 +1,6 @@
 """Which slots change hands, once it is known how many each workload gets.
 
-Letters: N slots, W workloads, C classes of slots that suit the same workloads.
+Letters: N slots, W workloads.
 """
 
 import numpy as np
@@ -12,10 +12,8 @@ IDLE = -1
 Bools = NDArray[np.bool_]
 
 
-def place(
-    holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools, class_N: Ints, suits_CW: Bools
-) -> tuple[Ints, Ints]:
-    """Choose the slots that change hands: as few as possible, each at most once, spread over shares.
+def place(holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools) -> tuple[Ints, Ints]:
+    """Choose among alike slots those that change hands: as few as possible, each at most once, spread over shares.
 
     A workload does better on many cores than on few, so donors give up slots where they have most of a share and those
     who wait for slots have least; then each receiver takes what crowds it least. Work grows with the slots once and
@@ -26,10 +24,8 @@ def place(
         counts_W: slots that each workload shall have.
         share_N: which slots contend with each other, numbered from 0.
         movable_N: whether a slot may change hands now.
-        class_N: the class of each slot.
-        suits_CW: whether a workload can run on slots of a class.
     Returns:
-        The slots that change, and who gets each. Fewer than wanted if no movable slot suits; never more.
+        The slots that change, and who gets each. Fewer than wanted if too few may change; never more.
     """
     workloads = len(counts_W)
     held_W = np.bincount(holder_N[holder_N != IDLE], minlength=workloads)
@@ -37,26 +33,22 @@ def place(
     receivers = np.flatnonzero(missing_W)
     if not len(receivers):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    useful_N = movable_N & suits_CW[:, receivers].any(axis=1)[class_N]
     waits_N = np.append(missing_W > 0, False)[holder_N]
     waiting_share = np.bincount(share_N[waits_N], minlength=int(share_N.max()) + 1)
     free = np.concatenate(
         (
-            np.flatnonzero(useful_N & (holder_N == IDLE)),
-            _released(holder_N, surplus_W, share_N, useful_N, waiting_share),
+            np.flatnonzero(movable_N & (holder_N == IDLE)),
+            _released(holder_N, surplus_W, share_N, movable_N, waiting_share),
         )
     )
     by_holder = np.argsort(holder_N.astype(np.int32), kind="stable")
     begins, ends = (np.searchsorted(holder_N[by_holder], receivers, side=side) for side in ("left", "right"))
-    suits_PR = suits_CW[class_N[free]][:, receivers]
     open_P = np.ones(len(free), dtype=bool)
     slots, takers = [], []
-    # Who suits the fewest slots chooses first.
-    for place_R in np.argsort(suits_PR.sum(axis=0), kind="stable"):
-        receiver = int(receivers[place_R])
-        mine_share = np.bincount(share_N[by_holder[begins[place_R] : ends[place_R]]], minlength=len(waiting_share))
+    for receiver, begin, end in zip(receivers.tolist(), begins, ends, strict=True):
+        mine_share = np.bincount(share_N[by_holder[begin:end]], minlength=len(waiting_share))
         for _ in range(int(missing_W[receiver])):
-            fit = np.flatnonzero(open_P & suits_PR[:, place_R])
+            fit = np.flatnonzero(open_P)
             if not len(fit):
                 break
             pick = fit[np.argmin(mine_share[share_N[free[fit]]])]
@@ -67,13 +59,13 @@ def place(
     return np.array(slots, dtype=np.int64), np.array(takers, dtype=np.int64)
 
 
-def _released(holder_N: Ints, surplus_W: Ints, share_N: Ints, useful_N: Bools, waiting_share: Ints) -> Ints:
+def _released(holder_N: Ints, surplus_W: Ints, share_N: Ints, movable_N: Bools, waiting_share: Ints) -> Ints:
     """Choose what donors give up: from each first the shares where it has most."""
     gives_N = np.append(surplus_W > 0, False)[holder_N]
     given = np.flatnonzero(gives_N)
     pair = holder_N[given] * len(waiting_share) + share_N[given]
     _, which, together = np.unique(pair, return_inverse=True, return_counts=True)
-    may = useful_N[given]
+    may = movable_N[given]
     given, which = given[may], which[may]
     # The first of a share goes while the donor has all of them there, the second when it has one less, and so on.
     order = np.argsort(which, kind="stable")

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tenfold.pool.claims import Claims
+from tenfold.pool.claims import Claims, Ints
 from tenfold.pool.fill import fill
+from tenfold.pool.mix import mix
+from tenfold.pool.mixture import Bools, Mixture
 from tenfold.pool.placement import IDLE, place
+from tenfold.pool.relaxation import Relaxation
 
 Allocation = Mapping[str, str | None]
 """The workload awake on each slot, by slot name."""
@@ -61,15 +64,41 @@ def allocate(slots: Sequence[SlotPlace], claims: Claims, current: Allocation, mo
     share_N = np.array([shares[place.share] for place in slots])
     classes = {suits: number for number, suits in enumerate(dict.fromkeys(place.suits for place in slots))}
     class_N = np.array([classes[place.suits] for place in slots])
-    suits_CW = np.array([[name in suits for name in claims.names] for suits in classes])
-    held_W = np.bincount(holder_N[holder_N != IDLE], minlength=len(index))
+    suits_WC = np.array([[name in suits for suits in classes] for name in claims.names])
     stuck_W = np.bincount(holder_N[(holder_N != IDLE) & ~movable_N], minlength=len(index))
-    # What cannot run on a slot, or cannot leave it, is not asked to.
-    ceiling_W = np.maximum(stuck_W, np.minimum(claims.ceiling_W, suits_CW[class_N].sum(axis=0)))
-    claims = replace(claims, held_W=held_W, floor_W=np.maximum(claims.floor_W, stuck_W), ceiling_W=ceiling_W)
-    counts_W = fill(claims, len(slots))
-    chosen, takers = place(holder_N, counts_W, share_N, movable_N, class_N, suits_CW)
-    return _changes(slots, claims, holder_N, chosen.tolist(), takers.tolist())
+    # What cannot run anywhere, or cannot leave, is not asked to.
+    claims = replace(
+        claims,
+        held_W=np.bincount(holder_N[holder_N != IDLE], minlength=len(index)),
+        floor_W=np.maximum(claims.floor_W, stuck_W),
+        ceiling_W=np.maximum(stuck_W, np.where(suits_WC.any(axis=1), claims.ceiling_W, 0)),
+    )
+    counts_WC = _counts(claims, holder_N, class_N, suits_WC)
+    chosen, takers = [], []
+    for number in range(len(classes)):
+        here = np.flatnonzero(class_N == number)
+        picks, who = place(holder_N[here], counts_WC[:, number], share_N[here], movable_N[here])
+        chosen += here[picks].tolist()
+        takers += who.tolist()
+    return _changes(slots, claims, holder_N, chosen, takers)
+
+
+def _counts(claims: Claims, holder_N: Ints, class_N: Ints, suits_WC: Bools) -> Ints:
+    """Count the slots of each class that each workload shall have; classes differ in who can run there."""
+    slots_C = np.bincount(class_N)
+    if len(slots_C) == 1:
+        return fill(claims, len(class_N))[:, None]
+    held = holder_N * len(slots_C) + class_N
+    held_WC = np.bincount(held[holder_N != IDLE], minlength=suits_WC.size).reshape(suits_WC.shape)
+    mixture = Mixture(
+        claims=claims,
+        speed_WK=suits_WC.astype(np.float64),
+        held_WK=held_WC,
+        slots_K=slots_C,
+        converts_W=np.zeros(len(claims.names), dtype=bool),
+        conversion_K=slots_C,
+    )
+    return mix(mixture, Relaxation())
 
 
 def _changes(
