@@ -35,7 +35,7 @@ NEAR_GAP = 0.4
 EARLY_WHOLE = 800
 SUBTREE_NODES = 8
 SUBTREE_S = 0.3
-THRESHOLDS = (0.3, 0.2, 0.1)
+THRESHOLDS = (0.1, 0.3, 0.6)
 WORTH_IT = 1e-3
 WHOLE = 1e-6
 
@@ -153,7 +153,6 @@ class _Ladder:
         assert relaxed.value_C is not None
         if self.program.integer_C.sum() > DIRECT_WHOLE:
             self._round(solver, relaxed.value_C)
-            self._near(solver)
             self._improve(solver)
         if not self._done():
             self._exact(solver)
@@ -179,15 +178,35 @@ class _Ladder:
         return outcome
 
     def _round(self, solver: Solver, value_C: Floats) -> None:
-        """Incumbents from a solution that is not whole everywhere."""
+        """A plan from a solution that is not whole everywhere."""
         self.step = "round"
         solver.whole(np.zeros_like(self.program.integer_C))
         whole = np.flatnonzero(self.program.integer_C)
-        for threshold in THRESHOLDS:
-            if self._done() and self.value_C is not None:
-                return
-            self._take_with(solver, whole, _rounded(self.program, value_C[whole], whole, threshold))
+        forward = self._forward(solver, value_C)
+        solver.bound(whole, self.program.lower_C[whole], self.program.upper_C[whole])
+        if not forward:
+            for threshold in THRESHOLDS:
+                self._take_with(solver, whole, _rounded(self.program, value_C[whole], whole, threshold))
         self._note()
+
+    def _forward(self, solver: Solver, value_C: Floats) -> bool:
+        """Round one stage after the other, each time with the rest free to answer; whether that gave a plan."""
+        cost = float(self.program.cost_C @ value_C) + self.program.offset
+        for stage in range(self.tree.stages):
+            whole = np.unique(self.program.column_nV[self.tree.at(stage)][:, self.template.columns.integer_V])
+            for threshold in THRESHOLDS:
+                values = _rounded(self.program, value_C[whole], whole, threshold)
+                solver.bound(whole, values, values)
+                if np.array_equal(values, value_C[whole]):
+                    break
+                outcome = solver.run(watch=self._watch_nothing)
+                if outcome.value_C is not None:
+                    value_C, cost = outcome.value_C, outcome.objective
+                    break
+            else:
+                return False
+        self._take(value_C, cost)
+        return True
 
     def _take_with(self, solver: Solver, whole: NDArray[np.int64], values: Floats) -> None:
         """The best plan with these whole variables, if there is one."""
@@ -212,16 +231,18 @@ class _Ladder:
             self._round(solver, outcome.value_C)
 
     def _improve(self, solver: Solver) -> None:
-        """Subtrees, then the first stages, in turn, until one of them gains little."""
+        """The first stages, then subtrees, in turn, until one of them gains little."""
         subtrees, early_C = _subtrees(self.program, self.tree), self._early(EARLY_WHOLE)
         for turn in count():
+            if self._done():
+                return
             before = self.cost
             if turn % 2:
-                self._improve_early(solver, early_C)
-            else:
                 self._improve_subtrees(subtrees)
+            else:
+                self._improve_early(solver, early_C)
             little = before - self.cost < WORTH_IT * abs(self.cost)
-            if self._done() or (turn and little):
+            if turn and little:
                 return
 
     def _improve_subtrees(self, subtrees: list[Part]) -> None:
