@@ -149,6 +149,15 @@ def test_plan_is_found_where_rounding_stage_after_stage_leads_nowhere(monkeypatc
     assert solution.cost == pytest.approx(rounded_at_once(program))
 
 
+def test_bound_that_met_the_gap_is_kept_when_the_run_is_stopped_for_it():
+    tree, node, program = built(synthetic_study(1, nodes=40))
+    solution = solve(program, node, tree, Effort(gap=0.005, seconds=60))
+    assert solution.gap <= 0.005
+    exact = Solver(program)
+    exact.whole(program.integer_C)
+    assert solution.bound <= exact.run(gap=2e-3).objective
+
+
 def test_user_who_stops_keeps_the_incumbent():
     tree, node, program = built(synthetic_study(1, nodes=60))
     told = []

@@ -27,7 +27,7 @@ from tenfold.plan.model import Template
 from tenfold.plan.tree import Tree
 
 DIRECT_WHOLE = 900
-EARLY_WHOLE = 800
+EARLY_WHOLE = 250
 SUBTREE_NODES = 8
 SUBTREE_S = 0.3
 THRESHOLDS = (0.1, 0.3, 0.6)
@@ -256,8 +256,6 @@ class _Ladder:
         if self.value_C is not None:
             solver.suggest(self.value_C)
             solver.set_option("mip_heuristic_effort", 0.0)
-            # Half the time to the same bound: cuts are found in fewer rounds on the rows as the template has them.
-            solver.set_option("presolve", "off")
         outcome = solver.run(seconds=self._left(), gap=self.effort.gap, watch=self._watch)
         if outcome.status is Status.INFEASIBLE:
             raise Infeasible("no plan meets all floors and limits with whole phases and lots")
@@ -307,7 +305,11 @@ class _Ladder:
             self.stopped = True
 
     def _watch(self, bound: float, incumbent: float) -> bool:
-        """Of a run on the whole program: go on until its bound and incumbent are close enough."""
+        """Of a run on the whole program: go on until its bound and incumbent are close enough.
+
+        The bound is kept here: a run that is stopped during the root's cuts reports the one from before them.
+        """
+        self._raise_bound(min(bound, incumbent, self.cost))
         progress = self._progress(bound, incumbent)
         self.stopped = self.stopped or not self.report(progress)
         return not self.stopped and progress.gap > self.effort.gap
