@@ -15,11 +15,13 @@ import contextlib
 import gc
 import io
 import json
+import os
 import platform
+import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -124,10 +126,26 @@ def compare(path: Path, seed: int) -> dict[str, object]:
         if build is not None:
             gc.collect()
             cpu = time.process_time()
-            build(study, tree)
+            with quiet():
+                build(study, tree)
             result[f"{name}_s"] = round(time.process_time() - cpu, 3)
         print(f"{name}: {result[f'{name}_s']} s of CPU")
     return result
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the solver's banner, which peers cannot switch off, off the screen; it is written below Python."""
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 def build_ours(study: Study, tree: Tree) -> float:
@@ -188,7 +206,8 @@ def check_all(study: Study, tree: Tree) -> None:
     unit = node.columns.money_unit_usd
     found = {"build": ours}
     if has("linopy"):
-        highs, constant = build_linopy(study, tree)
+        with quiet():
+            highs, constant = build_linopy(study, tree)
         highs.setOptionValue("output_flag", False)
         highs.setOptionValue("solve_relaxation", True)
         highs.run()
@@ -196,7 +215,8 @@ def check_all(study: Study, tree: Tree) -> None:
     for name in ("pyomo_build", "mpisppy_build"):
         build = BUILDERS[name]
         if build is not None:
-            solver = build(study, tree)
+            with quiet():
+                solver = build(study, tree)
             solver._solver_model.setOptionValue("output_flag", False)
             solver._solver_model.setOptionValue("solve_relaxation", True)
             solver._solver_model.run()

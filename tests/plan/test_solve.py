@@ -119,6 +119,45 @@ def test_ladder_of_a_larger_tree_gives_a_plan_and_an_honest_gap(monkeypatch):
     assert solution.gap < 0.05
 
 
+def rounded_at_once(program):
+    """The cheapest plan of rounding all stages of the linear program together; infinite if there is none."""
+    solver = Solver(program)
+    relaxed, whole = solver.run(), np.flatnonzero(program.integer_C)
+    costs = [np.inf]
+    for threshold in ladder.THRESHOLDS:
+        values = ladder._rounded(program, relaxed.value_C[whole], whole, threshold)
+        solver.bound(whole, values, values)
+        costs.append(solver.run().objective)
+    return min(costs)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_rounding_stage_after_stage_is_cheaper_than_at_once(monkeypatch, seed):
+    monkeypatch.setattr(ladder, "DIRECT_WHOLE", 0)
+    tree, node, program = built(synthetic_study(seed, nodes=60))
+    steps = solve(program, node, tree, Effort(gap=0.2, seconds=20)).steps
+    rounded = next(step for step in steps if step.step == "round")
+    assert rounded.incumbent < rounded_at_once(program)
+
+
+def test_plan_is_found_where_rounding_stage_after_stage_leads_nowhere(monkeypatch):
+    monkeypatch.setattr(ladder, "DIRECT_WHOLE", 0)
+    monkeypatch.setattr(ladder._Ladder, "_forward", lambda *_: False)
+    tree, node, program = built(synthetic_study(1, nodes=40))
+    solution = solve(program, node, tree, Effort(gap=0.2, seconds=20))
+    assert is_plan(program, solution.value_C)
+    assert solution.cost == pytest.approx(rounded_at_once(program))
+
+
+def test_bound_that_met_the_gap_is_kept_when_the_run_is_stopped_for_it():
+    tree, node, program = built(synthetic_study(1, nodes=40))
+    solution = solve(program, node, tree, Effort(gap=0.005, seconds=60))
+    assert solution.gap <= 0.005
+    exact = Solver(program)
+    exact.whole(program.integer_C)
+    assert solution.bound <= exact.run(gap=2e-3).objective
+
+
 def test_user_who_stops_keeps_the_incumbent():
     tree, node, program = built(synthetic_study(1, nodes=60))
     told = []

@@ -1,13 +1,12 @@
 """The solve ladder: a bound from the linear program, a plan by rounding, both made better by exact solves of parts.
 
 1. **Linear program.** Cumulative monotone variables make its bound tight.
-2. **Round.** All constraints among phases and leases say "this only if that" (start after end, stay started), so
-   rounding every one of them at the same threshold keeps them all. Each threshold gives an incumbent.
-3. **Near decisions exact.** Only the variables of the first stages must be whole: a better bound, still valid for all,
-   and rounding its outer part mostly gives a better incumbent.
-4. **Improve.** Subtrees are solved exactly one by one with all else held (`improve.py`); then the first stages are,
-   with only the outer whole variables held. In turn, until it no longer pays.
-5. **Exact.** All whole variables, starting from the incumbent. The solver's cuts raise the bound.
+2. **Round forward.** All constraints among phases and leases say "this only if that" (start after end, stay started),
+   so rounding all of a stage at the same threshold keeps them. The linear program is solved again after each stage,
+   from its last basis: what later stages do answers what was rounded. If that fails, all stages are rounded at once.
+3. **Improve.** The first stages are solved exactly with the outer whole variables held; then subtrees are, one by one
+   with all else held (`improve.py`). Again, until a turn no longer pays.
+4. **Exact.** All whole variables, starting from the incumbent. The solver's cuts raise the bound.
 
 Small programs go straight to the last step. The gap is (incumbent - bound) / incumbent, whichever step each is from.
 """
@@ -15,7 +14,6 @@ Small programs go straight to the last step. The gap is (incumbent - bound) / in
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +27,11 @@ from tenfold.plan.model import Template
 from tenfold.plan.tree import Tree
 
 DIRECT_WHOLE = 900
-NEAR_WHOLE = 250
-NEAR_SHARE = 0.2
-NEAR_GAP = 0.4
-EARLY_WHOLE = 800
+EARLY_WHOLE = 250
 SUBTREE_NODES = 8
 SUBTREE_S = 0.3
-THRESHOLDS = (0.3, 0.2, 0.1)
-WORTH_IT = 1e-3
+THRESHOLDS = (0.1, 0.3, 0.6)
+WORTH_IT = 3e-3
 WHOLE = 1e-6
 
 
@@ -153,7 +148,6 @@ class _Ladder:
         assert relaxed.value_C is not None
         if self.program.integer_C.sum() > DIRECT_WHOLE:
             self._round(solver, relaxed.value_C)
-            self._near(solver)
             self._improve(solver)
         if not self._done():
             self._exact(solver)
@@ -179,15 +173,35 @@ class _Ladder:
         return outcome
 
     def _round(self, solver: Solver, value_C: Floats) -> None:
-        """Incumbents from a solution that is not whole everywhere."""
+        """A plan from a solution that is not whole everywhere."""
         self.step = "round"
         solver.whole(np.zeros_like(self.program.integer_C))
         whole = np.flatnonzero(self.program.integer_C)
-        for threshold in THRESHOLDS:
-            if self._done() and self.value_C is not None:
-                return
-            self._take_with(solver, whole, _rounded(self.program, value_C[whole], whole, threshold))
+        forward = self._forward(solver, value_C)
+        solver.bound(whole, self.program.lower_C[whole], self.program.upper_C[whole])
+        if not forward:
+            for threshold in THRESHOLDS:
+                self._take_with(solver, whole, _rounded(self.program, value_C[whole], whole, threshold))
         self._note()
+
+    def _forward(self, solver: Solver, value_C: Floats) -> bool:
+        """Round one stage after the other, each time with the rest free to answer; whether that gave a plan."""
+        cost = float(self.program.cost_C @ value_C) + self.program.offset
+        for stage in range(self.tree.stages):
+            whole = np.unique(self.program.column_nV[self.tree.at(stage)][:, self.template.columns.integer_V])
+            for threshold in THRESHOLDS:
+                values = _rounded(self.program, value_C[whole], whole, threshold)
+                solver.bound(whole, values, values)
+                if np.array_equal(values, value_C[whole]):
+                    break
+                outcome = solver.run(watch=self._watch_nothing)
+                if outcome.value_C is not None:
+                    value_C, cost = outcome.value_C, outcome.objective
+                    break
+            else:
+                return False
+        self._take(value_C, cost)
+        return True
 
     def _take_with(self, solver: Solver, whole: NDArray[np.int64], values: Floats) -> None:
         """The best plan with these whole variables, if there is one."""
@@ -197,31 +211,14 @@ class _Ladder:
         if outcome.value_C is not None:
             self._take(outcome.value_C, outcome.objective)
 
-    def _near(self, solver: Solver) -> None:
-        """Whole in the first stages only; its bound is one for all, and its outer part is rounded."""
-        if self._done() or self.value_C is None:
-            return
-        self.step = "near decisions exact"
-        solver.whole(self._early(NEAR_WHOLE))
-        solver.suggest(self.value_C)
-        seconds = NEAR_SHARE * self._left()
-        outcome = solver.run(seconds=seconds, gap=NEAR_GAP * self.effort.gap, watch=self._watch_nothing)
-        self._raise_bound(outcome.bound)
-        self._note()
-        if outcome.value_C is not None:
-            self._round(solver, outcome.value_C)
-
     def _improve(self, solver: Solver) -> None:
-        """Subtrees, then the first stages, in turn, until one of them gains little."""
+        """The first stages, then subtrees, again and again until a turn gains little."""
         subtrees, early_C = _subtrees(self.program, self.tree), self._early(EARLY_WHOLE)
-        for turn in count():
+        while not self._done():
             before = self.cost
-            if turn % 2:
-                self._improve_early(solver, early_C)
-            else:
-                self._improve_subtrees(subtrees)
-            little = before - self.cost < WORTH_IT * abs(self.cost)
-            if self._done() or (turn and little):
+            self._improve_early(solver, early_C)
+            self._improve_subtrees(subtrees)
+            if before - self.cost < WORTH_IT * abs(self.cost):
                 return
 
     def _improve_subtrees(self, subtrees: list[Part]) -> None:
@@ -308,7 +305,11 @@ class _Ladder:
             self.stopped = True
 
     def _watch(self, bound: float, incumbent: float) -> bool:
-        """Of a run on the whole program: go on until its bound and incumbent are close enough."""
+        """Of a run on the whole program: go on until its bound and incumbent are close enough.
+
+        The bound is kept here: a run that is stopped during the root's cuts reports the one from before them.
+        """
+        self._raise_bound(min(bound, incumbent, self.cost))
         progress = self._progress(bound, incumbent)
         self.stopped = self.stopped or not self.report(progress)
         return not self.stopped and progress.gap > self.effort.gap
