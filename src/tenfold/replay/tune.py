@@ -1,8 +1,8 @@
 """Tuning of every policy with the same budget, on a week that it is not judged on.
 
-A policy has one dial for each family of services, from thrifty to generous. Each family's attainment rises with its own
-dial and hardly depends on the others', so all dials are halved at once: an evaluation says for each whether it was
-generous enough. What is left of the budget follows the frontier of attainment against training on both sides.
+A policy has one dial for each family of services, from thrifty to generous. All dials climb together first, then each
+family's range is halved, all at once: an evaluation says for each whether it was generous enough, and a family's
+attainment hardly depends on the others' dials. What is left of the budget follows the frontier on both sides.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,8 +19,11 @@ from tenfold.replay.rules import Dials, HpaLike, KueueLike, LyraLike, Priority, 
 from tenfold.replay.tenfold import Tenfold
 from tenfold.replay.week import Week
 
-BUDGET = 12
+BUDGET = 18
 """Replays that each policy gets."""
+
+SCANNED = 7
+"""Of these, so many climb from thrifty to generous."""
 
 FLOORS: Mapping[str, float] = {"llm": 0.95, "ranking": 0.999}
 """Share of requests that each family answers in time at least."""
@@ -102,7 +105,7 @@ def tune(
     floors = {family: floor for family, floor in floors.items() if family in families}
     search = _Search(families, floors, measure, len(policy.rungs))
     trials: dict[tuple[int, ...], Trial] = {}
-    for rungs in chain(search.halve(trials), search.follow(trials)):
+    for rungs in chain(search.scan(trials), search.halve(trials), search.follow(trials)):
         if rungs in trials:
             continue
         if len(trials) == budget:
@@ -122,19 +125,34 @@ class _Search:
 
     def __init__(self, families: Sequence[str], floors: Mapping[str, float], measure: Measure, count: int) -> None:
         self._families, self._floors, self._measure, self._count = families, floors, measure, count
+        self._low = [-1 if family in floors else count - 2 for family in families]
+        self._high = [count - 1] * len(families)
+
+    def scan(self, trials: Mapping[tuple[int, ...], Trial]) -> Iterator[tuple[int, ...]]:
+        """Climb with all dials together, and find for each family where it attains first.
+
+        Not by halving: who is provided for too generously starves the others, so attainment falls again near the top.
+        """
+        steps = np.linspace(0, self._count - 1, SCANNED + 2).astype(int)[1:-1].tolist()
+        for step in steps:
+            yield (step,) * len(self._families)
+        for place, family in enumerate(self._families):
+            if family not in self._floors:
+                continue
+            found = [attainment(trials[(step,) * len(self._families)].outcome, family, self._measure) for step in steps]
+            first = next((at for at, share in enumerate(found) if share >= self._floors[family]), int(np.argmax(found)))
+            self._low[place], self._high[place] = steps[first - 1] if first else -1, steps[first]
 
     def halve(self, trials: Mapping[tuple[int, ...], Trial]) -> Iterator[tuple[int, ...]]:
         """Halve every dial's range until one rung is left in each: the thriftiest that attains."""
-        low = [-1 if family in self._floors else self._count - 2 for family in self._families]
-        high = [self._count - 1] * len(self._families)
+        low, high = self._low, self._high
         while True:
             rungs = tuple((a + b) // 2 if b - a > 1 else b for a, b in zip(low, high, strict=True))
             yield rungs
-            outcome = trials[rungs].outcome
-            attains = [self._attains(outcome, family) for family in self._families]
+            attains = [self._attains(trials[rungs].outcome, family) for family in self._families]
             if all(b - a <= 1 for a, b in zip(low, high, strict=True)):
                 # Families that share a fleet are not quite apart: who falls short in the end goes a rung up.
-                if all(attains) or rungs == (self._count - 1,) * len(rungs):
+                if all(attains):
                     return
                 high = [b if ok else min(b + 1, self._count - 1) for b, ok in zip(high, attains, strict=True)]
                 low = [b - 1 for b in high]
