@@ -1,8 +1,8 @@
 """How well the compute estimates hold: published training runs left out one at a time, and DeepSeek's inference day.
 
 For each run everything is fitted anew without it: slopes, effects, shrinkage and interval width. Error is estimated
-over published accelerator-hours, less one. Below the table: the same with all runs of an organisation left out, and the
-rule of thumb that every run reaches 40% of peak.
+over published accelerator-hours, less one. Below the table: the same with all runs of an organisation left out (what a
+newcomer gets), that with only size, tokens and accelerator told ("bare"), and the rule of thumb of 40% of peak.
 
     python bench/compute_accuracy.py [--markdown]
 
@@ -16,7 +16,9 @@ from collections.abc import Sequence
 
 from tenfold.compute.accuracy import (
     FLEET_DAY_ACCELERATORS,
+    Accuracy,
     Checked,
+    bare_strangers,
     fleet_day,
     leave_one_out,
     leave_organisation_out,
@@ -54,6 +56,13 @@ def markdown(checked: Sequence[Checked]) -> str:
     return "\n".join(lines)
 
 
+def show(name: str, found: Accuracy) -> None:
+    print(
+        f"{name:24} median error {found.median_error:.3f}  p90 {found.p90_error:.3f}  "
+        f"coverage {found.coverage80:.3f}  median high/low {found.median_width:.2f}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--markdown", action="store_true", help="print the table of docs/compute.md only")
@@ -71,17 +80,11 @@ def main() -> None:
             f"{estimate.mid:10,.0f} {estimate.low:10,.0f} to {estimate.high:10,.0f} {each.error:+6.0%}{mark}"
         )
     print("* outside its interval\n")
-    one = summary(checked)
-    for name, rows in (
-        ("leave one out", checked),
-        ("leave organisation out", leave_organisation_out()),
-        ("naive 40% MFU", naive()),
-    ):
-        found = summary(rows)
-        print(
-            f"{name:24} median error {found.median_error:.3f}  p90 {found.p90_error:.3f}  "
-            f"coverage {found.coverage80:.3f}  median high/low {found.median_width:.2f}"
-        )
+    one, newcomer, bare = (summary(rows) for rows in (checked, leave_organisation_out(), bare_strangers()))
+    show("leave one out", one)
+    show("leave organisation out", newcomer)
+    show("the same, told little", bare)
+    show("naive 40% MFU", summary(naive()))
     day = fleet_day()
     error = day.accelerators.mid / FLEET_DAY_ACCELERATORS - 1
     print(
@@ -96,6 +99,11 @@ def main() -> None:
                 "p90_error": round(one.p90_error, 3),
                 "coverage80": round(one.coverage80, 3),
                 "fleet_day_error": round(error, 3),
+                "newcomer_median_error": round(newcomer.median_error, 3),
+                "newcomer_p90_error": round(newcomer.p90_error, 3),
+                "newcomer_coverage80": round(newcomer.coverage80, 3),
+                "bare_median_error": round(bare.median_error, 3),
+                "bare_p90_error": round(bare.p90_error, 3),
             }
         )
     )

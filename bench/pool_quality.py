@@ -2,9 +2,9 @@
 
 A fleet of one kind serves LLMs, ranks, and trains what is left. Every policy is tuned with the same budget on one week,
 to the most useful training at 95% attainment for LLM services and 99.9% for ranking, and judged on others. Times are
-those of the week (`tenfold.replay.generate`): a policy marked `warm` wakes loaded residents, the others start processes.
+those of the week (`tenfold.replay.generate`): a policy marked `warm` wakes loaded residents, others start processes.
 
-    python bench/pool_quality.py [--rates week.json] [--weeks 2] [--slots 1000] [--page out.html]
+    python bench/pool_quality.py [--rates week.json] [--weeks 2] [--slots 1000] [--steps 5040]
 
 `--rates` takes requests per second of LLM services, in a JSON object with `step_s` and `rates` (name to list); they
 become the LLM load of the weeks that are judged. Without it all load is generated. The last line is one JSON object:
@@ -15,10 +15,9 @@ are the worst of the judged weeks, attainment too.
 
 import argparse
 import json
-import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +28,8 @@ from tenfold.replay.bounds import Bound, clairvoyant, informed
 from tenfold.replay.engine import replay
 from tenfold.replay.generate import synthetic_week
 from tenfold.replay.outcome import Outcome
-from tenfold.replay.traces import Rates, read_rates
-from tenfold.replay.tune import FLOORS, OURS, PEERS, Tuned, tune
+from tenfold.replay.traces import read_rates
+from tenfold.replay.tune import FLOORS, OURS, PEERS, Tunable, Tuned, tune
 from tenfold.replay.week import Week
 
 TUNING_SEED = 1
@@ -55,7 +54,7 @@ class Judged:
         return self.outcomes[name].useful_training_h / max(1e-9, self.outcomes[other].useful_training_h)
 
 
-def judge(week: Week, tuned: dict[str, Tuned]) -> Judged:
+def judge(week: Week, tuned: Mapping[str, Tuned]) -> Judged:
     outcomes = {}
     for name, policy in tuned.items():
         outcomes[name] = replay(week, policy.rule)
@@ -101,16 +100,66 @@ def show(judged: Judged) -> None:
     Console(width=130).print(table)
 
 
-def show_frontier(week: Week, tuned: dict[str, Tuned], bound: Bound) -> None:
-    """Print attainment against training of every setting that tuning tried, on a judged week."""
-    table = Table(
-        "policy", "LLM / ranking / training as a share of the bound, from thrifty to generous", title=week.name
-    )
+def show_frontier(judged: Judged, tuned: Mapping[str, Tuned], make: Mapping[str, Tunable], tuning: Week) -> None:
+    """Print attainment against training of the settings on each policy's frontier, on a judged week."""
+    table = Table("policy", "LLM / ranking in time: training as a share of the bound", title="The frontier")
     for name, policy in tuned.items():
-        outcomes = [replay(week, policy.make(trial.dials)) for trial in policy.frontier()]
-        points = [
-            f"{o.attainment('llm'):.1%}/{o.attainment('ranking'):.2%}/{o.useful_training_h / bound.useful_training_h:.0%}"
-            for o in outcomes
-        ]
-        table.add_row(name, "  ".join(points))
-    Console(width=200).print(table)
+        points = []
+        for trial in policy.frontier():
+            outcome = replay(judged.week, make[name].make(tuning, trial.dials))
+            share = outcome.useful_training_h / judged.bound.useful_training_h
+            points.append(f"{outcome.attainment('llm'):.1%} / {outcome.attainment('ranking'):.2%}: {share:.1%}")
+        table.add_row(name, "   ".join(points))
+    Console(width=150).print(table)
+
+
+def result(judged: Sequence[Judged]) -> dict[str, float]:
+    """The worst of the judged weeks."""
+    ours = [week.outcomes["tenfold"] for week in judged]
+    same = [
+        min(week.ratio("tenfold", "kueue-like, warm"), week.ratio("tenfold, cold starts", "kueue-like"))
+        for week in judged
+    ]
+    return {
+        "share_of_clairvoyant": round(
+            min(o.useful_training_h / week.bound.useful_training_h for o, week in zip(ours, judged, strict=True)), 3
+        ),
+        "vs_kueue_like_same_starts": round(min(same), 2),
+        "vs_kueue_like_warm": round(min(week.ratio("tenfold", "kueue-like") for week in judged), 2),
+        "work_lost": round(max(outcome.work_lost for outcome in ours), 4),
+        "attainment_llm": round(min(outcome.attainment("llm") for outcome in ours), 4),
+        "attainment_ranking": round(min(outcome.attainment("ranking") for outcome in ours), 5),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rates", type=Path, help="requests per second of LLM services, to judge on")
+    parser.add_argument("--weeks", type=int, default=2, help="how many weeks are judged")
+    parser.add_argument("--slots", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=5040)
+    options = parser.parse_args()
+    began = time.process_time()
+    rates = read_rates(options.rates) if options.rates else None
+    make = {policy.name: policy for policy in (*PEERS, *OURS)}
+    tuning = synthetic_week(TUNING_SEED, options.slots, options.steps)
+    tuned = {}
+    for name, policy in make.items():
+        tuned[name] = tune(tuning, policy)
+        talk.print(f"  tuned {name}: {tuned[name].chosen.dials}", style="dim", markup=False)
+    seeds = range(JUDGED_SEED, JUDGED_SEED + options.weeks)
+    weeks = [synthetic_week(seed, options.slots, options.steps, llm_rates=rates) for seed in seeds]
+    judged = [judge(week, tuned) for week in weeks]
+    print(
+        f"{platform.machine()}, one thread; tuned on seed {TUNING_SEED}; "
+        f"load of LLM services in the judged weeks: {options.rates or 'generated'}"
+    )
+    for week in judged:
+        show(week)
+    show_frontier(judged[0], tuned, make, tuning)
+    print(f"{time.process_time() - began:.0f} CPU-seconds")
+    print(json.dumps(result(judged)))
+
+
+if __name__ == "__main__":
+    main()

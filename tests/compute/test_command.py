@@ -51,6 +51,41 @@ def test_training_as_json(capsys):
     assert found["nearest"][0]["run"] == "Llama 3.1 405B"
 
 
+def test_numbers_are_taken_with_suffixes(capsys):
+    plain = run(capsys, *TRAIN, "--json")
+    assert run(capsys, "compute", "train", "--params", "405B", "--tokens", "15.6T", "--json") == plain
+
+
+def test_a_bad_row_of_a_table_is_named_and_the_others_are_printed(capsys, tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("accelerator,params,tokens,country\nh100,7B,2T,here\nh20,7B,2T,there\n")
+    with pytest.raises(SystemExit) as caught:
+        main(["compute", "train", "--csv", str(path), "--json"])
+    talk = capsys.readouterr()
+    found = json.loads(talk.out)
+    assert caught.value.code == 2
+    assert [row["line"] for row in found["rows"]] == [2]
+    assert [row["line"] for row in found["bad_rows"]] == [3]
+    assert found["columns_not_read"] == ["country"]
+    said = " ".join(talk.err.split())
+    assert "1 of 2 rows are bad and were not estimated line 3: accelerator 'h20' is not known; did you mean" in said
+    assert "columns not read: 'country'" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--params", "many", "--tokens", "1T"], "'many' is not a number; give one like 405e9 or 405B"),
+        (["--params", "7B", "--tokens", "1T", "--year", "20245"], "--year 20245 is not a year"),
+        (["--params", "7B", "--csv", "runs.csv"], "--csv and one run were given next: give either --csv"),
+    ],
+)
+def test_slips_are_refused_with_what_would_be_right(capsys, arguments, message):
+    code, said = refused(capsys, "compute", "train", *arguments)
+    assert code == 2
+    assert message in said
+
+
 def test_experts_and_an_mfu_of_ones_own(capsys):
     dense = json.loads(run(capsys, *LLAMA, "--mfu", "0.4", "--json"))
     sparse = json.loads(run(capsys, *LLAMA, "--mfu", "0.4", "--active-params", "40e9", "--json"))

@@ -7,6 +7,7 @@ import pytest
 
 from tenfold.compute.accuracy import leave_one_out, summary
 from tenfold.compute.published import published_runs
+from tenfold.compute.recognise import find_organisation
 from tenfold.compute.table import TableRow, estimate_table, read_table, score
 from tenfold.core.errors import UsageError
 
@@ -25,7 +26,7 @@ def test_a_table_with_actuals_is_scored(tmp_path):
         "two,a100,10e9,40e9,1e12,,0.4,2023\n"
         "three,b200,3e9,,4e12,,,\n",
     )
-    rows = estimate_table(read_table(path))
+    rows = estimate_table(read_table(path).rows)
     assert [row.line for row in rows] == [2, 3, 4]
     assert rows[0].error == pytest.approx(rows[0].estimate_hours.mid / 100000 - 1)
     assert rows[1].actual_hours == pytest.approx(rows[1].flops / (0.4 * 312e12) / 3600)
@@ -37,21 +38,21 @@ def test_a_table_with_actuals_is_scored(tmp_path):
 
 
 def test_a_table_without_actuals_has_no_score(tmp_path):
-    rows = estimate_table(read_table(write(tmp_path, "accelerator,active_params,tokens\nh100,1e9,1e12\n")))
+    rows = estimate_table(read_table(write(tmp_path, "accelerator,active_params,tokens\nh100,1e9,1e12\n")).rows)
     assert score(rows) is None
 
 
 def test_a_published_run_in_the_table_is_estimated_without_itself(tmp_path):
     (lucie,) = (known for known in published_runs() if known.row.run == "Lucie-7B")
     path = write(tmp_path, "name,accelerator,params,tokens,gpu_hours\nsome name,h100,6.7e9,3.1e12,550000\n")
-    (row,) = estimate_table(read_table(path))
+    (row,) = estimate_table(read_table(path).rows)
     assert row.left_out == "Lucie-7B"
     assert row.estimate_hours.high < lucie.accelerator_hours
 
 
 def test_the_published_table_itself_gives_the_leave_one_out_figures():
     path = Path(str(files("tenfold.compute") / "training_runs.csv"))
-    found = score(estimate_table(read_table(path)))
+    found = score(estimate_table(read_table(path).rows))
     expected = summary(leave_one_out())
     assert found.runs == expected.runs
     assert found.median_error == pytest.approx(expected.median_error)
@@ -61,7 +62,7 @@ def test_the_published_table_itself_gives_the_leave_one_out_figures():
 def test_names_that_others_use_and_a_byte_order_mark_are_understood(tmp_path):
     path = tmp_path / "runs.csv"
     path.write_bytes("\ufeffName,Accelerator,Params,Tokens,GPUs,Context Length\nx,H100,1e9,1e12,64,8192\n".encode())
-    ((line, row, run),) = read_table(path)
+    ((line, row, run),) = read_table(path).rows
     assert (line, row.run, run.count, run.context) == (2, "x", 64, 8192)
 
 
@@ -69,7 +70,7 @@ def test_a_run_named_like_a_known_family_is_taken_to_be_its_organisations(tmp_pa
     header = "run,accelerator,active_params,tokens,date,organisation\n"
     line = "{},h100,8e9,15e12,2024-07,{}\n"
     path = write(tmp_path, header + line.format("Llama 3.3 8B", "") + line.format("x", "") + line.format("y", "meta"))
-    named, unknown, given = estimate_table(read_table(path))
+    named, unknown, given = estimate_table(read_table(path).rows)
     assert named.estimate_hours.mid > unknown.estimate_hours.mid
     assert given.estimate_hours.mid != unknown.estimate_hours.mid
 
@@ -79,9 +80,10 @@ def test_a_run_named_like_a_known_family_is_taken_to_be_its_organisations(tmp_pa
     [
         ("accelerator,active_params,tokens,layer\n", "line 1: unknown column 'layer'", "did you mean 'layers'?"),
         ("accelerator,tokens\nh100,1\n", "line 1: no column 'active_params'", "the header must name accelerator"),
-        ("params,active_params,tokens,accelerator\n", "column 'active_params' is there twice", "drop 'active_params'"),
+        ("gpus,count,params,tokens,accelerator\n", "column 'count' is there twice", "drop 'count'"),
         ("accelerator,active_params,tokens\n", "has no rows", "one line per run"),
-        ("", "line 1: no column 'accelerator', 'active_params', 'tokens'", "the header must name"),
+        ("", "runs.csv is empty", "write a header"),
+        ("a,b\n1,2\n", "line 1: no column 'accelerator', 'active_params', 'tokens'", "it names 'a, b'"),
     ],
 )
 def test_a_bad_header_is_named(tmp_path, text, message, cure):
@@ -93,25 +95,83 @@ def test_a_bad_header_is_named(tmp_path, text, message, cure):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("h100,1e9,-2,,,", r"line 3: tokens: Input should be greater than 0, not '-2'"),
+        ("h100,1e9,-2,,,", r"line 3: tokens: Input should be greater than 0, not -2"),
         ("h100,1e9,many,,,", r"line 3: tokens: .* not 'many'"),
         ("h100,1e9,inf,,,", r"line 3: tokens: .* not 'inf'"),
+        ("h100,,1e12,,,", r"line 3: active_params: is empty and is needed"),
         ("h10,1e9,1e12,,,", r"line 3: accelerator 'h10' is not known; did you mean 'h100'"),
-        ("h100,1e9,1e12,1e8,,", r"line 3: .*total_params 1e\+08 is below active_params 1e\+09"),
-        ("h100,1e9,1e12,,5,0.4", r"line 3: .*give one of accelerator_hours"),
-        ("h100,1e9", r"line 3: 6 columns are named, the row has another number"),
-        ("h100,1e9,1e12,,,,,", r"line 3: 6 columns are named, the row has another number"),
+        ("h100,1e9,1e12,1e8,,", r"line 3: total_params 1e\+08 is below active_params 1e\+09"),
+        ("h100,1e9,1e12,,5,0.4", r"line 3: give one of accelerator_hours"),
+        ("h100,1e9,1e12,,,40", r"line 3: mfu: Input should be less than or equal to 1, not '40'"),
+        ("h100,1e9", r"line 3: 6 columns are named, the row has 2"),
+        ("h100,1e9,1e12,,,,,", r"line 3: 6 columns are named, the row has 8"),
     ],
 )
-def test_a_bad_row_is_named_by_its_line(tmp_path, line, message):
+def test_a_bad_row_is_named_by_its_line_and_the_others_are_estimated(tmp_path, line, message):
     header = "accelerator,active_params,tokens,total_params,accelerator_hours,mfu\nh100,1e9,1e12,,,\n"
-    with pytest.raises(UsageError, match=message):
-        read_table(write(tmp_path, header + line + "\n"))
+    table = read_table(write(tmp_path, header + line + "\nh100,2e9,1e12,,,\n"))
+    assert [good for good, _, _ in table.rows] == [2, 4]
+    assert len(estimate_table(table.rows)) == 2
+    with pytest.raises(UsageError, match=rf"1 of 3 rows are bad and were not estimated\n{message}"):
+        table.raise_if_any_is_bad()
 
 
-def test_all_bad_rows_are_named_at_once(tmp_path):
-    with pytest.raises(UsageError, match=r"has 12 bad rows:\nline 2: (.|\n)*\nand 2 more"):
+def test_if_all_rows_are_bad_they_are_named_at_once(tmp_path):
+    with pytest.raises(UsageError, match=r"12 of 12 rows are bad\nline 2: (.|\n)*\nand 2 more"):
         read_table(write(tmp_path, "accelerator,active_params,tokens\n" + "h100,1e9,0\n" * 12))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tokens,country,accelerator,active_params\r\n1.4T,Here,NVIDIA H100 SXM5 80GB,7B\r\n",
+        "accelerator;active_params;tokens\nH100 80GB;7000000000;1.4e12\n",
+        'accelerator,active_params,tokens,remarks\nh100,"7,000,000,000",1.4 T,"two\nlines"\n',
+        "accelerator\tparams\ttokens\nh100\t7_000_000_000\t1400B\n",
+    ],
+)
+def test_a_table_is_read_as_people_write_it(tmp_path, text):
+    path = tmp_path / "runs.csv"
+    path.write_bytes(text.encode())
+    table = read_table(path)
+    ((line, row, run),) = table.rows
+    assert (line, row.active_params, row.tokens, run.accelerator.name) == (2, 7e9, 1.4e12, "h100-sxm")
+    assert table.not_read == tuple(name for name in ("country", "remarks") if name in text)
+    assert not table.bad
+
+
+def test_params_beside_active_params_are_all_of_them(tmp_path):
+    text = "accelerator,params,active_params,tokens\nh100,671e9,37e9,14.8e12\nh100,70e9,,15e12\n"
+    experts, dense = (run for _, _, run in read_table(write(tmp_path, text)).rows)
+    assert (experts.active_params, experts.total_params) == (37e9, 671e9)
+    assert (dense.active_params, dense.total_params) == (70e9, 70e9)
+
+
+@pytest.mark.parametrize("date", ["2024", "2024.5", "2024-07", "2024-07-23", "2024-7"])
+def test_dates_are_years_in_any_of_these_forms(tmp_path, date):
+    ((_, _, run),) = read_table(write(tmp_path, f"accelerator,params,tokens,date\nh100,1e9,1e12,{date}\n")).rows
+    assert run.year == pytest.approx(2024.5)
+
+
+@pytest.mark.parametrize("date", ["July 2024", "2024-13", "24", "2024/07"])
+def test_other_dates_are_refused_with_an_example(tmp_path, date):
+    with pytest.raises(UsageError, match=r"line 2: date: should be a year, year-month or day, e\.g\. 2024-07, not"):
+        read_table(write(tmp_path, f"accelerator,params,tokens,date\nh100,1e9,1e12,{date}\n"))
+
+
+def test_the_same_run_with_rounder_figures_or_another_spelling_is_recognised(tmp_path):
+    text = "run,accelerator,params,tokens,gpu_hours\nstarcoderbase-15.5b,a100,15B,1T,320256\nx,a100,15B,1T,320256\n"
+    named, unnamed = estimate_table(read_table(write(tmp_path, text)).rows)
+    assert named.left_out == "StarCoderBase 15.5B"
+    assert unnamed.left_out is None
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("meta AI", "Meta"), ("Google Research", "Google"), ("Allen Institute for AI", "AI2")]
+)
+def test_organisations_are_known_by_their_full_names(given, meant):
+    assert find_organisation(given) == meant
+    assert find_organisation("Nobody") is None
 
 
 def test_a_missing_file_says_so(tmp_path):

@@ -75,6 +75,12 @@ def test_a_known_organisation_and_a_known_design_narrow_the_interval():
     )
 
 
+def test_an_organisation_that_is_not_named_is_as_uncertain_as_a_new_one():
+    run = Run(70e9, 70e9, 15e12, find_accelerator("h100"), year=2024.5)
+    unnamed, new = (calibrated().predict(replace(run, organisation=name)) for name in (None, "Nobody"))
+    assert (unnamed.low, unnamed.mid, unnamed.high) == pytest.approx((new.low, new.mid, new.high))
+
+
 def test_closed_form_leave_one_out_equals_fitting_again():
     known = published_runs()
     runs, shares = [each.run for each in known], np.array([each.utilisation for each in known])

@@ -8,7 +8,22 @@ from cyclopts import App, Parameter
 from tenfold.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cyclopts import Token
+
     from tenfold.compute.accelerators import Precision
+
+
+def _amount(_: object, tokens: "Sequence[Token]") -> float:
+    """A number as people write it: 405e9, 405B, 15.6T."""
+    from tenfold.compute.cells import number
+
+    value = number(tokens[0].value)
+    if not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is not a number; give one like 405e9 or 405B")
+    return float(value)
+
 
 compute = App(name="compute", help="What training, inference and ranking take on which accelerators.")
 
@@ -16,15 +31,19 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on
 Kind = Annotated[str, Parameter(help="Kind of accelerator; 'tenfold compute accelerators' lists them.")]
 Place = Annotated[str, Parameter(help="Kind of facility: hyperscale, colocation or office.")]
 Format = Annotated[str, Parameter(help="Format of matrix products: fp32, bf16, fp16, fp8 or fp4.")]
-Total = Annotated[float | None, Parameter(help="All parameters of the model, e.g. 405e9.")]
-Active = Annotated[float | None, Parameter(help="Parameters that one token passes through, if it has experts.")]
+Total = Annotated[float | None, Parameter(help="All parameters of the model, e.g. 405e9 or 405B.", converter=_amount)]
+Active = Annotated[
+    float | None, Parameter(help="Parameters that one token passes through, if it has experts.", converter=_amount)
+]
 
 
 @compute.command
 def train(
     *,
     params: Total = None,
-    tokens: Annotated[float | None, Parameter(help="Tokens to train on, e.g. 15.6e12.")] = None,
+    tokens: Annotated[
+        float | None, Parameter(help="Tokens to train on, e.g. 15.6e12 or 15.6T.", converter=_amount)
+    ] = None,
     accelerator: Kind = "h100",
     count: Annotated[int | None, Parameter(help="Accelerators at once; without it no days are given.")] = None,
     active_params: Active = None,
@@ -44,19 +63,26 @@ def train(
     from tenfold.cli import show_compute
     from tenfold.compute.accelerators import find_accelerator
     from tenfold.compute.facilities import find_facility
+    from tenfold.compute.recognise import known_organisation
     from tenfold.compute.run import Run
     from tenfold.compute.table import estimate_table, read_table, score
-    from tenfold.compute.training import estimate_training, known_organisation
+    from tenfold.compute.training import estimate_training
 
     if csv is not None:
-        rows = estimate_table(read_table(csv))
-        show_compute.table(rows, score(rows), output, json)
+        if params is not None or tokens is not None:
+            raise UsageError("--csv and one run were given", next_step="give either --csv, or --params and --tokens")
+        table = read_table(csv)
+        rows = estimate_table(table.rows)
+        show_compute.table(rows, score(rows), table, output, json)
+        table.raise_if_any_is_bad()
         return
     total = _positive("--params", params)
     if mfu is not None and not 0 < mfu <= 1:
         raise UsageError(
             f"--mfu {mfu:g} is not a share of the peak", next_step="give more than 0 and at most 1, e.g. 0.4"
         )
+    if year is not None and not 2000 <= year <= 2100:
+        raise UsageError(f"--year {year:g} is not a year", next_step="give when the run starts, e.g. 2026.5")
     run = Run(
         active_params=_active(total, active_params),
         total_params=total,
@@ -191,7 +217,7 @@ def _positive(option: str, value: float | None) -> float:
     if value is None:
         raise UsageError(f"{option} is missing", next_step=f"give {option} NUMBER; 'tenfold compute --help' explains")
     if not 0 < value < float("inf"):
-        raise UsageError(f"{option} {value:g} is not above zero", next_step=f"give a positive {option}, e.g. 405e9")
+        raise UsageError(f"{option} {value:g} is not above zero", next_step=f"give {option} a number above zero")
     return value
 
 

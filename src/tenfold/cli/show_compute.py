@@ -15,7 +15,7 @@ from tenfold.compute.interval import Interval
 from tenfold.compute.ranking import RankingEstimate
 from tenfold.compute.run import Run
 from tenfold.compute.served import ServedModel
-from tenfold.compute.table import EstimatedRow, TableScore
+from tenfold.compute.table import EstimatedRow, RunTable, TableScore
 from tenfold.compute.training import TrainingEstimate
 from tenfold.core.errors import UsageError
 
@@ -75,8 +75,12 @@ def training(run: Run, estimate: TrainingEstimate, json: bool) -> None:
     out.print(near)
 
 
-def table(rows: Sequence[EstimatedRow], score: TableScore | None, output: Path | None, json: bool) -> None:
+def table(
+    rows: Sequence[EstimatedRow], score: TableScore | None, given: RunTable, output: Path | None, json: bool
+) -> None:
     """Print a table of estimates, and write it to a CSV file if asked."""
+    if given.not_read:
+        talk.print(f"columns not read: {', '.join(map(repr, given.not_read))}", markup=False)
     records = [
         {
             "line": row.line,
@@ -103,7 +107,8 @@ def table(rows: Sequence[EstimatedRow], score: TableScore | None, output: Path |
             raise UsageError(f"cannot write {output}: {error}", next_step="give --output a path in a folder") from error
         talk.print(f"wrote {output}", markup=False)
     if json:
-        machine({"rows": records, "score": score})
+        bad = [{"line": line, "what": what} for line, what in given.bad]
+        machine({"rows": records, "score": score, "bad_rows": bad, "columns_not_read": list(given.not_read)})
         return
     lines = _table("line", "run", "on", "hours", "80% interval", "actual", "error", "inside")
     for row in rows:
@@ -126,7 +131,8 @@ def table(rows: Sequence[EstimatedRow], score: TableScore | None, output: Path |
         )
     left_out = [row.left_out for row in rows if row.left_out is not None]
     if left_out:
-        out.print(f"{len(left_out)} are published runs; each was estimated by a fit that had not seen it", markup=False)
+        are = "1 is a published run" if len(left_out) == 1 else f"{len(left_out)} are published runs"
+        out.print(f"{are}; each was estimated by a fit that had not seen it", markup=False)
 
 
 def inference(model: ServedModel, estimate: InferenceEstimate, json: bool) -> None:

@@ -1,6 +1,7 @@
 """Accelerators: peaks, memory, links, power, price and rent, each number with unit, source and date."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from tenfold.core.errors import UsageError
 
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "fp4"]
 DATA_FILE = "accelerators.toml"
+# Words in front of a name that say who makes it.
+MAKERS = frozenset({"nvidia", "tesla", "amd", "radeon", "instinct", "google", "cloud", "intel", "habana"})
 
 
 class Source(BaseModel):
@@ -126,18 +129,28 @@ def accelerators() -> dict[str, Accelerator]:
 
 
 def find_accelerator(name: str) -> Accelerator:
-    """The accelerator of that name or alias; case does not matter.
+    """The accelerator of that name or alias, however it is spelt: "H100", "NVIDIA H100 SXM5 80GB", "h100-sxm".
 
     Raises:
         UsageError: there is none; names the nearest.
     """
     known = {alias: found for found in accelerators().values() for alias in (found.name, *found.entry.aliases)}
-    wanted = name.strip().lower()
-    if wanted in known:
-        return known[wanted]
-    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+    by_core = {_core(alias): found for alias, found in known.items()}
+    core, bare = _core(name), _core(re.sub(r"\b\d+ ?gb?\b", "", name.lower()))
+    if core in by_core:
+        return by_core[core]
+    # "V100 32GB": memory is no part of the name where there is one size only.
+    if bare in by_core and not any(re.fullmatch(rf"{bare}\d+(gb)?", other) for other in by_core):
+        return by_core[bare]
+    near = difflib.get_close_matches(name.strip().lower(), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UsageError(
         f"accelerator {name!r} is not known",
         next_step=f"{hint}'tenfold compute accelerators' lists {', '.join(accelerators())}",
     )
+
+
+def _core(name: str) -> str:
+    """A name without its maker, its socket, spaces and dashes."""
+    words = re.findall(r"[a-z0-9]+", name.lower())
+    return "".join(word for word in words if word not in MAKERS and not re.fullmatch(r"sxm\d?", word))

@@ -10,7 +10,7 @@ from tenfold.compute.facilities import find_facility
 from tenfold.compute.inference import InferenceEstimate, Traffic, estimate_inference
 from tenfold.compute.interval import Interval
 from tenfold.compute.published import PublishedRun, published_runs
-from tenfold.compute.run import training_flops
+from tenfold.compute.run import Run, training_flops
 from tenfold.compute.served import find_served_model
 from tenfold.compute.utilisation import fit
 
@@ -52,11 +52,12 @@ class Accuracy:
     median_width: float
 
 
-def leave_out(group: Callable[[PublishedRun], str]) -> list[Checked]:
+def leave_out(group: Callable[[PublishedRun], str], asked: Callable[[Run], Run] = lambda run: run) -> list[Checked]:
     """Estimate every run from the runs of the other groups only: fit, shrinkage and interval width see none of its own.
 
     Args:
         group: runs with the same answer are left out together; the run's name leaves out one at a time.
+        asked: what of a run the estimate is told.
     """
     known = published_runs()
     checked = {}
@@ -65,7 +66,8 @@ def leave_out(group: Callable[[PublishedRun], str]) -> list[Checked]:
         model = fit([each.run for each in seen], [each.utilisation for each in seen])
         for each in known:
             if group(each) == name:
-                checked[each.row.run] = Checked(each, _hours(each, model.predict(each.run)))
+                run = asked(each.run)
+                checked[each.row.run] = Checked(each, _hours(run, model.predict(run)))
     return [checked[each.row.run] for each in known]
 
 
@@ -79,9 +81,18 @@ def leave_organisation_out() -> list[Checked]:
     return leave_out(lambda known: known.row.organisation)
 
 
+def bare_strangers() -> list[Checked]:
+    """As ``leave_organisation_out``, told only size, tokens, accelerator and how hours are counted."""
+
+    def bare(run: Run) -> Run:
+        return Run(run.active_params, run.total_params, run.tokens, run.accelerator, measured=run.measured)
+
+    return leave_out(lambda known: known.row.organisation, bare)
+
+
 def naive(utilisation: float = 0.4) -> list[Checked]:
     """Every run at one utilisation, the usual rule of thumb."""
-    return [Checked(each, _hours(each, Interval.exact(utilisation))) for each in published_runs()]
+    return [Checked(each, _hours(each.run, Interval.exact(utilisation))) for each in published_runs()]
 
 
 def summary(checked: Sequence[Checked]) -> Accuracy:
@@ -98,8 +109,8 @@ def summary(checked: Sequence[Checked]) -> Accuracy:
     )
 
 
-def _hours(known: PublishedRun, utilisation: Interval) -> Interval:
-    peak_hours = training_flops(known.run) / (3600 * known.run.accelerator.peak_16bit_flops)
+def _hours(run: Run, utilisation: Interval) -> Interval:
+    peak_hours = training_flops(run) / (3600 * run.accelerator.peak_16bit_flops)
     return utilisation.inverse().scaled(peak_hours)
 
 

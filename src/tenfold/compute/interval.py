@@ -7,7 +7,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A positive quantity: ``mid`` as likely too low as too high, ``low`` to ``high`` meant to hold 80% of outcomes."""
+    """A positive quantity: ``mid`` is the estimate, ``low`` to ``high`` are meant to hold 80% of outcomes."""
 
     low: float
     mid: float

@@ -1,38 +1,28 @@
 """A whole table of runs: read a CSV, estimate each row, and score the estimates where the actual hours are there."""
 
 import csv
-import difflib
-import math
+import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tenfold.compute.accelerators import Precision, find_accelerator
+from tenfold.compute.cells import NOTES, BadHeader, columns, delimiter, format_name, number, year
 from tenfold.compute.interval import Interval
 from tenfold.compute.published import published_runs
+from tenfold.compute.recognise import same_run, with_known_names
 from tenfold.compute.run import Run, training_flops
 from tenfold.compute.training import calibrated
 from tenfold.compute.utilisation import UtilisationModel, fit
 from tenfold.core.errors import TenfoldError, UsageError
 
-# What others call the same columns.
-OTHER_NAMES = {
-    "name": "run",
-    "params": "active_params",
-    "gpu_hours": "accelerator_hours",
-    "gpus": "count",
-    "org": "organisation",
-    "organization": "organisation",
-    "context_length": "context",
-}
-# Columns that may be there and are not read.
-NOTES = frozenset({"source", "source_date", "provenance", "notes"})
-# A row this close to a published run in size and tokens, on the same generation, is taken to be that run.
-SAME_RUN = 0.03
+Amount = Annotated[float, BeforeValidator(number)]
+Whole = Annotated[int, BeforeValidator(number)]
+SHOWN_BAD_ROWS = 10
 
 
 class TableRow(BaseModel):
@@ -42,25 +32,35 @@ class TableRow(BaseModel):
 
     run: str = Field("", description="name, for the output")
     accelerator: str = Field(description="as in 'tenfold compute accelerators'")
-    active_params: float = Field(gt=0, description="parameters that one token passes through")
-    tokens: float = Field(gt=0, description="tokens trained on")
-    total_params: float | None = Field(None, gt=0, description="all parameters, if the model is a mixture of experts")
-    count: int | None = Field(None, ge=1, description="accelerators used at once")
-    layers: int | None = Field(None, ge=1, description="transformer blocks")
-    hidden: int | None = Field(None, ge=1, description="width of the residual stream")
-    context: int | None = Field(None, ge=1, description="tokens per sequence; 4,096 if not given")
-    precision: Precision = Field("bf16", description="format of the large matrix products")
-    date: str = Field(
-        "",
-        pattern=r"^(\d{4}(-\d{2})?(-\d{2})?)?$",
-        description="start or release: year, year-month or day; as the newest runs if empty",
+    active_params: Amount = Field(gt=0, description="parameters that one token passes through")
+    tokens: Amount = Field(gt=0, description="tokens trained on")
+    total_params: Amount | None = Field(None, gt=0, description="all parameters, if the model is a mixture of experts")
+    count: Whole | None = Field(None, ge=1, description="accelerators used at once")
+    layers: Whole | None = Field(None, ge=1, description="transformer blocks")
+    hidden: Whole | None = Field(None, ge=1, description="width of the residual stream")
+    context: Whole | None = Field(None, ge=1, description="tokens per sequence; 4,096 if not given")
+    precision: Annotated[Precision, BeforeValidator(format_name)] = Field(
+        "bf16", description="format of the large matrix products"
     )
+    date: str = Field("", description="start or release: year, year-month or day; as the newest runs if empty")
     organisation: str = Field("", description="who ran it, as in the table of published runs")
     family: str = Field("", description="line of models, as in the table of published runs")
-    accelerator_hours: float | None = Field(None, gt=0, description="actual: all accelerator-hours spent")
-    tokens_per_s: float | None = Field(None, gt=0, description="actual: tokens/s per accelerator in steady state")
-    model_tflops: float | None = Field(None, gt=0, description="actual: 10^12 model FLOP/s per accelerator")
-    mfu: float | None = Field(None, gt=0, le=1, description="actual: share of the 16-bit peak in steady state")
+    accelerator_hours: Amount | None = Field(None, gt=0, description="actual: all accelerator-hours spent")
+    tokens_per_s: Amount | None = Field(None, gt=0, description="actual: tokens/s per accelerator in steady state")
+    model_tflops: Amount | None = Field(None, gt=0, description="actual: 10^12 model FLOP/s per accelerator")
+    mfu: Amount | None = Field(None, gt=0, le=1, description="actual: share of the 16-bit peak in steady state")
+
+    @field_validator("date")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        year(value)
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dense(cls, raw: dict[str, object]) -> dict[str, object]:
+        """A row with all parameters only is dense."""
+        return {"active_params": raw["total_params"], **raw} if "total_params" in raw else raw
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -77,8 +77,6 @@ class TableRow(BaseModel):
         Raises:
             UsageError: the accelerator is not known.
         """
-        parts = [int(part) for part in self.date.split("-")] if self.date else []
-        year = None if not parts else parts[0] + ((parts[1] - 1) / 12 if len(parts) > 1 else 0.5)
         steady = self.tokens_per_s is not None or self.model_tflops is not None or self.mfu is not None
         return Run(
             active_params=self.active_params,
@@ -90,7 +88,7 @@ class TableRow(BaseModel):
             hidden=self.hidden,
             context=self.context,
             precision=self.precision,
-            year=year,
+            year=year(self.date),
             organisation=self.organisation or None,
             family=self.family or None,
             measured="throughput" if steady else "hours",
@@ -141,44 +139,74 @@ class TableScore:
     coverage80: float
 
 
-def read_table(path: Path) -> list[tuple[int, TableRow, Run]]:
-    """Read a CSV with a header; gives line number, row and run.
+@dataclass(frozen=True, slots=True)
+class RunTable:
+    """What was read: good rows, bad ones with what is wrong with them, and columns that mean nothing here."""
+
+    path: Path
+    rows: tuple[tuple[int, TableRow, Run], ...]
+    bad: tuple[tuple[int, str], ...]
+    not_read: tuple[str, ...]
+
+    def raise_if_any_is_bad(self) -> None:
+        """Name the bad rows, after the others have been estimated.
+
+        Raises:
+            UsageError: there are bad rows; names lines, columns and cures.
+        """
+        if not self.bad:
+            return
+        lines = [f"line {line}: {what}" for line, what in self.bad[:SHOWN_BAD_ROWS]]
+        more = [f"and {len(self.bad) - SHOWN_BAD_ROWS} more"] if len(self.bad) > SHOWN_BAD_ROWS else []
+        raise UsageError(
+            f"{self.path}: {len(self.bad)} of {len(self.bad) + len(self.rows)} rows are bad"
+            f"{' and were not estimated' if self.rows else ''}\n" + "\n".join(lines + more),
+            next_step="columns are described in docs/compute.md, accelerators in 'tenfold compute accelerators'; "
+            "leave a cell empty where a value is not known",
+        )
+
+
+def read_table(path: Path) -> RunTable:
+    """Read a CSV with a header; cells are separated by comma, semicolon or tab.
 
     Raises:
-        UsageError: no such file, an unknown or missing column, or bad rows; names file, lines, columns and cures.
+        UsageError: no such file, a header that lacks or misspells a column, no rows, or only bad ones.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}", next_step="give the path of a CSV file in UTF-8") from error
-    reader = csv.DictReader(text.splitlines())
-    header = reader.fieldnames or []
-    columns = _columns(path, header)
-    rows, wrong = [], []
-    for raw in reader:
-        if not any((value or "").strip() for value in raw.values() if not isinstance(value, list)):
+    if not text.strip():
+        raise UsageError(
+            f"{path} is empty", next_step="write a header: accelerator, active_params, tokens and what else is known"
+        )
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text.split("\n", 1)[0]))
+    header = next(reader, [])
+    column_of = _columns(path, header)
+    rows, bad, last = [], [], reader.line_num
+    for cells in reader:
+        line, last = last + 1, reader.line_num
+        if not any(cell.strip() for cell in cells):
             continue
-        line = reader.line_num
-        if None in raw or None in raw.values():
-            wrong.append(f"line {line}: {len(header)} columns are named, the row has another number")
+        if len(cells) != len(header):
+            bad.append((line, f"{len(header)} columns are named, the row has {len(cells)}"))
             continue
-        given = {columns[key]: value.strip() for key, value in raw.items() if key in columns and value.strip()}
+        named = zip(header, (cell.strip() for cell in cells), strict=True)
+        given = {column_of[name]: cell for name, cell in named if name in column_of and cell}
         try:
             row = TableRow.model_validate(given)
             rows.append((line, row, row.to_run()))
         except ValidationError as error:
-            wrong.append(f"line {line}: {_explain(error)}")
+            bad.append((line, _explain(error)))
         except TenfoldError as error:
-            wrong.append(f"line {line}: {error}; {error.next_step}")
-    if wrong:
-        more = f"\nand {len(wrong) - 10} more" if len(wrong) > 10 else ""
-        raise UsageError(
-            f"{path} has {len(wrong)} bad rows:\n" + "\n".join(wrong[:10]) + more,
-            next_step="the columns are described in docs/compute.md; leave a cell empty where a value is not known",
-        )
+            hint, mark, _ = error.next_step.partition("?")
+            bad.append((line, f"{error}; {hint}?" if mark else str(error)))
+    not_read = tuple(name for name in header if name not in column_of and name.strip().lower() not in NOTES)
+    table = RunTable(path, tuple(rows), tuple(bad), not_read)
     if not rows:
+        table.raise_if_any_is_bad()
         raise UsageError(f"{path} has no rows", next_step="write one line per run below the header")
-    return rows
+    return table
 
 
 def estimate_table(rows: Sequence[tuple[int, TableRow, Run]]) -> list[EstimatedRow]:
@@ -187,11 +215,11 @@ def estimate_table(rows: Sequence[tuple[int, TableRow, Run]]) -> list[EstimatedR
     estimated = []
     for line, row, run in rows:
         actual = row.actual_hours(run)
-        twin = None if actual is None else _same_run(row.run, run)
+        twin = None if actual is None else same_run(row.run, run)
         if twin not in models:
             seen = [known for known in published_runs() if known.row.run != twin]
             models[twin] = fit([known.run for known in seen], [known.utilisation for known in seen])
-        named = _known_names(row.run, run)
+        named = with_known_names(row.run, run)
         flops = training_flops(named)
         utilisation = models[twin].predict(named)
         hours = utilisation.inverse().scaled(flops / (3600 * run.accelerator.peak_16bit_flops))
@@ -214,66 +242,28 @@ def score(rows: Iterable[EstimatedRow]) -> TableScore | None:
 
 
 def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
-    known = list(TableRow.model_fields)
-    columns = {}
-    for name in header:
-        plain = name.strip().lower().replace(" ", "_").replace("-", "_")
-        column = OTHER_NAMES.get(plain, plain)
-        if column in NOTES:
-            continue
-        if column not in known:
-            near = difflib.get_close_matches(plain, [*known, *OTHER_NAMES], n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise UsageError(f"{path} line 1: unknown column {name!r}", next_step=f"{hint}columns: {', '.join(known)}")
-        if column in columns.values():
-            raise UsageError(f"{path} line 1: column {column!r} is there twice", next_step=f"drop {name!r}")
-        columns[name] = column
-    missing = [
-        name for name, field in TableRow.model_fields.items() if field.is_required() and name not in columns.values()
-    ]
+    try:
+        found = columns(header, TableRow.model_fields)
+    except BadHeader as error:
+        raise UsageError(f"{path} line 1: {error}", next_step=error.next_step) from error
+    if "total_params" in found.values():
+        needed = ("accelerator", "tokens")
+    else:
+        needed = ("accelerator", "active_params", "tokens")
+    missing = [name for name in needed if name not in found.values()]
     if missing:
         raise UsageError(
             f"{path} line 1: no column {', '.join(map(repr, missing))}",
             next_step=f"the header must name accelerator, active_params and tokens; it names {', '.join(header)!r}",
         )
-    return columns
+    return found
 
 
 def _explain(error: ValidationError) -> str:
     parts = []
     for each in error.errors():
         where = ".".join(map(str, each["loc"]))
+        what = "is empty and is needed" if each["type"] == "missing" else each["msg"].removeprefix("Value error, ")
         value = f", not {each['input']!r}" if where and each["type"] != "missing" else ""
-        parts.append(f"{where + ': ' if where else ''}{each['msg']}{value}")
+        parts.append(f"{where + ': ' if where else ''}{what}{value}")
     return "; ".join(parts)
-
-
-def _same_run(name: str, run: Run) -> str | None:
-    """The published run that this is: of the same name, else the nearest within 3% in size and tokens."""
-    near: list[tuple[bool, float, str]] = []
-    for known in published_runs():
-        gaps = [
-            abs(math.log(mine / theirs))
-            for mine, theirs in ((run.active_params, known.run.active_params), (run.tokens, known.run.tokens))
-        ]
-        same_generation = known.run.accelerator.entry.generation == run.accelerator.entry.generation
-        if max(gaps) < SAME_RUN and same_generation:
-            near.append((known.row.run.lower() != name.lower(), max(gaps), known.row.run))
-    return min(near)[2] if near else None
-
-
-def _known_names(name: str, run: Run) -> Run:
-    """The run with organisation and family spelt as in the published table, whatever their case.
-
-    Where the table does not say, a run whose name begins with a known family is taken to belong to it.
-    """
-    organisations = {known.row.organisation.lower(): known.row.organisation for known in published_runs()}
-    families = {known.row.family.lower(): known.row for known in published_runs()}
-    family = families.get((run.family or "").lower())
-    if family is None and not run.organisation:
-        begins = [key for key in families if name.lower().startswith(key)]
-        family = families[max(begins, key=len)] if begins else None
-    organisation = organisations.get((run.organisation or "").lower())
-    if organisation is None and family is not None and not run.organisation:
-        organisation = family.organisation
-    return replace(run, organisation=organisation, family=None if family is None else family.family)

@@ -1,6 +1,5 @@
 """What a training run takes: accelerator-hours, days, energy and money, each with an interval."""
 
-import difflib
 import math
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +9,6 @@ from tenfold.compute.interval import Interval
 from tenfold.compute.published import PublishedRun, published_runs
 from tenfold.compute.run import Run, check_fits, goodput, interruptions_per_day, least_accelerators, training_flops
 from tenfold.compute.utilisation import UtilisationModel, fit, likely_count
-from tenfold.core.errors import UsageError
 
 # A user's own MFU is taken as known to 10%.
 MFU_LOG_HALF_WIDTH = math.log(1.1)
@@ -82,20 +80,3 @@ def nearest_runs(run: Run, limit: int = 3) -> tuple[PublishedRun, ...]:
         return sum(math.log(ratio) ** 2 for ratio in ratios) + float(stranger)
 
     return tuple(sorted(published_runs(), key=lambda known: distance(known.run))[:limit])
-
-
-def known_organisation(name: str) -> str:
-    """The organisation as the published runs spell it.
-
-    Raises:
-        UsageError: no published run is theirs; names the nearest.
-    """
-    known = {each.row.organisation.lower(): each.row.organisation for each in published_runs()}
-    if name.lower() in known:
-        return known[name.lower()]
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f"did you mean {known[near[0]]!r}? " if near else ""
-    raise UsageError(
-        f"organisation {name!r} has no published run",
-        next_step=f"{hint}leave it out, or use one of {', '.join(sorted(known.values(), key=str.lower))}",
-    )

@@ -22,13 +22,15 @@ from tenfold.compute.run import DEFAULT_CONTEXT, Run, goodput, training_flops
 Array = NDArray[np.float64]
 
 COVERAGE = 0.8
-# Deviations beyond which a run counts less (the usual two), and how often that is settled anew.
-OUTLYING = 2.0
+# Deviations beyond which a run counts less, and how often that is settled anew.
+OUTLYING = 3.0
 OUTLYING_PASSES = 2
 # First and last start that the published runs cover; the last is taken where none is given.
 YEAR_SPAN = (2020.0, 2026.0)
 # Years after which an organisation's earlier runs say about 60% as much of it.
 YEARS_OF_MEMORY = 3.0
+# Parameters below which a model's matrices no longer fill an accelerator: ten billion over e.
+SMALL_PARAMS = 3.7e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,9 @@ def log_peak(run: Run) -> float:
     return math.log(within(run.accelerator.peak_16bit_flops, 1e14, 2.5e15) / 312e12)
 
 
-def log_tokens(run: Run) -> float:
-    """Log of tokens over a trillion."""
-    return math.log(within(run.tokens, 5e9, 1e14) / 1e12)
+def smallness(run: Run) -> float:
+    """How far the active parameters lie below ``SMALL_PARAMS``, in logs: the smaller, the faster utilisation falls."""
+    return max(0.0, math.log(SMALL_PARAMS / within(run.active_params, 5e7, 3e12)))
 
 
 def log_context(run: Run) -> float:
@@ -83,7 +85,7 @@ FEATURES: tuple[tuple[str, float, Callable[[Run], float]], ...] = (
     ("log size", 0.5, log_size),
     ("log peak", 1.0, log_peak),
     ("log size x log peak", 0.5, lambda run: log_size(run) * log_peak(run)),
-    ("log tokens", 0.5, log_tokens),
+    ("smallness", 0.5, smallness),
     ("log context", 0.5, log_context),
     ("year", 0.5, year),
     ("mixture of experts", 1.0, lambda run: float(run.total_params > run.active_params)),
@@ -150,6 +152,12 @@ def covariance(left: Described, right: Described, shrinkage: Shrinkage) -> Array
     )
 
 
+def own_variance(described: Described, shrinkage: Shrinkage) -> Array:
+    """Prior variance of each run, shape (n,): a name that is not known is as uncertain as a new one."""
+    slopes_n = shrinkage.slope_scale**2 * np.sum(described.features_nf**2, axis=1)
+    return 1.0 + slopes_n + shrinkage.generation + shrinkage.organisation + shrinkage.family
+
+
 @dataclass(frozen=True, slots=True)
 class UtilisationModel:
     """The fitted regression; ``predict`` gives a run's utilisation with its 80% interval."""
@@ -165,20 +173,26 @@ class UtilisationModel:
     width_known: float
 
     def predict(self, run: Run) -> Interval:
-        """Share of the 16-bit peak over the counted time of a run."""
-        log_mean, deviation = self.log_moments([run])
+        """Share of the 16-bit peak over the counted time of a run.
+
+        The estimate is the one whose hours have the least expected error relative to the actual ones: of a log-normal
+        quantity with deviation s that is its median times ``exp(-s^2)``, since too many hours can be wrong by more than
+        100% and too few cannot. The interval is around the median.
+        """
+        log_mean, deviation_n = self.log_moments([run])
+        deviation = float(deviation_n[0])
         known = bool(np.any(self.seen.organisation_n == (run.organisation or "?")))
-        half_width = (self.width_known if known else self.width_stranger) * float(deviation[0])
-        mid = math.exp(float(log_mean[0])) * failures_factor(run)
-        # Nothing exceeds its peak; the interval is cut there, not the estimate moved.
-        high = min(mid * math.exp(half_width), max(mid, 0.95))
-        return Interval(mid * math.exp(-half_width), mid, high)
+        half_width = (self.width_known if known else self.width_stranger) * deviation
+        median = math.exp(float(log_mean[0])) * failures_factor(run)
+        # Nothing exceeds its peak.
+        high = min(median * math.exp(half_width), max(median, 0.95))
+        return Interval(median * math.exp(-half_width), min(median * math.exp(deviation**2), high), high)
 
     def log_moments(self, runs: Sequence[Run]) -> tuple[Array, Array]:
         """Mean and standard deviation of log utilisation while running, shapes (n,) and (n,)."""
         asked = describe(runs)
         cross = covariance(asked, self.seen, self.shrinkage)
-        prior = np.diag(covariance(asked, asked, self.shrinkage)) + self.shrinkage.noise
+        prior = own_variance(asked, self.shrinkage) + self.shrinkage.noise
         variance = prior - np.einsum("ij,jk,ik->i", cross, self.precision_nn, cross)
         return self.centre + cross @ self.weights_n, np.sqrt(np.maximum(variance, self.shrinkage.noise))
 
@@ -201,9 +215,10 @@ def _fit_with(shrinkage: Shrinkage, seen: Described, log_n: Array) -> Utilisatio
     A run that lies beyond ``OUTLYING`` of its own leave-one-out deviations gets as much more noise as puts it there, so
     that an odd run does not pull its kind. The score is heavy-tailed for the same reason.
 
-    Widths are conformal: the 80% quantile of leave-one-out residuals, odd ones in full, in units of their deviation,
-    with the finite-sample correction of the jackknife+ (Barber et al. 2021). Runs that are alone of their organisation
-    and the others have a quantile each, so that each kind keeps its own coverage.
+    Widths are conformal: the 80% quantile of residuals, odd ones in full, in units of their deviation, with the
+    finite-sample correction of the jackknife+ (Barber et al. 2021). For organisations with runs in the data these are
+    leave-one-out residuals; for strangers, residuals with all runs of an organisation left out, each organisation
+    weighing the same.
     """
     count = len(log_n)
     centre = float(np.median(log_n))
@@ -217,16 +232,26 @@ def _fit_with(shrinkage: Shrinkage, seen: Described, log_n: Array) -> Utilisatio
     precision_nn, weights_n, residual_n, variance_n = _leave_one_out(kernel_nn, noise_n, log_n - centre)
     variance_n = variance_n - noise_n + shrinkage.noise
     score = float(np.sum(-0.5 * np.log(variance_n) - 2.5 * np.log1p(residual_n**2 / (4 * variance_n))))
+    organisation_n = np.where(seen.organisation_n == "", np.arange(count).astype(str), seen.organisation_n)
+    siblings_n = (organisation_n[:, None] == organisation_n).sum(axis=1)
     standard_n = np.abs(residual_n) / np.sqrt(variance_n)
-    alone_n = (seen.organisation_n[:, None] == seen.organisation_n).sum(axis=1) == 1
-    stranger, known = (_quantile(standard_n[kind_n]) for kind_n in (alone_n, ~alone_n))
+    known = _quantile(standard_n[siblings_n > 1], np.ones(int((siblings_n > 1).sum())))
+    as_stranger_n = np.zeros(count)
+    for name in np.unique(organisation_n):
+        own_n = organisation_n == name
+        block = np.linalg.inv(precision_nn[np.ix_(own_n, own_n)])
+        spread_n = np.diag(block) - noise_n[own_n] + shrinkage.noise
+        as_stranger_n[own_n] = np.abs(block @ weights_n[own_n]) / np.sqrt(spread_n)
+    stranger = _quantile(as_stranger_n, 1 / siblings_n)
     return UtilisationModel(seen, shrinkage, centre, noise_n, precision_nn, weights_n, score, stranger, known)
 
 
-def _quantile(standard_n: Array) -> float:
-    """The conformal 80% quantile; as for a normal distribution if there are fewer than 5 residuals."""
-    rank = math.ceil(COVERAGE * (len(standard_n) + 1))
-    return float(np.sort(standard_n)[rank - 1]) if rank <= len(standard_n) else 1.2816
+def _quantile(standard_n: Array, weight_n: Array) -> float:
+    """The conformal 80% quantile, the next draw weighing 1; as for a normal distribution if there are too few."""
+    order_n = np.argsort(standard_n)
+    share_n = np.cumsum(weight_n[order_n]) / (weight_n.sum() + 1)
+    reached = share_n >= COVERAGE - 1e-9
+    return float(standard_n[order_n][reached][0]) if reached.any() else 1.2816
 
 
 def _leave_one_out(kernel_nn: Array, noise_n: Array, deviation_n: Array) -> tuple[Array, Array, Array, Array]:

@@ -1,0 +1,69 @@
+"""What workloads ask of slots of several kinds, and what an answer is worth.
+
+Letters: W workloads, K kinds, R runs of slots of equal value.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.pool.claims import Claims, Floats, Ints
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Claims on several kinds of slots.
+
+    Args:
+        claims: of everybody. Runs are counted in effective slots, those of a kind of speed 1; floors, ceilings, least
+            sizes in slots of any kind. Its ``held_W`` is not read.
+        speed_WK: effective slots that one slot of a kind gives; 0 where a workload cannot run.
+        held_WK: slots that each has now.
+        slots_K: slots of each kind.
+        converts_W: who needs general compute and storage beside the slot.
+        conversion_K: for how many slots of each kind there is that.
+    """
+
+    claims: Claims
+    speed_WK: Floats
+    held_WK: Ints
+    slots_K: Ints
+    converts_W: Bools
+    conversion_K: Ints
+
+
+class Worth:
+    """Value per second of any counts, net of moves: ``toll`` of the time, slots that have just joined do not work yet.
+
+    So a workload is worth ``toll x V(effective slots kept) + (1 - toll) x V(all)``, with V its curve; this is concave,
+    and with one kind the same as what ``fill`` maximises.
+    """
+
+    def __init__(self, mixture: Mixture) -> None:
+        claims = mixture.claims
+        self._mixture = mixture
+        workloads = np.arange(len(claims.names))
+        self._end_R = np.append(np.cumsum(claims.slots_R), np.inf).astype(np.float64)
+        self._usd_R = np.append(claims.usd_R, 0.0)
+        self._before_R = np.append(0.0, self._end_R[:-1])
+        self._value_R = np.append(0.0, np.cumsum(claims.usd_R * claims.slots_R))
+        self._first_W = np.searchsorted(claims.owner_R, workloads)
+        last_W = np.searchsorted(claims.owner_R, workloads, side="right")
+        self._width_W = self._before_R[last_W] - self._before_R[self._first_W]
+
+    def value(self, effective_W: Floats, who: Ints | slice = slice(None)) -> Floats:
+        """Value per second of so many effective slots, without any toll; for some workloads or all."""
+        first_W = self._first_W[who]
+        at_W = self._before_R[first_W] + np.minimum(effective_W, self._width_W[who])
+        run_W = np.searchsorted(self._end_R, at_W)
+        return self._value_R[run_W] - self._value_R[first_W] + self._usd_R[run_W] * (at_W - self._before_R[run_W])
+
+    def net_W(self, counts_WK: Ints) -> Floats:
+        """Value per second of the counts, net of what moves cost."""
+        mixture, toll_W = self._mixture, self._mixture.claims.toll_W.clip(0.0, 1.0)
+        kept_W = (mixture.speed_WK * np.minimum(counts_WK, mixture.held_WK)).sum(axis=1)
+        all_W = (mixture.speed_WK * counts_WK).sum(axis=1)
+        return toll_W * self.value(kept_W) + (1.0 - toll_W) * self.value(all_W)

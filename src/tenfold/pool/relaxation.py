@@ -1,0 +1,284 @@
+"""The best mix of kinds if slots could be divided: a linear program that is kept warm from tick to tick.
+
+Letters: W workloads, K kinds, C classes of workloads, B buckets of a class's curve, R runs, M (class, kind) pairs.
+"""
+
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+
+from tenfold.core.errors import TenfoldError
+from tenfold.pool.claims import Floats, Ints
+from tenfold.pool.mixture import Mixture
+
+_OFFSETS = np.array([-(10**9), -64, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 64, 10**9])
+"""Edges of the buckets, in runs from where the class was last: single runs there, coarse ones far away."""
+
+_BUCKETS = len(_OFFSETS) - 1
+_GAP, _MOST_ROUNDS = 1e-5, 6
+_LEAST_TOLL = 1e-6
+"""Of equals nobody moves."""
+
+
+class MixFailed(TenfoldError):
+    """The solver found no best mix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """The best divisible mix.
+
+    Attributes:
+        counts_WK: slots, fractions included.
+        bound_usd_per_s: no counts within the slots and limits are worth more, net of moves.
+    """
+
+    counts_WK: Floats
+    bound_usd_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Classes:
+    """Workloads whose speeds are in proportion and who convert alike, as one. Units: slots of the class's best kind."""
+
+    of_W: Ints
+    speed_CK: Floats
+    converts_C: Floats
+    unit_W: Floats
+
+    @property
+    def structure(self) -> tuple[bytes, bytes]:
+        """What the program's matrix depends on."""
+        return self.speed_CK.tobytes(), self.converts_C.tobytes()
+
+
+@dataclass(frozen=True, slots=True)
+class _Curves:
+    """Merged curves, class by class, best first. ``first_C`` has one entry more than there are classes."""
+
+    workload_R: Ints
+    class_R: Ints
+    width_R: Floats
+    usd_R: Floats
+    toll_R: Floats
+    first_C: Ints
+
+
+class Relaxation:
+    """A linear program in HiGHS for the mixes of one pool, tick after tick.
+
+    While the classes stay the same, only costs and bounds are sent, and the solver starts from the last basis. A
+    class's curve is seen through few buckets, fine where it was last. The row duals tell how much the coarse buckets
+    may hide (a bound, not a guess); while that is more than ``_GAP`` of the value, the buckets are moved to where the duals
+    point and the program is solved again. Within one class, floors, ceilings and what is held count as sums.
+    """
+
+    def __init__(self) -> None:
+        self._structure: tuple[bytes, bytes] | None = None
+        self._pivot_C = np.zeros(0, dtype=np.int64)
+
+    def solve(self, mixture: Mixture) -> Relaxed:
+        """Find the best divisible mix.
+
+        Raises:
+            MixFailed: HiGHS gave up, also from scratch.
+        """
+        classes = _classes(mixture)
+        curves = _curves(mixture, classes)
+        if classes.structure != self._structure:
+            self._build(classes)
+            self._pivot_C = np.diff(curves.first_C) // 2
+        self._bound_rows(mixture, classes)
+        held_CK = _sum(mixture.held_WK, classes)
+        most_usd = float((curves.usd_R * (1.0 + curves.toll_R)).max(initial=1e-12))
+        for _ in range(_MOST_ROUNDS):
+            width_CB, usd_CB, toll_CB = self._buckets(curves)
+            value, column, dual = self._run(width_CB, usd_CB / most_usd, toll_CB / most_usd, held_CK)
+            price_C, keep_price_C = dual[: len(held_CK)] * most_usd, dual[len(held_CK) : 2 * len(held_CK)] * most_usd
+            hidden = _conjugate(curves, price_C, keep_price_C) - float(
+                (width_CB * np.maximum(0.0, usd_CB - price_C[:, None])).sum()
+                + (width_CB * np.maximum(0.0, toll_CB - keep_price_C[:, None])).sum()
+            )
+            if hidden <= _GAP * abs(value * most_usd):
+                break
+            above_R = curves.usd_R * (1.0 - curves.toll_R) > price_C[curves.class_R]
+            self._pivot_C = np.bincount(curves.class_R, above_R, len(held_CK)).astype(np.int64)
+        counts_CK = np.zeros_like(held_CK, dtype=np.float64)
+        counts_CK[self._pair_class, self._pair_kind] = column[self._keep_M] + column[self._join_M]
+        used_C = column[self._use_CB].sum(axis=1)
+        return Relaxed(_members(mixture, classes, curves, counts_CK, used_C), value * most_usd + max(0.0, hidden))
+
+    def _build(self, classes: _Classes) -> None:
+        """Lay out columns and rows."""
+        count, kinds = classes.speed_CK.shape
+        self._pair_class, self._pair_kind = np.nonzero(classes.speed_CK)
+        pairs = len(self._pair_class)
+        sizes = np.cumsum([0, count * _BUCKETS, count * _BUCKETS, pairs, pairs, count])
+        self._use_CB = np.arange(sizes[0], sizes[1]).reshape(count, _BUCKETS)
+        self._kept_CB = np.arange(sizes[1], sizes[2]).reshape(count, _BUCKETS)
+        self._keep_M, self._join_M = np.arange(sizes[2], sizes[3]), np.arange(sizes[3], sizes[4])
+        self._short_C = np.arange(sizes[4], sizes[5])
+        self._columns = int(sizes[5])
+        speed_M = classes.speed_CK[self._pair_class, self._pair_kind]
+        every_C, ones_M = np.arange(count), np.ones(pairs)
+        converting = np.flatnonzero(classes.converts_C[self._pair_class])
+        blocks: list[tuple[Ints, Ints, Floats]] = [
+            # All slots of a class give what its curve uses; the kept ones what it uses while the new ones wake.
+            (self._pair_class, self._keep_M, speed_M),
+            (self._pair_class, self._join_M, speed_M),
+            (np.repeat(every_C, _BUCKETS), self._use_CB.ravel(), np.full(count * _BUCKETS, -1.0)),
+            (count + self._pair_class, self._keep_M, speed_M),
+            (count + np.repeat(every_C, _BUCKETS), self._kept_CB.ravel(), np.full(count * _BUCKETS, -1.0)),
+            # Floors, which may fall short at a price, and ceilings.
+            (2 * count + self._pair_class, self._keep_M, ones_M),
+            (2 * count + self._pair_class, self._join_M, ones_M),
+            (2 * count + every_C, self._short_C, np.ones(count)),
+        ]
+        for start, of in ((3 * count, np.arange(pairs)), (3 * count + kinds, converting)):
+            blocks += [
+                (start + self._pair_kind[of], columns[of], ones_M[of]) for columns in (self._keep_M, self._join_M)
+            ]
+        row, column, factor = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        order = np.argsort(row, kind="stable")
+        rows = 3 * count + 2 * kinds
+        zeros, free = np.zeros(self._columns), np.full(self._columns, highspy.kHighsInf)
+        self._highs = highspy.Highs()
+        self._highs.setOptionValue("output_flag", False)
+        self._highs.setOptionValue("threads", 1)
+        self._highs.passModel(
+            self._columns,
+            rows,
+            len(row),
+            int(highspy.MatrixFormat.kRowwise),
+            int(highspy.ObjSense.kMinimize),
+            0.0,
+            zeros,
+            zeros,
+            free,
+            np.zeros(rows),
+            np.full(rows, highspy.kHighsInf),
+            np.searchsorted(row[order], np.arange(rows)).astype(np.int32),
+            column[order].astype(np.int32),
+            factor[order],
+            np.zeros(self._columns, dtype=np.int32),
+        )
+        self._structure = classes.structure
+
+    def _bound_rows(self, mixture: Mixture, classes: _Classes) -> None:
+        """Set floors, ceilings, slots and conversion."""
+        count, kinds = classes.speed_CK.shape
+        ceiling_W = np.minimum(mixture.claims.ceiling_W, mixture.slots_K.sum())
+        floor_C = _sum(np.minimum(mixture.claims.floor_W, ceiling_W), classes)
+        free = np.full(2 * count, highspy.kHighsInf)
+        lower = np.concatenate((np.zeros(2 * count), floor_C, np.full(2 * kinds, -highspy.kHighsInf)))
+        upper = np.concatenate((free, _sum(ceiling_W, classes), mixture.slots_K, mixture.conversion_K))
+        index = np.arange(len(lower), dtype=np.int32)
+        # highspy has it, its type stubs do not.
+        change = self._highs.changeRowsBounds  # pyrefly: ignore[missing-attribute]
+        change(len(index), index, lower.astype(np.float64), upper.astype(np.float64))
+
+    def _buckets(self, curves: _Curves) -> tuple[Floats, Floats, Floats]:
+        """Look at each curve through buckets: width, worth of a slot that works, and worth while new ones wake."""
+        first_C, end_C = curves.first_C[:-1], curves.first_C[1:]
+        edges_CB = np.clip((first_C + self._pivot_C)[:, None] + _OFFSETS, first_C[:, None], end_C[:, None])
+        wide_R = np.append(0.0, np.cumsum(curves.width_R))
+        width_CB = np.diff(wide_R[edges_CB], axis=1)
+        means = []
+        for share_R in (1.0 - curves.toll_R, curves.toll_R):
+            value_R = np.append(0.0, np.cumsum(curves.width_R * curves.usd_R * share_R))
+            value_CB = np.diff(value_R[edges_CB], axis=1)
+            means.append(np.divide(value_CB, width_CB, out=np.zeros_like(width_CB), where=width_CB > 0))
+        return width_CB, means[0], means[1]
+
+    def _run(self, width_CB: Floats, usd_CB: Floats, toll_CB: Floats, held_CK: Ints) -> tuple[float, Floats, Floats]:
+        """Send costs and bounds, solve from the last basis; gives value, columns and row duals."""
+        cost, upper = np.zeros(self._columns), np.full(self._columns, highspy.kHighsInf)
+        cost[self._use_CB], cost[self._kept_CB] = -usd_CB, -toll_CB
+        upper[self._use_CB] = upper[self._kept_CB] = width_CB
+        upper[self._keep_M] = held_CK[self._pair_class, self._pair_kind]
+        cost[self._join_M] = _LEAST_TOLL
+        cost[self._short_C] = 10.0
+        index = np.arange(self._columns, dtype=np.int32)
+        self._highs.changeColsBounds(self._columns, index, np.zeros(self._columns), upper)
+        self._highs.changeColsCost(self._columns, index, cost)
+        for _ in range(2):
+            self._highs.run()
+            if self._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+                solution = self._highs.getSolution()
+                column = np.array(solution.col_value)
+                value = float((usd_CB * column[self._use_CB] + toll_CB * column[self._kept_CB]).sum())
+                return value, column, np.array(solution.row_dual)
+            self._highs.clearSolver()
+        state = self._highs.modelStatusToString(self._highs.getModelStatus())
+        raise MixFailed(f"HiGHS ended with {state!r}", next_step="report the claims of this tick")
+
+
+def _classes(mixture: Mixture) -> _Classes:
+    unit_W = np.maximum(mixture.speed_WK.max(axis=1), 1e-12)
+    keys = np.column_stack((np.round(mixture.speed_WK / unit_W[:, None], 9), mixture.converts_W))
+    found, of_W = np.unique(keys, axis=0, return_inverse=True)
+    return _Classes(of_W.ravel(), np.ascontiguousarray(found[:, :-1]), found[:, -1].copy(), unit_W)
+
+
+def _sum(of_W: Ints, classes: _Classes) -> Ints:
+    """Add up over the members of each class; along the first axis."""
+    total = np.zeros((len(classes.speed_CK), *of_W.shape[1:]), dtype=np.int64)
+    np.add.at(total, classes.of_W, of_W)
+    return total
+
+
+def _curves(mixture: Mixture, classes: _Classes) -> _Curves:
+    """Merge the members' curves, cut at what they hold now and at their ceilings."""
+    claims = mixture.claims
+    owner_R, unit_R = claims.owner_R, classes.unit_W[claims.owner_R]
+    start_R, end_R = claims.start_R() / unit_R, (claims.start_R() + claims.slots_R) / unit_R
+    held_R = ((mixture.speed_WK * mixture.held_WK).sum(axis=1) / classes.unit_W)[owner_R]
+    ceiling_R = claims.ceiling_W[owner_R]
+    cut_R = np.clip(held_R, start_R, np.minimum(end_R, ceiling_R).clip(start_R))
+    owner = np.concatenate((owner_R, owner_R))
+    width = np.concatenate((cut_R - start_R, np.minimum(end_R, ceiling_R) - cut_R))
+    usd, toll = np.tile(claims.usd_R * unit_R, 2), claims.toll_W.clip(0.0, 1.0)[owner]
+    kept = np.repeat((1.0, 0.0), len(owner_R))
+    some = np.flatnonzero((width > 1e-9) & (usd > 0))
+    order = some[np.lexsort((-(usd * (1.0 - toll * (1.0 - kept)))[some], classes.of_W[owner[some]]))]
+    class_R = classes.of_W[owner[order]]
+    first_C = np.searchsorted(class_R, np.arange(len(classes.speed_CK) + 1))
+    return _Curves(owner[order], class_R, width[order], usd[order], toll[order], first_C)
+
+
+def _conjugate(curves: _Curves, price_C: Floats, keep_price_C: Floats) -> float:
+    """What the whole curves would earn above the prices."""
+    working_R = np.maximum(0.0, curves.usd_R * (1.0 - curves.toll_R) - price_C[curves.class_R])
+    waking_R = np.maximum(0.0, curves.usd_R * curves.toll_R - keep_price_C[curves.class_R])
+    return float((curves.width_R * (working_R + waking_R)).sum())
+
+
+def _members(mixture: Mixture, classes: _Classes, curves: _Curves, counts_CK: Floats, used_C: Floats) -> Floats:
+    """Divide each class's slots among its members: water-filling on the merged curve, what is held first."""
+    before_R = np.cumsum(curves.width_R) - curves.width_R
+    before_R = (
+        before_R - before_R[np.minimum(curves.first_C[:-1], max(0, len(before_R) - 1))][curves.class_R]
+        if len(before_R)
+        else before_R
+    )
+    taken_R = np.clip(used_C[curves.class_R] - before_R, 0.0, curves.width_R)
+    want_W = np.bincount(curves.workload_R, taken_R, len(classes.of_W))
+    order = np.argsort(classes.of_W, kind="stable")
+    of = classes.of_W[order]
+    first = np.searchsorted(of, of)
+    counts = np.zeros(mixture.speed_WK.shape)
+    left_CK, want, room = counts_CK.copy(), want_W[order], mixture.claims.ceiling_W[order].astype(np.float64)
+    for limit_WK in (mixture.held_WK[order].astype(np.float64), np.full(counts.shape, np.inf)):
+        for kind in range(counts.shape[1]):
+            speed = classes.speed_CK[of, kind]
+            asks = np.divide(want, speed, out=np.zeros_like(want), where=speed > 0)
+            asks = np.minimum(np.minimum(asks, limit_WK[:, kind]), room).clip(0.0)
+            before = np.cumsum(asks) - asks
+            taken = np.clip(left_CK[of, kind] - (before - before[first]), 0.0, asks)
+            counts[order, kind] += taken
+            left_CK[:, kind] -= np.bincount(of, taken, len(left_CK))
+            want, room = want - taken * speed, room - taken
+    alone = np.bincount(of, minlength=len(counts_CK))[classes.of_W] == 1
+    counts[alone] = counts_CK[classes.of_W[alone]]
+    return counts
