@@ -30,7 +30,9 @@ def replay(
     attain: Annotated[
         str, Parameter(help="Least attainment by family, e.g. llm=0.95,ranking=0.999; what bounds are made for.")
     ] = "",
-    bounds: Annotated[bool, Parameter(help="Also find what no policy can exceed; minutes for a week.")] = False,
+    bounds: Annotated[
+        bool | None, Parameter(help="Also find what no policy can exceed; by default where all are played.")
+    ] = None,
     tune: Annotated[
         Path | None, Parameter(help="Tune every policy on this other week first, with the same budget; many minutes.")
     ] = None,
@@ -39,7 +41,7 @@ def replay(
 ) -> None:
     """Play WEEK, a week.toml, under each policy, and print what they made of it."""
     from tenfold.cli import show, show_replay
-    from tenfold.replay.compare import compare, compare_tuned, find_bounds, rules, summary, targets_of
+    from tenfold.replay.compare import ALL, compare, compare_tuned, find_bounds, rules, summary, targets_of
     from tenfold.replay.report import report as draw
     from tenfold.replay.week_file import load_week
 
@@ -53,7 +55,7 @@ def replay(
         policies = rules(policy, found)
         with _progress(found.steps, policies, quiet=json) as on_step:
             comparison = compare(found, policies, targets, on_step=on_step)
-    if bounds:
+    if bounds if bounds is not None else policy == ALL:
         with _status("finding what no policy can exceed", quiet=json):
             comparison = find_bounds(comparison)
     if report is not None:
