@@ -7,7 +7,7 @@ from tenfold.page.figures import percent
 from tenfold.replay.compare import Comparison, Played, attainment, notes
 
 OUT = Console(highlight=False)
-WIDTH = 118
+WIDTH = 128
 
 
 def comparison(comparison: Comparison, out: Console = OUT) -> None:
@@ -33,7 +33,7 @@ def comparison(comparison: Comparison, out: Console = OUT) -> None:
 
 def _table(comparison: Comparison) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
-    table.add_column("policy")
+    table.add_column("policy", no_wrap=True)
     for family in comparison.families:
         table.add_column(f"{family}\nin time", justify="right")
         table.add_column(f"{family}\nin full", justify="right")
