@@ -46,7 +46,7 @@ def test_json_has_a_record_for_each_policy_and_is_the_same_twice(week, capsys):
     runs = []
     for _ in range(2):
         assert run("replay", week, "--policy", "static,tenfold", "--seed", 3, "--json") == 0
-        runs.append(json.loads(capsys.readouterr().out))
+        runs.append(json.loads(capsys.readouterr().out)["policies"])
     first, again = runs
     for record in first + again:
         assert record.pop("cpu_s") >= 0
@@ -54,6 +54,19 @@ def test_json_has_a_record_for_each_policy_and_is_the_same_twice(week, capsys):
     assert [record["policy"] for record in first] == ["static", "tenfold"]
     assert all(0 <= record["attainment"]["llm"] <= 1 for record in first)
     assert first[0]["share_of_bound"] is None
+
+
+def test_policies_are_tuned_on_another_week(week, tmp_path, capsys):
+    other = tmp_path / "other.toml"
+    other.write_text(SMALL.replace('"small"', '"other"').replace("mean_per_s = 16", "mean_per_s = 20"))
+    assert run("replay", week, "--policy", "kueue-like", "--tune", other, "--no-bounds", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["tuned_on"] == "other"
+    assert [record["policy"] for record in found["policies"]] == ["kueue-like"]
+    assert 0 < found["forecast_coverage"]["llm"]["p50"] < 1
+    other.write_text(other.read_text().replace("services.chat", "services.talk"))
+    assert run("replay", week, "--tune", other) == 2
+    assert "have not the same services" in " ".join(capsys.readouterr().err.split())
 
 
 def test_table_page_and_bounds(week, tmp_path, capsys):

@@ -80,7 +80,7 @@ def test_nothing_is_asked_of_the_network_and_names_cannot_break_the_page(compari
 def test_every_figure_of_the_table_is_on_the_page_unrounded(comparison):
     shown = Outline(report(comparison)).values
     assert not np.isnan(shown).any()
-    for record in summary(comparison):
+    for record in summary(comparison)["policies"]:
         for key in ("useful_training_h", "share_of_bound", "moves_per_day", "idle_share", "fragmentation", "jobs_done"):
             assert record[key] in shown, key
         for share in (*record["attainment"].values(), *record["services"].values()):
@@ -100,7 +100,7 @@ def test_every_picture_is_well_formed_and_settings_make_a_line(comparison):
     loose = replace(ours, useful_training_h=ours.useful_training_h + 1.0)
     line = frontier(week, [ours, loose], "llm", 0.95, None)
     assert 'class="line c0"' in line
-    assert "</svg>" in report(comparison, [loose])
+    assert 'class="line c1"' in report(replace(comparison, settings=(loose,)))
     for drawing in (line, slots_over_time(week, ours), short_over_time(week, ours, 3.0)):
         assert "nan" not in drawing
         assert xml.dom.minidom.parseString(drawing).documentElement.tagName == "svg"

@@ -1,7 +1,7 @@
 """``tenfold replay``: a recorded week under every policy, side by side."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,19 +33,28 @@ def replay(
     bounds: Annotated[
         bool | None, Parameter(help="Also find what no policy can exceed; by default where all are played.")
     ] = None,
+    tune: Annotated[
+        Path | None, Parameter(help="Tune every policy on this other week first, with the same budget; many minutes.")
+    ] = None,
     report: Annotated[Path | None, Parameter(help="Write a page with pictures here, e.g. replay.html.")] = None,
     json: Json = False,
 ) -> None:
     """Play WEEK, a week.toml, under each policy, and print what they made of it."""
     from tenfold.cli import show, show_replay
-    from tenfold.replay.compare import ALL, compare, find_bounds, rules, summary, targets_of
+    from tenfold.replay.compare import ALL, compare, compare_tuned, find_bounds, rules, summary, targets_of
     from tenfold.replay.report import report as draw
     from tenfold.replay.week_file import load_week
 
     found = load_week(week, seed)
-    targets, policies = targets_of(found, _shares(attain)), rules(policy, found)
-    with _progress(found.steps, policies, quiet=json) as on_step:
-        comparison = compare(found, policies, targets, on_step=on_step)
+    targets = targets_of(found, _shares(attain))
+    if tune is not None:
+        other = load_week(tune, seed)
+        with _trials(quiet=json) as on_trial:
+            comparison = compare_tuned(found, other, policy, targets, on_trial=on_trial)
+    else:
+        policies = rules(policy, found)
+        with _progress(found.steps, policies, quiet=json) as on_step:
+            comparison = compare(found, policies, targets, on_step=on_step)
     if bounds if bounds is not None else policy == ALL:
         with _status("finding what no policy can exceed", quiet=json):
             comparison = find_bounds(comparison)
@@ -107,6 +116,20 @@ def _progress(steps: int, policies: Sequence["Rule"], *, quiet: bool) -> Iterato
                 bars.update(tasks[name], completed=step + 1)
 
         yield on_step
+
+
+@contextmanager
+def _trials(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Which policy is being tuned, and how far."""
+    counts: dict[str, int] = {}
+    with talk.status("tuning") if talk.is_terminal and not quiet else nullcontext() as status:
+
+        def on_trial(name: str) -> None:
+            counts[name] = counts.get(name, 0) + 1
+            if status is not None:
+                status.update(f"tuning {name}: {counts[name]} replays")
+
+        yield on_trial
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 from rich.console import Console
 from rich.table import Table
 
-from tenfold.page.figures import amount, percent
-from tenfold.replay.compare import Comparison, Played, attainment
+from tenfold.page.figures import percent
+from tenfold.replay.compare import Comparison, Played, attainment, notes
 
 OUT = Console(highlight=False)
-WIDTH = 118
+WIDTH = 128
 
 
 def comparison(comparison: Comparison, out: Console = OUT) -> None:
@@ -27,18 +27,13 @@ def comparison(comparison: Comparison, out: Console = OUT) -> None:
     out.print(
         f"\nAnswered in time: dim where below its target ({targets}); in full: steps with 98% answered.", style="dim"
     )
-    for bound in comparison.bounds:
-        out.print(
-            f"No policy can exceed {amount(bound.useful_training_h)} h of training at these targets: {bound.name}.",
-            markup=False,
-            style="dim",
-            soft_wrap=True,
-        )
+    for line in notes(comparison):
+        out.print(line, markup=False, style="dim", soft_wrap=True)
 
 
 def _table(comparison: Comparison) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
-    table.add_column("policy")
+    table.add_column("policy", no_wrap=True)
     for family in comparison.families:
         table.add_column(f"{family}\nin time", justify="right")
         table.add_column(f"{family}\nin full", justify="right")

@@ -19,6 +19,7 @@ BUCKETS = 336
 DAY_S = 86400.0
 HOUR_S = 3600.0
 TRAINING = 1
+NAME_ROW = 15.0
 
 
 def family_colours(week: Week) -> Mapping[str, int]:
@@ -84,47 +85,51 @@ def frontier(week: Week, outcomes: Sequence[Outcome], family: str, target: float
     high = math.ceil(math.log10(max([*misses, 1.0 - target or 1e-5]) * 1.001))
     most = max([outcome.useful_training_h for outcome in outcomes] + [bound_h or 0.0])
     top = ticks(most * 1.04)
-    frame = Frame(HALF, 300, 56, 110, 12, 34, (low, max(high, low + 1)), (0, top[-1]))
+    frame = Frame(HALF, 300, 56, 150, 12, 34, (low, max(high, low + 1)), (0, top[-1]))
     parts = y_axis(frame, top, amount)
     parts += x_labels(frame, [(power, f"{100 * 10.0**power:g}%") for power in range(low, max(high, low + 1) + 1)])
     if target < 1:
         aim = frame.x(math.log10(1 - target))
         parts.append(rule((aim, frame.top), (aim, frame.height - frame.bottom), "limit"))
-        parts.append(text((aim + 5, frame.top + 10), f"target {100 * target:g}%", "note"))
+        parts.append(text((aim + 5, frame.height - frame.bottom - 6), f"target {100 * target:g}%", "note"))
     if bound_h:
         y = frame.y(bound_h)
         parts.append(rule((frame.left, y), (frame.width - frame.right, y), "bound"))
-        parts.append(text((frame.width - frame.right + 6, y + 4), "bound", "note"))
+        parts.append(text((frame.left + 4, y - 4), "no policy can exceed this", "note"))
     by_policy: dict[str, list[tuple[Point, Outcome]]] = {}
     for outcome, miss in zip(outcomes, misses, strict=True):
         at = frame.point(math.log10(miss), outcome.useful_training_h)
         by_policy.setdefault(outcome.policy, []).append((at, outcome))
     # A policy's variants, "x" and "x, warm", share a colour.
     bases = list(dict.fromkeys(policy.partition(",")[0] for policy in by_policy))
-    names = []
+    names, marks = [], []
     for policy, held in by_policy.items():
         place = bases.index(policy.partition(",")[0])
         held.sort(key=lambda pair: pair[0])
         if len(held) > 1:
-            parts.append(line([at for at, _ in held], f"line c{place % 8}"))
+            marks.append(line([at for at, _ in held], f"line c{place % 8}"))
         for at, outcome in held:
             words = f"{policy}: {attainment(outcome.attainment(family))}, {amount(outcome.useful_training_h)} h"
-            parts.append(dot(at, f"dot c{place % 8}", words, radius=4.5))
+            marks.append(dot(at, f"dot c{place % 8}", words, radius=4.5))
         names.append((held[-1][0], policy, place % 8))
-    parts += _names(names, frame)
+    parts += [*_names(names, frame), *marks]
     return picture(HALF, 300, f"Training against requests of {family} not answered in time", parts)
 
 
 def _names(ends: Sequence[tuple[Point, str, int]], frame: Frame) -> list[str]:
-    """A name beside each policy's last dot, moved down where it would touch another."""
+    """Names in a column on the right, in the order of their dots and clear of each other, each tied to its dot."""
+    ordered = sorted(ends, key=lambda end: end[0][1])
+    last = frame.height - frame.bottom
+    spots: list[float] = []
+    for (_, y), _, _ in ordered:
+        spots.append(max(y, spots[-1] + NAME_ROW if spots else y))
+    for place in range(len(spots) - 1, -1, -1):
+        spots[place] = min(spots[place], last - NAME_ROW * (len(spots) - 1 - place))
+    left = frame.width - frame.right
     parts: list[str] = []
-    placed: list[Point] = []
-    for (x, y), name, colour in sorted(ends, key=lambda end: end[0][1]):
-        spot = y + 4
-        while any(abs(spot - other) < 13 and abs(x - beside) < 100 for beside, other in placed):
-            spot += 3
-        placed.append((x, spot))
-        parts.append(text((x + 8, min(spot, frame.height - frame.bottom - 2)), name, f"name c{colour}"))
+    for (at, name, colour), spot in zip(ordered, spots, strict=True):
+        parts.append(line([at, (left + 4, spot), (left + 10, spot)], "tie"))
+        parts.append(text((left + 14, spot + 4), name, f"name c{colour}"))
     return parts
 
 

@@ -6,24 +6,29 @@ Letters: S services.
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
 from tenfold.core.errors import UsageError
 from tenfold.core.explain import suggest
+from tenfold.page.figures import amount
 from tenfold.replay.bounds import Bound, clairvoyant, informed
 from tenfold.replay.engine import replay
+from tenfold.replay.foresee import coverage
 from tenfold.replay.outcome import Outcome
 from tenfold.replay.rule import Rule
-from tenfold.replay.rules import HpaLike, KueueLike, LyraLike, Priority, Static
-from tenfold.replay.tenfold import Tenfold
+from tenfold.replay.tune import OURS, PEERS, Tunable, tune
 from tenfold.replay.week import Week
 
 ALL = "all"
 TARGETS: Mapping[str, float] = {"llm": 0.95, "ranking": 0.999}
 OTHER_TARGET = 0.99
+STATIC, STATIC_QUANTILE = "static", 0.9
+RULES: Mapping[str, Tunable] = {
+    policy.name.replace(", cold starts", "-cold").replace(", ", "-"): policy for policy in (*PEERS, *OURS)
+}
 OnStep = Callable[[str, int], None]
 
 
@@ -37,12 +42,21 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What every policy made of a week. ``targets``: attainment by family, at which the bounds hold."""
+    """What every policy made of a week.
+
+    ``targets``: attainment by family, at which the bounds hold. ``coverage``: by family and quantile the share of
+    steps in which no more was asked for than the forecast's quantile. ``settings``: the policies' other outcomes on
+    this week, with the dials of their frontiers. ``tuned_on``: the week on which dials were found; none: they are the
+    rules' own.
+    """
 
     week: Week
     played: tuple[Played, ...]
     bounds: tuple[Bound, ...]
     targets: Mapping[str, float]
+    coverage: Mapping[str, Mapping[float, float]] = field(default_factory=dict)
+    settings: tuple[Outcome, ...] = ()
+    tuned_on: str | None = None
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -59,7 +73,7 @@ class Comparison:
         return all(outcome.attainment(family) >= self.targets[family] for family in self.families)
 
 
-def rules(names: str, week: Week) -> tuple[Rule, ...]:
+def policies(names: str) -> tuple[Tunable, ...]:
     """Policies by their names, with commas between; ``all`` for every one.
 
     Raises:
@@ -69,7 +83,18 @@ def rules(names: str, week: Week) -> tuple[Rule, ...]:
     for name in wanted:
         if name not in RULES:
             raise UsageError(f"there is no policy {name!r}; {suggest(name, RULES)}", next_step="give --policy all")
-    return tuple(RULES[name](week) for name in dict.fromkeys(wanted))
+    return tuple(RULES[name] for name in dict.fromkeys(wanted))
+
+
+def rules(names: str, week: Week) -> tuple[Rule, ...]:
+    """The same with their own dials; ``static`` has what is not exceeded in 90% of this week's steps.
+
+    Raises:
+        UsageError: there is none of a name.
+    """
+    families = dict.fromkeys(service.family for service in week.services)
+    quantiles = tuple((family, STATIC_QUANTILE) for family in families)
+    return tuple(policy.make(week, quantiles if policy.name == STATIC else ()) for policy in policies(names))
 
 
 def targets_of(week: Week, given: Mapping[str, float]) -> Mapping[str, float]:
@@ -97,7 +122,31 @@ def compare(
         began = time.process_time()
         outcome = replay(week, policy, on_step=told)
         played.append(Played(outcome, time.process_time() - began))
-    return Comparison(week, tuple(played), (), targets)
+    return Comparison(week, tuple(played), (), targets, coverage(week))
+
+
+def compare_tuned(
+    week: Week, other: Week, names: str, targets: Mapping[str, float], *, on_trial: Callable[[str], None]
+) -> Comparison:
+    """Tune each policy on another week with the same budget, then play this one with what was found.
+
+    The dials of each policy's frontier on the other week are played as well, as ``settings``.
+
+    Raises:
+        UsageError: the weeks have not the same services.
+    """
+    if [service.name for service in week.services] != [service.name for service in other.services]:
+        raise UsageError(
+            f"{other.name!r} and {week.name!r} have not the same services in one order",
+            next_step="tune on a week of the same services",
+        )
+    chosen, settings = [], []
+    for policy in policies(names):
+        found = tune(other, policy, targets, on_trial=lambda trial, name=policy.name: on_trial(name))
+        chosen.append(found.rule)
+        dials = [trial.dials for trial in found.frontier() if trial.dials != found.chosen.dials]
+        settings += [replay(week, policy.make(other, each)) for each in dials]
+    return replace(compare(week, chosen, targets), settings=tuple(settings), tuned_on=other.name)
 
 
 def find_bounds(comparison: Comparison) -> Comparison:
@@ -116,28 +165,37 @@ def attainment(share: float) -> str:
     return f"{math.floor(1e4 * share + 1e-9) / 100:.2f}%"
 
 
-def static(week: Week, share: float = 0.9) -> Rule:
-    """Every service can always answer what is not exceeded in a share of the week's steps, known in hindsight."""
-    return Static(np.array([np.quantile(service.rates_T, share) for service in week.services]))
+def summary(comparison: Comparison) -> Mapping[str, object]:
+    """All figures as one record; ``policies`` has one for each row of the table."""
+    return {
+        "week": comparison.week.name,
+        "targets": dict(comparison.targets),
+        "tuned_on": comparison.tuned_on,
+        "policies": [_record(comparison, each) for each in comparison.played],
+        "bounds": [{"name": bound.name, "useful_training_h": bound.useful_training_h} for bound in comparison.bounds],
+        "forecast_coverage": {
+            family: {f"p{100 * quantile:g}": share for quantile, share in shares.items()}
+            for family, shares in comparison.coverage.items()
+        },
+    }
 
 
-RULES: Mapping[str, Callable[[Week], Rule]] = {
-    "static": static,
-    "priority": lambda week: Priority(),
-    "kueue-like": lambda week: KueueLike(),
-    "lyra-like": lambda week: LyraLike(),
-    "hpa-like": lambda week: HpaLike(),
-    "kueue-like-warm": lambda week: KueueLike(warm=True),
-    "lyra-like-warm": lambda week: LyraLike(warm=True),
-    "hpa-like-warm": lambda week: HpaLike(warm=True),
-    "tenfold-cold": lambda week: Tenfold(warm=False),
-    "tenfold": lambda week: Tenfold(),
-}
-
-
-def summary(comparison: Comparison) -> Sequence[Mapping[str, object]]:
-    """A record for each policy: what its row in the table holds."""
-    return [_record(comparison, each) for each in comparison.played]
+def notes(comparison: Comparison) -> Sequence[str]:
+    """What a reader of the table must know."""
+    tuned = comparison.tuned_on
+    lines = [
+        f"Every policy was tuned with the same budget on {tuned!r}."
+        if tuned
+        else "Policies run with their own dials, not tuned; --tune gives each the same budget on another week."
+    ]
+    for family, shares in comparison.coverage.items():
+        words = ", ".join(f"{share:.1%} of steps within its p{100 * level:g}" for level, share in shares.items())
+        lines.append(f"The forecast of {family}: {words}.")
+    lines += [
+        f"No policy that meets the targets can train more than {amount(bound.useful_training_h)} h: {bound.name}."
+        for bound in comparison.bounds
+    ]
+    return lines
 
 
 def _record(comparison: Comparison, each: Played) -> Mapping[str, object]:

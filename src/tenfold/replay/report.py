@@ -1,6 +1,5 @@
 """A comparison of policies as one page with its pictures, in one file that asks the network for nothing."""
 
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -15,26 +14,21 @@ from tenfold.replay.charts import (
     short_slots,
     slots_over_time,
 )
-from tenfold.replay.compare import Comparison, Played, attainment
+from tenfold.replay.compare import Comparison, Played, attainment, notes
 from tenfold.replay.outcome import Outcome
 
 OURS = "tenfold"
 
 
-def report(comparison: Comparison, settings: Sequence[Outcome] = ()) -> str:
-    """The page.
-
-    Args:
-        comparison: policies on one week.
-        settings: more outcomes on the same week, of policies at other settings: they make the frontier's lines.
-    """
+def report(comparison: Comparison) -> str:
+    """The page; a comparison's ``settings`` make the frontier's lines."""
     style = Path(__file__).with_name("report.css").read_text()
     body = "\n".join(
         [
             _header(comparison),
             _tiles(comparison),
             _policies(comparison),
-            _frontier(comparison, settings),
+            _frontier(comparison),
             _courses(comparison),
             _services(comparison),
             _footer(comparison),
@@ -119,8 +113,8 @@ def _policy(comparison: Comparison, each: Played) -> str:
     return f'<tr{met}><td><span class="what">{escape(outcome.policy)}</span></td>{"".join(cells)}</tr>'
 
 
-def _frontier(comparison: Comparison, settings: Sequence[Outcome]) -> str:
-    outcomes = [*(each.outcome for each in comparison.played), *settings]
+def _frontier(comparison: Comparison) -> str:
+    outcomes = [*(each.outcome for each in comparison.played), *comparison.settings]
     bound_h = min((bound.useful_training_h for bound in comparison.bounds), default=None)
     charts = [
         f'<div><h3>{escape(family)} <span class="kind">not answered in time</span></h3>'
@@ -179,11 +173,7 @@ def _services(comparison: Comparison) -> str:
 
 
 def _footer(comparison: Comparison) -> str:
-    lines = [
-        f"No policy that meets the targets can train more than {amount_data(bound.useful_training_h)} h: "
-        f"{escape(bound.name)}."
-        for bound in comparison.bounds
-    ]
+    lines = [escape(line) for line in notes(comparison)]
     lines.append(
         "Every policy saw what was measured before a step began, and the same forecast; it paid the same times for "
         "moves of its sort (warm: a loaded process wakes; cold: a process starts)."
