@@ -37,9 +37,11 @@ def mix(mixture: Mixture, relaxation: Relaxation) -> Ints:
     """
     claims = mixture.claims
     claims.require_concave()
-    plain = len(mixture.slots_K) == 1 and bool((mixture.speed_WK == 1.0).all())
-    if plain and mixture.held_WK[mixture.converts_W].sum() <= mixture.conversion_K[0] >= mixture.slots_K[0]:
-        return fill(replace(claims, held_W=mixture.held_WK[:, 0]), int(mixture.slots_K[0]))[:, None]
+    if len(mixture.slots_K) == 1 and bool((mixture.speed_WK == 1.0).all()):
+        # Without the limit on conversion, water-filling is the optimum; if it keeps to the limit, it still is.
+        counts_WK = fill(replace(claims, held_W=mixture.held_WK[:, 0]), int(mixture.slots_K[0]))[:, None]
+        if counts_WK[mixture.converts_W].sum() <= mixture.conversion_K[0]:
+            return counts_WK
     return mix_by_program(mixture, relaxation)
 
 

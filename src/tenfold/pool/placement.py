@@ -35,12 +35,8 @@ def place(holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools) -> tu
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     waits_N = np.append(missing_W > 0, False)[holder_N]
     waiting_share = np.bincount(share_N[waits_N], minlength=int(share_N.max()) + 1)
-    free = np.concatenate(
-        (
-            np.flatnonzero(movable_N & (holder_N == IDLE)),
-            _released(holder_N, surplus_W, share_N, movable_N, waiting_share),
-        )
-    )
+    idle = np.flatnonzero(movable_N & (holder_N == IDLE))
+    free = np.concatenate((idle, _released(holder_N, surplus_W, share_N, movable_N, waiting_share)))
     by_holder = np.argsort(holder_N.astype(np.int32), kind="stable")
     begins, ends = (np.searchsorted(holder_N[by_holder], receivers, side=side) for side in ("left", "right"))
     open_P = np.ones(len(free), dtype=bool)

@@ -20,6 +20,8 @@ RANKING_TIMES = Times(start_s=45.0, wake_s=1.0, sleep_s=0.5)
 # What a slot earns in an hour at full work: services are worth several times what training is.
 LLM_USD_PER_HOUR = 12.0
 RANKING_USD_PER_HOUR = 24.0
+ENDLESS_SLOTS = 64
+"""Most slots of a job that never ends; one job of all that is left would make every rule look bad that runs jobs whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def synthetic_week(
     llm_share: float = 0.28,
     ranking_share: float = 0.17,
     training_share: float = 0.45,
-    endless: bool = True,
+    endless: int = 16,
 ) -> Week:
     """A fleet that serves LLMs, ranks, and trains with what is left.
 
@@ -64,7 +66,7 @@ def synthetic_week(
         llm_share: share of the fleet's slots that the LLM services need on average.
         ranking_share: the same for ranking.
         training_share: the same for the jobs that end.
-        endless: add one low-priced job that takes what is left and never ends.
+        endless: how many low-priced jobs of up to ``ENDLESS_SLOTS`` slots never end; they take what is left.
     """
     fleet = FLEET[:kinds]
     made = _fleet(slots, kinds)
@@ -91,7 +93,10 @@ def synthetic_week(
                 for number, slots in enumerate(ranking_slots_S)
             ),
         ),
-        jobs=((backlog(room),) if endless else ()) + ending,
+        jobs=(
+            *[replace(backlog(room), name=f"pretraining-{number}", most=ENDLESS_SLOTS) for number in range(endless)],
+            *ending,
+        ),
     )
 
 
