@@ -55,15 +55,14 @@ def place(
     for place_R in np.argsort(suits_PR.sum(axis=0), kind="stable"):
         receiver = int(receivers[place_R])
         mine_share = np.bincount(share_N[by_holder[begins[place_R] : ends[place_R]]], minlength=len(waiting_share))
-        for _ in range(int(missing_W[receiver])):
-            fit = np.flatnonzero(open_P & suits_PR[:, place_R])
-            if not len(fit):
-                break
-            pick = fit[np.argmin(mine_share[share_N[free[fit]]])]
-            open_P[pick] = False
-            mine_share[share_N[free[pick]]] += 1
-            slots.append(int(free[pick]))
-            takers.append(receiver)
+        fit = np.flatnonzero(open_P & suits_PR[:, place_R])
+        share = share_N[free[fit]]
+        # The first slot taken of a share meets those that are there, the second one more, and so on.
+        crowding = mine_share[share] + _nth(share)
+        picks = fit[np.argsort(crowding, kind="stable")[: int(missing_W[receiver])]]
+        open_P[picks] = False
+        slots += free[picks].tolist()
+        takers += [receiver] * len(picks)
     return np.array(slots, dtype=np.int64), np.array(takers, dtype=np.int64)
 
 
@@ -76,11 +75,17 @@ def _released(holder_N: Ints, surplus_W: Ints, share_N: Ints, useful_N: Bools, w
     may = useful_N[given]
     given, which = given[may], which[may]
     # The first of a share goes while the donor has all of them there, the second when it has one less, and so on.
-    order = np.argsort(which, kind="stable")
-    nth = np.empty(len(order), dtype=np.int64)
-    nth[order] = np.arange(len(order)) - np.searchsorted(which[order], which[order])
+    nth = _nth(which)
     crowding = together[which] - nth - waiting_share[share_N[given]]
     order = np.lexsort((-crowding, holder_N[given]))
     donors = holder_N[given[order]]
     rank = np.arange(len(order)) - np.searchsorted(donors, donors)
     return given[order[rank < surplus_W[donors]]]
+
+
+def _nth(group_P: Ints) -> Ints:
+    """How many of the same group come before each."""
+    order = np.argsort(group_P, kind="stable")
+    nth = np.empty(len(order), dtype=np.int64)
+    nth[order] = np.arange(len(order)) - np.searchsorted(group_P[order], group_P[order])
+    return nth

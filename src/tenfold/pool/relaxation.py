@@ -68,7 +68,7 @@ class _Curves:
 class Relaxation:
     """A linear program in HiGHS for the mixes of one pool, tick after tick.
 
-    While the classes stay the same, only costs and bounds are sent, and the solver starts from the last basis. A class's
+    While the classes stay the same, only costs and bounds are sent; the solver starts from the last basis. A class's
     curve is seen through few buckets, fine where the class was last. The row duals tell how much the coarse buckets may
     hide (a bound, not a guess); while that is more than ``_GAP`` of the value, the buckets are moved to where the duals
     point and the program is solved again. Within one class, floors, ceilings and what is held count as sums.
