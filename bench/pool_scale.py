@@ -126,7 +126,12 @@ class Pool:
             self.holder_N[here[slots]] = takers
             moves += len(slots)
         placed = time.perf_counter()
-        return mixture, counts_WK, moves, {"curves": curves - began, "counts": counted - curves, "slots": placed - counted}
+        return (
+            mixture,
+            counts_WK,
+            moves,
+            {"curves": curves - began, "counts": counted - curves, "slots": placed - counted},
+        )
 
     def settle(self) -> None:
         """What is held in the next tick is what the slots say."""
@@ -186,7 +191,8 @@ def draw(figures: list[Figures]) -> str:
     parts = [f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>']
     for power in range(-4, 2):
         parts.append(
-            f'<line x1="{left}" x2="{width - 90:.1f}" y1="{y(10.0**power):.1f}" y2="{y(10.0**power):.1f}" stroke="#ddd"/>'
+            f'<line x1="{left}" x2="{width - 90:.1f}" y1="{y(10.0**power):.1f}" y2="{y(10.0**power):.1f}" '
+            'stroke="#ddd"/>'
         )
         parts.append(text(left - 8, y(10.0**power) + 4, f"{10.0**power:g} s", "end"))
     for slots in SIZES:
@@ -197,7 +203,8 @@ def draw(figures: list[Figures]) -> str:
         for percent, dash in ((50, "4 3"), (99, "none")):
             points = " ".join(f"{x(one.slots):.1f},{y(np.percentile(one.seconds, percent)):.1f}" for one in mine)
             parts.append(
-                f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
+                f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" '
+                f'stroke-dasharray="{dash}"/>'
             )
         end_s = float(np.percentile(mine[-1].seconds, 99))
         parts.append(text(width - 84, y(end_s) + 4, f"{kinds} kind{'s' * (kinds > 1)}", "start", colour))
@@ -218,8 +225,14 @@ def main() -> None:
     parser.add_argument("--svg", type=Path, default=Path("docs/pool-scale.svg"))
     options = parser.parse_args()
     rates, step_s = read_rates(options.rates) if options.rates else (None, TICK_S)
-    print(f"{platform.platform()}, Python {platform.python_version()}, numpy {np.__version__}, one thread", file=sys.stderr)
-    print("| slots | workloads | kinds | p50 s | p99 s | curves / counts / slots, p50 ms | moves a tick | least share of bound |")
+    print(
+        f"{platform.platform()}, Python {platform.python_version()}, numpy {np.__version__}, one thread",
+        file=sys.stderr,
+    )
+    print(
+        "| slots | workloads | kinds | p50 s | p99 s | curves / counts / slots, p50 ms | "
+        "moves a tick | least share of bound |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     figures = []
     for kinds in KINDS:
