@@ -46,7 +46,7 @@ def place(
             _released(holder_N, surplus_W, share_N, useful_N, waiting_share),
         )
     )
-    by_holder = np.argsort(holder_N.astype(np.int32), kind="stable")
+    by_holder = _order(holder_N)
     begins, ends = (np.searchsorted(holder_N[by_holder], receivers, side=side) for side in ("left", "right"))
     suits_PR = suits_CW[class_N[free]][:, receivers]
     open_P = np.ones(len(free), dtype=bool)
@@ -59,7 +59,7 @@ def place(
         share = share_N[free[fit]]
         # The first slot taken of a share meets those that are there, the second one more, and so on.
         crowding = mine_share[share] + _nth(share)
-        picks = fit[np.argsort(crowding, kind="stable")[: int(missing_W[receiver])]]
+        picks = fit[_order(crowding)[: int(missing_W[receiver])]]
         open_P[picks] = False
         slots += free[picks].tolist()
         takers += [receiver] * len(picks)
@@ -85,7 +85,13 @@ def _released(holder_N: Ints, surplus_W: Ints, share_N: Ints, useful_N: Bools, w
 
 def _nth(group_P: Ints) -> Ints:
     """How many of the same group come before each."""
-    order = np.argsort(group_P, kind="stable")
+    order = _order(group_P)
     nth = np.empty(len(order), dtype=np.int64)
     nth[order] = np.arange(len(order)) - np.searchsorted(group_P[order], group_P[order])
     return nth
+
+
+def _order(number_P: Ints) -> Ints:
+    """Stable order of integers; numpy sorts those of 16 bits by radix, many times as fast as wider ones."""
+    fits = len(number_P) > 0 and number_P.max() < 2**15 and number_P.min() >= -(2**15)
+    return np.argsort(number_P.astype(np.int16) if fits else number_P, kind="stable")

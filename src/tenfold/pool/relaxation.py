@@ -63,7 +63,7 @@ class _Curve:
     usd_R: Floats
     first_C: Ints
 
-    def above(self, price_C: Floats) -> Floats:
+    def above(self, price_C: Floats) -> Ints:
         """Runs of each class that are worth more than its price."""
         return np.bincount(self.class_R, self.usd_R > price_C[self.class_R], len(price_C)).astype(np.int64)
 
