@@ -37,21 +37,20 @@ def place(holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools) -> tu
     waiting_share = np.bincount(share_N[waits_N], minlength=int(share_N.max()) + 1)
     idle = np.flatnonzero(movable_N & (holder_N == IDLE))
     free = np.concatenate((idle, _released(holder_N, surplus_W, share_N, movable_N, waiting_share)))
-    by_holder = np.argsort(holder_N.astype(np.int32), kind="stable")
+    by_holder = _order(holder_N)
     begins, ends = (np.searchsorted(holder_N[by_holder], receivers, side=side) for side in ("left", "right"))
     open_P = np.ones(len(free), dtype=bool)
     slots, takers = [], []
     for receiver, begin, end in zip(receivers.tolist(), begins, ends, strict=True):
         mine_share = np.bincount(share_N[by_holder[begin:end]], minlength=len(waiting_share))
-        for _ in range(int(missing_W[receiver])):
-            fit = np.flatnonzero(open_P)
-            if not len(fit):
-                break
-            pick = fit[np.argmin(mine_share[share_N[free[fit]]])]
-            open_P[pick] = False
-            mine_share[share_N[free[pick]]] += 1
-            slots.append(int(free[pick]))
-            takers.append(receiver)
+        fit = np.flatnonzero(open_P)
+        share = share_N[free[fit]]
+        # The first slot taken of a share meets those that are there, the second one more, and so on.
+        crowding = mine_share[share] + _nth(share)
+        picks = fit[_order(crowding)[: int(missing_W[receiver])]]
+        open_P[picks] = False
+        slots += free[picks].tolist()
+        takers += [receiver] * len(picks)
     return np.array(slots, dtype=np.int64), np.array(takers, dtype=np.int64)
 
 
@@ -64,11 +63,23 @@ def _released(holder_N: Ints, surplus_W: Ints, share_N: Ints, movable_N: Bools, 
     may = movable_N[given]
     given, which = given[may], which[may]
     # The first of a share goes while the donor has all of them there, the second when it has one less, and so on.
-    order = np.argsort(which, kind="stable")
-    nth = np.empty(len(order), dtype=np.int64)
-    nth[order] = np.arange(len(order)) - np.searchsorted(which[order], which[order])
+    nth = _nth(which)
     crowding = together[which] - nth - waiting_share[share_N[given]]
     order = np.lexsort((-crowding, holder_N[given]))
     donors = holder_N[given[order]]
     rank = np.arange(len(order)) - np.searchsorted(donors, donors)
     return given[order[rank < surplus_W[donors]]]
+
+
+def _nth(group_P: Ints) -> Ints:
+    """How many of the same group come before each."""
+    order = _order(group_P)
+    nth = np.empty(len(order), dtype=np.int64)
+    nth[order] = np.arange(len(order)) - np.searchsorted(group_P[order], group_P[order])
+    return nth
+
+
+def _order(number_P: Ints) -> Ints:
+    """Stable order of integers; numpy sorts those of 16 bits by radix, many times as fast as wider ones."""
+    fits = len(number_P) > 0 and number_P.max() < 2**15 and number_P.min() >= -(2**15)
+    return np.argsort(number_P.astype(np.int16) if fits else number_P, kind="stable")

@@ -54,15 +54,30 @@ class _Classes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Curves:
+class _Curve:
     """Merged curves, class by class, best first. ``first_C`` has one entry more than there are classes."""
 
     workload_R: Ints
     class_R: Ints
     width_R: Floats
     usd_R: Floats
-    toll_R: Floats
     first_C: Ints
+
+    def above(self, price_C: Floats) -> Ints:
+        """Runs of each class that are worth more than its price."""
+        return np.bincount(self.class_R, self.usd_R > price_C[self.class_R], len(price_C)).astype(np.int64)
+
+    def surplus(self, price_C: Floats) -> float:
+        """What all runs earn above the prices."""
+        return float((self.width_R * np.maximum(0.0, self.usd_R - price_C[self.class_R])).sum())
+
+    def buckets(self, pivot_C: Ints) -> tuple[Floats, Floats]:
+        """Width and mean worth of each bucket, shapes (C, B)."""
+        first_C = self.first_C[:-1, None]
+        edges_CB = np.clip(first_C + pivot_C[:, None] + _OFFSETS, first_C, self.first_C[1:, None])
+        width_CB = np.diff(np.append(0.0, np.cumsum(self.width_R))[edges_CB], axis=1)
+        value_CB = np.diff(np.append(0.0, np.cumsum(self.width_R * self.usd_R))[edges_CB], axis=1)
+        return width_CB, np.divide(value_CB, width_CB, out=np.zeros_like(width_CB), where=width_CB > 0)
 
 
 class Relaxation:
@@ -76,7 +91,7 @@ class Relaxation:
 
     def __init__(self) -> None:
         self._structure: tuple[bytes, bytes] | None = None
-        self._pivot_C = np.zeros(0, dtype=np.int64)
+        self._pivots: list[Ints] = []
 
     def solve(self, mixture: Mixture) -> Relaxed:
         """Find the best divisible mix.
@@ -85,29 +100,28 @@ class Relaxation:
             MixFailed: HiGHS gave up, also from scratch.
         """
         classes = _classes(mixture)
-        curves = _curves(mixture, classes)
+        whole, by_holder = _curves(mixture, classes)
         if classes.structure != self._structure:
             self._build(classes)
-            self._pivot_C = np.diff(curves.first_C) // 2
+            self._pivots = [np.diff(curve.first_C) // 2 for curve in whole]
         self._bound_rows(mixture, classes)
         held_CK = _sum(mixture.held_WK, classes)
-        most_usd = float((curves.usd_R * (1.0 + curves.toll_R)).max(initial=1e-12))
+        count = len(held_CK)
+        scale = max(float(curve.usd_R.max(initial=1e-12)) for curve in whole)
         for _ in range(_MOST_ROUNDS):
-            width_CB, usd_CB, toll_CB = self._buckets(curves)
-            value, column, dual = self._run(width_CB, usd_CB / most_usd, toll_CB / most_usd, held_CK)
-            price_C, keep_price_C = dual[: len(held_CK)] * most_usd, dual[len(held_CK) : 2 * len(held_CK)] * most_usd
-            hidden = _conjugate(curves, price_C, keep_price_C) - float(
-                (width_CB * np.maximum(0.0, usd_CB - price_C[:, None])).sum()
-                + (width_CB * np.maximum(0.0, toll_CB - keep_price_C[:, None])).sum()
-            )
-            if hidden <= _GAP * abs(value * most_usd):
+            seen = [curve.buckets(pivot_C) for curve, pivot_C in zip(whole, self._pivots, strict=True)]
+            value, column, dual = self._run(seen, scale, held_CK)
+            prices = (dual[:count] * scale, dual[count : 2 * count] * scale)
+            hidden = 0.0
+            for curve, price_C, (width_CB, usd_CB) in zip(whole, prices, seen, strict=True):
+                hidden += curve.surplus(price_C) - float((width_CB * np.maximum(0.0, usd_CB - price_C[:, None])).sum())
+            if hidden <= _GAP * abs(value):
                 break
-            above_R = curves.usd_R * (1.0 - curves.toll_R) > price_C[curves.class_R]
-            self._pivot_C = np.bincount(curves.class_R, above_R, len(held_CK)).astype(np.int64)
-        counts_CK = np.zeros_like(held_CK, dtype=np.float64)
+            self._pivots = [curve.above(price_C) for curve, price_C in zip(whole, prices, strict=True)]
+        counts_CK = np.zeros(held_CK.shape)
         counts_CK[self._pair_class, self._pair_kind] = column[self._keep_M] + column[self._join_M]
         used_C = column[self._use_CB].sum(axis=1)
-        return Relaxed(_members(mixture, classes, curves, counts_CK, used_C), value * most_usd + max(0.0, hidden))
+        return Relaxed(_members(mixture, classes, by_holder, counts_CK, used_C), value + max(0.0, hidden))
 
     def _build(self, classes: _Classes) -> None:
         """Lay out columns and rows."""
@@ -178,25 +192,14 @@ class Relaxation:
         change = self._highs.changeRowsBounds  # pyrefly: ignore[missing-attribute]
         change(len(index), index, lower.astype(np.float64), upper.astype(np.float64))
 
-    def _buckets(self, curves: _Curves) -> tuple[Floats, Floats, Floats]:
-        """Look at each curve through buckets: width, worth of a slot that works, and worth while new ones wake."""
-        first_C, end_C = curves.first_C[:-1], curves.first_C[1:]
-        edges_CB = np.clip((first_C + self._pivot_C)[:, None] + _OFFSETS, first_C[:, None], end_C[:, None])
-        wide_R = np.append(0.0, np.cumsum(curves.width_R))
-        width_CB = np.diff(wide_R[edges_CB], axis=1)
-        means = []
-        for share_R in (1.0 - curves.toll_R, curves.toll_R):
-            value_R = np.append(0.0, np.cumsum(curves.width_R * curves.usd_R * share_R))
-            value_CB = np.diff(value_R[edges_CB], axis=1)
-            means.append(np.divide(value_CB, width_CB, out=np.zeros_like(width_CB), where=width_CB > 0))
-        return width_CB, means[0], means[1]
-
-    def _run(self, width_CB: Floats, usd_CB: Floats, toll_CB: Floats, held_CK: Ints) -> tuple[float, Floats, Floats]:
+    def _run(self, seen: list[tuple[Floats, Floats]], scale: float, held_CK: Ints) -> tuple[float, Floats, Floats]:
         """Send costs and bounds, solve from the last basis; gives value, columns and row duals."""
         cost, upper = np.zeros(self._columns), np.full(self._columns, highspy.kHighsInf)
-        cost[self._use_CB], cost[self._kept_CB] = -usd_CB, -toll_CB
-        upper[self._use_CB] = upper[self._kept_CB] = width_CB
+        for columns_CB, (width_CB, usd_CB) in zip((self._use_CB, self._kept_CB), seen, strict=True):
+            cost[columns_CB], upper[columns_CB] = -usd_CB / scale, width_CB
+        earns = -cost * scale
         upper[self._keep_M] = held_CK[self._pair_class, self._pair_kind]
+        # Everything is in units of the best slot's worth, which keeps the solver's tolerances meaningful.
         cost[self._join_M] = _LEAST_TOLL
         cost[self._short_C] = 10.0
         index = np.arange(self._columns, dtype=np.int32)
@@ -207,8 +210,7 @@ class Relaxation:
             if self._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal:
                 solution = self._highs.getSolution()
                 column = np.array(solution.col_value)
-                value = float((usd_CB * column[self._use_CB] + toll_CB * column[self._kept_CB]).sum())
-                return value, column, np.array(solution.row_dual)
+                return float(earns @ column), column, np.array(solution.row_dual)
             self._highs.clearSolver()
         state = self._highs.modelStatusToString(self._highs.getModelStatus())
         raise MixFailed(f"HiGHS ended with {state!r}", next_step="report the claims of this tick")
@@ -228,33 +230,34 @@ def _sum(of_W: Ints, classes: _Classes) -> Ints:
     return total
 
 
-def _curves(mixture: Mixture, classes: _Classes) -> _Curves:
-    """Merge the members' curves, cut at what they hold now and at their ceilings."""
+def _curves(mixture: Mixture, classes: _Classes) -> tuple[tuple[_Curve, _Curve], _Curve]:
+    """Merge the members' curves: what works, what works while new slots wake, and both by who holds what.
+
+    The last is cut at what each member holds, so that of equals those that hold a slot come first.
+    """
     claims = mixture.claims
     owner_R, unit_R = claims.owner_R, classes.unit_W[claims.owner_R]
-    start_R, end_R = claims.start_R() / unit_R, (claims.start_R() + claims.slots_R) / unit_R
+    ceiling_R, toll_R = claims.ceiling_W[owner_R], claims.toll_W.clip(0.0, 1.0)[owner_R]
+    start_R = np.minimum(claims.start_R() / unit_R, ceiling_R)
+    end_R = np.minimum((claims.start_R() + claims.slots_R) / unit_R, ceiling_R)
     held_R = ((mixture.speed_WK * mixture.held_WK).sum(axis=1) / classes.unit_W)[owner_R]
-    ceiling_R = claims.ceiling_W[owner_R]
-    cut_R = np.clip(held_R, start_R, np.minimum(end_R, ceiling_R).clip(start_R))
-    owner = np.concatenate((owner_R, owner_R))
-    width = np.concatenate((cut_R - start_R, np.minimum(end_R, ceiling_R) - cut_R))
-    usd, toll = np.tile(claims.usd_R * unit_R, 2), claims.toll_W.clip(0.0, 1.0)[owner]
-    kept = np.repeat((1.0, 0.0), len(owner_R))
+    cut_R, usd_R = np.clip(held_R, start_R, end_R), claims.usd_R * unit_R
+    working = _merged(owner_R, end_R - start_R, usd_R * (1.0 - toll_R), classes)
+    waking = _merged(owner_R, end_R - start_R, usd_R * toll_R, classes)
+    parts = (cut_R - start_R, end_R - cut_R), (usd_R * (1.0 + 1e-9), usd_R * (1.0 - toll_R))
+    by_holder = _merged(np.tile(owner_R, 2), np.concatenate(parts[0]), np.concatenate(parts[1]), classes)
+    return (working, waking), by_holder
+
+
+def _merged(owner: Ints, width: Floats, usd: Floats, classes: _Classes) -> _Curve:
     some = np.flatnonzero((width > 1e-9) & (usd > 0))
-    order = some[np.lexsort((-(usd * (1.0 - toll * (1.0 - kept)))[some], classes.of_W[owner[some]]))]
+    order = some[np.lexsort((-usd[some], classes.of_W[owner[some]]))]
     class_R = classes.of_W[owner[order]]
     first_C = np.searchsorted(class_R, np.arange(len(classes.speed_CK) + 1))
-    return _Curves(owner[order], class_R, width[order], usd[order], toll[order], first_C)
+    return _Curve(owner[order], class_R, width[order], usd[order], first_C)
 
 
-def _conjugate(curves: _Curves, price_C: Floats, keep_price_C: Floats) -> float:
-    """What the whole curves would earn above the prices."""
-    working_R = np.maximum(0.0, curves.usd_R * (1.0 - curves.toll_R) - price_C[curves.class_R])
-    waking_R = np.maximum(0.0, curves.usd_R * curves.toll_R - keep_price_C[curves.class_R])
-    return float((curves.width_R * (working_R + waking_R)).sum())
-
-
-def _members(mixture: Mixture, classes: _Classes, curves: _Curves, counts_CK: Floats, used_C: Floats) -> Floats:
+def _members(mixture: Mixture, classes: _Classes, curves: _Curve, counts_CK: Floats, used_C: Floats) -> Floats:
     """Divide each class's slots among its members: water-filling on the merged curve, what is held first."""
     before_R = np.cumsum(curves.width_R) - curves.width_R
     before_R = (

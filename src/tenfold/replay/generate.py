@@ -3,7 +3,7 @@
 Letters: S services, T steps, K kinds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ RANKING_TIMES = Times(start_s=45.0, wake_s=1.0, sleep_s=0.5)
 LLM_USD_PER_HOUR = 12.0
 RANKING_USD_PER_HOUR = 24.0
 ENDLESS_SLOTS = 64
-"""Most slots of a job that never ends; one job of all that is left would make every rule look bad that runs jobs whole."""
+"""Most slots of a job that never ends: one that took all that is left would make rules look bad that run jobs whole."""
 
 
 @dataclass(frozen=True, slots=True)
