@@ -1,6 +1,7 @@
 """Tenfold's policy against the field's rules and against bounds, on weeks that none was tuned on.
 
-A fleet of one kind serves LLMs, ranks, and trains what is left. Every policy is tuned with the same budget on one week,
+A fleet of one kind serves LLMs (half of it on average, peaks reach all of it), ranks (15%), and trains with what is
+left: jobs as in a large company, and sixteen that never end. Every policy is tuned with the same budget on one week,
 to the most useful training at 95% attainment for LLM services and 99.9% for ranking, and judged on others. Times are
 those of the week (`tenfold.replay.generate`): a policy marked `warm` wakes loaded residents, others start processes.
 
@@ -28,11 +29,13 @@ from tenfold.replay.bounds import Bound, clairvoyant, informed
 from tenfold.replay.engine import replay
 from tenfold.replay.generate import synthetic_week
 from tenfold.replay.outcome import Outcome
-from tenfold.replay.traces import read_rates
+from tenfold.replay.loads import DAY_S
+from tenfold.replay.traces import Rates, read_rates
 from tenfold.replay.tune import FLOORS, OURS, PEERS, Tunable, Tuned, tune
 from tenfold.replay.week import Week
 
 TUNING_SEED = 1
+STEP_S = 120.0
 JUDGED_SEED = 101
 talk = Console(stderr=True)
 
@@ -52,6 +55,15 @@ class Judged:
 
     def ratio(self, name: str, other: str) -> float:
         return self.outcomes[name].useful_training_h / max(1e-9, self.outcomes[other].useful_training_h)
+
+
+def fleet(seed: int, slots: int, steps: int, rates: Rates | None) -> Week:
+    """One week; of given rates the first day is what every policy knows before, and is not judged."""
+    if rates is not None:
+        steps = min(steps, int((rates.rates_ST.shape[1] * rates.step_s - DAY_S) / STEP_S))
+    return synthetic_week(
+        seed, slots, steps, llm_rates=rates, step_s=STEP_S, llm_share=0.5, ranking_share=0.15, training_share=0.3
+    )
 
 
 def judge(week: Week, tuned: Mapping[str, Tuned]) -> Judged:
@@ -142,13 +154,13 @@ def main() -> None:
     began = time.process_time()
     rates = read_rates(options.rates) if options.rates else None
     make = {policy.name: policy for policy in (*PEERS, *OURS)}
-    tuning = synthetic_week(TUNING_SEED, options.slots, options.steps)
+    tuning = fleet(TUNING_SEED, options.slots, options.steps, None)
     tuned = {}
     for name, policy in make.items():
         tuned[name] = tune(tuning, policy)
         talk.print(f"  tuned {name}: {tuned[name].chosen.dials}", style="dim", markup=False)
     seeds = range(JUDGED_SEED, JUDGED_SEED + options.weeks)
-    weeks = [synthetic_week(seed, options.slots, options.steps, llm_rates=rates) for seed in seeds]
+    weeks = [fleet(seed, options.slots, options.steps, rates) for seed in seeds]
     judged = [judge(week, tuned) for week in weeks]
     print(
         f"{platform.machine()}, one thread; tuned on seed {TUNING_SEED}; "
