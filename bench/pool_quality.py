@@ -28,8 +28,8 @@ from rich.table import Table
 from tenfold.replay.bounds import Bound, clairvoyant, informed
 from tenfold.replay.engine import replay
 from tenfold.replay.generate import synthetic_week
-from tenfold.replay.outcome import Outcome
 from tenfold.replay.loads import DAY_S
+from tenfold.replay.outcome import Outcome
 from tenfold.replay.traces import Rates, read_rates
 from tenfold.replay.tune import FLOORS, OURS, PEERS, Tunable, Tuned, tune
 from tenfold.replay.week import Week
