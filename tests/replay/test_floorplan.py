@@ -55,7 +55,8 @@ def test_slots_that_idle_while_a_job_waits_for_a_place_are_counted():
     jobs.append(job(name="whole", within="node", least=4, most=4))
     made = week([service([0.0] * 2)], jobs, slots=16, node_slots=4)
     outcome = replay(made, Told([[0, 3, 3, 3, 3, 4]]))
-    assert outcome.fragmentation == pytest.approx(4 / 16)
+    # Counted in the step in which it was tried; in the next one it is not shown, and its slots may go to others.
+    assert outcome.fragmentation == pytest.approx(4 / 16 / 2)
     assert outcome.training_slots_T.tolist() == [12, 12]
 
 

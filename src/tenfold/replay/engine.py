@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tenfold.core.errors import TenfoldError
 from tenfold.pool.account import Account
@@ -18,6 +19,9 @@ from tenfold.replay.progress import Progress, Worked
 from tenfold.replay.queues import Queues
 from tenfold.replay.rule import Decision, Rule, View
 from tenfold.replay.week import Floats, Ints, Week
+
+RETRY_S = 600.0
+"""After how long a job that found no room in a node or rack is tried again; until then its slots go to others."""
 
 
 class NotAllowed(TenfoldError):
@@ -65,6 +69,7 @@ class _Run:
         self._queues, self._progress = Queues(week, rule.warm), Progress(week, rule.warm)
         self._floorplan = Floorplan(week)
         self._fragmented_s = 0.0
+        self._retry_at_s_J: Floats = np.full(len(week.jobs), -np.inf)
         self._unheld = [Unheld(kind.slots) for kind in week.kinds]
         self._forecasts = forecasts_of(week, warm=rule.warm)
         self._account = Account(self._services + len(week.jobs))
@@ -81,9 +86,10 @@ class _Run:
         arrived = int(np.searchsorted(self._arrivals_s_J, now_s, side="right"))
         self._jobs_A = np.concatenate((self._jobs_A, self._order_J[self._arrived : arrived]))
         self._arrived = arrived
-        decision = self._rule.decide(self._view(step, now_s))
-        self._check(decision, step)
-        self._change(self._placed(decision), now_s)
+        seen_A = (self._retry_at_s_J[self._jobs_A] <= now_s) | self._progress.held_JK[self._jobs_A].any(axis=1)
+        decision = self._rule.decide(self._view(step, now_s, self._jobs_A[seen_A]))
+        self._check(decision, step, self._jobs_A[seen_A])
+        self._change(self._placed(_unseen(decision, seen_A), now_s), now_s)
         self._service_slots_TS[step] = self._queues.held_SK.sum(axis=1)
         self._training_slots_T[step] = self._progress.held_JK[self._jobs_A].sum()
         self._spend(step, now_s)
@@ -107,8 +113,9 @@ class _Run:
         self._retire(worked, held_AK, now_s + step_s)
         self._forecasts.observe(self._measured_HS[self._past + step] * step_s, step_s)
 
-    def _view(self, step: int, now_s: float) -> View:
-        jobs_A, progress = self._jobs_A, self._progress
+    def _view(self, step: int, now_s: float, jobs_A: Ints) -> View:
+        progress = self._progress
+        held_A, most_A = progress.held_JK[jobs_A].sum(axis=1), self._week.most_J[jobs_A]
         return View(
             week=self._week,
             step=step,
@@ -119,17 +126,18 @@ class _Run:
             job_slots_AK=progress.held_JK[jobs_A],
             remaining_A=progress.remaining_J[jobs_A],
             since_checkpoint_A=progress.since_checkpoint_s_J[jobs_A],
+            most_A=np.where(self._retry_at_s_J[jobs_A] > now_s, held_A, most_A),
             settled_s_A=now_s - progress.changed_at_s_J[jobs_A],
         )
 
-    def _check(self, decision: Decision, step: int) -> None:
+    def _check(self, decision: Decision, step: int, jobs_A: Ints) -> None:
         """Refuse what cannot be.
 
         Raises:
             NotAllowed: see there.
         """
         week, service_SK, job_AK = self._week, decision.service_slots_SK, decision.job_slots_AK
-        expected = self._queues.held_SK.shape, (len(self._jobs_A), len(week.kinds)), (len(self._jobs_A),)
+        expected = self._queues.held_SK.shape, (len(jobs_A), len(week.kinds)), (len(jobs_A),)
         shapes = service_SK.shape, job_AK.shape, decision.killed_A.shape
         if shapes != expected:
             raise self._refusal(step, f"arrays of the shapes {shapes!r}", f"{expected!r}")
@@ -154,11 +162,11 @@ class _Run:
             raise self._refusal(
                 step, f"{week.kinds[kind].name!r} to {week.services[service].name!r}", "a kind it runs on"
             )
-        if len(self._jobs_A):
-            self._check_jobs(decision, step)
+        if len(jobs_A):
+            self._check_jobs(decision, step, jobs_A)
 
-    def _check_jobs(self, decision: Decision, step: int) -> None:
-        week, jobs_A, count_A = self._week, self._jobs_A, decision.job_slots_AK.sum(axis=1)
+    def _check_jobs(self, decision: Decision, step: int, jobs_A: Ints) -> None:
+        week, count_A = self._week, decision.job_slots_AK.sum(axis=1)
         least_A, most_A = week.least_J[jobs_A], week.most_J[jobs_A]
         wrong_A = (count_A > 0) & ((count_A < least_A) | (count_A > most_A))
         if wrong_A.any():
@@ -187,13 +195,15 @@ class _Run:
             next_step="Correct the policy's decide(); the replay carries out only what a fleet could do.",
         )
 
-    def _placed(self, decision: Decision) -> Decision:
-        """Find places for jobs that need one; who finds none waits, and its slots with it."""
+    def _placed(self, decision: Decision, now_s: float) -> Decision:
+        """Find places for jobs that need one; who finds none, or not enough room, is tried again after a while."""
         if not self._floorplan.matters:
             return decision
         held_AK = self._progress.held_JK[self._jobs_A]
         placed = self._floorplan.place(decision.service_slots_SK, self._jobs_A, held_AK, decision.job_slots_AK)
         unheld_K = self._week.slots_K - decision.service_slots_SK.sum(axis=0) - placed.job_slots_AK.sum(axis=0)
+        short_A = (placed.job_slots_AK < decision.job_slots_AK).any(axis=1)
+        self._retry_at_s_J[self._jobs_A[short_A]] = now_s + RETRY_S
         self._fragmented_s += float(np.minimum(placed.refused_K, unheld_K).sum()) * self._week.step_s
         return replace(decision, job_slots_AK=placed.job_slots_AK)
 
@@ -273,3 +283,11 @@ class _Run:
             training_slots_T=self._training_slots_T,
             demand_slots_TS=asked_requests_TS(week) / week.step_s / week.capacity_SK.max(axis=1),
         )
+
+
+def _unseen(decision: Decision, seen_A: NDArray[np.bool_]) -> Decision:
+    """Give jobs that the policy was not shown nothing."""
+    job_slots_AK = np.zeros((len(seen_A), decision.job_slots_AK.shape[1]), dtype=np.int64)
+    killed_A = np.zeros(len(seen_A), dtype=bool)
+    job_slots_AK[seen_A], killed_A[seen_A] = decision.job_slots_AK, decision.killed_A
+    return Decision(decision.service_slots_SK, job_slots_AK, killed_A)

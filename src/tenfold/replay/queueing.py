@@ -21,7 +21,7 @@ def share_out(view: View, room_K: Ints, grow_after_s: float = 0.0) -> Ints:
 
     ``grow_after_s``: a job that was started or resized more recently does not grow.
     """
-    least_A, most_A = view.week.least_J[view.jobs_A], view.week.most_J[view.jobs_A]
+    least_A, most_A = view.week.least_J[view.jobs_A], view.most_A
     held_A = view.job_slots_AK.sum(axis=1)
     recent_A = (held_A > 0) & (view.settled_s_A < grow_after_s)
     most_A = np.where(recent_A, held_A, most_A)

@@ -26,10 +26,12 @@ class View:
         demands_SD: requests per second that may be asked for next, by the forecast, with chances ``CHANCES_D`` of
             ``pool.forecast``.
         service_slots_SK: slots that each service holds now, those included that still start.
-        jobs_A: indices into ``week.jobs`` of the jobs in the system, in the order of arrival.
+        jobs_A: indices into ``week.jobs`` of the jobs in the system, in the order of arrival; without those that have
+            just found no node or rack to start in, and are tried again a while later.
         job_slots_AK: slots that each holds now.
         remaining_A: slot-seconds at speed 1 that each still has to do.
         since_checkpoint_A: seconds of work that a kill would lose, per slot.
+        most_A: slots that each can use; no more than it has for a while, if there is no more room where it is.
         settled_s_A: seconds since its slots last changed.
     """
 
@@ -42,6 +44,7 @@ class View:
     job_slots_AK: Ints
     remaining_A: Floats
     since_checkpoint_A: Floats
+    most_A: Ints
     settled_s_A: Floats
 
     @property

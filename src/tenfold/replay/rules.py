@@ -83,7 +83,7 @@ class Priority:
         services_SK = cover(view, hpa_capacity_S(view, dial_S(view.week, self.dials, 0.7)), view.week.slots_K)
         room_K = view.week.slots_K - services_SK.sum(axis=0)
         goes_A = evict(view, room_K, add_back=False)
-        least_A, most_A = view.week.least_J[view.jobs_A], view.week.most_J[view.jobs_A]
+        least_A, most_A = view.week.least_J[view.jobs_A], view.most_A
         size_A = np.rint(least_A + self.size * (most_A - least_A)).astype(np.int64)
         killed_A = unsaved_A(view, goes_A, self.grace_s)
         return Decision(services_SK, admit(view, room_K, goes_A, size_A * ~killed_A, size_A * ~killed_A), killed_A)
@@ -119,7 +119,7 @@ class KueueLike:
         services_SK = cover(view, hpa_capacity_S(view, dial_S(view.week, self.dials, 0.7)), view.week.slots_K)
         room_K = view.week.slots_K - services_SK.sum(axis=0)
         goes_A = evict(view, room_K, add_back=True)
-        least_A, most_A = view.week.least_J[view.jobs_A], view.week.most_J[view.jobs_A]
+        least_A, most_A = view.week.least_J[view.jobs_A], view.most_A
         killed_A = unsaved_A(view, goes_A, self.grace_s)
         return Decision(services_SK, admit(view, room_K, goes_A, least_A, most_A * ~killed_A), killed_A)
 
@@ -167,7 +167,7 @@ class LyraLike:
     def _loan(self, view: View, room_K: Ints) -> Ints:
         """Give jobs the servers on loan."""
         jobs_A, held_A = view.jobs_A, view.job_slots_AK.sum(axis=1)
-        least_A, most_A = view.week.least_J[jobs_A], view.week.most_J[jobs_A]
+        least_A, most_A = view.week.least_J[jobs_A], view.most_A
         runs_A, loss_A = held_A > 0, view.since_checkpoint_A * held_A
         shortest = np.argsort(view.remaining_A / most_A, kind="stable")
         # Those that would lose most by stopping come first.

@@ -63,7 +63,7 @@ class Tenfold:
         usd_S = np.array([service.usd_per_request * worth.get(service.family, 1.0) for service in services])
         owner_R, usd_R, slots_R = service_runs(view.demands_SD / capacity_S[:, None], CHANCES_D, usd_S * capacity_S)
 
-        held_A, most_A = view.job_slots_AK.sum(axis=1), week.most_J[jobs_A]
+        held_A, most_A = view.job_slots_AK.sum(axis=1), view.most_A
         recent_HS = view.rates_HS[-int(np.ceil(self.idle_s / week.step_s)) :]
         asked_S = (np.nan_to_num(recent_HS) > 0).any(axis=0)
         # What has just changed will change again soon; what has long been steady will stay so.
