@@ -26,6 +26,7 @@ def view_of(made: Week, rates_HS, slots_SK, job_slots_AK=(), settled_s_A=(), ste
         job_slots_AK=np.array(job_slots_AK, dtype=np.int64).reshape(jobs, len(made.kinds)),
         remaining_A=np.array([one.work for one in made.jobs]),
         since_checkpoint_A=np.zeros(jobs),
+        most_A=np.array([one.most for one in made.jobs], dtype=np.int64),
         settled_s_A=np.array(settled_s_A, dtype=float),
     )
 
