@@ -82,7 +82,7 @@ class Effort:
     nodes: int = 10
     iterations: int = 500
     training_paths: int = 4000
-    tuning_paths: int = 100
+    tuning_paths: int = 150
     choice_paths: int = 300
     score: Score = field(default_factory=Score)
     seed: int = 1001
