@@ -30,7 +30,7 @@ from rich.table import Table
 from tenfold.plan import examples
 from tenfold.plan.demand import DemandProcess
 from tenfold.plan.model import template
-from tenfold.plan.policy import Effort, learn
+from tenfold.plan.policy import Effort, Score, learn
 from tenfold.plan.rolling import Forecast, Replan
 from tenfold.plan.simulate import simulate
 from tenfold.plan.study import Study
@@ -56,20 +56,25 @@ class Result:
     learn_s: float
     cpu_s: float
 
-    def gains(self) -> tuple[float, float]:
+    def gains(self) -> Floats:
         return gain(self.policy_usd_N, self.replan_usd_N)
 
     def resampled(self) -> Floats:
-        """Gains in mean and CVaR95 of each resample, shape (BOOTSTRAPS, 2)."""
+        """Gains of each resample, shape (BOOTSTRAPS, 3)."""
         rng, count = np.random.default_rng(0), len(self.policy_usd_N)
         picks = rng.integers(count, size=(BOOTSTRAPS, count))
         return np.array([gain(self.policy_usd_N[pick], self.replan_usd_N[pick]) for pick in picks])
 
 
-def gain(policy_N: Floats, replan_N: Floats) -> tuple[float, float]:
+def gain(policy_N: Floats, replan_N: Floats) -> Floats:
+    """In mean, in CVaR95 and in the score that both are tuned to, shape (3,)."""
     tail = max(1, round((1 - ALPHA) * len(policy_N)))
-    worst, worst_replan = (np.partition(cost_N, -tail)[-tail:].mean() for cost_N in (policy_N, replan_N))
-    return 1 - policy_N.mean() / replan_N.mean(), 1 - worst / worst_replan
+    (mean, worst), (replan_mean, replan_worst) = (
+        (cost_N.mean(), np.partition(cost_N, -tail)[-tail:].mean()) for cost_N in (policy_N, replan_N)
+    )
+    weight = Score().weight
+    score, replan_score = mean + weight * worst, replan_mean + weight * replan_worst
+    return 1 - np.array([mean / replan_mean, worst / replan_worst, score / replan_score])
 
 
 def instances() -> list[Study]:
@@ -198,37 +203,39 @@ def kept(study: Study, effort: Effort, paths: int, folder: Path | None) -> Resul
 
 
 def report(results: list[Result]) -> None:
-    table = Table(
-        "instance", "re-plan $M", "policy $M", "seen $M", "mean gain", "CVaR95 gain", "cuts' gain", "chosen", "CPU s"
-    )
-    gains, resamples = [], []
-    for result in results:
-        gains.append(result.gains())
-        resamples.append(result.resampled())
-        (low, low_tail), (high, high_tail) = np.percentile(resamples[-1], [2.5, 97.5], axis=0)
-        mean, tail = gains[-1]
+    gained = ("mean gain", "CVaR95 gain", "score gain", "cuts' gains")
+    table = Table("instance", "re-plan $M", "policy $M", "seen $M", *gained, "chosen", "CPU s")
+    gain_I3 = np.array([result.gains() for result in results])
+    cuts_I3 = np.array([gain(result.cuts_usd_N, result.replan_usd_N) for result in results])
+    resample_IB3 = np.array([result.resampled() for result in results])
+    for result, gain_3, cuts_3, resample_B3 in zip(results, gain_I3, cuts_I3, resample_IB3, strict=True):
+        interval_23 = np.percentile(resample_B3, [2.5, 97.5], axis=0)
         table.add_row(
             result.name,
             *(f"{usd / 1e6:,.4g}" for usd in (result.replan_usd_N.mean(), result.policy_usd_N.mean(), result.seen_usd)),
-            f"{mean:.1%} [{low:.1%}, {high:.1%}]",
-            f"{tail:.1%} [{low_tail:.1%}, {high_tail:.1%}]",
-            "{:.1%}, {:.1%}".format(*gain(result.cuts_usd_N, result.replan_usd_N)),
+            *(f"{x:.1%} [{low:.1%}, {high:.1%}]" for x, low, high in zip(gain_3, *interval_23, strict=True)),
+            ", ".join(f"{x:.1%}" for x in cuts_3),
             result.chosen,
             f"{result.cpu_s:.0f}",
         )
     talk.print(table)
-    mean, tail = np.mean(gains, axis=0)
-    interval = np.percentile(np.mean(resamples, axis=0), [2.5, 97.5], axis=0).T
+    mean_3, worst_3 = gain_I3.mean(axis=0).round(4).tolist(), gain_I3.min(axis=0).round(4).tolist()
+    interval_32 = np.percentile(resample_IB3.mean(axis=0), [2.5, 97.5], axis=0).T.round(4).tolist()
     row = {
         "instances": len(results),
         "paths": len(results[0].policy_usd_N),
-        "mean_gain": round(float(mean), 4),
-        "mean_gain_ci": [round(x, 4) for x in interval[0].tolist()],
-        "cvar95_gain": round(float(tail), 4),
-        "cvar95_gain_ci": [round(x, 4) for x in interval[1].tolist()],
-        "worst_instance_gain": round(float(np.min(gains, axis=0)[0]), 4),
-        "worst_instance_cvar95_gain": round(float(np.min(gains, axis=0)[1]), 4),
+        "mean_gain": mean_3[0],
+        "mean_gain_ci": interval_32[0],
+        "cvar95_gain": mean_3[1],
+        "cvar95_gain_ci": interval_32[1],
+        "score_gain": mean_3[2],
+        "score_gain_ci": interval_32[2],
+        "worst_instance_gain": worst_3[0],
+        "worst_instance_cvar95_gain": worst_3[1],
+        "worst_instance_score_gain": worst_3[2],
         "cuts_chosen": sum(result.chosen.startswith("CUTS") for result in results),
+        "cuts_alone": dict(zip(("mean", "cvar95", "score"), cuts_I3.mean(axis=0).round(4).tolist(), strict=True)),
+        "cuts_alone_worst_gain": round(float(cuts_I3.min(axis=0)[0]), 4),
         "cpu_s": round(sum(result.cpu_s for result in results)),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "highspy": version("highspy"),
@@ -254,7 +261,7 @@ def main() -> None:
     results = []
     for study in instances()[: args.instances]:
         results.append(kept(study, effort, args.paths, args.keep))
-        mean, tail = results[-1].gains()
+        mean, tail, _ = results[-1].gains()
         talk.print(
             f"{study.name}: mean {mean:+.2%}, CVaR95 {tail:+.2%}; {results[-1].chosen}; {results[-1].cpu_s:.0f} s"
         )
