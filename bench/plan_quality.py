@@ -1,10 +1,11 @@
-"""Plans on futures that they have not seen: the cuts' policy against rolling re-planning with a tuned demand buffer.
+"""Plans on unseen futures: the planner's policy against rolling re-planning with a tuned demand buffer.
 
 Each instance is a company. Both policies decide period by period along the same held-out demand paths, knowing demand
-up to the period, and are charged by the same account. Both are tuned by the same search, on the same paths, to the same
-score, mean + RISK_WEIGHT x CVaR95: the buffers of re-planning (one per workload; flat, or rising with the root of the
-time ahead), and the cautions of the cuts (one per workload; with nested aversion to risk, or without). Seeds of
-training, tuning and held-out paths differ.
+up to the period, and are charged by the same account. ``tenfold.plan.policy.learn`` makes both: the buffers of
+re-planning (one per workload; flat, or rising with the root of the time ahead) and the cautions of the cuts (one per
+workload) are tuned by the same search, on the same paths, to the same score, mean + 0.2 x CVaR95. On further paths it
+then chooses: the policy is the cuts if they are surely better there, else re-planning itself, whose gain is 0. Held-out
+paths have a seed of their own. The gain of the cuts alone, chosen or not, is printed too.
 
     python bench/plan_quality.py [--instances 12] [--paths 1000] [--keep results/]
 
@@ -17,9 +18,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,33 +29,19 @@ from rich.table import Table
 
 from tenfold.plan import examples
 from tenfold.plan.demand import DemandProcess
-from tenfold.plan.lattice import Lattice
 from tenfold.plan.model import template
-from tenfold.plan.rolling import Forecast, Replan, Shape
-from tenfold.plan.sddp import Cuts, Nested
-from tenfold.plan.simulate import Policy, simulate
+from tenfold.plan.policy import Effort, Score, learn
+from tenfold.plan.rolling import Forecast, Replan
+from tenfold.plan.simulate import simulate
 from tenfold.plan.study import Study
 from tenfold.plan.study_file import load_study
 from tenfold.plan.synthetic import synthetic_study
 
 Floats = NDArray[np.float64]
 
-RISK_WEIGHT = 0.2
 ALPHA = 0.95
-COMMON = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6)
-STEPS = (-0.15, 0.15)
-SHAPES: tuple[Shape, ...] = ("flat", "rising")
-NESTED = (Nested(0.0), Nested(0.2))
 BOOTSTRAPS = 1000
 talk = Console(stderr=True, width=150)
-
-
-@dataclass(frozen=True)
-class Effort:
-    nodes: int
-    iterations: int
-    tuning_paths: int
-    paths: int
 
 
 @dataclass(frozen=True)
@@ -64,25 +49,32 @@ class Result:
     name: str
     policy_usd_N: Floats
     replan_usd_N: Floats
+    cuts_usd_N: Floats
     seen_usd: float
     bound_usd: float
     chosen: str
+    learn_s: float
     cpu_s: float
 
-    def gains(self) -> tuple[float, float]:
+    def gains(self) -> Floats:
         return gain(self.policy_usd_N, self.replan_usd_N)
 
     def resampled(self) -> Floats:
-        """Gains in mean and CVaR95 of each resample, shape (BOOTSTRAPS, 2)."""
+        """Gains of each resample, shape (BOOTSTRAPS, 3)."""
         rng, count = np.random.default_rng(0), len(self.policy_usd_N)
         picks = rng.integers(count, size=(BOOTSTRAPS, count))
         return np.array([gain(self.policy_usd_N[pick], self.replan_usd_N[pick]) for pick in picks])
 
 
-def gain(policy_N: Floats, replan_N: Floats) -> tuple[float, float]:
+def gain(policy_N: Floats, replan_N: Floats) -> Floats:
+    """In mean, in CVaR95 and in the score that both are tuned to, shape (3,)."""
     tail = max(1, round((1 - ALPHA) * len(policy_N)))
-    worst, worst_replan = (np.partition(cost_N, -tail)[-tail:].mean() for cost_N in (policy_N, replan_N))
-    return 1 - policy_N.mean() / replan_N.mean(), 1 - worst / worst_replan
+    (mean, worst), (replan_mean, replan_worst) = (
+        (cost_N.mean(), np.partition(cost_N, -tail)[-tail:].mean()) for cost_N in (policy_N, replan_N)
+    )
+    weight = Score().weight
+    score, replan_score = mean + weight * worst, replan_mean + weight * replan_worst
+    return 1 - np.array([mean / replan_mean, worst / replan_worst, score / replan_score])
 
 
 def instances() -> list[Study]:
@@ -169,104 +161,81 @@ def renamed(table: dict[str, object], name: str) -> Study:
     return Study.model_validate({**table, "name": name})
 
 
-def tune(
-    makes: list[Callable[[Floats], Policy]], score: Callable[[Policy], float], workloads: int
-) -> tuple[int, Floats]:
-    """The best of some kinds of policy, and its margins: one for all workloads, then each a step down or up."""
-    tried = [
-        (score(make(np.full(workloads, common))), kind, common) for kind, make in enumerate(makes) for common in COMMON
-    ]
-    best, kind, common = min(tried)
-    margin_K = np.full(workloads, common)
-    for k in range(workloads):
-        for step in STEPS:
-            other_K = margin_K.copy()
-            other_K[k] += step
-            found = score(makes[kind](other_K))
-            if found < best:
-                best, margin_K = found, other_K
-                break
-    return kind, margin_K
-
-
-def run(study: Study, effort: Effort) -> Result:
+def run(study: Study, effort: Effort, paths: int) -> Result:
     began = time.process_time()
     study = study.model_copy(update={"risk": study.risk.model_copy(update={"weight": 0.0})})
     process = DemandProcess.fit(study)
-    training = process.simulate(4000, np.random.default_rng(1001))
-    tuning = process.simulate(effort.tuning_paths, np.random.default_rng(2002))
-    held_out = process.simulate(effort.paths, np.random.default_rng(3003))
-    node = template(study, training.max(axis=(0, 1)))
-    unit, workloads = node.columns.money_unit_usd, len(study.workloads)
+    largest_K = process.simulate(4000, np.random.default_rng(1001)).max(axis=(0, 1))
+    node = template(study, largest_K)
+    learned = learn(node, process, effort)
+    took_s = time.process_time() - began
 
-    def scored(policy: Policy) -> float:
-        done = simulate(node, policy, tuning)
-        return done.mean_usd + RISK_WEIGHT * done.cvar_usd(ALPHA)
-
-    replan = Replan.of(node, Forecast.of(process, np.random.default_rng(4004)))
-    shape, buffer_K = tune([partial(replan.with_buffer, shape=shape) for shape in SHAPES], scored, workloads)
-    lattice = Lattice.of_paths(training, effort.nodes)
-    trained = [Cuts(node, lattice, nested) for nested in NESTED]
-    for cuts in trained:
-        cuts.train(effort.iterations, training)
-    nested, caution_K = tune([cuts.cautious for cuts in trained], scored, workloads)
-
-    policy = simulate(node, trained[nested].cautious(caution_K), held_out)
-    baseline = simulate(node, replan.with_buffer(buffer_K, SHAPES[shape]), held_out)
+    held_out = process.simulate(paths, np.random.default_rng(3003))
+    replan = simulate(node, learned.replan.policy, held_out).cost_usd_N
+    cuts = simulate(node, learned.cuts.policy, held_out).cost_usd_N
+    seeing = Replan.of(node, Forecast.of(process, np.random.default_rng(4004), paths=1))
     empty = np.zeros((len(held_out), study.periods, len(node.columns)))
+    unit = node.columns.money_unit_usd
     return Result(
         name=study.name,
-        policy_usd_N=policy.cost_usd_N,
-        replan_usd_N=baseline.cost_usd_N,
-        seen_usd=float(replan.follow(0, empty, held_out)[1].mean()) * unit,
-        bound_usd=trained[0].bound() * unit,
-        chosen=f"caution {np.round(caution_K, 2).tolist()}, nested {NESTED[nested].weight:g}; "
-        f"buffer {np.round(buffer_K, 2).tolist()} {SHAPES[shape]}",
+        policy_usd_N=cuts if learned.chosen is learned.cuts else replan,
+        replan_usd_N=replan,
+        cuts_usd_N=cuts,
+        seen_usd=float(seeing.follow(0, empty, held_out)[1].mean()) * unit,
+        bound_usd=learned.bound * unit,
+        chosen=f"{'CUTS' if learned.chosen is learned.cuts else 'RE-PLAN'} of {learned.cuts}; {learned.replan}",
+        learn_s=took_s,
         cpu_s=time.process_time() - began,
     )
 
 
-def kept(study: Study, effort: Effort, folder: Path | None) -> Result:
+def kept(study: Study, effort: Effort, paths: int, folder: Path | None) -> Result:
     """The result of an instance, from the folder if it is there."""
     if folder is None:
-        return run(study, effort)
+        return run(study, effort, paths)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{study.name.replace(' ', '-').replace(',', '')}.npz"
     if not file.exists():
-        found = run(study, effort)
+        found = run(study, effort, paths)
         np.savez(file, **{name: getattr(found, name) for name in Result.__dataclass_fields__})
     with np.load(file) as saved:
         return Result(**{name: saved[name] if saved[name].ndim else saved[name].item() for name in saved.files})
 
 
 def report(results: list[Result]) -> None:
-    table = Table("instance", "re-plan $M", "policy $M", "seen $M", "mean gain", "CVaR95 gain", "chosen", "CPU s")
-    gains, resamples = [], []
-    for result in results:
-        gains.append(result.gains())
-        resamples.append(result.resampled())
-        (low, low_tail), (high, high_tail) = np.percentile(resamples[-1], [2.5, 97.5], axis=0)
-        mean, tail = gains[-1]
+    gained = ("mean gain", "CVaR95 gain", "score gain", "cuts' gains")
+    table = Table("instance", "re-plan $M", "policy $M", "seen $M", *gained, "chosen", "CPU s")
+    gain_I3 = np.array([result.gains() for result in results])
+    cuts_I3 = np.array([gain(result.cuts_usd_N, result.replan_usd_N) for result in results])
+    resample_IB3 = np.array([result.resampled() for result in results])
+    for result, gain_3, cuts_3, resample_B3 in zip(results, gain_I3, cuts_I3, resample_IB3, strict=True):
+        interval_23 = np.percentile(resample_B3, [2.5, 97.5], axis=0)
         table.add_row(
             result.name,
             *(f"{usd / 1e6:,.4g}" for usd in (result.replan_usd_N.mean(), result.policy_usd_N.mean(), result.seen_usd)),
-            f"{mean:.1%} [{low:.1%}, {high:.1%}]",
-            f"{tail:.1%} [{low_tail:.1%}, {high_tail:.1%}]",
+            *(f"{x:.1%} [{low:.1%}, {high:.1%}]" for x, low, high in zip(gain_3, *interval_23, strict=True)),
+            ", ".join(f"{x:.1%}" for x in cuts_3),
             result.chosen,
             f"{result.cpu_s:.0f}",
         )
     talk.print(table)
-    mean, tail = np.mean(gains, axis=0)
-    interval = np.percentile(np.mean(resamples, axis=0), [2.5, 97.5], axis=0).T
+    mean_3, worst_3 = gain_I3.mean(axis=0).round(4).tolist(), gain_I3.min(axis=0).round(4).tolist()
+    interval_32 = np.percentile(resample_IB3.mean(axis=0), [2.5, 97.5], axis=0).T.round(4).tolist()
     row = {
         "instances": len(results),
         "paths": len(results[0].policy_usd_N),
-        "mean_gain": round(float(mean), 4),
-        "mean_gain_ci": [round(x, 4) for x in interval[0].tolist()],
-        "cvar95_gain": round(float(tail), 4),
-        "cvar95_gain_ci": [round(x, 4) for x in interval[1].tolist()],
-        "worst_instance_gain": round(float(np.min(gains, axis=0)[0]), 4),
-        "worst_instance_cvar95_gain": round(float(np.min(gains, axis=0)[1]), 4),
+        "mean_gain": mean_3[0],
+        "mean_gain_ci": interval_32[0],
+        "cvar95_gain": mean_3[1],
+        "cvar95_gain_ci": interval_32[1],
+        "score_gain": mean_3[2],
+        "score_gain_ci": interval_32[2],
+        "worst_instance_gain": worst_3[0],
+        "worst_instance_cvar95_gain": worst_3[1],
+        "worst_instance_score_gain": worst_3[2],
+        "cuts_chosen": sum(result.chosen.startswith("CUTS") for result in results),
+        "cuts_alone": dict(zip(("mean", "cvar95", "score"), cuts_I3.mean(axis=0).round(4).tolist(), strict=True)),
+        "cuts_alone_worst_gain": round(float(cuts_I3.min(axis=0)[0]), 4),
         "cpu_s": round(sum(result.cpu_s for result in results)),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "highspy": version("highspy"),
@@ -278,17 +247,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--instances", type=int, help="only the first so many")
     parser.add_argument("--paths", type=int, default=1000, help="held-out paths of each")
-    parser.add_argument("--tuning-paths", type=int, default=100, help="paths that both are tuned on")
-    parser.add_argument("--nodes", type=int, default=10, help="nodes of the lattice per period")
-    parser.add_argument("--iterations", type=int, default=250, help="of SDDP")
+    parser.add_argument(
+        "--tuning-paths", type=int, default=Effort().tuning_paths, help="paths that margins are tuned on"
+    )
+    parser.add_argument(
+        "--choice-paths", type=int, default=Effort().choice_paths, help="paths that decide between kinds"
+    )
+    parser.add_argument("--nodes", type=int, default=Effort().nodes, help="nodes of the lattice per period")
+    parser.add_argument("--iterations", type=int, default=Effort().iterations, help="of SDDP")
     parser.add_argument("--keep", type=Path, help="folder of results; what is in it already is not run again")
     args = parser.parse_args()
-    effort = Effort(args.nodes, args.iterations, args.tuning_paths, args.paths)
+    effort = Effort(args.nodes, args.iterations, tuning_paths=args.tuning_paths, choice_paths=args.choice_paths)
     results = []
     for study in instances()[: args.instances]:
-        results.append(kept(study, effort, args.keep))
-        mean, tail = results[-1].gains()
-        talk.print(f"{study.name}: mean {mean:+.2%}, CVaR95 {tail:+.2%}; {results[-1].chosen}")
+        results.append(kept(study, effort, args.paths, args.keep))
+        mean, tail, _ = results[-1].gains()
+        talk.print(
+            f"{study.name}: mean {mean:+.2%}, CVaR95 {tail:+.2%}; {results[-1].chosen}; {results[-1].cpu_s:.0f} s"
+        )
     report(results)
 
 

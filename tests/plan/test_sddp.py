@@ -70,6 +70,28 @@ def test_slopes_are_those_of_the_value(cuts_and_bounds):
         assert left - 1e-3 * abs(left) - 0.1 <= slope <= right + 1e-3 * abs(right) + 0.1
 
 
+def test_dropped_cuts_are_not_missed_where_training_went(node, tree):
+    lattice, rng = Lattice.of_tree(tree), np.random.default_rng(0)
+    walks = [lattice.walk(rng) for _ in range(40)]
+    cuts = Cuts(node, lattice)
+    cuts.train(len(walks), np.array([[lattice.demand_JK[t][j] for t, j in enumerate(walk)] for walk in walks]))
+    bound, dropped = cuts.bound(), 0
+    for stage in cuts.stages[:-1]:
+        before = [heights(stage, node) for node in range(len(stage.solvers))]
+        stage.forget()
+        after = [heights(stage, node) for node in range(len(stage.solvers))]
+        for before_CP, after_CP in zip(before, after, strict=True):
+            np.testing.assert_allclose(after_CP.max(axis=0), before_CP.max(axis=0))
+            dropped += len(before_CP) - len(after_CP)
+    assert dropped > 0
+    assert 0.9 * bound <= cuts.bound() <= bound * (1 + 1e-9)
+
+
+def heights(stage, node):
+    """Of each cut at each state that cuts were made for, shape (C, P)."""
+    return np.array(stage.intercept_JC[node])[:, None] + stage.cut_JCY[node] @ stage.reached_PY.T
+
+
 def test_a_mixture_of_mean_and_tail():
     probability_J, value_J = np.array([0.5, 0.3, 0.2]), np.array([1.0, 3.0, 2.0])
     np.testing.assert_allclose(Nested(0.0).weights(probability_J, value_J), probability_J)

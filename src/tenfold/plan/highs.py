@@ -107,6 +107,10 @@ class Solver:
         """Add the row ``lower <= value @ columns[index]``."""
         _require_ok(self._highs.addRow(lower, np.inf, len(index), index.astype(np.int32), value), "take a row")
 
+    def drop_rows(self, index: NDArray[np.int64]) -> None:
+        """Take rows away; those after them move up."""
+        _require_ok(self._highs.deleteRows(len(index), index.astype(np.int32)), "drop rows")
+
     def whole(self, integer_C: NDArray[np.bool_]) -> None:
         """Say which columns must be whole."""
         self._has_whole = bool(integer_C.any())

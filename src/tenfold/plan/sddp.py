@@ -26,6 +26,9 @@ from tenfold.plan.model import Template
 Ints = NDArray[np.int64]
 
 HIGH_EVERY = 3
+CAUTIONS = (0.0, 0.1, 0.0, 0.2)
+"""In turn while training; not a multiple of HIGH_EVERY, so that high paths meet all of them."""
+FORGET_EVERY = 50
 STRIDE = 7919  # a prime, so that the high paths come in no order
 LEAST_FUTURE = -1e7
 """A bound on the future's cost before there are cuts, in the template's unit of money."""
@@ -76,6 +79,9 @@ class Stage:
         self.solvers = [Solver(self.program) for _ in demand_JK]
         slots, workloads = len(look.slot_period_S), demand_JK.shape[1]
         self.intercept_JC: list[list[float]] = [[] for _ in demand_JK]
+        after_slots = 0 if after is None else len(after.slot_period_S)
+        self.cut_JCY: list[Floats] = [np.zeros((0, after_slots + workloads)) for _ in demand_JK]
+        self.reached_PY: Floats = np.zeros((0, after_slots + workloads))
         self.slope_JCX: list[Floats] = [np.zeros((0, slots + workloads)) for _ in demand_JK]
         if after is not None:
             made = after.slot_period_S == look.first
@@ -94,8 +100,24 @@ class Stage:
         own = slope_S[self.own_slots]
         index = np.append(self.own_columns, self.future)
         self.solvers[node].add_row(0.0, index, np.append(-own, 1.0))
+        self.cut_JCY[node] = np.vstack([self.cut_JCY[node], np.concatenate([slope_S, ratio_slope_K])])
         self.intercept_JC[node].append(intercept)
         self.slope_JCX[node] = np.vstack([self.slope_JCX[node], slope_X])
+
+    def reached(self, slot_S: Floats, ratio_K: Floats) -> None:
+        """Remember a state that cuts are made for."""
+        self.reached_PY = np.vstack([self.reached_PY, np.concatenate([slot_S, ratio_K])])
+
+    def forget(self) -> None:
+        """Drop the cuts that are the highest at no state reached so far (de Matos, Philpott and Finardi 2015)."""
+        fixed = len(self.look.program.row_lower_R)
+        for node, solver in enumerate(self.solvers):
+            height_CP = np.array(self.intercept_JC[node])[:, None] + self.cut_JCY[node] @ self.reached_PY.T
+            keep_C = np.zeros(len(height_CP), dtype=bool)
+            keep_C[height_CP.argmax(axis=0)] = True
+            solver.drop_rows(fixed + np.flatnonzero(~keep_C))
+            self.intercept_JC[node] = list(np.array(self.intercept_JC[node])[keep_C])
+            self.cut_JCY[node], self.slope_JCX[node] = self.cut_JCY[node][keep_C], self.slope_JCX[node][keep_C]
 
     def rows(self, node: int, slot_NS: Floats, demand_NK: Floats, ratio_NK: Floats) -> tuple[Floats, Floats]:
         """Bounds of all rows, cuts included, for states in one node."""
@@ -103,9 +125,12 @@ class Stage:
         cut_NC = np.array(self.intercept_JC[node]) + np.hstack([slot_NS, ratio_NK]) @ self.slope_JCX[node].T
         return np.hstack([lower_NR, cut_NC]), np.hstack([upper_NR, np.full(cut_NC.shape, np.inf)])
 
-    def solve(self, node: int, slot_S: Floats, ratio_K: Floats) -> Outcome:
-        """The linear program of a node for one state, where demand is the node's times the ratio."""
-        demand_K = self.demand_JK[node] * ratio_K
+    def solve(self, node: int, slot_S: Floats, ratio_K: Floats, caution: float = 0.0) -> Outcome:
+        """The linear program of a node for one state.
+
+        The future is weighed at the node's demand times the ratio, which is higher by the caution than demand now.
+        """
+        demand_K = self.demand_JK[node] * ratio_K / (1 + caution)
         lower_NR, upper_NR = self.rows(node, slot_S[None], demand_K[None], ratio_K[None])
         solver = self.solvers[node]
         solver.bound_rows(lower_NR[0], upper_NR[0])
@@ -180,7 +205,8 @@ class Cuts:
         """Add cuts where the policy, as it stands, goes along demand paths, one path per iteration, over and over.
 
         Every third iteration goes along one of the tenth of the paths with the highest demand: what is costly is rare,
-        and cuts must be good there too.
+        and cuts must be good there too. Iterations take turns in being cautious, so that cuts are good where a cautious
+        policy goes, too.
         """
         if not self.stages[0].intercept_JC[0]:
             mean_TK = paths_NTK.mean(axis=0)
@@ -192,8 +218,12 @@ class Cuts:
             third, rest = divmod(self.iterations, HIGH_EVERY)
             high_turn = rest == HIGH_EVERY - 1
             demand_TK = paths_NTK[high[third * STRIDE % len(high)] if high_turn else self.iterations % len(paths_NTK)]
-            self._learn(self._forward(demand_TK), demand_TK)
+            caution = CAUTIONS[self.iterations % len(CAUTIONS)]
+            self._learn(self._forward(demand_TK, caution), demand_TK * (1 + caution))
             self.iterations += 1
+            if self.iterations % FORGET_EVERY == 0:
+                for stage in self.stages[:-1]:
+                    stage.forget()
 
     def bound(self) -> float:
         """Lower bound on the expected cost on the lattice, if ratios are 1 and integers relaxed."""
@@ -233,12 +263,14 @@ class Cuts:
         assert outcome.value_C is not None
         return outcome.value_C[ahead.program.column_nV]
 
-    def _forward(self, demand_TK: Floats) -> Floats:
+    def _forward(self, demand_TK: Floats, caution: float) -> Floats:
         """What the policy does along a path, integers relaxed, shape (T, V)."""
         amount_TV = np.zeros((len(demand_TK), len(self.template.columns)))
         for period, stage in enumerate(self.stages):
-            node = int(self.lattice.nearest(period, demand_TK[period : period + 1])[0])
-            outcome = stage.solve(node, stage.look.slots(amount_TV[None])[0], demand_TK[period] / stage.demand_JK[node])
+            believed_K = demand_TK[period] * (1 + caution)
+            node = int(self.lattice.nearest(period, believed_K[None])[0])
+            ratio_K = believed_K / stage.demand_JK[node]
+            outcome = stage.solve(node, stage.look.slots(amount_TV[None])[0], ratio_K, caution)
             assert outcome.value_C is not None
             amount_TV[period] = outcome.value_C[: amount_TV.shape[1]]
         return amount_TV
@@ -250,6 +282,7 @@ class Cuts:
             node = int(self.lattice.nearest(period - 1, demand_TK[period - 1 : period])[0])
             ratio_K = demand_TK[period - 1] / before.demand_JK[node]
             slot_S = stage.look.slots(amount_TV[None])[0]
+            before.reached(slot_S, ratio_K)
             values = [stage.value(child, slot_S, ratio_K) for child in range(len(stage.solvers))]
             cost_J = np.array([value.cost for value in values])
             slope_JS = np.array([value.slope_S for value in values])
