@@ -4,8 +4,8 @@
 2. **Round forward.** All constraints among phases and leases say "this only if that" (start after end, stay started),
    so rounding all of a stage at the same threshold keeps them. The linear program is solved again after each stage,
    from its last basis: what later stages do answers what was rounded. If that fails, all stages are rounded at once.
-3. **Improve.** The first stages are solved exactly with the outer whole variables held; then subtrees are, one by one
-   with all else held (`improve.py`). Again, until a turn no longer pays.
+3. **Improve.** Subtrees are solved exactly, one by one with all else held (`improve.py`); then the first stages are, for a
+   short while, with the outer whole variables held. Again, until a turn no longer pays.
 4. **Exact.** All whole variables, starting from the incumbent. The solver's cuts raise the bound.
 
 Small programs go straight to the last step. The gap is (incumbent - bound) / incumbent, whichever step each is from.
@@ -28,6 +28,7 @@ from tenfold.plan.tree import Tree
 
 DIRECT_WHOLE = 900
 EARLY_WHOLE = 250
+EARLY_SHARE = 0.05
 SUBTREE_NODES = 8
 SUBTREE_S = 0.3
 THRESHOLDS = (0.1, 0.3, 0.6)
@@ -212,12 +213,12 @@ class _Ladder:
             self._take(outcome.value_C, outcome.objective)
 
     def _improve(self, solver: Solver) -> None:
-        """The first stages, then subtrees, again and again until a turn gains little."""
+        """Subtrees, then the first stages, again and again until a turn gains little."""
         subtrees, early_C = _subtrees(self.program, self.tree), self._early(EARLY_WHOLE)
         while not self._done():
             before = self.cost
-            self._improve_early(solver, early_C)
             self._improve_subtrees(subtrees)
+            self._improve_early(solver, early_C)
             if before - self.cost < WORTH_IT * abs(self.cost):
                 return
 
@@ -242,7 +243,7 @@ class _Ladder:
         solver.bound(held, values, values)
         solver.whole(early_C)
         solver.suggest(self.value_C)
-        outcome = solver.run(seconds=0.3 * self._left(), gap=self.effort.gap / 10, watch=self._watch_nothing)
+        outcome = solver.run(seconds=EARLY_SHARE * self._left(), gap=self.effort.gap / 10, watch=self._watch_nothing)
         solver.whole(np.zeros_like(early_C))
         solver.bound(held, self.program.lower_C[held], self.program.upper_C[held])
         if outcome.value_C is not None:
