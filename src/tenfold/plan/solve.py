@@ -4,8 +4,8 @@
 2. **Round forward.** All constraints among phases and leases say "this only if that" (start after end, stay started),
    so rounding all of a stage at the same threshold keeps them. The linear program is solved again after each stage,
    from its last basis: what later stages do answers what was rounded. If that fails, all stages are rounded at once.
-3. **Improve.** Subtrees are solved exactly, one by one with all else held (`improve.py`); then the first stages are, for a
-   short while, with the outer whole variables held. Again, until a turn no longer pays.
+3. **Improve.** Subtrees are solved exactly, one by one with all else held (`improve.py`); then the first stages are,
+   for a short while, with the outer whole variables held. Again, until a turn no longer pays.
 4. **Exact.** All whole variables, starting from the incumbent. The solver's cuts raise the bound.
 
 Small programs go straight to the last step. The gap is (incumbent - bound) / incumbent, whichever step each is from.
