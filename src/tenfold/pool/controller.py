@@ -228,9 +228,10 @@ class Controller:
         await self._observe(seconds)
         hold = self._hold_reason()
         self._set_alarm("hold", hold)
-        changes = self._decide(seconds, dwell_s=0.0 if hold else self._settings.dwell_s)
+        claims, changes = self._decide(seconds, dwell_s=0.0 if hold else self._settings.dwell_s)
         if changes:
             await self._carry_out(changes)
+        self._tell(claims, at_once=bool(changes))
         self._remember()
 
     async def _observe(self, seconds: float) -> None:
@@ -271,7 +272,7 @@ class Controller:
             return f"no report from the gateway for {silent_s:.0f} s: allocation held"
         return ""
 
-    def _decide(self, seconds: float, dwell_s: float) -> list[Change]:
+    def _decide(self, seconds: float, dwell_s: float) -> tuple[Claims, list[Change]]:
         places = [
             SlotPlace(slot.slot, f"{slot.node}/{slot.cores or slot.gpu}", self._suits(slot))
             for slot in self._slots.values()
@@ -281,9 +282,7 @@ class Controller:
             self._note_shadow(self._shadow.decide(places, claims, self._holder, self._wake_s, seconds))
         if self._settings.policy != "tenfold":
             claims = self._fixed(claims)
-        changes = allocate(places, claims, self._holder, self._moving.keys())
-        self._tell(claims, changes)
-        return changes
+        return claims, allocate(places, claims, self._holder, self._moving.keys())
 
     def _claims(self, dwell_s: float) -> Claims:
         """What each workload asks for; at a dwell of 0 nothing but floors."""
@@ -336,19 +335,14 @@ class Controller:
             self._shadow_told_at = self._clock()
             self._ledger.append("shadow", "pool", self._shadow.view().model_dump())
 
-    def _tell(self, claims: Claims, changes: Sequence[Change]) -> None:
-        """Record how all stand, at every change and every while."""
-        if not changes and self._clock() - self._told_at < TELL_S:
+    def _tell(self, claims: Claims, at_once: bool) -> None:
+        """Record how all stand, at every change and every while; the orders have gone out and do not wait for it."""
+        if not at_once and self._clock() - self._told_at < TELL_S:
             return
         self._told_at = self._clock()
         held = self._held()
-        for change in changes:
-            held[change.target] += 1
-            if change.source is not None:
-                held[change.source] -= 1
         held_W = np.array([held[workload] for workload in self._meters])
-        epoch = self._epoch + bool(changes)
-        found = standings(claims, list(self._meters.values()), held_W, len(self._slots), epoch)
+        found = standings(claims, list(self._meters.values()), held_W, len(self._slots), self._epoch)
         self._ledger.append("standings", "pool", found.model_dump())
 
     async def _carry_out(self, changes: Sequence[Change]) -> None:
