@@ -70,6 +70,11 @@ class Claims:
         first_R = np.searchsorted(self.owner_R, self.owner_R)
         return before_R - before_R[first_R]
 
+    def usd_per_s(self, held_W: Ints) -> float:
+        """Value per second of all, if each holds so many slots."""
+        used_R = np.clip(held_W[self.owner_R] - self.start_R(), 0, self.slots_R)
+        return float(self.usd_R @ used_R)
+
     def marginal_usd_per_s(self, workload: int, slot: int) -> float:
         """Value per second of a workload's ``slot``-th slot, counted from 0."""
         low, high = np.searchsorted(self.owner_R, (workload, workload + 1))

@@ -7,7 +7,9 @@ out. How a cautious team starts.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from tenfold.pool.claims import Claims
+import numpy as np
+
+from tenfold.pool.claims import Claims, Ints
 from tenfold.pool.policy import Allocation, Change, SlotPlace, allocate
 from tenfold.pool.state import ShadowView
 
@@ -40,14 +42,15 @@ class Shadow:
         # The shadow starts from what is, and forgets slots that left.
         self._holder = {slot: self._holder.get(slot, real.get(slot)) for slot in names}
         self._seconds += seconds
-        self._real_usd += _usd_per_s(claims, [real.get(slot) for slot in names]) * seconds
-        self._shadow_usd += _usd_per_s(claims, list(self._holder.values())) * seconds
+        held = _count(claims, self._holder)
+        self._real_usd += claims.usd_per_s(_count(claims, {slot: real.get(slot) for slot in names})) * seconds
+        self._shadow_usd += claims.usd_per_s(held) * seconds
         changes = allocate(places, claims, self._holder, frozenset())
+        self._holder.update({change.slot: change.target for change in changes})
         for change in changes:
-            self._holder[change.slot] = change.target
-            index = claims.names.index(change.target)
-            held = sum(holder == change.target for holder in self._holder.values())
-            self._shadow_usd -= claims.marginal_usd_per_s(index, held - 1) * wake_s[change.target]
+            target = claims.names.index(change.target)
+            self._shadow_usd -= claims.marginal_usd_per_s(target, int(held[target])) * wake_s[change.target]
+            held[target] += 1
         self._moves += len(changes)
         return changes
 
@@ -63,10 +66,7 @@ class Shadow:
         )
 
 
-def _usd_per_s(claims: Claims, holders: Sequence[str | None]) -> float:
-    held = Counter(holders)
-    return sum(
-        claims.marginal_usd_per_s(index, slot)
-        for index, name in enumerate(claims.names)
-        for slot in range(held.get(name, 0))
-    )
+def _count(claims: Claims, holders: Allocation) -> Ints:
+    """Slots that each workload holds."""
+    held = Counter(holders.values())
+    return np.array([held[name] for name in claims.names], dtype=np.int64)
