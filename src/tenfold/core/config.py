@@ -2,13 +2,13 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tenfold.core.errors import ConfigError
+from tenfold.core.explain import fields_at
 
 CONFIG_FILE = "tenfold.toml"
 
@@ -134,7 +134,7 @@ def _explain(path: Path, error: ValidationError) -> str:
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            known = _known_keys(Config, problem["loc"][:-1])
+            known = fields_at(Config, problem["loc"][:-1])
             close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(sorted(known))}"
             lines.append(f"{path}: unknown key {key!r}; {hint}")
@@ -143,13 +143,3 @@ def _explain(path: Path, error: ValidationError) -> str:
             value = f", got {problem['input']!r}" if key else ""
             lines.append(f"{path}:{where} {problem['msg'].removeprefix('Value error, ')}{value}")
     return "\n".join(lines)
-
-
-def _known_keys(model: type[BaseModel], location: Iterable[int | str]) -> Mapping[str, object]:
-    for part in location:
-        field = model.model_fields.get(str(part))
-        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
-        elif field is not None or part in ("cpu", "gpu"):
-            model = KindSettings
-    return model.model_fields

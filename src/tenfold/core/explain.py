@@ -43,7 +43,7 @@ def suggest(wrong: str, known: typing.Iterable[str]) -> str:
 
 
 def _suggest(schema: type[BaseModel], location: tuple[object, ...]) -> str:
-    known = _fields(schema, location[:-1])
+    known = fields_at(schema, location[:-1])
     wrong = str(location[-1])
     stem = wrong.rsplit("_", 1)[0]
     same_thing = [name for name in known if "_" in name and name.rsplit("_", 1)[0] == stem]
@@ -82,7 +82,8 @@ def _table_in(annotation: object) -> tuple[type[BaseModel] | None, bool]:
     return None, False
 
 
-def _fields(schema: type[BaseModel], location: tuple[object, ...]) -> tuple[str, ...]:
+def fields_at(schema: type[BaseModel], location: tuple[object, ...]) -> tuple[str, ...]:
+    """Keys of the table at a location, as ``ValidationError`` gives it."""
     model = _model_at(schema, location)
     return tuple(model.model_fields) if model else ()
 
