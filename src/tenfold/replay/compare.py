@@ -19,11 +19,10 @@ from tenfold.replay.engine import replay
 from tenfold.replay.foresee import coverage
 from tenfold.replay.outcome import Outcome
 from tenfold.replay.rule import Rule
-from tenfold.replay.tune import OURS, PEERS, Tunable, tune
+from tenfold.replay.tune import FLOORS, OURS, PEERS, Tunable, tune
 from tenfold.replay.week import Week
 
 ALL = "all"
-TARGETS: Mapping[str, float] = {"llm": 0.95, "ranking": 0.999}
 OTHER_TARGET = 0.99
 STATIC, STATIC_QUANTILE = "static", 0.9
 RULES: Mapping[str, Tunable] = {
@@ -109,7 +108,7 @@ def targets_of(week: Week, given: Mapping[str, float]) -> Mapping[str, float]:
             raise UsageError(
                 f"the week has no family {family!r}; {suggest(family, families)}", next_step="mend --attain"
             )
-    return {family: given.get(family, TARGETS.get(family, OTHER_TARGET)) for family in families}
+    return {family: given.get(family, FLOORS.get(family, OTHER_TARGET)) for family in families}
 
 
 def compare(
