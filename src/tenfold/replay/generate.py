@@ -15,13 +15,30 @@ from tenfold.replay.week import Floats, Kind, Service, Times, Week
 
 # Kind, its share of the fleet, and how much it does of a job's, an LLM's and a ranker's work as a share of the first.
 FLEET = (("h100", 0.6, 1.0, 1.0, 1.0), ("a100", 0.3, 0.4, 0.5, 0.8), ("l4", 0.1, 0.05, 0.1, 0.4))
-LLM_TIMES = Times(start_s=120.0, wake_s=2.0, sleep_s=1.0)
-RANKING_TIMES = Times(start_s=45.0, wake_s=1.0, sleep_s=0.5)
-# What a slot earns in an hour at full work: services are worth several times what training is.
-LLM_USD_PER_HOUR = 12.0
-RANKING_USD_PER_HOUR = 24.0
 ENDLESS_SLOTS = 64
 """Most slots of a job that never ends: one that took all that is left would make rules look bad that run jobs whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """What services of a family have in common.
+
+    ``per_slot``: least and most requests per second of a slot. ``usd_per_hour``: what a slot earns at full work;
+    services are worth several times what training is.
+    """
+
+    name: str
+    per_slot: tuple[float, float]
+    usd_per_hour: float
+    times: Times
+    converts: bool
+    queue_s: float
+
+
+LLM = _Family("llm", (2.0, 20.0), 12.0, Times(start_s=120.0, wake_s=2.0, sleep_s=1.0), converts=False, queue_s=10.0)
+RANKING = _Family(
+    "ranking", (200.0, 2000.0), 24.0, Times(start_s=45.0, wake_s=1.0, sleep_s=0.5), converts=True, queue_s=0.2
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +134,42 @@ def _sizes(count: int, slots: float) -> Floats:
 def _llm(
     number: int, slots: float, clock: _Clock, speed_K: Floats, rates: Rates | None, rng: np.random.Generator
 ) -> Service:
-    per_slot = float(np.exp(rng.uniform(np.log(2.0), np.log(20.0))))
+    per_slot = _per_slot(LLM, rng)
     if rates is None:
         load = llm_load(1.0, rng.uniform(12, 18))
         rates_T = generate(load, clock.past + clock.steps, clock.step_s, rng, clock.past)
     else:
         shift = int(rng.integers(-3, 4)) * round(3600 / rates.step_s)
         rates_T = _repeated(np.roll(rates.series(number % len(rates.names)), shift), rates.step_s, clock, rng)
-    rates_T *= slots * per_slot / rates_T[clock.past :].mean()
+    return _service(LLM, number, slots, per_slot, rates_T, clock, speed_K)
+
+
+def _ranker(number: int, slots: float, clock: _Clock, speed_K: Floats, rng: np.random.Generator) -> Service:
+    per_slot = _per_slot(RANKING, rng)
+    load = ranking_load(1.0, rng.uniform(18, 22))
+    rates_T = generate(load, clock.past + clock.steps, clock.step_s, rng, clock.past)
+    return _service(RANKING, number, slots, per_slot, rates_T, clock, speed_K)
+
+
+def _per_slot(family: _Family, rng: np.random.Generator) -> float:
+    """Requests per second of a slot, spread evenly in the logarithm."""
+    return float(np.exp(rng.uniform(*np.log(family.per_slot))))
+
+
+def _service(
+    family: _Family, number: int, slots: float, per_slot: float, rates_T: Floats, clock: _Clock, speed_K: Floats
+) -> Service:
+    """One service whose rates, history included, are scaled so that the week fills ``slots`` slots on average."""
+    rates_T = rates_T * (slots * per_slot / rates_T[clock.past :].mean())
     return Service(
-        name=f"llm-{number}",
-        family="llm",
+        name=f"{family.name}-{number}",
+        family=family.name,
         rates_T=rates_T[clock.past :],
         capacity_K=per_slot * speed_K,
-        usd_per_request=LLM_USD_PER_HOUR / 3600.0 / per_slot,
-        times=LLM_TIMES,
-        queue_s=10.0,
+        usd_per_request=family.usd_per_hour / 3600.0 / per_slot,
+        times=family.times,
+        converts=family.converts,
+        queue_s=family.queue_s,
         past_T=rates_T[: clock.past],
     )
 
@@ -146,21 +183,3 @@ def _repeated(series_C: Floats, coarse_s: float, clock: _Clock, rng: np.random.G
             next_step="choose a step_s that divides theirs",
         )
     return refine(np.resize(series_C, -(-count // parts)), parts, rng)[:count]
-
-
-def _ranker(number: int, slots: float, clock: _Clock, speed_K: Floats, rng: np.random.Generator) -> Service:
-    per_slot = float(np.exp(rng.uniform(np.log(200.0), np.log(2000.0))))
-    load = ranking_load(1.0, rng.uniform(18, 22))
-    rates_T = generate(load, clock.past + clock.steps, clock.step_s, rng, clock.past)
-    rates_T *= slots * per_slot / rates_T[clock.past :].mean()
-    return Service(
-        name=f"ranking-{number}",
-        family="ranking",
-        rates_T=rates_T[clock.past :],
-        capacity_K=per_slot * speed_K,
-        usd_per_request=RANKING_USD_PER_HOUR / 3600.0 / per_slot,
-        times=RANKING_TIMES,
-        converts=True,
-        queue_s=0.2,
-        past_T=rates_T[: clock.past],
-    )
