@@ -80,8 +80,8 @@ def state(run: RunFile, found: PoolState, json: bool) -> None:
             f"{row.units_per_s:,.1f} {row.unit}s",
             "-" if row.latency_p95_s is None else f"{row.latency_p95_s * 1e3:.0f} ms",
             str(row.shed_total),
-            _micro(row.value_last_slot_usd_per_s),
-            _micro(row.value_next_slot_usd_per_s),
+            micro(row.value_last_slot_usd_per_s),
+            micro(row.value_next_slot_usd_per_s),
         )
     out.print(workloads)
     slots = _table("slot", "cores", "awake", "residents")
@@ -118,7 +118,7 @@ def moves(rows: Sequence[MoveView], json: bool) -> None:
             row.slot,
             f"{row.source or 'idle'} > {row.target or 'idle'}{'' if row.state == 'done' else ' ' + row.state}",
             "-" if row.seconds is None else f"{row.seconds:.2f}",
-            _micro(row.price_usd_per_s),
+            micro(row.price_usd_per_s),
             row.reason,
         )
     out.print(table)
@@ -198,5 +198,6 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _micro(usd_per_s: float) -> str:
+def micro(usd_per_s: float) -> str:
+    """Write money per second in millionths of a dollar."""
     return f"{usd_per_s * 1e6:.3g} µ$/s"

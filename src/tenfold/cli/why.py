@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tenfold.cli.history import open_ledger
+from tenfold.cli.show import micro
 from tenfold.core.errors import NotRunning, UsageError
 from tenfold.pool.standing import Standing, Standings
 from tenfold.pool.state import MoveView, View
@@ -69,13 +70,13 @@ def tell(found: Why) -> str:
             f"a slot does {mine.capacity_units_per_s:,.3g}."
         )
     if mine.held:
-        lines.append(f"Its last slot is worth {_micro(mine.last_slot_usd_per_s)} to it{_best_use(found)}.")
+        lines.append(f"Its last slot is worth {micro(mine.last_slot_usd_per_s)} to it{_best_use(found)}.")
     else:
         lines.append(f"It has none because none is worth more to it than to others{_best_use(found)}.")
     if mine.held >= mine.ceiling:
         lines.append(f"It would get no further slot: {mine.held} is its ceiling.")
     else:
-        lines.append(f"One more would be worth {_micro(mine.next_slot_usd_per_s)} to it.")
+        lines.append(f"One more would be worth {micro(mine.next_slot_usd_per_s)} to it.")
     receiver = found.next_slot_to
     lines.append(
         "A slot more in the pool would be idle: nobody has use for it."
@@ -91,7 +92,7 @@ def _best_use(found: Why) -> str:
     if not wanting:
         return ""
     best = max(wanting, key=lambda row: row.next_slot_usd_per_s)
-    return f", and would be worth {_micro(best.next_slot_usd_per_s)} to {best.workload}"
+    return f", and would be worth {micro(best.next_slot_usd_per_s)} to {best.workload}"
 
 
 def _move(workload: str, move: MoveView) -> str:
@@ -104,7 +105,3 @@ def _move(workload: str, move: MoveView) -> str:
 
 def _clock(at: float) -> str:
     return f"{dt.datetime.fromtimestamp(at):%H:%M:%S}"
-
-
-def _micro(usd_per_s: float) -> str:
-    return f"{usd_per_s * 1e6:,.3g} µ$/s"
