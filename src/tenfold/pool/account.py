@@ -1,4 +1,4 @@
-"""What became of requests, of slots and of work: the same sums for a live pool and for a replay.
+"""What became of requests, of slots and of work, as running sums. The replay keeps them; the live pool does not yet.
 
 Letters: W workloads.
 """
