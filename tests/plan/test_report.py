@@ -3,12 +3,12 @@
 import json
 import re
 import xml.dom.minidom
-from html.parser import HTMLParser
 
 import pytest
 from inline_snapshot import snapshot
 from tiny_study import study_of
 
+from outline import Outline
 from tenfold.page.drawing import ticks
 from tenfold.page.figures import amount, percent, usd
 from tenfold.plan.charts import capex_fan, power_fan, tornado_chart
@@ -31,34 +31,6 @@ def plan() -> Plan:
         "power": {"usd_per_mwh": 90, "pue": 1.3},
     }
     return make_plan(study_of({**TINY, "leases": {"cage-1": lease}}), Effort(seconds=5))
-
-
-class Outline(HTMLParser):
-    """Headings, numbers and addresses of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.headings: list[str] = []
-        self.values: list[float] = []
-        self.addresses: list[str] = []
-        self.pictures: list[str] = []
-        self._heading = False
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._heading = tag in ("h1", "h2", "h3")
-        for name, value in attrs:
-            if name == "data-value" or (tag == "data" and name == "value"):
-                self.values.append(float(value or "nan"))
-            if name in ("src", "href", "action", "srcset", "xlink:href"):
-                self.addresses.append(value or "")
-            if tag == "svg" and name == "aria-label":
-                self.pictures.append(value or "")
-
-    def handle_data(self, data: str) -> None:
-        if self._heading and data.strip():
-            self.headings.append(data.strip())
-            self._heading = False
 
 
 def test_a_planner_finds_every_part_of_the_plan(plan):

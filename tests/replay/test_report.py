@@ -3,12 +3,12 @@
 import re
 import xml.dom.minidom
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from inline_snapshot import snapshot
 
+from outline import Outline
 from tenfold.core.errors import UsageError
 from tenfold.replay.bounds import Bound
 from tenfold.replay.charts import bucketed, frontier, short_over_time, short_slots, slots_over_time
@@ -24,36 +24,8 @@ def comparison() -> Comparison:
     return replace(found, bounds=(Bound("clairvoyant, true moves", 500.0),))
 
 
-class Outline(HTMLParser):
-    """Headings, numbers and addresses of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.headings: list[str] = []
-        self.values: list[float] = []
-        self.addresses: list[str] = []
-        self.pictures: list[str] = []
-        self._heading = False
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._heading = tag in ("h1", "h2")
-        for name, value in attrs:
-            if tag == "data" and name == "value":
-                self.values.append(float(value or "nan"))
-            if name in ("src", "href", "action", "srcset", "xlink:href"):
-                self.addresses.append(value or "")
-            if tag == "svg" and name == "aria-label":
-                self.pictures.append(value or "")
-
-    def handle_data(self, data: str) -> None:
-        if self._heading and data.strip():
-            self.headings.append(data.strip())
-            self._heading = False
-
-
 def test_a_reader_finds_every_part(comparison):
-    outline = Outline(report(comparison))
+    outline = Outline(report(comparison), headings=("h1", "h2"))
     assert outline.headings == snapshot(
         ["A & B <script>", "Policies", "Attainment against training", "Slots over time", "Services"]
     )
