@@ -72,6 +72,17 @@ def test_idle_pool_trains_on_all_slots_and_the_loss_falls(pool):
     assert losses[-1] < losses[0]
 
 
+def test_why_tells_that_training_has_all_slots_and_would_get_the_next(pool):
+    count = len(pool.state()["slots"])
+
+    def told() -> str:
+        return pool.command("pool", "why", "train").stdout
+
+    until(lambda: f"train has {count} of {count} slots" in told(), 60, "a decision in the ledger")
+    assert "It has all there are." in told()
+    assert "A slot more in the pool would go to train." in told()
+
+
 def test_asleep_residents_use_no_cpu(pool):
     until(lambda: awake(pool, "train") == len(pool.state()["slots"]), 60)
     asleep = [r["pid"] for s in pool.state()["slots"] for r in s["residents"] if r["phase"] == "asleep"]

@@ -1,5 +1,7 @@
 """A decision can be told afterwards: who has what, what more would be worth, and who is next."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tenfold.pool.claims import Claims
@@ -51,3 +53,10 @@ def test_it_names_what_the_last_and_the_next_slot_are_worth_and_who_gets_the_nex
 def test_nobody_is_next_when_all_have_what_they_may_have():
     meters = [meter("rank", True), meter("train", False)]
     assert standings(claims((5.0, 0.0), 3), meters, np.array([1, 3]), 4, epoch=1).next_slot_to is None
+
+
+def test_who_has_every_slot_gets_the_one_that_joins():
+    meters = [meter("rank", True), meter("train", False)]
+    asked = claims((0.0, 0.0), 4)
+    asked = replace(asked, floor_W=np.array([0, 0]), slots_R=np.array([1, 1, 5]))
+    assert standings(asked, meters, np.array([0, 4]), 4, epoch=1).next_slot_to == "train"

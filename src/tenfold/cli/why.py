@@ -73,7 +73,9 @@ def tell(found: Why) -> str:
         lines.append(f"Its last slot is worth {micro(mine.last_slot_usd_per_s)} to it{_best_use(found)}.")
     else:
         lines.append(f"It has none because none is worth more to it than to others{_best_use(found)}.")
-    if mine.held >= mine.ceiling:
+    if mine.held >= found.slots:
+        lines.append("It has all there are.")
+    elif mine.held >= mine.ceiling:
         lines.append(f"It would get no further slot: {mine.held} is its ceiling.")
     else:
         lines.append(f"One more would be worth {micro(mine.next_slot_usd_per_s)} to it.")

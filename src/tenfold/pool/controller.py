@@ -287,7 +287,8 @@ class Controller:
     def _claims(self, dwell_s: float) -> Claims:
         """What each workload asks for; at a dwell of 0 nothing but floors."""
         meters, slots = list(self._meters.values()), len(self._slots)
-        runs = [meter.runs(slots) for meter in meters]
+        # One slot more than there is, so that it can be told who would get it; ceilings keep to what there is.
+        runs = [meter.runs(slots + 1) for meter in meters]
         wake_s_W = np.array([self._wake_s[meter.plan.workload] for meter in meters])
         held = self._held()
         return Claims(
