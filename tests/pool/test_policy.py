@@ -37,7 +37,8 @@ def after(current, changes) -> dict[str, str | None]:
     return {**current, **{change.slot: change.target for change in changes}}
 
 
-concave = st.lists(st.floats(1e-9, 1e-3), min_size=5, max_size=5).map(lambda xs: sorted(xs, reverse=True))
+values = st.one_of(st.just(0.0), st.floats(1e-9, 1e-3))
+concave = st.lists(values, min_size=5, max_size=5).map(lambda xs: sorted(xs, reverse=True))
 holders = st.lists(st.sampled_from([None, *WORKLOADS]), min_size=4, max_size=4)
 
 
@@ -113,6 +114,12 @@ def test_a_workload_that_fits_one_slot_only_gets_that_one():
     slots = [*places(1, suits=("serve", "train")), SlotPlace("s1", "core0", frozenset({"train", "rank"}))]
     changes = allocate(slots, claims(rank=[5.0], serve=[9.0], train=[1.0, 1.0]), {}, set())
     assert {change.slot: change.target for change in changes} == {"s0": "serve", "s1": "rank"}
+
+
+def test_floors_are_met_where_nothing_is_worth_anything_and_not_everybody_is_loaded():
+    slots = [*places(1, suits=("serve",)), SlotPlace("s1", "core0", frozenset({"train"}))]
+    changes = allocate(slots, claims(serve=([0.0], 1, 0.0), train=([0.0], 1, 0.0)), {}, set())
+    assert {change.slot: change.target for change in changes} == {"s0": "serve", "s1": "train"}
 
 
 @given(data=st.data(), marginals=st.tuples(concave, concave, concave), start=holders)

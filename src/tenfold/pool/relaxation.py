@@ -266,7 +266,8 @@ def _members(mixture: Mixture, classes: _Classes, curves: _Curve, counts_CK: Flo
         else before_R
     )
     taken_R = np.clip(used_C[curves.class_R] - before_R, 0.0, curves.width_R)
-    want_W = np.bincount(curves.workload_R, taken_R, len(classes.of_W))
+    want_W = np.zeros(len(classes.of_W))  # np.bincount of nothing would be whole numbers
+    np.add.at(want_W, curves.workload_R, taken_R)
     order = np.argsort(classes.of_W, kind="stable")
     of = classes.of_W[order]
     first = np.searchsorted(of, of)
