@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan
+from tenfold.pool.demand import DemandMeter, GatewayTotals, Requests, WorkloadPlan
 from tenfold.pool.resident import Counters
 
 
@@ -89,6 +89,19 @@ def test_a_gateway_that_restarts_at_zero_is_no_negative_demand():
     before = found.arrival_per_s
     found.observe_gateway(GatewayTotals(arrived=5), 0.5)
     assert found.arrival_per_s == pytest.approx(before, rel=0.05)
+
+
+def test_requests_since_the_last_report_are_counted_once():
+    found = meter()
+    found.observe_gateway(GatewayTotals(arrived=100, attained=90, shed=5), 0.5)
+    assert found.recent == Requests()
+    found.observe_gateway(GatewayTotals(arrived=107, attained=96, shed=6), 0.5)
+    assert found.recent == Requests(asked=7, in_time=6, shed=1)
+    found.observe_gateway(GatewayTotals(arrived=107, attained=96, shed=6), 0.5)
+    assert found.recent == Requests()
+    # A gateway that restarted counts from zero.
+    found.observe_gateway(GatewayTotals(arrived=3, attained=2), 0.5)
+    assert found.recent == Requests(asked=3, in_time=2, shed=0)
 
 
 def test_waiting_requests_are_demand_before_any_forecast_knows():

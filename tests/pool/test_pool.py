@@ -7,6 +7,7 @@ import time
 
 import aiohttp
 import psutil
+import pytest
 from minipool import plan, until
 
 from tenfold.ledger.ledger import Ledger
@@ -48,6 +49,37 @@ async def test_sustained_demand_takes_more_slots_and_each_move_has_a_reason_and_
     recorded = {event.body["move"] for event in ledger.latest("move", 100)}
     ledger.close()
     assert {move["move"] for move in state["moves"] if move["state"] == "done"} == recorded
+
+
+async def test_the_account_has_every_request_and_every_slots_time(make_pool):
+    pool = await make_pool(plan("serve"), plan("train", path=None, value=1e-3), queue_per_slot=32)
+    await pool.ready()
+    began, before = time.monotonic(), await pool.state()
+    await asyncio.gather(*(hammer(pool, until_s=time.monotonic() + 2) for _ in range(4)))
+
+    async def all_counted():
+        state = await pool.state()
+        serve = next(w for w in state["workloads"] if w["workload"] == "serve")
+        return account(state, "serve")["asked"] >= serve["requests_total"] > 0
+
+    await until(all_counted)
+    seconds, after = time.monotonic() - began, await pool.state()
+    serve = next(w for w in after["workloads"] if w["workload"] == "serve")
+    told = account(after, "serve")
+    # The probe that shows that it serves does not pass the gateway.
+    ended = serve["requests_total"] + serve["shed_total"] + serve["failed_total"]
+    assert told["asked"] == ended + serve["waiting"]
+    assert 0 < told["in_time"] <= told["asked"]
+    assert sum(row["joined"] for row in after["account"]) == max(move["move"] for move in after["moves"])
+    assert slot_seconds(after) - slot_seconds(before) == pytest.approx(len(pool.slots) * seconds, rel=0.4)
+
+
+def account(state, workload: str) -> dict:
+    return next(row for row in state["account"] if row["workload"] == workload)
+
+
+def slot_seconds(state) -> float:
+    return state["idle_s"] + sum(row["working_s"] + row["starting_s"] for row in state["account"])
 
 
 async def hammer(pool, until_s: float) -> set[int]:

@@ -1,4 +1,4 @@
-"""What became of requests, of slots and of work, as running sums. The replay keeps them; the live pool does not yet.
+"""What became of requests, of slots and of work, as running sums: those of the live pool and of a replay.
 
 Letters: W workloads.
 """

@@ -12,6 +12,7 @@ import numpy as np
 
 from tenfold.core.config import PoolSettings
 from tenfold.ledger.ledger import Ledger
+from tenfold.pool.account import Account
 from tenfold.pool.claims import Claims
 from tenfold.pool.demand import DemandMeter, WorkloadPlan
 from tenfold.pool.host import ResidentStatus, Slot
@@ -22,7 +23,7 @@ from tenfold.pool.resident import Counters
 from tenfold.pool.shadow import Shadow
 from tenfold.pool.standing import standings
 from tenfold.pool.state import HistoryPoint, MoveView, PoolState, SlotView
-from tenfold.pool.views import history_point, slot_view, workload_view
+from tenfold.pool.views import account_views, history_point, slot_view, workload_view
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Controller:
         self._clock = clock
         self._mover = Mover(session, token, self._kill)
         self._meters = {plan.workload: DemandMeter(plan) for plan in plans}
+        self._account = Account(len(plans))
         self._wake_s = {plan.workload: ASSUMED_WAKE_S for plan in plans}
         self._slots: dict[str, Slot] = {}
         self._residents: dict[str, ResidentStatus] = {}
@@ -226,6 +228,7 @@ class Controller:
 
     async def _tick(self, seconds: float) -> None:
         await self._observe(seconds)
+        self._count(seconds)
         hold = self._hold_reason()
         self._set_alarm("hold", hold)
         claims, changes = self._decide(seconds, dwell_s=0.0 if hold else self._settings.dwell_s)
@@ -264,6 +267,21 @@ class Controller:
                 self._set_alarm(f"probe {workload}", "")
                 self._ledger.append("served", workload, {"requests": meter.requests_total})
                 await self._announce()
+
+    def _count(self, seconds: float) -> None:
+        """Add what became of requests and slots since the last tick; a slot that moves is on its way to its receiver."""
+        recent = [meter.recent for meter in self._meters.values()]
+        self._account.served(
+            slice(None),
+            np.array([requests.asked for requests in recent], dtype=np.float64),
+            np.array([requests.in_time for requests in recent], dtype=np.float64),
+            np.array([requests.shed for requests in recent], dtype=np.float64),
+        )
+        moving = Counter(self._holder[slot] for slot in self._moving)
+        held, starting_W = self._held(), np.array([float(moving[workload]) for workload in self._meters])
+        held_W = np.array([float(held[workload]) for workload in self._meters])
+        self._account.spent(slice(None), (held_W - starting_W) * seconds, starting_W * seconds)
+        self._account.unheld(0.0, (len(self._slots) - float(held_W.sum())) * seconds)
 
     def _hold_reason(self) -> str:
         """Say why the allocation must not change by value, or nothing."""
@@ -350,6 +368,8 @@ class Controller:
         self._epoch += 1
         for change in changes:
             self._holder[change.slot] = change.target
+        joined = Counter(change.target for change in changes)
+        self._account.moved(slice(None), np.array([joined[workload] for workload in self._meters]))
         self._ledger.append(
             "allocation",
             "pool",
@@ -531,6 +551,8 @@ class Controller:
             moves=tuple([moving.view for moving in self._moving.values()] + list(self._moves))[:50],
             history=tuple(self._history),
             loss=(),
+            account=account_views(self._account, self._meters),
+            idle_s=self._account.idle_s,
             shadow=self._shadow.view() if self._shadow is not None else None,
         )
 

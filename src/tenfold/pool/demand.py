@@ -35,6 +35,15 @@ class GatewayTotals(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests that came, were answered in time, or were shed between two reports of the gateway."""
+
+    asked: int = 0
+    in_time: int = 0
+    shed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadPlan:
     """What the pool must know of a workload; the doors fill it in, so that the pool imports no workload.
 
@@ -72,6 +81,7 @@ class DemandMeter:
         self.units_per_s = 0.0
         self.facts: dict[str, float] = {}
         self.totals: GatewayTotals = GatewayTotals()
+        self.recent = Requests()
         self.idle_s = math.inf
         self._seen_gateway = False
         self._last: dict[str, Counters] = {}
@@ -111,12 +121,12 @@ class DemandMeter:
 
         What arrived before the first report is not demand now: the controller may be the one that restarted.
         """
-        arrived = totals.arrived - self.totals.arrived
-        if arrived < 0:
-            arrived = totals.arrived
+        before = self.totals if totals.arrived >= self.totals.arrived else GatewayTotals()
+        arrived = totals.arrived - before.arrived
         self.idle_s = 0.0 if arrived or totals.waiting else self.idle_s + seconds
         if self._seen_gateway:
             self.forecast.observe(np.array([float(arrived)]), seconds)
+            self.recent = Requests(arrived, totals.attained - before.attained, totals.shed - before.shed)
         self.totals = totals
         self._seen_gateway = True
 

@@ -108,6 +108,18 @@ class ShadowView(View):
     shadow_usd: float = Field(description="expected value of the slots as they would have been, less what moves cost")
 
 
+class AccountView(View):
+    """What became of one workload's requests and slots since the controller started."""
+
+    workload: str
+    asked: int = Field(description="requests that came")
+    in_time: int = Field(description="of these, answered within the latency target")
+    shed: int
+    working_s: float = Field(description="slot-seconds awake")
+    starting_s: float = Field(description="slot-seconds from the decision until awake, while the donor leaves too")
+    joined: int = Field(description="moves that gave it a slot")
+
+
 class PoolState(View):
     """Everything the console shows."""
 
@@ -122,4 +134,6 @@ class PoolState(View):
     moves: tuple[MoveView, ...] = Field(description="latest first, at most 50")
     history: tuple[HistoryPoint, ...] = Field(description="oldest first, at most 240 points")
     loss: tuple[LossPoint, ...] = Field(description="oldest first, at most 240 points")
+    account: tuple[AccountView, ...] = Field((), description="running sums, by workload")
+    idle_s: float = Field(0.0, description="slot-seconds that nobody held")
     shadow: ShadowView | None = Field(None, description="what the policy would have done, where it only watches")

@@ -2,10 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 
+from tenfold.pool.account import Account
 from tenfold.pool.demand import DemandMeter
 from tenfold.pool.host import ResidentStatus, Slot
 from tenfold.pool.moves import Door
-from tenfold.pool.state import HistoryPoint, MoveView, ResidentPhase, ResidentView, SlotView, WorkloadView
+from tenfold.pool.state import (
+    AccountView,
+    HistoryPoint,
+    MoveView,
+    ResidentPhase,
+    ResidentView,
+    SlotView,
+    WorkloadView,
+)
 
 
 def slot_view(slot: Slot, residents: Iterable[ResidentStatus], awake: Door | None, moving: MoveView | None) -> SlotView:
@@ -71,6 +80,22 @@ def workload_view(meter: DemandMeter, *, slots: int, held: int, awake: int) -> W
         value_last_slot_usd_per_s=marginal[held - 1] if held else 0.0,
         value_next_slot_usd_per_s=marginal[held],
         facts=meter.facts,
+    )
+
+
+def account_views(account: Account, workloads: Iterable[str]) -> tuple[AccountView, ...]:
+    """Show the running sums."""
+    return tuple(
+        AccountView(
+            workload=workload,
+            asked=int(account.asked_W[place]),
+            in_time=int(account.answered_W[place]),
+            shed=int(account.shed_W[place]),
+            working_s=float(account.working_s_W[place]),
+            starting_s=float(account.starting_s_W[place]),
+            joined=int(account.joined_W[place]),
+        )
+        for place, workload in enumerate(workloads)
     )
 
 

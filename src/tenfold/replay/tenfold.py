@@ -12,19 +12,24 @@ from tenfold.pool.relaxation import Relaxation
 from tenfold.pool.value import service_runs
 from tenfold.replay.rule import Decision, View
 
+SPARE = 0.01
+"""What an answer past the share that is provided for is worth, as a share of what the others are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tenfold:
     """Slots go where they are worth most, by what may be asked and what it earns.
 
-    ``worth``: what an answer in time of each family is worth, as a multiple of ``usd_per_request``; 1 if not named. The
-    share of demand that is provided for follows from it. ``dwell_s``: how long a change is expected to last;
+    ``worth``: what an answer in time of each family is worth, as a multiple of ``usd_per_request``; 1 if not named. How
+    rare a demand is provided for follows from it. ``provided``: the share of demand that is worth so much; 1 if not
+    named. The rest gets slots that would be idle. ``dwell_s``: how long a change is expected to last;
     ``job_dwell_s`` the longest for a job, which is not started and stopped as often as a service grows and shrinks.
     ``idle_s``: a service that was asked for something in that time keeps one slot, as in the live pool. ``relaxation``:
     where the solver starts from; it is faster from the step before, and finds the same value.
     """
 
     worth: tuple[tuple[str, float], ...] = ()
+    provided: tuple[tuple[str, float], ...] = ()
     dwell_s: float = 600.0
     job_dwell_s: float = 3600.0
     idle_s: float = 5.0
@@ -57,11 +62,23 @@ class Tenfold:
             conversion_K=np.array([kind.slots if kind.conversion is None else kind.conversion for kind in week.kinds]),
         )
 
+    def _needs(self, view: View, capacity_S: Floats) -> tuple[Floats, Floats]:
+        """Slots that the demands which may come would fill, and how likely each is.
+
+        A share of demand that is provided for is a smaller demand, nearly surely: both in one series of values.
+        """
+        needs_SD, share = view.demands_SD / capacity_S[:, None], dict(self.provided)
+        share_S = np.array([share.get(service.family, 1.0) for service in view.week.services])
+        if (share_S == 1.0).all():
+            return needs_SD, CHANCES_D
+        both = np.concatenate((needs_SD * share_S[:, None], needs_SD), axis=1)
+        return both, np.concatenate(((1.0 - SPARE) * CHANCES_D, SPARE * CHANCES_D))
+
     def _claims(self, view: View, capacity_S: Floats, speed_A: Floats) -> Claims:
         week, jobs_A, worth = view.week, view.jobs_A, dict(self.worth)
         services, count = week.services, len(week.services)
         usd_S = np.array([service.usd_per_request * worth.get(service.family, 1.0) for service in services])
-        owner_R, usd_R, slots_R = service_runs(view.demands_SD / capacity_S[:, None], CHANCES_D, usd_S * capacity_S)
+        owner_R, usd_R, slots_R = service_runs(*self._needs(view, capacity_S), usd_S * capacity_S)
 
         held_A, most_A = view.job_slots_AK.sum(axis=1), view.most_A
         recent_HS = view.rates_HS[-int(np.ceil(self.idle_s / week.step_s)) :]

@@ -189,12 +189,19 @@ def _beats(other: Trial, trial: Trial) -> bool:
 
 UTILISATIONS = tuple(np.geomspace(1.4, 0.35, RUNGS).tolist())
 QUANTILES = tuple((1.0 - np.geomspace(0.8, 1e-4, RUNGS)).tolist())
-WORTHS = tuple(np.geomspace(0.02, 200.0, RUNGS).tolist())
+GENEROSITIES = tuple(np.r_[np.linspace(0.6, 1.0, 28, endpoint=False), np.geomspace(1.0, 200.0, RUNGS - 28)].tolist())
+"""Up to 1 a share of demand that is provided for at its own price; from 1 on a multiple of that price."""
 
 
 def _static(week: Week, dials: Dials) -> Rule:
     known = dict(dials)
     return Static(np.array([np.quantile(service.rates_T, known[service.family]) for service in week.services]))
+
+
+def _tenfold(dials: Dials, *, warm: bool) -> Rule:
+    provided = tuple((family, min(1.0, generosity)) for family, generosity in dials)
+    worth = tuple((family, max(1.0, generosity)) for family, generosity in dials)
+    return Tenfold(worth=worth, provided=provided, warm=warm)
 
 
 PEERS: tuple[Tunable, ...] = (
@@ -210,7 +217,7 @@ PEERS: tuple[Tunable, ...] = (
 """What Tenfold is compared with: the field's rules on the field's mechanism, and on Tenfold's."""
 
 OURS: tuple[Tunable, ...] = (
-    Tunable("tenfold", WORTHS, lambda _, dials: Tenfold(worth=dials)),
-    Tunable("tenfold, cold starts", WORTHS, lambda _, dials: Tenfold(worth=dials, warm=False)),
+    Tunable("tenfold", GENEROSITIES, lambda _, dials: _tenfold(dials, warm=True)),
+    Tunable("tenfold, cold starts", GENEROSITIES, lambda _, dials: _tenfold(dials, warm=False)),
 )
 """Tenfold's rule on its own mechanism, and on the field's."""
