@@ -96,17 +96,31 @@ def week_of(measured: Measured, config: Config) -> Week:
 def _service(name: str, at_s: Floats, measured: Measured, config: Config, times: Times, units: float) -> Service:
     settings, step_s = config.workloads()[name], config.pool.tick_s
     steps = int(np.ceil(measured.day.duration_s / step_s))
-    per_slot = measured.capacity(name) / units
-    used = sustainable_utilisation(request_s=1.0 / per_slot, target_s=settings.latency_target_s)
     return Service(
         name=name,
         family=name,
         rates_T=np.bincount((at_s / step_s).astype(np.int64), minlength=steps)[:steps] / step_s,
-        capacity_K=np.array([per_slot * used]),
+        capacity_K=np.array([measured.capacity(name) / units]),
         usd_per_request=settings.value_per_unit_usd * units,
         times=times,
         queue_s=settings.latency_target_s or 0.0,
     )
+
+
+def policy_of(week: Week, config: Config) -> Tenfold:
+    """The live pool's settings. Arrivals come one by one, so that a slot is planned to be in use for a part only."""
+    dwell_s = config.pool.dwell_s
+    utilisation = tuple(
+        (
+            service.name,
+            sustainable_utilisation(
+                request_s=1.0 / float(service.capacity_K[0]),
+                target_s=config.workloads()[service.name].latency_target_s,
+            ),
+        )
+        for service in week.services
+    )
+    return Tenfold(dwell_s=dwell_s, job_dwell_s=dwell_s, utilisation=utilisation, idle_s=config.pool.idle_s)
 
 
 def show(measured: Measured, predicted: Outcome) -> dict[str, float]:
@@ -138,8 +152,7 @@ def main() -> None:
     config = Config()
     measured = asyncio.run(live(parse_duration_s(options.day), options.seed))
     week = week_of(measured, config)
-    dwell_s = config.pool.dwell_s
-    predicted = replay(week, Tenfold(dwell_s=dwell_s, job_dwell_s=dwell_s))
+    predicted = replay(week, policy_of(week, config))
     print(f"{os.cpu_count()} cores, {week.kinds[0].slots} slots, a day in {options.day}, seed {options.seed}")
     print(json.dumps(show(measured, predicted)))
 

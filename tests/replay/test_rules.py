@@ -21,6 +21,7 @@ def view_of(made: Week, rates_HS, slots_SK, job_slots_AK=(), settled_s_A=(), ste
         step=step,
         rates_HS=np.array(rates_HS, dtype=float),
         demands_SD=np.zeros((len(made.services), 1)),
+        waiting_S=np.zeros(len(made.services)),
         service_slots_SK=np.array(slots_SK),
         jobs_A=np.arange(jobs),
         job_slots_AK=np.array(job_slots_AK, dtype=np.int64).reshape(jobs, len(made.kinds)),

@@ -269,7 +269,7 @@ class Controller:
                 await self._announce()
 
     def _count(self, seconds: float) -> None:
-        """Add what became of requests and slots since the last tick; a slot that moves is on its way to its receiver."""
+        """Add what became of requests and slots since the last tick; a slot that moves is the receiver's already."""
         recent = [meter.recent for meter in self._meters.values()]
         self._account.served(
             slice(None),

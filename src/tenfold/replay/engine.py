@@ -121,6 +121,7 @@ class _Run:
             step=step,
             rates_HS=self._measured_HS[: self._past + step],
             demands_SD=self._forecasts.demands_SD(),
+            waiting_S=self._queues.backlog_S.copy(),
             service_slots_SK=self._queues.held_SK.copy(),
             jobs_A=jobs_A,
             job_slots_AK=progress.held_JK[jobs_A],

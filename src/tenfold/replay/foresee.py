@@ -16,7 +16,7 @@ MEMORY_S = 7 * 86400.0
 def forecasts_of(week: Week, *, warm: bool) -> Forecasts:
     """Make the forecasts of a week's services, with what was measured before the week.
 
-    Each looks as far ahead as a slot that is decided on now needs to serve.
+    Each looks as far ahead as a slot that is decided on now needs to serve, or as long as a request may wait.
 
     Args:
         week: its services.
@@ -24,7 +24,8 @@ def forecasts_of(week: Week, *, warm: bool) -> Forecasts:
     """
     times = week.service_times_S
     ready_s_S = times.sleep_s_W + times.wake_s_W if warm else times.start_s_W
-    forecasts = Forecasts(np.maximum(week.step_s, ready_s_S), memory_s=MEMORY_S)
+    queue_s_S = np.array([service.queue_s for service in week.services])
+    forecasts = Forecasts(np.maximum(np.maximum(week.step_s, ready_s_S), queue_s_S), memory_s=MEMORY_S)
     for rates_S in week.past_HS:
         forecasts.observe(rates_S * week.step_s, week.step_s)
     return forecasts

@@ -25,6 +25,7 @@ class View:
             where nothing was measured.
         demands_SD: requests per second that may be asked for next, by the forecast, with chances ``CHANCES_D`` of
             ``pool.forecast``.
+        waiting_S: requests that came before and wait for an answer.
         service_slots_SK: slots that each service holds now, those included that still start.
         jobs_A: indices into ``week.jobs`` of the jobs in the system, in the order of arrival; without those that have
             just found no node or rack to start in, and are tried again a while later.
@@ -39,6 +40,7 @@ class View:
     step: int
     rates_HS: Floats
     demands_SD: Floats
+    waiting_S: Floats
     service_slots_SK: Ints
     jobs_A: Ints
     job_slots_AK: Ints

@@ -1,5 +1,6 @@
 """Tenfold's own policy in a replay: the pool's forecast, values and water-filling, and nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from tenfold.pool.mixture import Mixture
 from tenfold.pool.relaxation import Relaxation
 from tenfold.pool.value import service_runs
 from tenfold.replay.rule import Decision, View
+from tenfold.replay.week import Service
 
 SPARE = 0.01
 """What an answer past the share that is provided for is worth, as a share of what the others are."""
@@ -22,14 +24,16 @@ class Tenfold:
 
     ``worth``: what an answer in time of each family is worth, as a multiple of ``usd_per_request``; 1 if not named. How
     rare a demand is provided for follows from it. ``provided``: the share of demand that is worth so much; 1 if not
-    named. The rest gets slots that would be idle. ``dwell_s``: how long a change is expected to last;
-    ``job_dwell_s`` the longest for a job, which is not started and stopped as often as a service grows and shrinks.
-    ``idle_s``: a service that was asked for something in that time keeps one slot, as in the live pool. ``relaxation``:
-    where the solver starts from; it is faster from the step before, and finds the same value.
+    named. The rest gets slots that would be idle. ``utilisation``: share of a slot's capacity that is planned on; all
+    of it if not named, since a week's capacity is what a slot answers in time. ``dwell_s``: how long a change is
+    expected to last; ``job_dwell_s`` the longest for a job, which is not started and stopped as often as a service
+    grows and shrinks. ``idle_s``: a service that was asked for something in that time keeps one slot, as in the live
+    pool. ``relaxation``: where the solver starts from; it is faster from the step before, and finds the same value.
     """
 
     worth: tuple[tuple[str, float], ...] = ()
     provided: tuple[tuple[str, float], ...] = ()
+    utilisation: tuple[tuple[str, float], ...] = ()
     dwell_s: float = 600.0
     job_dwell_s: float = 3600.0
     idle_s: float = 5.0
@@ -63,21 +67,24 @@ class Tenfold:
         )
 
     def _needs(self, view: View, capacity_S: Floats) -> tuple[Floats, Floats]:
-        """Slots that the demands which may come would fill, and how likely each is.
+        """Slots that the demands which may come would fill, at least what clears the waiting; and how likely each is.
 
         A share of demand that is provided for is a smaller demand, nearly surely: both in one series of values.
         """
-        needs_SD, share = view.demands_SD / capacity_S[:, None], dict(self.provided)
-        share_S = np.array([share.get(service.family, 1.0) for service in view.week.services])
+        services = view.week.services
+        clear_s_S = np.array([max(view.week.step_s, service.queue_s) for service in services])
+        demands_SD = np.maximum(view.demands_SD, (view.waiting_S / clear_s_S)[:, None])
+        needs_SD, share_S = demands_SD / capacity_S[:, None], _of(services, self.provided)
         if (share_S == 1.0).all():
             return needs_SD, CHANCES_D
         both = np.concatenate((needs_SD * share_S[:, None], needs_SD), axis=1)
         return both, np.concatenate(((1.0 - SPARE) * CHANCES_D, SPARE * CHANCES_D))
 
     def _claims(self, view: View, capacity_S: Floats, speed_A: Floats) -> Claims:
-        week, jobs_A, worth = view.week, view.jobs_A, dict(self.worth)
+        week, jobs_A = view.week, view.jobs_A
         services, count = week.services, len(week.services)
-        usd_S = np.array([service.usd_per_request * worth.get(service.family, 1.0) for service in services])
+        usd_S = np.array([service.usd_per_request for service in services]) * _of(services, self.worth)
+        capacity_S = capacity_S * _of(services, self.utilisation)
         owner_R, usd_R, slots_R = service_runs(*self._needs(view, capacity_S), usd_S * capacity_S)
 
         held_A, most_A = view.job_slots_AK.sum(axis=1), view.most_A
@@ -105,3 +112,9 @@ class Tenfold:
             toll_W=np.concatenate((serves_s_S / self.dwell_s, joins_s_A / self.job_dwell_s)).clip(0.0, 1.0),
             pause_W=np.concatenate((np.zeros(count), still_s_A / dwell_s_A)),
         )
+
+
+def _of(services: Sequence[Service], families: tuple[tuple[str, float], ...]) -> Floats:
+    """Each service's value of what is named by family; 1 if its family is not named."""
+    known = dict(families)
+    return np.array([known.get(service.family, 1.0) for service in services])
