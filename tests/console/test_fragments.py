@@ -9,6 +9,7 @@ from tenfold.console.figures import count, duration, money_rate, quantity, share
 from tenfold.console.palette import colour_of, tint
 from tenfold.console.picture import Sketchbook, picture_of
 from tenfold.console.trial import list_html, user_of
+from tenfold.pool.state import ShadowView
 
 NOON = 1_760_000_000.0
 
@@ -126,3 +127,12 @@ def test_a_workload_keeps_its_colour():
 )
 def test_a_user_id_is_read_or_refused(text, user):
     assert user_of(text) == user
+
+
+def test_in_shadow_the_page_says_what_would_have_been(pretend_pool):
+    view = ShadowView(seconds=3600.0, slots={"train": 3, "rank": 1}, moves=12, real_usd=2.0, shadow_usd=2.5)
+    state = pretend_pool.pretend(NOON).model_copy(update={"alarms": (), "shadow": view})
+    assert words(fragments.banner(state, NOON)) == (
+        "In shadow, nothing moves. In 1:00:00 the policy would have made 12 moves, worth +25.0%. "
+        "Now it would have rank 1, train 3."
+    )

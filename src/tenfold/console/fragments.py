@@ -4,12 +4,12 @@ Every text that comes from outside goes through ``escape``.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 
 from tenfold.console.figures import ABSENT, count, duration, money_rate, quantity, share
 from tenfold.console.palette import colour_of, tint
-from tenfold.pool.state import MoveView, PoolState, ResidentView, SlotView, WorkloadView
+from tenfold.pool.state import MoveView, PoolState, ResidentView, ShadowView, SlotView, WorkloadView
 
 SILENCE_S = 4.0
 """Seconds without news after which the page says so."""
@@ -39,7 +39,7 @@ def heading(state: PoolState | None) -> str:
 
 
 def banner(state: PoolState | None, now: float) -> str:
-    """Give what is wrong, worst first; empty when nothing is.
+    """Give what is wrong, worst first, and what a shadow sees; empty when there is neither.
 
     Args:
         state: the latest state, if any.
@@ -56,7 +56,18 @@ def banner(state: PoolState | None, now: float) -> str:
     elif now - state.at > SILENCE_S:
         lines.append(f"<b>No news</b> from the controller for {duration(float(round(now - state.at)))}.")
     lines.extend(escape(alarm) for alarm in state.alarms)
-    return "".join(f'<div class="alarm">{line}</div>' for line in lines)
+    watched = f'<div class="notice">{shadow(state.shadow)}</div>' if state.shadow is not None else ""
+    return "".join(f'<div class="alarm">{line}</div>' for line in lines) + watched
+
+
+def shadow(view: ShadowView) -> str:
+    """Say what the policy would have done, where it only watches."""
+    gain = f", worth {view.shadow_usd / view.real_usd - 1:+.1%}" if view.real_usd > 0 else ""
+    slots = ", ".join(f"{escape(workload)} {held}" for workload, held in sorted(view.slots.items()))
+    return (
+        f"<b>In shadow, nothing moves.</b> In {timedelta(seconds=round(view.seconds))} the policy would have made "
+        f"{count(view.moves, 'move')}{gain}. Now it would have {slots}."
+    )
 
 
 def tiles(state: PoolState | None) -> str:
