@@ -72,7 +72,10 @@ def _whole(mixture: Mixture, relaxation: Relaxation) -> Ints:
 
 
 class _Exchange:
-    """Whole counts while they are being improved."""
+    """Whole counts while they are being improved, and what one slot more or less of each kind would change.
+
+    Only those whose counts change are valued anew: of a thousand workloads a pass changes a few.
+    """
 
     def __init__(self, mixture: Mixture, counts_WK: Ints) -> None:
         self._mixture, self._worth = mixture, Worth(mixture)
@@ -80,9 +83,9 @@ class _Exchange:
         self._ceiling_W = mixture.claims.ceiling_W.copy()
         self._floor_W = np.minimum(mixture.claims.floor_W, self._ceiling_W)
         self.counts_WK = counts_WK
-
-    def _total_W(self) -> Ints:
-        return self.counts_WK.sum(axis=1)
+        self._total_W = counts_WK.sum(axis=1)
+        self._gain_WK, self._loss_WK = np.zeros(mixture.speed_WK.shape), np.zeros(mixture.speed_WK.shape)
+        self._value_again(np.arange(len(counts_WK)))
 
     def _idle(self, kind: int) -> int:
         return int(self._mixture.slots_K[kind] - self.counts_WK[:, kind].sum())
@@ -90,17 +93,23 @@ class _Exchange:
     def _convertible(self, kind: int) -> int:
         return int(self._mixture.conversion_K[kind] - self.counts_WK[self._mixture.converts_W, kind].sum())
 
-    def _step_W(self, kind: int, by: int) -> Floats:
-        """Change of net value if each workload had one slot of a kind more, or one less."""
-        mixture, speed_W = self._mixture, self._mixture.speed_WK[:, kind]
-        all_W = (mixture.speed_WK * self.counts_WK).sum(axis=1)
-        kept_W = (mixture.speed_WK * np.minimum(self.counts_WK, mixture.held_WK)).sum(axis=1)
-        count_W, held_W = self.counts_WK[:, kind], mixture.held_WK[:, kind]
-        step_W = np.minimum(count_W + by, held_W) - np.minimum(count_W, held_W)
-        value = self._worth.value
-        working_W = value(np.maximum(0.0, all_W + by * speed_W)) - value(all_W)
-        waking_W = value(np.maximum(0.0, kept_W + step_W * speed_W)) - value(kept_W)
-        return self._toll_W * waking_W + (1.0 - self._toll_W) * working_W
+    def _value_again(self, who: Ints) -> None:
+        """Find what some workloads would gain by one slot more of each kind, and lose by one less."""
+        self._total_W[who] = self.counts_WK[who].sum(axis=1)
+        self._gain_WK[who] = self._step(who, 1)
+        self._loss_WK[who] = -self._step(who, -1)
+
+    def _step(self, who: Ints, by: int) -> Floats:
+        """Change of net value of some workloads, one slot of a kind more or less; a column for each kind."""
+        mixture, of = self._mixture, who[:, None]
+        counts, held, speed = self.counts_WK[who], mixture.held_WK[who], mixture.speed_WK[who]
+        all_slots = (speed * counts).sum(axis=1)[:, None]
+        kept_slots = (speed * np.minimum(counts, held)).sum(axis=1)[:, None]
+        kept_step = np.minimum(counts + by, held) - np.minimum(counts, held)
+        value, toll = self._worth.value, self._toll_W[of]
+        working = value(np.maximum(0.0, all_slots + by * speed), of) - value(all_slots, of)
+        waking = value(np.maximum(0.0, kept_slots + kept_step * speed), of) - value(kept_slots, of)
+        return toll * waking + (1.0 - toll) * working
 
     def trade(self) -> None:
         """Let slots change hands while one is worth more to somebody else."""
@@ -124,17 +133,16 @@ class _Exchange:
         No workload is on both sides: its next slot is worth no more than its last, and all who receive gain more than
         all who give lose.
         """
-        total_W, least_W = self._total_W(), self._mixture.claims.least_W
+        total_W, least_W = self._total_W, self._mixture.claims.least_W
         may_get_W = may_get_W & (self._mixture.speed_WK[:, kind] > 0) & (total_W < self._ceiling_W)
         may_get_W &= (total_W > 0) | (least_W <= 1)
         may_give_W = may_give_W & (self.counts_WK[:, kind] > 0)
         may_give_W &= (total_W > self._floor_W) & ((total_W != least_W) | (least_W <= 1))
-        gain_W = self._step_W(kind, 1)
+        gain_W, loss_W = self._gain_WK[:, kind], self._loss_WK[:, kind]
         receivers = np.flatnonzero(may_get_W & (gain_W > 0))
         if not len(receivers):
             return 0
         receivers = receivers[np.argsort(-gain_W[receivers], kind="stable")][:most]
-        loss_W = -self._step_W(kind, -1)
         donors = np.flatnonzero(may_give_W)
         donors = donors[np.argsort(loss_W[donors], kind="stable")]
         idle = min(idle, len(receivers))
@@ -142,36 +150,38 @@ class _Exchange:
         pairs = min(len(receivers), len(loss))
         pays = gain_W[receivers[:pairs]] > loss[:pairs] * (1.0 + _PAYS) + 1e-15
         pairs = pairs if pays.all() else int(np.argmin(pays))
-        self.counts_WK[receivers[:pairs], kind] += 1
-        self.counts_WK[donors[: max(0, pairs - idle)], kind] -= 1
+        receivers, donors = receivers[:pairs], donors[: max(0, pairs - idle)]
+        self.counts_WK[receivers, kind] += 1
+        self.counts_WK[donors, kind] -= 1
+        self._value_again(np.concatenate((receivers, donors)))
         return pairs
 
     def meet_floors(self) -> None:
         """Bring everybody to the floor, in the order of claims: from idle slots, else from who loses least."""
-        for workload in np.flatnonzero(self._total_W() < self._floor_W).tolist():
-            while self._total_W()[workload] < self._floor_W[workload] and self._serve(workload):
+        for workload in np.flatnonzero(self._total_W < self._floor_W).tolist():
+            while self._total_W[workload] < self._floor_W[workload] and self._serve(workload):
                 pass
 
     def _serve(self, workload: int) -> bool:
         """Give one slot to a workload below its floor; whether there was one."""
         mixture = self._mixture
         converts = bool(mixture.converts_W[workload])
-        spare_W = self._total_W() > self._floor_W
+        spare_W = self._total_W > self._floor_W
         # Floors are met in order: who comes later gives up even its floor.
         spare_W[workload + 1 :] = True
         spare_W[workload] = False
         best: tuple[float, int, int] | None = None
         for kind in np.flatnonzero(mixture.speed_WK[workload]).tolist():
-            gain = float(self._step_W(kind, 1)[workload])
+            gain = float(self._gain_WK[workload, kind])
             full = converts and self._convertible(kind) <= 0
             if self._idle(kind) > 0 and not full:
                 best = max(best or (-np.inf, 0, 0), (gain, kind, -1))
                 continue
             may_W = spare_W & (self.counts_WK[:, kind] > 0) & (mixture.converts_W | (not full))
             if may_W.any():
-                loss_W = np.where(may_W, -self._step_W(kind, -1), np.inf)
+                loss_W = np.where(may_W, self._loss_WK[:, kind], np.inf)
                 # Whoever is above the floor gives before who is at it.
-                loss_W += np.where(self._total_W() > self._floor_W, 0.0, 1e6)
+                loss_W += np.where(self._total_W > self._floor_W, 0.0, 1e6)
                 donor = int(np.argmin(loss_W))
                 best = max(best or (-np.inf, 0, 0), (gain - float(loss_W[donor]), kind, donor))
         if best is None:
@@ -180,11 +190,12 @@ class _Exchange:
         self.counts_WK[workload, kind] += 1
         if donor >= 0:
             self.counts_WK[donor, kind] -= 1
+        self._value_again(np.array([workload, donor] if donor >= 0 else [workload]))
         return True
 
     def cut_gangs(self) -> Ints:
         """Gangs that have too little to work on."""
-        total_W = self._total_W()
+        total_W = self._total_W
         return np.flatnonzero((total_W > 0) & (total_W < self._mixture.claims.least_W))
 
     def drop(self, workload: int) -> None:
@@ -192,12 +203,13 @@ class _Exchange:
         self.counts_WK[workload] = 0
         self._ceiling_W[workload] = 0
         self._floor_W[workload] = 0
+        self._value_again(np.array([workload]))
 
     def admit_gangs(self) -> None:
         """Start gangs that have nothing and fit into what is idle, in the order of claims."""
         mixture, claims = self._mixture, self._mixture.claims
         idle_K = mixture.slots_K - self.counts_WK.sum(axis=0)
-        waits_W = (self._total_W() == 0) & (claims.least_W > 1) & (claims.least_W <= self._ceiling_W)
+        waits_W = (self._total_W == 0) & (claims.least_W > 1) & (claims.least_W <= self._ceiling_W)
         for workload in np.flatnonzero(waits_W & (claims.least_W <= idle_K.sum())).tolist():
             usable_K = self._usable_K(workload)
             fastest = np.argsort(-mixture.speed_WK[workload], kind="stable")
@@ -206,6 +218,7 @@ class _Exchange:
             given_K[fastest] = np.clip(claims.least_W[workload] - before, 0, usable_K[fastest])
             if given_K.sum() == claims.least_W[workload]:
                 self.counts_WK[workload] = given_K
+                self._value_again(np.array([workload]))
         self.trade()
 
     def _usable_K(self, workload: int) -> Ints:
@@ -220,7 +233,7 @@ class _Exchange:
         """Leave slots that are worth nothing to anybody with who holds them."""
         mixture = self._mixture
         lost_WK = np.maximum(0, mixture.held_WK - self.counts_WK) * (mixture.speed_WK > 0)
-        for workload in np.flatnonzero(lost_WK.any(axis=1) & (self._total_W() < self._ceiling_W)).tolist():
+        for workload in np.flatnonzero(lost_WK.any(axis=1) & (self._total_W < self._ceiling_W)).tolist():
             back_K = np.minimum(lost_WK[workload], self._usable_K(workload))
             room = int(self._ceiling_W[workload] - self.counts_WK[workload].sum())
             back_K = np.clip(room - (np.cumsum(back_K) - back_K), 0, back_K)

@@ -39,17 +39,19 @@ def place(holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools) -> tu
     free = np.concatenate((idle, _released(holder_N, surplus_W, share_N, movable_N, waiting_share)))
     by_holder = _order(holder_N)
     begins, ends = (np.searchsorted(holder_N[by_holder], receivers, side=side) for side in ("left", "right"))
-    open_P = np.ones(len(free), dtype=bool)
+    # In the order of shares, so that slots of one share lie together; of equals the one that was free first goes first.
+    by_share = _order(share_N[free])
+    share_P, open_P = share_N[free[by_share]], np.ones(len(free), dtype=bool)
     slots, takers = [], []
     for receiver, begin, end in zip(receivers.tolist(), begins, ends, strict=True):
         mine_share = np.bincount(share_N[by_holder[begin:end]], minlength=len(waiting_share))
         fit = np.flatnonzero(open_P)
-        share = share_N[free[fit]]
+        share = share_P[fit]
         # The first slot taken of a share meets those that are there, the second one more, and so on.
-        crowding = mine_share[share] + _nth(share)
-        picks = fit[_order(crowding)[: int(missing_W[receiver])]]
+        crowding = mine_share[share] + np.arange(len(share)) - np.searchsorted(share, share)
+        picks = fit[_least(crowding * len(free) + by_share[fit], int(missing_W[receiver]))]
         open_P[picks] = False
-        slots += free[picks].tolist()
+        slots += free[by_share[picks]].tolist()
         takers += [receiver] * len(picks)
     return np.array(slots, dtype=np.int64), np.array(takers, dtype=np.int64)
 
@@ -77,6 +79,12 @@ def _nth(group_P: Ints) -> Ints:
     nth = np.empty(len(order), dtype=np.int64)
     nth[order] = np.arange(len(order)) - np.searchsorted(group_P[order], group_P[order])
     return nth
+
+
+def _least(key_P: Ints, count: int) -> Ints:
+    """Where the least keys are, so many of them, in their order."""
+    picks = np.argpartition(key_P, count - 1)[:count] if count < len(key_P) else np.arange(len(key_P))
+    return picks[np.argsort(key_P[picks])]
 
 
 def _order(number_P: Ints) -> Ints:
