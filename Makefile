@@ -44,10 +44,8 @@ soak: .venv/ready-dev
 	@$(BIN)/pytest -m soak -s tests/e2e
 
 bench: setup
-	@$(BIN)/python bench/moves.py
-	@$(BIN)/python bench/flex.py
-	@$(BIN)/python bench/compute_accuracy.py
-	@$(BIN)/python bench/plan_speed.py
+	@for name in moves flex pool_live pool_scale pool_quality compute_accuracy plan_speed plan_stability plan_quality; do \
+		echo "bench/$$name.py"; $(BIN)/python bench/$$name.py || exit 1; done
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
