@@ -1,5 +1,8 @@
 """What Ray's dashboard and metrics say is read as it is meant; what cannot be read is told."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import aiohttp
 import pytest
 from aiohttp import web
@@ -62,6 +65,55 @@ def test_tasks_count_and_who_holds_no_accelerator_does_not():
     assert holders([none], [task], [], "GPU") == (Holder("n0", 0.5, frozenset({"tune"})),)
 
 
+@asynccontextmanager
+async def answering(handler) -> AsyncIterator[str]:
+    """A server on a free port that answers everything by ``handler``."""
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def watched(address: str, **more) -> WatchFile:
+    job = JobTable(holders="*", usd_per_accelerator_hour=1.0)
+    return WatchFile(dashboard=f"http://{address}", jobs={"train": job}, **more)
+
+
+async def test_replies_of_ray_are_read_and_a_silent_endpoint_and_a_cut_list_are_alarms():
+    rows = {
+        "nodes": [{"node_id": "n0", "state": "ALIVE", "resources_total": {"CPU": 8.0, "GPU": 4.0}}],
+        "actors": [actor(name="SERVE_REPLICA::shop#Echo#el53hgvc", num_restarts="0").model_dump()],
+        "tasks": [],
+        "placement_groups": [],
+    }
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/api/prometheus/sd":
+            return web.json_response([{"labels": {"job": "ray"}, "targets": [request.host, "127.0.0.1:1"]}])
+        if request.path == "/metrics":
+            return web.Response(text=METRICS)
+        found = rows[request.path.rpartition("/")[2]]
+        filtered = 12_000 if request.path.endswith("actors") else len(found)
+        listed = {"total": filtered, "result": found, "num_filtered": filtered, "warnings": None}
+        return web.json_response({"result": True, "msg": "", "data": {"result": listed}})
+
+    async with answering(answer) as address, aiohttp.ClientSession() as session:
+        found = await Dashboard(session, watched(address), None).read()
+    assert found.nodes == {"n0": 4.0}
+    assert [holder.deployment for holder in found.holders] == [("shop", "Echo")]
+    assert list(found.counters) == [address]
+    assert found.waiting == {("shop", "Echo"): 4.0}
+    assert found.alarms == (
+        "no metrics can be read at 127.0.0.1:1",
+        "the dashboard lists 1 of 12,000 actors only",
+    )
+
+
 @pytest.mark.parametrize(
     ("status", "body", "told", "next_step"),
     [
@@ -74,19 +126,7 @@ async def test_who_is_no_open_dashboard_is_told_with_the_next_step(status, body,
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=status, text=body)
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    job = JobTable(holders="*", usd_per_accelerator_hour=1.0)
-    file = WatchFile(dashboard=f"http://127.0.0.1:{port}", jobs={"train": job})
-    try:
-        async with aiohttp.ClientSession() as session:
-            with pytest.raises(ClusterUnreachable, match=told) as caught:
-                await Dashboard(session, file, None).read()
-        assert next_step in caught.value.next_step
-    finally:
-        await runner.cleanup()
+    async with answering(answer) as address, aiohttp.ClientSession() as session:
+        with pytest.raises(ClusterUnreachable, match=told) as caught:
+            await Dashboard(session, watched(address), None).read()
+    assert next_step in caught.value.next_step

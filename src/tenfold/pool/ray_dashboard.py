@@ -96,10 +96,16 @@ class Listed(Reply, Generic[Row]):
     num_filtered: int = 0
 
 
+class Answered(Reply, Generic[Row]):
+    """What lies between an answer and its rows."""
+
+    result: Listed[Row]
+
+
 class Answer(Reply, Generic[Row]):
     """An answer of the state API."""
 
-    data: Listed[Row]
+    data: Answered[Row]
 
 
 class Target(Reply):
@@ -170,7 +176,7 @@ class Dashboard:
         query = [("detail", "1"), ("limit", str(MOST_ROWS))]
         for key, value in filters.items():
             query += [("filter_keys", key), ("filter_predicates", "="), ("filter_values", value)]
-        return self._parse(Answer[row].model_validate_json, await self._get(f"/api/v0/{what}", query)).data
+        return self._parse(Answer[row].model_validate_json, await self._get(f"/api/v0/{what}", query)).data.result
 
     async def _endpoints(self) -> Sequence[str]:
         if self._file.metrics is not None:

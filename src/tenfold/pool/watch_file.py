@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tenfold.core.errors import UsageError
 from tenfold.core.explain import explain
@@ -43,12 +43,6 @@ class ServiceTable(Settings):
     floor: int = Field(1, ge=0, description="slots that it always has")
     ceiling: int | None = Field(None, ge=1, description="slots that it never exceeds; default: all")
 
-    @model_validator(mode="after")
-    def _ceiling_holds_floor(self) -> Self:
-        if self.ceiling is not None and self.ceiling < self.floor:
-            raise ValueError(f"ceiling {self.ceiling} is below floor {self.floor}")
-        return self
-
 
 class JobTable(Settings):
     """``[jobs.NAME]``: actors, tasks and placement groups that hold accelerators and always have more to do."""
@@ -62,12 +56,6 @@ class JobTable(Settings):
     resize_s: NotNegative = Field(60.0, description="seconds that all its slots stand still when some join or leave")
     least: int | None = Field(None, ge=0, description="slots that it must keep; default: what it holds")
     most: int | None = Field(None, ge=1, description="slots that it can use; default: what it holds")
-
-    @model_validator(mode="after")
-    def _most_holds_least(self) -> Self:
-        if self.most is not None and self.least is not None and self.most < self.least:
-            raise ValueError(f"most {self.most} is below least {self.least}")
-        return self
 
 
 class WatchFile(Settings):
@@ -87,21 +75,13 @@ class WatchFile(Settings):
     services: dict[Name, ServiceTable] = Field({}, description="what answers requests, most important first")
     jobs: dict[Name, JobTable] = Field({}, description="what trains")
 
-    @model_validator(mode="after")
-    def _names_are_its_own(self) -> Self:
-        both = self.services.keys() & self.jobs.keys()
-        if both:
-            raise ValueError(f"{min(both)!r} is a service and a job; give one another name")
-        if not self.services and not self.jobs:
-            raise ValueError("names nobody; give a table [services.NAME] or [jobs.NAME]")
-        return self
-
 
 def load_watch_file(path: Path) -> WatchFile:
     """Read ``watch.toml``.
 
     Raises:
-        WatchError: the file is missing, is not TOML, or has an unknown key or bad value; names file and key.
+        WatchError: the file is missing, is not TOML, has an unknown key or bad value, or contradicts itself; names file
+            and key.
     """
     try:
         table = tomllib.loads(path.read_text())
@@ -112,7 +92,25 @@ def load_watch_file(path: Path) -> WatchFile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise WatchError(f"{path} is not TOML: {error}", next_step=f"mend {path}") from error
     try:
-        return WatchFile.model_validate(table)
+        file = WatchFile.model_validate(table)
     except ValidationError as error:
         lines = [explain(WatchFile, str(path), problem) for problem in error.errors()]
         raise WatchError("\n".join(lines), next_step=f"mend {path}; keys are listed in docs/watch.md") from error
+    found = _problems(file)
+    if found:
+        raise WatchError("\n".join(f"{path}: {line}" for line in found), next_step=f"mend {path}")
+    return file
+
+
+def _problems(file: WatchFile) -> list[str]:
+    """What the file asks for that cannot be."""
+    found = [f"{name!r} is a service and a job; give one another name" for name in file.services if name in file.jobs]
+    if not file.services and not file.jobs:
+        found.append("names nobody; give a table [services.NAME] or [jobs.NAME]")
+    for name, service in file.services.items():
+        if service.ceiling is not None and service.ceiling < service.floor:
+            found.append(f"'services.{name}.ceiling' is {service.ceiling}, below its 'floor' of {service.floor}")
+    for name, job in file.jobs.items():
+        if job.most is not None and job.least is not None and job.most < job.least:
+            found.append(f"'jobs.{name}.most' is {job.most}, below its 'least' of {job.least}")
+    return found
