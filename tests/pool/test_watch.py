@@ -161,6 +161,12 @@ def test_a_service_that_the_cluster_does_not_have_is_named_with_what_there_is():
         Watch(file(services={"chat": service}), "watch.toml", two)
 
 
+def test_two_services_are_two_deployments():
+    again = SERVICE.model_copy(update={"application": "chat"})
+    with pytest.raises(WatchError, match="'chat/Llm' is both 'services.chat' and 'services.again'"):
+        Watch(file(services={"chat": SERVICE, "again": again}), "watch.toml", reading(replica()))
+
+
 def test_a_cluster_without_accelerators_is_refused():
     with pytest.raises(InfeasibleError, match="no node of the cluster has any 'GPU'"):
         Watch(file(), "watch.toml", reading(replica(), nodes={"n0": 0.0}))

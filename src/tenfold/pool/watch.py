@@ -128,9 +128,15 @@ class Watch:
                 next_step=f"name a Ray resource that its nodes have as 'accelerator' in {origin}",
             )
         self._file = file
-        self._deployments = {
-            _find_deployment(name, table, origin, first.deployments()): name for name, table in file.services.items()
-        }
+        self._deployments: dict[Deployment, str] = {}
+        for name, table in file.services.items():
+            deployment = _find_deployment(name, table, origin, first.deployments())
+            other = self._deployments.setdefault(deployment, name)
+            if other != name:
+                raise WatchError(
+                    f"{origin}: {'/'.join(deployment)!r} is both 'services.{other}' and 'services.{name}'",
+                    next_step=f"mend {origin}",
+                )
         self._meters = {
             name: DemandMeter(_service_plan(name, table, file.tick_s)) for name, table in file.services.items()
         }
@@ -173,10 +179,10 @@ class Watch:
         )
         places = [SlotPlace(slot, slot, frozenset(claims.names)) for slot in self._real]
         counted_s = min(seconds, MOST_TICKS * self._file.tick_s)
-        changes = self._shadow.decide(places, claims, self._real, self._wake_s, counted_s, self._resize_s)
-        for sums, slots in ((self._slot_s, held), (self._shadow_slot_s, self._shadow.view().slots)):
+        for sums, slots in ((self._slot_s, held), (self._shadow_slot_s, self._would_hold(held))):
             for name in claims.names:
                 sums[name] += slots.get(name, 0) * counted_s
+        changes = self._shadow.decide(places, claims, self._real, self._wake_s, counted_s, self._resize_s)
         return [
             replace(change, because=self._meters[change.target].reason(change.because))
             if change.target in self._meters
@@ -222,19 +228,25 @@ class Watch:
 
     def view(self) -> WatchView:
         """Show it."""
-        held, shadow = Counter(self._real.values()), self._shadow.view()
+        held = Counter(self._real.values())
+        would_hold = self._would_hold(held)
         return WatchView(
             slots=len(self._real),
             idle=held[None],
             others=self._others,
             workloads=tuple(
-                self._watched(name, held[name], shadow.slots.get(name, 0))
+                self._watched(name, held[name], would_hold.get(name, 0))
                 for name in (*self._file.services, *self._file.jobs)
             ),
-            shadow=shadow,
+            shadow=self._shadow.view(),
             missed=self._missed,
             alarms=self._alarms,
         )
+
+    def _would_hold(self, held: Mapping[str | None, int]) -> Mapping[str | None, int]:
+        """Slots that each would hold; before the first decision those that it holds."""
+        shadow = self._shadow.view()
+        return dict(shadow.slots) if shadow.seconds else held
 
     def _watched(self, name: str, slots: int, shadow_slots: int) -> WatchedView:
         meter = self._meters.get(name)
