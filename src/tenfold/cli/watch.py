@@ -1,6 +1,7 @@
 """``tenfold watch``: what the policy would do with a Ray cluster that others use, without touching it."""
 
 import asyncio
+import math
 import os
 import signal
 import time
@@ -33,7 +34,9 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on
 def watch(
     file: Path = Path("watch.toml"),
     *,
-    time_: Annotated[str | None, Parameter(name="--for", help="How long, e.g. 10m or 8h; default: to Ctrl-C.")] = None,
+    duration: Annotated[
+        str | None, Parameter(name="--for", help="How long, e.g. 10m or 8h; default: to Ctrl-C.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Watch the cluster that FILE names; start, place and move nothing there."""
@@ -43,7 +46,7 @@ def watch(
     from tenfold.pool.watch_file import load_watch_file
 
     settings = load_watch_file(file)
-    duration_s = None if time_ is None else parse_duration_s(time_)
+    duration_s = None if duration is None else parse_duration_s(duration)
     home = home_dir()
     home.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(f"sqlite:///{home / LEDGER_FILE}")
@@ -76,47 +79,43 @@ async def _watch(
     import aiohttp
 
     from tenfold.pool.ray_dashboard import Dashboard
+    from tenfold.pool.shadow import change_body
     from tenfold.pool.watch import Watch
 
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    until = math.inf if duration_s is None else time.monotonic() + duration_s
     async with aiohttp.ClientSession() as session:
         dashboard = Dashboard(session, settings, os.environ.get(TOKEN_VARIABLE))
-        began = last = time.monotonic()
+        last = time.monotonic()
         reading = await dashboard.read()
         found = Watch(settings, origin, reading)
         ledger.append("watch_started", settings.dashboard, settings.model_dump(mode="json"))
-        found.observe(reading, settings.tick_s)
-        while not stopped.is_set():
+        changes = found.observe(reading, settings.tick_s)
+        while True:
+            for change in changes:
+                ledger.append("shadow_move", change.slot, change_body(change))
             view = found.view()
             ledger.append("watch", settings.dashboard, view.model_dump(mode="json"))
             tell(view)
-            left_s = settings.tick_s if duration_s is None else began + duration_s - time.monotonic()
-            if left_s <= 0:
-                break
+            if await _ends(stopped, settings.tick_s, until):
+                return view
+            now = time.monotonic()
             try:
-                await asyncio.wait_for(stopped.wait(), min(settings.tick_s, left_s))
-                break
-            except TimeoutError:
-                now = time.monotonic()
-            try:
-                reading = await dashboard.read()
+                changes = found.observe(await dashboard.read(), now - last)
+                last = now
             except ClusterUnreachable as error:
                 # A cluster that restarts is watched on when it is back.
                 found.miss(str(error))
-                continue
-            changes = found.observe(reading, now - last)
-            last = now
-            for change in changes:
-                ledger.append(
-                    "shadow_move",
-                    change.slot,
-                    {
-                        "source": change.source,
-                        "target": change.target,
-                        "reason": change.because,
-                        "price_usd_per_s": change.price_usd_per_s,
-                    },
-                )
-    return found.view()
+                changes = []
+
+
+async def _ends(stopped: asyncio.Event, tick_s: float, until: float) -> bool:
+    """Wait for the next tick; true when somebody stops the watch, or its end comes before a whole tick is over."""
+    left_s = until - time.monotonic()
+    try:
+        await asyncio.wait_for(stopped.wait(), min(tick_s, max(0.0, left_s)))
+    except TimeoutError:
+        return left_s < tick_s
+    return True

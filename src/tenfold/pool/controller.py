@@ -20,7 +20,7 @@ from tenfold.pool.moves import Door, Mover
 from tenfold.pool.policy import Change, SlotPlace, allocate
 from tenfold.pool.reports import GatewayReport, HostsReport, Routes
 from tenfold.pool.resident import Counters
-from tenfold.pool.shadow import Shadow
+from tenfold.pool.shadow import Shadow, change_body
 from tenfold.pool.standing import standings
 from tenfold.pool.state import HistoryPoint, MoveView, PoolState, SlotView
 from tenfold.pool.views import account_views, history_point, slot_view, workload_view
@@ -331,16 +331,8 @@ class Controller:
     def _note_shadow(self, changes: Sequence[Change]) -> None:
         """Record what the policy would have done, and every while what that has been worth."""
         for change in changes:
-            self._ledger.append(
-                "shadow_move",
-                change.slot,
-                {
-                    "source": change.source,
-                    "target": change.target,
-                    "reason": self._reason(change),
-                    "price_usd_per_s": change.price_usd_per_s,
-                },
-            )
+            told = replace(change, because=self._reason(change))
+            self._ledger.append("shadow_move", change.slot, change_body(told))
         if self._shadow is not None and self._clock() - self._shadow_told_at >= TELL_S:
             self._shadow_told_at = self._clock()
             self._ledger.append("shadow", "pool", self._shadow.view().model_dump())

@@ -75,6 +75,16 @@ class Shadow:
         )
 
 
+def change_body(change: Change) -> Mapping[str, object]:
+    """What the ledger keeps of a change that nobody carries out."""
+    return {
+        "source": change.source,
+        "target": change.target,
+        "reason": change.because,
+        "price_usd_per_s": change.price_usd_per_s,
+    }
+
+
 def _standstill_usd(claims: Claims, changes: Sequence[Change], held_W: Ints, resize_s: Mapping[str, float]) -> float:
     """What is not earned while workloads whose slots changed stand still, each once."""
     resized = {name for change in changes for name in (change.source, change.target)}

@@ -246,7 +246,7 @@ class Watch:
     def _would_hold(self, held: Mapping[str | None, int]) -> Mapping[str | None, int]:
         """Slots that each would hold; before the first decision those that it holds."""
         shadow = self._shadow.view()
-        return dict(shadow.slots) if shadow.seconds else held
+        return {**shadow.slots} if shadow.seconds else held
 
     def _watched(self, name: str, slots: int, shadow_slots: int) -> WatchedView:
         meter = self._meters.get(name)
