@@ -56,8 +56,8 @@ Watched for 1:00:00, and touched nothing. Tenfold would have made 2 moves.
 Expected value of the slots as they were $200, with those moves $500 (+150.0%).
 4 slots, 0 of them idle; 2 more belong to what the file does not name.
 workload  slots  would have  slot-hours  would be  asked/s  to expect/s  a slot does/s
-chat          1           3        1.00      2.75     19.8         22.4              8
-train         3           1        3.00      1.25        -            -              -
+chat          1           3           1      2.75     19.8         22.4              8
+train         3           1           3      1.25        -            -              -
 alarm: no metrics can be read at 10.0.0.2:8080
 1 readings failed.\
 """)

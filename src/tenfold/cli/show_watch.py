@@ -71,8 +71,8 @@ def _cells(row: WatchedView) -> list[str]:
         row.workload,
         str(row.slots),
         str(row.shadow_slots),
-        f"{row.slot_hours:.2f}",
-        f"{row.shadow_slot_hours:.2f}",
+        f"{row.slot_hours:,.3g}",
+        f"{row.shadow_slot_hours:,.3g}",
         *("-" if rate is None else f"{rate:,.3g}" for rate in measured),
     ]
 

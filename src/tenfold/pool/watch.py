@@ -25,6 +25,11 @@ SETTLING_READINGS = 3
 """Readings before the first decision: a rate needs two, and Ray's counters lag."""
 
 ASSUMED_REQUESTS_PER_S = 1.0
+"""What a slot answers until that is measured."""
+
+NODE_LETTERS = 12
+"""Of a node's id in the names of its slots; Ray's ids have 56."""
+
 MOST_TICKS = 3
 """Of a silence of the cluster only so many ticks are accounted for; what was held in the rest is not known."""
 
@@ -347,7 +352,7 @@ def share_out(
         others += whole.get(None, 0)
         holders: list[str | None] = [name for name in order for _ in range(whole.get(name, 0))]
         idle = count - whole.get(None, 0) - len(holders)
-        slots |= {f"{node}/{number}": holder for number, holder in enumerate([*holders, *[None] * idle])}
+        slots |= {f"{node[:NODE_LETTERS]}/{number}": holder for number, holder in enumerate([*holders, *[None] * idle])}
     return slots, others
 
 
