@@ -53,3 +53,23 @@ def test_a_slot_that_leaves_the_pool_leaves_the_shadow():
     shadow.decide(PLACES, claims([5.0, 5.0]), EVEN, {"serve": 0.0, "train": 0.0}, 1.0)
     shadow.decide(PLACES[:2], claims([5.0, 5.0]), EVEN, {"serve": 0.0, "train": 0.0}, 1.0)
     assert sum(shadow.view().slots.values()) == 2
+
+
+def test_a_job_that_is_resized_earns_nothing_on_any_slot_while_it_stands_still():
+    shadow = Shadow()
+    wake_s, resize_s = {"serve": 0.0, "train": 0.0}, {"train": 3.0}
+    changes = shadow.decide(PLACES, claims([5.0, 5.0, 5.0]), EVEN, wake_s, 1.0, resize_s)
+    assert [(change.source, change.target) for change in changes] == [("train", "serve")]
+    # One of its two slots leaves, and the one that stays stands still for three seconds.
+    assert shadow.view().shadow_usd == pytest.approx(14.0 - 3 * 2.0)
+    grown = shadow.decide(PLACES, claims([0.0]), EVEN, wake_s, 1.0, resize_s)
+    assert len(grown) == 3
+    # Three join in one tick: all four stand still, once.
+    assert shadow.view().shadow_usd == pytest.approx(14.0 - 3 * 2.0 + 2.0 - 3 * 8.0)
+
+
+def test_a_workload_that_ends_leaves_its_slots_idle_in_the_shadow():
+    shadow = Shadow()
+    real = {"s0": "serve", "s1": "ended", "s2": "ended", "s3": "train"}
+    shadow.decide(PLACES, claims([5.0]), real, {"serve": 0.0, "train": 0.0}, 1.0)
+    assert "ended" not in shadow.view().slots

@@ -10,15 +10,15 @@ from tenfold.pool.state import MoveView, ShadowView
 
 
 @contextmanager
-def open_ledger(home: Path) -> Iterator[Ledger]:
-    """Open the ledger of the pool that runs or ran from ``home``.
+def open_ledger(home: Path, file: str = "ledger.db", how: str = "start a pool with 'tenfold up'") -> Iterator[Ledger]:
+    """Open the ledger of the pool that runs or ran from ``home``, or another ``file`` there; ``how`` one is made.
 
     Raises:
         NotRunning: there is no ledger yet.
     """
-    path = home / "ledger.db"
+    path = home / file
     if not path.exists():
-        raise NotRunning(f"there is no ledger at {path}", next_step="start a pool with 'tenfold up'")
+        raise NotRunning(f"there is no ledger at {path}", next_step=how)
     ledger = Ledger(f"sqlite:///{path}")
     try:
         yield ledger

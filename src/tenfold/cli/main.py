@@ -19,6 +19,7 @@ from tenfold.cli.compute import compute
 from tenfold.cli.plan import plan_app
 from tenfold.cli.pool import pool_app
 from tenfold.cli.replay import replay_app
+from tenfold.cli.watch import watch_app
 from tenfold.core.errors import AlreadyRunning, NotRunning, TenfoldError, UsageError
 from tenfold.core.paths import cache_dir, home_dir
 
@@ -32,6 +33,7 @@ app.command(compute)
 app.command(plan_app)
 app.command(replay_app)
 app.command(pool_app)
+app.command(watch_app)
 talk = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]

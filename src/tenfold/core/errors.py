@@ -55,6 +55,10 @@ class AlreadyRunning(TenfoldError):
     """``tenfold up`` found a pool that runs from the same home folder."""
 
 
+class ClusterUnreachable(TenfoldError):
+    """No Ray cluster answers at the address, or it does not let the asker in."""
+
+
 class ResidentFailed(TenfoldError):
     """A resident did not load, or died more often than it is restarted."""
 

@@ -14,13 +14,13 @@ from tenfold.core.config import PoolSettings
 from tenfold.ledger.ledger import Ledger
 from tenfold.pool.account import Account
 from tenfold.pool.claims import Claims
-from tenfold.pool.demand import DemandMeter, WorkloadPlan
+from tenfold.pool.demand import DemandMeter, WorkloadPlan, claims_of
 from tenfold.pool.host import ResidentStatus, Slot
 from tenfold.pool.moves import Door, Mover
 from tenfold.pool.policy import Change, SlotPlace, allocate
 from tenfold.pool.reports import GatewayReport, HostsReport, Routes
 from tenfold.pool.resident import Counters
-from tenfold.pool.shadow import Shadow
+from tenfold.pool.shadow import Shadow, change_body
 from tenfold.pool.standing import standings
 from tenfold.pool.state import HistoryPoint, MoveView, PoolState, SlotView
 from tenfold.pool.views import account_views, history_point, slot_view, workload_view
@@ -304,24 +304,15 @@ class Controller:
 
     def _claims(self, dwell_s: float) -> Claims:
         """What each workload asks for; at a dwell of 0 nothing but floors."""
-        meters, slots = list(self._meters.values()), len(self._slots)
-        # One slot more than there is, so that it can be told who would get it; ceilings keep to what there is.
-        runs = [meter.runs(slots + 1) for meter in meters]
-        wake_s_W = np.array([self._wake_s[meter.plan.workload] for meter in meters])
-        held = self._held()
-        return Claims(
-            names=tuple(self._meters),
-            owner_R=np.repeat(np.arange(len(meters)), [len(usd_R) for usd_R, _ in runs]),
-            usd_R=np.concatenate([usd_R for usd_R, _ in runs]),
-            slots_R=np.concatenate([slots_R for _, slots_R in runs]),
+        return claims_of(
+            list(self._meters.values()),
+            slots=len(self._slots),
+            held=self._held(),
             # A workload with requests waiting or just served keeps one slot, however little they earn: a service that
             # answers nobody is broken, not thrifty. So does one that has not served yet, so that `healthz` can tell.
-            floor_W=np.array([max(m.plan.floor, int(self._is_wanted(m))) for m in meters]),
-            ceiling_W=np.array([min(slots, m.plan.ceiling or slots) for m in meters]),
-            least_W=np.ones(len(meters), dtype=np.int64),
-            held_W=np.array([held[workload] for workload in self._meters]),
-            toll_W=np.clip(wake_s_W / dwell_s, 0.0, 1.0) if dwell_s > 0 else np.ones(len(meters)),
-            pause_W=np.zeros(len(meters)),
+            wanted={workload for workload, meter in self._meters.items() if self._is_wanted(meter)},
+            wake_s=self._wake_s,
+            dwell_s=dwell_s,
         )
 
     def _is_wanted(self, meter: DemandMeter) -> bool:
@@ -340,16 +331,8 @@ class Controller:
     def _note_shadow(self, changes: Sequence[Change]) -> None:
         """Record what the policy would have done, and every while what that has been worth."""
         for change in changes:
-            self._ledger.append(
-                "shadow_move",
-                change.slot,
-                {
-                    "source": change.source,
-                    "target": change.target,
-                    "reason": self._reason(change),
-                    "price_usd_per_s": change.price_usd_per_s,
-                },
-            )
+            told = replace(change, because=self._reason(change))
+            self._ledger.append("shadow_move", change.slot, change_body(told))
         if self._shadow is not None and self._clock() - self._shadow_told_at >= TELL_S:
             self._shadow_told_at = self._clock()
             self._ledger.append("shadow", "pool", self._shadow.view().model_dump())
@@ -511,13 +494,7 @@ class Controller:
             self._alarms.pop(key, None)
 
     def _reason(self, change: Change) -> str:
-        meter = self._meters[change.target]
-        if not meter.plan.takes_requests:
-            return change.because
-        need = meter.demand_units_per_s()
-        return (
-            f"{change.target} needs {need:.3g} {meter.plan.unit}s/s, a slot does {meter.capacity:.3g}: {change.because}"
-        )
+        return self._meters[change.target].reason(change.because)
 
     def _remember(self) -> None:
         """Add a point to the history, at most one a second."""

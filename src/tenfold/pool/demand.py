@@ -1,13 +1,13 @@
 """What a workload asks for and what a slot of it does, measured."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from tenfold.pool.claims import Floats, Ints
+from tenfold.pool.claims import Claims, Floats, Ints
 from tenfold.pool.forecast import CHANCES_D, Forecasts
 from tenfold.pool.resident import Counters
 from tenfold.pool.value import service_runs, sustainable_utilisation
@@ -15,6 +15,9 @@ from tenfold.pool.value import service_runs, sustainable_utilisation
 CAPACITY_MEMORY_S = 20.0
 WAKE_UP_S = 1.5
 """From a decision to the first work of the slot, with the tick that it takes to notice."""
+
+ERRORS_MEMORY_S = 60.0
+"""How far back a forecast's errors count, in seconds for each second of a wake-up."""
 
 
 class GatewayTotals(BaseModel):
@@ -49,7 +52,7 @@ class WorkloadPlan:
 
     ``unit``: name of its unit of work. ``assumed_capacity``: units per second and slot until measured.
     ``takes_requests``: false for training, which always has more to do. ``probe``: path and JSON body of a request
-    that shows that it serves.
+    that shows that it serves. ``wake_up_s``: from a decision to the first work of the slot.
     """
 
     workload: str
@@ -62,6 +65,7 @@ class WorkloadPlan:
     assumed_capacity: float
     takes_requests: bool
     probe: tuple[str, Mapping[str, object]] | None
+    wake_up_s: float = WAKE_UP_S
 
 
 class DemandMeter:
@@ -73,7 +77,9 @@ class DemandMeter:
 
     def __init__(self, plan: WorkloadPlan) -> None:
         self.plan = plan
-        self.forecast = Forecasts(np.array([max(WAKE_UP_S, plan.latency_target_s or 0.0)]))
+        self.forecast = Forecasts(
+            np.array([max(plan.wake_up_s, plan.latency_target_s or 0.0)]), memory_s=ERRORS_MEMORY_S * plan.wake_up_s
+        )
         self.capacity = plan.assumed_capacity
         self.units_per_request = 1.0
         self.units_total = 0.0
@@ -144,6 +150,13 @@ class DemandMeter:
         """Units of work per second that are seldom exceeded; what a move's reason quotes."""
         return max(self.forecast_per_s * self.units_per_request, self._backlog_units_per_s())
 
+    def reason(self, because: str) -> str:
+        """Say why it gets a slot: what it needs, before what the slot is worth to it and to the donor."""
+        if not self.plan.takes_requests:
+            return because
+        need, unit = self.demand_units_per_s(), self.plan.unit
+        return f"{self.plan.workload} needs {need:.3g} {unit}s/s, a slot does {self.capacity:.3g}: {because}"
+
     def _backlog_units_per_s(self) -> float:
         """Units per second that clear the waiting requests within the latency target."""
         clear_s = max(1.0, self.plan.latency_target_s or 1.0)
@@ -170,3 +183,44 @@ class DemandMeter:
         usd_R, slots_R = self.runs(slots)
         marginal = np.repeat(usd_R, slots_R)[:slots]
         return (*marginal.tolist(), *[0.0] * (slots - len(marginal)))
+
+
+def claims_of(
+    meters: Sequence[DemandMeter],
+    *,
+    slots: int,
+    held: Mapping[str, int],
+    wanted: Set[str],
+    wake_s: Mapping[str, float],
+    dwell_s: float,
+    resize_s: Mapping[str, float] | None = None,
+) -> Claims:
+    """What each workload asks for.
+
+    Args:
+        meters: of all workloads, most important first.
+        slots: of the pool.
+        held: slots that each has now.
+        wanted: who keeps one slot, however little it earns.
+        wake_s: seconds in which a slot that joins works for nobody, by workload.
+        dwell_s: seconds that a change is expected to last; at 0 nobody asks for more than floors.
+        resize_s: seconds in which all slots of a workload stand still when some join; not named: none do.
+    """
+    # One slot more than there is, so that it can be told who would get it; ceilings keep to what there is.
+    runs = [meter.runs(slots + 1) for meter in meters]
+    plans = [meter.plan for meter in meters]
+    names = tuple(plan.workload for plan in plans)
+    wake_s_W = np.array([wake_s[name] for name in names])
+    resize_s_W = np.array([(resize_s or {}).get(name, 0.0) for name in names])
+    return Claims(
+        names=names,
+        owner_R=np.repeat(np.arange(len(meters)), [len(usd_R) for usd_R, _ in runs]),
+        usd_R=np.concatenate([usd_R for usd_R, _ in runs]),
+        slots_R=np.concatenate([slots_R for _, slots_R in runs]),
+        floor_W=np.array([max(plan.floor, int(plan.workload in wanted)) for plan in plans]),
+        ceiling_W=np.array([min(slots, plan.ceiling or slots) for plan in plans]),
+        least_W=np.ones(len(meters), dtype=np.int64),
+        held_W=np.array([held[name] for name in names]),
+        toll_W=np.clip(wake_s_W / dwell_s, 0.0, 1.0) if dwell_s > 0 else np.ones(len(meters)),
+        pause_W=resize_s_W / dwell_s if dwell_s > 0 else np.zeros(len(meters)),
+    )

@@ -16,7 +16,7 @@ from pathlib import Path
 import ray
 
 from tenfold.core.config import Kind, KindSettings
-from tenfold.core.errors import TenfoldError
+from tenfold.core.errors import ClusterUnreachable
 from tenfold.pool.host import Host, ResidentStatus, Slot, make_slots
 from tenfold.pool.process import ProcessSpec
 from tenfold.pool.reports import HostsReport
@@ -26,10 +26,6 @@ log = logging.getLogger(__name__)
 NAMESPACE = "tenfold"
 LOOPBACK = "127.0.0.1"
 OBJECT_STORE_BYTES = 80 << 20
-
-
-class ClusterUnreachable(TenfoldError):
-    """No Ray cluster answers at the address."""
 
 
 @dataclass(frozen=True, slots=True)

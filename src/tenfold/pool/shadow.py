@@ -25,7 +25,13 @@ class Shadow:
         self._shadow_usd = 0.0
 
     def decide(
-        self, places: Sequence[SlotPlace], claims: Claims, real: Allocation, wake_s: Mapping[str, float], seconds: float
+        self,
+        places: Sequence[SlotPlace],
+        claims: Claims,
+        real: Allocation,
+        wake_s: Mapping[str, float],
+        seconds: float,
+        resize_s: Mapping[str, float] | None = None,
     ) -> list[Change]:
         """Decide one tick.
 
@@ -35,12 +41,14 @@ class Shadow:
             real: who holds each slot.
             wake_s: seconds that a slot takes to wake, by workload.
             seconds: since the last tick.
+            resize_s: seconds that all slots of a workload stand still when some of them join or leave; not named: none.
         Returns:
             Changes that a live pool would carry out now.
         """
         names = {place.slot for place in places}
-        # The shadow starts from what is, and forgets slots that left.
-        self._holder = {slot: self._holder.get(slot, real.get(slot)) for slot in names}
+        # The shadow starts from what is, and forgets slots that left and workloads that ended.
+        before = {slot: self._holder.get(slot, real.get(slot)) for slot in names}
+        self._holder = {slot: holder if holder in claims.names else None for slot, holder in before.items()}
         self._seconds += seconds
         held = _count(claims, self._holder)
         self._real_usd += claims.usd_per_s(_count(claims, {slot: real.get(slot) for slot in names})) * seconds
@@ -51,6 +59,7 @@ class Shadow:
             target = claims.names.index(change.target)
             self._shadow_usd -= claims.marginal_usd_per_s(target, int(held[target])) * wake_s[change.target]
             held[target] += 1
+        self._shadow_usd -= _standstill_usd(claims, changes, _count(claims, self._holder), resize_s or {})
         self._moves += len(changes)
         return changes
 
@@ -64,6 +73,27 @@ class Shadow:
             real_usd=self._real_usd,
             shadow_usd=self._shadow_usd,
         )
+
+
+def change_body(change: Change) -> Mapping[str, object]:
+    """What the ledger keeps of a change that nobody carries out."""
+    return {
+        "source": change.source,
+        "target": change.target,
+        "reason": change.because,
+        "price_usd_per_s": change.price_usd_per_s,
+    }
+
+
+def _standstill_usd(claims: Claims, changes: Sequence[Change], held_W: Ints, resize_s: Mapping[str, float]) -> float:
+    """What is not earned while workloads whose slots changed stand still, each once."""
+    resized = {name for change in changes for name in (change.source, change.target)}
+    own_WW = np.diag(held_W)
+    return sum(
+        claims.usd_per_s(own_WW[index]) * resize_s.get(name, 0.0)
+        for index, name in enumerate(claims.names)
+        if name in resized
+    )
 
 
 def _count(claims: Claims, holders: Allocation) -> Ints:

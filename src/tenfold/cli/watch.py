@@ -1,0 +1,121 @@
+"""``tenfold watch``: what the policy would do with a Ray cluster that others use, without touching it."""
+
+import asyncio
+import math
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from tenfold.core.errors import ClusterUnreachable, NotRunning
+from tenfold.core.paths import home_dir
+
+if TYPE_CHECKING:
+    from tenfold.ledger.ledger import Ledger
+    from tenfold.pool.watch import WatchView
+    from tenfold.pool.watch_file import WatchFile
+
+LEDGER_FILE = "watch.db"
+TOKEN_VARIABLE = "RAY_AUTH_TOKEN"
+"""Where Ray's own commands look for the token of a cluster that asks for one."""
+
+watch_app = App(name="watch", help="Watch a Ray cluster that others use: what Tenfold would do there, and its worth.")
+talk = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+
+
+@watch_app.default
+def watch(
+    file: Path = Path("watch.toml"),
+    *,
+    duration: Annotated[
+        str | None, Parameter(name="--for", help="How long, e.g. 10m or 8h; default: to Ctrl-C.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Watch the cluster that FILE names; start, place and move nothing there."""
+    from tenfold.cli import show_watch
+    from tenfold.ledger.ledger import Ledger
+    from tenfold.load.day import parse_duration_s
+    from tenfold.pool.watch_file import load_watch_file
+
+    settings = load_watch_file(file)
+    duration_s = None if duration is None else parse_duration_s(duration)
+    home = home_dir()
+    home.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(f"sqlite:///{home / LEDGER_FILE}")
+    try:
+        with show_watch.line(talk, quiet=json) as tell:
+            found = asyncio.run(_watch(settings, str(file), ledger, duration_s, tell))
+    finally:
+        ledger.close()
+    show_watch.summary(found, json)
+
+
+@watch_app.command
+def report(*, json: Json = False) -> None:
+    """Sum up the last watch, also while it goes on."""
+    from tenfold.cli import show_watch
+    from tenfold.cli.history import open_ledger
+    from tenfold.pool.watch import WatchView
+
+    with open_ledger(home_dir(), LEDGER_FILE, "watch a cluster with 'tenfold watch'") as ledger:
+        found = ledger.latest("watch")
+    if not found:
+        raise NotRunning("nothing was watched yet", next_step="watch a cluster with 'tenfold watch'")
+    show_watch.summary(WatchView.model_validate(found[0].body), json)
+
+
+async def _watch(
+    settings: "WatchFile", origin: str, ledger: "Ledger", duration_s: float | None, tell: Callable[["WatchView"], None]
+) -> "WatchView":
+    """Read and decide every tick until ``duration_s`` is over or somebody stops it."""
+    import aiohttp
+
+    from tenfold.pool.ray_dashboard import Dashboard
+    from tenfold.pool.shadow import change_body
+    from tenfold.pool.watch import Watch
+
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    until = math.inf if duration_s is None else time.monotonic() + duration_s
+    async with aiohttp.ClientSession() as session:
+        dashboard = Dashboard(session, settings, os.environ.get(TOKEN_VARIABLE))
+        last = time.monotonic()
+        reading = await dashboard.read()
+        found = Watch(settings, origin, reading)
+        ledger.append("watch_started", settings.dashboard, settings.model_dump(mode="json"))
+        changes = found.observe(reading, settings.tick_s)
+        while True:
+            for change in changes:
+                ledger.append("shadow_move", change.slot, change_body(change))
+            view = found.view()
+            ledger.append("watch", settings.dashboard, view.model_dump(mode="json"))
+            tell(view)
+            if await _ends(stopped, settings.tick_s, until):
+                return view
+            now = time.monotonic()
+            try:
+                changes = found.observe(await dashboard.read(), now - last)
+                last = now
+            except ClusterUnreachable as error:
+                # A cluster that restarts is watched on when it is back.
+                found.miss(str(error))
+                changes = []
+
+
+async def _ends(stopped: asyncio.Event, tick_s: float, until: float) -> bool:
+    """Wait for the next tick; true when somebody stops the watch, or its end comes before a whole tick is over."""
+    left_s = until - time.monotonic()
+    try:
+        await asyncio.wait_for(stopped.wait(), min(tick_s, max(0.0, left_s)))
+    except TimeoutError:
+        return left_s < tick_s
+    return True
