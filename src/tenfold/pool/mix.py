@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tenfold.pool.claims import Floats, Ints
+from tenfold.pool.claims import Ints
 from tenfold.pool.fill import fill
 from tenfold.pool.mixture import Bools, Mixture, Worth
 from tenfold.pool.relaxation import Relaxation
@@ -85,6 +85,8 @@ class _Exchange:
         self.counts_WK = counts_WK
         self._total_W = counts_WK.sum(axis=1)
         self._gain_WK, self._loss_WK = np.zeros(mixture.speed_WK.shape), np.zeros(mixture.speed_WK.shape)
+        # Of each kind: the number of changes after which nobody traded it.
+        self._changes, self._settled_K = 0, [-1] * len(mixture.slots_K)
         self._value_again(np.arange(len(counts_WK)))
 
     def _idle(self, kind: int) -> int:
@@ -95,21 +97,29 @@ class _Exchange:
 
     def _value_again(self, who: Ints) -> None:
         """Find what some workloads would gain by one slot more of each kind, and lose by one less."""
-        self._total_W[who] = self.counts_WK[who].sum(axis=1)
-        self._gain_WK[who] = self._step(who, 1)
-        self._loss_WK[who] = -self._step(who, -1)
-
-    def _step(self, who: Ints, by: int) -> Floats:
-        """Change of net value of some workloads, one slot of a kind more or less; a column for each kind."""
-        mixture, of = self._mixture, who[:, None]
+        mixture, kinds = self._mixture, len(self._mixture.slots_K)
         counts, held, speed = self.counts_WK[who], mixture.held_WK[who], mixture.speed_WK[who]
-        all_slots = (speed * counts).sum(axis=1)[:, None]
-        kept_slots = (speed * np.minimum(counts, held)).sum(axis=1)[:, None]
-        kept_step = np.minimum(counts + by, held) - np.minimum(counts, held)
-        value, toll = self._worth.value, self._toll_W[of]
-        working = value(np.maximum(0.0, all_slots + by * speed), of) - value(all_slots, of)
-        waking = value(np.maximum(0.0, kept_slots + kept_step * speed), of) - value(kept_slots, of)
-        return toll * waking + (1.0 - toll) * working
+        all_slots = (speed * counts).sum(axis=1, keepdims=True)
+        kept_slots = (speed * np.minimum(counts, held)).sum(axis=1, keepdims=True)
+        kept_more, kept_less = speed * (counts < held), speed * (counts <= held)
+        slots = np.concatenate(
+            (
+                all_slots,
+                all_slots + speed,
+                all_slots - speed,
+                kept_slots,
+                kept_slots + kept_more,
+                kept_slots - kept_less,
+            ),
+            axis=1,
+        )
+        usd = self._worth.value(np.maximum(0.0, slots), who[:, None])
+        toll, working, waking = self._toll_W[who, None], usd[:, : 2 * kinds + 1], usd[:, 2 * kinds + 1 :]
+        net = toll * waking + (1.0 - toll) * working
+        self._gain_WK[who] = net[:, 1 : kinds + 1] - net[:, :1]
+        self._loss_WK[who] = net[:, :1] - net[:, kinds + 1 :]
+        self._total_W[who] = counts.sum(axis=1)
+        self._changes += 1
 
     def trade(self) -> None:
         """Let slots change hands while one is worth more to somebody else."""
@@ -119,13 +129,18 @@ class _Exchange:
 
     def _trade(self, kind: int) -> int:
         """One pass over a kind: everybody gets or gives at most one slot; says how many changed hands."""
+        if self._settled_K[kind] == self._changes:
+            return 0
         converts_W = self._mixture.converts_W
         everybody_W = np.ones(len(converts_W), dtype=bool)
         changed = self._pair(kind, ~converts_W, everybody_W, self._idle(kind))
         idle, convertible = self._idle(kind), self._convertible(kind)
         if convertible > 0:
             changed += self._pair(kind, converts_W, everybody_W, idle, most=convertible)
-        return changed + self._pair(kind, converts_W, converts_W, 0)
+        changed += self._pair(kind, converts_W, converts_W, 0)
+        if not changed:
+            self._settled_K[kind] = self._changes
+        return changed
 
     def _pair(self, kind: int, may_get_W: Bools, may_give_W: Bools, idle: int, most: int | None = None) -> int:
         """Pair the best receivers with idle slots, then with those who lose least.
