@@ -1,5 +1,6 @@
 """`tenfold plan`: what its commands print, write and refuse."""
 
+import io
 import json
 import signal
 import subprocess
@@ -7,9 +8,15 @@ import sys
 import time
 
 import pytest
+from rich.console import Console
 
+from tenfold.cli import show_plan
 from tenfold.cli.main import main
+from tenfold.page.figures import usd
+from tenfold.plan.plan import make_plan
 from tenfold.plan.result import load_plan
+from tenfold.plan.solve import Effort
+from tenfold.plan.study_file import parse_study
 from tenfold.plan.synthetic import synthetic_study, to_yaml
 
 
@@ -49,6 +56,28 @@ def test_example_solves_to_a_table_and_a_file(capsys, example, tmp_path):
     assert "gap" in out.splitlines()[-1]
     assert "wrote" in err
     assert load_plan(tmp_path / "plan.json").study.name == "two racks"
+
+
+def test_table_fits_a_terminal_and_tells_long_names_apart(example):
+    text = (
+        example.read_text()
+        .replace("server-room", "gigawatt-campus")
+        .replace("rack-2", "second-land-permit")
+        .replace("2029H1", "2032H1")
+        .replace("periods: 6", "periods: 12")
+        + "risk: {weight: 0.2, alpha: 0.9}\n"
+    )
+    plan = make_plan(parse_study(text), Effort(gap=0.05, seconds=5), worth=False)
+    shown = io.StringIO()
+    show_plan.plan(plan, Console(file=shown, width=80))
+    lines = shown.getvalue().splitlines()
+    assert max(len(line) for line in lines if " if " not in line) <= 80
+    assert any("phase gigawatt-campus/second-land-permit" in line for line in lines)
+    assert any(line.startswith("2032H1") for line in lines)
+    assert "\u2026" not in shown.getvalue()
+    # The mean that the report shows, and the weighed cost that the gap is of, are told apart.
+    assert f"cost {usd(plan.cost_usd.mean)}, {usd(plan.cvar_usd)} in the worst 10% of futures" in shown.getvalue()
+    assert f"mean + 0.2 x worst is {usd(plan.solve.objective_usd)}" in shown.getvalue()
 
 
 def test_values_are_printed(capsys, example):

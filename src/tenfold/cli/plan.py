@@ -87,7 +87,7 @@ def report(
 
 @plan_app.command
 def diff(old: Path, new: Path, *, json: Json = False) -> None:
-    """Show what changed from one plan to the next; exits 0 if nothing did, 3 if something is pending."""
+    """Show what changed from one plan to the next; exits 0 if nothing did, 3 if something did."""
     from tenfold.cli import show, show_plan_diff
     from tenfold.plan.diff import diff as compare
     from tenfold.plan.result import load_plan
@@ -204,7 +204,7 @@ class _Reporter:
             self._status.update(line)
         elif not self._quiet and now - self._last > TOLD_EVERY_S:
             self._last = now
-            talk.print(line, markup=False, style="dim")
+            talk.print(line, markup=False, style="dim", soft_wrap=True)
         return not self._stop
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
