@@ -77,7 +77,7 @@ def report(
 
     page = draw(load_plan(plan))
     try:
-        output.write_text(page)
+        output.write_text(page, encoding="utf-8")
     except OSError as error:
         raise UsageError(
             f"cannot write the page {str(output)!r}: {error.strerror}", next_step="give another --output"
