@@ -144,9 +144,16 @@ def test_ctrl_c_keeps_the_best_plan_so_far(tmp_path):
         (["example", "three-racks"], "there are: meta-2024-07, two-racks"),
         (["solve", "none.yaml"], "cannot read the study"),
         (["solve", "none.yaml", "--gap", "2"], "--gap must lie between 0 and 1"),
+        (["solve", "two-racks", "--seconds", "nan"], "--seconds above 0"),
+        (
+            ["solve", "two-racks", "-o", "no-such-folder/plan.json"],
+            "cannot write the plan to 'no-such-folder/plan.json'",
+        ),
+        (["solve", "two-racks", "-o", "."], "cannot write the plan to '.'"),
+        (["backtest", "two-racks"], "there are no actuals for 'two-racks'"),
     ],
 )
 def test_other_refusals(capsys, arguments, message):
-    code, _, err = run(capsys, *arguments)
-    assert code == 2
-    assert message in err
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert message in " ".join(err.split())

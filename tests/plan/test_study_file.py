@@ -124,7 +124,7 @@ def test_key_given_twice_and_text_that_is_no_yaml():
 
 def test_words_that_yaml_takes_for_numbers_or_dates_stay_words(tiny):
     text = yaml.safe_dump(tiny)
-    with pytest.raises(StudyError, match="'accelerators.gpu.price_usd' is 'yes'"):
+    with pytest.raises(StudyError, match=r"'accelerators\.gpu\.price_usd' is 'yes'"):
         parse_study(text.replace(f"price_usd: {tiny['accelerators']['gpu']['price_usd']}", "price_usd: yes"))
     with pytest.raises(StudyError, match="'2027-07-01' is not a period; write 2026, 2026H1"):
         parse_study(text.replace("2027H2:", "2027-07-01:"))

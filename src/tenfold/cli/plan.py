@@ -1,5 +1,6 @@
 """``tenfold plan``: solve a study, and show an example of one."""
 
+import os
 import signal
 import sys
 import time
@@ -48,8 +49,10 @@ def solve(
     from tenfold.plan.shipped import find_study
     from tenfold.plan.solve import Effort
 
-    if not 0 < gap < 1 or seconds <= 0 or threads < 1:
+    if not 0 < gap < 1 or not seconds > 0 or threads < 1:
         raise UsageError("--gap must lie between 0 and 1, --seconds above 0, --threads at 1 or above")
+    if output is not None:
+        _check_writable(output)
     found = _resized(find_study(study), nodes)
     with _progress(quiet=json) as report:
         plan = make_plan(found, Effort(gap=gap, seconds=seconds, threads=threads), report, worth=worth)
@@ -116,9 +119,17 @@ def backtest(
     """
     from tenfold.cli import show, show_backtest
     from tenfold.plan.backtest import backtest as score
-    from tenfold.plan.shipped import find_actual, find_study
+    from tenfold.plan.shipped import find_actual, find_study, names_with_actuals
     from tenfold.plan.solve import Effort
 
+    if not seconds > 0:
+        raise UsageError("--seconds must be above 0")
+    if actual is None and study not in names_with_actuals():
+        raise UsageError(
+            f"there are no actuals for {study!r}",
+            next_step="give the path of an actual.yaml too (keys in docs/plan-backtest.md); with actuals come: "
+            + ", ".join(names_with_actuals()),
+        )
     result = score(_resized(find_study(study), nodes), find_actual(actual or study), Effort(seconds=seconds))
     if json:
         show.machine(result)
@@ -142,7 +153,7 @@ def stability(
     from tenfold.plan.shipped import find_study
     from tenfold.plan.solve import Effort
 
-    if seeds < 2 or not 0 < gap < 1 or seconds <= 0 or threads < 1:
+    if seeds < 2 or not 0 < gap < 1 or not seconds > 0 or threads < 1:
         raise UsageError("--seeds must be 2 or more, --gap between 0 and 1, --seconds above 0, --threads 1 or more")
     found = find_study(study)
     with _progress(quiet=json) as report:
@@ -160,6 +171,22 @@ def example(name: str = "two-racks") -> None:
     from tenfold.plan.shipped import text
 
     sys.stdout.write(text(name))
+
+
+def _check_writable(output: Path) -> None:
+    """Refuse before the solve, not after it.
+
+    Raises:
+        UsageError: the plan could not be written there.
+    """
+    if (
+        output.is_dir()
+        or not output.parent.is_dir()
+        or not os.access(output if output.exists() else output.parent, os.W_OK)
+    ):
+        raise UsageError(
+            f"cannot write the plan to {str(output)!r}", next_step="give --output a file in a folder that is there"
+        )
 
 
 def _resized(study: "Study", nodes: int | None) -> "Study":

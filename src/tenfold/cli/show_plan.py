@@ -42,8 +42,8 @@ def _cost(plan: Plan) -> str:
     mean = usd(plan.cost_usd.mean)
     if not risk.weight:
         return mean
-    tail, both = usd(plan.cvar_usd), usd(plan.solve.objective_usd)
-    return f"{mean}, {tail} in the worst {100 * (1 - risk.alpha):.3g}% of futures; mean + {risk.weight:g} x worst is {both}"
+    tail = f"{usd(plan.cvar_usd)} in the worst {100 * (1 - risk.alpha):.3g}% of futures"
+    return f"{mean}, {tail}; mean + {risk.weight:g} x worst is {usd(plan.solve.objective_usd)}"
 
 
 def _items(plan: Plan) -> Table:
