@@ -108,7 +108,8 @@ def test_a_format_that_the_accelerator_lacks_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("h100,1e9,-2,,,", r"line 3: tokens: Input should be greater than or equal to 1, not -2"),
+        ("h100,1e9,-2,,,", r"line 3: tokens: should be a number from 1 to 1e\+30, not '-2'"),
+        ("h100,1e9,1e300,,,", r"line 3: tokens: should be a number from 1 to 1e\+30, not '1e300'"),
         ("h100,1e9,many,,,", r"line 3: tokens: .* not 'many'"),
         ("h100,1e9,inf,,,", r"line 3: tokens: .* not 'inf'"),
         ("h100,,1e12,,,", r"line 3: active_params: is empty and is needed"),

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Self
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from tenfold.compute.accelerators import Precision, find_accelerator
 from tenfold.compute.cells import NOTES, BadHeader, columns, delimiter, format_name, number, year
@@ -26,6 +35,16 @@ SHOWN_BAD_ROWS = 10
 MOST = 1e30
 
 
+def _computable(value: float) -> float:
+    """A size whose products do not overflow."""
+    if not 1 <= value <= MOST:
+        raise ValueError(f"should be a number from 1 to {MOST:g}")
+    return value
+
+
+Size = Annotated[Amount, AfterValidator(_computable)]
+
+
 class TableRow(BaseModel):
     """One line of a user's table; at most one of the last four columns, which are what really came of the run."""
 
@@ -33,11 +52,9 @@ class TableRow(BaseModel):
 
     run: str = Field("", description="name, for the output")
     accelerator: str = Field(description="as in 'tenfold compute accelerators'")
-    active_params: Amount = Field(ge=1, le=MOST, description="parameters that one token passes through")
-    tokens: Amount = Field(ge=1, le=MOST, description="tokens trained on")
-    total_params: Amount | None = Field(
-        None, ge=1, le=MOST, description="all parameters, if the model is a mixture of experts"
-    )
+    active_params: Size = Field(description="parameters that one token passes through")
+    tokens: Size = Field(description="tokens trained on")
+    total_params: Size | None = Field(None, description="all parameters, if the model is a mixture of experts")
     count: Whole | None = Field(None, ge=1, description="accelerators used at once")
     layers: Whole | None = Field(None, ge=1, description="transformer blocks")
     hidden: Whole | None = Field(None, ge=1, description="width of the residual stream")
