@@ -150,6 +150,10 @@ def test_ctrl_c_keeps_the_best_plan_so_far(tmp_path):
             "cannot write the plan to 'no-such-folder/plan.json'",
         ),
         (["solve", "two-racks", "-o", "."], "cannot write the plan to '.'"),
+        (
+            ["solve", "two-racks", "--nodes", "20001"],
+            "--nodes 20001 is more than a tree may have next: give at most 20000",
+        ),
         (["backtest", "two-racks"], "there are no actuals for 'two-racks'"),
     ],
 )

@@ -193,8 +193,12 @@ def _resized(study: "Study", nodes: int | None) -> "Study":
     """A study with another number of nodes."""
     if nodes is None:
         return study
+    from tenfold.plan.study import MOST_NODES
+
     if nodes < study.periods:
         raise UsageError(f"--nodes {nodes} is less than one per period", next_step=f"give at least {study.periods}")
+    if nodes > MOST_NODES:
+        raise UsageError(f"--nodes {nodes} is more than a tree may have", next_step=f"give at most {MOST_NODES}")
     return study.model_copy(update={"tree": study.tree.model_copy(update={"nodes": nodes})})
 
 
