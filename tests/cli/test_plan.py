@@ -1,5 +1,6 @@
 """`tenfold plan`: what its commands print, write and refuse."""
 
+import io
 import json
 import signal
 import subprocess
@@ -7,9 +8,15 @@ import sys
 import time
 
 import pytest
+from rich.console import Console
 
+from tenfold.cli import show_plan
 from tenfold.cli.main import main
+from tenfold.page.figures import usd
+from tenfold.plan.plan import make_plan
 from tenfold.plan.result import load_plan
+from tenfold.plan.solve import Effort
+from tenfold.plan.study_file import parse_study
 from tenfold.plan.synthetic import synthetic_study, to_yaml
 
 
@@ -49,6 +56,28 @@ def test_example_solves_to_a_table_and_a_file(capsys, example, tmp_path):
     assert "gap" in out.splitlines()[-1]
     assert "wrote" in err
     assert load_plan(tmp_path / "plan.json").study.name == "two racks"
+
+
+def test_table_fits_a_terminal_and_tells_long_names_apart(example):
+    text = (
+        example.read_text()
+        .replace("server-room", "gigawatt-campus")
+        .replace("rack-2", "second-land-permit")
+        .replace("2029H1", "2032H1")
+        .replace("periods: 6", "periods: 12")
+        + "risk: {weight: 0.2, alpha: 0.9}\n"
+    )
+    plan = make_plan(parse_study(text), Effort(gap=0.05, seconds=5), worth=False)
+    shown = io.StringIO()
+    show_plan.plan(plan, Console(file=shown, width=80))
+    lines = shown.getvalue().splitlines()
+    assert max(len(line) for line in lines if " if " not in line) <= 80
+    assert any("phase gigawatt-campus/second-land-permit" in line for line in lines)
+    assert any(line.startswith("2032H1") for line in lines)
+    assert "\u2026" not in shown.getvalue()
+    # The mean that the report shows, and the weighed cost that the gap is of, are told apart.
+    assert f"cost {usd(plan.cost_usd.mean)}, {usd(plan.cvar_usd)} in the worst 10% of futures" in shown.getvalue()
+    assert f"mean + 0.2 x worst is {usd(plan.solve.objective_usd)}" in shown.getvalue()
 
 
 def test_values_are_printed(capsys, example):
@@ -115,9 +144,20 @@ def test_ctrl_c_keeps_the_best_plan_so_far(tmp_path):
         (["example", "three-racks"], "there are: meta-2024-07, two-racks"),
         (["solve", "none.yaml"], "cannot read the study"),
         (["solve", "none.yaml", "--gap", "2"], "--gap must lie between 0 and 1"),
+        (["solve", "two-racks", "--seconds", "nan"], "--seconds above 0"),
+        (
+            ["solve", "two-racks", "-o", "no-such-folder/plan.json"],
+            "cannot write the plan to 'no-such-folder/plan.json'",
+        ),
+        (["solve", "two-racks", "-o", "."], "cannot write the plan to '.'"),
+        (
+            ["solve", "two-racks", "--nodes", "20001"],
+            "--nodes 20001 is more than a tree may have next: give at most 20000",
+        ),
+        (["backtest", "two-racks"], "there are no actuals for 'two-racks'"),
     ],
 )
 def test_other_refusals(capsys, arguments, message):
-    code, _, err = run(capsys, *arguments)
-    assert code == 2
-    assert message in err
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert message in " ".join(err.split())

@@ -78,6 +78,12 @@ def test_a_bad_row_of_a_table_is_named_and_the_others_are_printed(capsys, tmp_pa
         (["--params", "many", "--tokens", "1T"], "'many' is not a number; give one like 405e9 or 405B"),
         (["--params", "7B", "--tokens", "1T", "--year", "20245"], "--year 20245 is not a year"),
         (["--params", "7B", "--csv", "runs.csv"], "--csv and one run were given next: give either --csv"),
+        (["--csv", "runs.csv", "--mfu", "0.4", "--count", "8"], "--count, --mfu would not be used with --csv"),
+        (["--params", "1e300", "--tokens", "1T"], "--params 1e+300 is out of range"),
+        (
+            ["--params", "7B", "--tokens", "1T", "--accelerator", "a100", "--precision", "fp8"],
+            "a100-80 has no 'fp8' peak",
+        ),
     ],
 )
 def test_slips_are_refused_with_what_would_be_right(capsys, arguments, message):
@@ -96,6 +102,7 @@ def test_experts_and_an_mfu_of_ones_own(capsys):
 def test_inference(capsys):
     assert "prefill is bound by" in run(capsys, *INFER, "--model", "deepseek-v3", "--accelerator", "h800")
     found = json.loads(run(capsys, *INFER, "--params", "70e9", "--json"))["estimate"]
+    assert "70 billion parameters: prefill" in run(capsys, *INFER, "--params", "70B")
     assert found["accelerators"]["mid"] == pytest.approx(
         found["prefill_accelerators"]["mid"] + found["decode_accelerators"]["mid"]
     )
@@ -103,6 +110,8 @@ def test_inference(capsys):
 
 def test_ranking(capsys):
     assert "host cores" in run(capsys, *RANK, "--embedding-gb", "2000")
+    suffixed = ["compute", "rank", "--requests-per-s", "100k", "--candidates", "500", "--flops-per-example", "1B"]
+    assert run(capsys, *suffixed, "--embedding-gb", "2000") == run(capsys, *RANK, "--embedding-gb", "2000")
     assert json.loads(run(capsys, *RANK, "--embedding-gb", "2e6", "--json"))["bound"] == "embedding memory"
 
 

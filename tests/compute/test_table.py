@@ -83,6 +83,9 @@ def test_a_run_named_like_a_known_family_is_taken_to_be_its_organisations(tmp_pa
         ("gpus,count,params,tokens,accelerator\n", "column 'count' is there twice", "drop 'count'"),
         ("accelerator,active_params,tokens\n", "has no rows", "one line per run"),
         ("", "runs.csv is empty", "write a header"),
+        ("\n;;\n", "runs.csv is empty", "write a header"),
+        ("\n\na,b\n1,2\n", "line 3: no column 'accelerator'", "it names 'a, b'"),
+        (f"accelerator,params,tokens\nh100,7B,{'1' * 200_000}\n", "line 2: field larger than", "a quote that is not"),
         ("a,b\n1,2\n", "line 1: no column 'accelerator', 'active_params', 'tokens'", "it names 'a, b'"),
     ],
 )
@@ -92,10 +95,21 @@ def test_a_bad_header_is_named(tmp_path, text, message, cure):
     assert cure in caught.value.next_step
 
 
+def test_blank_lines_before_the_header_are_skipped(tmp_path):
+    table = read_table(write(tmp_path, "\n\naccelerator;params;tokens\n\nh100;7B;1T\n"))
+    assert [line for line, _, _ in table.rows] == [5]
+
+
+def test_a_format_that_the_accelerator_lacks_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="line 2: a100-80 has no 'fp8' peak"):
+        read_table(write(tmp_path, "accelerator,params,tokens,precision\na100,7B,1T,fp8\n"))
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("h100,1e9,-2,,,", r"line 3: tokens: Input should be greater than 0, not -2"),
+        ("h100,1e9,-2,,,", r"line 3: tokens: should be a number from 1 to 1e\+30, not '-2'"),
+        ("h100,1e9,1e300,,,", r"line 3: tokens: should be a number from 1 to 1e\+30, not '1e300'"),
         ("h100,1e9,many,,,", r"line 3: tokens: .* not 'many'"),
         ("h100,1e9,inf,,,", r"line 3: tokens: .* not 'inf'"),
         ("h100,,1e12,,,", r"line 3: active_params: is empty and is needed"),

@@ -104,6 +104,14 @@ def test_what_is_only_in_one_plan_is_named(plan):
     assert (added.name, added.old) == (str(plan.capex[-1].year), None)
 
 
+def test_keys_that_a_new_offer_leaves_out_are_no_change(plan):
+    rent = {"usd_per_hour": 3, "throughput": {"serving": 1}}
+    new = plan.model_copy(update={"study": study_of({**TINY, "rent": {**TINY.get("rent", {}), "spot": rent}})})
+    changes = {change.key: change.new for change in diff(plan, new).study}
+    assert changes["rent.spot.usd_per_hour"] == 3
+    assert "rent.spot.limit" not in changes
+
+
 def test_rounding_of_the_solver_is_no_change(plan):
     nudged = plan.model_copy(update={"cvar_usd": plan.cvar_usd * (1 + NOTICEABLE / 2)})
     assert not diff(plan, nudged)

@@ -3,6 +3,9 @@
 import pytest
 import yaml
 
+from tenfold.core.errors import UsageError
+from tenfold.plan.actual import load_actual
+from tenfold.plan.result import load_plan
 from tenfold.plan.study_file import StudyError, load_study, parse_study
 from tenfold.plan.synthetic import synthetic_study, to_yaml
 
@@ -34,7 +37,13 @@ def test_key_in_another_unit_is_told_the_unit(tiny):
         ("lead_months", "26 weeks", "write 5.97947"),
         ("power_kw", "700 W", "write 0.7"),
         ("price_usd", "30 kUSD", "write 30000"),
+        ("price_usd", "$38,000", "write 38000"),
+        ("deposit_share", "10%", "write 0.1"),
         ("lead_months", "3 moons", "the unit is fixed by the key 'lead_months'"),
+        ("lead_months", "1,5 weeks", "Input should be a valid number"),
+        ("lead_months", "1.2.3 weeks", "Input should be a valid number"),
+        ("lead_months", "... weeks", "Input should be a valid number"),
+        ("needs_conversion", "serving", "should be a list, in [ ]"),
     ],
 )
 def test_value_with_a_unit_is_told_the_number(tiny, key, value, right):
@@ -111,6 +120,31 @@ def test_key_given_twice_and_text_that_is_no_yaml():
         parse_study("just words")
     with pytest.raises(StudyError, match="is not YAML"):
         parse_study("a: [1")
+
+
+def test_words_that_yaml_takes_for_numbers_or_dates_stay_words(tiny):
+    text = yaml.safe_dump(tiny)
+    with pytest.raises(StudyError, match=r"'accelerators\.gpu\.price_usd' is 'yes'"):
+        parse_study(text.replace(f"price_usd: {tiny['accelerators']['gpu']['price_usd']}", "price_usd: yes"))
+    with pytest.raises(StudyError, match="'2027-07-01' is not a period; write 2026, 2026H1"):
+        parse_study(text.replace("2027H2:", "2027-07-01:"))
+    assert "no" in parse_study(text.replace("serving", "no")).workloads
+
+
+def test_numbers_too_large_for_the_solver_are_named(tiny):
+    tiny["workloads"]["serving"]["demand"]["ranges"]["2027H2"] = [1, 2, 1e300]
+    tiny["accelerators"]["gpu"]["lead_months"] = 1e300
+    message = refused(tiny)
+    assert "'workloads.serving.demand.ranges.2027H2.2': 1e+300 is not between 1e-15 and 1e+30" in message
+    assert "'accelerators.gpu.lead_months': 1e+300" in message
+
+
+@pytest.mark.parametrize("read", [load_study, load_actual, load_plan])
+def test_files_in_another_encoding_are_refused(tmp_path, read):
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("name: caf\u00e9".encode("latin-1"))
+    with pytest.raises(UsageError, match="it is not UTF-8 text"):
+        read(path)
 
 
 def test_missing_file_names_the_next_step(tmp_path):

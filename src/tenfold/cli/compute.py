@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tenfold.compute.accelerators import Precision
 
 
+LEAST, MOST = 1e-30, 1e30
+
+
 def _amount(_: object, tokens: "Sequence[Token]") -> float:
     """A number as people write it: 405e9, 405B, 15.6T."""
     from tenfold.compute.cells import number
@@ -71,6 +74,25 @@ def train(
     if csv is not None:
         if params is not None or tokens is not None:
             raise UsageError("--csv and one run were given", next_step="give either --csv, or --params and --tokens")
+        one_run = {
+            "--accelerator": accelerator != "h100",
+            "--count": count is not None,
+            "--active-params": active_params is not None,
+            "--layers": layers is not None,
+            "--hidden": hidden is not None,
+            "--context": context is not None,
+            "--precision": precision != "bf16",
+            "--year": year is not None,
+            "--organisation": organisation is not None,
+            "--mfu": mfu is not None,
+            "--facility": facility != "hyperscale",
+        }
+        unused = [option for option, given in one_run.items() if given]
+        if unused:
+            raise UsageError(
+                f"{', '.join(unused)} would not be used with --csv",
+                next_step="leave it out; what a run is, its row says (columns in docs/compute.md)",
+            )
         table = read_table(csv)
         rows = estimate_table(table.rows)
         show_compute.table(rows, score(rows), table, output, json)
@@ -102,8 +124,10 @@ def train(
 @compute.command
 def infer(
     *,
-    input_per_s: Annotated[float, Parameter(help="Prompt tokens per second, cached ones included.")],
-    output_per_s: Annotated[float, Parameter(help="Generated tokens per second.")],
+    input_per_s: Annotated[
+        float, Parameter(help="Prompt tokens per second, cached ones included, e.g. 2e6 or 2M.", converter=_amount)
+    ],
+    output_per_s: Annotated[float, Parameter(help="Generated tokens per second.", converter=_amount)],
     model: Annotated[str | None, Parameter(help="A known model, e.g. deepseek-v3 or llama-3.1-70b.")] = None,
     params: Total = None,
     active_params: Active = None,
@@ -160,9 +184,11 @@ def infer(
 @compute.command
 def rank(
     *,
-    requests_per_s: Annotated[float, Parameter(help="Ranking requests per second at the peak.")],
+    requests_per_s: Annotated[float, Parameter(help="Ranking requests per second at the peak.", converter=_amount)],
     candidates: Annotated[float, Parameter(help="Examples scored per request.")],
-    flops_per_example: Annotated[float, Parameter(help="Forward FLOPs of one example, e.g. 1e9.")],
+    flops_per_example: Annotated[
+        float, Parameter(help="Forward FLOPs of one example, e.g. 1e9 or 1B.", converter=_amount)
+    ],
     embedding_gb: Annotated[float, Parameter(help="All embedding tables, 10^9 bytes.")],
     lookups: Annotated[float, Parameter(help="Embedding rows read per example.")] = 200,
     row_bytes: Annotated[float, Parameter(help="Bytes of one row.")] = 256,
@@ -214,10 +240,15 @@ def facilities(*, json: Json = False) -> None:
 
 
 def _positive(option: str, value: float | None) -> float:
+    """A number above zero, of a size whose powers and products can be computed with."""
     if value is None:
-        raise UsageError(f"{option} is missing", next_step=f"give {option} NUMBER; 'tenfold compute --help' explains")
-    if not 0 < value < float("inf"):
+        raise UsageError(f"{option} is missing", next_step=f"give {option} NUMBER")
+    if not value > 0:
         raise UsageError(f"{option} {value:g} is not above zero", next_step=f"give {option} a number above zero")
+    if not LEAST <= value <= MOST:
+        raise UsageError(
+            f"{option} {value:g} is out of range", next_step=f"give {option} a number from {LEAST:g} to {MOST:g}"
+        )
     return value
 
 

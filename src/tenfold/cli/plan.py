@@ -1,5 +1,6 @@
 """``tenfold plan``: solve a study, and show an example of one."""
 
+import os
 import signal
 import sys
 import time
@@ -48,8 +49,10 @@ def solve(
     from tenfold.plan.shipped import find_study
     from tenfold.plan.solve import Effort
 
-    if not 0 < gap < 1 or seconds <= 0 or threads < 1:
+    if not 0 < gap < 1 or not seconds > 0 or threads < 1:
         raise UsageError("--gap must lie between 0 and 1, --seconds above 0, --threads at 1 or above")
+    if output is not None:
+        _check_writable(output)
     found = _resized(find_study(study), nodes)
     with _progress(quiet=json) as report:
         plan = make_plan(found, Effort(gap=gap, seconds=seconds, threads=threads), report, worth=worth)
@@ -77,7 +80,7 @@ def report(
 
     page = draw(load_plan(plan))
     try:
-        output.write_text(page)
+        output.write_text(page, encoding="utf-8")
     except OSError as error:
         raise UsageError(
             f"cannot write the page {str(output)!r}: {error.strerror}", next_step="give another --output"
@@ -87,7 +90,7 @@ def report(
 
 @plan_app.command
 def diff(old: Path, new: Path, *, json: Json = False) -> None:
-    """Show what changed from one plan to the next; exits 0 if nothing did, 3 if something is pending."""
+    """Show what changed from one plan to the next; exits 0 if nothing did, 3 if something did."""
     from tenfold.cli import show, show_plan_diff
     from tenfold.plan.diff import diff as compare
     from tenfold.plan.result import load_plan
@@ -116,9 +119,17 @@ def backtest(
     """
     from tenfold.cli import show, show_backtest
     from tenfold.plan.backtest import backtest as score
-    from tenfold.plan.shipped import find_actual, find_study
+    from tenfold.plan.shipped import find_actual, find_study, names_with_actuals
     from tenfold.plan.solve import Effort
 
+    if not seconds > 0:
+        raise UsageError("--seconds must be above 0")
+    if actual is None and study not in names_with_actuals():
+        raise UsageError(
+            f"there are no actuals for {study!r}",
+            next_step="give the path of an actual.yaml too (keys in docs/plan-backtest.md); with actuals come: "
+            + ", ".join(names_with_actuals()),
+        )
     result = score(_resized(find_study(study), nodes), find_actual(actual or study), Effort(seconds=seconds))
     if json:
         show.machine(result)
@@ -142,7 +153,7 @@ def stability(
     from tenfold.plan.shipped import find_study
     from tenfold.plan.solve import Effort
 
-    if seeds < 2 or not 0 < gap < 1 or seconds <= 0 or threads < 1:
+    if seeds < 2 or not 0 < gap < 1 or not seconds > 0 or threads < 1:
         raise UsageError("--seeds must be 2 or more, --gap between 0 and 1, --seconds above 0, --threads 1 or more")
     found = find_study(study)
     with _progress(quiet=json) as report:
@@ -162,12 +173,32 @@ def example(name: str = "two-racks") -> None:
     sys.stdout.write(text(name))
 
 
+def _check_writable(output: Path) -> None:
+    """Refuse before the solve, not after it.
+
+    Raises:
+        UsageError: the plan could not be written there.
+    """
+    if (
+        output.is_dir()
+        or not output.parent.is_dir()
+        or not os.access(output if output.exists() else output.parent, os.W_OK)
+    ):
+        raise UsageError(
+            f"cannot write the plan to {str(output)!r}", next_step="give --output a file in a folder that is there"
+        )
+
+
 def _resized(study: "Study", nodes: int | None) -> "Study":
     """A study with another number of nodes."""
     if nodes is None:
         return study
+    from tenfold.plan.study import MOST_NODES
+
     if nodes < study.periods:
         raise UsageError(f"--nodes {nodes} is less than one per period", next_step=f"give at least {study.periods}")
+    if nodes > MOST_NODES:
+        raise UsageError(f"--nodes {nodes} is more than a tree may have", next_step=f"give at most {MOST_NODES}")
     return study.model_copy(update={"tree": study.tree.model_copy(update={"nodes": nodes})})
 
 
@@ -204,7 +235,7 @@ class _Reporter:
             self._status.update(line)
         elif not self._quiet and now - self._last > TOLD_EVERY_S:
             self._last = now
-            talk.print(line, markup=False, style="dim")
+            talk.print(line, markup=False, style="dim", soft_wrap=True)
         return not self._stop
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:

@@ -5,13 +5,12 @@ import math
 from rich.console import Console
 from rich.table import Table
 
-from tenfold.page.figures import usd
+from tenfold.page.figures import amount, percent, usd
 from tenfold.plan.result import Item, Plan, Spread, Verdict, Worth
 from tenfold.plan.stability import Trial
 
 OUT = Console(highlight=False)
-STYLE = {Verdict.COMMIT: "bold", Verdict.OPTION: "", Verdict.NOTHING: "dim"}
-ORDER = list(Verdict)
+STYLE = {Verdict.COMMIT: "", Verdict.OPTION: "", Verdict.NOTHING: "dim"}
 
 
 def plan(plan: Plan, out: Console = OUT) -> None:
@@ -23,47 +22,69 @@ def plan(plan: Plan, out: Console = OUT) -> None:
     if triggers:
         out.print("\n[bold]Triggers[/bold] (share of scenarios in which the tree decides so)")
         for trigger in triggers:
-            out.print(f"  {trigger.text}  ({trigger.agreement:.0%})", markup=False, soft_wrap=True)
+            out.print(f"  {trigger.text}  ({percent(trigger.agreement)})", markup=False, soft_wrap=True)
     out.print(_capex(plan))
     out.print(_shortages(plan))
     if plan.worth:
         out.print(_worths(plan))
+    out.print(f"\ncost {_cost(plan)}", markup=False)
     solve = plan.solve
     stopped = ", stopped by hand" if solve.stopped else ""
     out.print(
-        f"\ncost {usd(solve.objective_usd)}, gap {solve.gap:.2%}, {solve.nodes} nodes, {solve.whole} whole variables, "
-        f"{solve.seconds:.1f} s{stopped}",
+        f"gap {solve.gap:.2%}, {solve.nodes} nodes, {solve.whole:,} whole variables, {solve.seconds:.1f} s{stopped}",
         markup=False,
     )
 
 
+def _cost(plan: Plan) -> str:
+    """The mean cost; with a weight on risk, also the tail and both weighed together, which is what the plan lowers."""
+    risk = plan.study.risk
+    mean = usd(plan.cost_usd.mean)
+    if not risk.weight:
+        return mean
+    tail = f"{usd(plan.cvar_usd)} in the worst {100 * (1 - risk.alpha):.3g}% of futures"
+    return f"{mean}, {tail}; mean + {risk.weight:g} x worst is {usd(plan.solve.objective_usd)}"
+
+
 def _items(plan: Plan) -> Table:
+    """What to do, in one block per verdict: names are long, so a column for the verdict would leave them no room."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("", "what", "now", "costs", "later p10-p90", "ever"):
-        table.add_column(heading, justify="right" if heading in ("now", "costs", "ever") else "left")
-    for item in sorted(plan.items, key=lambda item: ORDER.index(item.verdict)):
-        table.add_row(
-            item.verdict.value,
-            f"{item.what} {item.name}",
-            _amount(item),
-            usd(item.cost_now_usd) if item.now and item.cost_now_usd else "",
-            _later(item),
-            f"{item.probability:.0%}",
-            style=STYLE[item.verdict],
-        )
+    table.add_column("what", overflow="fold")
+    for heading in ("now", "costs", "later p10-p90", "ever"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for verdict in Verdict:
+        items = [item for item in plan.items if item.verdict == verdict]
+        if items:
+            table.add_row(verdict.value, style="bold")
+        for item in items:
+            table.add_row(
+                f"  {item.what} {item.name}",
+                _now(item),
+                usd(item.cost_now_usd) if item.now and item.cost_now_usd else "",
+                _later(item),
+                percent(item.probability),
+                style=STYLE[item.verdict],
+            )
     return table
 
 
-def _amount(item: Item) -> str:
+def _now(item: Item) -> str:
     if not item.now:
         return ""
-    return f"{item.now:,.4g} {item.unit}".strip() if item.unit else "yes"
+    if not item.unit:
+        return "yes"
+    return amount(item.now) + _unit(item)
 
 
 def _later(item: Item) -> str:
     if not item.unit or not item.later.p90:
         return ""
-    return f"{item.later.p10:,.4g} - {item.later.p90:,.4g}"
+    return f"{amount(item.later.p10)} - {amount(item.later.p90)}{_unit(item)}"
+
+
+def _unit(item: Item) -> str:
+    """Nothing for accelerators, whose unit is their own name."""
+    return "" if item.unit == item.name else f" {item.unit}"
 
 
 def _capex(plan: Plan) -> Table:
@@ -80,15 +101,15 @@ def _spread(spread: Spread) -> tuple[str, str, str, str]:
 
 
 def _shortages(plan: Plan) -> Table:
+    """One row per period, since a study may have dozens of them and a terminal has 80 columns."""
     title = "\nProbability of a shortage"
     table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left")
-    table.add_column("")
-    for outlook in plan.workloads[0].periods:
-        table.add_column(outlook.period, justify="right")
-    table.add_column("ever", justify="right")
+    table.add_column("", no_wrap=True)
     for workload in plan.workloads:
-        chances = [f"{period.shortage_probability:.0%}" for period in workload.periods]
-        table.add_row(workload.workload, *chances, f"{workload.shortage_probability:.0%}")
+        table.add_column(workload.workload, justify="right", overflow="fold")
+    for row in zip(*(workload.periods for workload in plan.workloads), strict=True):
+        table.add_row(row[0].period, *(percent(period.shortage_probability) for period in row))
+    table.add_row("ever", *(percent(workload.shortage_probability) for workload in plan.workloads))
     return table
 
 
@@ -140,5 +161,5 @@ def stability(trials: list[Trial], out: Console = OUT) -> None:
     for heading in ("", *(f"seed {trial.seed}" for trial in trials)):
         now.add_column(heading, justify="right" if heading else "left")
     for name in names:
-        now.add_row(" ".join(name), *(f"{trial.now.get(name, 0.0):,.4g}" for trial in trials))
+        now.add_row(" ".join(name), *(amount(trial.now.get(name, 0.0)) for trial in trials))
     out.print(now)

@@ -83,6 +83,16 @@ def least_accelerators(run: Run) -> int:
     return max(1, math.ceil(run.total_params * STATE_BYTES_PER_PARAM / run.accelerator.memory_bytes))
 
 
+def check_computes(run: Run) -> None:
+    """Check that the accelerator has the short format, which the calibration takes to be faster.
+
+    Raises:
+        UsageError: it has not.
+    """
+    if run.precision in ("fp8", "fp4"):
+        run.accelerator.peak_flops(run.precision)
+
+
 def check_fits(run: Run) -> None:
     """Refuse a count whose memory is too small.
 
@@ -93,8 +103,8 @@ def check_fits(run: Run) -> None:
     if run.count is not None and run.count < least:
         need_gb, have_gb = (n * run.accelerator.memory_bytes / 1e9 for n in (least, run.count))
         raise InfeasibleError(
-            f"{run.total_params:.3g} parameters do not fit on {run.count} {run.accelerator.name}: weights, gradients "
-            f"and optimiser state need {need_gb:,.0f} GB, {have_gb:,.0f} GB are there",
+            f"{run.total_params / 1e9:,.6g} billion parameters do not fit on {run.count} {run.accelerator.name}: "
+            f"weights, gradients and optimiser state need {need_gb:,.0f} GB, {have_gb:,.0f} GB are there",
             next_step=f"use at least --count {least}",
         )
 

@@ -83,7 +83,7 @@ def plain_model(total_params: float, active_params: float) -> ServedModel:
     sparse = total_params > active_params
     layers = max(1, round(active_params / (12 * hidden**2)))
     return ServedModel(
-        title=f"{total_params:.3g} parameters",
+        title=f"{total_params / 1e9:,.6g} billion parameters",
         total_params=total_params,
         active_params=active_params,
         layers=layers,

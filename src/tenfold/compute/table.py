@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Annotated, Self
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from tenfold.compute.accelerators import Precision, find_accelerator
 from tenfold.compute.cells import NOTES, BadHeader, columns, delimiter, format_name, number, year
 from tenfold.compute.interval import Interval
 from tenfold.compute.published import published_runs
 from tenfold.compute.recognise import same_run, with_known_names
-from tenfold.compute.run import Run, training_flops
+from tenfold.compute.run import Run, check_computes, training_flops
 from tenfold.compute.training import calibrated
 from tenfold.compute.utilisation import UtilisationModel, fit
 from tenfold.core.errors import TenfoldError, UsageError
@@ -23,6 +32,17 @@ from tenfold.core.errors import TenfoldError, UsageError
 Amount = Annotated[float, BeforeValidator(number)]
 Whole = Annotated[int, BeforeValidator(number)]
 SHOWN_BAD_ROWS = 10
+MOST = 1e30
+
+
+def _computable(value: float) -> float:
+    """A size whose products do not overflow."""
+    if not 1 <= value <= MOST:
+        raise ValueError(f"should be a number from 1 to {MOST:g}")
+    return value
+
+
+Size = Annotated[Amount, AfterValidator(_computable)]
 
 
 class TableRow(BaseModel):
@@ -32,9 +52,9 @@ class TableRow(BaseModel):
 
     run: str = Field("", description="name, for the output")
     accelerator: str = Field(description="as in 'tenfold compute accelerators'")
-    active_params: Amount = Field(gt=0, description="parameters that one token passes through")
-    tokens: Amount = Field(gt=0, description="tokens trained on")
-    total_params: Amount | None = Field(None, gt=0, description="all parameters, if the model is a mixture of experts")
+    active_params: Size = Field(description="parameters that one token passes through")
+    tokens: Size = Field(description="tokens trained on")
+    total_params: Size | None = Field(None, description="all parameters, if the model is a mixture of experts")
     count: Whole | None = Field(None, ge=1, description="accelerators used at once")
     layers: Whole | None = Field(None, ge=1, description="transformer blocks")
     hidden: Whole | None = Field(None, ge=1, description="width of the residual stream")
@@ -75,10 +95,10 @@ class TableRow(BaseModel):
         """The run that the row describes.
 
         Raises:
-            UsageError: the accelerator is not known.
+            UsageError: the accelerator is not known, or does not compute in the row's format.
         """
         steady = self.tokens_per_s is not None or self.model_tflops is not None or self.mfu is not None
-        return Run(
+        run = Run(
             active_params=self.active_params,
             total_params=self.total_params or self.active_params,
             tokens=self.tokens,
@@ -93,6 +113,8 @@ class TableRow(BaseModel):
             family=self.family or None,
             measured="throughput" if steady else "hours",
         )
+        check_computes(run)
+        return run
 
     def actual_hours(self, run: Run) -> float | None:
         """Accelerator-hours that the row's actual figure gives or implies."""
@@ -176,18 +198,15 @@ def read_table(path: Path) -> RunTable:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}", next_step="give the path of a CSV file in UTF-8") from error
-    if not text.strip():
+    lines = _lines(path, text)
+    if not lines:
         raise UsageError(
             f"{path} is empty", next_step="write a header: accelerator, active_params, tokens and what else is known"
         )
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text.split("\n", 1)[0]))
-    header = next(reader, [])
-    column_of = _columns(path, header)
-    rows, bad, last = [], [], reader.line_num
-    for cells in reader:
-        line, last = last + 1, reader.line_num
-        if not any(cell.strip() for cell in cells):
-            continue
+    (at, header), *lines = lines
+    column_of = _columns(f"{path} line {at}", header)
+    rows, bad = [], []
+    for line, cells in lines:
         if len(cells) != len(header):
             bad.append((line, f"{len(header)} columns are named, the row has {len(cells)}"))
             continue
@@ -207,6 +226,21 @@ def read_table(path: Path) -> RunTable:
         table.raise_if_any_is_bad()
         raise UsageError(f"{path} has no rows", next_step="write one line per run below the header")
     return table
+
+
+def _lines(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    """Cells of every row that is not blank, with the line on which it begins; the header is the first."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(first))
+    found, last = [], 0
+    try:
+        for cells in reader:
+            line, last = last + 1, reader.line_num
+            if any(cell.strip() for cell in cells):
+                found.append((line, cells))
+    except csv.Error as error:
+        raise UsageError(f"{path} line {last + 1}: {error}", next_step="look for a quote that is not closed") from error
+    return found
 
 
 def estimate_table(rows: Sequence[tuple[int, TableRow, Run]]) -> list[EstimatedRow]:
@@ -241,11 +275,11 @@ def score(rows: Iterable[EstimatedRow]) -> TableScore | None:
     )
 
 
-def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
+def _columns(where: str, header: Sequence[str]) -> dict[str, str]:
     try:
         found = columns(header, TableRow.model_fields)
     except BadHeader as error:
-        raise UsageError(f"{path} line 1: {error}", next_step=error.next_step) from error
+        raise UsageError(f"{where}: {error}", next_step=error.next_step) from error
     if "total_params" in found.values():
         needed = ("accelerator", "tokens")
     else:
@@ -253,7 +287,7 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
     missing = [name for name in needed if name not in found.values()]
     if missing:
         raise UsageError(
-            f"{path} line 1: no column {', '.join(map(repr, missing))}",
+            f"{where}: no column {', '.join(map(repr, missing))}",
             next_step=f"the header must name accelerator, active_params and tokens; it names {', '.join(header)!r}",
         )
     return found

@@ -7,7 +7,15 @@ from functools import cache
 from tenfold.compute.facilities import Bill, Facility, bill
 from tenfold.compute.interval import Interval
 from tenfold.compute.published import PublishedRun, published_runs
-from tenfold.compute.run import Run, check_fits, goodput, interruptions_per_day, least_accelerators, training_flops
+from tenfold.compute.run import (
+    Run,
+    check_computes,
+    check_fits,
+    goodput,
+    interruptions_per_day,
+    least_accelerators,
+    training_flops,
+)
 from tenfold.compute.utilisation import UtilisationModel, fit, likely_count
 
 # A user's own MFU is taken as known to 10%.
@@ -43,8 +51,10 @@ def estimate_training(run: Run, facility: Facility, *, mfu: float | None = None)
         facility: where it runs; sets energy and the cost of owning.
         mfu: model FLOPs utilisation while it runs; replaces the calibrated one. Time lost to failures is added.
     Raises:
+        UsageError: the accelerator does not compute in the run's 8-bit or 4-bit format.
         InfeasibleError: the run does not fit in the memory of ``run.count`` accelerators.
     """
+    check_computes(run)
     check_fits(run)
     flops = training_flops(run)
     if mfu is None:

@@ -7,6 +7,15 @@ from collections.abc import Callable, Mapping
 
 from pydantic import BaseModel
 
+# Kinds of error whose message speaks of Python's types.
+RIGHT = {
+    "tuple_type": "should be a list, in [ ]",
+    "dict_type": "should be a table of keys",
+    "model_type": "should be a table of keys",
+    "model_attributes_type": "should be a table of keys",
+    "string_type": "should be text",
+}
+
 Hint = Callable[[str, object], str | None]
 
 
@@ -31,8 +40,14 @@ def explain(
     value = problem["input"]
     shown = repr(value) if not isinstance(value, dict | list) else f"a {type(value).__name__}"
     right = hint(str(location[-1]), value) if location else None
-    reason = right or problem["msg"].removeprefix("Value error, ") + (f" ({about})" if about else "")
+    wrong = RIGHT.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    reason = right or wrong + (f" ({about})" if about else "")
     return f"{origin}: {key!r} is {shown}: {reason}"
+
+
+def unread(error: OSError | UnicodeDecodeError) -> str:
+    """Why a text file could not be read."""
+    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
 
 
 def suggest(wrong: str, known: typing.Iterable[str]) -> str:

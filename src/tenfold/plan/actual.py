@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import yaml
 from pydantic import Field, ValidationError
 
 from tenfold.core.errors import UsageError
+from tenfold.core.explain import explain, unread
 from tenfold.plan.calendar import NotAPeriod
 from tenfold.plan.columns import Floats
 from tenfold.plan.study import Label, NotNegative, Positive, Study, Table
+from tenfold.plan.study_file import yaml_table
 
 
 class ActualError(UsageError):
@@ -49,25 +50,22 @@ def load_actual(path: Path) -> Actual:
         ActualError: the file is missing, or a key is unknown or wrong.
     """
     try:
-        return parse_actual(path.read_text(), str(path))
-    except OSError as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise ActualError(
-            f"cannot read the actuals {str(path)!r}: {error.strerror}",
+            f"cannot read the actuals {str(path)!r}: {unread(error)}",
             next_step="keys are listed in docs/plan-backtest.md",
         ) from error
+    return parse_actual(text, str(path))
 
 
 def parse_actual(text: str, origin: str = "actual.yaml") -> Actual:
     """Make actuals from YAML text; ``origin`` is the name that errors give it."""
+    table = yaml_table(text, origin, ActualError)
     try:
-        return Actual.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise ActualError(f"{origin} is not YAML: {error}", next_step=f"mend {origin}") from error
+        return Actual.model_validate(table)
     except ValidationError as error:
-        lines = [
-            f"{origin}: {'.'.join(str(part) for part in problem['loc'])!r}: {problem['msg']}"
-            for problem in error.errors()
-        ]
+        lines = [explain(Actual, origin, problem) for problem in error.errors()]
         raise ActualError("\n".join(lines), next_step="keys are listed in docs/plan-backtest.md") from error
 
 

@@ -100,7 +100,7 @@ def diff(old: Plan, new: Plan) -> PlanDiff:
 def _study(old: Plan, new: Plan) -> Iterator[KeyChange]:
     before, after = dict(_flat(old.study)), dict(_flat(new.study))
     for key in [*before, *(key for key in after if key not in before)]:
-        if key not in before or key not in after or before[key] != after[key]:
+        if before.get(key) != after.get(key):
             yield KeyChange(key=key, old=before.get(key), new=after.get(key))
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tenfold.core.errors import UsageError
+from tenfold.core.explain import unread
 from tenfold.plan.study import Study
 
 
@@ -174,7 +175,7 @@ class Plan(Record):
 
     def save(self, path: Path) -> None:
         """Write the plan."""
-        path.write_text(self.model_dump_json(indent=1) + "\n")
+        path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def load_plan(path: Path) -> Plan:
@@ -184,10 +185,10 @@ def load_plan(path: Path) -> Plan:
         PlanFileError: the file is missing or is no plan.
     """
     try:
-        return Plan.model_validate_json(path.read_text())
-    except OSError as error:
+        return Plan.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
         raise PlanFileError(
-            f"cannot read the plan {str(path)!r}: {error.strerror}", next_step="make one with 'tenfold plan solve'"
+            f"cannot read the plan {str(path)!r}: {unread(error)}", next_step="make one with 'tenfold plan solve'"
         ) from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -17,6 +17,11 @@ def names() -> list[str]:
     return _names(STUDIES)
 
 
+def names_with_actuals() -> list[str]:
+    """The shipped studies of which it is known what came of them."""
+    return _names(ACTUALS)
+
+
 def text(name: str) -> str:
     """A shipped study's text.
 
@@ -45,7 +50,7 @@ def find_actual(path_or_name: str) -> Actual:
     Raises:
         ActualError: there are neither, or the actuals are wrong.
     """
-    if not Path(path_or_name).exists() and path_or_name in _names(ACTUALS):
+    if not Path(path_or_name).exists() and path_or_name in names_with_actuals():
         content = resources.files(ACTUALS).joinpath(f"{path_or_name}.yaml").read_text()
         return parse_actual(content, f"{path_or_name}.yaml")
     return load_actual(Path(path_or_name))

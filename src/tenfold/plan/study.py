@@ -12,6 +12,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[Positive, Positive, Positive]
+MOST_NODES = 20_000
 
 
 class Table(BaseModel):
@@ -198,7 +199,7 @@ class Risk(Table):
 class TreeSettings(Table):
     """How many futures the plan looks at."""
 
-    nodes: int = Field(200, ge=1, le=20_000, description="nodes of the scenario tree; the study's periods at least")
+    nodes: int = Field(200, ge=1, le=MOST_NODES, description="nodes of the scenario tree; the study's periods at least")
     paths: int = Field(4000, ge=10, le=200_000, description="simulated demand paths that it is made from")
     seed: int = Field(1, ge=0, description="seed of the simulation")
 
