@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tenfold.core.errors import InfeasibleError
 from tenfold.plan.columns import Floats
+from tenfold.plan.cuts import add_cuts, find_cuts, joined_rows
 from tenfold.plan.extensive import Program
 from tenfold.plan.highs import Outcome, Solver, Status
 from tenfold.plan.improve import Part, solve_part
@@ -31,8 +32,9 @@ EARLY_WHOLE = 250
 EARLY_SHARE = 0.05
 SUBTREE_NODES = 8
 SUBTREE_S = 0.3
-THRESHOLDS = (0.1, 0.3, 0.6)
+THRESHOLDS = (0.2, 0.1, 0.6)
 WORTH_IT = 3e-3
+WORTH_A_CUT = 2e-4
 WHOLE = 1e-6
 
 
@@ -148,7 +150,8 @@ class _Ladder:
         relaxed = self._relax(solver)
         assert relaxed.value_C is not None
         if self.program.integer_C.sum() > DIRECT_WHOLE:
-            self._round(solver, relaxed.value_C)
+            value_C = self._cut(solver, relaxed.value_C)
+            self._round(solver, value_C)
             self._improve(solver)
         if not self._done():
             self._exact(solver)
@@ -172,6 +175,25 @@ class _Ladder:
             self._take(outcome.value_C, outcome.objective)
         self._note()
         return outcome
+
+    def _cut(self, solver: Solver, value_C: Floats) -> Floats:
+        """Cut the linear program's solution off until that no longer raises the bound; gives the last one."""
+        self.step = "cuts"
+        rows = joined_rows(self.program, self.template, self.tree)
+        while not self._done():
+            before, cuts = self.bound, find_cuts(rows, value_C)
+            if not cuts:
+                break
+            add_cuts(solver, cuts)
+            outcome = solver.run(seconds=self._left(), watch=self._watch_nothing)
+            if outcome.value_C is None:
+                break
+            value_C = outcome.value_C
+            self._raise_bound(outcome.bound)
+            if self.bound - before < WORTH_A_CUT * abs(self.bound):
+                break
+        self._note()
+        return value_C
 
     def _round(self, solver: Solver, value_C: Floats) -> None:
         """A plan from a solution that is not whole everywhere."""
