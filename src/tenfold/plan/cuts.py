@@ -5,9 +5,9 @@ workload, in power per unit of it, joins these rows to one:
 
     power of whole phases + weighed rent and shortage + gain x accelerators >= weighed demand
 
-where a kind's gain is what it serves, weighed, beyond the power that it draws. Weights at which some kind gains nothing
-leave little beside the phases. Of a row of whole and other variables, mixed-integer rounding then makes a cut (Nemhauser
-and Wolsey 1990; Marchand and Wolsey 2001).
+where a kind's gain is what it serves, weighed, beyond the power that it draws. Weights at which some kind gains
+nothing leave little beside the phases. Of a row of whole and other variables, mixed-integer rounding then makes a cut
+(Nemhauser and Wolsey 1990; Marchand and Wolsey 2001).
 
 Shapes: m nodes of a stage, K variables of a node and its ancestors, J those of them that are whole.
 """

@@ -107,11 +107,11 @@ class Solver:
         """Add the row ``lower <= value @ columns[index]``."""
         _require_ok(self._highs.addRow(lower, np.inf, len(index), index.astype(np.int32), value), "take a row")
 
-    def add_rows(self, lower_R: Floats, start_R: NDArray[np.int64], index_Z: NDArray[np.int64], value_Z: Floats) -> None:
-        """Add rows, each of its entries from its start on: ``lower <= value @ columns[index]``."""
+    def add_rows(self, lower_R: Floats, start_R: NDArray[np.int64], index: NDArray[np.int64], value: Floats) -> None:
+        """Add rows ``lower <= value @ columns[index]``; the entries of each begin at its start."""
         upper_R = np.full(len(lower_R), np.inf)
-        start, index = start_R.astype(np.int32), index_Z.astype(np.int32)
-        status = self._highs.addRows(len(lower_R), lower_R, upper_R, len(value_Z), start, index, value_Z)
+        start, places = start_R.astype(np.int32), index.astype(np.int32)
+        status = self._highs.addRows(len(lower_R), lower_R, upper_R, len(value), start, places, value)
         _require_ok(status, "take rows")
 
     def drop_rows(self, index: NDArray[np.int64]) -> None:
