@@ -242,6 +242,8 @@ class _Ladder:
     def _improve(self, solver: Solver) -> None:
         """Small subtrees, larger ones, the first stages."""
         for nodes, seconds, share in SUBTREES:
+            if self._done():
+                return
             self._improve_subtrees(_subtrees(self.program, self.tree, nodes), seconds, share * self.effort.gap)
         self._improve_early(solver, self._early(EARLY_WHOLE))
 
