@@ -48,7 +48,7 @@ def test_more_parameters_cost_more(run, factor):
 @settings(max_examples=60, deadline=None)
 @given(runs, st.integers(1, 15), st.floats(1.1, 16))
 def test_more_accelerators_take_fewer_days_and_no_fewer_hours(run, doublings, factor):
-    few = replace(run, count=2**doublings * 1000)
+    few = replace(run, count=2**doublings * 2_000)
     many = replace(few, count=int(few.count * factor))
     slow, fast = (estimate_training(each, HALL) for each in (few, many))
     assert fast.days.mid < slow.days.mid

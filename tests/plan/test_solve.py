@@ -142,6 +142,7 @@ def test_rounding_stage_after_stage_is_cheaper_than_at_once(monkeypatch, seed):
 
 def test_plan_is_found_where_rounding_stage_after_stage_leads_nowhere(monkeypatch):
     monkeypatch.setattr(ladder, "DIRECT_WHOLE", 0)
+    monkeypatch.setattr(ladder._Ladder, "_cut", lambda _self, _solver, value_C: value_C)
     monkeypatch.setattr(ladder._Ladder, "_forward", lambda *_: False)
     tree, node, program = built(synthetic_study(1, nodes=40))
     solution = solve(program, node, tree, Effort(gap=0.2, seconds=20))

@@ -107,6 +107,13 @@ class Solver:
         """Add the row ``lower <= value @ columns[index]``."""
         _require_ok(self._highs.addRow(lower, np.inf, len(index), index.astype(np.int32), value), "take a row")
 
+    def add_rows(self, lower_R: Floats, start_R: NDArray[np.int64], index: NDArray[np.int64], value: Floats) -> None:
+        """Add rows ``lower <= value @ columns[index]``; the entries of each begin at its start."""
+        upper_R = np.full(len(lower_R), np.inf)
+        start, places = start_R.astype(np.int32), index.astype(np.int32)
+        status = self._highs.addRows(len(lower_R), lower_R, upper_R, len(value), start, places, value)
+        _require_ok(status, "take rows")
+
     def drop_rows(self, index: NDArray[np.int64]) -> None:
         """Take rows away; those after them move up."""
         _require_ok(self._highs.deleteRows(len(index), index.astype(np.int32)), "drop rows")

@@ -1,12 +1,15 @@
 """The solve ladder: a bound from the linear program, a plan by rounding, both made better by exact solves of parts.
 
 1. **Linear program.** Cumulative monotone variables make its bound tight.
-2. **Round forward.** All constraints among phases and leases say "this only if that" (start after end, stay started),
+2. **Cut.** Rows that no plan breaks but the solution does (`cuts.py`) are added, and it is solved again from its last
+   basis, until a turn no longer pays. They stay for the roundings.
+3. **Round forward.** All constraints among phases and leases say "this only if that" (start after end, stay started),
    so rounding all of a stage at the same threshold keeps them. The linear program is solved again after each stage,
-   from its last basis: what later stages do answers what was rounded. If that fails, all stages are rounded at once.
-3. **Improve.** Subtrees are solved exactly, one by one with all else held (`improve.py`); then the first stages are,
-   for a short while, with the outer whole variables held. Again, until a turn no longer pays.
-4. **Exact.** All whole variables, starting from the incumbent. The solver's cuts raise the bound.
+   from its last basis: what later stages do answers what was rounded, and of two thresholds the one is kept at which
+   that is cheaper. If no plan comes of it, all stages are rounded at once.
+4. **Improve.** Small subtrees are solved exactly, one by one with all else held (`improve.py`), then larger ones, then
+   the first stages, for a short while, with the outer whole variables held.
+5. **Exact.** All whole variables, starting from the incumbent. The solver's own cuts raise the bound further.
 
 Small programs go straight to the last step. The gap is (incumbent - bound) / incumbent, whichever step each is from.
 """
@@ -20,6 +23,7 @@ from numpy.typing import NDArray
 
 from tenfold.core.errors import InfeasibleError
 from tenfold.plan.columns import Floats
+from tenfold.plan.cuts import add_cuts, find_cuts, joined_rows
 from tenfold.plan.extensive import Program
 from tenfold.plan.highs import Outcome, Solver, Status
 from tenfold.plan.improve import Part, solve_part
@@ -29,10 +33,10 @@ from tenfold.plan.tree import Tree
 DIRECT_WHOLE = 900
 EARLY_WHOLE = 250
 EARLY_SHARE = 0.05
-SUBTREE_NODES = 8
-SUBTREE_S = 0.3
-THRESHOLDS = (0.1, 0.3, 0.6)
-WORTH_IT = 3e-3
+SUBTREES = ((8, 0.3, 1.0), (20, 0.5, 0.1))
+"""Of each turn: nodes at most in a subtree, seconds for each, and its gap as a share of the plan's."""
+THRESHOLDS = (0.1, 0.2)
+WORTH_A_CUT = 5e-4
 WHOLE = 1e-6
 
 
@@ -148,7 +152,8 @@ class _Ladder:
         relaxed = self._relax(solver)
         assert relaxed.value_C is not None
         if self.program.integer_C.sum() > DIRECT_WHOLE:
-            self._round(solver, relaxed.value_C)
+            value_C = self._cut(solver, relaxed.value_C)
+            self._round(solver, value_C)
             self._improve(solver)
         if not self._done():
             self._exact(solver)
@@ -173,6 +178,25 @@ class _Ladder:
         self._note()
         return outcome
 
+    def _cut(self, solver: Solver, value_C: Floats) -> Floats:
+        """Cut the linear program's solution off until that no longer raises the bound; gives the last one."""
+        self.step = "cuts"
+        rows = joined_rows(self.program, self.template, self.tree)
+        while not self._done():
+            before, cuts = self.bound, find_cuts(rows, value_C)
+            if not cuts:
+                break
+            add_cuts(solver, cuts)
+            outcome = solver.run(seconds=self._left(), watch=self._watch_nothing)
+            if outcome.value_C is None:
+                break
+            value_C = outcome.value_C
+            self._raise_bound(outcome.bound)
+            if self.bound - before < WORTH_A_CUT * abs(self.bound):
+                break
+        self._note()
+        return value_C
+
     def _round(self, solver: Solver, value_C: Floats) -> None:
         """A plan from a solution that is not whole everywhere."""
         self.step = "round"
@@ -186,48 +210,49 @@ class _Ladder:
         self._note()
 
     def _forward(self, solver: Solver, value_C: Floats) -> bool:
-        """Round one stage after the other, each time with the rest free to answer; whether that gave a plan."""
+        """Round one stage after the other, each with the rest free to answer; whether that gave a plan.
+
+        Of the thresholds, the one is taken at which the linear program of the rest is cheapest.
+        """
         cost = float(self.program.cost_C @ value_C) + self.program.offset
         for stage in range(self.tree.stages):
             whole = np.unique(self.program.column_nV[self.tree.at(stage)][:, self.template.columns.integer_V])
-            for threshold in THRESHOLDS:
-                values = _rounded(self.program, value_C[whole], whole, threshold)
-                solver.bound(whole, values, values)
-                if np.array_equal(values, value_C[whole]):
-                    break
-                outcome = solver.run(watch=self._watch_nothing)
-                if outcome.value_C is not None:
-                    value_C, cost = outcome.value_C, outcome.objective
-                    break
-            else:
+            choices = [_rounded(self.program, value_C[whole], whole, threshold) for threshold in THRESHOLDS]
+            answers = [self._held(solver, whole, values) for values in _distinct(choices)]
+            best = min(answers, key=lambda answer: answer.objective)
+            if best.value_C is None:
                 return False
+            value_C, cost = best.value_C, best.objective
+            solver.bound(whole, np.round(value_C[whole]), np.round(value_C[whole]))
         self._take(value_C, cost)
         return True
 
+    def _held(self, solver: Solver, whole: NDArray[np.int64], values: Floats) -> Outcome:
+        """The linear program with some columns held."""
+        solver.bound(whole, values, values)
+        return solver.run(watch=self._watch_nothing)
+
     def _take_with(self, solver: Solver, whole: NDArray[np.int64], values: Floats) -> None:
         """The best plan with these whole variables, if there is one."""
-        solver.bound(whole, values, values)
-        outcome = solver.run(watch=self._watch_nothing)
+        outcome = self._held(solver, whole, values)
         solver.bound(whole, self.program.lower_C[whole], self.program.upper_C[whole])
         if outcome.value_C is not None:
             self._take(outcome.value_C, outcome.objective)
 
     def _improve(self, solver: Solver) -> None:
-        """Subtrees, then the first stages, again and again until a turn gains little."""
-        subtrees, early_C = _subtrees(self.program, self.tree), self._early(EARLY_WHOLE)
-        while not self._done():
-            before = self.cost
-            self._improve_subtrees(subtrees)
-            self._improve_early(solver, early_C)
-            if before - self.cost < WORTH_IT * abs(self.cost):
+        """Small subtrees, larger ones, the first stages."""
+        for nodes, seconds, share in SUBTREES:
+            if self._done():
                 return
+            self._improve_subtrees(_subtrees(self.program, self.tree, nodes), seconds, share * self.effort.gap)
+        self._improve_early(solver, self._early(EARLY_WHOLE))
 
-    def _improve_subtrees(self, subtrees: list[Part]) -> None:
+    def _improve_subtrees(self, subtrees: list[Part], seconds: float, gap: float) -> None:
         self.step = "improve subtrees"
         for part in subtrees:
             if self._done() or self.value_C is None:
                 break
-            better_C = solve_part(self.program, part, self.value_C, self.effort.gap, SUBTREE_S, self.effort.threads)
+            better_C = solve_part(self.program, part, self.value_C, gap, seconds, self.effort.threads)
             if better_C is not None:
                 self._take(better_C, float(self.program.cost_C @ better_C) + self.program.offset)
                 self._watch_nothing(self.bound, self.cost)
@@ -236,7 +261,7 @@ class _Ladder:
     def _improve_early(self, solver: Solver, early_C: NDArray[np.bool_]) -> None:
         """The first stages exactly; outer whole variables are held, all others are free."""
         self.step = "improve first stages"
-        if self.value_C is None:
+        if self._done() or self.value_C is None:
             return
         held = np.flatnonzero(self.program.integer_C & ~early_C)
         values = np.round(self.value_C[held])
@@ -332,10 +357,16 @@ def _rounded(program: Program, value_W: Floats, whole: NDArray[np.int64], thresh
     return np.clip(rounded_W, program.lower_C[whole], program.upper_C[whole])
 
 
-def _subtrees(program: Program, tree: Tree) -> list[Part]:
-    """The largest subtrees of at most so many nodes; they do not overlap."""
+def _distinct(choices: list[Floats]) -> list[Floats]:
+    """Each choice once."""
+    return [one for place, one in enumerate(choices) if not any(np.array_equal(one, two) for two in choices[:place])]
+
+
+def _subtrees(program: Program, tree: Tree, most: int) -> list[Part]:
+    """The largest subtrees of at most so many nodes, the most probable first; they do not overlap."""
     ancestors_nT = tree.ancestors_nT()
     below_n = np.bincount(ancestors_nT[ancestors_nT >= 0], minlength=len(tree))
-    inside = (below_n[1:] <= SUBTREE_NODES) & (below_n[tree.parent_n[1:]] > SUBTREE_NODES)
+    inside = (below_n[1:] <= most) & (below_n[tree.parent_n[1:]] > most)
     roots = 1 + np.flatnonzero(inside)
+    roots = roots[np.argsort(-tree.probability_n[roots], kind="stable")]
     return [Part.of(program, np.unique(program.column_nV[(ancestors_nT == root).any(axis=1)])) for root in roots]
