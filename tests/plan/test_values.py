@@ -5,8 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_study import TINY, built, study_of
 
+from tenfold.plan import values
 from tenfold.plan.columns import Restriction
-from tenfold.plan.solve import Effort, solve
+from tenfold.plan.solve import Effort, NoPlan, solve
 from tenfold.plan.values import all_worths, fixed_now, mean_plan, restricted, with_perfect_information
 
 EXACT = Effort(gap=1e-7, seconds=20)
@@ -89,3 +90,15 @@ def test_user_who_stops_keeps_the_values_found_so_far(tiny):
 
     worths = all_worths(node, tree, program, solution, Effort(gap=1e-3), report)
     assert [worth.name for worth in worths] == ["information", "stochastic solution"]
+
+
+def test_a_value_for_which_no_plan_was_found_in_time_is_left_out_and_costs_no_other(tiny, monkeypatch):
+    tree, node, program = built(study_of(tiny))
+    solution = solve(program, node, tree, Effort(gap=1e-3))
+
+    def late(*_):
+        raise NoPlan("found no plan within the time")
+
+    monkeypatch.setattr(values, "fixed_now", late)
+    found = [worth.name for worth in all_worths(node, tree, program, solution, Effort(gap=1e-3), None)]
+    assert found == ["information", "stochastic solution", "fungibility", "staging"]

@@ -15,7 +15,7 @@ from tenfold.plan.highs import Solver
 from tenfold.plan.model import Template, template
 from tenfold.plan.outcomes import tail_mean
 from tenfold.plan.result import Worth
-from tenfold.plan.solve import Effort, NoPlan, Progress, Report, Solution, solve
+from tenfold.plan.solve import Effort, Infeasible, NoPlan, Progress, Report, Solution, solve
 from tenfold.plan.tree import Tree
 
 INFORMATION = "cost of the plan - mean cost if each scenario were known in advance (EVPI)"
@@ -36,7 +36,10 @@ class Estimate:
 def all_worths(
     node: Template, tree: Tree, program: Program, solution: Solution, effort: Effort, report: Report | None
 ) -> tuple[Worth, ...]:
-    """All five, each by a solve of its own with a fifth of the effort's time; fewer if the report says to stop."""
+    """All five, each by a solve of its own with a fifth of the effort's time.
+
+    Those are left out for which no plan was found in that time, and those after which the report said to stop.
+    """
     part = replace(effort, seconds=effort.seconds / 5)
     plan = Estimate(solution.cost, solution.bound)
     unit = node.columns.money_unit_usd
@@ -51,7 +54,12 @@ def all_worths(
     worths = []
     for name, definition, answer in questions:
         teller = _Teller(name, report)
-        estimate = answer(teller)
+        try:
+            estimate = answer(teller)
+        except Infeasible:
+            estimate = Estimate(np.inf, np.inf)
+        except NoPlan:
+            continue
         if teller.stopped:
             break
         less, more = (estimate, plan) if name == "information" else (plan, estimate)
@@ -101,10 +109,7 @@ def mean_plan(node: Template, tree: Tree, program: Program, effort: Effort, repo
     """The expected result of the plan for mean demand (EEV): its commitments in every node, operation free."""
     path = tree.mean()
     mean_program = extensive(node, path)
-    try:
-        planned = solve(mean_program, node, path, replace(effort, gap=effort.gap / 5), report)
-    except NoPlan:
-        return Estimate(np.inf, np.inf)
+    planned = solve(mean_program, node, path, replace(effort, gap=effort.gap / 5), report)
     decisions = node.columns.of(DECISIONS)
     planned_TV = planned.value_C[mean_program.column_nV][:, decisions]
     planned_TV = np.where(node.columns.integer_V[decisions], np.round(planned_TV), planned_TV)
@@ -119,7 +124,7 @@ def mean_plan(node: Template, tree: Tree, program: Program, effort: Effort, repo
 def fixed_now(node: Template, tree: Tree, effort: Effort, report: Report | None = None) -> Estimate:
     """One schedule of commitments for all scenarios; the two-stage model."""
     program = extensive(node, tree, node.columns.of(DECISIONS))
-    return _solved(lambda: solve(program, node, tree, effort, report))
+    return _estimate(solve(program, node, tree, effort, report))
 
 
 def restricted(
@@ -128,14 +133,10 @@ def restricted(
     """The same tree with something denied."""
     denied = template(node.study, tree.demand_nK.max(axis=0), restriction)
     program = extensive(denied, tree)
-    return _solved(lambda: solve(program, denied, tree, effort, report))
+    return _estimate(solve(program, denied, tree, effort, report))
 
 
-def _solved(run: Callable[[], Solution]) -> Estimate:
-    try:
-        solution = run()
-    except NoPlan:
-        return Estimate(np.inf, np.inf)
+def _estimate(solution: Solution) -> Estimate:
     return Estimate(solution.cost, solution.bound)
 
 
