@@ -2,7 +2,7 @@
 
 A real `tenfold up` plays a day of traffic. Then the same arrivals are replayed in steps of the pool's tick, with the
 capacities that the pool had measured, its prices, and the times of its moves, through the same policy and forecast.
-Printed side by side: moves, attainment and training tokens, predicted and measured.
+Printed side by side: moves, attainment, training tokens and slot-seconds by the one account, predicted and measured.
 
     python bench/pool_live.py [--day 3m] [--seed 1]
 
@@ -57,6 +57,14 @@ class Measured:
     def tokens_per_chat(self) -> float:
         chat = next(row for row in self.report.workloads if row.workload == CHAT)
         return chat.tokens / max(1, chat.answered)
+
+    def slot_s(self, workload: str) -> float:
+        """Slot-seconds that it had by the pool's account, those included in which it woke."""
+        after, before = (
+            next(row.working_s + row.starting_s for row in state.account if row.workload == workload)
+            for state in (self.after, self.before)
+        )
+        return after - before
 
     def capacity(self, workload: str) -> float:
         return next(view.capacity_per_slot for view in self.before.workloads if view.workload == workload)
@@ -126,12 +134,15 @@ def policy_of(week: Week, config: Config) -> Tenfold:
 def show(measured: Measured, predicted: Outcome) -> dict[str, float]:
     """Print both side by side; returns predicted over measured."""
     per_token = measured.capacity("train")
+    slot_s = dict(zip((RANK, CHAT), predicted.service_slots_TS.sum(axis=0) * predicted.step_s, strict=True))
+    slot_s["train"] = predicted.training_slots_T.sum() * predicted.step_s
     in_time = {row.workload: row.attainment or 0.0 for row in measured.report.workloads}
     pairs = {
         "training_tokens": (predicted.useful_training_h * 3600 * per_token, measured.report.training_tokens),
         "attainment_chat": (predicted.attainment(CHAT), in_time[CHAT]),
         "attainment_ranking": (predicted.attainment(RANK), in_time[RANK]),
         "moves": (float(predicted.moves), float(measured.moves)),
+        **{f"slot_seconds_{name}": (float(slot_s[name]), measured.slot_s(name)) for name in slot_s},
     }
     table = Table("", "replay", "live", "replay / live")
     for name, (replayed, lived) in pairs.items():
