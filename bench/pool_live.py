@@ -1,7 +1,8 @@
 """The live pool against its own replay, on the same compressed day.
 
 A real `tenfold up` plays a day of traffic. Then the same arrivals are replayed in steps of the pool's tick, with the
-capacities that the pool had measured, its prices, and the times of its moves, through the same policy and forecast.
+capacities and the demand that the pool had measured before, its prices, and the times of its moves, through the same
+policy and forecast.
 Printed side by side: moves, attainment, training tokens and slot-seconds by the one account, predicted and measured.
 
     python bench/pool_live.py [--day 3m] [--seed 1]
@@ -112,6 +113,8 @@ def _service(name: str, at_s: Floats, measured: Measured, config: Config, times:
         usd_per_request=settings.value_per_unit_usd * units,
         times=times,
         queue_s=settings.latency_target_s or 0.0,
+        # What the pool had seen before the day; a point of its history is a second.
+        past_T=np.repeat([point.demand.get(name, 0.0) for point in measured.before.history], round(1.0 / step_s)),
     )
 
 
