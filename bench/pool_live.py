@@ -2,8 +2,7 @@
 
 A real `tenfold up` plays a day of traffic. Then the same arrivals are replayed in steps of the pool's tick, with the
 capacities and the demand that the pool had measured before, its prices, and the times of its moves, through the same
-policy and forecast.
-Printed side by side: moves, attainment, training tokens and slot-seconds by the one account, predicted and measured.
+policy and forecast. Printed side by side: moves, attainment, training tokens and slot-seconds, predicted and measured.
 
     python bench/pool_live.py [--day 3m] [--seed 1]
 
