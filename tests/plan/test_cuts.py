@@ -4,8 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from test_model import everything
-from tiny_study import built, study_of
+from tiny_study import built, everything, study_of
 
 from tenfold.plan.cuts import add_cuts, find_cuts, joined_rows
 from tenfold.plan.highs import Solver

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny_study import built, study_of
+from tiny_study import built, everything, study_of
 
 import plan_linopy
 from tenfold.plan.columns import Restriction
@@ -30,43 +30,6 @@ def our_objective(study, tree):
     solver = Solver(program)
     solver.whole(program.integer_C)
     return solver.run(gap=1e-9).objective * node.columns.money_unit_usd
-
-
-def everything(tiny):
-    """A study that uses every key that the model knows."""
-    tiny["accelerators"]["gpu"] |= {
-        "deposit_share": 0.1,
-        "operating_usd_per_month": 50,
-        "life_months": 30,
-        "lot": 4,
-    }
-    tiny["accelerators"]["late"] = {
-        "price_usd": 20_000,
-        "prices_usd": {"2026H2": 24_000, "2027H1": 18_000},
-        "lead_months": 12,
-        "power_kw": 1.0,
-        "throughput": {"serving": 2.5, "training": 0.9},
-        "needs_conversion": ["serving"],
-        "cancellation": {"notice_months": 5, "fee_share": 0.2},
-        "limit_per_period": 70,
-        "available_from": "2026H1",
-    }
-    tiny["conversion"] = {"price_usd": 2000, "lead_months": 6, "life_months": 12, "owned": 10}
-    tiny["fit_out"] = {"usd_per_mw": 4e6, "lead_months": 6, "done_mw": 0.06}
-    tiny["leases"] = {
-        "cage": {
-            "power_mw": 0.05,
-            "usd_per_mw_month": 60_000,
-            "lead_months": 6,
-            "term_months": 12,
-            "extension": {"months": 6, "notice_months": 6},
-            "cancellation": {"after_months": 6, "notice_months": 3, "fee_usd_per_mw": 50_000},
-            "power": {"usd_per_mwh": 90},
-        }
-    }
-    tiny["capex_limit_usd"] = {"2026": 2e6, "2027": 3.5e6}
-    tiny["risk"] = {"weight": 0.5, "alpha": 0.8}
-    return tiny
 
 
 @pytest.mark.parametrize("horizon", ["annualised", "salvage"])
