@@ -96,12 +96,11 @@ def shadow(found: ShadowView, json: bool) -> None:
     if json:
         machine(found)
         return
-    gain = found.shadow_usd / found.real_usd - 1 if found.real_usd > 0 else 0.0
     slots = ", ".join(f"{workload} {count}" for workload, count in sorted(found.slots.items()))
     out.print(
         f"In {dt.timedelta(seconds=round(found.seconds))} of watching it would have made {found.moves} moves.\n"
         f"Expected value of the slots as they were ${found.real_usd:.4g}, with those moves ${found.shadow_usd:.4g} "
-        f"({gain:+.1%}).\nNow it would have {slots}.",
+        f"({found.gain or 0.0:+.1%}).\nNow it would have {slots}.",
         markup=False,
     )
 

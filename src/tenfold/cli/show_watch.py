@@ -35,7 +35,7 @@ def summary(view: WatchView, json: bool, out: Console = OUT) -> None:
     if json:
         show.machine(view)
         return
-    gain = f" ({view.shadow.shadow_usd / view.shadow.real_usd - 1:+.1%})" if view.shadow.real_usd > 0 else ""
+    gain = "" if view.shadow.gain is None else f" ({view.shadow.gain:+.1%})"
     out.print(
         f"Watched for {_time(view)}, and touched nothing. Tenfold would have made {view.shadow.moves} moves.\n"
         f"Expected value of the slots as they were {_usd(view.shadow.real_usd)}, with those moves "

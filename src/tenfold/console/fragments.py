@@ -62,7 +62,7 @@ def banner(state: PoolState | None, now: float) -> str:
 
 def shadow(view: ShadowView) -> str:
     """Say what the policy would have done, where it only watches."""
-    gain = f", worth {view.shadow_usd / view.real_usd - 1:+.1%}" if view.real_usd > 0 else ""
+    gain = "" if view.gain is None else f", worth {view.gain:+.1%}"
     slots = ", ".join(f"{escape(workload)} {held}" for workload, held in sorted(view.slots.items()))
     return (
         f"<b>In shadow, nothing moves.</b> In {timedelta(seconds=round(view.seconds))} the policy would have made "

@@ -70,10 +70,7 @@ class Recipe(_Table):
     weight_decay: float = Field(0.1, ge=0, description="on matrices only, not on norms")
     gradient_norm_limit: float = Field(1.0, gt=0, description="gradients longer than this are scaled down to it")
     balance_weight: float = Field(0.01, ge=0, description="weight of the router's load-balancing loss")
-    bfloat16: bool = Field(
-        True,
-        description="matrix products in bfloat16 where the CPU can; all else in float32",
-    )
+    bfloat16: bool = Field(True, description="matrix products in bfloat16 where the CPU can; all else in float32")
 
     @property
     def microbatch_tokens(self) -> int:

@@ -1,12 +1,12 @@
 """What a study may not say although each of its keys is well-formed: names, periods, orders of phases, sense."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from tenfold.plan.calendar import Calendar, NotAPeriod
-from tenfold.plan.study import Site, Study
+from tenfold.plan.study import Site, Study, leaves
 
 # Beyond these, powers and products of two numbers of a study overflow on the way to the solver.
 LEAST, MOST = 1e-15, 1e30
@@ -15,7 +15,8 @@ SIZE = f"is not between {LEAST:g} and {MOST:g}; write what was meant, or use a l
 
 def problems(study: Study) -> list[str]:
     """One line per contradiction, each starting with the key; empty if the study makes sense."""
-    sizes = [f"'{key}': {value:g} {SIZE}" for key, value in _numbers(study.model_dump(), "") if not _sane(value)]
+    numbers = [(key, value) for key, value in leaves(study) if isinstance(value, int | float)]
+    sizes = [f"'{key}': {value:g} {SIZE}" for key, value in numbers if not _sane(value)]
     if sizes:
         return sizes
     try:
@@ -35,18 +36,6 @@ def problems(study: Study) -> list[str]:
         *_fit_out(study),
         *_tree(study),
     ]
-
-
-def _numbers(value: object, key: str) -> Iterator[tuple[str, float]]:
-    """All numbers of nested tables and lists, with their keys."""
-    if isinstance(value, Mapping):
-        for name, inside in value.items():
-            yield from _numbers(inside, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, tuple):
-        for place, inside in enumerate(value):
-            yield from _numbers(inside, f"{key}.{place}")
-    elif isinstance(value, int | float):
-        yield key, value
 
 
 def _sane(value: float) -> bool:

@@ -7,12 +7,10 @@ differ by its solver's rounding. How long a solve took, and how near to the boun
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import BaseModel
-
 from tenfold.plan.result import Item, Plan, Record, Spread, Trigger, Verdict, What
+from tenfold.plan.study import Scalar, leaves
 
 NOTICEABLE = 1e-3
-Scalar = str | int | float | bool | None
 
 
 class KeyChange(Record):
@@ -98,25 +96,10 @@ def diff(old: Plan, new: Plan) -> PlanDiff:
 
 
 def _study(old: Plan, new: Plan) -> Iterator[KeyChange]:
-    before, after = dict(_flat(old.study)), dict(_flat(new.study))
+    before, after = dict(leaves(old.study)), dict(leaves(new.study))
     for key in [*before, *(key for key in after if key not in before)]:
         if before.get(key) != after.get(key):
             yield KeyChange(key=key, old=before.get(key), new=after.get(key))
-
-
-def _flat(value: object, key: str = "") -> Iterator[tuple[str, Scalar]]:
-    """Every leaf of a study, under its key with dots."""
-    if isinstance(value, BaseModel):
-        value = {name: getattr(value, name) for name in type(value).model_fields}
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _flat(inner, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, tuple):
-        for place, inner in enumerate(value):
-            yield from _flat(inner, f"{key}.{place}")
-    else:
-        assert value is None or isinstance(value, str | int | float | bool)
-        yield key, value
 
 
 def _items(old: Plan, new: Plan) -> Iterator[ItemChange]:

@@ -1,5 +1,6 @@
 """``study.yaml``: its schema and its defaults. Every number's unit is in its key or in the key's description."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -13,6 +14,7 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[Positive, Positive, Positive]
 MOST_NODES = 20_000
+Scalar = str | int | float | bool | None
 
 
 class Table(BaseModel):
@@ -234,3 +236,18 @@ class Study(Table):
     def calendar(self) -> Calendar:
         """The study's periods."""
         return Calendar(self.start, self.periods)
+
+
+def leaves(value: object, key: str = "") -> Iterator[tuple[str, Scalar]]:
+    """Every leaf of a study, under its key with dots."""
+    if isinstance(value, BaseModel):
+        value = {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, tuple):
+        for place, inner in enumerate(value):
+            yield from leaves(inner, f"{key}.{place}")
+    else:
+        assert value is None or isinstance(value, str | int | float | bool)
+        yield key, value

@@ -107,6 +107,11 @@ class ShadowView(View):
     real_usd: float = Field(description="expected value of the slots as they were")
     shadow_usd: float = Field(description="expected value of the slots as they would have been, less what moves cost")
 
+    @property
+    def gain(self) -> float | None:
+        """By how much more the shadow's slots would have earned, as a share; none while nothing was earned."""
+        return self.shadow_usd / self.real_usd - 1 if self.real_usd > 0 else None
+
 
 class AccountView(View):
     """What became of one workload's requests and slots since the controller started."""

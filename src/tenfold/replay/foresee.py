@@ -24,8 +24,8 @@ def forecasts_of(week: Week, *, warm: bool) -> Forecasts:
     """
     times = week.service_times_S
     ready_s_S = times.sleep_s_W + times.wake_s_W if warm else times.start_s_W
-    queue_s_S = np.array([service.queue_s for service in week.services])
-    forecasts = Forecasts(np.maximum(np.maximum(week.step_s, ready_s_S), queue_s_S), memory_s=MEMORY_S)
+    horizon_s_S = np.maximum(np.maximum(week.step_s, ready_s_S), week.queue_s_S)
+    forecasts = Forecasts(horizon_s_S, memory_s=MEMORY_S)
     for rates_S in week.past_HS:
         forecasts.observe(rates_S * week.step_s, week.step_s)
     return forecasts

@@ -33,7 +33,7 @@ class Queues:
     def __init__(self, week: Week, warm: bool) -> None:
         times = week.service_times_S
         self._capacity_SK = week.capacity_SK
-        self._queue_s_S = np.array([service.queue_s for service in week.services])
+        self._queue_s_S = week.queue_s_S
         self.join_s_S: Floats = times.wake_s_W if warm else times.start_s_W
         self.leave_s_S: Floats = times.sleep_s_W if warm else np.zeros_like(times.sleep_s_W)
         self.held_SK: Ints = np.zeros_like(self._capacity_SK, dtype=np.int64)

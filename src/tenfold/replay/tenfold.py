@@ -1,6 +1,5 @@
 """Tenfold's own policy in a replay: the pool's forecast, values and water-filling, and nothing else."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +11,7 @@ from tenfold.pool.mixture import Mixture
 from tenfold.pool.relaxation import Relaxation
 from tenfold.pool.value import service_runs
 from tenfold.replay.rule import Decision, View
-from tenfold.replay.week import Service
+from tenfold.replay.scaling import dial_S
 
 SPARE = 0.01
 """What an answer past the share that is provided for is worth, as a share of what the others are."""
@@ -71,10 +70,9 @@ class Tenfold:
 
         A share of demand that is provided for is a smaller demand, nearly surely: both in one series of values.
         """
-        services = view.week.services
-        clear_s_S = np.array([max(view.week.step_s, service.queue_s) for service in services])
+        clear_s_S = np.maximum(view.week.step_s, view.week.queue_s_S)
         demands_SD = np.maximum(view.demands_SD, (view.waiting_S / clear_s_S)[:, None])
-        needs_SD, share_S = demands_SD / capacity_S[:, None], _of(services, self.provided)
+        needs_SD, share_S = demands_SD / capacity_S[:, None], dial_S(view.week, self.provided, 1.0)
         if (share_S == 1.0).all():
             return needs_SD, CHANCES_D
         both = np.concatenate((needs_SD * share_S[:, None], needs_SD), axis=1)
@@ -83,8 +81,8 @@ class Tenfold:
     def _claims(self, view: View, capacity_S: Floats, speed_A: Floats) -> Claims:
         week, jobs_A = view.week, view.jobs_A
         services, count = week.services, len(week.services)
-        usd_S = np.array([service.usd_per_request for service in services]) * _of(services, self.worth)
-        capacity_S = capacity_S * _of(services, self.utilisation)
+        usd_S = np.array([service.usd_per_request for service in services]) * dial_S(week, self.worth, 1.0)
+        capacity_S = capacity_S * dial_S(week, self.utilisation, 1.0)
         owner_R, usd_R, slots_R = service_runs(*self._needs(view, capacity_S), usd_S * capacity_S)
 
         held_A, most_A = view.job_slots_AK.sum(axis=1), view.most_A
@@ -112,9 +110,3 @@ class Tenfold:
             toll_W=np.concatenate((serves_s_S / self.dwell_s, joins_s_A / self.job_dwell_s)).clip(0.0, 1.0),
             pause_W=np.concatenate((np.zeros(count), still_s_A / dwell_s_A)),
         )
-
-
-def _of(services: Sequence[Service], families: tuple[tuple[str, float], ...]) -> Floats:
-    """Each service's value of what is named by family; 1 if its family is not named."""
-    known = dict(families)
-    return np.array([known.get(service.family, 1.0) for service in services])

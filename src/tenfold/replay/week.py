@@ -152,6 +152,11 @@ class Week:
         return np.array([job.speed_K for job in self.jobs], dtype=np.float64).reshape(len(self.jobs), len(self.kinds))
 
     @cached_property
+    def queue_s_S(self) -> Floats:
+        """How long a request of each service may wait and still be in time."""
+        return np.array([service.queue_s for service in self.services], dtype=np.float64)
+
+    @cached_property
     def floor_S(self) -> Ints:
         """Slots that each service has before any value counts."""
         return np.array([service.floor for service in self.services], dtype=np.int64)
