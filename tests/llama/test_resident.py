@@ -84,7 +84,8 @@ async def test_it_trains_awake_and_stands_still_asleep(recipe, text, tmp_path):
     with running(recipe, text, tmp_path) as address, loaded(recipe, text, tmp_path, address) as resident:
         assert resident.counters().requests == 0
         await resident.wake()
-        await until(resident, 3 * recipe.microbatches)
+        # The one after the third step's last shows that the step was taken.
+        await until(resident, 3 * recipe.microbatches + 1)
         await resident.sleep(2.0)
         asleep = resident.counters()
         assert asleep.in_flight == 0
