@@ -10,7 +10,7 @@ from tenfold.pool.demand import DemandMeter, GatewayTotals, Requests, WorkloadPl
 from tenfold.pool.resident import Counters
 
 
-def meter(*, takes_requests: bool = True, target_s: float | None = 1.0) -> DemandMeter:
+def meter(*, takes_requests: bool = True, target_s: float | None = 1.0, attains: float | None = None) -> DemandMeter:
     return DemandMeter(
         WorkloadPlan(
             workload="serve",
@@ -23,6 +23,7 @@ def meter(*, takes_requests: bool = True, target_s: float | None = 1.0) -> Deman
             assumed_capacity=20.0,
             takes_requests=takes_requests,
             probe=None,
+            attains=attains,
         )
     )
 
@@ -128,3 +129,21 @@ def test_training_is_worth_the_same_on_every_slot_however_few_ask():
     found = meter(takes_requests=False, target_s=None)
     assert found.marginal_usd_per_s(4) == (20.0 * 1e-6,) * 4
     assert meter().marginal_usd_per_s(4) == (0.0,) * 4
+
+
+def test_a_service_that_missed_too_many_bids_more_and_one_that_missed_none_bids_for_less():
+    def worth(attained: int, attains: float | None) -> tuple[float, ...]:
+        found = meter(attains=attains)
+        found.observe_gateway(GatewayTotals(), 0.5)
+        for hour in range(1, 25):
+            asked = 100 * 3600 * hour
+            totals = GatewayTotals(arrived=asked, answered=asked, attained=attained * 3600 * hour)
+            found.observe_gateway(totals, 3600.0)
+        return found.marginal_usd_per_s(10)
+
+    fair = worth(attained=100, attains=None)
+    assert worth(attained=80, attains=None) == fair
+    assert worth(attained=80, attains=0.9)[0] > 2 * fair[0]
+    # All of a hundred requests a second fill seven slots; six tenths of that fill more than four.
+    assert worth(attained=100, attains=0.9)[:3] == pytest.approx(fair[:3], rel=0.02)
+    assert worth(attained=100, attains=0.9)[6] < 0.1 * fair[6]

@@ -20,7 +20,7 @@ from tenfold.replay.report import report
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
     week = replace(synthetic_week(1, slots=64, steps=60, services=5, jobs=20, step_s=600.0), name="A & B <script>")
-    found = compare(week, rules("static,tenfold", week), targets_of(week, {}))
+    found = compare(week, rules("static,tenfold", week, targets_of(week, {})), targets_of(week, {}))
     return replace(found, bounds=(Bound("clairvoyant, true moves", 500.0),))
 
 
@@ -97,12 +97,11 @@ def test_attainment_is_never_rounded_up():
 
 
 def test_policies_are_found_by_name_and_a_wrong_one_is_told(comparison):
-    week = comparison.week
-    assert len(rules("all", week)) == len(RULES)
-    assert len({rule.name for rule in rules("all", week)}) == len(RULES)
-    assert [rule.name for rule in rules("tenfold, static", week)] == ["tenfold", "static"]
+    week, targets = comparison.week, comparison.targets
+    assert len({rule.name for rule in rules("all", week, targets)}) == len(RULES)
+    assert [rule.name for rule in rules("tenfold, static", week, targets)] == ["tenfold", "static"]
     with pytest.raises(UsageError, match="no policy 'tenfld'; did you mean 'tenfold'"):
-        rules("tenfld", week)
+        rules("tenfld", week, targets)
     with pytest.raises(UsageError, match="no family 'lm'; did you mean 'llm'"):
         targets_of(week, {"lm": 0.9})
     assert targets_of(week, {"llm": 0.9}) == {"llm": 0.9, "ranking": 0.999}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from small import job, service, week
 
+from tenfold.pool.budget import Tally
 from tenfold.replay.engine import replay
 from tenfold.replay.queueing import evict, share_out
 from tenfold.replay.rule import Decision, View
@@ -22,6 +23,7 @@ def view_of(made: Week, rates_HS, slots_SK, job_slots_AK=(), settled_s_A=(), ste
         rates_HS=np.array(rates_HS, dtype=float),
         demands_SD=np.zeros((len(made.services), 1)),
         waiting_S=np.zeros(len(made.services)),
+        tally=Tally.none(len(made.services)),
         service_slots_SK=np.array(slots_SK),
         jobs_A=np.arange(jobs),
         job_slots_AK=np.array(job_slots_AK, dtype=np.int64).reshape(jobs, len(made.kinds)),

@@ -52,7 +52,7 @@ def replay(
         with _trials(quiet=json) as on_trial:
             comparison = compare_tuned(found, other, policy, targets, on_trial=on_trial)
     else:
-        policies = rules(policy, found)
+        policies = rules(policy, found, targets)
         with _progress(found.steps, policies, quiet=json) as on_step:
             comparison = compare(found, policies, targets, on_step=on_step)
     if bounds if bounds is not None else policy == ALL:

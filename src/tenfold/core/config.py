@@ -56,6 +56,9 @@ class WorkloadSettings(Settings):
     ceiling: int | None = Field(None, ge=1, description="slots it never exceeds; default: all")
     value_per_unit_usd: float = Field(gt=0, description="USD that one unit of its work earns")
     latency_target_s: float | None = Field(None, gt=0, description="a request answered later counts as missed")
+    attains: float | None = Field(
+        None, gt=0, le=1, description="share of requests to answer in time; default: as many as their price is worth"
+    )
 
 
 class TrainSettings(WorkloadSettings):

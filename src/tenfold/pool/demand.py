@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from tenfold.pool.budget import Tally, generosity
 from tenfold.pool.claims import Claims, Floats, Ints
 from tenfold.pool.forecast import CHANCES_D, Forecasts
 from tenfold.pool.resident import Counters
@@ -52,7 +53,8 @@ class WorkloadPlan:
 
     ``unit``: name of its unit of work. ``assumed_capacity``: units per second and slot until measured.
     ``takes_requests``: false for training, which always has more to do. ``probe``: path and JSON body of a request
-    that shows that it serves. ``wake_up_s``: from a decision to the first work of the slot.
+    that shows that it serves. ``wake_up_s``: from a decision to the first work of the slot. ``attains``: share of
+    requests to answer in time; none: as many as their price is worth.
     """
 
     workload: str
@@ -66,6 +68,7 @@ class WorkloadPlan:
     takes_requests: bool
     probe: tuple[str, Mapping[str, object]] | None
     wake_up_s: float = WAKE_UP_S
+    attains: float | None = None
 
 
 class DemandMeter:
@@ -88,6 +91,7 @@ class DemandMeter:
         self.facts: dict[str, float] = {}
         self.totals: GatewayTotals = GatewayTotals()
         self.recent = Requests()
+        self.tally = Tally.none(1)
         self.idle_s = math.inf
         self._seen_gateway = False
         self._last: dict[str, Counters] = {}
@@ -132,7 +136,11 @@ class DemandMeter:
         self.idle_s = 0.0 if arrived or totals.waiting else self.idle_s + seconds
         if self._seen_gateway:
             self.forecast.observe(np.array([float(arrived)]), seconds)
-            self.recent = Requests(arrived, totals.attained - before.attained, totals.shed - before.shed)
+            in_time = totals.attained - before.attained
+            self.recent = Requests(arrived, in_time, totals.shed - before.shed)
+            over = np.array([totals.answered + totals.shed + totals.failed], dtype=np.float64)
+            over -= before.answered + before.shed + before.failed
+            self.tally = self.tally.after(over, over - in_time, seconds)
         self.totals = totals
         self._seen_gateway = True
 
@@ -173,9 +181,10 @@ class DemandMeter:
         per_slot = self.capacity * sustainable_utilisation(
             request_s=self.units_per_request / self.capacity, target_s=self.plan.latency_target_s
         )
-        usd_per_s = per_slot * self.plan.value_per_unit_usd
-        needs_SD = np.minimum(demands_SD / per_slot, slots)
-        _, usd_R, slots_R = service_runs(needs_SD, CHANCES_D, np.array([usd_per_s]))
+        generous = generosity(self.tally, np.array([self.plan.attains or math.nan]))
+        needs_SD, chances_D = generous.provided(np.minimum(demands_SD / per_slot, slots), CHANCES_D)
+        usd_per_s_S = generous.worth_W * per_slot * self.plan.value_per_unit_usd
+        _, usd_R, slots_R = service_runs(needs_SD, chances_D, usd_per_s_S)
         return usd_R, slots_R
 
     def marginal_usd_per_s(self, slots: int) -> tuple[float, ...]:

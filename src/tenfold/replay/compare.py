@@ -85,15 +85,15 @@ def policies(names: str) -> tuple[Tunable, ...]:
     return tuple(RULES[name] for name in dict.fromkeys(wanted))
 
 
-def rules(names: str, week: Week) -> tuple[Rule, ...]:
-    """The same with their own dials; ``static`` has what is not exceeded in 90% of this week's steps.
+def rules(names: str, week: Week, targets: Mapping[str, float]) -> tuple[Rule, ...]:
+    """The same with their own dials: Tenfold's are the targets; ``static`` has 90% of this week's steps in full.
 
     Raises:
         UsageError: there is none of a name.
     """
-    families = dict.fromkeys(service.family for service in week.services)
-    quantiles = tuple((family, STATIC_QUANTILE) for family in families)
-    return tuple(policy.make(week, quantiles if policy.name == STATIC else ()) for policy in policies(names))
+    quantiles = tuple((family, STATIC_QUANTILE) for family in targets)
+    own = {STATIC: quantiles} | {policy.name: tuple(targets.items()) for policy in OURS}
+    return tuple(policy.make(week, own.get(policy.name, ())) for policy in policies(names))
 
 
 def targets_of(week: Week, given: Mapping[str, float]) -> Mapping[str, float]:

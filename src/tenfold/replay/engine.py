@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tenfold.core.errors import TenfoldError
 from tenfold.pool.account import Account
+from tenfold.pool.budget import Tally
 from tenfold.replay.floorplan import Floorplan
 from tenfold.replay.foresee import forecasts_of
 from tenfold.replay.handover import Unheld
@@ -73,6 +74,7 @@ class _Run:
         self._unheld = [Unheld(kind.slots) for kind in week.kinds]
         self._forecasts = forecasts_of(week, warm=rule.warm)
         self._account = Account(self._services + len(week.jobs))
+        self._tally = Tally.none(self._services)
         self._work_J: Floats = np.zeros(len(week.jobs))
         self._kills = 0
         self._answered_TS: Floats = np.zeros((week.steps, self._services))
@@ -102,6 +104,7 @@ class _Run:
         mine = slice(0, self._services)
         self._account.served(mine, served.asked_S, served.answered_S, served.shed_S)
         self._account.spent(mine, served.working_s_S, served.starting_s_S)
+        self._tally = self._tally.after(served.asked_S, served.asked_S - served.answered_S, step_s)
 
         draining_s = sum(unheld.draining_s(now_s, step_s) for unheld in self._unheld)
         idle_s = sum(unheld.slots for unheld in self._unheld) * step_s - draining_s
@@ -122,6 +125,7 @@ class _Run:
             rates_HS=self._measured_HS[: self._past + step],
             demands_SD=self._forecasts.demands_SD(),
             waiting_S=self._queues.backlog_S.copy(),
+            tally=self._tally,
             service_slots_SK=self._queues.held_SK.copy(),
             jobs_A=jobs_A,
             job_slots_AK=progress.held_JK[jobs_A],

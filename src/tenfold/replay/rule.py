@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.pool.budget import Tally
 from tenfold.replay.week import Floats, Ints, Week
 
 
@@ -26,6 +27,7 @@ class View:
         demands_SD: requests per second that may be asked for next, by the forecast, with chances ``CHANCES_D`` of
             ``pool.forecast``.
         waiting_S: requests that came before and wait for an answer.
+        tally: requests that came before, and those of them that were missed.
         service_slots_SK: slots that each service holds now, those included that still start.
         jobs_A: indices into ``week.jobs`` of the jobs in the system, in the order of arrival; without those that have
             just found no node or rack to start in, and are tried again a while later.
@@ -41,6 +43,7 @@ class View:
     rates_HS: Floats
     demands_SD: Floats
     waiting_S: Floats
+    tally: Tally
     service_slots_SK: Ints
     jobs_A: Ints
     job_slots_AK: Ints

@@ -1,10 +1,12 @@
 """Tenfold's own policy in a replay: the pool's forecast, values and water-filling, and nothing else."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from tenfold.pool.claims import Claims, Floats
+from tenfold.pool.budget import Generosity, Tally, generosity
+from tenfold.pool.claims import Claims, Floats, Ints
 from tenfold.pool.forecast import CHANCES_D
 from tenfold.pool.mix import mix
 from tenfold.pool.mixture import Mixture
@@ -13,25 +15,20 @@ from tenfold.pool.value import service_runs
 from tenfold.replay.rule import Decision, View
 from tenfold.replay.scaling import dial_S
 
-SPARE = 0.01
-"""What an answer past the share that is provided for is worth, as a share of what the others are."""
-
 
 @dataclass(frozen=True, slots=True)
 class Tenfold:
     """Slots go where they are worth most, by what may be asked and what it earns.
 
-    ``worth``: what an answer in time of each family is worth, as a multiple of ``usd_per_request``; 1 if not named. How
-    rare a demand is provided for follows from it. ``provided``: the share of demand that is worth so much; 1 if not
-    named. The rest gets slots that would be idle. ``utilisation``: share of a slot's capacity that is planned on; all
+    ``attains``: the share of requests that each family shall answer in time, as one; what is not named is provided for
+    as its price is worth. ``utilisation``: share of a slot's capacity that is planned on; all
     of it if not named, since a week's capacity is what a slot answers in time. ``dwell_s``: how long a change is
     expected to last; ``job_dwell_s`` the longest for a job, which is not started and stopped as often as a service
     grows and shrinks. ``idle_s``: a service that was asked for something in that time keeps one slot, as in the live
     pool. ``relaxation``: where the solver starts from; it is faster from the step before, and finds the same value.
     """
 
-    worth: tuple[tuple[str, float], ...] = ()
-    provided: tuple[tuple[str, float], ...] = ()
+    attains: tuple[tuple[str, float], ...] = ()
     utilisation: tuple[tuple[str, float], ...] = ()
     dwell_s: float = 600.0
     job_dwell_s: float = 3600.0
@@ -65,25 +62,27 @@ class Tenfold:
             conversion_K=np.array([kind.slots if kind.conversion is None else kind.conversion for kind in week.kinds]),
         )
 
-    def _needs(self, view: View, capacity_S: Floats) -> tuple[Floats, Floats]:
-        """Slots that the demands which may come would fill, at least what clears the waiting; and how likely each is.
+    def _generosity(self, view: View) -> Generosity:
+        """How generously each service is provided for; services of a family share its budget."""
+        week, tally = view.week, view.tally
+        families = [service.family for service in week.services]
+        alike_SS = np.array([[one == other for other in families] for one in families], dtype=np.float64)
+        shared = Tally(alike_SS @ tally.asked_W, alike_SS @ tally.missed_W, tally.seconds)
+        return generosity(shared, dial_S(week, self.attains, math.nan))
 
-        A share of demand that is provided for is a smaller demand, nearly surely: both in one series of values.
-        """
+    def _runs(self, view: View, capacity_S: Floats) -> tuple[Ints, Floats, Ints]:
+        """What each further slot of the services earns, by what may be asked, at least what clears the waiting."""
+        usd_S = np.array([service.usd_per_request for service in view.week.services])
         clear_s_S = np.maximum(view.week.step_s, view.week.queue_s_S)
         demands_SD = np.maximum(view.demands_SD, (view.waiting_S / clear_s_S)[:, None])
-        needs_SD, share_S = demands_SD / capacity_S[:, None], dial_S(view.week, self.provided, 1.0)
-        if (share_S == 1.0).all():
-            return needs_SD, CHANCES_D
-        both = np.concatenate((needs_SD * share_S[:, None], needs_SD), axis=1)
-        return both, np.concatenate(((1.0 - SPARE) * CHANCES_D, SPARE * CHANCES_D))
+        generous = self._generosity(view)
+        needs_SD, chances_D = generous.provided(demands_SD / capacity_S[:, None], CHANCES_D)
+        return service_runs(needs_SD, chances_D, generous.worth_W * usd_S * capacity_S)
 
     def _claims(self, view: View, capacity_S: Floats, speed_A: Floats) -> Claims:
         week, jobs_A = view.week, view.jobs_A
         services, count = week.services, len(week.services)
-        usd_S = np.array([service.usd_per_request for service in services]) * dial_S(week, self.worth, 1.0)
-        capacity_S = capacity_S * dial_S(week, self.utilisation, 1.0)
-        owner_R, usd_R, slots_R = service_runs(*self._needs(view, capacity_S), usd_S * capacity_S)
+        owner_R, usd_R, slots_R = self._runs(view, capacity_S * dial_S(week, self.utilisation, 1.0))
 
         held_A, most_A = view.job_slots_AK.sum(axis=1), view.most_A
         recent_HS = view.rates_HS[-int(np.ceil(self.idle_s / week.step_s)) :]

@@ -189,19 +189,15 @@ def _beats(other: Trial, trial: Trial) -> bool:
 
 UTILISATIONS = tuple(np.geomspace(1.4, 0.35, RUNGS).tolist())
 QUANTILES = tuple((1.0 - np.geomspace(0.8, 1e-4, RUNGS)).tolist())
-GENEROSITIES = tuple(np.r_[np.linspace(0.6, 1.0, 28, endpoint=False), np.geomspace(1.0, 200.0, RUNGS - 28)].tolist())
-"""Up to 1 a share of demand that is provided for at its own price; from 1 on a multiple of that price."""
+_STEPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.17, 0.15, 0.13, 0.12, 0.11)
+BUDGETS = (*[step for step in _STEPS if step <= 0.4], *[step / scale for scale in (10, 100, 1000) for step in _STEPS])
+ATTAINMENTS = tuple(round(1.0 - budget, 9) for budget in BUDGETS)
+"""What Tenfold steers to; the round ones among them."""
 
 
 def _static(week: Week, dials: Dials) -> Rule:
     known = dict(dials)
     return Static(np.array([np.quantile(service.rates_T, known[service.family]) for service in week.services]))
-
-
-def _tenfold(dials: Dials, *, warm: bool) -> Rule:
-    provided = tuple((family, min(1.0, generosity)) for family, generosity in dials)
-    worth = tuple((family, max(1.0, generosity)) for family, generosity in dials)
-    return Tenfold(worth=worth, provided=provided, warm=warm)
 
 
 PEERS: tuple[Tunable, ...] = (
@@ -217,7 +213,7 @@ PEERS: tuple[Tunable, ...] = (
 """What Tenfold is compared with: the field's rules on the field's mechanism, and on Tenfold's."""
 
 OURS: tuple[Tunable, ...] = (
-    Tunable("tenfold", GENEROSITIES, lambda _, dials: _tenfold(dials, warm=True)),
-    Tunable("tenfold, cold starts", GENEROSITIES, lambda _, dials: _tenfold(dials, warm=False)),
+    Tunable("tenfold", ATTAINMENTS, lambda _, dials: Tenfold(dials)),
+    Tunable("tenfold, cold starts", ATTAINMENTS, lambda _, dials: Tenfold(dials, warm=False)),
 )
 """Tenfold's rule on its own mechanism, and on the field's."""
