@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from tenfold.pool.claims import Claims
-from tenfold.pool.demand import DemandMeter, WorkloadPlan
+from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan
 from tenfold.pool.standing import standings
 
 
-def meter(workload: str, takes_requests: bool) -> DemandMeter:
+def meter(workload: str, takes_requests: bool, attains: float | None = None) -> DemandMeter:
     return DemandMeter(
         WorkloadPlan(
             workload=workload,
@@ -22,6 +22,7 @@ def meter(workload: str, takes_requests: bool) -> DemandMeter:
             assumed_capacity=20.0,
             takes_requests=takes_requests,
             probe=None,
+            attains=attains,
         )
     )
 
@@ -60,3 +61,14 @@ def test_who_has_every_slot_gets_the_one_that_joins():
     asked = claims((0.0, 0.0), 4)
     asked = replace(asked, floor_W=np.array([0, 0]), slots_R=np.array([1, 1, 5]))
     assert standings(asked, meters, np.array([0, 4]), 4, epoch=1).next_slot_to == "train"
+
+
+def test_it_tells_what_a_workload_is_steered_to():
+    steered = meter("rank", True, attains=0.9)
+    for answered in (0, 1000):
+        steered.observe_gateway(GatewayTotals(arrived=answered, answered=answered, attained=answered), 86_400.0)
+    rank, train = standings(claims((5.0, 0.0), 4), [steered, meter("train", False)], np.array([1, 3]), 4, 1).workloads
+    assert train.aim is None
+    assert rank.aim is not None
+    assert (rank.aim.attains, rank.aim.attained, rank.aim.worth) == (0.9, 1.0, 1.0)
+    assert 0.6 <= rank.aim.provided < 1.0

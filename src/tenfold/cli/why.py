@@ -1,6 +1,7 @@
 """Tell from the ledger why a workload has the slots that it has."""
 
 import datetime as dt
+import math
 from pathlib import Path
 
 from pydantic import Field
@@ -8,7 +9,7 @@ from pydantic import Field
 from tenfold.cli.history import open_ledger
 from tenfold.cli.show import micro
 from tenfold.core.errors import NotRunning, UsageError
-from tenfold.pool.standing import Standing, Standings
+from tenfold.pool.standing import Aim, Standing, Standings
 from tenfold.pool.state import MoveView, View
 
 MOVES_SEARCHED = 1000
@@ -69,6 +70,8 @@ def tell(found: Why) -> str:
             f"It must expect {mine.demand_units_per_s:,.3g} {mine.unit}s/s; "
             f"a slot does {mine.capacity_units_per_s:,.3g}."
         )
+    if mine.aim is not None:
+        lines.append(_steered(mine.aim))
     if mine.held:
         lines.append(f"Its last slot is worth {micro(mine.last_slot_usd_per_s)} to it{_best_use(found)}.")
     else:
@@ -86,6 +89,19 @@ def tell(found: Why) -> str:
         else f"A slot more in the pool would go to {receiver}."
     )
     return "\n".join([*lines, *[_move(mine.workload, move) for move in found.moves]])
+
+
+def _steered(aim: Aim) -> str:
+    """Say what it is steered to and how, with shares rounded down."""
+    done, asked, share = (
+        f"{math.floor(1e4 * part + 1e-9) / 100:g}%" for part in (aim.attained, aim.attains, aim.provided)
+    )
+    said = f"It answered {done} of its requests in time and shall answer {asked}"
+    if aim.worth > 1.0:
+        return f"{said}: until then an answer is worth {aim.worth:.3g} times its price."
+    if aim.provided < 1.0:
+        return f"{said}: {share} of what it must expect is worth the price."
+    return f"{said}: that goes by the price."
 
 
 def _best_use(found: Why) -> str:

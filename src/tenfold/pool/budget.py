@@ -45,6 +45,12 @@ class Tally:
         """Nothing asked of so many services."""
         return Tally(np.zeros(count), np.zeros(count))
 
+    @property
+    def attained_W(self) -> Floats:
+        """Share of requests answered in time; 1 where nothing was asked."""
+        missed_W = np.divide(self.missed_W, self.asked_W, out=np.zeros_like(self.asked_W), where=self.asked_W > 0)
+        return 1.0 - missed_W
+
     def after(self, asked_W: Floats, missed_W: Floats, seconds: float) -> "Tally":
         """Add what came over the last ``seconds``; who still waits may count as missed until the answer comes."""
         kept = math.exp(-seconds / MEMORY_S)
@@ -80,9 +86,9 @@ def generosity(tally: Tally, attains_W: Floats) -> Generosity:
         attains_W: that share; NaN for services without one, for which the price decides.
     """
     budget_W = np.maximum(1.0 - attains_W, 1e-6)
-    missed_W = np.divide(tally.missed_W, tally.asked_W, out=budget_W.copy(), where=tally.asked_W > 0)
-    reserve_h_W = np.where(tally.asked_W > 0, RESERVE_S / 3600.0, 0.0) / budget_W
-    overdrawn_h_W = (missed_W / budget_W - 1.0) * (tally.seconds / 3600.0) + reserve_h_W
+    spent_h_W = (1.0 - tally.attained_W) / budget_W * (tally.seconds / 3600.0)
+    overdrawn_h_W = spent_h_W - tally.seconds / 3600.0 + RESERVE_S / 3600.0 / budget_W
+    overdrawn_h_W = np.where(tally.asked_W > 0, overdrawn_h_W, 0.0)
     share_W = np.clip(1.0 + SHARE_PER_H * overdrawn_h_W, np.maximum(0.0, 1.0 - BURN * budget_W), 1.0)
     worth_W = WORTH_PER_H ** np.clip(overdrawn_h_W, 0.0, math.log(MOST_WORTH, WORTH_PER_H))
     steered_W = np.isfinite(attains_W)

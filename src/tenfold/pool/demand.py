@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from tenfold.pool.budget import Tally, generosity
+from tenfold.pool.budget import Generosity, Tally, generosity
 from tenfold.pool.claims import Claims, Floats, Ints
 from tenfold.pool.forecast import CHANCES_D, Forecasts
 from tenfold.pool.resident import Counters
@@ -170,6 +170,10 @@ class DemandMeter:
         clear_s = max(1.0, self.plan.latency_target_s or 1.0)
         return self.totals.waiting * self.units_per_request / clear_s
 
+    def generosity(self) -> Generosity:
+        """How generously it is provided for, by what it shall attain and what it attained."""
+        return generosity(self.tally, np.array([self.plan.attains or math.nan]))
+
     def runs(self, slots: int) -> tuple[Floats, Ints]:
         """Value of each further slot, USD per second, and of how many slots it is the value; for ``slots`` at most.
 
@@ -181,7 +185,7 @@ class DemandMeter:
         per_slot = self.capacity * sustainable_utilisation(
             request_s=self.units_per_request / self.capacity, target_s=self.plan.latency_target_s
         )
-        generous = generosity(self.tally, np.array([self.plan.attains or math.nan]))
+        generous = self.generosity()
         needs_SD, chances_D = generous.provided(np.minimum(demands_SD / per_slot, slots), CHANCES_D)
         usd_per_s_S = generous.worth_W * per_slot * self.plan.value_per_unit_usd
         _, usd_R, slots_R = service_runs(needs_SD, chances_D, usd_per_s_S)

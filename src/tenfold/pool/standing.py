@@ -12,6 +12,15 @@ from tenfold.pool.fill import fill
 from tenfold.pool.state import View
 
 
+class Aim(View):
+    """A share of requests that a workload is steered to, and what that does to its demand and its price."""
+
+    attains: float = Field(description="share of requests to answer in time")
+    attained: float = Field(description="share that it answered in time, over about a week")
+    provided: float = Field(description="share of demand that is worth its price")
+    worth: float = Field(description="worth of an answer, as a multiple of its price")
+
+
 class Standing(View):
     """One workload's part in a decision."""
 
@@ -24,6 +33,7 @@ class Standing(View):
     capacity_units_per_s: float = Field(description="units a second that one slot does")
     last_slot_usd_per_s: float = Field(description="what the last slot it has is worth to it")
     next_slot_usd_per_s: float = Field(description="what one more would be worth to it")
+    aim: Aim | None = Field(None, description="what it is steered to; none: the price decides")
 
 
 class Standings(View):
@@ -56,6 +66,7 @@ def standings(claims: Claims, meters: Sequence[DemandMeter], held_W: Ints, slots
             capacity_units_per_s=meter.capacity,
             last_slot_usd_per_s=claims.marginal_usd_per_s(index, int(held_W[index]) - 1) if held_W[index] else 0.0,
             next_slot_usd_per_s=claims.marginal_usd_per_s(index, int(held_W[index])),
+            aim=_aim(meter),
         )
         for index, meter in enumerate(meters)
     )
@@ -68,4 +79,16 @@ def standings(claims: Claims, meters: Sequence[DemandMeter], held_W: Ints, slots
         slots=slots,
         workloads=rows,
         next_slot_to=claims.names[receiver] if gained_W[receiver] > 0 else None,
+    )
+
+
+def _aim(meter: DemandMeter) -> Aim | None:
+    if meter.plan.attains is None or not meter.plan.takes_requests:
+        return None
+    generous = meter.generosity()
+    return Aim(
+        attains=meter.plan.attains,
+        attained=float(meter.tally.attained_W[0]),
+        provided=float(generous.share_W[0]),
+        worth=float(generous.worth_W[0]),
     )
