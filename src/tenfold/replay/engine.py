@@ -65,8 +65,6 @@ class _Run:
         self._arrivals_s_J = np.array([job.arrival_s for job in week.jobs], dtype=np.float64)[self._order_J]
         self._arrived = 0
         self._jobs_A: Ints = np.zeros(0, dtype=np.int64)
-        self._conversion_K = np.array([k.slots if k.conversion is None else k.conversion for k in week.kinds])
-        self._converts_S = np.array([service.converts for service in week.services])
         self._queues, self._progress = Queues(week, rule.warm), Progress(week, rule.warm)
         self._floorplan = Floorplan(week)
         self._fragmented_s = 0.0
@@ -149,9 +147,9 @@ class _Run:
         if (service_SK < 0).any() or (job_AK < 0).any():
             raise self._refusal(step, "fewer than 0 slots for somebody", "0 or more")
         granted_K = service_SK.sum(axis=0) + job_AK.sum(axis=0)
-        converted_K = service_SK[self._converts_S].sum(axis=0)
+        converted_K = service_SK[week.converts_S].sum(axis=0)
         for kind, granted, converted, conversion in zip(
-            week.kinds, granted_K, converted_K, self._conversion_K, strict=True
+            week.kinds, granted_K, converted_K, week.conversion_K, strict=True
         ):
             if granted > kind.slots:
                 raise self._refusal(step, f"{granted} slots of {kind.name!r}", f"at most {kind.slots}")
@@ -259,7 +257,6 @@ class _Run:
         """Sum up."""
         week, account, progress, count = self._week, self._account, self._progress, self._services
         services, families = attained(week, account, self._answered_TS)
-        usd_S = np.array([service.usd_per_request for service in week.services])
         due_s_J = np.array([np.nan if job.deadline_s is None else job.deadline_s for job in week.jobs])
         lost_s = account.starting_s_W[count:].sum() + account.saving_s_W[count:].sum()
         done_at_s_J = progress.done_at_s_J
@@ -277,7 +274,7 @@ class _Run:
             moves=account.moves,
             kills=self._kills,
             slot_seconds=account.slot_seconds(),
-            earned_usd=float(account.answered_W[:count] @ usd_S + self._work_J @ week.usd_per_s_J),
+            earned_usd=float(account.answered_W[:count] @ week.usd_per_request_S + self._work_J @ week.usd_per_s_J),
             jobs_arrived=self._arrived,
             jobs_done=int(np.isfinite(done_at_s_J).sum()),
             deadlines=int(np.isfinite(due_s_J).sum()),

@@ -52,8 +52,8 @@ def cover(view: View, rates_S: Floats, within_K: Ints) -> Ints:
     """
     week = view.week
     room_K = within_K.tolist()
-    conversion_K = [kind.slots if kind.conversion is None else kind.conversion for kind in week.kinds]
-    worth_S = np.array([service.usd_per_request for service in week.services]) * week.capacity_SK.max(axis=1)
+    conversion_K = week.conversion_K.tolist()
+    worth_S = week.usd_per_request_S * week.capacity_SK.max(axis=1)
     order_S = np.lexsort((-worth_S, week.floor_S == 0)).tolist()
     liked_SK, capacity_SK = liked(week.capacity_SK, week.capacity_SK).tolist(), week.capacity_SK.tolist()
     held_SK, granted_SK = view.service_slots_SK.tolist(), np.zeros_like(view.service_slots_SK)

@@ -56,28 +56,27 @@ class Tenfold:
             speed_WK=np.concatenate((week.capacity_SK / best_S[:, None], week.speed_JK[jobs_A] / best_A[:, None])),
             held_WK=np.concatenate((view.service_slots_SK, view.job_slots_AK)),
             slots_K=week.slots_K,
-            converts_W=np.concatenate(
-                ([service.converts for service in week.services], np.zeros(len(jobs_A), dtype=bool))
-            ),
-            conversion_K=np.array([kind.slots if kind.conversion is None else kind.conversion for kind in week.kinds]),
+            converts_W=np.concatenate((week.converts_S, np.zeros(len(jobs_A), dtype=bool))),
+            conversion_K=week.conversion_K,
         )
 
     def _generosity(self, view: View) -> Generosity:
         """How generously each service is provided for; services of a family share its budget."""
         week, tally = view.week, view.tally
-        families = [service.family for service in week.services]
-        alike_SS = np.array([[one == other for other in families] for one in families], dtype=np.float64)
-        shared = Tally(alike_SS @ tally.asked_W, alike_SS @ tally.missed_W, tally.seconds)
+        asked_S, missed_S = (
+            np.bincount(week.family_S, of_S)[week.family_S] for of_S in (tally.asked_W, tally.missed_W)
+        )
+        shared = Tally(asked_S, missed_S, tally.seconds)
         return generosity(shared, dial_S(week, self.attains, math.nan))
 
     def _runs(self, view: View, capacity_S: Floats) -> tuple[Ints, Floats, Ints]:
         """What each further slot of the services earns, by what may be asked, at least what clears the waiting."""
-        usd_S = np.array([service.usd_per_request for service in view.week.services])
-        clear_s_S = np.maximum(view.week.step_s, view.week.queue_s_S)
+        week = view.week
+        clear_s_S = np.maximum(week.step_s, week.queue_s_S)
         demands_SD = np.maximum(view.demands_SD, (view.waiting_S / clear_s_S)[:, None])
         generous = self._generosity(view)
         needs_SD, chances_D = generous.provided(demands_SD / capacity_S[:, None], CHANCES_D)
-        return service_runs(needs_SD, chances_D, generous.worth_W * usd_S * capacity_S)
+        return service_runs(needs_SD, chances_D, generous.worth_W * week.usd_per_request_S * capacity_S)
 
     def _claims(self, view: View, capacity_S: Floats, speed_A: Floats) -> Claims:
         week, jobs_A = view.week, view.jobs_A

@@ -142,6 +142,11 @@ class Week:
         return np.array([kind.slots for kind in self.kinds], dtype=np.int64)
 
     @cached_property
+    def conversion_K(self) -> Ints:
+        """Slots of each kind for which there is compute and storage, where a service needs conversion."""
+        return np.array([k.slots if k.conversion is None else k.conversion for k in self.kinds], dtype=np.int64)
+
+    @cached_property
     def capacity_SK(self) -> Floats:
         """Requests per second that one slot answers in time."""
         return np.stack([service.capacity_K for service in self.services])
@@ -150,6 +155,22 @@ class Week:
     def speed_JK(self) -> Floats:
         """Work per second of one slot."""
         return np.array([job.speed_K for job in self.jobs], dtype=np.float64).reshape(len(self.jobs), len(self.kinds))
+
+    @cached_property
+    def usd_per_request_S(self) -> Floats:
+        """What an answer in time earns each service."""
+        return np.array([service.usd_per_request for service in self.services], dtype=np.float64)
+
+    @cached_property
+    def converts_S(self) -> NDArray[np.bool_]:
+        """Which services need conversion."""
+        return np.array([service.converts for service in self.services], dtype=bool)
+
+    @cached_property
+    def family_S(self) -> Ints:
+        """The number of each service's family."""
+        families = [service.family for service in self.services]
+        return np.array([families.index(family) for family in families], dtype=np.int64)
 
     @cached_property
     def queue_s_S(self) -> Floats:
