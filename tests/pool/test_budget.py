@@ -70,3 +70,8 @@ def test_old_requests_fade():
     week = found.after(np.zeros(1), np.zeros(1), 7 * 24 * HOUR_S)
     assert week.asked_W[0] == pytest.approx(100.0 / np.e)
     assert week.missed_W[0] / week.asked_W[0] == pytest.approx(0.1)
+
+
+def test_services_of_a_group_share_what_they_missed():
+    found = Tally(np.array([100.0, 300.0, 50.0]), np.array([40.0, 0.0, 1.0]), HOUR_S).shared(np.array([0, 0, 1]))
+    assert found.attained_W == pytest.approx([0.9, 0.9, 0.98])

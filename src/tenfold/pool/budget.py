@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenfold.pool.claims import Floats
+from tenfold.pool.claims import Floats, Ints
 
 MEMORY_S = 7 * 86400.0
 """Requests fade with this time constant."""
@@ -50,6 +50,11 @@ class Tally:
         """Share of requests answered in time; 1 where nothing was asked."""
         missed_W = np.divide(self.missed_W, self.asked_W, out=np.zeros_like(self.asked_W), where=self.asked_W > 0)
         return 1.0 - missed_W
+
+    def shared(self, group_W: Ints) -> "Tally":
+        """What was asked of each service's whole group, and missed by it."""
+        asked_G, missed_G = (np.bincount(group_W, of_W).astype(np.float64) for of_W in (self.asked_W, self.missed_W))
+        return Tally(asked_G[group_W], missed_G[group_W], self.seconds)
 
     def after(self, asked_W: Floats, missed_W: Floats, seconds: float) -> "Tally":
         """Add what came over the last ``seconds``; who still waits may count as missed until the answer comes."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tenfold.pool.budget import Generosity, Tally, generosity
+from tenfold.pool.budget import Generosity, generosity
 from tenfold.pool.claims import Claims, Floats, Ints
 from tenfold.pool.forecast import CHANCES_D
 from tenfold.pool.mix import mix
@@ -62,12 +62,7 @@ class Tenfold:
 
     def _generosity(self, view: View) -> Generosity:
         """How generously each service is provided for; services of a family share its budget."""
-        week, tally = view.week, view.tally
-        asked_S, missed_S = (
-            np.bincount(week.family_S, of_S)[week.family_S] for of_S in (tally.asked_W, tally.missed_W)
-        )
-        shared = Tally(asked_S, missed_S, tally.seconds)
-        return generosity(shared, dial_S(week, self.attains, math.nan))
+        return generosity(view.tally.shared(view.week.family_S), dial_S(view.week, self.attains, math.nan))
 
     def _runs(self, view: View, capacity_S: Floats) -> tuple[Ints, Floats, Ints]:
         """What each further slot of the services earns, by what may be asked, at least what clears the waiting."""
