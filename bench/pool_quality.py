@@ -3,7 +3,7 @@
 A fleet of one kind serves LLMs (half of it on average, peaks reach all of it), ranks (15%), and trains with what is
 left: jobs as in a large company, and sixteen that never end. Every policy is tuned with the same budget on one week,
 to the most useful training at 95% attainment for LLM services and 99.9% for ranking, and judged on others. There the
-others get the best of all settings on their frontier that attains as much, or else the one that misses least, which
+others get the best of the settings on their frontier that attain as much, or else the one that misses least, which
 nobody could know beforehand; Tenfold keeps the one it was tuned to. Times are those of the week
 (`tenfold.replay.generate`): a policy marked `warm` wakes loaded residents, others start processes.
 
@@ -39,8 +39,8 @@ from tenfold.replay.tune import FLOORS, OURS, PEERS, Trial, Tuned, tune
 from tenfold.replay.week import Week
 
 TUNING_SEED = 1
-SHOWN = 0.9
-"""Least LLM attainment of what is shown of a frontier."""
+NEAR = 5
+"""So many settings of each policy's frontier are played on the judged weeks: those nearest to what is asked of LLMs."""
 STEP_S = 120.0
 JUDGED_SEED = 101
 talk = Console(stderr=True)
@@ -95,7 +95,7 @@ def judge(week: Week, found: Mapping[str, Tuned], tuning: Week, processes: Proce
         processes.submit(informed, week, FLOORS),
     ]
     settings = {
-        name: [processes.submit(play, week, name, trial, tuning) for trial in shown(policy)]
+        name: [processes.submit(play, week, name, trial, tuning) for trial in near(policy)]
         for name, policy in found.items()
     }
     played = {name: [trial.result() for trial in trials] for name, trials in settings.items()}
@@ -109,10 +109,10 @@ def judge(week: Week, found: Mapping[str, Tuned], tuning: Week, processes: Proce
     return Judged(week, played, outcomes, tuple(bound.result() for bound in bounds))
 
 
-def shown(policy: Tuned) -> list[Trial]:
-    """The settings on a policy's frontier that are near enough to what is asked, and the one it was tuned to."""
-    near = [trial for trial in policy.frontier() if trial.outcome.attainment("llm") >= SHOWN]
-    return near if policy.chosen in near else [*near, policy.chosen]
+def near(policy: Tuned) -> list[Trial]:
+    """The settings on a policy's frontier that are nearest to what is asked, and the one it was tuned to."""
+    frontier = sorted(policy.frontier(), key=lambda trial: abs(trial.outcome.attainment("llm") - FLOORS["llm"]))
+    return list({trial.dials: trial for trial in (*frontier[:NEAR], policy.chosen)}.values())
 
 
 def best(trials: Sequence[Trial]) -> Trial:
@@ -157,15 +157,15 @@ def show(judged: Judged) -> None:
     Console(width=130).print(table)
 
 
-def show_frontier(judged: Judged) -> None:
-    """Print attainment against training of every policy's settings on a judged week."""
-    table = Table("policy", "LLM / ranking in time: training as a share of the bound", title="The frontier")
-    for name, trials in judged.settings.items():
-        points = []
-        for trial in sorted(trials, key=lambda trial: trial.outcome.attainment("llm")):
-            outcome = trial.outcome
-            share = outcome.useful_training_h / judged.bound.useful_training_h
-            points.append(f"{outcome.attainment('llm'):.1%} / {outcome.attainment('ranking'):.2%}: {share:.1%}")
+def show_frontiers(title: str, settings: Mapping[str, Sequence[Trial]]) -> None:
+    """Print attainment against training of every policy's settings on one week."""
+    table = Table("policy", "LLM / ranking in time: training h", title=title)
+    for name, trials in settings.items():
+        outcomes = [trial.outcome for trial in sorted(trials, key=lambda trial: trial.outcome.attainment("llm"))]
+        points = [
+            f"{outcome.attainment('llm'):.1%} / {outcome.attainment('ranking'):.2%}: {outcome.useful_training_h:,.0f}"
+            for outcome in outcomes
+        ]
         table.add_row(name, "   ".join(dict.fromkeys(points)))
     Console(width=150).print(table)
 
@@ -208,9 +208,10 @@ def main() -> None:
         f"{platform.machine()}; tuned on seed {TUNING_SEED}; "
         f"load of LLM services in the judged weeks: {options.rates or 'generated'}"
     )
+    show_frontiers("the frontiers on the tuning week", {name: policy.frontier() for name, policy in found.items()})
     for week in judged:
         show(week)
-        show_frontier(week)
+        show_frontiers(f"settings on {week.week.name}", week.settings)
     print(f"{time.monotonic() - began:.0f} seconds")
     print(json.dumps(result(judged)))
 
