@@ -92,6 +92,24 @@ def test_slips_are_refused_with_what_would_be_right(capsys, arguments, message):
     assert message in said
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (TRAIN, "--count"),
+        (TRAIN, "--layers"),
+        (TRAIN, "--hidden"),
+        (TRAIN, "--context"),
+        ([*INFER, "--model", "deepseek-v3"], "--prefill-replica"),
+        ([*INFER, "--model", "deepseek-v3"], "--decode-replica"),
+    ],
+)
+def test_half_an_accelerator_is_refused_and_a_whole_number_is_taken_as_people_write_it(capsys, command, option):
+    code, said = refused(capsys, *command, option, "2.5")
+    assert code == 2
+    assert f"Invalid value for {option}: '2.5' is not a whole number" in said
+    assert run(capsys, *command, option, "16k", "--json") == run(capsys, *command, option, "16,000.0", "--json")
+
+
 def test_experts_and_an_mfu_of_ones_own(capsys):
     dense = json.loads(run(capsys, *LLAMA, "--mfu", "0.4", "--json"))
     sparse = json.loads(run(capsys, *LLAMA, "--mfu", "0.4", "--active-params", "40e9", "--json"))

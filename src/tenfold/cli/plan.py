@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from tenfold.cli.numbers import whole
 from tenfold.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def solve(
     ] = None,
     gap: Annotated[float, Parameter(help="Stop when the plan is proven this close to the best.")] = 0.005,
     seconds: Annotated[float, Parameter(help="Or after about so many seconds, the values included.")] = 55.0,
-    threads: Annotated[int, Parameter(help="Threads for the solver.")] = 1,
-    nodes: Annotated[int | None, Parameter(help="Nodes of the scenario tree, in place of the study's.")] = None,
+    threads: Annotated[int, whole("Threads for the solver.")] = 1,
+    nodes: Annotated[int | None, whole("Nodes of the scenario tree, in place of the study's.")] = None,
     worth: Annotated[bool, Parameter(help="Also find what fungibility, staging, ... are worth.")] = True,
     json: Json = False,
 ) -> None:
@@ -110,7 +111,7 @@ def backtest(
     actual: str | None = None,
     *,
     seconds: Annotated[float, Parameter(help="For each solve.")] = 20.0,
-    nodes: Annotated[int | None, Parameter(help="Nodes of the scenario trees, in place of the study's.")] = None,
+    nodes: Annotated[int | None, whole("Nodes of the scenario trees, in place of the study's.")] = None,
     json: Json = False,
 ) -> None:
     """Score a study's plan on what happened since: its fan, its triggers, and what its policy would have done.
@@ -141,10 +142,10 @@ def backtest(
 def stability(
     study: str,
     *,
-    seeds: Annotated[int, Parameter(help="How many trees to try.")] = 4,
+    seeds: Annotated[int, whole("How many trees to try.")] = 4,
     gap: Annotated[float, Parameter(help="Stop a solve when it is proven this close to the best.")] = 0.005,
     seconds: Annotated[float, Parameter(help="Time for all solves together, about.")] = 120.0,
-    threads: Annotated[int, Parameter(help="Threads for the solver.")] = 1,
+    threads: Annotated[int, whole("Threads for the solver.")] = 1,
     json: Json = False,
 ) -> None:
     """Solve STUDY on trees of several seeds: do cost and what to do now depend on the tree?"""
