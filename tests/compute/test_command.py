@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tenfold.cli import show_compute
 from tenfold.cli.main import main
 
 TRAIN = ["compute", "train", "--params", "405e9", "--tokens", "15.6e12"]
@@ -70,6 +71,17 @@ def test_a_bad_row_of_a_table_is_named_and_the_others_are_printed(capsys, tmp_pa
     said = " ".join(talk.err.split())
     assert "1 of 2 rows are bad and were not estimated line 3: accelerator 'h20' is not known; did you mean" in said
     assert "columns not read: 'country'" in said
+
+
+def test_of_a_long_table_the_beginning_is_printed_and_the_file_holds_all(capsys, tmp_path, monkeypatch):
+    path, found = tmp_path / "runs.csv", tmp_path / "found.csv"
+    path.write_text("run,accelerator,params,tokens\n" + "".join(f"[r{n}],h100,7B,2T\n" for n in range(9)))
+    monkeypatch.setattr(show_compute, "SHOWN_ROWS", 4)
+    main(["compute", "train", "--csv", str(path), "--output", str(found)])
+    talk = capsys.readouterr()
+    assert ("[r3]" in talk.out, "[r4]" in talk.out) == (True, False)
+    assert "the first 4 of 9 rows; --output FILE or --json gives all" in talk.err
+    assert len(found.read_text().splitlines()) == 10
 
 
 @pytest.mark.parametrize(

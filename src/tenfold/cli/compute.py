@@ -76,8 +76,10 @@ def train(
                 f"{', '.join(unused)} would not be used with --csv",
                 next_step="leave it out; what a run is, its row says (columns in docs/compute.md)",
             )
-        table = read_table(csv)
-        rows = estimate_table(table.rows)
+        with show_compute.progress(f"reading {csv}") as tell:
+            table = read_table(csv)
+            count = len(table.rows)
+            rows = estimate_table(table.rows, lambda done: tell(f"estimated {done:,} of {count:,} rows"))
         show_compute.table(rows, score(rows), table, output, json)
         table.raise_if_any_is_bad()
         return
