@@ -47,14 +47,13 @@ def solve(
     """
     from tenfold.cli import show, show_plan
     from tenfold.plan.plan import make_plan
-    from tenfold.plan.shipped import find_study
     from tenfold.plan.solve import Effort
 
     if not 0 < gap < 1 or not seconds > 0 or threads < 1:
         raise UsageError("--gap must lie between 0 and 1, --seconds above 0, --threads at 1 or above")
     if output is not None:
         _check_writable(output)
-    found = _resized(find_study(study), nodes)
+    found = _study(study, nodes)
     with _progress(quiet=json) as report:
         plan = make_plan(found, Effort(gap=gap, seconds=seconds, threads=threads), report, worth=worth)
     if output is not None:
@@ -120,7 +119,7 @@ def backtest(
     """
     from tenfold.cli import show, show_backtest
     from tenfold.plan.backtest import backtest as score
-    from tenfold.plan.shipped import find_actual, find_study, names_with_actuals
+    from tenfold.plan.shipped import find_actual, names_with_actuals
     from tenfold.plan.solve import Effort
 
     if not seconds > 0:
@@ -131,7 +130,7 @@ def backtest(
             next_step="give the path of an actual.yaml too (keys in docs/plan-backtest.md); with actuals come: "
             + ", ".join(names_with_actuals()),
         )
-    result = score(_resized(find_study(study), nodes), find_actual(actual or study), Effort(seconds=seconds))
+    result = score(_study(study, nodes), find_actual(actual or study), Effort(seconds=seconds))
     if json:
         show.machine(result)
     else:
@@ -151,12 +150,11 @@ def stability(
     """Solve STUDY on trees of several seeds: do cost and what to do now depend on the tree?"""
     from tenfold.cli import show, show_plan
     from tenfold.plan import stability as over_trees
-    from tenfold.plan.shipped import find_study
     from tenfold.plan.solve import Effort
 
     if seeds < 2 or not 0 < gap < 1 or not seconds > 0 or threads < 1:
         raise UsageError("--seeds must be 2 or more, --gap between 0 and 1, --seconds above 0, --threads 1 or more")
-    found = find_study(study)
+    found = _study(study)
     with _progress(quiet=json) as report:
         effort = Effort(gap=gap, seconds=seconds, threads=threads)
         trials = over_trees.stability(found, [found.tree.seed + step for step in range(seeds)], effort, report)
@@ -190,11 +188,17 @@ def _check_writable(output: Path) -> None:
         )
 
 
-def _resized(study: "Study", nodes: int | None) -> "Study":
-    """A study with another number of nodes."""
+def _study(path_or_name: str, nodes: int | None = None) -> "Study":
+    """A study, with another number of nodes if asked; tells what in it has no effect."""
+    from tenfold.plan.dates import remarks
+    from tenfold.plan.shipped import find_study
+    from tenfold.plan.study import MOST_NODES
+
+    study = find_study(path_or_name)
+    for remark in remarks(study):
+        talk.print(f"note: {remark}", markup=False, style="yellow", soft_wrap=True)
     if nodes is None:
         return study
-    from tenfold.plan.study import MOST_NODES
 
     if nodes < study.periods:
         raise UsageError(f"--nodes {nodes} is less than one per period", next_step=f"give at least {study.periods}")
