@@ -163,6 +163,9 @@ def test_ctrl_c_keeps_the_best_plan_so_far(tmp_path):
             ["solve", "two-racks", "--nodes", "20001"],
             "--nodes 20001 is more than a tree may have next: give at most 20000",
         ),
+        (["solve", "two-racks", "--nodes", "20.5"], "Invalid value for --nodes: '20.5' is not a whole number"),
+        (["solve", "two-racks", "--threads", "1.5"], "Invalid value for --threads: '1.5' is not a whole number"),
+        (["stability", "two-racks", "--seeds", "2.5"], "Invalid value for --seeds: '2.5' is not a whole number"),
         (["backtest", "two-racks"], "there are no actuals for 'two-racks'"),
     ],
 )
