@@ -5,7 +5,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import aiohttp
 import numpy as np
@@ -19,6 +19,7 @@ from tenfold.pool.deaths import Deaths
 from tenfold.pool.decision import claims_now, fixed, places
 from tenfold.pool.demand import DemandMeter, WorkloadPlan
 from tenfold.pool.host import Slot
+from tenfold.pool.move_book import MoveBook, Moving
 from tenfold.pool.moves import Door, Mover
 from tenfold.pool.occupancy import Occupancy
 from tenfold.pool.policy import Change, allocate
@@ -27,7 +28,7 @@ from tenfold.pool.resident import Counters
 from tenfold.pool.routes import RoutesVersion, routes_of
 from tenfold.pool.shadow import Shadow, change_body
 from tenfold.pool.standing import standings
-from tenfold.pool.state import HistoryPoint, MoveView, PoolState, SlotView
+from tenfold.pool.state import HistoryPoint, PoolState, SlotView
 from tenfold.pool.views import account_views, history_point, slot_view, workload_view
 
 log = logging.getLogger(__name__)
@@ -37,17 +38,7 @@ COUNTERS_TIMEOUT_S = 1.0
 NUDGE_PAUSE_S = 0.05
 HISTORY_POINTS = 240
 RESTARTS_BEFORE_ALARM = 2
-ASSUMED_WAKE_S = 0.1
 TELL_S = 10.0
-
-
-@dataclass(slots=True)
-class _Moving:
-    """A move under way."""
-
-    view: MoveView
-    source: Door | None
-    target: Door | None
 
 
 class Controller:
@@ -84,10 +75,7 @@ class Controller:
         self._mover = Mover(session, token, self._deaths.kill)
         self._meters = {plan.workload: DemandMeter(plan) for plan in plans}
         self._account = Account(len(plans))
-        self._wake_s = {plan.workload: ASSUMED_WAKE_S for plan in plans}
-        self._moving: dict[str, _Moving] = {}
-        self._moves: deque[MoveView] = deque(maxlen=50)
-        self._move_count = 0
+        self._moves = MoveBook(self._meters)
         self._epoch = 0
         self._served: set[str] = set()
         self._gateway: GatewayReport | None = None
@@ -171,7 +159,7 @@ class Controller:
             self._epoch = int(str(body["epoch"]))
             table = body["slots"]
             slots = table if isinstance(table, dict) else {}
-        self._move_count = max((int(str(event.body["move"])) for event in self._ledger.latest("move", 50)), default=0)
+        self._moves.count = max((int(str(event.body["move"])) for event in self._ledger.latest("move", 50)), default=0)
         for resident in sorted(self._occupancy.residents.values(), key=lambda r: slots.get(r.slot or "") != r.workload):
             door = self._occupancy.door(resident.name)
             if door is None or resident.slot is None:
@@ -250,7 +238,7 @@ class Controller:
             np.array([requests.in_time for requests in recent], dtype=np.float64),
             np.array([requests.shed for requests in recent], dtype=np.float64),
         )
-        moving = Counter(self._occupancy.holder[slot] for slot in self._moving)
+        moving = Counter(self._occupancy.holder[slot] for slot in self._moves.slots)
         held, starting_W = self._held(), np.array([float(moving[workload]) for workload in self._meters])
         held_W = np.array([float(held[workload]) for workload in self._meters])
         self._account.spent(slice(None), (held_W - starting_W) * seconds, starting_W * seconds)
@@ -269,15 +257,15 @@ class Controller:
             self._occupancy,
             self._meters,
             self._served,
-            self._wake_s,
+            self._moves.wake_s,
             dwell_s=dwell_s,
             idle_s=self._settings.idle_s,
         )
         if self._shadow is not None and self.ready:
-            self._note_shadow(self._shadow.decide(slots, claims, holder, self._wake_s, seconds))
+            self._note_shadow(self._shadow.decide(slots, claims, holder, self._moves.wake_s, seconds))
         if self._settings.policy != "tenfold":
             claims = fixed(claims, self._meters, self._served, len(slots))
-        return claims, allocate(slots, claims, holder, self._moving.keys())
+        return claims, allocate(slots, claims, holder, self._moves.slots)
 
     def _note_shadow(self, changes: Sequence[Change]) -> None:
         """Record what the policy would have done, and every while what that has been worth."""
@@ -316,22 +304,15 @@ class Controller:
         for change in changes:
             source = self._occupancy.awake.pop(change.slot, None)
             target = self._occupancy.door(f"{change.target}@{change.slot}")
-            self._move_count += 1
-            view = MoveView(
-                move=self._move_count,
+            moving = self._moves.begin(
+                change,
+                source,
+                target,
+                reason=self._reason(change),
                 epoch=self._epoch,
                 at=self._clock(),
-                slot=change.slot,
-                source=change.source,
-                target=change.target,
-                reason=self._reason(change),
-                price_usd_per_s=change.price_usd_per_s,
                 deadline_s=self._deadline_s(change),
-                state="draining",
-                seconds=None,
             )
-            moving = _Moving(view, source, target)
-            self._moving[change.slot] = moving
             task = asyncio.create_task(self._move(moving))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -342,20 +323,16 @@ class Controller:
         urgent = self._meters[change.target].plan.takes_requests
         return self._settings.move_deadline_s if urgent else self._settings.drain_deadline_s
 
-    async def _move(self, moving: _Moving) -> None:
+    async def _move(self, moving: Moving) -> None:
         view = moving.view
         outcome = await self._mover.move(moving.source, moving.target, view.epoch, view.deadline_s)
-        del self._moving[view.slot]
+        done = self._moves.end(moving, outcome)
         self._occupy(view.slot, outcome.occupant)
         self._alarms.set(f"move {view.slot}", outcome.detail if outcome.state == "failed" else "")
-        if outcome.state == "done" and view.target is not None:
-            self._wake_s[view.target] += 0.2 * (outcome.wake_s - self._wake_s[view.target])
+        if outcome.state == "done":
             self._probe(view.target)
         if outcome.detail:
             log.warning("move %d: %s", view.move, outcome.detail)
-        reason = f"{view.reason}; {outcome.detail}" if outcome.detail else view.reason
-        done = view.model_copy(update={"state": outcome.state, "seconds": outcome.seconds, "reason": reason})
-        self._moves.appendleft(done)
         self._ledger.append("move", view.slot, done.model_dump())
         self._nudged.set()
         await self._routes.announce()
@@ -427,7 +404,7 @@ class Controller:
                 workload_view(meter, slots=len(slots), held=held[workload], awake=awake[workload])
                 for workload, meter in self._meters.items()
             ),
-            moves=tuple([moving.view for moving in self._moving.values()] + list(self._moves))[:50],
+            moves=self._moves.views(),
             history=tuple(self._history),
             loss=(),
             account=account_views(self._account, self._meters),
@@ -436,6 +413,5 @@ class Controller:
         )
 
     def _slot_view(self, slot: Slot) -> SlotView:
-        moving = self._moving.get(slot.slot)
         residents, awake = self._occupancy.living_on(slot.slot), self._occupancy.awake.get(slot.slot)
-        return slot_view(slot, residents, awake, moving.view if moving else None)
+        return slot_view(slot, residents, awake, self._moves.on(slot.slot))
