@@ -100,6 +100,15 @@ def test_study_with_a_mistake_exits_2_and_names_it(capsys, example):
     assert "'accelerators.gpu.lead_months' is '5 weeks'" in " ".join(err.split())
 
 
+def test_a_date_before_the_study_is_told_of_and_the_plan_is_made(capsys, example):
+    text = example.read_text()
+    assert "    lead_months: 5\n" in text
+    example.write_text(text.replace("    lead_months: 5\n", "    lead_months: 5\n    available_from: 2016H1\n", 1))
+    code, _, err = run(capsys, "solve", str(example), "--no-worth")
+    assert code == 0
+    assert "2016H1 is before the study's first period" in err
+
+
 def test_study_without_a_plan_exits_3_and_names_what_binds(capsys, example):
     text = (
         example.read_text()
@@ -154,6 +163,9 @@ def test_ctrl_c_keeps_the_best_plan_so_far(tmp_path):
             ["solve", "two-racks", "--nodes", "20001"],
             "--nodes 20001 is more than a tree may have next: give at most 20000",
         ),
+        (["solve", "two-racks", "--nodes", "20.5"], "Invalid value for --nodes: '20.5' is not a whole number"),
+        (["solve", "two-racks", "--threads", "1.5"], "Invalid value for --threads: '1.5' is not a whole number"),
+        (["stability", "two-racks", "--seeds", "2.5"], "Invalid value for --seeds: '2.5' is not a whole number"),
         (["backtest", "two-racks"], "there are no actuals for 'two-racks'"),
     ],
 )

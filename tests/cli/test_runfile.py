@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from tenfold.cli.runfile import (
     RunFile,
+    Started,
     find_running,
     is_same_process,
     own_start_time,
@@ -15,12 +17,12 @@ from tenfold.cli.runfile import (
     run_file_path,
     write_run_file,
 )
-from tenfold.cli.stop import stop_pool
+from tenfold.cli.stop import stop_leftovers, stop_pool
 from tenfold.core.errors import NotRunning
 
 
 def run_of(pid: int, started: float) -> RunFile:
-    return RunFile(pid=pid, started=started, url="http://127.0.0.1:8000", pids=(pid,))
+    return RunFile(pid=pid, started=started, url="http://127.0.0.1:8000")
 
 
 @pytest.fixture
@@ -83,3 +85,31 @@ def test_down_stops_the_pool_and_its_children_and_removes_the_run_file(tmp_path)
         assert set(stop_pool(tmp_path, run)) == {pool.pid, child}
     assert not run_file_path(tmp_path).exists()
     assert not os.path.exists(f"/proc/{child}")  # noqa: PTH110 - a process, not a file of ours
+
+
+def test_what_a_killed_pool_left_is_stopped_and_nothing_else(tmp_path, dead_pid):
+    parent = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as agent:
+        assert agent.stdout is not None
+        child = int(agent.stdout.readline())
+        left = Started(pid=agent.pid, started=psutil.Process(agent.pid).create_time())
+        another = Started(pid=os.getpid(), started=own_start_time() - 3600)
+        gone = Started(pid=dead_pid, started=left.started)
+        killed = run_of(dead_pid, left.started).model_copy(update={"family": (another, gone, left)})
+        write_run_file(tmp_path, killed)
+        assert set(stop_leftovers(tmp_path)) == {agent.pid, child}
+    assert not psutil.pid_exists(child)
+    assert not run_file_path(tmp_path).exists()
+    assert stop_leftovers(tmp_path) == []
+
+
+def test_a_pool_that_runs_has_no_leftovers(tmp_path):
+    own = Started(pid=os.getpid(), started=own_start_time())
+    write_run_file(tmp_path, RunFile(pid=own.pid, started=own.started, url="", family=(own,)))
+    assert stop_leftovers(tmp_path) == []
+    assert run_file_path(tmp_path).exists()

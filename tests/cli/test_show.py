@@ -12,7 +12,7 @@ from tenfold.cli.runfile import RunFile
 from tenfold.load.report import DayReport, WorkloadReport
 from tenfold.pool.state import MoveView, PoolState, ResidentView, SlotView, WorkloadView
 
-RUN = RunFile(pid=41, started=0.0, url="http://127.0.0.1:8000", pids=(42, 43))
+RUN = RunFile(pid=41, started=0.0, url="http://127.0.0.1:8000")
 NOON = 43200.0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tenfold.cli import show_compute
 from tenfold.cli.main import main
 
 TRAIN = ["compute", "train", "--params", "405e9", "--tokens", "15.6e12"]
@@ -72,6 +73,17 @@ def test_a_bad_row_of_a_table_is_named_and_the_others_are_printed(capsys, tmp_pa
     assert "columns not read: 'country'" in said
 
 
+def test_of_a_long_table_the_beginning_is_printed_and_the_file_holds_all(capsys, tmp_path, monkeypatch):
+    path, found = tmp_path / "runs.csv", tmp_path / "found.csv"
+    path.write_text("run,accelerator,params,tokens\n" + "".join(f"[r{n}],h100,7B,2T\n" for n in range(9)))
+    monkeypatch.setattr(show_compute, "SHOWN_ROWS", 4)
+    main(["compute", "train", "--csv", str(path), "--output", str(found)])
+    talk = capsys.readouterr()
+    assert ("[r3]" in talk.out, "[r4]" in talk.out) == (True, False)
+    assert "the first 4 of 9 rows; --output FILE or --json gives all" in talk.err
+    assert len(found.read_text().splitlines()) == 10
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -90,6 +102,24 @@ def test_slips_are_refused_with_what_would_be_right(capsys, arguments, message):
     code, said = refused(capsys, "compute", "train", *arguments)
     assert code == 2
     assert message in said
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (TRAIN, "--count"),
+        (TRAIN, "--layers"),
+        (TRAIN, "--hidden"),
+        (TRAIN, "--context"),
+        ([*INFER, "--model", "deepseek-v3"], "--prefill-replica"),
+        ([*INFER, "--model", "deepseek-v3"], "--decode-replica"),
+    ],
+)
+def test_half_an_accelerator_is_refused_and_a_whole_number_is_taken_as_people_write_it(capsys, command, option):
+    code, said = refused(capsys, *command, option, "2.5")
+    assert code == 2
+    assert f"Invalid value for {option}: '2.5' is not a whole number" in said
+    assert run(capsys, *command, option, "16k", "--json") == run(capsys, *command, option, "16,000.0", "--json")
 
 
 def test_experts_and_an_mfu_of_ones_own(capsys):

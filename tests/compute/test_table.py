@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tenfold.compute import table
 from tenfold.compute.accuracy import leave_one_out, summary
 from tenfold.compute.published import published_runs
 from tenfold.compute.recognise import find_organisation
@@ -195,3 +196,21 @@ def test_a_missing_file_says_so(tmp_path):
 
 def test_every_column_says_what_it_is():
     assert all(field.description for field in TableRow.model_fields.values())
+
+
+def test_rows_estimated_together_are_as_those_estimated_alone(monkeypatch):
+    rows = read_table(Path(str(files("tenfold.compute") / "training_runs.csv"))).rows[:20]
+    alone = [estimate_table([row])[0] for row in rows]
+    monkeypatch.setattr(table, "ROWS_AT_ONCE", 7)
+    told = []
+    together = estimate_table(rows, told.append)
+    assert told == [7, 14, 20]
+    for one, other in zip(alone, together, strict=True):
+        assert (one.line, one.run, one.left_out, one.actual_hours) == (
+            other.line,
+            other.run,
+            other.left_out,
+            other.actual_hours,
+        )
+        assert one.estimate_hours.mid == pytest.approx(other.estimate_hours.mid, rel=1e-9)
+        assert one.estimate_hours.low == pytest.approx(other.estimate_hours.low, rel=1e-9)

@@ -12,7 +12,7 @@ from tenfold.compute.facilities import find_facility
 from tenfold.compute.published import published_runs
 from tenfold.compute.run import Run
 from tenfold.compute.training import calibrated, estimate_training
-from tenfold.compute.utilisation import CANDIDATES, covariance, describe, failures_factor, fit
+from tenfold.compute.utilisation import CANDIDATES, describe, failures_factor, fit, likeness
 
 HALL = find_facility("hyperscale")
 organisations = st.sampled_from([None, "Meta", "DeepSeek", "EleutherAI", "Microsoft"])
@@ -90,8 +90,8 @@ def test_closed_form_leave_one_out_equals_fitting_again():
     for index in (0, 17, len(runs) - 1):
         rest = [i for i in range(len(runs)) if i != index]
         described = describe([runs[i] for i in rest])
-        kernel = covariance(described, described, whole.shrinkage) + np.diag(whole.noise_n[rest])
-        cross = covariance(describe([runs[index]]), described, whole.shrinkage)
+        kernel = likeness(described, described).covariance(whole.shrinkage) + np.diag(whole.noise_n[rest])
+        cross = likeness(describe([runs[index]]), described).covariance(whole.shrinkage)
         again = float((cross @ np.linalg.solve(kernel, logs[rest]))[0])
         assert logs[index] - residual[index] == pytest.approx(again)
 
@@ -108,7 +108,7 @@ def test_the_model_recovers_what_it_was_made_from():
     known = [each.run for each in published_runs()]
     rng = np.random.default_rng(1)
     described = describe(known)
-    kernel = covariance(described, described, CANDIDATES[3]) - 1
+    kernel = likeness(described, described).covariance(CANDIDATES[3]) - 1
     made = np.exp(-1 + np.linalg.cholesky(kernel + 0.01 * np.eye(len(known))) @ rng.standard_normal(len(known)) * 0.5)
     shares = np.clip(made, 0.01, 0.9)
     model = fit(known, shares)

@@ -12,7 +12,7 @@ import urllib.request
 import openai
 import psutil
 import pytest
-from e2e_pool import get, start, stop, tenfold, until
+from e2e_pool import Pool, environment, get, start, stop, tenfold, until
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -210,6 +210,30 @@ def test_down_leaves_no_process_and_training_goes_on_after_up(pool):
         family = again.family()
         again.process.wait(30)
     assert not [process for process in family if process.is_running() and process.status() != "zombie"]
+
+
+def test_down_after_a_killed_supervisor_leaves_no_process(tmp_path):
+    """Ray's own agents outlive their raylet by a minute; ``tenfold down`` does not leave them to it."""
+    with (tmp_path / "up.log").open("ab") as log:
+        up = subprocess.Popen(
+            [sys.executable, "-m", "tenfold.cli.main", "up", "--port", "0"],
+            env=environment(tmp_path),
+            stdout=log,
+            stderr=log,
+        )
+    pool = Pool(tmp_path, up, "")
+    until(lambda: [p for p in pool.family() if "tenfold.pool.nursery" in p.cmdline()], 120, "a nursery")
+    until(lambda: "ray::RuntimeEnvAgent" in [p.name() for p in pool.family()], 30, "Ray's agents")
+    until(lambda: len(json.loads((tmp_path / "run.json").read_text())["family"]) > 8, 30, "the family in the run file")
+    family = pool.family()
+    up.kill()
+    up.wait()
+    time.sleep(4)
+    assert "ray::RuntimeEnvAgent" in [p.name() for p in family if p.is_running() and p.status() != "zombie"]
+    down = pool.command("down")
+    assert (down.returncode, down.stdout[:8]) == (0, "stopped ")
+    assert not [process for process in family if process.is_running() and process.status() != "zombie"]
+    assert pool.command("down").returncode == 1
 
 
 def test_pool_joins_a_cluster_and_uses_a_second_node(tmp_path):

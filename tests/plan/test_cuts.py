@@ -33,7 +33,8 @@ def plans(program, count):
         other = dataclasses.replace(program, cost_C=program.cost_C * factor_C)
         solver = Solver(other)
         solver.whole(program.integer_C)
-        outcome = solver.run(gap=1e-3, seconds=5)
+        # Any plan will do, the best most likely to be on an edge that a cut could take.
+        outcome = solver.run(gap=5e-3, seconds=5)
         if outcome.value_C is not None:
             yield outcome.value_C
 
@@ -61,7 +62,7 @@ def test_no_plan_is_cut_off_of_a_study_that_uses_every_key(tiny):
 
 
 def test_cuts_close_much_of_what_the_linear_program_leaves_open():
-    tree, node, program = built(synthetic_study(1, nodes=40))
+    tree, node, program = built(synthetic_study(2, nodes=24))
     relaxed, cut, _ = bound_after_cuts(tree, node, program)
     exact = Solver(program)
     exact.whole(program.integer_C)

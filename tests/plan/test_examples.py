@@ -132,7 +132,7 @@ def test_a_path_known_to_the_end_leaves_nothing_to_plan():
 
 
 def test_the_command_prints_the_score(capsys):
-    main(["plan", "backtest", META, "--seconds", "3", "--nodes", "40"])
+    main(["plan", "backtest", META, "--seconds", "3", "--nodes", "20"])
     printed = " ".join(capsys.readouterr().out.split())
     for words in ("Capex: the plan's fan and the actual", "$72.2B", "Reading 'as-built'", "Inference.", "fired"):
         assert words in printed

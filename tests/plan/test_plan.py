@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny_study import built, study_of
+from tiny_study import TINY, built, study_of
 
 from tenfold.plan.outcomes import Outcomes, spread, tail_mean
 from tenfold.plan.plan import make_plan
@@ -10,9 +10,9 @@ from tenfold.plan.result import PlanFileError, Verdict, load_plan
 from tenfold.plan.solve import Effort, NoPlan, solve
 
 
-@pytest.fixture
-def plan(tiny):
-    return make_plan(study_of(tiny), Effort(gap=1e-4))
+@pytest.fixture(scope="module")
+def plan():
+    return make_plan(study_of(TINY), Effort(gap=1e-4))
 
 
 def test_plan_is_a_file_that_reads_back_with_its_study(plan, tmp_path, tiny):

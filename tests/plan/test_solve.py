@@ -151,7 +151,7 @@ def test_plan_is_found_where_rounding_stage_after_stage_leads_nowhere(monkeypatc
 
 
 def test_bound_that_met_the_gap_is_kept_when_the_run_is_stopped_for_it():
-    tree, node, program = built(synthetic_study(1, nodes=40))
+    tree, node, program = built(synthetic_study(2, nodes=24))
     solution = solve(program, node, tree, Effort(gap=0.005, seconds=60))
     assert solution.gap <= 0.005
     exact = Solver(program)

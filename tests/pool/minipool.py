@@ -168,7 +168,8 @@ def serve(app, port: int = 0) -> tuple[str, "asyncio.Task[None]"]:
         try:
             await server.serve(sockets=[listener])
         except asyncio.CancelledError:
-            server.should_exit = True
+            # Without waiting for the long polls of a gateway that is gone already.
+            server.should_exit = server.force_exit = True
             await server.shutdown(sockets=[listener])
             raise
         finally:

@@ -283,7 +283,8 @@ async def test_request_without_anyone_to_wake_ends_at_the_deadline(make_pool):
     assert time.monotonic() - began < 2
 
 
-async def test_hung_resident_is_killed_and_replaced(make_pool):
+async def test_hung_resident_is_killed_and_replaced(make_pool, monkeypatch):
+    monkeypatch.setattr("tenfold.pool.deaths.SILENCE_BEFORE_KILL_S", 2.0)
     pool = await make_pool(plan("serve", floor=1), slots=1)
     await pool.ready()
     pid = await pool.pid("serve@n0/cpu0")

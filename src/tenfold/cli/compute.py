@@ -5,27 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from tenfold.cli.numbers import amount, whole
 from tenfold.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cyclopts import Token
-
     from tenfold.compute.accelerators import Precision
 
 
 LEAST, MOST = 1e-30, 1e30
-
-
-def _amount(_: object, tokens: "Sequence[Token]") -> float:
-    """A number as people write it: 405e9, 405B, 15.6T."""
-    from tenfold.compute.cells import number
-
-    value = number(tokens[0].value)
-    if not isinstance(value, int | float):
-        raise ValueError(f"{value!r} is not a number; give one like 405e9 or 405B")
-    return float(value)
 
 
 compute = App(name="compute", help="What training, inference and ranking take on which accelerators.")
@@ -34,25 +21,21 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on
 Kind = Annotated[str, Parameter(help="Kind of accelerator; 'tenfold compute accelerators' lists them.")]
 Place = Annotated[str, Parameter(help="Kind of facility: hyperscale, colocation or office.")]
 Format = Annotated[str, Parameter(help="Format of matrix products: fp32, bf16, fp16, fp8 or fp4.")]
-Total = Annotated[float | None, Parameter(help="All parameters of the model, e.g. 405e9 or 405B.", converter=_amount)]
-Active = Annotated[
-    float | None, Parameter(help="Parameters that one token passes through, if it has experts.", converter=_amount)
-]
+Total = Annotated[float | None, amount("All parameters of the model, e.g. 405e9 or 405B.")]
+Active = Annotated[float | None, amount("Parameters that one token passes through, if it has experts.")]
 
 
 @compute.command
 def train(
     *,
     params: Total = None,
-    tokens: Annotated[
-        float | None, Parameter(help="Tokens to train on, e.g. 15.6e12 or 15.6T.", converter=_amount)
-    ] = None,
+    tokens: Annotated[float | None, amount("Tokens to train on, e.g. 15.6e12 or 15.6T.")] = None,
     accelerator: Kind = "h100",
-    count: Annotated[int | None, Parameter(help="Accelerators at once; without it no days are given.")] = None,
+    count: Annotated[int | None, whole("Accelerators at once; without it no days are given.")] = None,
     active_params: Active = None,
-    layers: Annotated[int | None, Parameter(help="Transformer blocks.")] = None,
-    hidden: Annotated[int | None, Parameter(help="Width of the residual stream.")] = None,
-    context: Annotated[int | None, Parameter(help="Tokens per sequence.")] = None,
+    layers: Annotated[int | None, whole("Transformer blocks.")] = None,
+    hidden: Annotated[int | None, whole("Width of the residual stream.")] = None,
+    context: Annotated[int | None, whole("Tokens per sequence.")] = None,
     precision: Format = "bf16",
     year: Annotated[float | None, Parameter(help="When it starts, e.g. 2024.5; default: as the newest runs.")] = None,
     organisation: Annotated[str | None, Parameter(help="Who runs it, if among the published runs, e.g. Meta.")] = None,
@@ -93,8 +76,10 @@ def train(
                 f"{', '.join(unused)} would not be used with --csv",
                 next_step="leave it out; what a run is, its row says (columns in docs/compute.md)",
             )
-        table = read_table(csv)
-        rows = estimate_table(table.rows)
+        with show_compute.progress(f"reading {csv}") as tell:
+            table = read_table(csv)
+            count = len(table.rows)
+            rows = estimate_table(table.rows, lambda done: tell(f"estimated {done:,} of {count:,} rows"))
         show_compute.table(rows, score(rows), table, output, json)
         table.raise_if_any_is_bad()
         return
@@ -124,10 +109,8 @@ def train(
 @compute.command
 def infer(
     *,
-    input_per_s: Annotated[
-        float, Parameter(help="Prompt tokens per second, cached ones included, e.g. 2e6 or 2M.", converter=_amount)
-    ],
-    output_per_s: Annotated[float, Parameter(help="Generated tokens per second.", converter=_amount)],
+    input_per_s: Annotated[float, amount("Prompt tokens per second, cached ones included, e.g. 2e6 or 2M.")],
+    output_per_s: Annotated[float, amount("Generated tokens per second.")],
     model: Annotated[str | None, Parameter(help="A known model, e.g. deepseek-v3 or llama-3.1-70b.")] = None,
     params: Total = None,
     active_params: Active = None,
@@ -139,8 +122,8 @@ def infer(
     ] = None,
     speed: Annotated[float, Parameter(help="Least tokens per second of one answer.")] = 20,
     precision: Format = "fp8",
-    prefill_replica: Annotated[int | None, Parameter(help="Accelerators that share the weights in prefill.")] = None,
-    decode_replica: Annotated[int | None, Parameter(help="Accelerators that share the weights in decode.")] = None,
+    prefill_replica: Annotated[int | None, whole("Accelerators that share the weights in prefill.")] = None,
+    decode_replica: Annotated[int | None, whole("Accelerators that share the weights in decode.")] = None,
     facility: Place = "hyperscale",
     json: Json = False,
 ) -> None:
@@ -184,11 +167,9 @@ def infer(
 @compute.command
 def rank(
     *,
-    requests_per_s: Annotated[float, Parameter(help="Ranking requests per second at the peak.", converter=_amount)],
+    requests_per_s: Annotated[float, amount("Ranking requests per second at the peak.")],
     candidates: Annotated[float, Parameter(help="Examples scored per request.")],
-    flops_per_example: Annotated[
-        float, Parameter(help="Forward FLOPs of one example, e.g. 1e9 or 1B.", converter=_amount)
-    ],
+    flops_per_example: Annotated[float, amount("Forward FLOPs of one example, e.g. 1e9 or 1B.")],
     embedding_gb: Annotated[float, Parameter(help="All embedding tables, 10^9 bytes.")],
     lookups: Annotated[float, Parameter(help="Embedding rows read per example.")] = 200,
     row_bytes: Annotated[float, Parameter(help="Bytes of one row.")] = 256,

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from tenfold import __version__
 from tenfold.cli.compute import compute
+from tenfold.cli.numbers import whole
 from tenfold.cli.plan import plan_app
 from tenfold.cli.pool import pool_app
 from tenfold.cli.replay import replay_app
@@ -47,7 +48,7 @@ def up(
     *,
     config: Config = None,
     host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
-    port: Annotated[int | None, Parameter(help="Port to listen on; 0 picks a free one.")] = None,
+    port: Annotated[int | None, whole("Port to listen on; 0 picks a free one.")] = None,
     address: Annotated[str | None, Parameter(help="Join the Ray cluster at host:port instead of starting one.")] = None,
     shadow: Annotated[bool, Parameter(negative="", help="Move nothing; record what it would have done.")] = False,
     json: Json = False,
@@ -55,6 +56,7 @@ def up(
     """Bring up the pool and stay until Ctrl-C."""
     from tenfold.cli import prepare, show
     from tenfold.cli.runfile import find_running
+    from tenfold.cli.stop import stop_leftovers
     from tenfold.cli.supervisor import Supervisor, check_memory, listen
     from tenfold.core.config import load_config
 
@@ -72,6 +74,9 @@ def up(
         raise AlreadyRunning(
             f"a pool runs from {home} already, at {running.url}", next_step="use it, or stop it with 'tenfold down'"
         )
+    left = stop_leftovers(home)
+    if left:
+        talk.print(f"stopped {len(left)} processes that a killed pool had left", markup=False)
     # Refused before minutes of downloads, not after them.
     listen(settings.pool.host, settings.pool.port).close()
     check_memory(settings)
@@ -93,7 +98,7 @@ def down(*, json: Json = False) -> None:
     from tenfold.cli.runfile import require_running
 
     home = home_dir()
-    stopped = stop.stop_pool(home, require_running(home))
+    stopped = stop.stop_leftovers(home) or stop.stop_pool(home, require_running(home))
     show.record({"stopped": stopped}, f"stopped {len(stopped)} processes", json)
 
 
@@ -120,7 +125,12 @@ def train(*, json: Json = False) -> None:
 
 
 @app.command
-def rank(user: int | None = None, *, k: int = 10, json: Json = False) -> None:
+def rank(
+    user: Annotated[int | None, whole("A user of MovieLens.")] = None,
+    *,
+    k: Annotated[int, whole("How many items.")] = 10,
+    json: Json = False,
+) -> None:
     """Show the ranking model's quality, or rank the catalog for USER."""
     from tenfold.cli import client, show
     from tenfold.cli.runfile import require_running
@@ -147,7 +157,7 @@ def load(
     day: Annotated[str, Parameter(help="How long the day takes, e.g. 5m or 90s.")] = "5m",
     rank_peak: Annotated[float | None, Parameter(help="Ranking requests a second at the day's peak.")] = None,
     chat_peak: Annotated[float | None, Parameter(help="Chat requests a second in a burst.")] = None,
-    seed: int = 0,
+    seed: Annotated[int, whole("Of the arrivals.")] = 0,
     json: Json = False,
 ) -> None:
     """Play a day of ranking and chat traffic against the running pool."""

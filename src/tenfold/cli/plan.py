@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from tenfold.cli.numbers import whole
 from tenfold.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def solve(
     ] = None,
     gap: Annotated[float, Parameter(help="Stop when the plan is proven this close to the best.")] = 0.005,
     seconds: Annotated[float, Parameter(help="Or after about so many seconds, the values included.")] = 55.0,
-    threads: Annotated[int, Parameter(help="Threads for the solver.")] = 1,
-    nodes: Annotated[int | None, Parameter(help="Nodes of the scenario tree, in place of the study's.")] = None,
+    threads: Annotated[int, whole("Threads for the solver.")] = 1,
+    nodes: Annotated[int | None, whole("Nodes of the scenario tree, in place of the study's.")] = None,
     worth: Annotated[bool, Parameter(help="Also find what fungibility, staging, ... are worth.")] = True,
     json: Json = False,
 ) -> None:
@@ -46,14 +47,13 @@ def solve(
     """
     from tenfold.cli import show, show_plan
     from tenfold.plan.plan import make_plan
-    from tenfold.plan.shipped import find_study
     from tenfold.plan.solve import Effort
 
     if not 0 < gap < 1 or not seconds > 0 or threads < 1:
         raise UsageError("--gap must lie between 0 and 1, --seconds above 0, --threads at 1 or above")
     if output is not None:
         _check_writable(output)
-    found = _resized(find_study(study), nodes)
+    found = _study(study, nodes)
     with _progress(quiet=json) as report:
         plan = make_plan(found, Effort(gap=gap, seconds=seconds, threads=threads), report, worth=worth)
     if output is not None:
@@ -110,7 +110,7 @@ def backtest(
     actual: str | None = None,
     *,
     seconds: Annotated[float, Parameter(help="For each solve.")] = 20.0,
-    nodes: Annotated[int | None, Parameter(help="Nodes of the scenario trees, in place of the study's.")] = None,
+    nodes: Annotated[int | None, whole("Nodes of the scenario trees, in place of the study's.")] = None,
     json: Json = False,
 ) -> None:
     """Score a study's plan on what happened since: its fan, its triggers, and what its policy would have done.
@@ -119,7 +119,7 @@ def backtest(
     """
     from tenfold.cli import show, show_backtest
     from tenfold.plan.backtest import backtest as score
-    from tenfold.plan.shipped import find_actual, find_study, names_with_actuals
+    from tenfold.plan.shipped import find_actual, names_with_actuals
     from tenfold.plan.solve import Effort
 
     if not seconds > 0:
@@ -130,7 +130,7 @@ def backtest(
             next_step="give the path of an actual.yaml too (keys in docs/plan-backtest.md); with actuals come: "
             + ", ".join(names_with_actuals()),
         )
-    result = score(_resized(find_study(study), nodes), find_actual(actual or study), Effort(seconds=seconds))
+    result = score(_study(study, nodes), find_actual(actual or study), Effort(seconds=seconds))
     if json:
         show.machine(result)
     else:
@@ -141,21 +141,20 @@ def backtest(
 def stability(
     study: str,
     *,
-    seeds: Annotated[int, Parameter(help="How many trees to try.")] = 4,
+    seeds: Annotated[int, whole("How many trees to try.")] = 4,
     gap: Annotated[float, Parameter(help="Stop a solve when it is proven this close to the best.")] = 0.005,
     seconds: Annotated[float, Parameter(help="Time for all solves together, about.")] = 120.0,
-    threads: Annotated[int, Parameter(help="Threads for the solver.")] = 1,
+    threads: Annotated[int, whole("Threads for the solver.")] = 1,
     json: Json = False,
 ) -> None:
     """Solve STUDY on trees of several seeds: do cost and what to do now depend on the tree?"""
     from tenfold.cli import show, show_plan
     from tenfold.plan import stability as over_trees
-    from tenfold.plan.shipped import find_study
     from tenfold.plan.solve import Effort
 
     if seeds < 2 or not 0 < gap < 1 or not seconds > 0 or threads < 1:
         raise UsageError("--seeds must be 2 or more, --gap between 0 and 1, --seconds above 0, --threads 1 or more")
-    found = find_study(study)
+    found = _study(study)
     with _progress(quiet=json) as report:
         effort = Effort(gap=gap, seconds=seconds, threads=threads)
         trials = over_trees.stability(found, [found.tree.seed + step for step in range(seeds)], effort, report)
@@ -189,11 +188,17 @@ def _check_writable(output: Path) -> None:
         )
 
 
-def _resized(study: "Study", nodes: int | None) -> "Study":
-    """A study with another number of nodes."""
+def _study(path_or_name: str, nodes: int | None = None) -> "Study":
+    """A study, with another number of nodes if asked; tells what in it has no effect."""
+    from tenfold.plan.dates import remarks
+    from tenfold.plan.shipped import find_study
+    from tenfold.plan.study import MOST_NODES
+
+    study = find_study(path_or_name)
+    for remark in remarks(study):
+        talk.print(f"note: {remark}", markup=False, style="yellow", soft_wrap=True)
     if nodes is None:
         return study
-    from tenfold.plan.study import MOST_NODES
 
     if nodes < study.periods:
         raise UsageError(f"--nodes {nodes} is less than one per period", next_step=f"give at least {study.periods}")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from tenfold.cli.numbers import whole
 from tenfold.core.paths import home_dir
 
 pool_app = App(name="pool", help="List the pool's moves, and tell why each workload has what it has.")
@@ -12,7 +13,7 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on
 
 
 @pool_app.default
-def moves(*, moves: Annotated[int, Parameter(help="How many moves to list.")] = 20, json: Json = False) -> None:
+def moves(*, moves: Annotated[int, whole("How many moves to list.")] = 20, json: Json = False) -> None:
     """List the last moves with their reasons and prices."""
     from tenfold.cli import show
     from tenfold.cli.history import read_moves

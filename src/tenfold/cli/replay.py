@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tenfold.cli.numbers import whole
 from tenfold.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def replay(
     week: Path,
     *,
     policy: Annotated[str, Parameter(help="Names with commas between, or all.")] = "all",
-    seed: Annotated[int, Parameter(help="Of all that is made up.")] = 0,
+    seed: Annotated[int, whole("Of all that is made up.")] = 0,
     attain: Annotated[
         str, Parameter(help="Least attainment by family, e.g. llm=0.95,ranking=0.999; what bounds are made for.")
     ] = "",

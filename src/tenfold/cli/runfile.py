@@ -1,5 +1,6 @@
 """``run.json`` in the pool's home: who runs, and where. Written by ``up``, read by every other command."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -10,15 +11,20 @@ from tenfold.core.errors import NotRunning
 from tenfold.core.paths import replace_file
 
 
-class RunFile(BaseModel):
-    """A running pool."""
+class Started(BaseModel):
+    """A process and when it started, in Unix seconds: its number alone may be another's by now."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pid: int
     started: float
+
+
+class RunFile(Started):
+    """A running pool: its supervisor, its address, and the processes below the supervisor."""
+
     url: str
-    pids: tuple[int, ...] = ()
+    family: tuple[Started, ...] = ()
 
 
 def run_file_path(home: Path) -> Path:
@@ -31,16 +37,21 @@ def write_run_file(home: Path, run: RunFile) -> None:
     replace_file(run_file_path(home), run.model_dump_json().encode())
 
 
-def find_running(home: Path) -> RunFile | None:
-    """Read the run file, or nothing if the pool it names is not alive."""
+def read_run_file(home: Path) -> RunFile | None:
+    """Read the run file, whether or not the pool that it names is alive; nothing if there is none."""
     path = run_file_path(home)
     try:
-        run = RunFile.model_validate_json(path.read_bytes())
+        return RunFile.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except ValidationError as error:
         raise NotRunning(f"{path} is damaged: {error}", next_step=f"remove {path}") from error
-    return run if is_same_process(run.pid, run.started) else None
+
+
+def find_running(home: Path) -> RunFile | None:
+    """Read the run file, or nothing if the pool it names is not alive."""
+    run = read_run_file(home)
+    return run if run is not None and is_same_process(run.pid, run.started) else None
 
 
 def require_running(home: Path) -> RunFile:
@@ -66,3 +77,12 @@ def is_same_process(pid: int, started: float) -> bool:
 def own_start_time() -> float:
     """When this process started, Unix seconds."""
     return psutil.Process(os.getpid()).create_time()
+
+
+def own_family() -> tuple[Started, ...]:
+    """All processes below this one."""
+    family = []
+    for process in psutil.Process(os.getpid()).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family.append(Started(pid=process.pid, started=process.create_time()))
+    return tuple(family)

@@ -1,11 +1,13 @@
 """How ``tenfold compute`` prints: a table for people, JSON for machines."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tenfold.cli.show import machine, out
 from tenfold.compute.accelerators import Accelerator, Number, Source
@@ -20,6 +22,16 @@ from tenfold.compute.training import TrainingEstimate
 from tenfold.core.errors import UsageError
 
 talk = Console(stderr=True, highlight=False)
+
+# Laying out a row for a terminal takes longer than estimating it, and nobody reads this many.
+SHOWN_ROWS = 1000
+
+
+@contextmanager
+def progress(begin: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal how far something is; gives what to call with news."""
+    with talk.status(begin) as status:
+        yield status.update
 
 
 def training(run: Run, estimate: TrainingEstimate, json: bool) -> None:
@@ -78,7 +90,7 @@ def training(run: Run, estimate: TrainingEstimate, json: bool) -> None:
 def table(
     rows: Sequence[EstimatedRow], score: TableScore | None, given: RunTable, output: Path | None, json: bool
 ) -> None:
-    """Print a table of estimates, and write it to a CSV file if asked."""
+    """Print a table of estimates, of a long one its beginning, and write it to a CSV file if asked."""
     if given.not_read:
         talk.print(f"columns not read: {', '.join(map(repr, given.not_read))}", markup=False)
     records = [
@@ -111,10 +123,10 @@ def table(
         machine({"rows": records, "score": score, "bad_rows": bad, "columns_not_read": list(given.not_read)})
         return
     lines = _table("line", "run", "on", "hours", "80% interval", "actual", "error", "inside")
-    for row in rows:
+    for row in rows[:SHOWN_ROWS]:
         lines.add_row(
             str(row.line),
-            row.run,
+            Text(row.run),
             row.accelerator,
             _short(row.estimate_hours.mid),
             _range(row.estimate_hours),
@@ -123,6 +135,8 @@ def table(
             "-" if row.inside is None else ("yes" if row.inside else "no"),
         )
     out.print(lines)
+    if len(rows) > SHOWN_ROWS:
+        talk.print(f"the first {SHOWN_ROWS:,} of {len(rows):,} rows; --output FILE or --json gives all", markup=False)
     if score is not None:
         out.print(
             f"\n{score.runs} with an actual: median error {score.median_error:.0%}, 90th percentile "

@@ -1,10 +1,12 @@
 """Stop a pool from outside."""
 
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
-from tenfold.cli.runfile import RunFile, run_file_path
+from tenfold.cli.runfile import RunFile, find_running, is_same_process, read_run_file, run_file_path
 
 GRACE_S = 25.0
 
@@ -22,11 +24,33 @@ def stop_pool(home: Path, run: RunFile) -> list[int]:
     except psutil.NoSuchProcess:
         return []
     _, alive = psutil.wait_procs(family, timeout=GRACE_S)
-    for process in alive:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(alive, timeout=5.0)
+    _kill(alive)
     run_file_path(home).unlink(missing_ok=True)
     return [process.pid for process in family]
+
+
+def stop_leftovers(home: Path) -> list[int]:
+    """Kill what is left of a pool whose supervisor was killed: Ray's own agents outlive it by a minute.
+
+    Returns:
+        Process ids that were killed; none if the pool runs, or nothing is left of it.
+    """
+    run = read_run_file(home)
+    if run is None or find_running(home) is not None:
+        return []
+    left: dict[int, psutil.Process] = {}
+    for member in run.family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if is_same_process(member.pid, member.started):
+                process = psutil.Process(member.pid)
+                left.update({each.pid: each for each in (process, *process.children(recursive=True))})
+    _kill(list(left.values()))
+    run_file_path(home).unlink(missing_ok=True)
+    return list(left)
+
+
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=5.0)

@@ -17,7 +17,7 @@ import aiohttp
 import psutil
 
 from tenfold.cli.front import FrontSpec
-from tenfold.cli.runfile import RunFile, own_start_time, run_file_path, write_run_file
+from tenfold.cli.runfile import RunFile, own_family, own_start_time, run_file_path, write_run_file
 from tenfold.cli.wiring import PRELOAD, WIRES, Site, free_port, make_site, plans
 from tenfold.core.config import Config
 from tenfold.core.errors import NotEnoughMemory, PortTaken, UsageError
@@ -69,7 +69,7 @@ class Supervisor:
         self._home.mkdir(parents=True, exist_ok=True)
         (self._home / "logs").mkdir(exist_ok=True)
         (self._home / "config.json").write_text(self._config.model_dump_json(indent=2))
-        write_run_file(self._home, RunFile(pid=os.getpid(), started=own_start_time(), url=self.url))
+        self._write_run_file()
         tasks: list[asyncio.Task[None]] = []
         try:
             self._say("starting Ray and the pool's processes")
@@ -155,7 +155,7 @@ class Supervisor:
                     start_new_session=True,
                 )
             self._children[name] = child
-            self._write_pids()
+            self._write_run_file()
             assert child.stdin is not None
             child.stdin.write(spec().encode() + b"\n")
             began = time.monotonic()
@@ -163,9 +163,9 @@ class Supervisor:
             log.warning("%s ended with %d; starting it again", name, status)
             await asyncio.sleep(0.0 if time.monotonic() - began > 5 else 1.0)
 
-    def _write_pids(self) -> None:
-        pids = tuple(child.pid for child in self._children.values() if child.returncode is None)
-        write_run_file(self._home, RunFile(pid=os.getpid(), started=own_start_time(), url=self.url, pids=pids))
+    def _write_run_file(self) -> None:
+        run = RunFile(pid=os.getpid(), started=own_start_time(), url=self.url, family=own_family())
+        write_run_file(self._home, run)
 
     # ---- nodes and residents
 
@@ -174,6 +174,8 @@ class Supervisor:
         while True:
             for node in await self._cluster.join_new_nodes():
                 await self._populate(node, site)
+                # Ray's own agents are there by now: what is to be found again should this process be killed.
+                self._write_run_file()
                 self._watchers[node.name] = asyncio.create_task(self._watch(node))
             await asyncio.sleep(NODES_EVERY_S)
 

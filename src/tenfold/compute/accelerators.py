@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal
 
@@ -16,6 +16,8 @@ from tenfold.core.errors import UsageError
 
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "fp4"]
 DATA_FILE = "accelerators.toml"
+# A table names the same few accelerators over and over.
+NAMES_KEPT = 1024
 # Words in front of a name that say who makes it.
 MAKERS = frozenset({"nvidia", "tesla", "amd", "radeon", "instinct", "google", "cloud", "intel", "habana"})
 
@@ -134,20 +136,38 @@ def find_accelerator(name: str) -> Accelerator:
     Raises:
         UsageError: there is none; names the nearest.
     """
-    known = {alias: found for found in accelerators().values() for alias in (found.name, *found.entry.aliases)}
-    by_core = {_core(alias): found for alias, found in known.items()}
-    core, bare = _core(name), _core(re.sub(r"\b\d+ ?gb?\b", "", name.lower()))
-    if core in by_core:
-        return by_core[core]
-    # "V100 32GB": memory is no part of the name where there is one size only.
-    if bare in by_core and not any(re.fullmatch(rf"{bare}\d+(gb)?", other) for other in by_core):
-        return by_core[bare]
+    found = _find(name)
+    if found is not None:
+        return found
+    known = _by_name()
     near = difflib.get_close_matches(name.strip().lower(), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UsageError(
         f"accelerator {name!r} is not known",
         next_step=f"{hint}'tenfold compute accelerators' lists {', '.join(accelerators())}",
     )
+
+
+@lru_cache(NAMES_KEPT)
+def _find(name: str) -> Accelerator | None:
+    by_core = _by_core()
+    core, bare = _core(name), _core(re.sub(r"\b\d+ ?gb?\b", "", name.lower()))
+    if core in by_core:
+        return by_core[core]
+    # "V100 32GB": memory is no part of the name where there is one size only.
+    if bare in by_core and not any(re.fullmatch(rf"{bare}\d+(gb)?", other) for other in by_core):
+        return by_core[bare]
+    return None
+
+
+@cache
+def _by_name() -> dict[str, Accelerator]:
+    return {alias: found for found in accelerators().values() for alias in (found.name, *found.entry.aliases)}
+
+
+@cache
+def _by_core() -> dict[str, Accelerator]:
+    return {_core(alias): found for alias, found in _by_name().items()}
 
 
 def _core(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -32,6 +32,7 @@ from tenfold.core.errors import TenfoldError, UsageError
 Amount = Annotated[float, BeforeValidator(number)]
 Whole = Annotated[int, BeforeValidator(number)]
 SHOWN_BAD_ROWS = 10
+ROWS_AT_ONCE = 4096
 MOST = 1e30
 
 
@@ -243,22 +244,54 @@ def _lines(path: Path, text: str) -> list[tuple[int, list[str]]]:
     return found
 
 
-def estimate_table(rows: Sequence[tuple[int, TableRow, Run]]) -> list[EstimatedRow]:
-    """Estimate every row. A row that is a published run is estimated by a fit that has not seen that run."""
-    models: dict[str | None, UtilisationModel] = {None: calibrated()}
-    estimated = []
-    for line, row, run in rows:
-        actual = row.actual_hours(run)
-        twin = None if actual is None else same_run(row.run, run)
-        if twin not in models:
-            seen = [known for known in published_runs() if known.row.run != twin]
-            models[twin] = fit([known.run for known in seen], [known.utilisation for known in seen])
-        named = with_known_names(row.run, run)
-        flops = training_flops(named)
-        utilisation = models[twin].predict(named)
-        hours = utilisation.inverse().scaled(flops / (3600 * run.accelerator.peak_16bit_flops))
-        estimated.append(EstimatedRow(line, row.run, run.accelerator.name, flops, hours, actual, twin))
+def estimate_table(
+    rows: Sequence[tuple[int, TableRow, Run]], told: Callable[[int], None] | None = None
+) -> list[EstimatedRow]:
+    """Estimate every row. A row that is a published run is estimated by a fit that has not seen that run.
+
+    Args:
+        rows: as ``read_table`` gives them.
+        told: called now and then with how many rows are done.
+    """
+    models: dict[str | None, UtilisationModel] = {}
+    estimated: list[EstimatedRow] = []
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        estimated += _estimate(rows[start : start + ROWS_AT_ONCE], models)
+        if told is not None:
+            told(len(estimated))
     return estimated
+
+
+def _estimate(
+    rows: Sequence[tuple[int, TableRow, Run]], models: dict[str | None, UtilisationModel]
+) -> list[EstimatedRow]:
+    """Estimate some rows, those of one model together; models that are new are added."""
+    asked = [(row.actual_hours(run), with_known_names(row.run, run)) for _, row, run in rows]
+    twins = [
+        None if actual is None else same_run(row.run, run)
+        for (_, row, run), (actual, _) in zip(rows, asked, strict=True)
+    ]
+    utilisation: dict[int, Interval] = {}
+    for twin in dict.fromkeys(twins):
+        if twin not in models:
+            models[twin] = _model_without(twin)
+        places = [place for place, each in enumerate(twins) if each == twin]
+        found = models[twin].predict_all([asked[place][1] for place in places])
+        utilisation.update(zip(places, found, strict=True))
+    estimated = []
+    for place, ((line, row, run), (actual, named)) in enumerate(zip(rows, asked, strict=True)):
+        flops = training_flops(named)
+        hours = utilisation[place].inverse().scaled(flops / (3600 * run.accelerator.peak_16bit_flops))
+        estimated.append(EstimatedRow(line, row.run, run.accelerator.name, flops, hours, actual, twins[place]))
+    return estimated
+
+
+def _model_without(twin: str | None) -> UtilisationModel:
+    """The model fitted to all published runs but one."""
+    if twin is None:
+        return calibrated()
+    seen = [known for known in published_runs() if known.row.run != twin]
+    return fit([known.run for known in seen], [known.utilisation for known in seen])
 
 
 def score(rows: Iterable[EstimatedRow]) -> TableScore | None:

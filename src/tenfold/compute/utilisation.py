@@ -130,8 +130,28 @@ def describe(runs: Sequence[Run]) -> Described:
     )
 
 
-def covariance(left: Described, right: Described, shrinkage: Shrinkage) -> Array:
-    """Prior covariance of log utilisation between runs, shape (n left, n right)."""
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How alike runs are, pair by pair, before any prior is chosen; shapes (n left, n right)."""
+
+    slopes: Array
+    generation: NDArray[np.bool_]
+    organisation: Array
+    family: Array
+
+    def covariance(self, shrinkage: Shrinkage) -> Array:
+        """Prior covariance of log utilisation between runs."""
+        return (
+            1.0
+            + shrinkage.slope_scale**2 * self.slopes
+            + shrinkage.generation * self.generation
+            + shrinkage.organisation * self.organisation
+            + shrinkage.family * self.family
+        )
+
+
+def likeness(left: Described, right: Described) -> Likeness:
+    """Compare runs with runs."""
 
     def same(left_n: NDArray[np.str_], right_n: NDArray[np.str_]) -> NDArray[np.bool_]:
         return (left_n[:, None] == right_n) & (left_n != "")[:, None]
@@ -139,16 +159,12 @@ def covariance(left: Described, right: Described, shrinkage: Shrinkage) -> Array
     def close(left_n: Array, right_n: Array, reach: float) -> Array:
         return np.exp(-0.5 * ((left_n[:, None] - right_n) / reach) ** 2)
 
-    slopes = shrinkage.slope_scale**2 * left.features_nf @ right.features_nf.T
-    generation = shrinkage.generation * same(left.generation_n, right.generation_n)
-    organisation = shrinkage.organisation * same(left.organisation_n, right.organisation_n)
-    family = shrinkage.family * same(left.family_n, right.family_n)
-    return (
-        1.0
-        + slopes
-        + generation
-        + organisation * close(left.year_n, right.year_n, YEARS_OF_MEMORY)
-        + family * close(left.log_size_n, right.log_size_n, 1.0)
+    return Likeness(
+        slopes=left.features_nf @ right.features_nf.T,
+        generation=same(left.generation_n, right.generation_n),
+        organisation=same(left.organisation_n, right.organisation_n)
+        * close(left.year_n, right.year_n, YEARS_OF_MEMORY),
+        family=same(left.family_n, right.family_n) * close(left.log_size_n, right.log_size_n, 1.0),
     )
 
 
@@ -173,27 +189,34 @@ class UtilisationModel:
     width_known: float
 
     def predict(self, run: Run) -> Interval:
-        """Share of the 16-bit peak over the counted time of a run.
+        """Share of the 16-bit peak over the counted time of a run."""
+        return self.predict_all([run])[0]
+
+    def predict_all(self, runs: Sequence[Run]) -> list[Interval]:
+        """Share of the 16-bit peak over the counted time of each of n runs.
 
         The estimate is the one whose hours have the least expected error relative to the actual ones: of a log-normal
         quantity with deviation s that is its median times ``exp(-s^2)``, since too many hours can be wrong by more than
         100% and too few cannot. The interval is around the median.
         """
-        log_mean, deviation_n = self.log_moments([run])
-        deviation = float(deviation_n[0])
-        known = bool(np.any(self.seen.organisation_n == (run.organisation or "?")))
-        half_width = (self.width_known if known else self.width_stranger) * deviation
-        median = math.exp(float(log_mean[0])) * failures_factor(run)
-        # Nothing exceeds its peak.
-        high = min(median * math.exp(half_width), max(median, 0.95))
-        return Interval(median * math.exp(-half_width), min(median * math.exp(deviation**2), high), high)
+        log_mean_n, deviation_n = self.log_moments(runs)
+        known = set(self.seen.organisation_n.tolist()) - {""}
+        found = []
+        for run, log_mean, deviation in zip(runs, log_mean_n.tolist(), deviation_n.tolist(), strict=True):
+            half_width = (self.width_known if run.organisation in known else self.width_stranger) * deviation
+            median = math.exp(log_mean) * failures_factor(run)
+            # Nothing exceeds its peak.
+            high = min(median * math.exp(half_width), max(median, 0.95))
+            mid = min(median * math.exp(deviation**2), high)
+            found.append(Interval(median * math.exp(-half_width), mid, high))
+        return found
 
     def log_moments(self, runs: Sequence[Run]) -> tuple[Array, Array]:
         """Mean and standard deviation of log utilisation while running, shapes (n,) and (n,)."""
         asked = describe(runs)
-        cross = covariance(asked, self.seen, self.shrinkage)
+        cross = likeness(asked, self.seen).covariance(self.shrinkage)
         prior = own_variance(asked, self.shrinkage) + self.shrinkage.noise
-        variance = prior - np.einsum("ij,jk,ik->i", cross, self.precision_nn, cross)
+        variance = prior - np.sum(cross @ self.precision_nn * cross, axis=1)
         return self.centre + cross @ self.weights_n, np.sqrt(np.maximum(variance, self.shrinkage.noise))
 
 
@@ -206,24 +229,34 @@ def fit(runs: Sequence[Run], utilisation_n: Sequence[float]) -> UtilisationModel
     """
     log_n = np.log(utilisation_n) - np.log([failures_factor(run) for run in runs])
     seen = describe(runs)
-    return max((_fit_with(shrinkage, seen, log_n) for shrinkage in CANDIDATES), key=lambda model: model.score)
+    alike = likeness(seen, seen)
+    settled = [_settle(shrinkage, alike, log_n) for shrinkage in CANDIDATES]
+    return _with_widths(seen, max(settled, key=lambda each: each.score))
 
 
-def _fit_with(shrinkage: Shrinkage, seen: Described, log_n: Array) -> UtilisationModel:
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A regression under one candidate, its leave-one-out residuals and variances, and the score of them."""
+
+    shrinkage: Shrinkage
+    centre: float
+    noise_n: Array
+    precision_nn: Array
+    weights_n: Array
+    residual_n: Array
+    variance_n: Array
+    score: float
+
+
+def _settle(shrinkage: Shrinkage, alike: Likeness, log_n: Array) -> _Settled:
     """Gaussian-process regression, with leave-one-out residuals in closed form (Sundararajan and Keerthi 2001).
 
     A run that lies beyond ``OUTLYING`` of its own leave-one-out deviations gets as much more noise as puts it there, so
     that an odd run does not pull its kind. The score is heavy-tailed for the same reason.
-
-    Widths are conformal: the 80% quantile of residuals, odd ones in full, in units of their deviation, with the
-    finite-sample correction of the jackknife+ (Barber et al. 2021). For organisations with runs in the data these are
-    leave-one-out residuals; for strangers, residuals with all runs of an organisation left out, each organisation
-    weighing the same.
     """
-    count = len(log_n)
     centre = float(np.median(log_n))
-    kernel_nn = covariance(seen, seen, shrinkage)
-    noise_n = np.full(count, shrinkage.noise)
+    kernel_nn = alike.covariance(shrinkage)
+    noise_n = np.full(len(log_n), shrinkage.noise)
     for _ in range(OUTLYING_PASSES):
         _, _, residual_n, variance_n = _leave_one_out(kernel_nn, noise_n, log_n - centre)
         variance_n = variance_n - noise_n + shrinkage.noise
@@ -232,18 +265,39 @@ def _fit_with(shrinkage: Shrinkage, seen: Described, log_n: Array) -> Utilisatio
     precision_nn, weights_n, residual_n, variance_n = _leave_one_out(kernel_nn, noise_n, log_n - centre)
     variance_n = variance_n - noise_n + shrinkage.noise
     score = float(np.sum(-0.5 * np.log(variance_n) - 2.5 * np.log1p(residual_n**2 / (4 * variance_n))))
+    return _Settled(shrinkage, centre, noise_n, precision_nn, weights_n, residual_n, variance_n, score)
+
+
+def _with_widths(seen: Described, settled: _Settled) -> UtilisationModel:
+    """Add the widths of intervals.
+
+    They are conformal: the 80% quantile of residuals, odd ones in full, in units of their deviation, with the
+    finite-sample correction of the jackknife+ (Barber et al. 2021). For organisations with runs in the data these are
+    leave-one-out residuals; for strangers, residuals with all runs of an organisation left out, each organisation
+    weighing the same.
+    """
+    count, precision_nn, weights_n = len(settled.noise_n), settled.precision_nn, settled.weights_n
     organisation_n = np.where(seen.organisation_n == "", np.arange(count).astype(str), seen.organisation_n)
     siblings_n = (organisation_n[:, None] == organisation_n).sum(axis=1)
-    standard_n = np.abs(residual_n) / np.sqrt(variance_n)
+    standard_n = np.abs(settled.residual_n) / np.sqrt(settled.variance_n)
     known = _quantile(standard_n[siblings_n > 1], np.ones(int((siblings_n > 1).sum())))
     as_stranger_n = np.zeros(count)
     for name in np.unique(organisation_n):
         own_n = organisation_n == name
         block = np.linalg.inv(precision_nn[np.ix_(own_n, own_n)])
-        spread_n = np.diag(block) - noise_n[own_n] + shrinkage.noise
+        spread_n = np.diag(block) - settled.noise_n[own_n] + settled.shrinkage.noise
         as_stranger_n[own_n] = np.abs(block @ weights_n[own_n]) / np.sqrt(spread_n)
-    stranger = _quantile(as_stranger_n, 1 / siblings_n)
-    return UtilisationModel(seen, shrinkage, centre, noise_n, precision_nn, weights_n, score, stranger, known)
+    return UtilisationModel(
+        seen=seen,
+        shrinkage=settled.shrinkage,
+        centre=settled.centre,
+        noise_n=settled.noise_n,
+        precision_nn=precision_nn,
+        weights_n=weights_n,
+        score=settled.score,
+        width_stranger=_quantile(as_stranger_n, 1 / siblings_n),
+        width_known=known,
+    )
 
 
 def _quantile(standard_n: Array, weight_n: Array) -> float:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from tenfold.plan.calendar import Calendar, NotAPeriod
+from tenfold.plan.dates import not_periods, too_late
+from tenfold.plan.scale import too_far_apart
 from tenfold.plan.study import Site, Study, leaves
 
 # Beyond these, powers and products of two numbers of a study overflow on the way to the solver.
@@ -24,7 +26,7 @@ def problems(study: Study) -> list[str]:
         calendar.index(study.start)
     except NotAPeriod as error:
         return [f"'start': {error}"]
-    return [
+    contradictions = [
         *_labels(study, calendar),
         *_demands(study, calendar),
         *_names(study),
@@ -36,6 +38,7 @@ def problems(study: Study) -> list[str]:
         *_fit_out(study),
         *_tree(study),
     ]
+    return contradictions or list(too_far_apart(study))
 
 
 def _sane(value: float) -> bool:
@@ -50,32 +53,8 @@ def _unknown(key: str, name: str, known: Iterable[str], what: str) -> str:
 
 
 def _labels(study: Study, calendar: Calendar) -> Iterator[str]:
-    labels = [
-        *(
-            (f"workloads.{name}.demand.ranges", label)
-            for name, w in study.workloads.items()
-            for label in w.demand.ranges or ()
-        ),
-        *(
-            (f"accelerators.{name}.prices_usd", label)
-            for name, a in study.accelerators.items()
-            for label in a.prices_usd
-        ),
-        *((f"accelerators.{name}.available_from", a.available_from) for name, a in study.accelerators.items()),
-        *((f"rent.{name}.available_from", r.available_from) for name, r in study.rent.items()),
-        *((f"leases.{name}.earliest", lease.earliest) for name, lease in study.leases.items()),
-        *(
-            (f"sites.{name}.phases.{phase}.earliest", p.earliest)
-            for name, site in study.sites.items()
-            for phase, p in site.phases.items()
-        ),
-    ]
-    for key, label in labels:
-        if label is not None:
-            try:
-                calendar.index(label)
-            except NotAPeriod as error:
-                yield f"{key!r}: {error}"
+    slips = list(not_periods(study, calendar))
+    yield from slips or too_late(study, calendar)
     years = {str(calendar.year(period)) for period in range(calendar.count)}
     for label in study.capex_limit_usd:
         if label not in years:

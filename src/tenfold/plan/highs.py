@@ -1,4 +1,4 @@
-"""HiGHS, wrapped: the only module that knows the solver."""
+"""HiGHS as the planner uses it: runs that stop, watches, and starts from the last basis."""
 
 import time
 from collections.abc import Callable
@@ -9,15 +9,11 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.core.errors import TenfoldError
+from tenfold.core.highs import Matrix, SolverFailed, ending, load, require_ok
 from tenfold.plan.columns import Floats
 from tenfold.plan.extensive import Program
 
 STEP_S = 0.5
-
-
-class SolverFailed(TenfoldError):
-    """HiGHS ended with neither a solution nor a proof that there is none."""
 
 
 class Status(StrEnum):
@@ -63,73 +59,59 @@ class Solver:
     def __init__(self, program: Program, threads: int = 1) -> None:
         self.program = program
         self._has_whole = False
-        self._highs = highspy.Highs()
-        self._highs.setOptionValue("output_flag", False)
-        self._highs.setOptionValue("threads", threads)
-        columns = len(program.cost_C)
-        _require_ok(
-            self._highs.passModel(
-                columns,
-                len(program.row_lower_R),
-                len(program.value_Z),
-                int(highspy.MatrixFormat.kRowwise),
-                int(highspy.ObjSense.kMinimize),
-                program.offset,
-                program.cost_C,
-                program.lower_C,
-                program.upper_C,
-                program.row_lower_R,
-                program.row_upper_R,
-                program.start_R,
-                program.index_Z,
-                program.value_Z,
-                np.zeros(columns, dtype=np.int32),
-            ),
-            "take the program",
+        self._highs = load(
+            Matrix(program.start_R, program.index_Z, program.value_Z),
+            cost_C=program.cost_C,
+            lower_C=program.lower_C,
+            upper_C=program.upper_C,
+            row_lower_R=program.row_lower_R,
+            row_upper_R=program.row_upper_R,
+            offset=program.offset,
+            threads=threads,
         )
 
     def set_option(self, name: str, value: float | str) -> None:
         """Set one of HiGHS' own options."""
-        _require_ok(self._highs.setOptionValue(name, value), f"set {name} to {value!r}")
+        require_ok(self._highs.setOptionValue(name, value), f"set {name} to {value!r}")
 
     def bound(self, index: NDArray[np.int64], lower: Floats, upper: Floats) -> None:
         """Change bounds of columns."""
-        _require_ok(self._highs.changeColsBounds(len(index), index.astype(np.int32), lower, upper), "change the bounds")
+        require_ok(self._highs.changeColsBounds(len(index), index.astype(np.int32), lower, upper), "change the bounds")
 
     def bound_rows(self, lower_R: Floats, upper_R: Floats) -> None:
         """Change the bounds of all rows, those added since included."""
         index = np.arange(len(lower_R), dtype=np.int32)
         # highspy has it, its type stubs do not.
         change = self._highs.changeRowsBounds  # pyrefly: ignore[missing-attribute]
-        _require_ok(change(len(index), index, lower_R, upper_R), "change the rows' bounds")
+        require_ok(change(len(index), index, lower_R, upper_R), "change the rows' bounds")
 
     def add_row(self, lower: float, index: NDArray[np.int64], value: Floats) -> None:
         """Add the row ``lower <= value @ columns[index]``."""
-        _require_ok(self._highs.addRow(lower, np.inf, len(index), index.astype(np.int32), value), "take a row")
+        require_ok(self._highs.addRow(lower, np.inf, len(index), index.astype(np.int32), value), "take a row")
 
     def add_rows(self, lower_R: Floats, start_R: NDArray[np.int64], index: NDArray[np.int64], value: Floats) -> None:
         """Add rows ``lower <= value @ columns[index]``; the entries of each begin at its start."""
         upper_R = np.full(len(lower_R), np.inf)
         start, places = start_R.astype(np.int32), index.astype(np.int32)
         status = self._highs.addRows(len(lower_R), lower_R, upper_R, len(value), start, places, value)
-        _require_ok(status, "take rows")
+        require_ok(status, "take rows")
 
     def drop_rows(self, index: NDArray[np.int64]) -> None:
         """Take rows away; those after them move up."""
-        _require_ok(self._highs.deleteRows(len(index), index.astype(np.int32)), "drop rows")
+        require_ok(self._highs.deleteRows(len(index), index.astype(np.int32)), "drop rows")
 
     def whole(self, integer_C: NDArray[np.bool_]) -> None:
         """Say which columns must be whole."""
         self._has_whole = bool(integer_C.any())
         index = np.arange(len(integer_C), dtype=np.int32)
-        _require_ok(
+        require_ok(
             self._highs.changeColsIntegrality(len(index), index, integer_C.astype(np.uint8)), "change what is whole"
         )
 
     def suggest(self, value_C: Floats) -> None:
         """Give a solution to start from."""
         index = np.arange(len(value_C), dtype=np.int32)
-        _require_ok(self._highs.setSolution(len(value_C), index, value_C), "take a solution")
+        require_ok(self._highs.setSolution(len(value_C), index, value_C), "take a solution")
 
     def run(
         self,
@@ -153,8 +135,7 @@ class Solver:
             self._highs.clearSolver()
             outcome = self._run(seconds, gap, watch)
         if outcome is None:
-            state = self._highs.modelStatusToString(self._highs.getModelStatus())
-            raise SolverFailed(f"HiGHS ended with {state!r}", next_step="try another tree.seed, and report the study")
+            raise SolverFailed(ending(self._highs), next_step="try another tree.seed, and report the study")
         return outcome
 
     def again(self) -> Outcome:
@@ -260,8 +241,3 @@ class _Subscription:
                 self.failure, self._stop = error, True
         if event.data_in is not None:
             event.data_in.user_interrupt = self._stop
-
-
-def _require_ok(status: highspy.HighsStatus, what: str) -> None:
-    if status == highspy.HighsStatus.kError:
-        raise SolverFailed(f"HiGHS would not {what}", next_step="report the study")

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import highspy
 import numpy as np
 
 from tenfold.core.errors import TenfoldError
+from tenfold.core.highs import INFINITE, Matrix, ending, is_optimal, load
 from tenfold.replay.week import Floats, Ints
-
-INFINITE = highspy.kHighsInf
 
 
 class NoSolution(TenfoldError):
@@ -85,33 +83,19 @@ class LinearProgram:
             NoSolution: there is none.
         """
         row, column, factor = (np.concatenate(parts) for parts in zip(*self._rows, strict=True))
-        order = np.argsort(row, kind="stable")
-        starts = np.searchsorted(row[order], np.arange(self._row_count))
-        highs = highspy.Highs()
-        highs.setOptionValue("output_flag", False)
-        highs.setOptionValue("threads", 1)
+        highs = load(
+            Matrix.of(row, column, factor, self._row_count),
+            cost_C=np.concatenate(self._cost),
+            lower_C=np.concatenate(self._lower),
+            upper_C=np.concatenate(self._upper),
+            row_lower_R=np.concatenate(self._row_lower),
+            row_upper_R=np.concatenate(self._row_upper),
+        )
         # Ten times as fast as the simplex method on a week of steps that are linked; no basis is needed.
         highs.setOptionValue("solver", "ipm")
         highs.setOptionValue("run_crossover", "off")
-        highs.passModel(
-            len(self._cost) * self._steps,
-            self._row_count,
-            len(row),
-            int(highspy.MatrixFormat.kRowwise),
-            int(highspy.ObjSense.kMinimize),
-            0.0,
-            np.concatenate(self._cost),
-            np.concatenate(self._lower),
-            np.concatenate(self._upper),
-            np.concatenate(self._row_lower),
-            np.concatenate(self._row_upper),
-            starts.astype(np.int32),
-            column[order].astype(np.int32),
-            factor[order],
-            np.zeros(len(self._cost) * self._steps, dtype=np.int32),
-        )
         highs.run()
-        if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise NoSolution(f"a linear program has no solution: {highs.modelStatusToString(highs.getModelStatus())}")
+        if not is_optimal(highs):
+            raise NoSolution(f"a linear program has no solution: {ending(highs)}")
         value_VT = np.array(highs.getSolution().col_value).reshape(len(self._cost), self._steps)
         return Solution(float(highs.getInfo().objective_function_value), value_VT)

@@ -1,0 +1,38 @@
+"""Numbers of the command line, as people write them: 405B, 15.6T, 16,384."""
+
+from typing import TYPE_CHECKING
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cyclopts import Token
+
+
+def amount(description: str) -> Parameter:
+    """An option that takes any number."""
+    return Parameter(help=description, converter=_amount)
+
+
+def whole(description: str) -> Parameter:
+    """An option that takes a whole number; by itself cyclopts would round 2.5 to 2 and say nothing."""
+    return Parameter(help=description, converter=_whole)
+
+
+def _amount(_: object, tokens: "Sequence[Token]") -> float:
+    from tenfold.compute.cells import number
+
+    value = number(tokens[0].value)
+    if not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is not a number; give one like 405e9 or 405B")
+    return float(value)
+
+
+def _whole(_: object, tokens: "Sequence[Token]") -> int:
+    from tenfold.compute.cells import number
+
+    value = number(tokens[0].value)
+    if not isinstance(value, int):
+        raise ValueError(f"{tokens[0].value!r} is not a whole number; give one like 16 or 16384")
+    return value
