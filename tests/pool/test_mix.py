@@ -12,7 +12,7 @@ from tenfold.pool.claims import Claims
 from tenfold.pool.fill import fill
 from tenfold.pool.mix import mix, mix_by_program
 from tenfold.pool.mixture import Mixture, Worth
-from tenfold.pool.relaxation import Relaxation
+from tenfold.pool.relaxation import Relaxation, Relaxed
 
 RUNS = 4
 seeds = st.integers(0, 2**32 - 1)
@@ -119,6 +119,70 @@ def test_a_warm_program_gives_the_bound_of_a_cold_one(seed, alike):
         cold = Relaxation().solve(asked).bound_usd_per_s
         assert warm.solve(asked).bound_usd_per_s == pytest.approx(cold, rel=1e-4)
         asked = replace(asked, held_WK=mix(asked, warm))
+
+
+def later(asked: Mixture, counts_WK, seed: int) -> Mixture:
+    """What is asked a tick later, when all hold what they were given: everybody earns more or less than before."""
+    factor_W = np.random.default_rng(seed).uniform(0.7, 1.4, len(asked.held_WK))
+    usd_R = asked.claims.usd_R * factor_W[asked.claims.owner_R]
+    return replace(asked, claims=replace(asked.claims, usd_R=usd_R), held_WK=np.asarray(counts_WK))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=seeds)
+def test_prices_of_an_earlier_tick_still_bound_what_slots_can_be_worth(seed):
+    asked, relaxation = mixture(seed), Relaxation()
+    assert relaxation.bound(asked) == np.inf
+    assert relaxation.solve(asked).bound_usd_per_s == pytest.approx(relaxation.bound(asked), rel=1e-4, abs=1e-5)
+    changed = later(asked, mix(asked, Relaxation()), seed)
+    assert relaxation.bound(changed) >= best(changed) * (1 - 1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=seeds)
+def test_no_slot_is_worth_more_to_another_than_to_who_has_it_tick_after_tick(seed):
+    """Also where the program is not solved again, and for slots that nobody has."""
+    asked, relaxation = mixture(seed, workloads=6, kinds=3, slots=5), Relaxation()
+    for tick in range(4):
+        counts_WK = mix(asked, relaxation)
+        now = net(asked, counts_WK)
+        for kind, receiver in itertools.product(range(3), np.flatnonzero(asked.speed_WK.any(axis=1))):
+            for donor in (None, *np.flatnonzero(counts_WK[:, kind])):
+                other_WK = counts_WK.copy()
+                other_WK[receiver, kind] += asked.speed_WK[receiver, kind] > 0
+                if donor is not None:
+                    other_WK[donor, kind] -= 1
+                if (other_WK.sum(axis=0) <= asked.slots_K).all() and (
+                    other_WK[asked.converts_W].sum(axis=0) <= asked.conversion_K
+                ).all():
+                    assert net(asked, other_WK) <= now + 1e-6
+        asked = later(asked, counts_WK, seed + tick)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds)
+def test_from_what_is_held_slots_end_up_worth_about_as_much_as_from_nothing(seed):
+    asked, relaxation = mixture(seed, workloads=8, kinds=3, slots=6), Relaxation()
+    for tick in range(5):
+        counts_WK = mix(asked, relaxation)
+        assert net(asked, counts_WK) >= 0.9 * net(asked, mix(asked, Relaxation()))
+        asked = later(asked, counts_WK, seed + tick)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=seeds)
+def test_who_asks_for_the_same_again_keeps_what_it_has_and_the_program_is_not_solved_again(seed):
+    class Counted(Relaxation):
+        solved = 0
+
+        def solve(self, mixture: Mixture) -> Relaxed:
+            self.solved += 1
+            return super().solve(mixture)
+
+    asked, relaxation = mixture(seed, workloads=8, kinds=3, slots=6, toll=0.0), Counted()
+    counts_WK = mix(asked, relaxation)
+    assert (mix(replace(asked, held_WK=counts_WK), relaxation) == counts_WK).all()
+    assert relaxation.solved == 1
 
 
 def test_conversion_limits_those_who_need_it_and_nobody_else():

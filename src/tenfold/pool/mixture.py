@@ -3,6 +3,7 @@
 Letters: W workloads, K kinds, R runs of slots of equal value.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,10 @@ class Worth:
         self._first_W = np.searchsorted(claims.owner_R, workloads)
         last_W = np.searchsorted(claims.owner_R, workloads, side="right")
         self._width_W = self._before_R[last_W] - self._before_R[self._first_W]
+        # The same as lists, for one workload at a time.
+        self._ends, self._usds, self._befores = self._end_R.tolist(), self._usd_R.tolist(), self._before_R.tolist()
+        self._values, self._widths = self._value_R.tolist(), self._width_W.tolist()
+        self._firsts, self._lasts = self._first_W.tolist(), last_W.tolist()
 
     def value(self, effective_W: Floats, who: Ints | slice = slice(None)) -> Floats:
         """Value per second of so many effective slots, without any toll; for some workloads or all."""
@@ -60,6 +65,30 @@ class Worth:
         at_W = self._before_R[first_W] + np.minimum(effective_W, self._width_W[who])
         run_W = np.searchsorted(self._end_R, at_W)
         return self._value_R[run_W] - self._value_R[first_W] + self._usd_R[run_W] * (at_W - self._before_R[run_W])
+
+    def of_one(self, workload: int, effective: float) -> float:
+        """The same as ``value``, for one workload in plain Python."""
+        first = self._firsts[workload]
+        at = self._befores[first] + min(effective, self._widths[workload])
+        run = bisect_left(self._ends, at, first, self._lasts[workload])
+        return self._values[run] - self._values[first] + self._usds[run] * (at - self._befores[run])
+
+    def of_one_slot(self, counts_WK: Ints) -> tuple[Floats, Floats]:
+        """What one slot more of each kind gains everybody, net of moves, and what one less costs; without one: inf."""
+        speed_WK, held_WK = self._mixture.speed_WK, self._mixture.held_WK
+        toll_W1 = self._mixture.claims.toll_W.clip(0.0, 1.0)[:, None]
+        everybody = np.arange(len(counts_WK))[:, None]
+        working_W1 = (speed_WK * counts_WK).sum(axis=1, keepdims=True)
+        waking_W1 = (speed_WK * np.minimum(counts_WK, held_WK)).sum(axis=1, keepdims=True)
+
+        def net_WK(working: Floats, waking: Floats) -> Floats:
+            working, waking = (self.value(np.maximum(0.0, slots), everybody) for slots in (working, waking))
+            return toll_W1 * waking + (1.0 - toll_W1) * working
+
+        now_W1 = net_WK(working_W1, waking_W1)
+        more_WK = net_WK(working_W1 + speed_WK, waking_W1 + speed_WK * (counts_WK < held_WK))
+        less_WK = net_WK(working_W1 - speed_WK, waking_W1 - speed_WK * (counts_WK <= held_WK))
+        return more_WK - now_W1, np.where(counts_WK > 0, now_W1 - less_WK, np.inf)
 
     def net_W(self, counts_WK: Ints) -> Floats:
         """Value per second of the counts, net of what moves cost."""

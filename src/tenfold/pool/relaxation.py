@@ -17,6 +17,9 @@ _OFFSETS = np.array([-(10**9), -64, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 64, 
 
 _BUCKETS = len(_OFFSETS) - 1
 _GAP, _MOST_ROUNDS = 1e-5, 6
+_SLACK = 5e-4
+"""By what share of the bound counts may lie further below it than the last ones before the program is solved again."""
+
 _LEAST_TOLL = 1e-6
 """Of equals nobody moves."""
 
@@ -87,11 +90,14 @@ class Relaxation:
     class's curve is seen through few buckets, fine where it was last. The row duals tell how much the coarse buckets
     may hide (a bound, not a guess); while that is more than ``_GAP`` of the value, the buckets are moved to where the
     duals point and the program is solved again. Within one class, floors, ceilings and what is held count as sums.
+    Between two solutions the last row duals, as prices, tell whether it is worth solving again.
     """
 
     def __init__(self) -> None:
         self._structure: tuple[bytes, bytes] | None = None
         self._pivots: list[Ints] = []
+        self._price_by_row: Floats = np.zeros(0)
+        self._bound_usd_per_s = self._short_usd_per_s = 0.0
 
     def solve(self, mixture: Mixture) -> Relaxed:
         """Find the best divisible mix.
@@ -118,10 +124,49 @@ class Relaxation:
             if hidden <= _GAP * abs(value):
                 break
             self._pivots = [curve.above(price_C) for curve, price_C in zip(whole, prices, strict=True)]
+        self._price_by_row, self._bound_usd_per_s = dual * scale, value + max(0.0, hidden)
         counts_CK = np.zeros(held_CK.shape)
         counts_CK[self._pair_class, self._pair_kind] = column[self._keep_M] + column[self._join_M]
         used_C = column[self._use_CB].sum(axis=1)
-        return Relaxed(_members(mixture, classes, by_holder, counts_CK, used_C), value + max(0.0, hidden))
+        return Relaxed(_members(mixture, classes, by_holder, counts_CK, used_C), self._bound_usd_per_s)
+
+    def reached(self, usd_per_s: float) -> None:
+        """Note what whole counts made of the last solution."""
+        self._short_usd_per_s = self._bound_usd_per_s - usd_per_s
+
+    def enough(self, mixture: Mixture) -> float:
+        """What counts must be worth for a new solution to promise little more; infinite before there is one."""
+        return self.bound(mixture) * (1.0 - _SLACK) - self._short_usd_per_s
+
+    def bound(self, mixture: Mixture) -> float:
+        """What no counts are worth more than, by the prices of the last solution; infinite where they say nothing.
+
+        By weak duality prices of any time give a bound; it is tight while little has changed.
+        """
+        classes = _classes(mixture)
+        if classes.structure != self._structure:
+            return np.inf
+        count, kinds = classes.speed_CK.shape
+        use_C, kept_C, some_C, slots_K, conversion_K = np.split(
+            self._price_by_row, np.cumsum([count, count, count, kinds])
+        )
+        # The signs that a dual must have, whatever the solver's tolerance.
+        use_C, kept_C = np.maximum(0.0, use_C), np.maximum(0.0, kept_C)
+        slots_K, conversion_K = np.minimum(0.0, slots_K), np.minimum(0.0, conversion_K)
+        floor_C, ceiling_C = _limits(mixture, classes)
+        bound = -slots_K @ mixture.slots_K - conversion_K @ mixture.conversion_K
+        bound -= some_C @ np.where(some_C > 0, floor_C, ceiling_C)
+        # What each run earns above its price, and each slot above its own.
+        runs = _runs(mixture, classes)
+        class_R, width_R = classes.of_W[mixture.claims.owner_R], runs.end_R - runs.start_R
+        bound += width_R @ np.maximum(0.0, runs.working_usd_R - use_C[class_R])
+        bound += width_R @ np.maximum(0.0, runs.waking_usd_R - kept_C[class_R])
+        of, kind = self._pair_class, self._pair_kind
+        speed_M = classes.speed_CK[of, kind]
+        joins_M = speed_M * use_C[of] + some_C[of] + slots_K[kind] + conversion_K[kind] * classes.converts_C[of]
+        held_M = _sum(mixture.held_WK, classes)[of, kind]
+        bound += held_M @ np.maximum(0.0, joins_M + speed_M * kept_C[of])
+        return float(bound + mixture.slots_K[kind] @ np.maximum(0.0, joins_M))
 
     def _build(self, classes: _Classes) -> None:
         """Lay out columns and rows."""
@@ -182,11 +227,10 @@ class Relaxation:
     def _bound_rows(self, mixture: Mixture, classes: _Classes) -> None:
         """Set floors, ceilings, slots and conversion."""
         count, kinds = classes.speed_CK.shape
-        ceiling_W = np.minimum(mixture.claims.ceiling_W, mixture.slots_K.sum())
-        floor_C = _sum(np.minimum(mixture.claims.floor_W, ceiling_W), classes)
+        floor_C, ceiling_C = _limits(mixture, classes)
         free = np.full(2 * count, highspy.kHighsInf)
         lower = np.concatenate((np.zeros(2 * count), floor_C, np.full(2 * kinds, -highspy.kHighsInf)))
-        upper = np.concatenate((free, _sum(ceiling_W, classes), mixture.slots_K, mixture.conversion_K))
+        upper = np.concatenate((free, ceiling_C, mixture.slots_K, mixture.conversion_K))
         index = np.arange(len(lower), dtype=np.int32)
         # highspy has it, its type stubs do not.
         change = self._highs.changeRowsBounds  # pyrefly: ignore[missing-attribute]
@@ -219,8 +263,12 @@ class Relaxation:
 def _classes(mixture: Mixture) -> _Classes:
     unit_W = np.maximum(mixture.speed_WK.max(axis=1), 1e-12)
     keys = np.column_stack((np.round(mixture.speed_WK / unit_W[:, None], 9), mixture.converts_W))
-    found, of_W = np.unique(keys, axis=0, return_inverse=True)
-    return _Classes(of_W.ravel(), np.ascontiguousarray(found[:, :-1]), found[:, -1].copy(), unit_W)
+    rows = [row.tobytes() for row in keys]
+    first = {row: workload for workload, row in reversed(list(enumerate(rows)))}
+    number = {row: place for place, row in enumerate(sorted(first))}
+    found = keys[[first[row] for row in number]]
+    of_W = np.array([number[row] for row in rows])
+    return _Classes(of_W, np.ascontiguousarray(found[:, :-1]), found[:, -1].copy(), unit_W)
 
 
 def _sum(of_W: Ints, classes: _Classes) -> Ints:
@@ -230,21 +278,49 @@ def _sum(of_W: Ints, classes: _Classes) -> Ints:
     return total
 
 
+def _limits(mixture: Mixture, classes: _Classes) -> tuple[Ints, Ints]:
+    """Floors and ceilings of classes."""
+    ceiling_W = np.minimum(mixture.claims.ceiling_W, mixture.slots_K.sum())
+    return _sum(np.minimum(mixture.claims.floor_W, ceiling_W), classes), _sum(ceiling_W, classes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Runs in slots of the owner's best kind: where they begin and end, and what such a slot earns there.
+
+    ``working_usd_R``: by all its slots but while some wake; ``waking_usd_R``: by the kept ones meanwhile.
+    """
+
+    start_R: Floats
+    end_R: Floats
+    working_usd_R: Floats
+    waking_usd_R: Floats
+
+
+def _runs(mixture: Mixture, classes: _Classes) -> _Runs:
+    claims = mixture.claims
+    unit_R, ceiling_R = classes.unit_W[claims.owner_R], claims.ceiling_W[claims.owner_R]
+    start_R, usd_R = claims.start_R(), claims.usd_R * unit_R
+    toll_R = claims.toll_W.clip(0.0, 1.0)[claims.owner_R]
+    return _Runs(
+        start_R=np.minimum(start_R / unit_R, ceiling_R),
+        end_R=np.minimum((start_R + claims.slots_R) / unit_R, ceiling_R),
+        working_usd_R=usd_R * (1.0 - toll_R),
+        waking_usd_R=usd_R * toll_R,
+    )
+
+
 def _curves(mixture: Mixture, classes: _Classes) -> tuple[tuple[_Curve, _Curve], _Curve]:
     """Merge the members' curves: what works, what works while new slots wake, and both by who holds what.
 
     The last is cut at what each member holds, so that of equals those that hold a slot come first.
     """
-    claims = mixture.claims
-    owner_R, unit_R = claims.owner_R, classes.unit_W[claims.owner_R]
-    ceiling_R, toll_R = claims.ceiling_W[owner_R], claims.toll_W.clip(0.0, 1.0)[owner_R]
-    start_R = np.minimum(claims.start_R() / unit_R, ceiling_R)
-    end_R = np.minimum((claims.start_R() + claims.slots_R) / unit_R, ceiling_R)
+    owner_R, runs = mixture.claims.owner_R, _runs(mixture, classes)
     held_R = ((mixture.speed_WK * mixture.held_WK).sum(axis=1) / classes.unit_W)[owner_R]
-    cut_R, usd_R = np.clip(held_R, start_R, end_R), claims.usd_R * unit_R
-    working = _merged(owner_R, end_R - start_R, usd_R * (1.0 - toll_R), classes)
-    waking = _merged(owner_R, end_R - start_R, usd_R * toll_R, classes)
-    parts = (cut_R - start_R, end_R - cut_R), (usd_R * (1.0 + 1e-9), usd_R * (1.0 - toll_R))
+    cut_R, usd_R = np.clip(held_R, runs.start_R, runs.end_R), mixture.claims.usd_R * classes.unit_W[owner_R]
+    working = _merged(owner_R, runs.end_R - runs.start_R, runs.working_usd_R, classes)
+    waking = _merged(owner_R, runs.end_R - runs.start_R, runs.waking_usd_R, classes)
+    parts = (cut_R - runs.start_R, runs.end_R - cut_R), (usd_R * (1.0 + 1e-9), runs.working_usd_R)
     by_holder = _merged(np.tile(owner_R, 2), np.concatenate(parts[0]), np.concatenate(parts[1]), classes)
     return (working, waking), by_holder
 
