@@ -194,6 +194,14 @@ def test_conversion_limits_those_who_need_it_and_nobody_else():
     assert mix(replace(limited, conversion_K=np.array([4])), Relaxation())[:, 0].tolist() == [4, 0]
 
 
+def test_where_nobody_asks_nobody_gets_anything():
+    """A week of jobs alone before the first comes."""
+    nobody, nothing = np.zeros(0, dtype=int), np.zeros((0, 2))
+    claims = Claims((), *[nobody] * 7, np.zeros(0), np.zeros(0))
+    asked = Mixture(claims, nothing, nothing.astype(int), np.array([3, 3]), nobody.astype(bool), np.array([3, 3]))
+    assert mix(asked, Relaxation()).shape == (0, 2)
+
+
 def test_a_workload_gets_the_kind_that_it_is_best_on():
     asked = mixture(1, workloads=2, kinds=2, slots=2, toll=0.0)
     claims = replace(asked.claims, usd_R=np.ones(2 * RUNS))

@@ -38,6 +38,8 @@ def mix(mixture: Mixture, relaxation: Relaxation) -> Ints:
     """
     claims = mixture.claims
     claims.require_concave()
+    if not claims.names:
+        return np.zeros_like(mixture.held_WK)
     if len(mixture.slots_K) == 1 and bool((mixture.speed_WK == 1.0).all()):
         # Without the limit on conversion, water-filling is the optimum; if it keeps to the limit, it still is.
         counts_WK = fill(replace(claims, held_W=mixture.held_WK[:, 0]), int(mixture.slots_K[0]))[:, None]
