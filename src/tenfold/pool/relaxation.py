@@ -5,10 +5,10 @@ Letters: W workloads, K kinds, C classes of workloads, B buckets of a class's cu
 
 from dataclasses import dataclass
 
-import highspy
 import numpy as np
 
 from tenfold.core.errors import TenfoldError
+from tenfold.core.highs import INFINITE, Matrix, ending, is_optimal, load
 from tenfold.pool.claims import Floats, Ints
 from tenfold.pool.mixture import Mixture
 
@@ -94,6 +94,10 @@ class Relaxation:
     """
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: what comes next does not depend on what was solved before."""
         self._structure: tuple[bytes, bytes] | None = None
         self._pivots: list[Ints] = []
         self._price_by_row: Floats = np.zeros(0)
@@ -199,28 +203,16 @@ class Relaxation:
                 (start + self._pair_kind[of], columns[of], ones_M[of]) for columns in (self._keep_M, self._join_M)
             ]
         row, column, factor = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-        order = np.argsort(row, kind="stable")
         rows = 3 * count + 2 * kinds
-        zeros, free = np.zeros(self._columns), np.full(self._columns, highspy.kHighsInf)
-        self._highs = highspy.Highs()
-        self._highs.setOptionValue("output_flag", False)
-        self._highs.setOptionValue("threads", 1)
-        self._highs.passModel(
-            self._columns,
-            rows,
-            len(row),
-            int(highspy.MatrixFormat.kRowwise),
-            int(highspy.ObjSense.kMinimize),
-            0.0,
-            zeros,
-            zeros,
-            free,
-            np.zeros(rows),
-            np.full(rows, highspy.kHighsInf),
-            np.searchsorted(row[order], np.arange(rows)).astype(np.int32),
-            column[order].astype(np.int32),
-            factor[order],
-            np.zeros(self._columns, dtype=np.int32),
+        zeros_C = np.zeros(self._columns)
+        # What the rows are about comes with each solution.
+        self._highs = load(
+            Matrix.of(row, column, factor, rows),
+            cost_C=zeros_C,
+            lower_C=zeros_C,
+            upper_C=np.full(self._columns, INFINITE),
+            row_lower_R=np.zeros(rows),
+            row_upper_R=np.full(rows, INFINITE),
         )
         self._structure = classes.structure
 
@@ -228,8 +220,8 @@ class Relaxation:
         """Set floors, ceilings, slots and conversion."""
         count, kinds = classes.speed_CK.shape
         floor_C, ceiling_C = _limits(mixture, classes)
-        free = np.full(2 * count, highspy.kHighsInf)
-        lower = np.concatenate((np.zeros(2 * count), floor_C, np.full(2 * kinds, -highspy.kHighsInf)))
+        free = np.full(2 * count, INFINITE)
+        lower = np.concatenate((np.zeros(2 * count), floor_C, np.full(2 * kinds, -INFINITE)))
         upper = np.concatenate((free, ceiling_C, mixture.slots_K, mixture.conversion_K))
         index = np.arange(len(lower), dtype=np.int32)
         # highspy has it, its type stubs do not.
@@ -238,7 +230,7 @@ class Relaxation:
 
     def _run(self, seen: list[tuple[Floats, Floats]], scale: float, held_CK: Ints) -> tuple[float, Floats, Floats]:
         """Send costs and bounds, solve from the last basis; gives value, columns and row duals."""
-        cost, upper = np.zeros(self._columns), np.full(self._columns, highspy.kHighsInf)
+        cost, upper = np.zeros(self._columns), np.full(self._columns, INFINITE)
         for columns_CB, (width_CB, usd_CB) in zip((self._use_CB, self._kept_CB), seen, strict=True):
             cost[columns_CB], upper[columns_CB] = -usd_CB / scale, width_CB
         earns = -cost * scale
@@ -251,13 +243,13 @@ class Relaxation:
         self._highs.changeColsCost(self._columns, index, cost)
         for _ in range(2):
             self._highs.run()
-            if self._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+            if is_optimal(self._highs):
                 solution = self._highs.getSolution()
                 column = np.array(solution.col_value)
                 return float(earns @ column), column, np.array(solution.row_dual)
+            state = ending(self._highs)
             self._highs.clearSolver()
-        state = self._highs.modelStatusToString(self._highs.getModelStatus())
-        raise MixFailed(f"HiGHS ended with {state!r}", next_step="report the claims of this tick")
+        raise MixFailed(state, next_step="report the claims of this tick")
 
 
 def _classes(mixture: Mixture) -> _Classes:

@@ -21,11 +21,11 @@ class Tenfold:
     """Slots go where they are worth most, by what may be asked and what it earns.
 
     ``attains``: the share of requests that each family shall answer in time, as one; what is not named is provided for
-    as its price is worth. ``utilisation``: share of a slot's capacity that is planned on; all
-    of it if not named, since a week's capacity is what a slot answers in time. ``dwell_s``: how long a change is
-    expected to last; ``job_dwell_s`` the longest for a job, which is not started and stopped as often as a service
-    grows and shrinks. ``idle_s``: a service that was asked for something in that time keeps one slot, as in the live
-    pool. ``relaxation``: where the solver starts from; it is faster from the step before, and finds the same value.
+    as its price is worth. ``utilisation``: share of a slot's capacity that is planned on; all of it if not named, since
+    a week's capacity is what a slot answers in time. ``dwell_s``: how long a change is expected to last; ``job_dwell_s``
+    the longest for a job, which is not started and stopped as often as a service grows and shrinks. ``idle_s``: a
+    service that was asked for something in that time keeps one slot, as in the live pool. ``relaxation``: what the
+    solver keeps from step to step; it begins anew with a week.
     """
 
     attains: tuple[tuple[str, float], ...] = ()
@@ -43,6 +43,8 @@ class Tenfold:
 
     def decide(self, view: View) -> Decision:
         """Say how many slots everybody shall hold."""
+        if view.step == 0:
+            self.relaxation.forget()
         counts_WK = mix(self._mixture(view), self.relaxation)
         services = len(view.week.services)
         return Decision(counts_WK[:services], counts_WK[services:], np.zeros(len(view.jobs_A), dtype=bool))
