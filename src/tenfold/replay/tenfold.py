@@ -22,10 +22,10 @@ class Tenfold:
 
     ``attains``: the share of requests that each family shall answer in time, as one; what is not named is provided for
     as its price is worth. ``utilisation``: share of a slot's capacity that is planned on; all of it if not named, since
-    a week's capacity is what a slot answers in time. ``dwell_s``: how long a change is expected to last; ``job_dwell_s``
-    the longest for a job, which is not started and stopped as often as a service grows and shrinks. ``idle_s``: a
-    service that was asked for something in that time keeps one slot, as in the live pool. ``relaxation``: what the
-    solver keeps from step to step; it begins anew with a week.
+    a week's capacity is what a slot answers in time. ``dwell_s``: how long a change is expected to last;
+    ``job_dwell_s`` the longest for a job, which is not started and stopped as often as a service grows and shrinks.
+    ``idle_s``: a service that was asked for something in that time keeps one slot, as in the live pool.
+    ``relaxation``: what the solver keeps from step to step; it begins anew with a week.
     """
 
     attains: tuple[tuple[str, float], ...] = ()
