@@ -98,7 +98,8 @@ def _steered(aim: Aim) -> str:
     )
     said = f"It answered {done} of its requests in time and shall answer {asked}"
     if aim.worth > 1.0:
-        return f"{said}: until then an answer is worth {aim.worth:.3g} times its price."
+        until = "until then" if aim.attained < aim.attains else "until it has something in reserve"
+        return f"{said}: {until} an answer is worth {aim.worth:.3g} times its price."
     if aim.provided < 1.0:
         return f"{said}: {share} of what it must expect is worth the price."
     return f"{said}: that goes by the price."
