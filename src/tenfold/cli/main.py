@@ -157,7 +157,7 @@ def load(
     day: Annotated[str, Parameter(help="How long the day takes, e.g. 5m or 90s.")] = "5m",
     rank_peak: Annotated[float | None, Parameter(help="Ranking requests a second at the day's peak.")] = None,
     chat_peak: Annotated[float | None, Parameter(help="Chat requests a second in a burst.")] = None,
-    seed: Annotated[int, whole("Of the arrivals.")] = 0,
+    seed: Annotated[int, whole("Of the arrivals.", least=0)] = 0,
     json: Json = False,
 ) -> None:
     """Play a day of ranking and chat traffic against the running pool."""

@@ -1,5 +1,6 @@
 """Numbers of the command line, as people write them: 405B, 15.6T, 16,384."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
@@ -15,9 +16,9 @@ def amount(description: str) -> Parameter:
     return Parameter(help=description, converter=_amount)
 
 
-def whole(description: str) -> Parameter:
+def whole(description: str, least: int | None = None) -> Parameter:
     """An option that takes a whole number; by itself cyclopts would round 2.5 to 2 and say nothing."""
-    return Parameter(help=description, converter=_whole)
+    return Parameter(help=description, converter=partial(_whole, least=least))
 
 
 def _amount(_: object, tokens: "Sequence[Token]") -> float:
@@ -29,10 +30,12 @@ def _amount(_: object, tokens: "Sequence[Token]") -> float:
     return float(value)
 
 
-def _whole(_: object, tokens: "Sequence[Token]") -> int:
+def _whole(_: object, tokens: "Sequence[Token]", *, least: int | None) -> int:
     from tenfold.compute.cells import number
 
     value = number(tokens[0].value)
     if not isinstance(value, int):
         raise ValueError(f"{tokens[0].value!r} is not a whole number; give one like 16 or 16384")
+    if least is not None and value < least:
+        raise ValueError(f"{value} is below {least}")
     return value
