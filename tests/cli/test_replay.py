@@ -80,6 +80,23 @@ def test_table_page_and_bounds(week, tmp_path, capsys):
     assert "<svg" in page.read_text()
 
 
+def test_a_fleet_that_is_too_small_for_the_targets_is_played_and_told_so(week, tmp_path, capsys):
+    week.write_text(SMALL.replace("slots = 16", "slots = 2"))
+    assert run("replay", week, "--policy", "tenfold", "--bounds", "--report", tmp_path / "out.html") == 0
+    assert "No policy can meet the targets: clairvoyant, free moves." in capsys.readouterr().out
+    assert run("replay", week, "--policy", "tenfold", "--bounds", "--json") == 0
+    assert {bound["useful_training_h"] for bound in json.loads(capsys.readouterr().out)["bounds"]} == {None}
+
+
+def test_a_week_without_jobs_has_services_only(week, tmp_path, capsys):
+    week.write_text(SMALL.partition("[jobs.backlog]")[0])
+    assert run("replay", week, "--policy", "all", "--report", tmp_path / "out.html", "--json") == 0
+    records = json.loads(capsys.readouterr().out)["policies"]
+    assert all(record["useful_training_h"] == 0.0 and record["share_of_bound"] is None for record in records)
+    assert run("replay", week, "--policy", "tenfold", "--bounds") == 0
+    assert "can train more than 0 h" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -95,6 +112,11 @@ def test_usage_is_explained(week, capsys, arguments, told):
     err = " ".join(capsys.readouterr().err.split())
     assert told in err
     assert "next:" in err
+
+
+def test_a_seed_below_zero_is_refused(week, capsys):
+    assert run("replay", week, "--seed", -1) == 2
+    assert "--seed: -1 is below 0" in " ".join(capsys.readouterr().err.split())
 
 
 def test_example_is_written_and_can_be_read(tmp_path, capsys):

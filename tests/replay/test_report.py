@@ -12,7 +12,7 @@ from outline import Outline
 from tenfold.core.errors import UsageError
 from tenfold.replay.bounds import Bound
 from tenfold.replay.charts import bucketed, frontier, short_over_time, short_slots, slots_over_time
-from tenfold.replay.compare import RULES, Comparison, attainment, compare, rules, summary, targets_of
+from tenfold.replay.compare import RULES, Comparison, Played, attainment, compare, rules, summary, targets_of
 from tenfold.replay.generate import synthetic_week
 from tenfold.replay.report import report
 
@@ -39,6 +39,21 @@ def test_a_reader_finds_every_part(comparison):
             "Slots that services lacked under tenfold",
         ]
     )
+
+
+def test_training_is_set_beside_the_best_other_policy_that_meets_the_targets_too(comparison):
+    static, ours = (each.outcome for each in comparison.played)
+    own = replace(ours, policy="tenfold, cold starts", useful_training_h=1e6)
+
+    def beside(others, **targets):
+        played = tuple(Played(outcome, 0.0) for outcome in (ours, *others))
+        return report(replace(comparison, played=played, targets=comparison.targets | targets))
+
+    easy = dict.fromkeys(comparison.targets, 0.01)
+    assert "times that of static" in beside((static, own), **easy)
+    assert "times that of" not in beside((own,), **easy)
+    assert "no other policy met all targets" in beside((replace(static, useful_training_h=0.0),), **easy)
+    assert "times that of" not in beside((static,), llm=1.0)
 
 
 def test_nothing_is_asked_of_the_network_and_names_cannot_break_the_page(comparison):

@@ -27,7 +27,7 @@ def replay(
     week: Path,
     *,
     policy: Annotated[str, Parameter(help="Names with commas between, or all.")] = "all",
-    seed: Annotated[int, whole("Of all that is made up.")] = 0,
+    seed: Annotated[int, whole("Of all that is made up.", least=0)] = 0,
     attain: Annotated[
         str, Parameter(help="Least attainment by family, e.g. llm=0.95,ranking=0.999; what bounds are made for.")
     ] = "",

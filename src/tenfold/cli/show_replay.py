@@ -37,7 +37,7 @@ def _table(comparison: Comparison) -> Table:
     for family in comparison.families:
         table.add_column(f"{family}\nin time", justify="right")
         table.add_column(f"{family}\nin full", justify="right")
-    headings = ["training\nh", *(["of\nbound"] if comparison.bounds else []), "lost\nto kills", "lost\nto moves"]
+    headings = ["training\nh", *(["of\nbound"] if comparison.bound_h else []), "lost\nto kills", "lost\nto moves"]
     headings += ["moves\na day", "\nidle", "frag-\nmented", "jobs\ndone", "CPU\ns"]
     for heading in headings:
         table.add_column(heading, justify="right")
@@ -53,7 +53,7 @@ def _row(comparison: Comparison, each: Played) -> list[str]:
         cells += [attainment(outcome.attainment(family)), attainment(outcome.steps_in_full(family))]
     held_h = outcome.training_slot_h
     cells.append(f"{outcome.useful_training_h:,.0f}")
-    if comparison.bounds:
+    if comparison.bound_h:
         cells.append(percent(comparison.share_of_bound(outcome)))
     cells += [
         f"{lost_h / held_h if held_h else 0.0:.2%}" for lost_h in (outcome.lost_to_kills_h, outcome.lost_to_moves_h)

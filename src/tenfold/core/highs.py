@@ -88,6 +88,11 @@ def is_optimal(highs: highspy.Highs) -> bool:
     return highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
 
 
+def is_infeasible(highs: highspy.Highs) -> bool:
+    """Whether the last run ended with a proof that there is no solution."""
+    return highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible
+
+
 def ending(highs: highspy.Highs) -> str:
     """How the last run ended, in HiGHS' words."""
     return f"HiGHS ended with {highs.modelStatusToString(highs.getModelStatus())!r}"

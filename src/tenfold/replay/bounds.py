@@ -18,6 +18,9 @@ from tenfold.replay.week import Floats, Service, Week
 
 HOUR_S = 3600.0
 
+FREE_MOVES, TRUE_MOVES = "clairvoyant, free moves", "clairvoyant, true moves"
+INFORMED = "no knowledge beyond the forecast"
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
@@ -46,15 +49,14 @@ def clairvoyant(week: Week, attainment: Mapping[str, float], *, moves: bool) -> 
         moves: whether a slot that joins is lost for as long as one resident takes to sleep and another to wake.
 
     Raises:
-        NoSolution: the floors and attainments leave no room.
+        Infeasible: no policy can keep to the floors and attain that much.
     """
     program = _Allocation(week, moves)
     for family in dict.fromkeys(service.family for service in week.services):
         program.serve(family, attainment.get(family, 1.0))
     for jobs in _classes(week):
         program.train(jobs)
-    name = "clairvoyant, true moves" if moves else "clairvoyant, free moves"
-    return program.solve(name)
+    return program.solve(TRUE_MOVES if moves else FREE_MOVES)
 
 
 def informed(week: Week, attainment: Mapping[str, float]) -> Bound:
@@ -66,7 +68,7 @@ def informed(week: Week, attainment: Mapping[str, float]) -> Bound:
     that sees only the forecast and its level can do better on average.
 
     Raises:
-        NoSolution: the floors and attainments leave no room.
+        Infeasible: no policy can keep to the floors and attain that much.
     """
     forecasts, predicted_ST = (
         forecasts_of(week, warm=True),
@@ -84,9 +86,7 @@ def informed(week: Week, attainment: Mapping[str, float]) -> Bound:
     services = tuple(
         replace(service, rates_T=provided_T) for service, provided_T in zip(week.services, provided_ST, strict=True)
     )
-    return replace(
-        clairvoyant(replace(week, services=services), {}, moves=False), name="no knowledge beyond the forecast"
-    )
+    return replace(clairvoyant(replace(week, services=services), {}, moves=False), name=INFORMED)
 
 
 def _provide(predicted_ST: Floats, rates_ST: Floats, cost_S: Floats, attainment: float) -> Floats:
@@ -200,7 +200,7 @@ class _Allocation:
             if kind.conversion is not None and converting:
                 self._program.rows(converting, upper=float(kind.conversion))
         solution = self._program.solve()
-        return Bound(name, -solution.cost * self._week.step_s / HOUR_S)
+        return Bound(name, max(0.0, -solution.cost) * self._week.step_s / HOUR_S)
 
 
 def _groups(services: Sequence[Service]) -> list[list[Service]]:

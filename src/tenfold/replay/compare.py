@@ -14,9 +14,10 @@ import numpy as np
 from tenfold.core.errors import UsageError
 from tenfold.core.explain import suggest
 from tenfold.page.figures import amount
-from tenfold.replay.bounds import Bound, clairvoyant, informed
+from tenfold.replay.bounds import FREE_MOVES, INFORMED, TRUE_MOVES, Bound, clairvoyant, informed
 from tenfold.replay.engine import replay
 from tenfold.replay.foresee import coverage
+from tenfold.replay.linear import Infeasible
 from tenfold.replay.outcome import Outcome
 from tenfold.replay.rule import Rule
 from tenfold.replay.tune import FLOORS, OURS, PEERS, Tunable, tune
@@ -46,7 +47,7 @@ class Comparison:
     ``targets``: attainment by family, at which the bounds hold. ``coverage``: by family and quantile the share of
     steps in which no more was asked for than the forecast's quantile. ``settings``: the policies' other outcomes on
     this week, with the dials of their frontiers. ``tuned_on``: the week on which dials were found; none: they are the
-    rules' own.
+    rules' own. ``out_of_reach``: names of the bounds by which no policy meets the targets.
     """
 
     week: Week
@@ -56,16 +57,22 @@ class Comparison:
     coverage: Mapping[str, Mapping[float, float]] = field(default_factory=dict)
     settings: tuple[Outcome, ...] = ()
     tuned_on: str | None = None
+    out_of_reach: tuple[str, ...] = ()
 
     @property
     def families(self) -> tuple[str, ...]:
         """In the order in which services name them."""
         return tuple(dict.fromkeys(service.family for service in self.week.services))
 
-    def share_of_bound(self, outcome: Outcome) -> float:
-        """Useful training as a share of the tightest bound that knows the week; NaN if none was found."""
+    @property
+    def bound_h(self) -> float | None:
+        """The tightest bound that knows the week; none if none was found, or if there is nothing to train."""
         known = [bound.useful_training_h for bound in self.bounds if bound.name.startswith("clairvoyant")]
-        return outcome.useful_training_h / min(known) if known else math.nan
+        return min(known, default=0.0) or None
+
+    def share_of_bound(self, outcome: Outcome) -> float:
+        """Useful training as a share of ``bound_h``; NaN without one."""
+        return outcome.useful_training_h / (self.bound_h or math.nan)
 
     def meets(self, outcome: Outcome) -> bool:
         """Whether every family's attainment reaches its target."""
@@ -149,14 +156,20 @@ def compare_tuned(
 
 
 def find_bounds(comparison: Comparison) -> Comparison:
-    """Add what no policy can exceed that reaches the targets."""
+    """Add what no policy can exceed that meets the targets; a bound by which none can meet them is named instead."""
     week, targets = comparison.week, comparison.targets
-    bounds = (
-        clairvoyant(week, targets, moves=False),
-        clairvoyant(week, targets, moves=True),
-        informed(week, targets),
-    )
-    return replace(comparison, bounds=bounds)
+    find = {
+        FREE_MOVES: partial(clairvoyant, week, targets, moves=False),
+        TRUE_MOVES: partial(clairvoyant, week, targets, moves=True),
+        INFORMED: partial(informed, week, targets),
+    }
+    found, out_of_reach = [], []
+    for name, bound in find.items():
+        try:
+            found.append(bound())
+        except Infeasible:
+            out_of_reach.append(name)
+    return replace(comparison, bounds=tuple(found), out_of_reach=tuple(out_of_reach))
 
 
 def attainment(share: float) -> str:
@@ -171,7 +184,10 @@ def summary(comparison: Comparison) -> Mapping[str, object]:
         "targets": dict(comparison.targets),
         "tuned_on": comparison.tuned_on,
         "policies": [_record(comparison, each) for each in comparison.played],
-        "bounds": [{"name": bound.name, "useful_training_h": bound.useful_training_h} for bound in comparison.bounds],
+        "bounds": [
+            *({"name": bound.name, "useful_training_h": bound.useful_training_h} for bound in comparison.bounds),
+            *({"name": name, "useful_training_h": None} for name in comparison.out_of_reach),
+        ],
         "forecast_coverage": {
             family: {f"p{100 * quantile:g}": share for quantile, share in shares.items()}
             for family, shares in comparison.coverage.items()
@@ -194,6 +210,7 @@ def notes(comparison: Comparison) -> Sequence[str]:
         f"No policy that meets the targets can train more than {amount(bound.useful_training_h)} h: {bound.name}."
         for bound in comparison.bounds
     ]
+    lines += [f"No policy can meet the targets: {name}." for name in comparison.out_of_reach]
     return lines
 
 
@@ -207,7 +224,7 @@ def _record(comparison: Comparison, each: Played) -> Mapping[str, object]:
         "services": {service.name: service.attainment for service in outcome.services},
         "meets_targets": comparison.meets(outcome),
         "useful_training_h": outcome.useful_training_h,
-        "share_of_bound": comparison.share_of_bound(outcome) if comparison.bounds else None,
+        "share_of_bound": comparison.share_of_bound(outcome) if comparison.bound_h else None,
         "lost_to_kills_h": outcome.lost_to_kills_h,
         "lost_to_moves_h": outcome.lost_to_moves_h,
         "work_lost": outcome.work_lost,

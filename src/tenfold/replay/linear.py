@@ -6,12 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.core.errors import TenfoldError
-from tenfold.core.highs import INFINITE, Matrix, ending, is_optimal, load
+from tenfold.core.highs import INFINITE, Matrix, ending, is_infeasible, is_optimal, load
 from tenfold.replay.week import Floats, Ints
 
 
 class NoSolution(TenfoldError):
     """The program has no solution, or the solver found none."""
+
+
+class Infeasible(NoSolution):
+    """The program has no solution: what is asked cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ class LinearProgram:
         """Minimise the cost.
 
         Raises:
-            NoSolution: there is none.
+            Infeasible: there is none.
+            NoSolution: the solver found none.
         """
         row, column, factor = (np.concatenate(parts) for parts in zip(*self._rows, strict=True))
         highs = load(
@@ -96,6 +101,7 @@ class LinearProgram:
         highs.setOptionValue("run_crossover", "off")
         highs.run()
         if not is_optimal(highs):
-            raise NoSolution(f"a linear program has no solution: {ending(highs)}")
+            failure = Infeasible if is_infeasible(highs) else NoSolution
+            raise failure(f"a linear program has no solution: {ending(highs)}")
         value_VT = np.array(highs.getSolution().col_value).reshape(len(self._cost), self._steps)
         return Solution(float(highs.getInfo().objective_function_value), value_VT)

@@ -33,6 +33,8 @@ def grant(view: View, granted_AK: Ints, room_K: Ints, least_A: Ints, most_A: Int
 
     A job keeps what it holds before it takes more. Who does not fit is passed over, as in Kueue's BestEffortFIFO.
     """
+    if not len(order_A):
+        return granted_AK
     granted_AK, room_K = granted_AK.copy(), (room_K - granted_AK.sum(axis=0)).tolist()
     speed_AK = view.week.speed_JK[view.jobs_A]
     liked_AK = liked(speed_AK, view.week.speed_JK).tolist()

@@ -50,7 +50,7 @@ def _tiles(comparison: Comparison) -> str:
     """The figures of Tenfold's policy, or of the first, with the best other one beside its training."""
     ours = next((each for each in comparison.played if each.outcome.policy == OURS), comparison.played[0]).outcome
     tiles = [("Useful training", f"{amount_data(ours.useful_training_h)} h", _beside(comparison, ours))]
-    if comparison.bounds:
+    if comparison.bound_h:
         share = comparison.share_of_bound(ours)
         tiles.append(("Of what is possible", percent_data(share), "of the clairvoyant bound's training"))
     for family in comparison.families:
@@ -63,19 +63,23 @@ def _tiles(comparison: Comparison) -> str:
 
 
 def _beside(comparison: Comparison, ours: Outcome) -> str:
-    others = [each.outcome for each in comparison.played if each.outcome is not ours and comparison.meets(each.outcome)]
-    best = max(others, key=lambda outcome: outcome.useful_training_h, default=None)
+    # A policy's variants, "x" and "x, warm", are no other policies.
+    bases = [(each.outcome.policy.partition(",")[0], each.outcome) for each in comparison.played]
+    others = [outcome for base, outcome in bases if base != ours.policy.partition(",")[0]]
+    best = max(filter(comparison.meets, others), key=lambda outcome: outcome.useful_training_h, default=None)
     if best is None or best.useful_training_h <= 0:
-        return "no other policy met all targets" if len(comparison.played) > 1 else "accelerator-hours"
+        return "no other policy met all targets" if others else "accelerator-hours"
+    if not comparison.meets(ours):
+        return "not comparable: a target is missed"
     times = ours.useful_training_h / best.useful_training_h
-    return f"{data(times, f'{times:.2f}')} times {escape(best.policy)}'s"
+    return f"{data(times, f'{times:.2f}')} times that of {escape(best.policy)}"
 
 
 def _policies(comparison: Comparison) -> str:
     heads = ["policy"]
     for family in comparison.families:
         heads += [f"{escape(family)}, in time", "in full"]
-    heads += ["training, h", *(["of bound"] if comparison.bounds else []), "lost to kills", "to moves", "moves/day"]
+    heads += ["training, h", *(["of bound"] if comparison.bound_h else []), "lost to kills", "to moves", "moves/day"]
     heads += ["idle", "frag.", "jobs", "deadlines", "CPU, s"]
     head = "".join(f'<th class="{"n" if place else ""}">{words}</th>' for place, words in enumerate(heads))
     rows = "\n".join(_policy(comparison, each) for each in comparison.played)
@@ -100,7 +104,7 @@ def _policy(comparison: Comparison, each: Played) -> str:
     held_h = outcome.training_slot_h or 1.0
     kills, moves = outcome.lost_to_kills_h / held_h, outcome.lost_to_moves_h / held_h
     figures = [data(outcome.useful_training_h, f"{outcome.useful_training_h:,.0f}")]
-    if comparison.bounds:
+    if comparison.bound_h:
         figures.append(percent_data(comparison.share_of_bound(outcome)))
     figures += [data(kills, f"{kills:.2%}"), data(moves, f"{moves:.2%}")]
     figures += [data(outcome.moves_per_day, f"{outcome.moves_per_day:,.0f}")]
