@@ -70,34 +70,19 @@ def test_why_tells_what_a_slot_is_worth_to_whom_and_the_moves_that_led_there(hom
 
 
 @pytest.mark.parametrize(
-    ("attained", "provided", "worth", "said"),
+    ("attained", "provided", "worth", "done", "said"),
     [
-        (
-            0.99999,
-            0.88,
-            1.0,
-            "99.99% of its requests in time and shall answer 95%: 88% of what it must expect is worth the price.",
-        ),
-        (
-            0.94,
-            1.0,
-            3.214,
-            "94% of its requests in time and shall answer 95%: until then an answer is worth 3.21 times",
-        ),
-        (
-            1.0,
-            1.0,
-            3.214,
-            "100% of its requests in time and shall answer 95%: until it has something in reserve an answer",
-        ),
-        (0.95, 1.0, 1.0, "95% of its requests in time and shall answer 95%: that goes by the price."),
+        (0.99999, 0.88, 1.0, "99.99%", "88% of what it must expect is worth the price."),
+        (0.94, 1.0, 3.214, "94%", "until then an answer is worth 3.21 times its price."),
+        (1.0, 1.0, 3.214, "100%", "until it has something in reserve an answer is worth 3.21 times its price."),
+        (0.95, 1.0, 1.0, "95%", "that goes by the price."),
     ],
 )
-def test_why_tells_what_a_workload_is_steered_to(attained, provided, worth, said):
+def test_why_tells_what_a_workload_is_steered_to(attained, provided, worth, done, said):
     aim = Aim(attains=0.95, attained=attained, provided=provided, worth=worth)
     mine = standing("rank", aim=aim)
     told = tell(Why(at=0.0, epoch=1, slots=4, mine=mine, others=(), next_slot_to=None, moves=()))
-    assert f"It answered {said}" in told
+    assert f"It answered {done} of its requests in time and shall answer 95%: {said}" in told
 
 
 def test_why_of_training_says_that_it_always_has_more_to_do(home, capsys):

@@ -12,7 +12,7 @@ CHANCES_D = np.array([0.5, 0.5])
 
 
 def tally(missed: float, hours: float = 24.0, asked: float = 1e6) -> Tally:
-    return Tally(np.array([asked]), np.array([missed]), hours * HOUR_S)
+    return Tally(np.array([asked]), np.array([missed]), np.array([hours * HOUR_S]))
 
 
 def test_before_anything_was_asked_and_without_a_target_the_price_decides():
@@ -73,5 +73,16 @@ def test_old_requests_fade():
 
 
 def test_services_of_a_group_share_what_they_missed():
-    found = Tally(np.array([100.0, 300.0, 50.0]), np.array([40.0, 0.0, 1.0]), HOUR_S).shared(np.array([0, 0, 1]))
+    seconds_W = HOUR_S * np.array([1.0, 3.0, 2.0])
+    found = Tally(np.array([100.0, 300.0, 50.0]), np.array([40.0, 0.0, 1.0]), seconds_W).shared(np.array([0, 0, 1]))
+    assert found.seconds_W == pytest.approx(HOUR_S * np.array([3.0, 3.0, 2.0]))
     assert found.attained_W == pytest.approx([0.9, 0.9, 0.98])
+
+
+def test_who_is_asked_late_is_steered_as_gently_as_from_the_start():
+    quiet = Tally.none(2).after(np.array([0.0, 100.0]), np.zeros(2), 100 * HOUR_S)
+    late = quiet.after(np.array([10.0, 10.0]), np.array([10.0, 0.0]), 120.0)
+    found = generosity(late, np.array([0.95, 0.95]))
+    first = generosity(Tally.none(1).after(np.array([10.0]), np.array([10.0]), 120.0), np.array([0.95]))
+    assert found.worth_W[0] == pytest.approx(first.worth_W[0])
+    assert found.worth_W[0] < 1.5

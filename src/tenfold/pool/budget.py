@@ -34,16 +34,19 @@ SPARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Requests asked for and requests missed; older ones fade. ``seconds``: over which they came, faded alike."""
+    """Requests asked for and requests missed; older ones fade.
+
+    ``seconds_W``: since the first of them came, faded alike. Before it there is no budget that could be left unspent.
+    """
 
     asked_W: Floats
     missed_W: Floats
-    seconds: float = 0.0
+    seconds_W: Floats
 
     @staticmethod
     def none(count: int) -> "Tally":
         """Nothing asked of so many services."""
-        return Tally(np.zeros(count), np.zeros(count))
+        return Tally(np.zeros(count), np.zeros(count), np.zeros(count))
 
     @property
     def attained_W(self) -> Floats:
@@ -52,14 +55,18 @@ class Tally:
         return 1.0 - missed_W
 
     def shared(self, group_W: Ints) -> "Tally":
-        """What was asked of each service's whole group, and missed by it."""
+        """What was asked of each service's whole group, and missed by it, since the first service was asked."""
         asked_G, missed_G = (np.bincount(group_W, of_W).astype(np.float64) for of_W in (self.asked_W, self.missed_W))
-        return Tally(asked_G[group_W], missed_G[group_W], self.seconds)
+        seconds_G = np.zeros(len(asked_G))
+        np.maximum.at(seconds_G, group_W, self.seconds_W)
+        return Tally(asked_G[group_W], missed_G[group_W], seconds_G[group_W])
 
     def after(self, asked_W: Floats, missed_W: Floats, seconds: float) -> "Tally":
         """Add what came over the last ``seconds``; who still waits may count as missed until the answer comes."""
         kept = math.exp(-seconds / MEMORY_S)
-        return Tally(kept * self.asked_W + asked_W, kept * self.missed_W + missed_W, kept * self.seconds + seconds)
+        asked_W = kept * self.asked_W + asked_W
+        seconds_W = kept * self.seconds_W + np.where(asked_W > 0, seconds, 0.0)
+        return Tally(asked_W, kept * self.missed_W + missed_W, seconds_W)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +98,8 @@ def generosity(tally: Tally, attains_W: Floats) -> Generosity:
         attains_W: that share; NaN for services without one, for which the price decides.
     """
     budget_W = np.maximum(1.0 - attains_W, 1e-6)
-    spent_h_W = (1.0 - tally.attained_W) / budget_W * (tally.seconds / 3600.0)
-    overdrawn_h_W = spent_h_W - tally.seconds / 3600.0 + RESERVE_S / 3600.0 / budget_W
+    hours_W = tally.seconds_W / 3600.0
+    overdrawn_h_W = (1.0 - tally.attained_W) / budget_W * hours_W - hours_W + RESERVE_S / 3600.0 / budget_W
     overdrawn_h_W = np.where(tally.asked_W > 0, overdrawn_h_W, 0.0)
     share_W = np.clip(1.0 + SHARE_PER_H * overdrawn_h_W, np.maximum(0.0, 1.0 - BURN * budget_W), 1.0)
     worth_W = WORTH_PER_H ** np.clip(overdrawn_h_W, 0.0, math.log(MOST_WORTH, WORTH_PER_H))
