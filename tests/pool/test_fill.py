@@ -111,3 +111,7 @@ def test_a_job_does_not_stand_still_for_few_slots():
 def test_rising_marginal_value_is_refused_by_name():
     with pytest.raises(NotConcave, match="w1: slot 2 is worth 2 USD/s, more than slot 1"):
         fill(claims([[3.0], [1.0, 2.0]]), 2)
+
+
+def test_a_floor_is_met_however_long_that_makes_a_job_stand_still():
+    assert fill(claims([[1.0] * 8, [0.5] * 8], floor=[0, 4], held=[6, 2], pause=[0.0, 1.0]), 8).tolist() == [4, 4]

@@ -62,6 +62,15 @@ def best(asked: Mixture) -> float:
     return max(net(asked, np.array(counts).T) for counts in itertools.product(*ways))
 
 
+def test_a_floor_is_met_however_long_that_makes_a_job_stand_still():
+    asked = mixture(1, workloads=2, kinds=2, toll=0.0, alike=True)
+    claims = replace(asked.claims, floor_W=np.array([0, 4]), pause_W=np.array([0.0, 2.0]))
+    asked = replace(
+        asked, claims=claims, held_WK=np.array([[2, 2], [1, 1]]), slots_K=np.array([3, 3]), converts_W=np.zeros(2, bool)
+    )
+    assert mix(asked, Relaxation()).sum(axis=1).tolist() == [2, 4]
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=seeds)
 def test_whole_counts_lie_between_brute_force_less_one_slot_of_a_kind_and_the_bound(seed):

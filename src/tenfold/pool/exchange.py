@@ -53,7 +53,7 @@ class Exchange:
         return np.array(self._counts, dtype=np.int64).reshape(len(self._counts), len(self._idle))
 
     def settle(self) -> bool:
-        """Trade until nobody would pay for a slot more, with floors met, gangs whole and nobody hasty.
+        """Trade until nobody would pay for a slot more, with floors met and gangs whole; who is hasty is held back once.
 
         Returns:
             Whether it came to that within the trades that are allowed.
@@ -90,7 +90,8 @@ class Exchange:
         ceiling_W = self._mixture.claims.ceiling_W.copy()
         for workload in hasty:
             held = self._held[workload]
-            ceiling_W[workload] = min(sum(held), ceiling_W[workload])
+            # A floor is met however long that makes a workload stand still.
+            ceiling_W[workload] = min(max(sum(held), self._floor[workload]), ceiling_W[workload])
             for kind, had in enumerate(held):
                 self._give(workload, kind, min(0, had - self._counts[workload][kind]))
         self._limit(ceiling_W)

@@ -41,7 +41,9 @@ def fill(claims: Claims, slots: int) -> Ints:
     gained_W = counts_W - claims.held_W
     hasty_W = (gained_W > 0) & (claims.held_W > 0) & (claims.pause_W * counts_W > gained_W)
     if hasty_W.any():
-        patient = replace(claims, ceiling_W=np.where(hasty_W, claims.held_W, claims.ceiling_W))
+        # A floor is met however long that makes a workload stand still.
+        keeps_W = np.minimum(np.maximum(claims.held_W, claims.floor_W), claims.ceiling_W)
+        patient = replace(claims, ceiling_W=np.where(hasty_W, keeps_W, claims.ceiling_W))
         _, counts_W = _pour_whole_gangs(patient, slots)
     return counts_W
 
