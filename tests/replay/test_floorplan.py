@@ -8,6 +8,8 @@ from small import Told, job, service, week
 
 from tenfold.replay.engine import replay
 from tenfold.replay.floorplan import Floorplan
+from tenfold.replay.rules import KueueLike
+from tenfold.replay.tenfold import Tenfold
 from tenfold.replay.week import Kind, Week
 
 
@@ -58,6 +60,42 @@ def test_slots_that_idle_while_a_job_waits_for_a_place_are_counted():
     # Counted in the step in which it was tried; in the next one it is not shown, and its slots may go to others.
     assert outcome.fragmentation == pytest.approx(4 / 16 / 2)
     assert outcome.training_slots_T.tolist() == [12, 12]
+
+
+@pytest.mark.parametrize("rule", [Tenfold(), KueueLike()])
+def test_no_slots_of_two_kinds_are_kept_for_a_job_that_must_have_them_in_one_node(rule):
+    kinds = (Kind("a", 8, node_slots=8), Kind("b", 8, node_slots=4))
+    both = {"speed_K": np.array([1.0, 0.9]), "work": np.inf}
+    jobs = (
+        job(name="first", least=3, most=3, **both),
+        job(name="whole", within="node", least=6, most=8, arrival_s=600.0, **both),
+        job(name="small", within="node", least=4, most=4, arrival_s=600.0, **both),
+        job(name="rest", least=1, most=9, arrival_s=600.0, usd_per_s=0.5, **both),
+    )
+    quiet = service([0.0] * 12, capacity_K=np.ones(2))
+    outcome = replay(Week("kinds", 600.0, kinds, (quiet,), jobs), rule)
+    assert outcome.training_slots_T.tolist() == [3] + 11 * [16]
+    assert outcome.waited_s_J[2] == 0.0
+    assert outcome.moves < 20
+
+
+def test_a_job_that_needs_a_place_is_shown_the_kinds_on_which_it_can_have_one():
+    kinds = (Kind("a", 8, node_slots=8), Kind("b", 8, node_slots=4))
+    jobs = [job(within="node", least=least, most=8, speed_K=np.array([1.0, 0.9])) for least in (6, 4, 4)]
+    plan = Floorplan(Week("kinds", 600.0, kinds, (service([0.0], capacity_K=np.ones(2)),), tuple(jobs)))
+    every, none, runs = np.arange(3), np.zeros(2, dtype=np.int64), np.array([0, 4])
+    shown_AK = plan.speed_AK(every, np.array([none, none, runs]), turn=0)
+    assert shown_AK.tolist() == [[1.0, 0.0], [1.0, 0.9], [0.0, 0.9]]
+    # Slots of two kinds have no place together; from then on it tries one kind after the other.
+    placed = plan.place(
+        np.zeros((1, 2), dtype=np.int64), every[:2], np.zeros((2, 2), dtype=np.int64), np.array([[0, 0], [2, 2]])
+    )
+    assert not placed.job_slots_AK.any()
+    assert [plan.speed_AK(every[1:2], none[None], turn).tolist() for turn in range(3)] == [
+        [[1.0, 0.0]],
+        [[0.0, 0.9]],
+        [[1.0, 0.0]],
+    ]
 
 
 @settings(max_examples=60, deadline=None)

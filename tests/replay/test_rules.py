@@ -27,6 +27,7 @@ def view_of(made: Week, rates_HS, slots_SK, job_slots_AK=(), settled_s_A=(), ste
         service_slots_SK=np.array(slots_SK),
         jobs_A=np.arange(jobs),
         job_slots_AK=np.array(job_slots_AK, dtype=np.int64).reshape(jobs, len(made.kinds)),
+        speed_AK=made.speed_JK,
         remaining_A=np.array([one.work for one in made.jobs]),
         since_checkpoint_A=np.zeros(jobs),
         most_A=np.array([one.most for one in made.jobs], dtype=np.int64),

@@ -53,7 +53,7 @@ class Exchange:
         return np.array(self._counts, dtype=np.int64).reshape(len(self._counts), len(self._idle))
 
     def settle(self) -> bool:
-        """Trade until nobody would pay for a slot more, with floors met and gangs whole; who is hasty is held back once.
+        """Trade until nobody would pay for a slot more, with floors met and gangs whole; the hasty are held back once.
 
         Returns:
             Whether it came to that within the trades that are allowed.

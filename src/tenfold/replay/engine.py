@@ -127,6 +127,7 @@ class _Run:
             service_slots_SK=self._queues.held_SK.copy(),
             jobs_A=jobs_A,
             job_slots_AK=progress.held_JK[jobs_A],
+            speed_AK=self._floorplan.speed_AK(jobs_A, progress.held_JK[jobs_A], int(now_s // RETRY_S)),
             remaining_A=progress.remaining_J[jobs_A],
             since_checkpoint_A=progress.since_checkpoint_s_J[jobs_A],
             most_A=np.where(self._retry_at_s_J[jobs_A] > now_s, held_A, most_A),

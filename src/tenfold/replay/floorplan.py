@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.replay.week import Ints, Kind, Week
+from tenfold.replay.week import Floats, Ints, Kind, Week
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,30 @@ class Floorplan:
         self._floors = [_Floor(kind) for kind in week.kinds]
         self._within = [job.within for job in week.jobs]
         self._local_J = np.array([within != "anywhere" for within in self._within], dtype=bool)
-        self._least_J = week.least_J
+        self._least_J, self._speed_JK = week.least_J, week.speed_JK
+        self._fits_JK = _fits_JK(week)
+        self._split_J = np.zeros(len(week.jobs), dtype=bool)
 
     @property
     def matters(self) -> bool:
         """Whether any job of the week needs a place."""
         return bool(self._local_J.any())
+
+    def speed_AK(self, jobs_A: Ints, held_AK: Ints, turn: int) -> Floats:
+        """Tell on which kinds jobs can be, and how fast: those with a place only where a node or rack is large enough.
+
+        One that runs is shown on its own kind only. One that was once given slots of several kinds, which have no place
+        together, is shown on one kind at a time, in turn.
+        """
+        speed_AK = self._speed_JK[jobs_A]
+        if len(self._floors) == 1 or not self.matters:
+            return speed_AK
+        fits_AK = self._fits_JK[jobs_A]
+        for row in np.flatnonzero(self._split_J[jobs_A]).tolist():
+            fits = np.flatnonzero(fits_AK[row])
+            fits_AK[row] = np.arange(len(self._floors)) == fits[turn % len(fits)]
+        runs_A = self._local_J[jobs_A] & held_AK.any(axis=1)
+        return np.where(np.where(runs_A[:, None], held_AK > 0, fits_AK), speed_AK, 0.0)
 
     def place(self, service_slots_SK: Ints, jobs_A: Ints, held_AK: Ints, wanted_AK: Ints) -> Placed:
         """Find places for what was decided: who leaves first, then jobs in their order, then the crowd.
@@ -46,6 +64,7 @@ class Floorplan:
         # A node is of one kind, so that slots of several kinds have no place together.
         mixed = local[(wanted_AK[local] > 0).sum(axis=1) > 1]
         placed_AK[mixed] = 0
+        self._split_J[jobs_A[mixed]] = True
         refused_K += wanted_AK[mixed].sum(axis=0)
         crowd_K = service_slots_SK.sum(axis=0) + wanted_AK[~self._local_J[jobs_A]].sum(axis=0)
         for kind, floor in enumerate(self._floors):
@@ -155,6 +174,16 @@ class _Floor:
             self._crowd_N -= given_N
             self._free_N += given_N
             self._owed -= int(given_N.sum())
+
+
+def _fits_JK(week: Week) -> NDArray[np.bool_]:
+    """On which kinds each job could have its least slots, if it were alone."""
+    fits_JK = week.speed_JK > 0
+    for number, job in enumerate(week.jobs):
+        if job.within != "anywhere":
+            area = [kind.node_slots * (1 if job.within == "node" else kind.rack_nodes) for kind in week.kinds]
+            fits_JK[number] &= np.minimum(area, week.slots_K) >= job.least
+    return fits_JK
 
 
 def _spread(slots: int, most_N: Ints, order_N: Ints) -> Ints:

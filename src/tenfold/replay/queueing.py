@@ -36,7 +36,7 @@ def grant(view: View, granted_AK: Ints, room_K: Ints, least_A: Ints, most_A: Int
     if not len(order_A):
         return granted_AK
     granted_AK, room_K = granted_AK.copy(), (room_K - granted_AK.sum(axis=0)).tolist()
-    speed_AK = view.week.speed_JK[view.jobs_A]
+    speed_AK = view.speed_AK
     liked_AK = liked(speed_AK, view.week.speed_JK).tolist()
     fits_AK, held_AK, has_A = (speed_AK > 0).tolist(), view.job_slots_AK.tolist(), granted_AK.sum(axis=1).tolist()
     least_A, most_A = least_A.tolist(), most_A.tolist()

@@ -32,6 +32,8 @@ class View:
         jobs_A: indices into ``week.jobs`` of the jobs in the system, in the order of arrival; without those that have
             just found no node or rack to start in, and are tried again a while later.
         job_slots_AK: slots that each holds now.
+        speed_AK: work per second of one slot of each kind; 0 where a job cannot run, or cannot just now: all slots of
+            one that needs a node or a rack are of one kind.
         remaining_A: slot-seconds at speed 1 that each still has to do.
         since_checkpoint_A: seconds of work that a kill would lose, per slot.
         most_A: slots that each can use; no more than it has for a while, if there is no more room where it is.
@@ -47,6 +49,7 @@ class View:
     service_slots_SK: Ints
     jobs_A: Ints
     job_slots_AK: Ints
+    speed_AK: Floats
     remaining_A: Floats
     since_checkpoint_A: Floats
     most_A: Ints

@@ -52,10 +52,10 @@ class Tenfold:
     def _mixture(self, view: View) -> Mixture:
         """What services ask for, then jobs in the order of arrival; in slots of the kind that each does best on."""
         week, jobs_A = view.week, view.jobs_A
-        best_S, best_A = week.capacity_SK.max(axis=1), week.speed_JK[jobs_A].max(axis=1)
+        best_S, best_A = week.capacity_SK.max(axis=1), view.speed_AK.max(axis=1)
         return Mixture(
             claims=self._claims(view, best_S, best_A),
-            speed_WK=np.concatenate((week.capacity_SK / best_S[:, None], week.speed_JK[jobs_A] / best_A[:, None])),
+            speed_WK=np.concatenate((week.capacity_SK / best_S[:, None], view.speed_AK / best_A[:, None])),
             held_WK=np.concatenate((view.service_slots_SK, view.job_slots_AK)),
             slots_K=week.slots_K,
             converts_W=np.concatenate((week.converts_S, np.zeros(len(jobs_A), dtype=bool))),
