@@ -62,6 +62,21 @@ def best(asked: Mixture) -> float:
     return max(net(asked, np.array(counts).T) for counts in itertools.product(*ways))
 
 
+def test_of_two_gangs_that_cannot_both_run_one_does():
+    asked = mixture(1, workloads=2, kinds=2, toll=0.0)
+    asked = replace(
+        asked,
+        claims=replace(asked.claims, least_W=np.array([3, 3])),
+        speed_WK=np.array([[0.5, 1.0], [0.6, 0.6]]),
+        held_WK=np.array([[2, 0], [0, 0]]),
+        slots_K=np.array([2, 1]),
+        # The first has too few slots that are converted; it must not keep the second from running.
+        converts_W=np.array([True, False]),
+        conversion_K=np.array([1, 0]),
+    )
+    assert mix(asked, Relaxation()).tolist() == [[0, 0], [2, 1]]
+
+
 def test_a_floor_is_met_however_long_that_makes_a_job_stand_still():
     asked = mixture(1, workloads=2, kinds=2, toll=0.0, alike=True)
     claims = replace(asked.claims, floor_W=np.array([0, 4]), pause_W=np.array([0.0, 2.0]))

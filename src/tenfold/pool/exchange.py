@@ -220,8 +220,7 @@ class Exchange:
         return [gang for gang in self._gangs if 0 < self._total[gang] < self._least[gang]]
 
     def _drop(self, workload: int) -> None:
-        """Take all slots from a gang, for this tick."""
-        self._ceiling[workload] = self._floor[workload] = 0
+        """Take all slots from a gang; only what stays idle goes back to it."""
         for kind, count in enumerate(self._counts[workload]):
             self._give(workload, kind, -count)
         self._value_again(workload)
