@@ -132,14 +132,14 @@ def test_training_is_worth_the_same_on_every_slot_however_few_ask():
 
 
 def test_a_service_that_missed_too_many_bids_more_and_one_that_missed_none_bids_for_less():
-    def worth(attained: int, attains: float | None) -> tuple[float, ...]:
+    def worth(attained: int, attains: float | None, slots: int = 10) -> tuple[float, ...]:
         found = meter(attains=attains)
         found.observe_gateway(GatewayTotals(), 0.5)
         for hour in range(1, 25):
             asked = 100 * 3600 * hour
             totals = GatewayTotals(arrived=asked, answered=asked, attained=attained * 3600 * hour)
             found.observe_gateway(totals, 3600.0)
-        return found.marginal_usd_per_s(10)
+        return found.marginal_usd_per_s(slots)
 
     fair = worth(attained=100, attains=None)
     assert worth(attained=80, attains=None) == fair
@@ -147,3 +147,7 @@ def test_a_service_that_missed_too_many_bids_more_and_one_that_missed_none_bids_
     # All of a hundred requests a second fill seven slots; six tenths of that fill more than four.
     assert worth(attained=100, attains=0.9)[:3] == pytest.approx(fair[:3], rel=0.02)
     assert worth(attained=100, attains=0.9)[6] < 0.1 * fair[6]
+    # The share is of demand, also where the pool has less: six tenths fill all three.
+    assert worth(attained=100, attains=0.9, slots=3) == pytest.approx(
+        worth(attained=100, attains=None, slots=3), rel=0.02
+    )

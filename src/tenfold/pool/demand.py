@@ -186,9 +186,9 @@ class DemandMeter:
             request_s=self.units_per_request / self.capacity, target_s=self.plan.latency_target_s
         )
         generous = self.generosity()
-        needs_SD, chances_D = generous.provided(np.minimum(demands_SD / per_slot, slots), CHANCES_D)
+        needs_SD, chances_D = generous.provided(demands_SD / per_slot, CHANCES_D)
         usd_per_s_S = generous.worth_W * per_slot * self.plan.value_per_unit_usd
-        _, usd_R, slots_R = service_runs(needs_SD, chances_D, usd_per_s_S)
+        _, usd_R, slots_R = service_runs(np.minimum(needs_SD, slots), chances_D, usd_per_s_S)
         return usd_R, slots_R
 
     def marginal_usd_per_s(self, slots: int) -> tuple[float, ...]:
