@@ -119,10 +119,9 @@ def _policy(comparison: Comparison, each: Played) -> str:
 
 def _frontier(comparison: Comparison) -> str:
     outcomes = [*(each.outcome for each in comparison.played), *comparison.settings]
-    bound_h = min((bound.useful_training_h for bound in comparison.bounds), default=None)
     charts = [
         f'<div><h3>{escape(family)} <span class="kind">not answered in time</span></h3>'
-        f"{frontier(comparison.week, outcomes, family, comparison.targets[family], bound_h)}</div>"
+        f"{frontier(comparison.week, outcomes, family, comparison.targets[family], comparison.bound_h)}</div>"
         for family in comparison.families
     ]
     about = (
