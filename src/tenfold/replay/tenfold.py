@@ -22,15 +22,17 @@ class Tenfold:
 
     ``attains``: the share of requests that each family shall answer in time, as one; what is not named is provided for
     as its price is worth. ``utilisation``: share of a slot's capacity that is planned on; all of it if not named, since
-    a week's capacity is what a slot answers in time. ``dwell_s``: how long a change is expected to last;
-    ``job_dwell_s`` the longest for a job, which is not started and stopped as often as a service grows and shrinks.
-    ``idle_s``: a service that was asked for something in that time keeps one slot, as in the live pool.
-    ``relaxation``: what the solver keeps from step to step; it begins anew with a week.
+    a week's capacity is what a slot answers in time. How long a change is expected to last: ``dwell_s`` of a service's
+    slot, ``joined_dwell_s`` of a slot that joins a job, which services soon want back, and ``job_dwell_s``, at most, of
+    a job's size, for which all of it stands still. ``idle_s``: a service that was asked for something in that time
+    keeps one slot, as in the live pool. ``relaxation``: what the solver keeps from step to step; it begins anew with a
+    week.
     """
 
     attains: tuple[tuple[str, float], ...] = ()
     utilisation: tuple[tuple[str, float], ...] = ()
     dwell_s: float = 600.0
+    joined_dwell_s: float = 180.0
     job_dwell_s: float = 3600.0
     idle_s: float = 5.0
     warm: bool = True
@@ -102,6 +104,8 @@ class Tenfold:
             ceiling_W=np.concatenate((np.full(count, week.slots_K.sum()), most_A)),
             least_W=np.concatenate((np.ones(count, dtype=np.int64), week.least_J[jobs_A])),
             held_W=np.concatenate((view.service_slots_SK.sum(axis=1), held_A)),
-            toll_W=np.concatenate((serves_s_S / self.dwell_s, joins_s_A / self.job_dwell_s)).clip(0.0, 1.0),
+            toll_W=np.concatenate((serves_s_S / self.dwell_s, joins_s_A / max(week.step_s, self.joined_dwell_s))).clip(
+                0.0, 1.0
+            ),
             pause_W=np.concatenate((np.zeros(count), still_s_A / dwell_s_A)),
         )
