@@ -130,7 +130,13 @@ def policy_of(week: Week, config: Config) -> Tenfold:
         )
         for service in week.services
     )
-    return Tenfold(dwell_s=dwell_s, job_dwell_s=dwell_s, utilisation=utilisation, idle_s=config.pool.idle_s)
+    return Tenfold(
+        dwell_s=dwell_s,
+        joined_dwell_s=dwell_s,
+        job_dwell_s=dwell_s,
+        utilisation=utilisation,
+        idle_s=config.pool.idle_s,
+    )
 
 
 def show(measured: Measured, predicted: Outcome) -> dict[str, float]:
