@@ -5,8 +5,8 @@ left: jobs as in a large company, and sixteen that never end. Every policy is tu
 to the most useful training at 95% attainment for LLM services and 99.9% for ranking, and judged on others. There the
 others get the best of the settings on their frontier that attain as much to half a point of LLM requests and a
 twentieth of ranking, or else the one that misses least, which nobody could know beforehand; Tenfold keeps the one it
-was tuned to. Times are those of the week
-(`tenfold.replay.generate`): a policy marked `warm` wakes loaded residents, others start processes.
+was tuned to. Times are those of the week (`tenfold.replay.generate`): a policy marked `warm` wakes loaded residents,
+others start processes.
 
     python bench/pool_quality.py [--rates week.json] [--weeks 2] [--slots 1000] [--steps 5040]
 
@@ -40,18 +40,18 @@ from tenfold.replay.tune import FLOORS, OURS, PEERS, Trial, Tuned, tune
 from tenfold.replay.week import Week
 
 TUNING_SEED = 1
+STEP_S = 120.0
+JUDGED_SEED = 101
+POLICIES = {policy.name: policy for policy in (*PEERS, *OURS)}
+STEERED = {policy.name for policy in OURS}
+
 SLACK: Mapping[str, float] = {"llm": 0.005, "ranking": 0.0005}
 """By so much the others may miss what is asked, as their dials have few settings."""
 
 NEAR = 5
 """So many settings of each policy's frontier are played on the judged weeks: those nearest to what is asked of LLMs."""
-STEP_S = 120.0
-JUDGED_SEED = 101
+
 talk = Console(stderr=True)
-
-
-POLICIES = {policy.name: policy for policy in (*PEERS, *OURS)}
-STEERED = {policy.name for policy in OURS}
 
 
 @dataclass(frozen=True)

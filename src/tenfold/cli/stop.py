@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from tenfold.cli.runfile import RunFile, find_running, is_same_process, read_run_file, run_file_path
+from tenfold.cli.runfile import RunFile, is_same_process, read_run_file, run_file_path
 
 GRACE_S = 25.0
 
@@ -36,7 +36,7 @@ def stop_leftovers(home: Path) -> list[int]:
         Process ids that were killed; none if the pool runs, or nothing is left of it.
     """
     run = read_run_file(home)
-    if run is None or find_running(home) is not None:
+    if run is None or is_same_process(run.pid, run.started):
         return []
     left: dict[int, psutil.Process] = {}
     for member in run.family:

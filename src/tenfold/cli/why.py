@@ -1,7 +1,6 @@
 """Tell from the ledger why a workload has the slots that it has."""
 
 import datetime as dt
-import math
 from pathlib import Path
 
 from pydantic import Field
@@ -9,6 +8,7 @@ from pydantic import Field
 from tenfold.cli.history import open_ledger
 from tenfold.cli.show import micro
 from tenfold.core.errors import NotRunning, UsageError
+from tenfold.page.figures import percent_down
 from tenfold.pool.standing import Aim, Standing, Standings
 from tenfold.pool.state import MoveView, View
 
@@ -93,9 +93,7 @@ def tell(found: Why) -> str:
 
 def _steered(aim: Aim) -> str:
     """Say what it is steered to and how, with shares rounded down."""
-    done, asked, share = (
-        f"{math.floor(1e4 * part + 1e-9) / 100:g}%" for part in (aim.attained, aim.attains, aim.provided)
-    )
+    done, asked, share = (f"{percent_down(part):g}%" for part in (aim.attained, aim.attains, aim.provided))
     said = f"It answered {done} of its requests in time and shall answer {asked}"
     if aim.worth > 1.0:
         until = "until then" if aim.attained < aim.attains else "until it has something in reserve"

@@ -1,5 +1,7 @@
 """How amounts are written for people: three figures, a unit, no more."""
 
+import math
+
 
 def usd(amount: float) -> str:
     """Dollars: $1.24B, $310M, $45k, -$2.1B."""
@@ -30,3 +32,8 @@ def percent(share: float) -> str:
     if 0.99 < share < 1:
         return ">99%"
     return f"{share:.0%}"
+
+
+def percent_down(share: float) -> float:
+    """A share in percent, rounded down to two decimals: what is nearly attained is not attained."""
+    return math.floor(1e4 * share + 1e-9) / 100

@@ -33,10 +33,10 @@ def too_far_apart(study: Study) -> Iterator[str]:
     """One line per pair of numbers that are too far apart, each with both keys and values."""
     peaks = {name: _peak(study, name) for name in study.workloads}
     counts = list(_counts(study, peaks))
-    for demand, rate in counts:
-        if not LEAST_ACCELERATORS <= rate.size <= MOST_ACCELERATORS:
-            yield _line(demand, rate, f"that makes {rate.size:.3g} accelerators")
-    if any(not LEAST_ACCELERATORS <= rate.size <= MOST_ACCELERATORS for _, rate in counts):
+    absurd = [pair for pair in counts if not LEAST_ACCELERATORS <= pair[1].size <= MOST_ACCELERATORS]
+    for demand, rate in absurd:
+        yield _line(demand, rate, f"that makes {rate.size:.3g} accelerators")
+    if absurd:
         return
     hungriest, most = max(counts, key=lambda pair: pair[1].size)
     for there in _there(study):

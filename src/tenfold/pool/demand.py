@@ -37,6 +37,11 @@ class GatewayTotals(BaseModel):
     latency_p95_s: float | None = None
     attained_share: float | None = Field(None, description="of the requests of the last seconds")
 
+    @property
+    def ended(self) -> int:
+        """Requests that nobody waits for any more, however they ended."""
+        return self.answered + self.shed + self.failed
+
 
 @dataclass(frozen=True, slots=True)
 class Requests:
@@ -138,9 +143,8 @@ class DemandMeter:
             self.forecast.observe(np.array([float(arrived)]), seconds)
             in_time = totals.attained - before.attained
             self.recent = Requests(arrived, in_time, totals.shed - before.shed)
-            over = np.array([totals.answered + totals.shed + totals.failed], dtype=np.float64)
-            over -= before.answered + before.shed + before.failed
-            self.tally = self.tally.after(over, over - in_time, seconds)
+            ended = totals.ended - before.ended
+            self.tally = self.tally.after(np.array([float(ended)]), np.array([float(ended - in_time)]), seconds)
         self.totals = totals
         self._seen_gateway = True
 

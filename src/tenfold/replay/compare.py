@@ -13,7 +13,7 @@ import numpy as np
 
 from tenfold.core.errors import UsageError
 from tenfold.core.explain import suggest
-from tenfold.page.figures import amount
+from tenfold.page.figures import amount, percent_down
 from tenfold.replay.bounds import FREE_MOVES, INFORMED, TRUE_MOVES, Bound, clairvoyant, informed
 from tenfold.replay.engine import replay
 from tenfold.replay.foresee import coverage
@@ -174,7 +174,7 @@ def find_bounds(comparison: Comparison) -> Comparison:
 
 def attainment(share: float) -> str:
     """A share near 1 in words, rounded down, so that 100.00% is all: 99.93%."""
-    return f"{math.floor(1e4 * share + 1e-9) / 100:.2f}%"
+    return f"{percent_down(share):.2f}%"
 
 
 def summary(comparison: Comparison) -> Mapping[str, object]:

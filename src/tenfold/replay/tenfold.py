@@ -87,6 +87,7 @@ class Tenfold:
         asked_S = (np.nan_to_num(recent_HS) > 0).any(axis=0)
         # What has just changed will change again soon; what has long been steady will stay so.
         dwell_s_A = np.clip(view.settled_s_A, week.step_s, self.job_dwell_s)
+        joined_dwell_s = max(week.step_s, self.joined_dwell_s)
         start_s_A = week.job_times_J.start_s_W[jobs_A]
         if self.warm:
             serves_s_S, still_s_A = week.service_times_S.wake_s_W, week.job_times_J.resize_s_W[jobs_A]
@@ -104,8 +105,6 @@ class Tenfold:
             ceiling_W=np.concatenate((np.full(count, week.slots_K.sum()), most_A)),
             least_W=np.concatenate((np.ones(count, dtype=np.int64), week.least_J[jobs_A])),
             held_W=np.concatenate((view.service_slots_SK.sum(axis=1), held_A)),
-            toll_W=np.concatenate((serves_s_S / self.dwell_s, joins_s_A / max(week.step_s, self.joined_dwell_s))).clip(
-                0.0, 1.0
-            ),
+            toll_W=np.concatenate((serves_s_S / self.dwell_s, joins_s_A / joined_dwell_s)).clip(0.0, 1.0),
             pause_W=np.concatenate((np.zeros(count), still_s_A / dwell_s_A)),
         )

@@ -190,8 +190,8 @@ def _beats(other: Trial, trial: Trial) -> bool:
 UTILISATIONS = tuple(np.geomspace(1.4, 0.35, RUNGS).tolist())
 QUANTILES = tuple((1.0 - np.geomspace(0.8, 1e-4, RUNGS)).tolist())
 _STEPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.17, 0.15, 0.13, 0.12, 0.11)
-BUDGETS = (*[step for step in _STEPS if step <= 0.4], *[step / scale for scale in (10, 100, 1000) for step in _STEPS])
-ATTAINMENTS = tuple(round(1.0 - budget, 9) for budget in BUDGETS)
+_MISSED = (*[step for step in _STEPS if step <= 0.4], *[step / scale for scale in (10, 100, 1000) for step in _STEPS])
+ATTAINMENTS = tuple(round(1.0 - missed, 9) for missed in _MISSED)
 """What Tenfold steers to; the round ones among them."""
 
 
