@@ -153,8 +153,8 @@ class MiniPool:
                 except aiohttp.ClientError:
                     await asyncio.sleep(0.05)
                     continue
-                for name in kills:
-                    await self.host.signal(name, signal.SIGKILL)
+                for name, pid in kills.items():
+                    await self.host.signal(name, signal.SIGKILL, pid)
 
 
 def serve(app, port: int = 0) -> tuple[str, "asyncio.Task[None]"]:

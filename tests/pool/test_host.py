@@ -137,6 +137,31 @@ async def test_killed_resident_is_forked_again_and_its_death_is_told(host, tmp_p
     assert after.last_words.startswith(f"ended with {-signal.SIGKILL}")
 
 
+async def test_kill_order_for_a_process_that_is_gone_spares_the_one_born_since(host, tmp_path):
+    await host.spawn(spec(tmp_path, "toy@n0/cpu0"))
+    await until(lambda: loaded(host, "toy@n0/cpu0"))
+    first = (await status(host, "toy@n0/cpu0")).pid
+    await host.signal("toy@n0/cpu0", signal.SIGKILL, first)
+
+    async def reborn():
+        found = await status(host, "toy@n0/cpu0")
+        return found.url is not None and found.pid != first
+
+    await until(reborn)
+    second = (await status(host, "toy@n0/cpu0")).pid
+    await host.signal("toy@n0/cpu0", signal.SIGKILL, first)
+    # A later order is carried out after it: by then a kill would have shown.
+    await host.spawn(spec(tmp_path, "toy@n0/cpu1", slot="n0/cpu1"))
+    await until(lambda: loaded(host, "toy@n0/cpu1"))
+    assert (await status(host, "toy@n0/cpu0")).pid == second
+    await host.signal("toy@n0/cpu0", signal.SIGKILL, second)
+    await until(lambda: _died_twice(host))
+
+
+async def _died_twice(host: Host) -> bool:
+    return (await status(host, "toy@n0/cpu0")).restarts == 2
+
+
 async def test_signal_to_nobody_is_no_error(host, tmp_path):
     await host.signal("nobody@n0/cpu0", signal.SIGKILL)
     await host.spawn(spec(tmp_path, "toy@n0/cpu0"))

@@ -346,7 +346,7 @@ async def test_slot_of_a_donor_that_cannot_be_killed_goes_to_nobody(make_pool):
     pid = await pool.pid("train@n0/cpu0")
     deliver = pool.host.signal
 
-    async def lose(name: str, number: int) -> None:
+    async def lose(name: str, number: int, pid: int) -> None:
         """A kill order that never arrives."""
 
     pool.host.signal = lose

@@ -222,10 +222,10 @@ class Supervisor:
                     await asyncio.sleep(0.1)
                     self._changed.set()
                     continue
-                for name in kills:
+                for name, pid in kills.items():
                     for node in self._cluster.nodes.values():
                         if any(status.name == name for status in node.statuses):
-                            await node.actor.signal.remote(name, signal.SIGKILL)
+                            await node.actor.signal.remote(name, signal.SIGKILL, pid)
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         for task in [*tasks, *self._watchers.values()]:

@@ -113,9 +113,9 @@ class Host:
         self._note(ResidentStatus(spec.name, spec.workload, spec.slot, None, None, 0, ""))
         await self._order({"spawn": orjson.Fragment(spec.to_json())})
 
-    async def signal(self, name: str, number: int) -> None:
-        """Send a signal to a resident by name; a no-op if it is not alive now."""
-        await self._order({"signal": name, "number": number})
+    async def signal(self, name: str, number: int, pid: int | None = None) -> None:
+        """Send a signal to a resident by name; a no-op if it is not alive now, or not as process ``pid``."""
+        await self._order({"signal": name, "number": number, "pid": pid})
 
     async def statuses(self, seen_version: int, wait_s: float) -> tuple[int, tuple[ResidentStatus, ...]]:
         """Report all residents as soon as something differs from ``seen_version``, or after ``wait_s``."""

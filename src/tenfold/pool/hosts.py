@@ -54,9 +54,9 @@ class HostActor:
         """Start a resident from a ``ProcessSpec`` in JSON."""
         await self._host.spawn(ProcessSpec.from_json(line))
 
-    async def signal(self, name: str, number: int) -> None:
-        """Send a signal to a resident."""
-        await self._host.signal(name, number)
+    async def signal(self, name: str, number: int, pid: int | None) -> None:
+        """Send a signal to a resident; with a ``pid`` only if it is still that process."""
+        await self._host.signal(name, number, pid)
 
     async def statuses(self, seen_version: int, wait_s: float) -> tuple[int, tuple[ResidentStatus, ...]]:
         """Report residents once something changed."""

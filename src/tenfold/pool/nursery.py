@@ -4,8 +4,9 @@ It imports the heavy libraries once and forks a child per resident, so a residen
 its model: 12 residents share one ``import torch`` (2.6 CPU-seconds) instead of paying it each. It is the parent of
 all residents of its node, so it learns of a death at once, and they die with it.
 
-It speaks JSON lines. In: ``{"spawn": ProcessSpec}``, ``{"signal": name, "number": n}``. Out: births and deaths as
-``{"name", "event": "started" | "ready" | "exited", "pid", "port", "status"}``. End of input ends it.
+It speaks JSON lines. In: ``{"spawn": ProcessSpec}``, ``{"signal": name, "number": n, "pid": p}``. Out: births and
+deaths as ``{"name", "event": "started" | "ready" | "exited", "pid", "port", "status"}``. End of input ends it. A signal
+with a ``pid`` is for that process only: by the time it comes, another may live under the name.
 """
 
 import gc
@@ -59,9 +60,15 @@ class Nursery:
             order = orjson.loads(line)
             if "spawn" in order:
                 self._spawn(ProcessSpec.from_json(orjson.dumps(order["spawn"])))
-            elif order["signal"] in self._pids:
-                os.kill(self._pids[order["signal"]], order["number"])
+            else:
+                self._signal(order["signal"], order["number"], order["pid"])
         return bool(chunk)
+
+    def _signal(self, name: str, number: int, pid: int | None) -> None:
+        # A child that has ended keeps its id until it is reaped, which only this loop does: no stranger has it.
+        living = self._pids.get(name)
+        if living is not None and pid in (None, living):
+            os.kill(living, number)
 
     def _spawn(self, spec: ProcessSpec) -> None:
         port_read, port_write = os.pipe()
