@@ -186,7 +186,7 @@ class Supervisor:
             self._companions_on = node.name
             for workload, wire in WIRES.items():
                 if wire.companion:
-                    await node.actor.spawn.remote(site.companion(workload).to_json())
+                    await self._cluster.spawn(node, site.companion(workload))
         workloads = list(WIRES)
         settings = self._config.workloads()
         pairs = [
@@ -196,7 +196,7 @@ class Supervisor:
         ]
         for workload, slot in pairs:
             if slot.kind in settings[workload].kinds:
-                await node.actor.spawn.remote(site.resident(workload, slot, bind).to_json())
+                await self._cluster.spawn(node, site.resident(workload, slot, bind))
 
     async def _watch(self, node: Node) -> None:
         while node.name in self._cluster.nodes:
@@ -223,9 +223,7 @@ class Supervisor:
                     self._changed.set()
                     continue
                 for name, pid in kills.items():
-                    for node in self._cluster.nodes.values():
-                        if any(status.name == name for status in node.statuses):
-                            await node.actor.signal.remote(name, signal.SIGKILL, pid)
+                    await self._cluster.signal(name, signal.SIGKILL, pid)
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         for task in [*tasks, *self._watchers.values()]:

@@ -24,6 +24,8 @@ from tenfold.pool.reports import HostsReport
 log = logging.getLogger(__name__)
 
 NAMESPACE = "tenfold"
+LOST = (ray.exceptions.RayError, ConnectionError, TimeoutError)
+"""What a call through Ray may raise when its node, its actor or Ray itself is away; none of it may end the pool."""
 LOOPBACK = "127.0.0.1"
 OBJECT_STORE_BYTES = 80 << 20
 
@@ -134,15 +136,32 @@ class Cluster:
         return str(ray.util.get_node_ip_address()) if self._address is not None else LOOPBACK
 
     async def join_new_nodes(self) -> list[Node]:
-        """Start a host on every live node that has none; drop the nodes that died. Returns the new ones."""
-        alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+        """Start a host on every live node that has none; drop the nodes that died. Returns the new ones.
+
+        A node whose host does not start is tried again at the next call.
+        """
+        try:
+            # In a thread: without its head, Ray blocks.
+            found = await asyncio.to_thread(ray.nodes)
+        except LOST as error:
+            log.warning("Ray does not tell its nodes: %s", error)
+            return []
+        alive = {node["NodeID"]: node for node in found if node["Alive"]}
         for gone in [name for name, node in self.nodes.items() if node.ray_id not in alive]:
             log.warning("node %s left the cluster", gone)
             del self.nodes[gone]
         known = {node.ray_id for node in self.nodes.values()}
         # The head first, so that companions, which live on the first node, are near the controller.
         new = sorted(alive.keys() - known, key=lambda key: "node:__internal_head__" not in alive[key]["Resources"])
-        return list(await asyncio.gather(*(self._join(key, alive[key]["Resources"]) for key in new)))
+        joined = await asyncio.gather(
+            *(self._join(key, alive[key]["Resources"]) for key in new), return_exceptions=True
+        )
+        for failure in joined:
+            if isinstance(failure, LOST):
+                log.warning("a node could not join: %s", failure)
+            elif isinstance(failure, BaseException):
+                raise failure
+        return [node for node in joined if isinstance(node, Node)]
 
     async def _join(self, ray_id: str, resources: Mapping[str, float]) -> Node:
         name = f"n{self._node_count}"
@@ -168,9 +187,25 @@ class Cluster:
         """Update a node's statuses once something changed, or after ``wait_s``; drops the node if its host died."""
         try:
             node.version, node.statuses = await node.actor.statuses.remote(node.version, wait_s)
-        except ray.exceptions.RayActorError as error:
+        except LOST as error:
             log.warning("host of node %s is gone: %s", node.name, error)
             self.nodes.pop(node.name, None)
+
+    async def spawn(self, node: Node, spec: ProcessSpec) -> None:
+        """Start a resident; if the host is gone, ``watch`` finds that out."""
+        try:
+            await node.actor.spawn.remote(spec.to_json())
+        except LOST as error:
+            log.warning("host of node %s did not start %s: %s", node.name, spec.name, error)
+
+    async def signal(self, name: str, number: int, pid: int | None) -> None:
+        """Send a signal to a resident, wherever it is; with a ``pid`` only if it is still that process."""
+        for node in list(self.nodes.values()):
+            if any(status.name == name for status in node.statuses):
+                try:
+                    await node.actor.signal.remote(name, number, pid)
+                except LOST as error:
+                    log.warning("host of node %s did not signal %s: %s", node.name, name, error)
 
     def report(self) -> HostsReport:
         """Describe all slots and residents of all nodes."""
