@@ -16,8 +16,9 @@ from tenfold.pool.controller_server import ControllerSpec, build_app
 from tenfold.pool.demand import WorkloadPlan
 from tenfold.pool.gateway import Gateway, GatewayRoute
 from tenfold.pool.host import Host, Slot, make_slots
-from tenfold.pool.process import TOKEN_HEADER, ProcessSpec
+from tenfold.pool.process import ProcessSpec
 from tenfold.pool.reports import HostsReport
+from tenfold.pool.token import TOKEN_HEADER
 
 TOKEN = "secret"
 

@@ -182,6 +182,19 @@ async def test_order_from_a_stale_epoch_is_refused(make_pool):
         assert response.status == 401
 
 
+async def test_every_route_of_a_resident_asks_for_the_token_and_the_gateway_tells_it(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=1)
+    await pool.ready()
+    _, statuses = await pool.host.statuses(-1, 0)
+    for path in ("/work", "/stream", "/resident/wake", "/resident/counters", "/nothing/here"):
+        for told in ({}, {"x-tenfold-token": "guess"}):
+            async with pool.session.post(f"{statuses[0].url}{path}", json={}, headers=told) as response:
+                assert response.status == 401
+                assert "x-tenfold-token" in (await response.json())["error"]
+    async with pool.session.post(f"{pool.url}/work", json={}, headers={"x-tenfold-token": "guess"}) as response:
+        assert response.status == 200
+
+
 async def test_overload_sheds_at_once_with_retry_after(make_pool):
     pool = await make_pool(plan("serve", floor=1), slots=1, queue_per_slot=4)
     await pool.ready()

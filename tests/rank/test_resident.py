@@ -17,8 +17,9 @@ from inline_snapshot import snapshot
 from pydantic import BaseModel
 
 from tenfold.core.errors import AssetError
-from tenfold.pool.process import ASLEEP_HEADER, TOKEN_HEADER, ProcessSpec
+from tenfold.pool.process import ASLEEP_HEADER, ProcessSpec
 from tenfold.pool.resident import Surroundings
+from tenfold.pool.token import TOKEN_HEADER
 from tenfold.rank.dataset import MovieLens
 from tenfold.rank.ranker import Ranker
 from tenfold.rank.resident import create

@@ -23,7 +23,7 @@ from tenfold.core.config import Config
 from tenfold.core.errors import NotEnoughMemory, PortTaken, UsageError
 from tenfold.pool.controller_server import ControllerSpec
 from tenfold.pool.hosts import Cluster, Node
-from tenfold.pool.process import TOKEN_HEADER
+from tenfold.pool.token import TOKEN_HEADER
 
 log = logging.getLogger(__name__)
 

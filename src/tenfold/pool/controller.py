@@ -29,6 +29,7 @@ from tenfold.pool.routes import RoutesVersion, routes_of
 from tenfold.pool.shadow import Shadow, change_body
 from tenfold.pool.standing import standings
 from tenfold.pool.state import HistoryPoint, PoolState, SlotView
+from tenfold.pool.token import TOKEN_HEADER
 from tenfold.pool.views import account_views, history_point, slot_view, workload_view
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Controller:
         self._alarms = Alarms(ledger)
         self._occupancy = Occupancy()
         self._deaths = Deaths(self._occupancy, self._alarms, clock)
+        self._headers = {TOKEN_HEADER: token}
         self._mover = Mover(session, token, self._deaths.kill)
         self._meters = {plan.workload: DemandMeter(plan) for plan in plans}
         self._account = Account(len(plans))
@@ -364,7 +366,7 @@ class Controller:
 
         async def send() -> None:
             path, body = probe
-            async with self._session.post(f"{door.url}{path}", json=body) as response:
+            async with self._session.post(f"{door.url}{path}", json=body, headers=self._headers) as response:
                 if not response.ok:
                     self._alarms.set(f"probe {workload}", f"{workload} refused its first request: {response.status}")
             self._nudged.set()

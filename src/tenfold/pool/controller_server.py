@@ -18,8 +18,9 @@ from tenfold.core.config import PoolSettings
 from tenfold.ledger.ledger import Ledger
 from tenfold.pool.controller import Controller
 from tenfold.pool.demand import WorkloadPlan
-from tenfold.pool.process import TOKEN_HEADER, die_with_parent
+from tenfold.pool.process import die_with_parent
 from tenfold.pool.reports import GatewayReport, HostsReport
+from tenfold.pool.token import TOKEN_HEADER
 
 
 class ControllerSpec(BaseModel):

@@ -17,16 +17,19 @@ import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 
 from tenfold.pool.demand import GatewayTotals
-from tenfold.pool.process import ASLEEP_HEADER, TOKEN_HEADER
+from tenfold.pool.process import ASLEEP_HEADER
 from tenfold.pool.reports import GatewayReport, Routes
 from tenfold.pool.state import PoolState
+from tenfold.pool.token import TOKEN_HEADER
 
 log = logging.getLogger(__name__)
 
 REPORT_EVERY_S = 0.25
 RETRY_AFTER_S = 1
 RECENT_S = 10.0
-_HOP_HEADERS = {b"connection", b"keep-alive", b"transfer-encoding", b"host", b"content-length", b"upgrade"}
+_HOP_HEADERS = {b"connection", b"keep-alive", b"transfer-encoding", b"host", b"content-length", b"upgrade"} | {
+    TOKEN_HEADER.encode()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +248,7 @@ class Gateway:
         if self._session is None:
             raise RuntimeError("the gateway is not running")
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k not in _HOP_HEADERS]
+        headers += self._headers.items()
         started = False
         try:
             async with self._session.request(

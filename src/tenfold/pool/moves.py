@@ -8,7 +8,8 @@ from typing import Literal
 
 import aiohttp
 
-from tenfold.pool.process import TOKEN_HEADER, CountersReport
+from tenfold.pool.process import CountersReport
+from tenfold.pool.token import TOKEN_HEADER
 
 WAKE_DEADLINE_S = 10.0
 

@@ -28,9 +28,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.pool.resident import Counters, Resident, Surroundings
+from tenfold.pool.token import ask_for_token
 
 ASLEEP_HEADER = "x-tenfold-asleep"
-TOKEN_HEADER = "x-tenfold-token"
 EXIT_MISSED_DEADLINE = 75
 KEEP_ALIVE_S = 300
 """Longer than any client keeps a connection, so that no request meets a connection that is just being closed."""
@@ -164,7 +164,7 @@ def _confine(spec: ProcessSpec) -> None:
 
 
 class ResidentFace:
-    """The HTTP face of a resident: orders from the pool, and a gate before its own routes."""
+    """The HTTP face of a resident: orders from the pool, and a gate before its own routes; all ask for the token."""
 
     def __init__(self, resident: Resident, token: str) -> None:
         self._resident = resident
@@ -196,7 +196,7 @@ class ResidentFace:
                 refusal = JSONResponse({"error": f"resident is {self._phase}"}, 503, {ASLEEP_HEADER: "1"})
                 await refusal(scope, receive, send)
 
-        return gate
+        return ask_for_token(gate, self._token)
 
     async def _wake(self, request: Request) -> Response:
         body = await self._accept(request)
@@ -228,15 +228,11 @@ class ResidentFace:
                 self._phase = "asleep"
         return self._report()
 
-    async def _counters(self, request: Request) -> Response:
-        if request.headers.get(TOKEN_HEADER) != self._token:
-            return _refuse_stranger()
+    async def _counters(self, _request: Request) -> Response:
         return self._report()
 
     async def _accept(self, request: Request) -> dict[str, float] | Response:
-        """Check who orders and that the order is not older than one already taken."""
-        if request.headers.get(TOKEN_HEADER) != self._token:
-            return _refuse_stranger()
+        """Check that the order is not older than one already taken."""
         body: dict[str, float] = orjson.loads(await request.body())
         if body["epoch"] < self._epoch:
             return JSONResponse({"error": f"epoch {body['epoch']} is older than {self._epoch}"}, 409)
@@ -256,10 +252,6 @@ class ResidentFace:
             cpu_s=time.process_time() - self._loaded_cpu_s,
         )
         return Response(report.model_dump_json(), media_type="application/json")
-
-
-def _refuse_stranger() -> Response:
-    return JSONResponse({"error": f"the {TOKEN_HEADER} header is missing or wrong"}, 401)
 
 
 def main() -> None:
