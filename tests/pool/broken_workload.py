@@ -1,6 +1,7 @@
 """Residents that cannot load, and a companion that saves what it has when it is told to stop."""
 
 import signal
+import threading
 from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
@@ -29,9 +30,13 @@ def create(_: Surroundings) -> Broken:
     return Broken()
 
 
-def serve_forever(surroundings: Surroundings, port: int, *, host: str, on_ready: Callable[[int], None]) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: None)
+def serve_forever(
+    surroundings: Surroundings, port: int, *, host: str, on_ready: Callable[[int], None], beat: Callable[[], None]
+) -> None:
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     (surroundings.home / "companion").write_text(f"listens on {host}:{port}")
     on_ready(port)
-    signal.pause()
+    while not stopped.wait(1.0):
+        beat()
     (surroundings.home / "companion").write_text("saved")

@@ -232,3 +232,25 @@ def test_without_its_nursery_a_host_ends_and_takes_its_residents_along(tmp_path,
         assert b"the nursery died" in errors
     psutil.wait_procs([psutil.Process(resident)] if psutil.pid_exists(resident) else [], timeout=5)
     assert not psutil.pid_exists(resident)
+
+
+async def test_a_companion_and_an_asleep_resident_that_are_stopped_are_replaced(host, tmp_path):
+    """Nobody asks them for anything, so only their own silence tells."""
+    names = ("toy@n0/cpu0", "toy-companion")
+    await host.spawn(spec(tmp_path, "toy@n0/cpu0"))
+    await host.spawn(spec(tmp_path, "toy-companion", "broken_workload:serve_forever", slot=None))
+    before = {}
+    for name in names:
+        await until(lambda name=name: loaded(host, name))
+        before[name] = await status(host, name)
+    await asyncio.sleep(1.5)
+    for found in before.values():
+        os.kill(found.pid, signal.SIGSTOP)
+    for name, silent_s in zip(names, (10, 5), strict=True):
+
+        async def replaced(name=name):
+            found = await status(host, name)
+            return found.url is not None and found.pid != before[name].pid
+
+        await until(replaced, 30)
+        assert f"killed: no sign of life for {silent_s} s" in (await status(host, name)).last_words

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -10,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -19,8 +18,10 @@ from tenfold.cli.wiring import gateway_routes
 from tenfold.console.page import mount
 from tenfold.core.config import Config
 from tenfold.core.errors import TenfoldError
+from tenfold.core.logs import end_process
 from tenfold.llama.status import status as training_status
 from tenfold.pool.gateway import Gateway
+from tenfold.pool.heartbeat import BeatingServer, Pulse
 from tenfold.pool.process import KEEP_ALIVE_S, die_with_parent
 from tenfold.pool.state import LossPoint, PoolState
 
@@ -38,6 +39,7 @@ class FrontSpec(BaseModel):
     controller_url: str
     companions: dict[str, str]
     token: str
+    beat_on: int | None = Field(None, description="inherited descriptor for signs of life")
 
 
 class Front:
@@ -142,9 +144,13 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
     )
-    uvicorn.Server(config).run(sockets=[listener])
-    sys.stderr.flush()
-    os._exit(0)
+    status = 1
+    try:
+        BeatingServer(config, Pulse(spec.beat_on)).run(sockets=[listener])
+        status = 0
+    finally:
+        # At once: the console's threads would keep it.
+        end_process(status, sys.exception())
 
 
 if __name__ == "__main__":

@@ -7,9 +7,6 @@ import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,10 +14,12 @@ import aiohttp
 import psutil
 
 from tenfold.cli.front import FrontSpec
+from tenfold.cli.keeper import Keeper
 from tenfold.cli.runfile import RunFile, own_family, own_start_time, run_file_path, write_run_file
 from tenfold.cli.wiring import PRELOAD, WIRES, Site, free_port, make_site, plans
 from tenfold.core.config import Config
-from tenfold.core.errors import NotEnoughMemory, PortTaken, UsageError
+from tenfold.core.errors import HomeNotWritable, NotEnoughMemory, PortTaken, UsageError
+from tenfold.core.paths import replace_file
 from tenfold.pool.controller_server import ControllerSpec
 from tenfold.pool.hosts import Cluster, Node
 from tenfold.pool.token import TOKEN_HEADER
@@ -51,10 +50,10 @@ class Supervisor:
         self._home = home
         self._cache = cache
         self._joined = address is not None
-        self._say = say
+        self._say = unfailing(say)
         self._cluster = Cluster(address, config.pool.kinds, home / "logs", PRELOAD)
         self._controller_url = f"http://{LOOPBACK}:{free_port(LOOPBACK)}"
-        self._children: dict[str, asyncio.subprocess.Process] = {}
+        self._keepers: list[Keeper] = []
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
@@ -66,10 +65,7 @@ class Supervisor:
         """Start everything, call ``ready`` with the address once every workload has served, and stay until stopped."""
         listener = listen(self._config.pool.host, self._config.pool.port)
         self.url = f"http://{self._config.pool.host}:{listener.getsockname()[1]}"
-        self._home.mkdir(parents=True, exist_ok=True)
-        (self._home / "logs").mkdir(exist_ok=True)
-        (self._home / "config.json").write_text(self._config.model_dump_json(indent=2))
-        self._write_run_file()
+        self._settle_home()
         tasks: list[asyncio.Task[None]] = []
         try:
             self._say("starting Ray and the pool's processes")
@@ -79,15 +75,13 @@ class Supervisor:
                 asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
             bind = self._cluster.own_address()
             self._site = site = make_site(self._config, self._home, self._cache, bind)
+            self._keepers = self._make_keepers(listener)
             tasks = [
-                asyncio.create_task(self._keep("controller", "tenfold.pool.controller_server", self._controller_spec)),
-                asyncio.create_task(
-                    self._keep("front", "tenfold.cli.front", lambda: self._front_spec(listener), listener)
-                ),
+                *(asyncio.create_task(keeper.run()) for keeper in self._keepers),
                 asyncio.create_task(self._tend_nodes(site)),
                 asyncio.create_task(self._tell_controller(site)),
             ]
-            await self._until_ready(tasks, ready)
+            await self._until_ready(tasks, unfailing(ready))
             stopped = asyncio.create_task(self._stop.wait())
             done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
@@ -119,7 +113,7 @@ class Supervisor:
 
     # ---- controller and front
 
-    def _controller_spec(self) -> str:
+    def _controller_spec(self, beat_on: int) -> str:
         assert self._site is not None
         return ControllerSpec(
             settings=self._config.pool,
@@ -127,9 +121,10 @@ class Supervisor:
             ledger_url=f"sqlite:///{self._home / 'ledger.db'}",
             port=int(self._controller_url.rsplit(":", 1)[1]),
             token=self._site.token,
+            beat_on=beat_on,
         ).model_dump_json()
 
-    def _front_spec(self, listener: socket.socket) -> str:
+    def _front_spec(self, listener: socket.socket, beat_on: int) -> str:
         assert self._site is not None
         return FrontSpec(
             config=self._config,
@@ -138,30 +133,54 @@ class Supervisor:
             controller_url=self._controller_url,
             companions=dict(self._site.companions),
             token=self._site.token,
+            beat_on=beat_on,
         ).model_dump_json()
 
-    async def _keep(
-        self, name: str, module: str, spec: Callable[[], str], listener: socket.socket | None = None
-    ) -> None:
-        """Keep a process alive. The listening socket outlives the front, so requests queue while it restarts."""
-        while True:
-            with (self._home / "logs" / f"{name}.log").open("ab") as output:
-                child = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", module),
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=output,
-                    pass_fds=[listener.fileno()] if listener else [],
-                    start_new_session=True,
-                )
-            self._children[name] = child
+    def _make_keepers(self, listener: socket.socket) -> list[Keeper]:
+        """The listening socket outlives the front, so requests queue while it restarts."""
+        logs = self._home / "logs"
+        return [
+            Keeper(
+                "controller",
+                "tenfold.pool.controller_server",
+                self._controller_spec,
+                logs / "controller.log",
+                started=self._note_run,
+            ),
+            Keeper(
+                "front",
+                "tenfold.cli.front",
+                lambda beat_on: self._front_spec(listener, beat_on),
+                logs / "front.log",
+                pass_fds=[listener.fileno()],
+                started=self._note_run,
+            ),
+        ]
+
+    # ---- what it leaves in the home
+
+    def _settle_home(self) -> None:
+        """Make the home's folders and write what other commands read.
+
+        Raises:
+            HomeNotWritable: e.g. the disk is full.
+        """
+        try:
+            (self._home / "logs").mkdir(parents=True, exist_ok=True)
+            replace_file(self._home / "config.json", self._config.model_dump_json(indent=2).encode())
             self._write_run_file()
-            assert child.stdin is not None
-            child.stdin.write(spec().encode() + b"\n")
-            began = time.monotonic()
-            status = await child.wait()
-            log.warning("%s ended with %d; starting it again", name, status)
-            await asyncio.sleep(0.0 if time.monotonic() - began > 5 else 1.0)
+        except OSError as error:
+            raise HomeNotWritable(
+                f"cannot write {error.filename or self._home}: {error.strerror}",
+                next_step="free space or mend permissions there, or set TENFOLD_HOME to another folder",
+            ) from error
+
+    def _note_run(self) -> None:
+        """Bring the run file up to date; on a full disk the older one has to do, and the pool goes on."""
+        try:
+            self._write_run_file()
+        except OSError as error:
+            log.warning("cannot write %s: %s; the older one stays", run_file_path(self._home), error.strerror)
 
     def _write_run_file(self) -> None:
         run = RunFile(pid=os.getpid(), started=own_start_time(), url=self.url, family=own_family())
@@ -175,7 +194,7 @@ class Supervisor:
             for node in await self._cluster.join_new_nodes():
                 await self._populate(node, site)
                 # Ray's own agents are there by now: what is to be found again should this process be killed.
-                self._write_run_file()
+                self._note_run()
                 self._watchers[node.name] = asyncio.create_task(self._watch(node))
             await asyncio.sleep(NODES_EVERY_S)
 
@@ -229,17 +248,21 @@ class Supervisor:
         for task in [*tasks, *self._watchers.values()]:
             task.cancel()
         await asyncio.gather(*tasks, *self._watchers.values(), return_exceptions=True)
-        for child in self._children.values():
-            with contextlib.suppress(ProcessLookupError):
-                child.terminate()
-        for child in self._children.values():
-            try:
-                await asyncio.wait_for(child.wait(), CLOSE_GRACE_S)
-            except TimeoutError:
-                child.kill()
-                await child.wait()
+        await asyncio.gather(*(keeper.stop(CLOSE_GRACE_S) for keeper in self._keepers))
         await self._cluster.close(CLOSE_GRACE_S)
         run_file_path(self._home).unlink(missing_ok=True)
+
+
+def unfailing(say: Say) -> Say:
+    """What a pool says must not end it: the output may be a file on a full disk, or a terminal that is gone."""
+
+    def told(text: str) -> None:
+        try:
+            say(text)
+        except OSError as error:
+            log.warning("cannot say %r: %s", text, error)
+
+    return told
 
 
 def listen(host: str, port: int) -> socket.socket:

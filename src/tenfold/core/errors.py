@@ -47,6 +47,10 @@ class AssetError(TenfoldError):
     """A model or data file is missing, corrupt, or cannot be fetched."""
 
 
+class HomeNotWritable(TenfoldError):
+    """The pool's folder cannot be written: the disk is full, or its permissions forbid it."""
+
+
 class NotRunning(TenfoldError):
     """A command needs a running pool and found none."""
 

@@ -22,11 +22,19 @@ def replace_file(path: Path, data: bytes) -> None:
     """Write ``data`` to a new file beside ``path``, sync it, and rename it into place.
 
     A reader sees the old file or the new one, never a part; a crash leaves the old one.
+
+    Raises:
+        OSError: e.g. the disk is full; the old file stays, and nothing half-written is left to fill it further.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    try:
+        with fresh.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        # A failed write names no file by itself.
+        raise OSError(error.errno, error.strerror, str(path)) from error

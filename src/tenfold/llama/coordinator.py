@@ -55,10 +55,13 @@ from tenfold.llama.wire import (
     WireError,
     Work,
 )
+from tenfold.pool.heartbeat import BEAT_EVERY_S
 from tenfold.pool.resident import Surroundings
 
 CHECKPOINT_INTERVAL_S = 60.0
 CLAIM_TIMEOUT_S = 60.0
+UPDATE_LIMIT_S = 60.0
+"""An update of the parameters that takes longer than this has hung."""
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +111,7 @@ class Coordinator:
         self._connections = 0
         self._accepted = self._rejected = 0
         self._spare: list[NDArray[np.float32]] = []
+        self._updating_since: float | None = None
         self._stopping = False
         self._listener: socket.socket | None = None
         self._writer: threading.Thread | None = None
@@ -166,6 +170,21 @@ class Coordinator:
             self._stopping = True
             self._changed.notify_all()
 
+    def beat_in_background(self, beat: Callable[[], None]) -> None:
+        """Say once a second that this process is alive, from a thread, so also while an update is computed.
+
+        It falls silent when an update has hung, or when nobody gets at the state any more.
+        """
+        threading.Thread(target=self._beat, args=(beat,), name="train-heartbeat", daemon=True).start()
+
+    def _beat(self, beat: Callable[[], None]) -> None:
+        while True:
+            with self._changed:
+                since = self._updating_since
+            if since is None or time.monotonic() - since < UPDATE_LIMIT_S:
+                beat()
+            time.sleep(BEAT_EVERY_S)
+
     def status(self) -> TrainStatus:
         """How training goes."""
         with self._changed:
@@ -193,6 +212,7 @@ class Coordinator:
 
     def _finish_step(self) -> None:
         """Update the back of the live state and bring it to the front; no worker can add to a complete step."""
+        self._updating_since = time.monotonic()
         loss, gradient_P = self._step.mean()
         progress = self._live.progress
         self._live.back.copy_from(self._live.front)
@@ -203,6 +223,7 @@ class Coordinator:
             self._live.flip(progress.after(loss, self._recipe.step_tokens))
             self._step = self._new_step()
             self._spare.append(gradient_P)
+            self._updating_since = None
             self._changed.notify_all()
 
     def _checkpoint_in_background(self) -> None:
@@ -348,7 +369,12 @@ def _locked(folder: Path) -> Generator[None]:
 
 
 def serve_forever(
-    surroundings: Surroundings, port: int, *, host: str = "127.0.0.1", on_ready: Callable[[int], None] | None = None
+    surroundings: Surroundings,
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    on_ready: Callable[[int], None] | None = None,
+    beat: Callable[[], None] | None = None,
 ) -> None:
     """Coordinate the pool's training until SIGTERM or SIGINT, then write a checkpoint and return.
 
@@ -359,6 +385,7 @@ def serve_forever(
         port: port to listen on; 0 picks a free one.
         host: address to listen on.
         on_ready: called with the port once workers can connect.
+        beat: called once a second from then on, for as long as the process works.
 
     Raises:
         PortTaken: another process listens there.
@@ -373,4 +400,6 @@ def serve_forever(
     bound = coordinator.listen(host, port)
     if on_ready is not None:
         on_ready(bound)
+    if beat is not None:
+        coordinator.beat_in_background(beat)
     coordinator.run()

@@ -8,16 +8,18 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import uvicorn
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tenfold.core.config import PoolSettings
+from tenfold.core.logs import end_process
 from tenfold.ledger.ledger import Ledger
 from tenfold.pool.controller import Controller
 from tenfold.pool.demand import WorkloadPlan
+from tenfold.pool.heartbeat import BeatingServer, Pulse
 from tenfold.pool.process import die_with_parent
 from tenfold.pool.reports import GatewayReport, HostsReport
 from tenfold.pool.token import TOKEN_HEADER
@@ -33,6 +35,7 @@ class ControllerSpec(BaseModel):
     ledger_url: str
     port: int
     token: str
+    beat_on: int | None = Field(None, description="inherited descriptor for signs of life")
 
 
 def build_app(spec: ControllerSpec) -> Starlette:
@@ -46,7 +49,7 @@ def build_app(spec: ControllerSpec) -> Starlette:
             box["controller"] = controller = Controller(spec.settings, spec.plans, ledger, session, spec.token)
             loop = asyncio.create_task(controller.run())
             # A controller whose loop failed must not look alive: end it, the supervisor starts the next one.
-            loop.add_done_callback(lambda task: None if task.cancelled() else _end_process(task))
+            loop.add_done_callback(lambda task: None if task.cancelled() else end_process(1, task.exception()))
             yield
             loop.cancel()
         ledger.close()
@@ -93,17 +96,6 @@ def _stranger() -> Response:
     return JSONResponse({"error": f"the {TOKEN_HEADER} header is missing or wrong"}, 401)
 
 
-def _end_process(task: asyncio.Task[None]) -> None:
-    error = task.exception()
-    if error is not None:
-        import os
-        import traceback
-
-        traceback.print_exception(error)
-        sys.stderr.flush()
-        os._exit(1)
-
-
 def main() -> None:
     """Read a ``ControllerSpec`` from standard input and serve until stopped."""
     die_with_parent()
@@ -111,7 +103,7 @@ def main() -> None:
     listener = socket.create_server(("127.0.0.1", spec.port))
     # Gateways hold a long poll open; what is in the ledger is safe without waiting for them.
     config = uvicorn.Config(build_app(spec), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
-    uvicorn.Server(config).run(sockets=[listener])
+    BeatingServer(config, Pulse(spec.beat_on)).run(sockets=[listener])
 
 
 if __name__ == "__main__":

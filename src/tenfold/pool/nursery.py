@@ -7,6 +7,8 @@ all residents of its node, so it learns of a death at once, and they die with it
 It speaks JSON lines. In: ``{"spawn": ProcessSpec}``, ``{"signal": name, "number": n, "pid": p}``. Out: births and
 deaths as ``{"name", "event": "started" | "ready" | "exited", "pid", "port", "status"}``. End of input ends it. A signal
 with a ``pid`` is for that process only: by the time it comes, another may live under the name.
+
+A child that gives no sign of life (see ``heartbeat``) is killed here, whether or not anybody asks it for anything.
 """
 
 import gc
@@ -15,12 +17,32 @@ import os
 import selectors
 import signal
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
+from tenfold.core.logs import append_line, end_process, open_log
 from tenfold.pool import process
+from tenfold.pool.heartbeat import BEAT_EVERY_S, Pulse, Vigil
 from tenfold.pool.process import ProcessSpec
+
+RESIDENT_SILENT_LOOKS = 10
+"""More patience than with companions: the controller asks those that are awake every tick, and acts sooner."""
+
+
+@dataclass(slots=True)
+class _Child:
+    """A resident or companion that lives; ``heard``: since the last look. Its pipe carries its port, then beats."""
+
+    spec: ProcessSpec
+    pid: int
+    vigil: Vigil
+    heard: bool = False
+    told: bytes = b""
+    ready: bool = False
+    condemned: bool = False
 
 
 class Nursery:
@@ -28,7 +50,8 @@ class Nursery:
 
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
-        self._pids: dict[str, int] = {}
+        self._children: dict[str, _Child] = {}
+        self._look_at = 0.0
         self._selector = selectors.DefaultSelector()
         self._inbox = b""
 
@@ -41,8 +64,9 @@ class Nursery:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._selector.register(0, selectors.EVENT_READ, "orders")
         self._selector.register(wake_read, selectors.EVENT_READ, "children")
+        self._look_at = time.monotonic() + BEAT_EVERY_S
         while True:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(max(0.0, self._look_at - time.monotonic())):
                 if key.data == "orders":
                     if not self._read_orders():
                         self._kill_all()
@@ -51,7 +75,10 @@ class Nursery:
                     os.read(wake_read, 4096)
                     self._reap()
                 else:
-                    self._read_port(key.fd, key.data)
+                    self._hear(key.fd, key.data)
+            if time.monotonic() >= self._look_at:
+                self._look_at = time.monotonic() + BEAT_EVERY_S
+                self._look()
 
     def _read_orders(self) -> bool:
         chunk = os.read(0, 1 << 16)
@@ -66,22 +93,23 @@ class Nursery:
 
     def _signal(self, name: str, number: int, pid: int | None) -> None:
         # A child that has ended keeps its id until it is reaped, which only this loop does: no stranger has it.
-        living = self._pids.get(name)
-        if living is not None and pid in (None, living):
-            os.kill(living, number)
+        living = self._children.get(name)
+        if living is not None and pid in (None, living.pid):
+            os.kill(living.pid, number)
 
     def _spawn(self, spec: ProcessSpec) -> None:
-        port_read, port_write = os.pipe()
+        life_read, life_write = os.pipe()
         pid = os.fork()
         if pid == 0:
-            os.close(port_read)
-            self._be_child(spec, port_write)
-        os.close(port_write)
-        self._pids[spec.name] = pid
-        self._selector.register(port_read, selectors.EVENT_READ, spec.name)
+            os.close(life_read)
+            self._be_child(spec, life_write)
+        os.close(life_write)
+        vigil = Vigil() if spec.slot is None else Vigil(RESIDENT_SILENT_LOOKS)
+        self._children[spec.name] = child = _Child(spec, pid, vigil)
+        self._selector.register(life_read, selectors.EVENT_READ, child)
         _say(spec.name, "started", pid=pid)
 
-    def _be_child(self, spec: ProcessSpec, port_write: int) -> None:
+    def _be_child(self, spec: ProcessSpec, life_write: int) -> None:
         """Become the resident; never returns."""
         status = 1
         try:
@@ -89,45 +117,58 @@ class Nursery:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for key in list(self._selector.get_map().values()):
+                os.close(key.fd)
             self._selector.close()
-            log = os.open(log_path(self._log_dir, spec.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             nothing = os.open(os.devnull, os.O_RDONLY)
+            log = open_log(log_path(self._log_dir, spec.name))
             for source, standard in ((nothing, 0), (log, 1), (log, 2)):
                 os.dup2(source, standard)
-            process.run(spec, lambda port: _tell_port(port_write, port))
+            process.run(spec, lambda port: _tell_port(life_write, port), Pulse(life_write))
             status = 0
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
         finally:
-            sys.stderr.flush()
-            os._exit(status)
+            end_process(status, sys.exception())
 
-    def _read_port(self, port_read: int, name: str) -> None:
-        text = os.read(port_read, 64)
-        if text:
-            _say(name, "ready", pid=self._pids.get(name), port=int(text))
-        self._selector.unregister(port_read)
-        os.close(port_read)
+    def _hear(self, life_read: int, child: _Child) -> None:
+        text = os.read(life_read, 4096)
+        if not text:
+            self._selector.unregister(life_read)
+            os.close(life_read)
+            return
+        child.heard = True
+        if not child.ready:
+            child.told += text
+            port, line_break, _ = child.told.partition(b"\n")
+            if line_break:
+                child.ready = True
+                _say(child.spec.name, "ready", pid=child.pid, port=int(port))
+
+    def _look(self) -> None:
+        """Kill whoever has been silent for too long; its end is told like any other."""
+        for child in self._children.values():
+            if child.vigil.look(child.heard) and not child.condemned:
+                child.condemned = True
+                append_line(log_path(self._log_dir, child.spec.name), f"killed: {child.vigil.verdict}")
+                os.kill(child.pid, signal.SIGKILL)
+            child.heard = False
 
     def _reap(self) -> None:
-        while self._pids:
+        while self._children:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
-            for name in [name for name, known in self._pids.items() if known == pid]:
-                del self._pids[name]
+            for name in [name for name, child in self._children.items() if child.pid == pid]:
+                del self._children[name]
                 _say(name, "exited", pid=pid, status=os.waitstatus_to_exitcode(status))
 
     def _kill_all(self) -> None:
-        for pid in self._pids.values():
-            os.kill(pid, signal.SIGKILL)
-        for pid in self._pids.values():
-            os.waitpid(pid, 0)
+        for child in self._children.values():
+            os.kill(child.pid, signal.SIGKILL)
+        for child in self._children.values():
+            os.waitpid(child.pid, 0)
 
 
 def log_path(log_dir: Path, name: str) -> Path:
@@ -135,9 +176,8 @@ def log_path(log_dir: Path, name: str) -> Path:
     return log_dir / f"{name.replace('/', '.')}.log"
 
 
-def _tell_port(port_write: int, port: int) -> None:
-    os.write(port_write, str(port).encode())
-    os.close(port_write)
+def _tell_port(life_write: int, port: int) -> None:
+    os.write(life_write, b"%d\n" % port)
 
 
 def _say(name: str, event: str, *, pid: int | None = None, port: int | None = None, status: int | None = None) -> None:

@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tenfold.pool.heartbeat import BeatingServer, Pulse
 from tenfold.pool.resident import Counters, Resident, Surroundings
 from tenfold.pool.token import ask_for_token
 
@@ -45,7 +46,7 @@ class ProcessSpec:
     """What to run: a resident on a slot, or a workload's companion (``port`` given, no slot).
 
     ``factory``: ``module:function``; ``create(surroundings) -> Resident``, or for a companion
-    ``serve_forever(surroundings, port, *, host, on_ready) -> None``. ``bind``: address its server listens on.
+    ``serve_forever(surroundings, port, *, host, on_ready, beat) -> None``. ``bind``: address its server listens on.
     ``cpu_share``: see ``Surroundings``.
     """
 
@@ -122,18 +123,19 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def run(spec: ProcessSpec, ready: Callable[[int], None]) -> None:
+def run(spec: ProcessSpec, ready: Callable[[int], None], pulse: Pulse) -> None:
     """Run ``spec`` in this process until it is told to stop.
 
     Args:
         spec: what to run and where.
         ready: called with the port once the resident (or companion) is loaded and listens.
+        pulse: how it says that it is alive, once a second from then on.
     """
     _confine(spec)
     module_name, function_name = spec.factory.split(":")
     function = getattr(importlib.import_module(module_name), function_name)
     if spec.slot is None:
-        function(spec.surroundings(), spec.port, host=spec.bind, on_ready=ready)
+        function(spec.surroundings(), spec.port, host=spec.bind, on_ready=ready, beat=pulse.beat)
         return
     resident: Resident = function(spec.surroundings())
     resident.load()
@@ -142,7 +144,7 @@ def run(spec: ProcessSpec, ready: Callable[[int], None]) -> None:
     config = uvicorn.Config(
         face.app(), log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=KEEP_ALIVE_S
     )
-    server = uvicorn.Server(config)
+    server = BeatingServer(config, pulse)
     ready(listener.getsockname()[1])
     try:
         server.run(sockets=[listener])
@@ -261,7 +263,7 @@ def main() -> None:
     """
     die_with_parent()
     spec = ProcessSpec.from_json(sys.stdin.buffer.readline())
-    run(spec, lambda port: print(port, flush=True))
+    run(spec, lambda port: print(port, flush=True), Pulse(None))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,126 @@
+"""Keep one process alive: start it, listen for its heartbeat, and start it again when it ends or falls silent."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tenfold.core.logs import open_log
+from tenfold.pool.heartbeat import BEAT_EVERY_S, Vigil, drained
+
+log = logging.getLogger(__name__)
+
+EARLY_END_S = 5.0
+PAUSE_S = 1.0
+"""Before the next start of a process that ended within ``EARLY_END_S``."""
+
+
+class Keeper:
+    """Keeps one Python process alive.
+
+    Args:
+        name: of the process, for logs.
+        module: run with ``python -m``.
+        spec: gives the line for its standard input, from the descriptor that it is to beat on.
+        log_file: where its output goes.
+        pass_fds: descriptors that it inherits.
+        started: told of each start.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        spec: Callable[[int], str],
+        log_file: Path,
+        *,
+        pass_fds: Sequence[int] = (),
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._name = name
+        self._module = module
+        self._spec = spec
+        self._log_file = log_file
+        self._pass_fds = tuple(pass_fds)
+        self._started = started
+        self._child: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that was started last; none before."""
+        return self._child.pid if self._child is not None else None
+
+    async def run(self) -> None:
+        """Start it and start it again, until cancelled; the last process then lives on, until ``stop``."""
+        while True:
+            began = time.monotonic()
+            try:
+                ended = await self._live()
+            except OSError as error:
+                # No process or memory to be had now; the others are kept alive meanwhile.
+                ended = f"could not be started: {error.strerror}"
+            log.warning("%s %s; starting it again", self._name, ended)
+            await asyncio.sleep(0.0 if time.monotonic() - began > EARLY_END_S else PAUSE_S)
+
+    async def stop(self, grace_s: float) -> None:
+        """End the process: asked first, killed after ``grace_s``."""
+        child = self._child
+        if child is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            child.terminate()
+        try:
+            await asyncio.wait_for(child.wait(), grace_s)
+        except TimeoutError:
+            child.kill()
+            await child.wait()
+
+    async def _live(self) -> str:
+        """One life of the process; returns how it ended."""
+        beats, beat_on = os.pipe()
+        try:
+            child = await self._start(beat_on)
+            os.set_blocking(beats, False)
+            return await self._watch(child, beats)
+        finally:
+            os.close(beats)
+
+    async def _start(self, beat_on: int) -> asyncio.subprocess.Process:
+        output = open_log(self._log_file)
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", self._module),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                pass_fds=[*self._pass_fds, beat_on],
+                # Its own session: a Ctrl-C at the terminal reaches the supervisor only, which then stops in order.
+                start_new_session=True,
+            )
+        finally:
+            os.close(output)
+            os.close(beat_on)
+        self._child = child
+        assert child.stdin is not None
+        child.stdin.write(self._spec(beat_on).encode() + b"\n")
+        self._started()
+        return child
+
+    async def _watch(self, child: asyncio.subprocess.Process, beats: int) -> str:
+        ending = asyncio.create_task(child.wait())
+        vigil = Vigil()
+        try:
+            while not ending.done():
+                await asyncio.wait({ending}, timeout=BEAT_EVERY_S)
+                if vigil.look(bool(drained(beats))) and not ending.done():
+                    child.kill()
+                    await ending
+                    return f"gave {vigil.verdict} and was killed"
+            return f"ended with {ending.result()}"
+        finally:
+            ending.cancel()

@@ -1,0 +1,92 @@
+"""What is kept alive is started again when it dies, when it stops, and where it cannot log."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+from minipool import TOKEN, until
+from test_controller_server import spec
+
+from tenfold.cli.keeper import Keeper
+from tenfold.pool.token import TOKEN_HEADER
+
+
+class Kept:
+    """A real controller under a keeper."""
+
+    def __init__(self, home: Path, log_file: Path) -> None:
+        self._given = spec(home)
+        self.keeper = Keeper(
+            "controller",
+            "tenfold.pool.controller_server",
+            lambda beat_on: self._given.model_copy(update={"beat_on": beat_on}).model_dump_json(),
+            log_file,
+        )
+
+    async def answers(self) -> bool:
+        url = f"http://127.0.0.1:{self._given.port}/state"
+        timeout = aiohttp.ClientTimeout(total=1)
+        try:
+            async with (
+                aiohttp.ClientSession(headers={TOKEN_HEADER: TOKEN}, timeout=timeout) as session,
+                session.get(url) as response,
+            ):
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+
+@pytest.fixture
+async def kept(tmp_path):
+    found = Kept(tmp_path, tmp_path / "controller.log")
+    task = asyncio.create_task(found.keeper.run())
+    await until(found.answers, 60)
+    yield found
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await found.keeper.stop(5.0)
+    assert not psutil.pid_exists(found.keeper.pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_controller_that_is_killed_or_stopped_is_replaced(kept, number, caplog):
+    first = kept.keeper.pid
+    os.kill(first, number)
+    await until(lambda: kept.keeper.pid != first, 30)
+    await until(kept.answers, 60)
+    assert not psutil.pid_exists(first)
+    told = {signal.SIGKILL: "ended with -9", signal.SIGSTOP: "gave no sign of life for 5 s and was killed"}
+    assert told[number] in caplog.text
+
+
+async def test_what_cannot_log_is_kept_alive_all_the_same(tmp_path):
+    """The log's folder is a file, as good as a disk on which no file can be made."""
+    (tmp_path / "logs").write_text("")
+    found = Kept(tmp_path, tmp_path / "logs" / "controller.log")
+    task = asyncio.create_task(found.keeper.run())
+    try:
+        await until(found.answers, 60)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await found.keeper.stop(5.0)
+
+
+async def test_a_process_that_cannot_be_started_is_tried_again(tmp_path, monkeypatch, caplog):
+    tries = []
+
+    async def no_process(*command, **_):
+        tries.append(command)
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", no_process)
+    monkeypatch.setattr("tenfold.cli.keeper.PAUSE_S", 0.01)
+    task = asyncio.create_task(Kept(tmp_path, tmp_path / "log").keeper.run())
+    await until(lambda: len(tries) > 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert "could not be started: Resource temporarily unavailable" in caplog.text
