@@ -93,13 +93,22 @@ def day_for(
     return draw_day(duration_s, rank_peak_per_s=rank_peak_per_s, chat_burst_per_s=chat_burst_per_s, seed=seed)
 
 
-async def run_day(base_url: str, day: Day, progress: Callable[[Progress], None]) -> DayReport:
+async def run_day(
+    base_url: str,
+    day: Day,
+    progress: Callable[[Progress], None],
+    *,
+    ended: Callable[[Record], None] | None = None,
+    enough: asyncio.Event | None = None,
+) -> DayReport:
     """Send the day's requests and wait for the last answer.
 
     Args:
         base_url: the gateway's address.
         day: what to send.
         progress: called about four times a second.
+        ended: called with each request as it ends.
+        enough: once set, no further request is sent; those in flight are waited for.
 
     Raises:
         NotRunning: nothing answers at ``base_url``.
@@ -107,7 +116,7 @@ async def run_day(base_url: str, day: Day, progress: Callable[[Progress], None])
     cpu_began_s = time.process_time()
     async with _session(base_url) as session:
         before = await _fetch_state(session, base_url)
-        sender = _Sender(session, day, await _model(session), time.monotonic())
+        sender = _Sender(session, day, await _model(session), time.monotonic(), ended, enough)
         await sender.send_all(progress)
         # At the day's end, not after the last answer: a pool that answers late must not be credited with more training.
         after = await _fetch_state(session, base_url)
@@ -129,8 +138,18 @@ async def run_day(base_url: str, day: Day, progress: Callable[[Progress], None])
 class _Sender:
     """The requests of one day that are due, in flight and done."""
 
-    def __init__(self, session: aiohttp.ClientSession, day: Day, model: str, began_s: float) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        day: Day,
+        model: str,
+        began_s: float,
+        ended: Callable[[Record], None] | None,
+        enough: asyncio.Event | None,
+    ) -> None:
         self._session = session
+        self._ended = ended
+        self._enough = enough
         self._day = day
         self._began_s = began_s
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -147,20 +166,25 @@ class _Sender:
         return time.monotonic() - self._began_s
 
     async def send_all(self, progress: Callable[[Progress], None]) -> None:
-        """Send each request when it is due; return at the day's end."""
+        """Send each request when it is due; return at the day's end, or when it is enough."""
         schedule = sorted(
             [(at_s, RANK, i) for i, at_s in enumerate(self._day.rank_at_s.tolist())]
             + [(at_s, CHAT, i) for i, at_s in enumerate(self._day.chat_at_s.tolist())]
         )
         for at_s, workload, index in schedule:
+            if self._is_enough():
+                return
             while (wait_s := at_s - self.elapsed_s()) > 0:
                 self._report(progress)
                 # Due times are met to a few milliseconds: one wake-up of the loop for all that fall into a tick.
                 await asyncio.sleep(min(max(wait_s, _TICK_S), _REPORT_EVERY_S))
             self._send(at_s, workload, index)
-        while self.elapsed_s() < self._day.duration_s:
+        while self.elapsed_s() < self._day.duration_s and not self._is_enough():
             self._report(progress)
             await asyncio.sleep(min(_REPORT_EVERY_S, max(0.0, self._day.duration_s - self.elapsed_s())))
+
+    def _is_enough(self) -> bool:
+        return self._enough is not None and self._enough.is_set()
 
     async def drain(self, progress: Callable[[Progress], None]) -> None:
         """Wait for all answers; each request has a timeout of its own."""
@@ -216,7 +240,10 @@ class _Sender:
         self, workload: str, at_s: float, outcome: Outcome, status: int, latency_s: float = 0.0, tokens: int = 0
     ) -> None:
         self._counts[outcome] += 1
-        self.records.append(Record(workload, at_s, outcome, status, latency_s, self.elapsed_s() - at_s, tokens))
+        record = Record(workload, at_s, outcome, status, latency_s, self.elapsed_s() - at_s, tokens)
+        self.records.append(record)
+        if self._ended is not None:
+            self._ended(record)
 
     def _report(self, progress: Callable[[Progress], None]) -> None:
         elapsed_s = self.elapsed_s()

@@ -1,0 +1,114 @@
+"""What is done to a pool's files: a full disk, and bytes changed in what will be read again."""
+
+import errno
+import hashlib
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from fault.kinds import kill_process, replaced
+from fault.pool import NotHappened, Pool
+from tenfold.llama.checkpoint import checkpoint_files, train_folder
+
+FULL_S = 12.0
+"""Longer than the 10 s in which the controller writes to the ledger at least once."""
+
+CHECKPOINT_S = 75.0
+SQLITE_MAGIC = b"SQLite format 3\0"
+
+
+def fill_disk(pool: Pool) -> Iterator[int]:
+    """Fill the home's disk, keep it full for a while, and free it."""
+    if not pool.has_small_disk:
+        raise NotHappened("no small file system may be mounted here (needs root)")
+    filler = pool.home / "filler"
+    try:
+        end = time.monotonic() + FULL_S
+        while time.monotonic() < end:
+            if not _fill(filler):
+                raise NotHappened("the disk did not fill")
+            time.sleep(0.25)
+    finally:
+        filler.unlink(missing_ok=True)
+    yield 0
+
+
+def _fill(filler: Path) -> bool:
+    """Write until nothing more fits; returns whether the disk said so."""
+    with filler.open("ab", buffering=0) as file:
+        for block in (1 << 20, 1 << 12, 1):
+            try:
+                for _ in range(1 << 12):
+                    file.write(b"\0" * block)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                continue
+            return False
+    return os.statvfs(filler).f_bavail == 0
+
+
+def damage_ledger(pool: Pool) -> Iterator[int]:
+    """Overwrite the ledger, write-ahead log included, and kill the controller, which reads it again."""
+    ledger, controller = pool.home / "ledger.db", pool.pid("controller")
+    for path in (ledger, ledger.with_name("ledger.db-wal")):
+        if path.exists():
+            _garble(path, 0, path.stat().st_size)
+    kill_process(controller)
+    yield 0
+    again = replaced(pool, "controller", controller)
+    if ledger.read_bytes()[:16] != SQLITE_MAGIC:
+        raise NotHappened(f"{ledger} still has the bytes that were put there: nobody read it")
+    if ledger not in {link.resolve() for link in Path(f"/proc/{again}/fd").iterdir()}:
+        raise NotHappened(f"controller {again} has no {ledger} open")
+
+
+def damage_checkpoint(pool: Pool) -> Iterator[int]:
+    """Overwrite the newest checkpoint and kill the coordinator, which looks at it before it goes on."""
+    folder = train_folder(pool.home)
+    end = time.monotonic() + CHECKPOINT_S
+    while not checkpoint_files(folder):
+        if time.monotonic() > end:
+            raise NotHappened(f"no checkpoint within {CHECKPOINT_S:g} s")
+        time.sleep(0.5)
+    newest, coordinator = checkpoint_files(folder)[0], pool.pid("coordinator")
+    _garble(newest, 0, 1 << 20)
+    kill_process(coordinator)
+    yield 0
+    replaced(pool, "coordinator", coordinator)
+
+
+def damage_model(pool: Pool) -> Iterator[int]:
+    """Replace the chat model by one of other bytes and kill a resident of it, which loads the file again.
+
+    The file is replaced and not written to, since those who have it mapped could not notice.
+    """
+    folder = pool.cache / "assets" / "smollm2-135m"
+    model = max(folder.glob("*.gguf"), key=lambda path: path.stat().st_size)
+    whole, resident = _digest(model), pool.pid("serve")
+    changed = model.with_name(".changed")
+    changed.write_bytes(model.read_bytes())
+    _garble(changed, changed.stat().st_size // 2, 16 << 20)
+    changed.replace(model)
+    kill_process(resident)
+    yield 0
+    if resident in pool.pids("serve"):
+        raise NotHappened(f"serve {resident} was not replaced")
+    if _digest(model) != whole:
+        raise NotHappened(f"{model} still has the bytes that were put there: they are served, or nobody read them")
+
+
+def _garble(path: Path, start: int, length: int) -> None:
+    """Overwrite a part of a file with bytes of chance."""
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(random.Random(1).randbytes(min(length, path.stat().st_size - start)))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

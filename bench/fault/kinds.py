@@ -1,0 +1,98 @@
+"""What is done to a pool's processes: killed or stopped. And what every fault is."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psutil
+
+from fault.pool import NotHappened, Pool, wait_for
+
+DEATH_S = 5.0
+
+RESIDENT_STREAMS = 4
+"""Answers that one resident streams at once: ``serve.parallel``."""
+
+ANY_STREAMS = 10_000
+"""What all answers pass through, or what all residents die with."""
+
+Strike = Callable[[Pool], Iterator[int]]
+"""Does the fault, and yields when it is over: the number of its own honest requests that failed.
+
+It goes on when the pool is whole, and proves that the fault happened.
+
+Raises:
+    NotHappened: it did not.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that can go wrong. ``streams``: how many answers what dies of it may be streaming."""
+
+    name: str
+    text: str
+    strike: Strike
+    streams: int = 0
+
+
+def kill(role: str) -> Strike:
+    """Give the strike that kills who has a role, by SIGKILL."""
+
+    def strike(pool: Pool) -> Iterator[int]:
+        pid = pool.pid(role)
+        kill_process(pid)
+        yield 0
+        replaced(pool, role, pid)
+
+    return strike
+
+
+def stop(role: str) -> Strike:
+    """Give the strike that stops who has a role, by SIGSTOP; nobody but the pool lets it go on."""
+
+    def strike(pool: Pool) -> Iterator[int]:
+        pid = pool.pid(role)
+        os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, DEATH_S, f"{role} {pid} stopped")
+        yield 0
+        replaced(pool, role, pid)
+
+    return strike
+
+
+def kill_process(pid: int) -> None:
+    """Kill a process and see it dead."""
+    process = psutil.Process(pid)
+    started = process.create_time()
+    os.kill(pid, signal.SIGKILL)
+
+    def is_dead() -> bool:
+        with suppress(psutil.NoSuchProcess):
+            now = psutil.Process(pid)
+            return now.create_time() != started or now.status() == psutil.STATUS_ZOMBIE
+        return True
+
+    wait_for(is_dead, DEATH_S, f"{pid} dead")
+
+
+def replaced(pool: Pool, role: str, pid: int) -> int:
+    """Return a process that has the role now.
+
+    Raises:
+        NotHappened: the old one still has it.
+    """
+    now = pool.pids(role)
+    if not now or pid in now:
+        raise NotHappened(f"{role} {pid} was not replaced: {now}")
+    return now[0]
+
+
+def let_go(pool: Pool) -> None:
+    """Let stopped processes of a pool go on, so that it can be taken down."""
+    for process in pool.family():
+        with suppress(psutil.NoSuchProcess):
+            if process.status() == psutil.STATUS_STOPPED:
+                process.send_signal(signal.SIGCONT)

@@ -1,0 +1,143 @@
+"""The honest load: a day of ranking and chat that plays in a thread, and what became of each request by fault."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tenfold.core.errors import NotRunning
+from tenfold.load.client import run_day
+from tenfold.load.day import Day, draw_day
+from tenfold.load.report import Record
+
+RANK_PEAK_PER_S = 20.0
+CHAT_BURST_PER_S = 0.8
+"""Well below what four slots of a small machine can do, so that nothing need be shed."""
+
+END_S = 65.0
+"""A request has 60 s; then it has failed."""
+
+LONGEST_S = 7200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, by this process's monotonic clock, seconds."""
+
+    due_at: float
+    ended_at: float
+    record: Record
+
+    @property
+    def was_answering(self) -> bool:
+        """Whether its answer had begun."""
+        return self.record.status == 200
+
+
+class Load:
+    """Days of requests, one after the other, sent in a thread until ``stop``.
+
+    Args:
+        url: the pool's address.
+        day_s: seconds that a day takes.
+        seed: of the arrivals.
+    """
+
+    def __init__(self, url: str, day_s: float, seed: int) -> None:
+        self._url, self._day_s, self._seed = url, day_s, seed
+        self.requests: list[Request] = []
+        self._error: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._enough = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send nothing more, and wait for the last answers.
+
+        Raises:
+            RuntimeError: the load broke off, so what was counted says nothing.
+        """
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._enough.set)
+        self._thread.join(END_S)
+        if self._thread.is_alive() or self._error is not None:
+            raise RuntimeError("the load broke off") from self._error
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._play())
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._loop.close()
+
+    async def _play(self) -> None:
+        day = days(self._day_s, LONGEST_S, self._seed)
+        try:
+            await run_day(self._url, day, lambda _: None, ended=self._note, enough=self._enough)
+        except NotRunning:
+            # At the end the state is read once more; a pool that did not get over a fault has none to tell.
+            if not self._enough.is_set():
+                raise
+
+    def _note(self, record: Record) -> None:
+        now = time.monotonic()
+        self.requests.append(Request(now - record.total_s, now, record))
+
+
+def days(day_s: float, total_s: float, seed: int) -> Day:
+    """Draw as many days, one after the other, as fill a time."""
+    drawn = [
+        draw_day(day_s, rank_peak_per_s=RANK_PEAK_PER_S, chat_burst_per_s=CHAT_BURST_PER_S, seed=seed + turn)
+        for turn in range(int(np.ceil(total_s / day_s)))
+    ]
+    starts = [turn * day_s for turn in range(len(drawn))]
+    return Day(
+        duration_s=day_s * len(drawn),
+        rank_at_s=np.concatenate([day.rank_at_s + start for day, start in zip(drawn, starts, strict=True)]),
+        chat_at_s=np.concatenate([day.chat_at_s + start for day, start in zip(drawn, starts, strict=True)]),
+        bursts_s=np.concatenate([day.bursts_s + start for day, start in zip(drawn, starts, strict=True)]),
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Requests of one fault's time. ``cut``: failed while what died was streaming their answer."""
+
+    answered: int = 0
+    shed: int = 0
+    cut: int = 0
+    failed: int = 0
+
+
+def tally(requests: Sequence[Request], began_at: float, next_at: float, streams: int) -> Tally:
+    """Count the requests of one fault's time, from its begin to the next fault's.
+
+    A request belongs to the time in which it was due; one whose connection broke, to the time in which it broke.
+
+    Args:
+        requests: all that have ended.
+        began_at: when the fault began, seconds.
+        next_at: when the next one began.
+        streams: how many answers what died may have been streaming; as many that broke in mid-answer are ``cut``.
+    """
+    mine = [request for request in requests if began_at <= _moment(request) < next_at]
+    failed = [request for request in mine if request.record.outcome == "failed"]
+    broken = sum(request.was_answering for request in failed)
+    cut = min(broken, streams)
+    return Tally(
+        answered=sum(request.record.outcome == "answered" for request in mine),
+        shed=sum(request.record.outcome == "shed" for request in mine),
+        cut=cut,
+        failed=len(failed) - cut,
+    )
+
+
+def _moment(request: Request) -> float:
+    broke = request.record.outcome == "failed" and request.record.status in (0, 200)
+    return request.ended_at if broke else request.due_at

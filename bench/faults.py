@@ -1,0 +1,124 @@
+"""A day of load on a real pool that suffers one fault after the other: what fails, and how soon the pool is whole.
+
+Brings up `tenfold up` with a home and a cache of its own, plays a day of ranking and chat over HTTP in an open loop,
+and does each fault in turn, followed by a watch until the pool is whole: healthz says ready, every slot has its
+residents loaded and somebody at work, training's step grows, and a chat and a ranking request are answered. A fault
+counts only if it is proved to have happened (a process is dead or stopped and another has its place, the disk said that
+it is full, a file was read again). A pool that is not whole in time is replaced by a fresh one.
+
+    python bench/faults.py [--only NAME,...] [--list] [--day 4m] [--seed 1] [--limit-s 30]
+
+Per fault: `failed` requests of the day, but for those that were streaming from what died (`cut`) and those that were
+shed with 429 (`shed`); `whole_s` from the fault's end until the pool is whole; `steps_lost` by how many steps training
+fell back. Models and data are fetched and prepared first where they are missing, which takes time of its own.
+
+The last line is one JSON object.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from fault.catalog import FAULTS
+from fault.kinds import Fault, let_go
+from fault.load import Load, Tally
+from fault.pool import Pool, prepare, running
+from fault.trial import Suffered, settle, suffer, tallies
+from tenfold.load.day import parse_duration_s
+
+START_S = 60.0
+WARM_S = 10.0
+
+Row = tuple[Suffered, Tally]
+
+
+def play(faults: list[Fault], day_s: float, seed: int, limit_s: float) -> list[Row]:
+    """Do the faults, on one pool for as long as it gets over them."""
+    left, rows = list(faults), []
+    while left:
+        with tempfile.TemporaryDirectory(prefix="tenfold-faults-") as root, running(Path(root)) as pool:
+            load = Load(pool.url, day_s, seed)
+            time.sleep(WARM_S)
+            if not settle(pool, START_S):
+                raise RuntimeError(f"the pool does not work before any fault: {pool.missing(-1)}")
+            suffered = []
+            while left:
+                suffered.append(suffer(pool, left.pop(0), limit_s))
+                say(suffered[-1])
+                if not settle(pool, limit_s if suffered[-1].whole_s is not None else 0.0):
+                    explain(pool)
+                    break
+            let_go(pool)
+            load.stop()
+            rows += zip(suffered, tallies(suffered, load), strict=True)
+        if remains := pool.left_behind():
+            print(f"  left behind: {', '.join(remains)}", file=sys.stderr)
+    return rows
+
+
+def say(each: Suffered) -> None:
+    """Tell of a fault as soon as it is over."""
+    whole = "not whole" if each.whole_s is None else f"whole after {each.whole_s:.1f} s"
+    print(f"{each.fault.name}: {whole}; {each.note}", file=sys.stderr, flush=True)
+
+
+def explain(pool: Pool) -> None:
+    """Show what a pool that did not get over a fault said last."""
+    for name in ("controller.log", "front.log", "train-companion.log"):
+        print(pool.log_tail(name), file=sys.stderr)
+
+
+def table(rows: list[Row]) -> str:
+    """Lay out all faults, one a line."""
+    lines = [f"{'fault':<20}{'failed':>7}{'cut':>5}{'shed':>6}{'answered':>10}{'whole':>9}{'steps lost':>12}  note"]
+    for each, counted in rows:
+        whole = "-" if each.whole_s is None else f"{each.whole_s:.1f} s"
+        lines.append(
+            f"{each.fault.name:<20}{counted.failed + each.own_failed:>7}{counted.cut:>5}{counted.shed:>6}"
+            f"{counted.answered:>10}{whole:>9}{each.steps_lost:>12}  {each.note if each.whole_s is None else ''}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="names of faults, separated by commas")
+    parser.add_argument("--list", action="store_true", help="name all faults and do nothing")
+    parser.add_argument("--day", default="4m")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--limit-s", type=float, default=30.0, help="how long a pool has to become whole")
+    options = parser.parse_args()
+    if options.list:
+        print("\n".join(f"{fault.name:<20}{fault.text}" for fault in FAULTS))
+        return
+    wanted = [name for name in options.only.split(",") if name]
+    if unknown := set(wanted) - {fault.name for fault in FAULTS}:
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}; see --list")
+    prepare()
+    began = time.monotonic()
+    chosen = [fault for fault in FAULTS if not wanted or fault.name in wanted]
+    rows = play(chosen, parse_duration_s(options.day), options.seed, options.limit_s)
+    print(f"{platform.machine()}, {os.cpu_count()} cores, seed {options.seed}, {time.monotonic() - began:.0f} s")
+    print(table(rows))
+    for each, _ in rows:
+        if not each.happened:
+            print(f"{each.fault.name} is not counted: {each.note}")
+    found = {
+        each.fault.name: {
+            "failed": counted.failed + each.own_failed,
+            "whole_s": None if each.whole_s is None else round(each.whole_s, 1),
+            "steps_lost": each.steps_lost,
+        }
+        for each, counted in rows
+        if each.happened
+    }
+    print(json.dumps({"faults": found}))
+
+
+if __name__ == "__main__":
+    main()
