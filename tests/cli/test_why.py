@@ -56,6 +56,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_why_says_when_other_programs_take_the_cores():
+    def told(supply: float) -> str:
+        mine = standing("rank", supply=supply)
+        return tell(Why(at=0.0, epoch=1, slots=4, mine=mine, others=(), next_slot_to=None, moves=()))
+
+    assert "its slots had 52% of what they are sure of" in told(0.52)
+    assert "take its cores" not in told(0.95)
+
+
 def test_why_tells_what_a_slot_is_worth_to_whom_and_the_moves_that_led_there(home, capsys):
     main(["pool", "why", "rank"])
     told = capsys.readouterr().out

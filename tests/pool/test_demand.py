@@ -52,6 +52,42 @@ def test_an_idle_slot_does_not_lower_the_capacity():
     assert found.capacity == before
 
 
+def test_a_slot_that_gets_half_of_its_core_is_said_to_do_half_within_a_second_and_all_again_after():
+    found = meter()
+    units = busy_s = wanted_s = 0.0
+
+    def second(had_s: float) -> None:
+        nonlocal units, busy_s, wanted_s
+        for _ in range(2):
+            units, busy_s, wanted_s = units + 20.0 * had_s, busy_s + 0.5 * had_s, wanted_s + 0.5
+            counters = Counters(units=units, requests=int(units), busy_s=busy_s, wanted_s=wanted_s)
+            found.observe_residents({"serve@s0#1": counters}, 0.5)
+
+    for _ in range(5):
+        second(had_s=1.0)
+    assert found.capacity == pytest.approx(40.0, rel=0.01)
+    second(had_s=0.5)
+    assert found.capacity < 30.0
+    second(had_s=0.5)
+    second(had_s=0.5)
+    assert found.capacity == pytest.approx(20.0, rel=0.1)
+    for _ in range(4):
+        second(had_s=1.0)
+    assert found.capacity > 37.0
+
+
+def test_more_of_a_core_than_a_slot_is_sure_of_makes_up_for_nothing():
+    found = meter()
+    found.observe_residents(
+        {
+            "serve@s0#1": Counters(units=40.0, requests=4, busy_s=2.0, wanted_s=1.0),
+            "serve@s1#2": Counters(units=10.0, requests=1, busy_s=0.5, wanted_s=1.0),
+        },
+        1.0,
+    )
+    assert found.supply == pytest.approx(0.75)
+
+
 @given(st.lists(st.tuples(st.floats(0, 1e3), st.integers(0, 100)), min_size=1, max_size=20), st.integers(0, 19))
 def test_totals_are_the_sum_of_all_work_though_a_resident_is_reborn_at_zero(pieces, death):
     found = meter()

@@ -13,6 +13,9 @@ from tenfold.pool.standing import Aim, Standing, Standings
 from tenfold.pool.state import MoveView, View
 
 MOVES_SEARCHED = 1000
+SHORT_SUPPLY = 0.9
+"""Below it, it is told that slots do less because others take their cores."""
+
 MOVES_TOLD = 3
 
 
@@ -69,6 +72,10 @@ def tell(found: Why) -> str:
         lines.append(
             f"It must expect {mine.demand_units_per_s:,.3g} {mine.unit}s/s; "
             f"a slot does {mine.capacity_units_per_s:,.3g}."
+        )
+    if mine.supply < SHORT_SUPPLY:
+        lines.append(
+            f"Other programs take its cores: its slots had {percent_down(mine.supply):g}% of what they are sure of."
         )
     if mine.aim is not None:
         lines.append(_steered(mine.aim))

@@ -14,6 +14,12 @@ from tenfold.pool.resident import Counters
 from tenfold.pool.value import service_runs, sustainable_utilisation
 
 CAPACITY_MEMORY_S = 20.0
+SUPPLY_MEMORY_S = 1.0
+"""What a core gives its slots can change at once, when another program on the machine wants it."""
+
+LEAST_SUPPLY = 0.05
+"""A slot that had next to nothing of its core lately is still taken to do something."""
+
 WAKE_UP_S = 1.5
 """From a decision to the first work of the slot, with the tick that it takes to notice."""
 
@@ -88,7 +94,8 @@ class DemandMeter:
         self.forecast = Forecasts(
             np.array([max(plan.wake_up_s, plan.latency_target_s or 0.0)]), memory_s=ERRORS_MEMORY_S * plan.wake_up_s
         )
-        self.capacity = plan.assumed_capacity
+        self.sure_capacity = plan.assumed_capacity
+        self.supply = 1.0
         self.units_per_request = 1.0
         self.units_total = 0.0
         self.requests_total = 0
@@ -110,12 +117,15 @@ class DemandMeter:
 
     def observe_residents(self, counters: Mapping[str, Counters], seconds: float) -> None:
         """Take the cumulative counters of residents by process (name and pid); unknown ones start from zero."""
-        units = requests = busy_s = 0.0
+        units = requests = busy_s = had_s = wanted_s = 0.0
         for process, now in counters.items():
             before = self._last.get(process, Counters())
             units += now.units - before.units
             requests += now.requests - before.requests
             busy_s += now.busy_s - before.busy_s
+            # Beside an idle slot it has more of the core than it is sure of, which makes up for nothing elsewhere.
+            had_s += min(now.busy_s - before.busy_s, now.wanted_s - before.wanted_s)
+            wanted_s += now.wanted_s - before.wanted_s
             self._last[process] = now
             if now.facts:
                 self.facts = dict(now.facts)
@@ -127,9 +137,11 @@ class DemandMeter:
             # Until a few seconds of work were measured, the assumption fades as fast as evidence comes.
             self._measured_busy_s = min(self._measured_busy_s + busy_s, CAPACITY_MEMORY_S)
             share = min(1.0, busy_s / self._measured_busy_s)
-            self.capacity += share * (units / busy_s - self.capacity)
+            self.sure_capacity += share * (units / busy_s - self.sure_capacity)
             if requests:
                 self.units_per_request += share * (units / requests - self.units_per_request)
+        if self.plan.takes_requests and wanted_s > 0:
+            self.supply += min(1.0, wanted_s / SUPPLY_MEMORY_S) * (had_s / wanted_s - self.supply)
 
     def observe_gateway(self, totals: GatewayTotals, seconds: float) -> None:
         """Take the gateway's cumulative totals; a restarted gateway starts from zero again.
@@ -147,6 +159,11 @@ class DemandMeter:
             self.tally = self.tally.after(np.array([float(ended)]), np.array([float(ended - in_time)]), seconds)
         self.totals = totals
         self._seen_gateway = True
+
+    @property
+    def capacity(self) -> float:
+        """Units a second that one slot does now."""
+        return self.sure_capacity * max(LEAST_SUPPLY, self.supply)
 
     @property
     def arrival_per_s(self) -> float:

@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tenfold.pool.core_time import CoreTime
 from tenfold.pool.heartbeat import BeatingServer, Pulse
 from tenfold.pool.resident import Counters, Resident, Surroundings
 from tenfold.pool.token import ask_for_token
@@ -93,7 +94,10 @@ _SPEC = TypeAdapter(ProcessSpec)
 
 
 class CountersReport(BaseModel):
-    """A resident's counters on the wire, with its phase, its last epoch, and its CPU seconds since it was loaded."""
+    """A resident's counters on the wire, with its phase, its last epoch, and its CPU seconds since it was loaded.
+
+    ``wanted_s``: seconds in which it ran or waited for its core, since it was loaded.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -105,6 +109,7 @@ class CountersReport(BaseModel):
     phase: Phase
     epoch: int
     cpu_s: float
+    wanted_s: float
 
     def counters(self, share: float | None) -> Counters:
         """Return what the workload counted, with ``busy_s`` in seconds of a whole slot.
@@ -114,7 +119,8 @@ class CountersReport(BaseModel):
                 the neighbours do, so a slot-second is ``share`` CPU-seconds: what the slot is sure of.
         """
         busy_s = self.busy_s if share is None else self.cpu_s / share
-        return Counters(self.units, self.requests, busy_s, self.in_flight, self.facts)
+        wanted_s = 0.0 if share is None else self.wanted_s
+        return Counters(self.units, self.requests, busy_s, self.in_flight, self.facts, wanted_s)
 
 
 def die_with_parent() -> None:
@@ -175,6 +181,7 @@ class ResidentFace:
         self._epoch = 0
         self._order = asyncio.Lock()
         self._loaded_cpu_s = time.process_time()
+        self._core_time = CoreTime()
 
     def app(self) -> ASGIApp:
         """Build the ASGI app."""
@@ -252,6 +259,7 @@ class ResidentFace:
             phase=self._phase,
             epoch=self._epoch,
             cpu_s=time.process_time() - self._loaded_cpu_s,
+            wanted_s=self._core_time.wanted_s(),
         )
         return Response(report.model_dump_json(), media_type="application/json")
 

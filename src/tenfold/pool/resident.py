@@ -26,6 +26,7 @@ class Counters:
     ``busy_s``: wall seconds during which it was awake with at least one request in work.
     ``in_flight``: requests in work now.
     ``facts``: gauges for the console, e.g. ``loss``.
+    ``wanted_s``: seconds in which its process ran or waited for its core; the pool fills it in. 0: not known.
     """
 
     units: float = 0.0
@@ -33,6 +34,7 @@ class Counters:
     busy_s: float = 0.0
     in_flight: int = 0
     facts: Mapping[str, float] = field(default_factory=dict)
+    wanted_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

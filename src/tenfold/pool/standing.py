@@ -31,6 +31,7 @@ class Standing(View):
     ceiling: int
     demand_units_per_s: float | None = Field(description="units a second that are seldom exceeded; none: always more")
     capacity_units_per_s: float = Field(description="units a second that one slot does")
+    supply: float = Field(1.0, description="part of what its slots are sure of that their cores gave them lately")
     last_slot_usd_per_s: float = Field(description="what the last slot it has is worth to it")
     next_slot_usd_per_s: float = Field(description="what one more would be worth to it")
     aim: Aim | None = Field(None, description="what it is steered to; none: the price decides")
@@ -64,6 +65,7 @@ def standings(claims: Claims, meters: Sequence[DemandMeter], held_W: Ints, slots
             ceiling=int(claims.ceiling_W[index]),
             demand_units_per_s=meter.demand_units_per_s() if meter.plan.takes_requests else None,
             capacity_units_per_s=meter.capacity,
+            supply=meter.supply,
             last_slot_usd_per_s=claims.marginal_usd_per_s(index, int(held_W[index]) - 1) if held_W[index] else 0.0,
             next_slot_usd_per_s=claims.marginal_usd_per_s(index, int(held_W[index])),
             aim=_aim(meter),
