@@ -139,6 +139,55 @@ def test_a_parameter_that_the_engine_refuses_is_explained(client: openai.OpenAI)
     assert caught.value.body is not None
 
 
+def test_queries_of_death_are_refused_before_the_engine(running: "RunningResident", client: openai.OpenAI) -> None:
+    """Each of these ended the process, took gigabytes of it or kept it busy for minutes."""
+    before = running.resident.counters()
+    parts = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]
+    schema = {"type": "array", "items": {"type": "string"}, "minItems": 5, "maxItems": 2}
+    for field, value in (
+        ("grammar", "root ::= " + "(" * 300_000 + '"a"' + ")" * 300_000),
+        ("repeat_last_n", 200_000_000),
+        ("n_predict", 10**9),
+        ("tools", {}),
+        ("messages", [{"role": "user", "content": parts}]),
+        ("response_format", {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}),
+    ):
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.chat.completions.create(model=MODEL, messages=HELLO, extra_body={field: value})
+        assert str(caught.value.param).startswith(field)
+    after = running.resident.counters()
+    assert (after.units, after.requests) == (before.units, before.requests)
+
+
+def test_an_answer_fits_the_schema_that_was_asked_for(client: openai.OpenAI) -> None:
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": {"colour": {"enum": ["red", "blue"]}, "code": {"type": "string", "pattern": "^[a-f]{3}$"}},
+        "required": ["colour", "code"],
+        "additionalProperties": False,
+    }
+    answer = client.chat.completions.create(
+        model=MODEL,
+        messages=HELLO,
+        response_format={"type": "json_schema", "json_schema": {"name": "colour", "schema": schema}},
+    )
+    found = json.loads(answer.choices[0].message.content or "")
+    assert found["colour"] in ("red", "blue")
+    assert len(found["code"]) == 3
+
+
+def test_a_chat_with_a_tool_is_answered(client: openai.OpenAI) -> None:
+    """Whether the tool is called is the model's affair; this one's template knows none."""
+    parameters: dict[str, object] = {"type": "object", "properties": {"city": {"type": "string"}}}
+    answer = client.chat.completions.create(
+        model=MODEL,
+        messages=HELLO,
+        tools=[{"type": "function", "function": {"name": "weather", "parameters": parameters}}],
+        max_tokens=4,
+    )
+    assert answer.choices[0].finish_reason in ("length", "stop", "tool_calls")
+
+
 def test_two_people_are_answered_together(running: "RunningResident", client: openai.OpenAI) -> None:
     streams = [
         client.chat.completions.create(model=MODEL, messages=STORY, max_tokens=30, stream=True, extra_body=UNENDING)

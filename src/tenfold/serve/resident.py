@@ -11,14 +11,9 @@ from starlette.routing import BaseRoute, Route
 
 from tenfold.core.config import ServeSettings
 from tenfold.pool.resident import Counters, Surroundings
+from tenfold.serve.bodies import ChatBody, CompletionBody, GenerationBody
 from tenfold.serve.engine import Endpoint, Engine
-from tenfold.serve.openai_api import (
-    ChatBody,
-    CompletionBody,
-    GenerationBody,
-    Rejection,
-    read_generation,
-)
+from tenfold.serve.openai_api import Rejection, read_generation
 from tenfold.serve.relay import Relay
 from tenfold.serve.work import Work
 
@@ -135,6 +130,7 @@ class ServeResident:
                 model=self._settings.model,
                 engine_model=endpoint.model,
                 context_tokens=self._settings.context_tokens,
+                parallel=self._settings.parallel,
             )
         except Rejection as rejection:
             return rejection.to_response()
