@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import openai
 import psutil
@@ -146,6 +147,21 @@ def test_killed_gateway_comes_back_and_no_connection_is_refused(pool):
     # The listening socket belongs to the supervisor: this request waits in its backlog.
     assert len(post(f"{pool.url}/v1/rank", {"user": 7})["items"]) == 10
     until(lambda: get(f"{pool.url}/healthz")[0] == 200, 20)
+
+
+def test_stopped_controller_front_and_coordinator_are_replaced(pool):
+    """A stopped process does not die, so only its silence tells."""
+    modules = ("tenfold.pool.controller_server", "tenfold.cli.front")
+    before = {module: pool.child(module) for module in modules}
+    log = str(pool.home / "logs" / "train-companion.log")
+    coordinator = next(p.pid for p in pool.family() if str(Path(f"/proc/{p.pid}/fd/1").readlink()) == log)
+    step = pool.workload("train")["facts"]["step"]
+    for pid in (*before.values(), coordinator):
+        os.kill(pid, signal.SIGSTOP)
+    until(lambda: not any(map(psutil.pid_exists, (*before.values(), coordinator))), 30, "all three gone")
+    until(lambda: get(f"{pool.url}/healthz")[0] == 200, 60, "ready again")
+    assert len(post(f"{pool.url}/v1/rank", {"user": 5})["items"]) == 10
+    until(lambda: pool.workload("train")["facts"].get("step", 0) >= step + 2, 60, "training goes on")
 
 
 def test_killed_trainer_loses_at_most_one_step(pool):

@@ -16,7 +16,7 @@ from tenfold.core.errors import ClusterUnreachable, NotRunning
 from tenfold.core.paths import home_dir
 
 if TYPE_CHECKING:
-    from tenfold.ledger.ledger import Ledger
+    from tenfold.ledger.recorder import Recorder
     from tenfold.pool.watch import WatchView
     from tenfold.pool.watch_file import WatchFile
 
@@ -42,6 +42,7 @@ def watch(
     """Watch the cluster that FILE names; start, place and move nothing there."""
     from tenfold.cli import show_watch
     from tenfold.ledger.ledger import Ledger
+    from tenfold.ledger.recorder import Recorder
     from tenfold.load.day import parse_duration_s
     from tenfold.pool.watch_file import load_watch_file
 
@@ -49,7 +50,8 @@ def watch(
     duration_s = None if duration is None else parse_duration_s(duration)
     home = home_dir()
     home.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(f"sqlite:///{home / LEDGER_FILE}")
+    path = home / LEDGER_FILE
+    ledger = Recorder(lambda: Ledger(f"sqlite:///{path}"), str(path))
     try:
         with show_watch.line(talk, quiet=json) as tell:
             found = asyncio.run(_watch(settings, str(file), ledger, duration_s, tell))
@@ -73,7 +75,11 @@ def report(*, json: Json = False) -> None:
 
 
 async def _watch(
-    settings: "WatchFile", origin: str, ledger: "Ledger", duration_s: float | None, tell: Callable[["WatchView"], None]
+    settings: "WatchFile",
+    origin: str,
+    ledger: "Recorder",
+    duration_s: float | None,
+    tell: Callable[["WatchView"], None],
 ) -> "WatchView":
     """Read and decide every tick until ``duration_s`` is over or somebody stops it."""
     import aiohttp
@@ -94,6 +100,7 @@ async def _watch(
         ledger.append("watch_started", settings.dashboard, settings.model_dump(mode="json"))
         changes = found.observe(reading, settings.tick_s)
         while True:
+            ledger.tend()
             for change in changes:
                 ledger.append("shadow_move", change.slot, change_body(change))
             view = found.view()

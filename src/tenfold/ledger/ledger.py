@@ -48,9 +48,9 @@ class Ledger:
             sa.event.listen(self._engine, "connect", _use_write_ahead_log)
         _METADATA.create_all(self._engine)
 
-    def append(self, kind: str, subject: str, body: Mapping[str, object]) -> Event:
-        """Record one event, durably, and return it with its id."""
-        at = self._clock()
+    def append(self, kind: str, subject: str, body: Mapping[str, object], at: float | None = None) -> Event:
+        """Record one event, durably, and return it with its id; ``at``: when it happened, if that is not now."""
+        at = self._clock() if at is None else at
         with self._engine.begin() as connection:
             insert = _EVENTS.insert().values(at=at, kind=kind, subject=subject, body=dict(body))
             number = connection.execute(insert.returning(_EVENTS.c.id)).scalar_one()
@@ -69,6 +69,8 @@ class Ledger:
 
 def _use_write_ahead_log(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
     cursor = connection.cursor()
+    # The writer is the controller's loop: it must not stand still for a lock that somebody holds.
+    cursor.execute("PRAGMA busy_timeout=300")
     cursor.execute("PRAGMA journal_mode=WAL")
     # With WAL, NORMAL survives a crash of the process; only power loss can drop the last events.
     cursor.execute("PRAGMA synchronous=NORMAL")

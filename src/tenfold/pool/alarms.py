@@ -1,12 +1,13 @@
 """What is wrong now, in sentences."""
 
 from tenfold.ledger.ledger import Ledger
+from tenfold.ledger.recorder import Recorder
 
 
 class Alarms:
     """Sentences that hold now, each under a key; when one begins, the ledger is told."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger | Recorder) -> None:
         self._ledger = ledger
         self._texts: dict[str, str] = {}
 

@@ -4,14 +4,14 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 
 import aiohttp
 import numpy as np
 
 from tenfold.core.config import PoolSettings
-from tenfold.ledger.ledger import Ledger
+from tenfold.ledger.recorder import Recorder
 from tenfold.pool.account import Account
 from tenfold.pool.alarms import Alarms
 from tenfold.pool.claims import Claims
@@ -40,13 +40,21 @@ NUDGE_PAUSE_S = 0.05
 HISTORY_POINTS = 240
 RESTARTS_BEFORE_ALARM = 2
 TELL_S = 10.0
+EPOCH_LEAP = 1000
+"""From the highest known epoch to that of a restarted controller.
+
+Orders of the one before may be under way still, and count as old only if their epoch is lower. While the ledger cannot
+be written their epochs are known from the residents alone, so not before they arrive. They are fewer than this: each
+tick has one epoch, ticks are 50 ms apart or more, and an order is given up after the deadline and 13 s.
+"""
 
 
 class Controller:
     """Holds the allocation and changes it.
 
-    All state that must survive a crash is in the ledger (allocation and epoch) or in the residents (who is awake): a
-    restarted controller adopts what is awake, with the epoch after the last recorded one.
+    All state that must survive a crash is in the ledger (allocation and epoch) or in the residents (who is awake, and
+    the highest epoch that each was told). A restarted controller adopts what is awake, with an epoch above all of these
+    (see ``EPOCH_LEAP``), so it needs no ledger that could be written, or even read.
 
     Args:
         settings: the pool's settings.
@@ -61,7 +69,7 @@ class Controller:
         self,
         settings: PoolSettings,
         plans: Sequence[WorkloadPlan],
-        ledger: Ledger,
+        ledger: Recorder,
         session: aiohttp.ClientSession,
         token: str,
         clock: Callable[[], float] = time.time,
@@ -89,6 +97,7 @@ class Controller:
         self._nudged = asyncio.Event()
         self._routes = RoutesVersion()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._fault: BaseException | None = None
 
     # ---- what others tell it
 
@@ -137,7 +146,7 @@ class Controller:
     # ---- the loop
 
     async def run(self) -> None:
-        """Resume from the ledger, then tick for ever."""
+        """Resume from the ledger, then tick for ever; what fails in a move or a probe fails here."""
         await self._hosts_known.wait()
         await self._resume()
         last = time.monotonic()
@@ -151,6 +160,20 @@ class Controller:
             except TimeoutError:
                 log.debug("tick")
             self._nudged.clear()
+            if self._fault is not None:
+                raise self._fault
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        """Run something beside the ticks. Its failure ends the loop: its slot would wait for it for ever."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._fault = task.exception()
+            self._nudged.set()
 
     async def _resume(self) -> None:
         """Adopt what is awake. Of two awake on one slot (a crash in mid-move) the recorded one stays."""
@@ -185,7 +208,7 @@ class Controller:
                 continue
             self._occupy(resident.slot, door)
             self._served.add(resident.workload)
-        self._epoch += 1
+        self._epoch += EPOCH_LEAP
         self._ledger.append(
             "controller_started", "controller", {"epoch": self._epoch, "slots": dict(self._occupancy.holder)}
         )
@@ -194,6 +217,8 @@ class Controller:
     async def _tick(self, seconds: float) -> None:
         await self._observe(seconds)
         self._count(seconds)
+        self._ledger.tend()
+        self._alarms.set("ledger", self._ledger.trouble)
         hold = self._hold_reason()
         self._alarms.set("hold", hold)
         claims, changes = self._decide(seconds, dwell_s=0.0 if hold else self._settings.dwell_s)
@@ -218,7 +243,14 @@ class Controller:
                 continue
             self._deaths.heard(door.name)
             workload = self._occupancy.holder.get(slot)
-            if workload is not None and self._occupancy.awake.get(slot) == door:
+            if self._occupancy.awake.get(slot) != door:
+                continue
+            if report.phase == "asleep":
+                # An order of the controller before reached it late. Its slot must not be taken for a working one.
+                log.warning("%s is asleep, though nobody here told it to sleep; its slot is free", door.name)
+                self._occupancy.vacate(slot)
+                await self._routes.announce()
+            elif workload is not None:
                 share = self._occupancy.slots[slot].share
                 by_workload[workload][f"{door.name}#{door.pid}"] = report.counters(share)
         for workload, meter in self._meters.items():
@@ -315,9 +347,7 @@ class Controller:
                 at=self._clock(),
                 deadline_s=self._deadline_s(change),
             )
-            task = asyncio.create_task(self._move(moving))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._move(moving))
         await self._routes.announce()
 
     def _deadline_s(self, change: Change) -> float:
@@ -366,14 +396,15 @@ class Controller:
 
         async def send() -> None:
             path, body = probe
-            async with self._session.post(f"{door.url}{path}", json=body, headers=self._headers) as response:
-                if not response.ok:
-                    self._alarms.set(f"probe {workload}", f"{workload} refused its first request: {response.status}")
+            try:
+                async with self._session.post(f"{door.url}{path}", json=body, headers=self._headers) as response:
+                    fault = "" if response.ok else f"{workload} refused its first request: {response.status}"
+            except (aiohttp.ClientError, TimeoutError) as error:
+                fault = f"{workload} did not answer its first request: {type(error).__name__} {error}"
+            self._alarms.set(f"probe {workload}", fault)
             self._nudged.set()
 
-        task = asyncio.create_task(send())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._start(send())
 
     # ---- what it shows
 

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from tenfold.core.config import PoolSettings
 from tenfold.core.logs import end_process
 from tenfold.ledger.ledger import Ledger
+from tenfold.ledger.recorder import Recorder
 from tenfold.pool.controller import Controller
 from tenfold.pool.demand import WorkloadPlan
 from tenfold.pool.heartbeat import BeatingServer, Pulse
@@ -44,7 +45,7 @@ def build_app(spec: ControllerSpec) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        ledger = Ledger(spec.ledger_url)
+        ledger = Recorder(lambda: Ledger(spec.ledger_url), spec.ledger_url.removeprefix("sqlite:///"))
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             box["controller"] = controller = Controller(spec.settings, spec.plans, ledger, session, spec.token)
             loop = asyncio.create_task(controller.run())
