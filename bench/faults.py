@@ -6,7 +6,7 @@ residents loaded and somebody at work, training's step grows, and a chat and a r
 counts only if it is proved to have happened (a process is dead or stopped and another has its place, the disk said that
 it is full, a file was read again). A pool that is not whole in time is replaced by a fresh one.
 
-    python bench/faults.py [--only NAME,...] [--list] [--day 4m] [--seed 1] [--limit-s 30]
+    python bench/faults.py [--only NAME,...] [--list] [--day 4m] [--seed 1] [--limit-s 45]
 
 Per fault: `failed` requests of the day, but for those that were streaming from what died (`cut`) and those that were
 shed with 429 (`shed`); `whole_s` from the fault's end until the pool is whole; `steps_lost` by how many steps training
@@ -22,26 +22,31 @@ import platform
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from fault.catalog import FAULTS
-from fault.kinds import Fault, let_go
+from fault.catalog import CUT_LINK, FAULTS
+from fault.kinds import ANY_STREAMS, Fault, let_go
+from fault.link import inside, ray_cluster, two_hosts
 from fault.load import Load, Tally
-from fault.pool import Pool, prepare, running
+from fault.pool import NotHappened, Pool, prepare, running
 from fault.trial import Suffered, settle, suffer, tallies
 from tenfold.load.day import parse_duration_s
 
 START_S = 60.0
 WARM_S = 10.0
+LAST_ANSWER_S = 15.0
+"""How long the last requests may take; those without an answer by then count as failed."""
 
 Row = tuple[Suffered, Tally]
 
 
-def play(faults: list[Fault], day_s: float, seed: int, limit_s: float) -> list[Row]:
-    """Do the faults, on one pool for as long as it gets over them."""
+def play(faults: list[Fault], options: argparse.Namespace, *words: str) -> list[Row]:
+    """Do the faults, on one pool for as long as it gets over them; ``words`` are more arguments of ``tenfold up``."""
+    day_s, seed, limit_s = parse_duration_s(options.day), options.seed, options.limit_s
     left, rows = list(faults), []
     while left:
-        with tempfile.TemporaryDirectory(prefix="tenfold-faults-") as root, running(Path(root)) as pool:
+        with tempfile.TemporaryDirectory(prefix="tenfold-faults-") as root, running(Path(root), *words) as pool:
             load = Load(pool.url, day_s, seed)
             time.sleep(WARM_S)
             if not settle(pool, START_S):
@@ -54,11 +59,26 @@ def play(faults: list[Fault], day_s: float, seed: int, limit_s: float) -> list[R
                     explain(pool)
                     break
             let_go(pool)
-            load.stop()
+            unanswered = load.stop(LAST_ANSWER_S)
+            suffered[-1] = replace(suffered[-1], own_failed=suffered[-1].own_failed + unanswered)
             rows += zip(suffered, tallies(suffered, load), strict=True)
         if remains := pool.left_behind():
             print(f"  left behind: {', '.join(remains)}", file=sys.stderr)
     return rows
+
+
+def play_cut_link(options: argparse.Namespace) -> list[Row]:
+    """Cut the link between two hosts of a pool that joined a Ray cluster.
+
+    Raises:
+        NotHappened: no network namespaces may be made here.
+    """
+    with two_hosts() as hosts, tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
+        config.write("[pool.kinds.cpu]\nslots = 2\n")
+        config.flush()
+        with ray_cluster(hosts, dict(os.environ)) as address, inside(hosts.head):
+            fault = Fault(CUT_LINK.name, CUT_LINK.text, hosts.cut, ANY_STREAMS)
+            return play([fault], options, "--address", address, "--config", config.name)
 
 
 def say(each: Suffered) -> None:
@@ -91,18 +111,23 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="name all faults and do nothing")
     parser.add_argument("--day", default="4m")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--limit-s", type=float, default=30.0, help="how long a pool has to become whole")
+    parser.add_argument("--limit-s", type=float, default=45.0, help="how long a pool has to become whole")
     options = parser.parse_args()
+    everything = [*FAULTS, CUT_LINK]
     if options.list:
-        print("\n".join(f"{fault.name:<20}{fault.text}" for fault in FAULTS))
+        print("\n".join(f"{fault.name:<20}{fault.text}" for fault in everything))
         return
-    wanted = [name for name in options.only.split(",") if name]
-    if unknown := set(wanted) - {fault.name for fault in FAULTS}:
+    wanted = [name for name in options.only.split(",") if name] or [fault.name for fault in everything]
+    if unknown := set(wanted) - {fault.name for fault in everything}:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}; see --list")
     prepare()
     began = time.monotonic()
-    chosen = [fault for fault in FAULTS if not wanted or fault.name in wanted]
-    rows = play(chosen, parse_duration_s(options.day), options.seed, options.limit_s)
+    rows = play([fault for fault in FAULTS if fault.name in wanted], options)
+    if CUT_LINK.name in wanted:
+        try:
+            rows += play_cut_link(options)
+        except NotHappened as error:
+            print(f"{CUT_LINK.name} is left out: {error}")
     print(f"{platform.machine()}, {os.cpu_count()} cores, seed {options.seed}, {time.monotonic() - began:.0f} s")
     print(table(rows))
     for each, _ in rows:

@@ -1,7 +1,8 @@
 """All faults of a pool on one machine, by name, in the order in which the bench does them."""
 
 from fault import damage, hostile
-from fault.kinds import ANY_STREAMS, RESIDENT_STREAMS, Fault, kill, stop
+from fault.kinds import ANY_STREAMS, RESIDENT_STREAMS, Fault, Struck, kill, stop
+from fault.pool import NotHappened, Pool
 
 FAULTS = (
     Fault("kill_rank", "a ranking resident is killed", kill("rank")),
@@ -29,3 +30,11 @@ FAULTS = (
     Fault("deep_json", "bodies are nested 200,000 deep", hostile.send_deep_json),
     Fault("open_pages", "400 console pages are open", hostile.open_pages),
 )
+
+
+def _no_link(_: Pool) -> Struck:
+    raise NotHappened("a pool on one machine has no link between hosts")
+
+
+CUT_LINK = Fault("cut_link", "the link between two hosts is cut for 20 s", _no_link, ANY_STREAMS)
+"""It needs a pool on two hosts, whose link is known once they are made."""

@@ -5,10 +5,9 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from fault.kinds import kill_process, replaced
+from fault.kinds import Struck, kill_process, not_replaced
 from fault.pool import NotHappened, Pool
 from tenfold.llama.checkpoint import checkpoint_files, train_folder
 
@@ -19,7 +18,7 @@ CHECKPOINT_S = 75.0
 SQLITE_MAGIC = b"SQLite format 3\0"
 
 
-def fill_disk(pool: Pool) -> Iterator[int]:
+def fill_disk(pool: Pool) -> Struck:
     """Fill the home's disk, keep it full for a while, and free it."""
     if not pool.has_small_disk:
         raise NotHappened("no small file system may be mounted here (needs root)")
@@ -32,7 +31,7 @@ def fill_disk(pool: Pool) -> Iterator[int]:
             time.sleep(0.25)
     finally:
         filler.unlink(missing_ok=True)
-    yield 0
+    return Struck()
 
 
 def _fill(filler: Path) -> bool:
@@ -50,22 +49,27 @@ def _fill(filler: Path) -> bool:
     return os.statvfs(filler).f_bavail == 0
 
 
-def damage_ledger(pool: Pool) -> Iterator[int]:
+def damage_ledger(pool: Pool) -> Struck:
     """Overwrite the ledger, write-ahead log included, and kill the controller, which reads it again."""
     ledger, controller = pool.home / "ledger.db", pool.pid("controller")
     for path in (ledger, ledger.with_name("ledger.db-wal")):
         if path.exists():
             _garble(path, 0, path.stat().st_size)
     kill_process(controller)
-    yield 0
-    again = replaced(pool, "controller", controller)
-    if ledger.read_bytes()[:16] != SQLITE_MAGIC:
-        raise NotHappened(f"{ledger} still has the bytes that were put there: nobody read it")
-    if ledger not in {link.resolve() for link in Path(f"/proc/{again}/fd").iterdir()}:
-        raise NotHappened(f"controller {again} has no {ledger} open")
+
+    def unhealed() -> str:
+        if missing := not_replaced(pool, "controller", controller):
+            return missing
+        if ledger.read_bytes()[:16] != SQLITE_MAGIC:
+            return f"{ledger} still has the bytes that were put there"
+        again = pool.pid("controller")
+        is_open = ledger in {link.resolve() for link in Path(f"/proc/{again}/fd").iterdir()}
+        return "" if is_open else f"controller {again} has no {ledger} open"
+
+    return Struck(unhealed)
 
 
-def damage_checkpoint(pool: Pool) -> Iterator[int]:
+def damage_checkpoint(pool: Pool) -> Struck:
     """Overwrite the newest checkpoint and kill the coordinator, which looks at it before it goes on."""
     folder = train_folder(pool.home)
     end = time.monotonic() + CHECKPOINT_S
@@ -76,11 +80,10 @@ def damage_checkpoint(pool: Pool) -> Iterator[int]:
     newest, coordinator = checkpoint_files(folder)[0], pool.pid("coordinator")
     _garble(newest, 0, 1 << 20)
     kill_process(coordinator)
-    yield 0
-    replaced(pool, "coordinator", coordinator)
+    return Struck(lambda: not_replaced(pool, "coordinator", coordinator))
 
 
-def damage_model(pool: Pool) -> Iterator[int]:
+def damage_model(pool: Pool) -> Struck:
     """Replace the chat model by one of other bytes and kill a resident of it, which loads the file again.
 
     The file is replaced and not written to, since those who have it mapped could not notice.
@@ -93,11 +96,14 @@ def damage_model(pool: Pool) -> Iterator[int]:
     _garble(changed, changed.stat().st_size // 2, 16 << 20)
     changed.replace(model)
     kill_process(resident)
-    yield 0
-    if resident in pool.pids("serve"):
-        raise NotHappened(f"serve {resident} was not replaced")
-    if _digest(model) != whole:
-        raise NotHappened(f"{model} still has the bytes that were put there: they are served, or nobody read them")
+
+    def unhealed() -> str:
+        if missing := not_replaced(pool, "serve", resident):
+            return missing
+        is_good = model.exists() and _digest(model) == whole
+        return "" if is_good else f"{model} has not the bytes that it should have: they are served, or nobody read them"
+
+    return Struck(unhealed)
 
 
 def _garble(path: Path, start: int, length: int) -> None:

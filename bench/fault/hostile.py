@@ -6,12 +6,12 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from fault.kinds import Struck
 from fault.pool import HELLO, NotHappened, Pool, ask
 
 BODIES = 40
@@ -25,7 +25,7 @@ PAGES_AT_ONCE = 20
 CHAT, RANK = "/v1/chat/completions", "/v1/rank"
 
 
-def withhold_bodies(pool: Pool) -> Iterator[int]:
+def withhold_bodies(pool: Pool) -> Struck:
     """Send 40 heads to each service, each with a byte of the body that it promises, and nothing more for 10 s."""
     place = _place(pool)
     with ExitStack() as held:
@@ -35,10 +35,10 @@ def withhold_bodies(pool: Pool) -> Iterator[int]:
                 client = held.enter_context(socket.create_connection(place, timeout=5))
                 client.sendall(f"{head}Content-Type: application/json\r\n\r\n{{".encode())
         time.sleep(HOLD_S)
-    yield 0
+    return Struck()
 
 
-def ask_query_of_death(pool: Pool) -> Iterator[int]:
+def ask_query_of_death(pool: Pool) -> Struck:
     """Ask for a chat by a grammar of 600 kB of brackets."""
     half = GRAMMAR_BYTES // 2
     grammar = f'root ::= {"(" * half}"a"{")" * half}'
@@ -46,10 +46,10 @@ def ask_query_of_death(pool: Pool) -> Iterator[int]:
     if b"Connection refused" in body:
         raise NotHappened("the question did not reach the pool")
     print(f"  the query of death was answered {status}: {body[:120]!r}")
-    yield 0
+    return Struck()
 
 
-def send_endless_headers(pool: Pool) -> Iterator[int]:
+def send_endless_headers(pool: Pool) -> Struck:
     """Send 64 MB of headers, or as many as are taken."""
     place, sent = _place(pool), 0
     line = b"X-Filler: " + b"a" * 8000 + b"\r\n"
@@ -62,10 +62,10 @@ def send_endless_headers(pool: Pool) -> Iterator[int]:
     if not sent:
         raise NotHappened("not one header was taken")
     print(f"  {sent >> 10} kB of headers were taken")
-    yield 0
+    return Struck()
 
 
-def send_deep_json(pool: Pool) -> Iterator[int]:
+def send_deep_json(pool: Pool) -> Struck:
     """Send JSON of 200,000 brackets, and an honest request after it on the same connection, which must be answered."""
     place, failed = _place(pool), 0
     for path, key in ((CHAT, "messages"), (RANK, "history")):
@@ -80,7 +80,7 @@ def send_deep_json(pool: Pool) -> Iterator[int]:
             failed += 1
         finally:
             connection.close()
-    yield failed
+    return Struck(failed=failed)
 
 
 def _post(connection: http.client.HTTPConnection, path: str, body: str) -> int:
@@ -90,13 +90,13 @@ def _post(connection: http.client.HTTPConnection, path: str, body: str) -> int:
     return answer.status
 
 
-def open_pages(pool: Pool) -> Iterator[int]:
+def open_pages(pool: Pool) -> Struck:
     """Open 400 console pages with their web sockets and leave them open for 10 s."""
     opened, refused = asyncio.run(_open_pages(pool.url))
     if opened + refused < PAGES:
         raise NotHappened(f"of {PAGES} pages {opened} were opened and {refused} refused")
     print(f"  {opened} pages were opened, {refused} refused")
-    yield 0
+    return Struck()
 
 
 async def _open_pages(url: str) -> tuple[int, int]:

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.core.errors import NotRunning
-from tenfold.load.client import run_day
+from tenfold.load.client import Progress, run_day
 from tenfold.load.day import Day, draw_day
 from tenfold.load.report import Record
 
 RANK_PEAK_PER_S = 20.0
 CHAT_BURST_PER_S = 0.8
 """Well below what four slots of a small machine can do, so that nothing need be shed."""
-
-END_S = 65.0
-"""A request has 60 s; then it has failed."""
 
 LONGEST_S = 7200.0
 
@@ -52,37 +49,52 @@ class Load:
         self._error: BaseException | None = None
         self._loop = asyncio.new_event_loop()
         self._enough = asyncio.Event()
+        self._task = self._loop.create_task(self._play())
+        self._in_flight = 0
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Send nothing more, and wait for the last answers.
+    def stop(self, patience_s: float) -> int:
+        """Send nothing more, and wait for the last answers; returns how many did not come within ``patience_s``.
 
         Raises:
             RuntimeError: the load broke off, so what was counted says nothing.
         """
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._enough.set)
-        self._thread.join(END_S)
-        if self._thread.is_alive() or self._error is not None:
+        self._thread.join(patience_s)
+        unanswered = 0
+        if self._thread.is_alive():
+            unanswered = self._in_flight
+            self._loop.call_soon_threadsafe(self._task.cancel)
+            self._thread.join()
+        if self._error is not None:
             raise RuntimeError("the load broke off") from self._error
+        return unanswered
 
     def _run(self) -> None:
         try:
-            self._loop.run_until_complete(self._play())
-        except BaseException as error:
+            self._loop.run_until_complete(self._task)
+        except asyncio.CancelledError:
+            # By `stop`, which has counted who was left.
+            return
+        except Exception as error:
             self._error = error
         finally:
+            self._loop.run_until_complete(asyncio.sleep(0))
             self._loop.close()
 
     async def _play(self) -> None:
         day = days(self._day_s, LONGEST_S, self._seed)
         try:
-            await run_day(self._url, day, lambda _: None, ended=self._note, enough=self._enough)
+            await run_day(self._url, day, self._follow, ended=self._note, enough=self._enough)
         except NotRunning:
             # At the end the state is read once more; a pool that did not get over a fault has none to tell.
             if not self._enough.is_set():
                 raise
+
+    def _follow(self, progress: Progress) -> None:
+        self._in_flight = progress.in_flight
 
     def _note(self, record: Record) -> None:
         now = time.monotonic()

@@ -39,7 +39,7 @@ class Pool:
     """A running pool.
 
     ``has_small_disk``: its home is a file system of its own, of ``HOME_MB``. ``seen``: every process that was ever part
-    of it, number to start time.
+    of it, number to start time. ``slots``: how many it must have; the most that it had.
     """
 
     home: Path
@@ -48,6 +48,7 @@ class Pool:
     url: str
     has_small_disk: bool
     seen: dict[int, float] = field(default_factory=dict)
+    slots: int = 0
 
     # ---- what it says of itself
 
@@ -76,19 +77,18 @@ class Pool:
     # ---- its processes
 
     def family(self) -> list[psutil.Process]:
-        """The supervisor and all living processes below it."""
-        try:
-            top = psutil.Process(self.process.pid)
-            found = [top, *top.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
-        living = []
-        for process in found:
+        """The supervisor, all living processes below it, and those that were below it and live on without a parent."""
+        roots = [process for pid, started in self.seen.items() if (process := _same(pid, started))]
+        with suppress(psutil.NoSuchProcess):
+            roots.append(psutil.Process(self.process.pid))
+        living: dict[int, psutil.Process] = {}
+        for root in roots:
             with suppress(psutil.NoSuchProcess):
-                if process.status() != psutil.STATUS_ZOMBIE:
-                    self.seen[process.pid] = process.create_time()
-                    living.append(process)
-        return living
+                for process in (root, *root.children(recursive=True)):
+                    if process.pid not in living and not _is(process, psutil.STATUS_ZOMBIE):
+                        self.seen[process.pid] = process.create_time()
+                        living[process.pid] = process
+        return list(living.values())
 
     def pid(self, role: str) -> int:
         """Process id of a role: controller, front, nursery, host, raylet, coordinator, or a workload's resident.
@@ -126,13 +126,8 @@ class Pool:
 
     def left_behind(self) -> list[str]:
         """Processes of this pool that still live; to be asked once it was stopped."""
-        left = []
-        for pid, started in self.seen.items():
-            with suppress(psutil.NoSuchProcess):
-                process = psutil.Process(pid)
-                if abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE:
-                    left.append(f"{pid} {process.name()}")
-        return left
+        alive = [process for pid, started in self.seen.items() if (process := _same(pid, started))]
+        return [f"{process.pid} {process.name()}" for process in alive]
 
     def log_tail(self, name: str, lines: int = 3) -> str:
         """The last lines of one of its logs."""
@@ -141,12 +136,15 @@ class Pool:
 
     # ---- whether it is whole
 
-    def until_whole(self, step: int, limit_s: float) -> tuple[float | None, str]:
+    def until_whole(
+        self, step: int, limit_s: float, unhealed: Callable[[], str] = lambda: ""
+    ) -> tuple[float | None, str]:
         """Wait until every workload serves and every slot works.
 
         Args:
             step: training must get beyond it.
             limit_s: how long to wait.
+            unhealed: says what else must change, or nothing.
 
         Returns:
             Seconds until it was whole, or none if it was not within the limit, and what was missing last.
@@ -154,7 +152,7 @@ class Pool:
         began = time.monotonic()
         missing = ""
         while True:
-            found = self.missing(step)
+            found = self.missing(step) or unhealed()
             waited_s = time.monotonic() - began
             if not found:
                 return waited_s, missing
@@ -180,7 +178,9 @@ class Pool:
         state = self.state()
         if state.get("controller") != "running":
             return f"the controller is {state.get('controller', 'silent')}"
-        return _idle_slot(state)
+        count = len(state["slots"])
+        self.slots = max(self.slots, count)
+        return f"{count} of {self.slots} slots are there" if count < self.slots or not count else _idle_slot(state)
 
     def _training(self, step: int) -> str:
         now = self.step()
@@ -197,8 +197,7 @@ class Pool:
 
 def _idle_slot(state: Json) -> str:
     """Name a slot that lacks a loaded resident or on which nobody works; nothing if all are well."""
-    slots = state.get("slots", [])
-    for slot in slots:
+    for slot in state["slots"]:
         for resident in slot["residents"]:
             if resident["phase"] in ("loading", "dead") or resident["pid"] is None:
                 return f"{resident['resident']} is {resident['phase']}"
@@ -208,7 +207,16 @@ def _idle_slot(state: Json) -> str:
             return f"{slot['slot']} has {len(slot['residents'])} residents"
         if slot["awake"] is None and not any(r["phase"] in ("waking", "draining") for r in slot["residents"]):
             return f"nobody works on {slot['slot']}"
-    return "" if slots else "the pool has no slots"
+    return ""
+
+
+def _same(pid: int, started: float) -> psutil.Process | None:
+    """Return a process that lives and started then; none if it is gone, or its number is another's by now."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE:
+            return process
+    return None
 
 
 def _is(process: psutil.Process, status: str) -> bool:
@@ -241,7 +249,9 @@ _ROLES: Mapping[str, Callable[[psutil.Process, Path], bool]] = {
     "front": _runs("tenfold.cli.front"),
     "nursery": _is_nursery,
     "coordinator": _is_coordinator,
-    "host": lambda process, _: process.name().startswith("ray::Host"),
+    "host": lambda process, _: (
+        process.name().startswith("ray::Host") or "tenfold.pool.host_server" in process.cmdline()
+    ),
     "raylet": lambda process, _: process.name() == "raylet",
 }
 
@@ -261,10 +271,10 @@ def ask(url: str, question: object = None, timeout_s: float = 5.0) -> tuple[int,
 
 
 @contextmanager
-def running(root: Path) -> Iterator[Pool]:
+def running(root: Path, *words: str) -> Iterator[Pool]:
     """Bring up a pool under ``root``: its home on a small file system where one may be mounted, a copy of the cache.
 
-    The user's own cache must be prepared (``prepare``).
+    The user's own cache must be prepared (``prepare``). ``words`` are more arguments of ``tenfold up``.
     """
     home, cache = root / "home", root / "cache"
     home.mkdir()
@@ -277,7 +287,7 @@ def running(root: Path) -> Iterator[Pool]:
     try:
         with (root / "up.log").open("ab") as log:
             process = subprocess.Popen(
-                [*command, "up", "--port", "0", "--json"],
+                [*command, "up", "--port", "0", "--json", *words],
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -66,11 +66,9 @@ def suffer(pool: Pool, fault: Fault, limit_s: float) -> Suffered:
     whole_s, missing, own_failed, happened = None, "", 0, True
     try:
         time.sleep(2 * STEP_EVERY_S)
-        strike = fault.strike(pool)
-        own_failed = next(strike)
-        whole_s, missing = pool.until_whole(pool.step() or 0, limit_s)
-        if whole_s is not None:
-            next(strike, None)
+        struck = fault.strike(pool)
+        own_failed = struck.failed
+        whole_s, missing = pool.until_whole(pool.step() or 0, limit_s, struck.unhealed)
     except NotHappened as error:
         missing, happened = str(error), False
     finally:

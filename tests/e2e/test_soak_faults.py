@@ -47,7 +47,7 @@ def test_faults_at_random_lose_nothing_and_leave_memory_flat(tmp_path):
             assert each.whole_s is not None, each.note
             assert settle(pool, LIMIT_S), pool.missing(-1)
             memory.append((time.monotonic() - began, pool.memory_mb()))
-        load.stop()
+        assert load.stop(patience_s=15) == 0
         counted = tallies(suffered, load)
         gaps = ledger_gaps(pool.home)
         step = pool.step()
