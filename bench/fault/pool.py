@@ -110,7 +110,7 @@ class Pool:
             return [int(str(r["pid"])) for r in sorted(mine, key=lambda r: r["phase"] != "awake")]
         found = []
         for process in self.family():
-            with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
                 if _ROLES[role](process, self.home):
                     found.append(process.pid)
         return found
