@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_study import TINY, built, study_of
 
+from tenfold.core.highs import SolverFailed
+from tenfold.plan import highs
 from tenfold.plan import solve as ladder
 from tenfold.plan.diagnose import diagnose
 from tenfold.plan.highs import Solver, Status
@@ -157,6 +159,26 @@ def test_bound_that_met_the_gap_is_kept_when_the_run_is_stopped_for_it():
     exact = Solver(program)
     exact.whole(program.integer_C)
     assert solution.bound <= exact.run(gap=2e-3).objective
+
+
+def test_no_bound_is_that_of_a_start_which_the_solver_completes(monkeypatch):
+    # From a linear program's solution HiGHS first solves the program with many columns fixed, and tells its bound.
+    monkeypatch.setattr(highs, "STEP_S", 0.0)
+    tree, node, program = built(synthetic_study(2, nodes=24))
+    solution = solve(program, node, tree, Effort(gap=0.005, seconds=60))
+    # Found with a gap of 0.1%; the bound of the completed start was 127,973.
+    assert solution.bound <= 127_863.24
+
+
+def test_a_bound_that_falls_is_an_error(monkeypatch):
+    monkeypatch.setattr(highs, "STEP_S", 0.0)
+    program = built(synthetic_study(2, nodes=24))[2]
+    solver = Solver(program)
+    solver.run()
+    solver.whole(program.integer_C)
+    solver._suggested = True
+    with pytest.raises(SolverFailed, match="not both are of this program"):
+        solver.run(gap=1e-3, seconds=60, watch=lambda _bound, _incumbent: True)
 
 
 def test_user_who_stops_keeps_the_incumbent():

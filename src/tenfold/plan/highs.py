@@ -14,6 +14,8 @@ from tenfold.plan.columns import Floats
 from tenfold.plan.extensive import Program
 
 STEP_S = 0.5
+FALLEN = 1e-6
+"""Share by which a bound may seem to fall within one solve."""
 
 
 class Status(StrEnum):
@@ -59,6 +61,7 @@ class Solver:
     def __init__(self, program: Program, threads: int = 1) -> None:
         self.program = program
         self._has_whole = False
+        self._suggested = False
         self._highs = load(
             Matrix(program.start_R, program.index_Z, program.value_Z),
             cost_C=program.cost_C,
@@ -109,7 +112,8 @@ class Solver:
         )
 
     def suggest(self, value_C: Floats) -> None:
-        """Give a solution to start from."""
+        """Give a solution to start the next run from; it must be one."""
+        self._suggested = True
         index = np.arange(len(value_C), dtype=np.int32)
         require_ok(self._highs.setSolution(len(value_C), index, value_C), "take a solution")
 
@@ -129,6 +133,11 @@ class Solver:
         Raises:
             SolverFailed: HiGHS gave up, also after a second try from scratch.
         """
+        if self._has_whole and not self._suggested:
+            # HiGHS would take the last linear program's solution for a start, and complete it: a solve of its own with
+            # many columns fixed, whose bound the watch is told as if it were that of the whole program.
+            self._highs.clearSolver()
+        self._suggested = False
         outcome = self._run(seconds, gap, watch)
         if outcome is None:
             # Seen on warm starts with badly scaled bases: 'Unknown'. From scratch it then solves.
@@ -210,13 +219,18 @@ class Solver:
 
 
 class _Subscription:
-    """Calls ``watch`` from within a run, a few times a second, and stops the run when it says so or fails."""
+    """Calls ``watch`` from within a run, a few times a second, and stops the run when it says so or fails.
+
+    Bounds only rise within a solve. One that falls was told of another program, such as a start being completed: what
+    the watch took for a bound of the whole was none.
+    """
 
     def __init__(self, highs: highspy.Highs, watch: Watch | None) -> None:
         self._highs = highs
         self._watch = watch
         self._last = 0.0
         self._stop = False
+        self._bound = -np.inf
         self.failure: BaseException | None = None
         self._events = (highs.cbMipInterrupt, highs.cbSimplexInterrupt, highs.cbIpmInterrupt)
 
@@ -232,11 +246,19 @@ class _Subscription:
 
     def _check(self, event: highspy.highs.HighsCallbackEvent) -> None:
         now = time.monotonic()
+        whole = event.callback_type == highspy.cb.HighsCallbackType.kCallbackMipInterrupt
+        bound, incumbent = -np.inf, np.inf
+        if whole:
+            bound, incumbent = event.data_out.mip_dual_bound, event.data_out.mip_primal_bound
+            if bound < self._bound - FALLEN * abs(self._bound) and self.failure is None:
+                told = f"HiGHS told a bound of {self._bound:g} and then one of {bound:g}: not both are of this program"
+                self.failure, self._stop = SolverFailed(told, next_step="report it with the study"), True
         if not self._stop and now - self._last >= STEP_S:
             self._last = now
+            self._bound = max(self._bound, bound)
             try:
                 assert self._watch is not None
-                self._stop = not self._watch(event.data_out.mip_dual_bound, event.data_out.mip_primal_bound)
+                self._stop = not self._watch(bound, incumbent)
             except BaseException as error:  # an exception must not cross the solver's C++ frames
                 self.failure, self._stop = error, True
         if event.data_in is not None:
