@@ -129,9 +129,13 @@ def _worths(plan: Plan) -> Table:
 
 
 def _worth(worth: Worth) -> tuple[str, str, str]:
-    if worth.usd is None or worth.share is None or worth.low_usd is None or worth.high_usd is None:
+    if worth.usd is None or worth.low_usd is None or worth.high_usd is None:
         return "no plan without", "", ""
-    return usd(worth.usd), f"{worth.share:.1%}", f"{usd(worth.low_usd)} - {usd(worth.high_usd)}"
+    most = f"at most {usd(worth.high_usd)}"
+    if worth.nothing:
+        return "nothing", "", f"within the gap: {most}" if round(worth.high_usd) > 0 else "within the gap"
+    within = f"{usd(worth.low_usd)} - {usd(worth.high_usd)}" if worth.proven else f"{most}, perhaps 0"
+    return usd(worth.usd), "" if worth.share is None else f"{worth.share:.1%}", within
 
 
 def trial_record(trial: Trial) -> dict[str, object]:

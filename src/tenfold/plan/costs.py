@@ -65,9 +65,14 @@ def capex_terms(study: Study, cols: Columns, finance: Finance, leads: Leads, per
 
 
 def _credit_terms(study: Study, cols: Columns, finance: Finance, leads: Leads, period: int) -> list[Term]:
-    """What is not charged of things that outlive the study, taken off where they are committed to."""
+    """What is not charged of things that outlive the study, taken off where they are committed to.
+
+    Nothing is taken off for what would be ready after the study: part of its price falls after the study too.
+    """
 
     def credit(lead: int, life_months: float) -> float:
+        if period + lead >= study.periods:
+            return 0.0
         return -finance.unused_share(period + lead, leads.periods(life_months)) * finance.discount(lead)
 
     terms: list[Term] = []

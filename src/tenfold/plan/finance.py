@@ -40,7 +40,8 @@ class Finance:
         By annuities: the thing costs the same in each period of its life, and only those within the study are charged.
         By salvage: what is left of its life at the study's end, times ``salvage_share``, discounted.
         """
-        used = max(0, min(life, self.periods - ready))
+        assert ready <= self.periods, "of what is ready after the study, part of the price falls after it too"
+        used = min(life, self.periods - ready)
         if self.salvage_share is None:
             return 1 - self.annuity(used) / self.annuity(life)
         return self.salvage_share * (1 - used / life) * self.discount(self.periods - ready)

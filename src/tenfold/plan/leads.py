@@ -65,10 +65,6 @@ class Leads:
         earliest = self.study.sites[site].phases[phase].earliest
         return self._reached(earliest, period) and period + self.phase[site, phase] < self.study.periods
 
-    def is_open(self, site: str, phase: str, period: int) -> bool:
-        """Whether ``earliest`` has come."""
-        return self._reached(self.study.sites[site].phases[phase].earliest, period)
-
     def may_sign(self, name: str, period: int) -> bool:
         """Whether a lease can be signed, and begins within the study."""
         lease = self.study.leases[name]

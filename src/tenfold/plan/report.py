@@ -200,14 +200,21 @@ def _worths(plan: Plan) -> str:
 
 def _worth(worth: Worth) -> str:
     name, how = escape(worth.name), escape(worth.definition)
-    if worth.usd is None or worth.share is None or worth.low_usd is None or worth.high_usd is None:
-        figures = '<span class="amount">all</span><span class="within">without it no plan meets all floors</span>'
-    else:
-        within = f"{usd_data(worth.low_usd)} to {usd_data(worth.high_usd)}"
-        share = data(worth.share, f"{worth.share:.1%}")
-        words = f"{share} of the cost; {within}"
-        figures = f'<span class="amount">{usd_data(worth.usd)}</span><span class="within">{words}</span>'
+    amount, words = _worth_figures(worth)
+    figures = f'<span class="amount">{amount}</span><span class="within">{words}</span>'
     return f'<div class="worth"><span class="what">{name}</span>{figures}<span class="how">{how}</span></div>'
+
+
+def _worth_figures(worth: Worth) -> tuple[str, str]:
+    """The value, and how sure it is."""
+    if worth.usd is None or worth.low_usd is None or worth.high_usd is None:
+        return "all", "without it no plan meets all floors"
+    most = f"at most {usd_data(worth.high_usd)}"
+    if worth.nothing:
+        return "nothing", f"within the gap: {most}" if round(worth.high_usd) > 0 else "within the gap"
+    within = f"{usd_data(worth.low_usd)} to {usd_data(worth.high_usd)}" if worth.proven else f"{most}, perhaps nothing"
+    share = "" if worth.share is None else f"{data(worth.share, f'{worth.share:.1%}')} of the cost; "
+    return usd_data(worth.usd), share + within
 
 
 def _footer(plan: Plan) -> str:

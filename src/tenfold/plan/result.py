@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tenfold.core.errors import UsageError
 from tenfold.core.explain import unread
+from tenfold.plan.proven import TOLERANCE
 from tenfold.plan.study import Study
 
 
@@ -104,14 +105,27 @@ class PowerPeriod(Record):
 
 
 class Worth(Record):
-    """What having, or being denied, something changes in cost. Low and high allow for the gaps of both solves."""
+    """What having, or being denied, something changes in cost. Low and high allow for the gaps of both solves.
+
+    Below zero only within the gaps, since no true value is.
+    """
 
     name: str
     definition: str
     usd: float | None = Field(description="None: without it no plan meets all floors and limits")
     low_usd: float | None
     high_usd: float | None
-    share: float | None = Field(description="of the plan's cost")
+    share: float | None = Field(description="of the plan's cost; None if the plan costs nothing")
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the plan denied nothing is not cheaper than the other by more than a solver's tolerances."""
+        return self.usd is not None and (self.usd <= 0 or (self.share is not None and self.share <= TOLERANCE))
+
+    @property
+    def proven(self) -> bool:
+        """Whether it is surely above zero: what was found is more than the gaps of the two solves."""
+        return self.low_usd is not None and self.low_usd > 0
 
 
 class Sensitivity(Record):

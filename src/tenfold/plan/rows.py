@@ -50,8 +50,7 @@ def _phase_rows(study: Study, cols: Columns, leads: Leads, period: int, restrict
     for name, site in study.sites.items():
         for phase, settings in site.phases.items():
             variable = cols.place["phase", name, phase]
-            useful = leads.may_start(name, phase, period) if restriction.staged else leads.is_open(name, phase, period)
-            can_start = settings.done_in_months is None and useful
+            can_start = settings.done_in_months is None and leads.may_start(name, phase, period)
             rows.append(Row(("start", name, phase), rise(variable), 0.0, math.inf if can_start else 0.0))
             if settings.done_in_months is None:
                 for before in settings.after:
@@ -63,22 +62,24 @@ def _phase_rows(study: Study, cols: Columns, leads: Leads, period: int, restrict
 
 
 def _unstaged_rows(study: Study, cols: Columns, leads: Leads, period: int, name: str) -> list[Row]:
-    """A site as one decision: its first phases start together, each other one as soon as it can."""
+    """A site as one decision: its first phases start together, each other one as soon as it can.
+
+    As in the free model nothing starts that would end after the study; these rows only ever forbid.
+    """
     phases = study.sites[name].phases
-    open_phases = {phase: p for phase, p in phases.items() if p.done_in_months is None}
-    firsts = [phase for phase, p in open_phases.items() if not set(p.after) & set(open_phases)]
+    to_start = {phase: settings for phase, settings in phases.items() if settings.done_in_months is None}
+    firsts = [phase for phase, settings in to_start.items() if not set(settings.after) & set(to_start)]
     rows = []
-    for phase, settings in open_phases.items():
-        variable = cols.place["phase", name, phase]
-        if not leads.is_open(name, phase, period):
+    for phase, settings in to_start.items():
+        if not leads.may_start(name, phase, period):
             continue
-        before = [other for other in settings.after if other in open_phases]
-        if before:
-            ended = [term for other in before for term in leads.finished(cols, name, other, period)]
-            rows.append(Row(("unstaged", name), [(variable, 0, 1.0), *times(-1.0, ended)], 1.0 - len(before)))
-        elif phase != firsts[0] and leads.is_open(name, firsts[0], period):
-            first = cols.place["phase", name, firsts[0]]
-            rows.append(Row(("unstaged", name), [(variable, 0, 1.0), (first, 0, -1.0)], 0.0, 0.0))
+        started = cols.place["phase", name, phase]
+        ended = [term for before in settings.after for term in leads.finished(cols, name, before, period)]
+        # The row of a cause: it has started where the cause and the ends of all that it comes after are 1.
+        together = [[(cols.place["phase", name, first], 0, 1.0)] for first in firsts if first != phase]
+        for cause in together if phase in firsts else [[]]:
+            terms = [(started, 0, 1.0), *times(-1.0, [*cause, *ended])]
+            rows.append(Row(("unstaged", name), terms, 1.0 - len(cause) - len(settings.after)))
     return rows
 
 

@@ -28,6 +28,7 @@ from tenfold.plan.extensive import Program
 from tenfold.plan.highs import Outcome, Solver, Status
 from tenfold.plan.improve import Part, solve_part
 from tenfold.plan.model import Template
+from tenfold.plan.proven import require_not_below
 from tenfold.plan.tree import Tree
 
 DIRECT_WHOLE = 900
@@ -112,7 +113,10 @@ Report = Callable[[Progress], bool]
 
 
 def relative_gap(bound: float, incumbent: float) -> float:
-    """(incumbent - bound) / |incumbent|, 0 at least; infinite without either."""
+    """(incumbent - bound) / |incumbent|, 0 at least; infinite without either.
+
+    A bound above the incumbent by more than a solver's tolerances ends the solve with an error (``proven.py``).
+    """
     if not np.isfinite(incumbent) or not np.isfinite(bound):
         return float("inf")
     return max(0.0, incumbent - bound) / max(abs(incumbent), 1e-9)
@@ -161,9 +165,11 @@ class _Ladder:
             self._round(solver, relaxed.value_C)
         if self.value_C is None:
             raise NoPlan("found no plan within the time", next_step="give more --seconds, or fewer tree.nodes")
-        return Solution(
-            self.value_C, self.cost, self.bound, time.monotonic() - self.began, self.stopped, tuple(self.steps)
-        )
+        unit = self.template.columns.money_unit_usd
+        require_not_below(self.bound * unit, self.cost * unit, "the best plan")
+        seconds = time.monotonic() - self.began
+        # What is left of a bound above the cost is within the solver's tolerances.
+        return Solution(self.value_C, self.cost, min(self.bound, self.cost), seconds, self.stopped, tuple(self.steps))
 
     def _relax(self, solver: Solver) -> Outcome:
         self.step = "linear program"
@@ -335,7 +341,7 @@ class _Ladder:
 
         The bound is kept here: a run that is stopped during the root's cuts reports the one from before them.
         """
-        self._raise_bound(min(bound, incumbent, self.cost))
+        self._raise_bound(bound)
         progress = self._progress(bound, incumbent)
         self.stopped = self.stopped or not self.report(progress)
         return not self.stopped and progress.gap > self.effort.gap

@@ -13,6 +13,7 @@ from tenfold.plan.columns import DECISIONS, Key
 from tenfold.plan.extensive import Program, extensive
 from tenfold.plan.model import Template, template
 from tenfold.plan.outcomes import Outcomes
+from tenfold.plan.proven import require_not_below
 from tenfold.plan.solve import Effort, NoPlan, Report, Solution, solve
 from tenfold.plan.study import Study
 from tenfold.plan.tree import Tree, grow
@@ -60,7 +61,9 @@ def stability(study: Study, seeds: Sequence[int], effort: Effort, report: Report
         if first is None:
             first = now
         else:
-            regret = _cost_with(first, node, tree, program, part, report) - solution.cost
+            forced, money = _cost_with(first, node, tree, program, part, report), node.columns.money_unit_usd
+            require_not_below(solution.bound * money, forced * money, f"the first tree's start on that of seed {seed}")
+            regret = forced - solution.cost
         shown = {key: amount for key, amount in now.items() if abs(amount) > 1e-6}
         unit = node.columns.money_unit_usd
         trials.append(Trial(seed, solution.cost * unit, solution.gap, regret * unit, shown))

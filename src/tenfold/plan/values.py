@@ -1,7 +1,9 @@
 """What flexibility and foresight are worth: the same study solved again with something denied, or given.
 
 Each is a difference of two costs, each known to a gap; ``low`` and ``high`` allow for both gaps. A restricted plan is a
-plan of the full study too, so all true values are >= 0. Definitions: docs/plan.md.
+plan of the full study too, so all true values are >= 0: a ``high`` below that is an error, a ``low`` or a difference of
+the two best plans below it only says that the gaps are wider than the value. Nothing is clipped. Definitions:
+docs/plan.md.
 """
 
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from tenfold.plan.extensive import Program, extensive
 from tenfold.plan.highs import Solver
 from tenfold.plan.model import Template, template
 from tenfold.plan.outcomes import tail_mean
+from tenfold.plan.proven import require_not_below
 from tenfold.plan.result import Worth
 from tenfold.plan.solve import Effort, Infeasible, NoPlan, Progress, Report, Solution, solve
 from tenfold.plan.tree import Tree
@@ -144,12 +147,13 @@ def _worth(name: str, definition: str, less: Estimate, more: Estimate, plan: Est
     """The cost of ``more`` minus that of ``less``."""
     if not np.isfinite(more.cost):
         return Worth(name=name, definition=definition, usd=None, low_usd=None, high_usd=None, share=None)
-    usd = max(0.0, more.cost - less.cost) * unit
+    require_not_below(less.bound * unit, more.cost * unit, f"what the value of {name} is measured by")
+    usd = (more.cost - less.cost) * unit
     return Worth(
         name=name,
         definition=definition,
         usd=usd,
-        low_usd=max(0.0, more.bound - less.cost) * unit,
-        high_usd=max(0.0, more.cost - less.bound) * unit,
-        share=usd / abs(plan.cost * unit),
+        low_usd=(more.bound - less.cost) * unit,
+        high_usd=(more.cost - less.bound) * unit,
+        share=usd / abs(plan.cost * unit) if plan.cost else None,
     )
