@@ -56,7 +56,7 @@ class Toy:
         finally:
             self._in_flight -= 1
             self._busy_s += time.monotonic() - began
-        return JSONResponse({"slot": self._name})
+        return JSONResponse({"slot": self._name}, body.get("status", 200))
 
     async def _stream(self, request: Request) -> Response:
         async def tokens():

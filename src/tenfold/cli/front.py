@@ -73,7 +73,7 @@ class Front:
 
         @api.get("/healthz")
         def healthz() -> Response:
-            """Answer 200 once every workload has served."""
+            """Answer 200 while every workload answers."""
             ready = self._gateway.ready
             state = self._gateway.state
             return JSONResponse({"ready": ready, "alarms": state.alarms if state else ()}, 200 if ready else 503)

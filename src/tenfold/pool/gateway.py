@@ -17,6 +17,7 @@ import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 
 from tenfold.pool.demand import GatewayTotals
+from tenfold.pool.health import Outcomes, Recently, judge
 from tenfold.pool.process import ASLEEP_HEADER
 from tenfold.pool.reports import GatewayReport, Routes
 from tenfold.pool.state import PoolState
@@ -27,6 +28,10 @@ log = logging.getLogger(__name__)
 REPORT_EVERY_S = 0.25
 RETRY_AFTER_S = 1
 RECENT_S = 10.0
+CALL_TIMEOUT_S = 8.0
+STATE_TIMEOUT_S = 2.0
+"""Short: a controller that was stopped takes connections and says nothing, and users must be told."""
+
 _HOP_HEADERS = {b"connection", b"keep-alive", b"transfer-encoding", b"host", b"content-length", b"upgrade"} | {
     TOKEN_HEADER.encode()
 }
@@ -49,13 +54,14 @@ class GatewayRoute:
 
 @dataclass(slots=True)
 class _Traffic:
-    """What the gateway counts for one workload."""
+    """What the gateway counts for one workload; ``refused``: failed by a fault of the client's."""
 
     arrived: int = 0
     answered: int = 0
     attained: int = 0
     shed: int = 0
     failed: int = 0
+    refused: int = 0
     waiting: int = 0
     unrouted: int = 0
     in_flight: dict[str, int] = field(default_factory=dict)
@@ -71,7 +77,7 @@ class _Traffic:
             answered=self.answered,
             attained=self.attained,
             shed=self.shed,
-            failed=self.failed,
+            failed=self.failed + self.refused,
             waiting=self.waiting,
             unrouted=self.unrouted,
             latency_p50_s=latencies[count // 2] if count else None,
@@ -121,7 +127,7 @@ class Gateway:
 
     @property
     def ready(self) -> bool:
-        """Whether every workload has served."""
+        """Whether every workload answers now; see ``health``."""
         return self._state is not None and self._state.ready
 
     @property
@@ -165,7 +171,7 @@ class Gateway:
         began = time.monotonic()
         body = await _read_body(receive, self._body_limit_bytes)
         if body is None:
-            traffic.failed += 1
+            traffic.refused += 1
             await _refuse(send, 413, f"the body is larger than {self._body_limit_bytes} bytes")
             return
         watcher = asyncio.create_task(_watch_disconnect(receive))
@@ -315,26 +321,32 @@ class Gateway:
             except (aiohttp.ClientError, TimeoutError) as error:
                 log.debug("controller does not answer: %s", error)
 
+    def _outcomes(self) -> dict[str, Outcomes]:
+        return {w: Outcomes(traffic.answered, traffic.failed) for w, traffic in self._traffic.items()}
+
     async def _follow_state(self) -> None:
+        recently = Recently()
         while True:
             try:
-                self._state = PoolState.model_validate_json(await self._get("/state", {}))
+                found = PoolState.model_validate_json(await self._get("/state", {}, STATE_TIMEOUT_S))
+                self._state = judge(found, recently.note(time.monotonic(), self._outcomes()))
             except (aiohttp.ClientError, TimeoutError):
                 if self._state is not None:
                     alarm = "the controller does not answer: allocation frozen"
-                    self._state = self._state.model_copy(update={"controller": "frozen", "alarms": (alarm,)})
+                    frozen = {"controller": "frozen", "ready": False, "alarms": (alarm,)}
+                    self._state = self._state.model_copy(update=frozen)
             await asyncio.sleep(1.0 if self.ready else 0.2)
 
-    async def _get(self, path: str, query: dict[str, str]) -> bytes:
-        return await self._call("GET", path, query, None)
+    async def _get(self, path: str, query: dict[str, str], timeout_s: float = CALL_TIMEOUT_S) -> bytes:
+        return await self._call("GET", path, query, None, timeout_s)
 
     async def _post(self, path: str, body: str) -> bytes:
-        return await self._call("POST", path, {}, body)
+        return await self._call("POST", path, {}, body, CALL_TIMEOUT_S)
 
-    async def _call(self, method: str, path: str, query: dict[str, str], body: str | None) -> bytes:
+    async def _call(self, method: str, path: str, query: dict[str, str], body: str | None, timeout_s: float) -> bytes:
         if self._session is None:
             raise RuntimeError("the gateway is not running")
-        timeout = aiohttp.ClientTimeout(total=8)
+        timeout = aiohttp.ClientTimeout(total=timeout_s)
         async with self._session.request(
             method, f"{self._controller_url}{path}", params=query, data=body, headers=self._headers, timeout=timeout
         ) as response:

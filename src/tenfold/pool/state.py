@@ -132,7 +132,7 @@ class PoolState(View):
     epoch: int
     policy: str
     controller: Literal["running", "frozen", "starting"]
-    ready: bool = Field(description="every workload has served")
+    ready: bool = Field(description="every workload answers now; from the controller itself: has served")
     alarms: tuple[str, ...]
     slots: tuple[SlotView, ...]
     workloads: tuple[WorkloadView, ...]
