@@ -1,6 +1,44 @@
-"""Events stay: appended, read back in order, by another reader too."""
+"""Events stay: appended, read back in order, by another reader too; a damaged file is never a silent one."""
 
+import os
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from damage import harms
+from tenfold.core.errors import LedgerError
 from tenfold.ledger.ledger import Ledger
+
+EVENTS = 12
+
+
+def open_ledger(path, **options):
+    return closing(Ledger(f"sqlite:///{path}", clock=lambda: 1.5, **options))
+
+
+def write(path) -> None:
+    with open_ledger(path) as ledger:
+        for number in range(EVENTS):
+            ledger.append("move" if number % 2 else "standings", "n0/cpu0", {"number": number, "text": "x" * 300})
+
+
+def contents(ledger) -> list[tuple]:
+    found = [*ledger.latest("move", 100), *ledger.latest("standings", 100)]
+    return [(event.id, event.at, event.subject, event.body["number"], event.body["text"]) for event in found]
+
+
+def first_event(path) -> tuple[str, str]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT kind, body FROM events ORDER BY id LIMIT 1").fetchone()
+
+
+def aside(folder) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.damaged-*") if path.suffix != ".json")
 
 
 def test_events_are_read_back_newest_first(tmp_path):
@@ -14,3 +52,140 @@ def test_events_are_read_back_newest_first(tmp_path):
     assert reader.latest("nothing") == []
     ledger.close()
     reader.close()
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("whole") / "ledger.db"
+    write(path)
+    return path
+
+
+@given(harm=harms)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_damage_is_said_or_changes_no_event(tmp_path_factory, written, harm):
+    path = tmp_path_factory.mktemp("damaged") / "ledger.db"
+    path.write_bytes(harm(written.read_bytes()))
+    damage = path.read_bytes()
+    with open_ledger(path, mends=True) as ledger:
+        found = contents(ledger)
+        ledger.append("move", "n0/cpu1", {"number": 99, "text": ""})
+        assert ledger.latest("move")[0].body["number"] == 99
+    if aside(path.parent):
+        assert found == [] or first_event(path)[0] == "ledger_damaged"
+        assert (path.parent / aside(path.parent)[0]).stat().st_size == len(damage)
+    else:
+        assert len(found) == EVENTS
+        assert {(id, number, text) for id, _, _, number, text in found} == {
+            (number + 1, number, "x" * 300) for number in range(EVENTS)
+        }
+
+
+@given(harm=harms)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_reader_names_damage_and_leaves_the_file_alone(tmp_path_factory, written, harm):
+    path = tmp_path_factory.mktemp("damaged") / "ledger.db"
+    path.write_bytes(harm(written.read_bytes()))
+    try:
+        with open_ledger(path) as reader:
+            assert len(contents(reader)) <= EVENTS
+    except LedgerError as error:
+        assert str(path) in str(error) and "tenfold up" in error.next_step
+    assert aside(path.parent) == []
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbled", "empty"])
+def test_a_damaged_ledger_is_set_aside_and_a_new_one_says_so(tmp_path, damage):
+    path = tmp_path / "ledger.db"
+    write(path)
+    content = path.read_bytes()
+    bad = {"cut": content[: len(content) // 2], "garbled": os.urandom(len(content)), "empty": b""}[damage]
+    path.write_bytes(bad)
+    with open_ledger(path, mends=True) as ledger:
+        told = ledger.latest("ledger_damaged")[0]
+    (name,) = aside(tmp_path)
+    assert told.body["set_aside"] == name and told.body["cause"]
+    assert (tmp_path / name).read_bytes() == bad
+    assert first_event(path)[0] == "ledger_damaged"
+
+
+def test_a_ledger_that_is_damaged_while_in_use_is_left_for_a_new_one(tmp_path):
+    path = tmp_path / "ledger.db"
+    with open_ledger(path, mends=True) as ledger:
+        ledger.append("move", "n0/cpu0", {"number": 1})
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        path.write_bytes(os.urandom(path.stat().st_size))
+        ledger.append("move", "n0/cpu0", {"number": 2})
+        assert [event.body["number"] for event in ledger.latest("move", 5)] == [2]
+    assert first_event(path)[0] == "ledger_damaged"
+    assert len(aside(tmp_path)) >= 1
+
+
+def test_a_ledger_that_is_removed_while_in_use_is_begun_anew(tmp_path):
+    path = tmp_path / "ledger.db"
+    with open_ledger(path, mends=True) as ledger:
+        ledger.append("move", "n0/cpu0", {"number": 1})
+        path.unlink()
+        ledger.append("move", "n0/cpu0", {"number": 2})
+    kind, body = first_event(path)
+    assert kind == "ledger_damaged" and "removed while in use" in body
+
+
+@given(harm=harms, which=st.sampled_from(["ledger.db-wal", "ledger.db-shm"]))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_damaged_log_loses_its_last_events_at_most(tmp_path_factory, harm, which):
+    folder = tmp_path_factory.mktemp("log")
+    with open_ledger(folder / "ledger.db") as ledger:
+        for number in range(4):
+            ledger.append("move", "n0/cpu0", {"number": number, "text": ""})
+        killed = {name: (folder / name).read_bytes() for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm")}
+    copy = tmp_path_factory.mktemp("killed")
+    for name, content in killed.items():
+        (copy / name).write_bytes(harm(content) if name == which else content)
+    with open_ledger(copy / "ledger.db", mends=True) as ledger:
+        numbers = [event.body["number"] for event in reversed(ledger.latest("move", 9))]
+        ledger.append("move", "n0/cpu0", {"number": 9, "text": ""})
+    assert numbers == list(range(len(numbers)))
+
+
+def test_a_ledger_of_an_older_version_is_read_and_added_to(tmp_path):
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.execute(
+            "CREATE TABLE events (id INTEGER NOT NULL PRIMARY KEY, at FLOAT NOT NULL, kind VARCHAR NOT NULL,"
+            " subject VARCHAR NOT NULL, body JSON NOT NULL)"
+        )
+        old.execute("INSERT INTO events (at, kind, subject, body) VALUES (1, 'move', 'n0/cpu0', '{\"number\": 1}')")
+        old.commit()
+    with open_ledger(path, mends=True) as ledger:
+        ledger.append("move", "n0/cpu0", {"number": 2})
+        assert [event.body["number"] for event in ledger.latest("move", 5)] == [2, 1]
+    assert aside(tmp_path) == []
+
+
+def test_a_folder_in_the_place_of_the_ledger_is_named_with_its_cure(tmp_path):
+    (tmp_path / "ledger.db").mkdir()
+    with pytest.raises(LedgerError, match="is a folder") as caught:
+        Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", mends=True)
+    assert "away" in caught.value.next_step
+
+
+def test_a_ledger_without_permission_is_named_with_its_cure():
+    as_root = os.geteuid() == 0
+    # Not in pytest's folder, which is its user's alone.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        write(folder / "ledger.db")
+        (folder / "ledger.db").chmod(0)
+        if as_root:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(LedgerError, match="may not be read and written") as caught:
+                Ledger(f"sqlite:///{folder / 'ledger.db'}", mends=True)
+        finally:
+            if as_root:
+                os.seteuid(0)
+        assert caught.value.next_step.startswith("chmod u+rw")
+        assert aside(folder) == []

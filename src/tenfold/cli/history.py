@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tenfold.core.errors import NotRunning
-from tenfold.ledger.ledger import Ledger
+from tenfold.ledger.ledger import LEDGER_FILE, Ledger
 from tenfold.pool.state import MoveView, ShadowView
 
 
 @contextmanager
-def open_ledger(home: Path, file: str = "ledger.db", how: str = "start a pool with 'tenfold up'") -> Iterator[Ledger]:
+def open_ledger(home: Path, file: str = LEDGER_FILE, how: str = "start a pool with 'tenfold up'") -> Iterator[Ledger]:
     """Open the ledger of the pool that runs or ran from ``home``, or another ``file`` there; ``how`` one is made.
 
     Raises:

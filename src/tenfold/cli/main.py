@@ -59,6 +59,7 @@ def up(
     from tenfold.cli.stop import stop_leftovers
     from tenfold.cli.supervisor import Supervisor, check_memory, listen
     from tenfold.core.config import load_config
+    from tenfold.ledger.ledger import LEDGER_FILE, require_usable
 
     began = time.monotonic()
     settings = load_config(config)
@@ -80,6 +81,7 @@ def up(
     # Refused before minutes of downloads, not after them.
     listen(settings.pool.host, settings.pool.port).close()
     check_memory(settings)
+    require_usable(home / LEDGER_FILE)
     prepare.ensure(cache_dir(), talk)
 
     def ready(url: str) -> None:

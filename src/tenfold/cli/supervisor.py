@@ -20,6 +20,7 @@ from tenfold.cli.wiring import PRELOAD, WIRES, Site, free_port, make_site, plans
 from tenfold.core.config import Config
 from tenfold.core.errors import HomeNotWritable, NotEnoughMemory, PortTaken, UsageError
 from tenfold.core.paths import replace_file
+from tenfold.ledger.ledger import LEDGER_FILE
 from tenfold.pool.controller_server import ControllerSpec
 from tenfold.pool.hosts import Cluster, Node
 from tenfold.pool.token import TOKEN_HEADER
@@ -118,10 +119,11 @@ class Supervisor:
         return ControllerSpec(
             settings=self._config.pool,
             plans=plans(self._config),
-            ledger_url=f"sqlite:///{self._home / 'ledger.db'}",
+            ledger_url=f"sqlite:///{self._home / LEDGER_FILE}",
             port=int(self._controller_url.rsplit(":", 1)[1]),
             token=self._site.token,
             beat_on=beat_on,
+            folders=(self._home, self._cache),
         ).model_dump_json()
 
     def _front_spec(self, listener: socket.socket, beat_on: int) -> str:

@@ -51,7 +51,7 @@ def watch(
     home = home_dir()
     home.mkdir(parents=True, exist_ok=True)
     path = home / LEDGER_FILE
-    ledger = Recorder(lambda: Ledger(f"sqlite:///{path}"), str(path))
+    ledger = Recorder(lambda: Ledger(f"sqlite:///{path}", mends=True), str(path))
     try:
         with show_watch.line(talk, quiet=json) as tell:
             found = asyncio.run(_watch(settings, str(file), ledger, duration_s, tell))

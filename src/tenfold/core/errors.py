@@ -3,6 +3,8 @@
 A message says what is wrong, where, and what would be right; ``next_step`` is the command or edit to try.
 """
 
+from pathlib import Path
+
 
 class TenfoldError(Exception):
     """Any failure that Tenfold explains to its user.
@@ -49,6 +51,28 @@ class AssetError(TenfoldError):
 
 class HomeNotWritable(TenfoldError):
     """The pool's folder cannot be written: the disk is full, or its permissions forbid it."""
+
+
+class Damaged(AssetError):
+    """A file does not hold what was written to it.
+
+    Args:
+        path: the file.
+        cause: how it was noticed.
+        next_step: what to do about it.
+    """
+
+    def __init__(self, path: Path, cause: str, *, next_step: str = "") -> None:
+        super().__init__(f"{path} is damaged: {cause}", next_step=next_step)
+        self.path, self.cause = path, cause
+
+
+class OfAnotherVersion(Damaged):
+    """A file is whole, but is not what this version of Tenfold writes there."""
+
+
+class LedgerError(TenfoldError):
+    """The ledger cannot be opened, or is damaged and not this process's to mend."""
 
 
 class NotRunning(TenfoldError):

