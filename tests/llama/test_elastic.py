@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from small_disk import WAYS, small_disk
 from tenfold.core.errors import AlreadyRunning
 from tenfold.llama.checkpoint import checkpoint_files, describe, train_folder
 from tenfold.llama.coordinator import Coordinator
@@ -105,6 +106,24 @@ def test_checkpoints_are_written_while_training_goes_on(cluster):
     cluster.wait_for(lambda: cluster.status().checkpoint_step is not None, "a checkpoint")
     newest = describe(cluster.home).checkpoints[0]
     assert 0 < newest.progress.step <= cluster.status().step
+
+
+def test_on_a_full_disk_training_goes_on_says_so_and_writes_checkpoints_again_once_there_is_room(cluster):
+    folder = cluster.home / "train"
+    folder.mkdir()
+    with small_disk(WAYS[0], folder, "256m") as disk:
+        cluster.coordinator(checkpoint_interval_s=0.2)
+        cluster.worker("steady")
+        cluster.wait_for(lambda: cluster.status().checkpoint_step is not None, "a checkpoint")
+        disk.fill()
+        cluster.wait_for(lambda: "No space left on device" in cluster.status().alarm, "an alarm")
+        before = cluster.status()
+        assert cluster.train_to(before.step + 3).checkpoint_step == before.checkpoint_step
+        assert describe(cluster.home).checkpoints[0].progress.step == before.checkpoint_step
+        disk.free()
+        cluster.wait_for(lambda: not cluster.status().alarm, "a checkpoint after there was room")
+        assert cluster.status().checkpoint_step > before.checkpoint_step
+        cluster.finish(cluster.processes[0])
 
 
 def test_the_loss_falls_on_real_text(cluster):

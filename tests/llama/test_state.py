@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from small_disk import WAYS, small_disk
 from tenfold.core.errors import AssetError
 from tenfold.llama.checkpoint import (
     KEPT,
@@ -47,6 +48,21 @@ def spans(recipe):
 def state(recipe):
     rng = np.random.default_rng(1)
     return StateVectors(*(rng.normal(size=layout_of(recipe.model).size).astype(np.float32) for _ in range(3)))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_checkpoint_for_which_there_is_no_room_leaves_the_older_ones_and_nothing_half_written(
+    folder, recipe, spans, state, way
+):
+    with small_disk(way, folder, "64m") as disk:
+        run = open_run(folder, recipe, recipe.identity(TEXT))
+        older = write_checkpoint(folder, run, progress_after(1), spans, state)
+        disk.fill()
+        with pytest.raises(OSError, match="checkpoint-000000002"):
+            write_checkpoint(folder, run, progress_after(2), spans, state)
+        disk.free()
+        assert sorted(path.name for path in folder.iterdir()) == [older.name, "run.json"]
+        assert read_checkpoint(older, run, spans)[1].sha256() == state.sha256()
 
 
 def progress_after(steps: int) -> TrainProgress:

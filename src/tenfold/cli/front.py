@@ -57,6 +57,7 @@ class Front:
             body_limit_bytes=pool.body_limit_bytes,
         )
         self._loss: tuple[LossPoint, ...] = ()
+        self._training_alarm = ""
         self._shown: tuple[PoolState, tuple[LossPoint, ...], PoolState] | None = None
 
     def app(self) -> "FrontApp":
@@ -75,7 +76,7 @@ class Front:
         def healthz() -> Response:
             """Answer 200 while every workload answers."""
             ready = self._gateway.ready
-            state = self._gateway.state
+            state = self.state()
             return JSONResponse({"ready": ready, "alarms": state.alarms if state else ()}, 200 if ready else 503)
 
         @api.get("/api/state")
@@ -96,13 +97,14 @@ class Front:
         return FrontApp(api, self._gateway, frozenset(gateway_routes(self._spec.config)))
 
     def state(self) -> PoolState | None:
-        """Return the pool's state with the loss curve of the training run."""
+        """Return the pool's state with the training run's loss curve and alarm."""
         found = self._gateway.state
         if found is None:
             return None
         # The console draws each state object once, so the same one is given until something is new.
         if self._shown is None or self._shown[0] is not found or self._shown[1] is not self._loss:
-            self._shown = (found, self._loss, found.model_copy(update={"loss": self._loss}))
+            alarms = (*found.alarms, self._training_alarm) if self._training_alarm else found.alarms
+            self._shown = (found, self._loss, found.model_copy(update={"loss": self._loss, "alarms": alarms}))
         return self._shown[2]
 
     async def _follow_training(self) -> None:
@@ -110,6 +112,7 @@ class Front:
         while True:
             try:
                 found = await training_status(address, self._spec.token)
+                self._training_alarm = found.alarm
                 self._loss = tuple(LossPoint(step=p.step, tokens=p.tokens, loss=p.loss) for p in found.loss_history)
             except (OSError, EOFError, TenfoldError) as error:
                 log.debug("training does not answer, the curve shows what was known: %s", error)

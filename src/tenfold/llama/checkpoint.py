@@ -177,7 +177,14 @@ def checkpoint_files(folder: Path) -> list[Path]:
 def write_checkpoint(
     folder: Path, run: RunMeta, progress: TrainProgress, spans: Sequence[Span], state: StateVectors
 ) -> Path:
-    """Write a checkpoint beside the older ones, of which the newest ``KEPT`` stay."""
+    """Write a checkpoint beside the older ones, of which the newest ``KEPT`` stay.
+
+    Raises:
+        OSError: e.g. the disk is full; the older ones all stay, and nothing half-written does.
+    """
+    # First, for they take room: what a process left that was killed while it wrote.
+    for half_written in folder.glob(".checkpoint-*.new"):
+        half_written.unlink()
     tensors = {
         span.name: state.parameters_P[span.start : span.start + int(np.prod(span.shape))].reshape(span.shape)
         for span in spans
@@ -188,8 +195,6 @@ def write_checkpoint(
     replace_file(path, safetensors.numpy.save(tensors, metadata={META_KEY: meta.model_dump_json()}))
     for old in checkpoint_files(folder)[KEPT:]:
         old.unlink()
-    for half_written in folder.glob(".checkpoint-*.new"):
-        half_written.unlink()
     return path
 
 

@@ -112,6 +112,7 @@ class Coordinator:
         self._accepted = self._rejected = 0
         self._spare: list[NDArray[np.float32]] = []
         self._updating_since: float | None = None
+        self._alarm = ""
         self._stopping = False
         self._listener: socket.socket | None = None
         self._writer: threading.Thread | None = None
@@ -200,6 +201,7 @@ class Coordinator:
                 checkpoint_step=self._durable_step,
                 accepted=self._accepted,
                 rejected=self._rejected,
+                alarm=self._alarm,
             )
 
     def _wait(self) -> bool:
@@ -238,11 +240,18 @@ class Coordinator:
     def _write_checkpoint(self, progress: TrainProgress, state: StateVectors) -> None:
         try:
             write_checkpoint(self._folder, self._run, progress, self._layout.spans, state)
-        except OSError:
+        except OSError as error:
+            # Training goes on from its live state, and the next checkpoint is tried at its time.
             log.exception("no checkpoint at step %d; the one before it stays", progress.step)
+            with self._changed:
+                self._alarm = (
+                    f"training has no checkpoint since step {self._durable_step or 0}: "
+                    f"{error.filename or self._folder}: {error.strerror}; it goes on, and the one before stays"
+                )
             return
         with self._changed:
             self._durable_step = progress.step
+            self._alarm = ""
 
     def _close(self) -> None:
         if self._listener is not None:
