@@ -76,7 +76,7 @@ def play_cut_link(options: argparse.Namespace) -> list[Row]:
     with two_hosts() as hosts, tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
         config.write("[pool.kinds.cpu]\nslots = 2\n")
         config.flush()
-        with ray_cluster(hosts, dict(os.environ)) as address, inside(hosts.head):
+        with ray_cluster(hosts) as address, inside(hosts.head):
             fault = Fault(CUT_LINK.name, CUT_LINK.text, hosts.cut, ANY_STREAMS)
             return play([fault], options, "--address", address, "--config", config.name)
 

@@ -2,13 +2,16 @@
 
 import ctypes
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
 
 import psutil
 
@@ -18,6 +21,7 @@ from fault.pool import NotHappened, Pool
 HEAD, OTHER = "10.77.0.1", "10.77.0.2"
 RAY_PORT = 6379
 CUT_S = 20.0
+JOIN_S = 8.0
 _CLOSED_PORT = 9
 _CLONE_NEWNET = 0x40000000
 
@@ -94,26 +98,36 @@ def inside(namespace: str) -> Iterator[None]:
 
 
 @contextmanager
-def ray_cluster(hosts: TwoHosts, environment: dict[str, str], words: Sequence[str] = ()) -> Iterator[str]:
-    """Start a Ray node of one core on each host; gives the cluster's address."""
+def ray_cluster(hosts: TwoHosts) -> Iterator[str]:
+    """Start a Ray node of one core on each host, with a token; gives the cluster's address.
+
+    While it lasts, this process's environment says where Ray's files and token are.
+    """
     address = f"{HEAD}:{RAY_PORT}"
     ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1", "--disable-usage-stats"]
-    ray += [f"--object-store-memory={80 << 20}", *words]
+    ray.append(f"--object-store-memory={80 << 20}")
     with ExitStack() as started:
+        # Short, because Ray's sockets lie in it.
+        folder = started.enter_context(TemporaryDirectory(prefix="tfr", dir="/tmp", ignore_cleanup_errors=True))
+        token = Path(folder) / "token"
+        token.write_text(secrets.token_hex(24))
+        token.chmod(0o600)
+        variables = {"RAY_TMPDIR": folder, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+        started.enter_context(mock.patch.dict(os.environ, variables))
         with inside(hosts.head):
             head = [*ray, "--head", f"--port={RAY_PORT}", "--include-dashboard=false", f"--node-ip-address={HEAD}"]
-            started.enter_context(_kept(head, environment))
+            started.enter_context(_kept(head))
             _wait_for_port(HEAD, RAY_PORT)
         with inside(hosts.other):
-            started.enter_context(_kept([*ray, f"--address={address}", f"--node-ip-address={OTHER}"], environment))
-        time.sleep(8)
+            started.enter_context(_kept([*ray, f"--address={address}", f"--node-ip-address={OTHER}"]))
+        time.sleep(JOIN_S)
         yield address
 
 
 @contextmanager
-def _kept(command: list[str], environment: dict[str, str]) -> Iterator[None]:
+def _kept(command: list[str]) -> Iterator[None]:
     """Run a process, and end it with all that is below it."""
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield
     finally:
