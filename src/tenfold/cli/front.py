@@ -18,7 +18,7 @@ from tenfold.cli.wiring import gateway_routes
 from tenfold.console.page import mount
 from tenfold.core.config import Config
 from tenfold.core.errors import TenfoldError
-from tenfold.core.logs import end_process
+from tenfold.core.logs import end_process, log_as
 from tenfold.llama.status import status as training_status
 from tenfold.pool.gateway import Gateway
 from tenfold.pool.heartbeat import BeatingServer, Pulse
@@ -138,10 +138,12 @@ class FrontApp:
 def main() -> None:
     """Read a ``FrontSpec`` from standard input and serve until stopped."""
     die_with_parent()
+    log_as("front")
     spec = FrontSpec.model_validate_json(sys.stdin.buffer.readline())
     listener = socket.socket(fileno=spec.listener)
     config = uvicorn.Config(
         Front(spec).app(),
+        log_config=None,
         log_level="warning",
         access_log=False,
         timeout_keep_alive=KEEP_ALIVE_S,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tenfold.core.logs import open_log
+from tenfold.core.logs import open_log, rotate_logs
 from tenfold.pool.heartbeat import BEAT_EVERY_S, Vigil, drained
 
 log = logging.getLogger(__name__)
@@ -117,6 +117,7 @@ class Keeper:
         try:
             while not ending.done():
                 await asyncio.wait({ending}, timeout=BEAT_EVERY_S)
+                rotate_logs(self._log_file.parent)
                 if vigil.look(bool(drained(beats))) and not ending.done():
                     child.kill()
                     await ending

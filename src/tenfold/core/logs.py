@@ -1,12 +1,85 @@
-"""Where a process's output goes, and how its lines look."""
+"""Where a process's output goes, how its lines look, and how much of it is kept.
 
+A process writes to descriptors that it was started with, native code and last words included. So logs are rotated from
+outside, by whoever keeps processes alive: a log that has grown is copied, and emptied in place. All who write to it
+append, so they go on at its new end. A line that is written between the copy and the emptying is lost.
+"""
+
+import contextlib
+import fcntl
 import logging
 import os
+import shutil
 import sys
-import traceback
+from contextvars import ContextVar
 from pathlib import Path
 
 log = logging.getLogger(__name__)
+
+LOG_LIMIT_BYTES = 10_000_000
+KEPT_LOGS = 3
+"""Older parts of a log, as ``NAME.log.1`` (the newest) and so on."""
+
+REQUEST: ContextVar[str] = ContextVar("request", default="")
+"""Id of the request that is being answered here; lines that are logged meanwhile name it."""
+
+
+class _Lines(logging.Formatter):
+    """One line: time, level, process, who says it, and what, with its request's id if there is one."""
+
+    def __init__(self, process: str) -> None:
+        # A % in a name would be taken for a field.
+        name = process.replace("%", "%%")
+        super().__init__(f"%(asctime)s %(levelname)s {name}[%(process)d] %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        line, request = super().formatMessage(record), REQUEST.get()
+        # Whoever names the request itself need not be corrected.
+        return f"{line} (request {request})" if request and request not in line else line
+
+
+def log_as(process: str) -> None:
+    """Log to standard error with time, level and ``process``; Tenfold's own from INFO on, others' from WARNING."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines(process))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("tenfold").setLevel(logging.INFO)
+
+
+def rotate_logs(folder: Path) -> None:
+    """Empty each ``*.log`` of a folder that is over ``LOG_LIMIT_BYTES``, and keep its last ``KEPT_LOGS`` parts.
+
+    Where several processes do it, one does at a time. On a full disk a log grows until its oldest part is gone, which
+    makes room.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            log.debug("logs in %s are not rotated now: %s", folder, error)
+            return
+        for path in folder.glob("*.log"):
+            try:
+                if path.stat().st_size > LOG_LIMIT_BYTES:
+                    _rotate(path)
+            except OSError as error:
+                log.warning("cannot rotate %s: %s", path, error.strerror)
+
+
+def _rotate(path: Path) -> None:
+    parts = [path.with_name(f"{path.name}.{number}") for number in range(1, KEPT_LOGS + 1)]
+    parts[-1].unlink(missing_ok=True)
+    for older, newer in zip(reversed(parts), reversed(parts[:-1]), strict=False):
+        if newer.exists():
+            newer.replace(older)
+    try:
+        shutil.copyfile(path, parts[0])
+    except OSError:
+        parts[0].unlink(missing_ok=True)
+        raise
+    os.truncate(path, 0)
 
 
 def open_log(path: Path) -> int:
@@ -33,14 +106,14 @@ def append_line(path: Path, text: str) -> None:
 
 
 def end_process(status: int, error: BaseException | None = None) -> None:
-    """End this process at once, with an error's traceback as its last words; never returns.
+    """End this process at once, with the error that ends it as its last words; never returns.
 
     It ends whatever becomes of those words: where the log is on a full disk, printing raises too, and a process that is
     broken must not stay and look alive.
     """
     try:
         if error is not None:
-            traceback.print_exception(error)
+            log.critical("an error ends this process", exc_info=error)
         sys.stderr.flush()
     finally:
         os._exit(status)

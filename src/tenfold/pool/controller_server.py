@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tenfold.core.config import PoolSettings
-from tenfold.core.logs import end_process
+from tenfold.core.logs import end_process, log_as
 from tenfold.ledger.ledger import Ledger
 from tenfold.ledger.recorder import Recorder
 from tenfold.pool.controller import Controller
@@ -104,10 +104,13 @@ def _stranger() -> Response:
 def main() -> None:
     """Read a ``ControllerSpec`` from standard input and serve until stopped."""
     die_with_parent()
+    log_as("controller")
     spec = ControllerSpec.model_validate_json(sys.stdin.buffer.readline())
     listener = socket.create_server(("127.0.0.1", spec.port))
     # Gateways hold a long poll open; what is in the ledger is safe without waiting for them.
-    config = uvicorn.Config(build_app(spec), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        build_app(spec), log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+    )
     BeatingServer(config, Pulse(spec.beat_on)).run(sockets=[listener])
 
 

@@ -13,6 +13,7 @@ A child that gives no sign of life (see ``heartbeat``) is killed here, whether o
 
 import gc
 import importlib
+import logging
 import os
 import selectors
 import signal
@@ -23,10 +24,12 @@ from pathlib import Path
 
 import orjson
 
-from tenfold.core.logs import append_line, end_process, open_log
+from tenfold.core.logs import append_line, end_process, log_as, open_log, rotate_logs
 from tenfold.pool import process
 from tenfold.pool.heartbeat import BEAT_EVERY_S, Pulse, Vigil
 from tenfold.pool.process import ProcessSpec
+
+log = logging.getLogger(__name__)
 
 RESIDENT_SILENT_LOOKS = 10
 """More patience than with companions: the controller asks those that are awake every tick, and acts sooner."""
@@ -121,9 +124,10 @@ class Nursery:
                 os.close(key.fd)
             self._selector.close()
             nothing = os.open(os.devnull, os.O_RDONLY)
-            log = open_log(log_path(self._log_dir, spec.name))
-            for source, standard in ((nothing, 0), (log, 1), (log, 2)):
+            output = open_log(log_path(self._log_dir, spec.name))
+            for source, standard in ((nothing, 0), (output, 1), (output, 2)):
                 os.dup2(source, standard)
+            log_as(spec.name)
             process.run(spec, lambda port: _tell_port(life_write, port), Pulse(life_write))
             status = 0
         finally:
@@ -149,8 +153,10 @@ class Nursery:
             if child.vigil.look(child.heard) and not child.condemned:
                 child.condemned = True
                 append_line(log_path(self._log_dir, child.spec.name), f"killed: {child.vigil.verdict}")
+                log.warning("%s was killed: %s", child.spec.name, child.vigil.verdict)
                 os.kill(child.pid, signal.SIGKILL)
             child.heard = False
+        rotate_logs(self._log_dir)
 
     def _reap(self) -> None:
         while self._children:
@@ -189,6 +195,7 @@ def main() -> None:
     """``python -m tenfold.pool.nursery LOG_DIR MODULE...``: import the modules, then serve orders."""
     log_dir = Path(sys.argv[1])
     log_dir.mkdir(parents=True, exist_ok=True)
+    log_as("nursery")
     for module in sys.argv[2:]:
         importlib.import_module(module)
     gc.collect()

@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tenfold.core.logs import log_as
 from tenfold.pool.core_time import CoreTime
 from tenfold.pool.heartbeat import BeatingServer, Pulse
 from tenfold.pool.resident import Counters, Resident, Surroundings
@@ -148,7 +149,12 @@ def run(spec: ProcessSpec, ready: Callable[[int], None], pulse: Pulse) -> None:
     face = ResidentFace(resident, spec.token)
     listener = socket.create_server((spec.bind, spec.port))
     config = uvicorn.Config(
-        face.app(), log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=KEEP_ALIVE_S
+        face.app(),
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     server = BeatingServer(config, pulse)
     ready(listener.getsockname()[1])
@@ -271,6 +277,7 @@ def main() -> None:
     """
     die_with_parent()
     spec = ProcessSpec.from_json(sys.stdin.buffer.readline())
+    log_as(spec.name)
     run(spec, lambda port: print(port, flush=True), Pulse(None))
 
 
