@@ -42,6 +42,8 @@ def type_text(field: FieldInfo) -> str:
         annotation = next(part for part in typing.get_args(annotation) if part is not types.NoneType)
     if typing.get_origin(annotation) is typing.Literal:
         return " or ".join(f'`"{choice}"`' for choice in typing.get_args(annotation))
+    if typing.get_origin(annotation) is tuple and typing.get_args(annotation)[0] is str:
+        return "list of strings"
     if typing.get_origin(annotation) is tuple:
         return "list of " + ", ".join(f'`"{kind}"`' for kind in typing.get_args(config.Kind))
     if typing.get_origin(annotation) is dict:

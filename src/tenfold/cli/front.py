@@ -10,16 +10,17 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tenfold.cli.api import make_api
 from tenfold.cli.wiring import gateway_routes
+from tenfold.console.bound import LONGEST_MESSAGE_BYTES
 from tenfold.console.page import mount
 from tenfold.core.config import Config
 from tenfold.core.errors import TenfoldError
 from tenfold.core.logs import end_process, log_as
 from tenfold.llama.status import status as training_status
+from tenfold.pool.doorkeeper import Doorkeeper, HostNames
 from tenfold.pool.gateway import Gateway
 from tenfold.pool.heartbeat import BeatingServer, Pulse
 from tenfold.pool.process import KEEP_ALIVE_S, die_with_parent
@@ -60,7 +61,7 @@ class Front:
         self._training_alarm = ""
         self._shown: tuple[PoolState, tuple[LossPoint, ...], PoolState] | None = None
 
-    def app(self) -> "FrontApp":
+    def app(self) -> ASGIApp:
         """Build the ASGI app."""
 
         @asynccontextmanager
@@ -70,31 +71,11 @@ class Front:
                 yield
                 follower.cancel()
 
-        api = FastAPI(title="Tenfold", lifespan=lifespan)
-
-        @api.get("/healthz")
-        def healthz() -> Response:
-            """Answer 200 while every workload answers."""
-            ready = self._gateway.ready
-            state = self.state()
-            return JSONResponse({"ready": ready, "alarms": state.alarms if state else ()}, 200 if ready else 503)
-
-        @api.get("/api/state")
-        def state(_: Request) -> Response:
-            """Describe the pool as ``PoolState``."""
-            found = self.state()
-            if found is None:
-                return JSONResponse({"error": "the controller has not answered yet"}, 503)
-            return Response(found.model_dump_json(), media_type="application/json")
-
-        @api.get("/v1/models")
-        def models() -> Response:
-            """List what can be asked, in the OpenAI shape; here and not in a resident, so that asking wakes nobody."""
-            model = {"id": self._spec.config.serve.model, "object": "model", "created": 0, "owned_by": "tenfold"}
-            return JSONResponse({"object": "list", "data": [model]})
-
-        mount(api, state=self.state, base_url=lambda: self._spec.url)
-        return FrontApp(api, self._gateway, frozenset(gateway_routes(self._spec.config)))
+        config, paths = self._spec.config, frozenset(gateway_routes(self._spec.config))
+        api = make_api(lifespan=lifespan, ready=lambda: self._gateway.ready, state=self.state, model=config.serve.model)
+        mount(api, state=self.state, base_url=lambda: self._spec.url, most_pages=config.pool.pages)
+        names = HostNames([config.pool.host, *config.pool.hosts])
+        return Doorkeeper(FrontApp(api, self._gateway, paths), names, paths | {"/v1/models"})
 
     def state(self) -> PoolState | None:
         """Return the pool's state with the training run's loss curve and alarm."""
@@ -148,6 +129,7 @@ def main() -> None:
         access_log=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
+        ws_max_size=LONGEST_MESSAGE_BYTES,
     )
     status = 1
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from nicegui import ui
 
+from tenfold.console.bound import PageBound, bound_sockets
 from tenfold.console.charts import Option, changed_parts
 from tenfold.console.palette import colour_of
 from tenfold.console.picture import Picture, Sketchbook
@@ -14,9 +15,12 @@ from tenfold.console.trial import chat_box, ranked_list
 from tenfold.pool.state import PoolState
 
 PERIOD_S = 1.0
+MOST_PAGES = 40
 
 
-def mount(app: FastAPI, *, state: Callable[[], PoolState | None], base_url: Callable[[], str]) -> None:
+def mount(
+    app: FastAPI, *, state: Callable[[], PoolState | None], base_url: Callable[[], str], most_pages: int = MOST_PAGES
+) -> None:
     """Serve the console at ``/`` of ``app``; at most once per process.
 
     Call it after all other routes and lifespans of ``app`` are in place: the console takes every path that is left,
@@ -26,7 +30,10 @@ def mount(app: FastAPI, *, state: Callable[[], PoolState | None], base_url: Call
         app: the gateway's app.
         state: gives the latest state that this process has, or None before the first.
         base_url: gives the gateway's own address, for the page's chat box and ranked list.
+        most_pages: pages open at once; more are turned away.
     """
+    app.add_middleware(PageBound, most_pages=most_pages)
+    bound_sockets()
     sketchbook = Sketchbook()
 
     @ui.page("/", title="Tenfold", favicon=FAVICON)

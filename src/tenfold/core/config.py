@@ -34,6 +34,8 @@ class PoolSettings(Settings):
 
     host: str = Field("127.0.0.1", description="address that the gateway and console listen on")
     port: int = Field(8000, ge=0, le=65535, description="port of the gateway and console; 0 picks a free one")
+    hosts: tuple[str, ...] = Field((), description="further names in a Host header that the pool answers to")
+    pages: int = Field(40, ge=1, description="console pages open at once; more are turned away")
     kinds: dict[Kind, KindSettings] = Field(default_factory=lambda: {"cpu": KindSettings()})
     policy: Literal["tenfold", "static", "shadow"] = Field(
         "tenfold", description="who decides; static keeps each floor, shadow too, and records what tenfold would do"

@@ -1,0 +1,119 @@
+"""The front's own HTTP API: what it answers itself, with errors in one shape."""
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Literal
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tenfold.pool.api_error import ErrorBody, error_body
+from tenfold.pool.state import PoolState
+
+_FILE = re.compile(r"""(?<![\w:/.])~?(?:/[\w.@+-]+){2,}/?""")
+"""An absolute path of two parts or more; the slash in ``n0/cpu1`` or in a URL begins none."""
+
+
+_OTHER_METHODS = ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
+
+class Answer(BaseModel):
+    """Base of what the front answers: frozen, and without further keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Health(Answer):
+    """Whether the pool serves."""
+
+    ready: bool = Field(description="every workload answers now")
+    alarms: tuple[str, ...] = Field(description="what is wrong now, without the names of files")
+
+
+class Model(Answer):
+    """A model that can be asked, in OpenAI's shape."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str = "tenfold"
+
+
+class ModelList(Answer):
+    """All of them."""
+
+    object: Literal["list"] = "list"
+    data: tuple[Model, ...]
+
+
+def make_api(
+    *,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    ready: Callable[[], bool],
+    state: Callable[[], PoolState | None],
+    model: str,
+) -> FastAPI:
+    """Build what the front answers without asking a resident.
+
+    Args:
+        lifespan: runs while the app does.
+        ready: whether every workload answers now.
+        state: gives the pool's state, or none while the controller has not answered yet.
+        model: name of the served model.
+    """
+    # FastAPI's pages of documentation load scripts from a CDN: the schema is published, the pages are not.
+    api = FastAPI(title="Tenfold", lifespan=lifespan, docs_url=None, redoc_url=None)
+    api.add_exception_handler(HTTPException, _as_error)
+    api.add_exception_handler(Exception, _as_server_error)
+
+    @api.get("/healthz", response_model=Health, responses={503: {"model": Health, "description": "not ready"}})
+    def healthz() -> Response:
+        """Answer 200 while every workload answers."""
+        found, is_ready = state(), ready()
+        health = Health(ready=is_ready, alarms=tuple(map(without_files, found.alarms)) if found else ())
+        return JSONResponse(health.model_dump(mode="json"), 200 if is_ready else 503)
+
+    @api.get("/api/state", response_model=PoolState, responses={503: {"model": ErrorBody, "description": "starting"}})
+    def pool_state() -> Response:
+        """Describe the pool: slots, workloads, moves, alarms."""
+        found = state()
+        if found is None:
+            return _error(503, "the controller has not answered yet")
+        return Response(found.model_dump_json(), media_type="application/json")
+
+    @api.get("/v1/models")
+    def models() -> ModelList:
+        """List what can be asked, in the OpenAI shape; here and not in a resident, so that asking wakes nobody."""
+        return ModelList(data=(Model(id=model),))
+
+    # The console takes every path and method that is left, so what is wrong with a method is said here.
+    for route in [route for route in api.routes if isinstance(route, APIRoute)]:
+        api.add_route(route.path, _wrong_method, methods=_OTHER_METHODS, include_in_schema=False)
+    return api
+
+
+def without_files(alarm: str) -> str:
+    """Leave the names of files out of an alarm: ``healthz`` is for anybody, ``/api/state`` for the operator."""
+    return _FILE.sub("<file>", alarm)
+
+
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(error_body(status, message), status, headers, media_type="application/json")
+
+
+def _wrong_method(request: Request) -> Response:
+    return _error(405, f"{request.url.path!r} takes GET, not {request.method}", {"allow": "GET"})
+
+
+def _as_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _error(error.status_code, f"{request.method} {request.url.path!r:.200}: {error.detail}", error.headers)
+
+
+def _as_server_error(request: Request, error: Exception) -> Response:
+    return _error(500, f"{request.method} {request.url.path!r:.200} failed: {type(error).__name__}; see logs/front.log")

@@ -1,0 +1,45 @@
+"""The one shape of an error that the pool's HTTP API answers with, whoever answers: front, gateway or resident."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import Send
+
+_KINDS = {429: "rate_limit_exceeded", 503: "service_unavailable"}
+
+
+class ErrorDetail(BaseModel):
+    """What is wrong, in OpenAI's four fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    message: str = Field(description="what is wrong, where, and what would be right")
+    type: str = Field(description="class of the error, e.g. invalid_request_error")
+    param: str | None = Field(None, description="the field that is wrong")
+    code: str | int | None = Field(None, description="a word for programs, or the status again")
+
+
+class ErrorBody(BaseModel):
+    """Body of every answer of 400 and above."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    error: ErrorDetail
+
+
+def error_body(status: int, message: str, *, param: str | None = None, code: str | int | None = None) -> bytes:
+    """Encode an error; ``code`` is the status where no word is given."""
+    kind = _KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
+    detail = ErrorDetail(message=message, type=kind, param=param, code=status if code is None else code)
+    return ErrorBody(error=detail).model_dump_json().encode()
+
+
+async def send_error(
+    send: Send, status: int, message: str, *, code: str | int | None = None, headers: Mapping[str, str] | None = None
+) -> None:
+    """Answer an HTTP request of an ASGI app with an error."""
+    body = error_body(status, message, code=code)
+    lines = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": body})

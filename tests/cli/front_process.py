@@ -1,0 +1,95 @@
+"""The front as a process of its own, as ``tenfold up`` starts it; what is behind it is up to the test."""
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenfold.cli.front import FrontSpec
+from tenfold.core.config import Config
+
+NOBODY = "http://127.0.0.1:9"
+
+
+@dataclass
+class FrontProcess:
+    """A running front."""
+
+    port: int
+    process: subprocess.Popen
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self, path: str, method: str = "GET", body: bytes | None = None, **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send one request with just these headers; gives status, headers and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        lines = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            connection.putrequest(method, path, skip_host="host" in lines, skip_accept_encoding=True)
+            for name, value in lines.items():
+                connection.putheader(name, value)
+            if body is not None and "content-length" not in lines:
+                connection.putheader("content-length", str(len(body)))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def refusal(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, str]:
+        """Status and code of an answer that must be an error in our shape."""
+        status, sent, text = self.ask(path, method, body, **headers)
+        assert sent["content-type"] == "application/json"
+        error = json.loads(text)["error"]
+        assert set(error) == {"message", "type", "param", "code"}
+        return status, error["code"]
+
+
+@contextmanager
+def front(log: Path, config: Config | None = None, controller_url: str = NOBODY) -> Iterator[FrontProcess]:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    port = listener.getsockname()[1]
+    spec = FrontSpec(
+        config=config or Config(),
+        url=f"http://127.0.0.1:{port}",
+        listener=listener.fileno(),
+        controller_url=controller_url,
+        companions={"train": "127.0.0.1:9"},
+        token="secret",
+    )
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tenfold.cli.front"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            pass_fds=[listener.fileno()],
+        )
+    assert process.stdin is not None
+    process.stdin.write(spec.model_dump_json().encode() + b"\n")
+    process.stdin.close()
+    found = FrontProcess(port, process)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                found.ask("/v1/models")
+                break
+            except OSError:
+                assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+        yield found
+    finally:
+        process.terminate()
+        process.wait(20)
+        listener.close()
