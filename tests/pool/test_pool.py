@@ -353,6 +353,19 @@ async def test_silent_gateway_holds_the_allocation_and_raises_an_alarm(make_pool
     assert [slot["awake"] for slot in (await pool.state())["slots"]] == before
 
 
+async def test_a_silent_supervisor_raises_an_alarm(make_pool):
+    pool = await make_pool(plan("serve", floor=1), slots=1)
+    await pool.ready()
+    (reporting,) = [task for task in asyncio.all_tasks() if "_tell_controller" in repr(task.get_coro())]
+    reporting.cancel()
+
+    async def told():
+        return any("no report from the supervisor" in alarm for alarm in (await pool.state())["alarms"])
+
+    await until(told)
+    assert await work(pool) == 200
+
+
 async def test_slot_of_a_donor_that_cannot_be_killed_goes_to_nobody(make_pool):
     pool = await make_pool(plan("serve"), plan("train", path=None, value=1e-3), slots=1, move_deadline_s=0.3)
     await until(lambda: _equals(awake(pool, "train"), 1))

@@ -36,6 +36,7 @@ from tenfold.pool.views import account_views, history_point, slot_view, workload
 log = logging.getLogger(__name__)
 
 GATEWAY_SILENT_S = 3.0
+HOSTS_SILENT_S = 5.0
 COUNTERS_TIMEOUT_S = 1.0
 NUDGE_PAUSE_S = 0.05
 HISTORY_POINTS = 240
@@ -84,7 +85,7 @@ class Controller:
         self._alarms = Alarms(ledger)
         self._occupancy = Occupancy()
         self._damage = DamageWatch(self._alarms, folders, clock)
-        self._deaths = Deaths(self._occupancy, self._alarms, clock)
+        self._deaths = Deaths(self._occupancy, self._alarms, time.monotonic)
         self._headers = {TOKEN_HEADER: token}
         self._mover = Mover(session, token, self._deaths.kill)
         self._meters = {plan.workload: DemandMeter(plan) for plan in plans}
@@ -93,7 +94,8 @@ class Controller:
         self._epoch = 0
         self._served: set[str] = set()
         self._gateway: GatewayReport | None = None
-        self._gateway_at = clock()
+        # By the clock that only goes on: nobody is silent because the wall clock was set.
+        self._gateway_at = self._hosts_at = time.monotonic()
         self._history: deque[HistoryPoint] = deque(maxlen=HISTORY_POINTS)
         self._shadow = Shadow() if settings.policy == "shadow" else None
         self._shadow_told_at = self._told_at = clock()
@@ -107,6 +109,7 @@ class Controller:
 
     async def take_hosts(self, report: HostsReport) -> dict[str, int]:
         """Take the hosts' report; returns the residents to kill now, name to process id."""
+        self._hosts_at = time.monotonic()
         is_new = self._occupancy.take(report.slots, report.residents)
         for slot, door in self._occupancy.dead():
             self._lose(slot, door)
@@ -123,7 +126,7 @@ class Controller:
     def take_gateway(self, report: GatewayReport) -> None:
         """Take the gateway's report; a request that waits for a resident to wake starts a tick at once."""
         self._gateway = report
-        self._gateway_at = self._clock()
+        self._gateway_at = time.monotonic()
         for workload, totals in report.workloads.items():
             if totals.unrouted and not any(
                 self._occupancy.holder.get(slot) == workload for slot in self._occupancy.slots
@@ -223,6 +226,7 @@ class Controller:
         self._count(seconds)
         self._ledger.tend()
         self._alarms.set("ledger", self._ledger.trouble)
+        self._alarms.set("hosts", self._hosts_fault())
         hold = self._hold_reason()
         self._alarms.set("hold", hold)
         self._damage.look()
@@ -283,9 +287,15 @@ class Controller:
         self._account.spent(slice(None), (held_W - starting_W) * seconds, starting_W * seconds)
         self._account.unheld(0.0, (len(self._occupancy.slots) - float(held_W.sum())) * seconds)
 
+    def _hosts_fault(self) -> str:
+        silent_s = time.monotonic() - self._hosts_at
+        if silent_s <= HOSTS_SILENT_S:
+            return ""
+        return f"no report from the supervisor for {silent_s:.0f} s: deaths are not noticed, and nobody can be killed"
+
     def _hold_reason(self) -> str:
         """Say why the allocation must not change by value, or nothing."""
-        silent_s = self._clock() - self._gateway_at
+        silent_s = time.monotonic() - self._gateway_at
         if silent_s > GATEWAY_SILENT_S and self.ready:
             return f"no report from the gateway for {silent_s:.0f} s: allocation held"
         return ""

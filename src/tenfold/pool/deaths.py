@@ -18,7 +18,7 @@ class Deaths:
     Args:
         occupancy: who lives, as hosts report it.
         alarms: told of residents that do not answer.
-        clock: gives Unix seconds.
+        clock: gives seconds, and only goes on.
     """
 
     def __init__(self, occupancy: Occupancy, alarms: Alarms, clock: Callable[[], float]) -> None:
