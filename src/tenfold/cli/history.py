@@ -1,10 +1,12 @@
 """Read the pool's past from its ledger."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tenfold.core.errors import NotRunning
+from sqlalchemy.exc import DatabaseError
+
+from tenfold.core.errors import LedgerError, NotRunning
 from tenfold.ledger.ledger import LEDGER_FILE, Ledger
 from tenfold.pool.state import MoveView, ShadowView
 
@@ -15,15 +17,19 @@ def open_ledger(home: Path, file: str = LEDGER_FILE, how: str = "start a pool wi
 
     Raises:
         NotRunning: there is no ledger yet.
+        LedgerError: it is damaged, or cannot be read now, e.g. because a full disk has no room for SQLite's own files.
     """
     path = home / file
     if not path.exists():
         raise NotRunning(f"there is no ledger at {path}", next_step=how)
-    ledger = Ledger(f"sqlite:///{path}")
     try:
-        yield ledger
-    finally:
-        ledger.close()
+        with closing(Ledger(f"sqlite:///{path}")) as ledger:
+            yield ledger
+    except DatabaseError as error:
+        raise LedgerError(
+            f"the ledger {path} cannot be read: {error.orig}",
+            next_step=f"see that the disk of {home} has room and can be written",
+        ) from error
 
 
 def read_moves(home: Path, limit: int) -> Sequence[MoveView]:
