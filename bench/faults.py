@@ -98,9 +98,10 @@ def table(rows: list[Row]) -> str:
     lines = [f"{'fault':<20}{'failed':>7}{'cut':>5}{'shed':>6}{'answered':>10}{'whole':>9}{'steps lost':>12}  note"]
     for each, counted in rows:
         whole = "-" if each.whole_s is None else f"{each.whole_s:.1f} s"
+        note = counted.ends or (each.note if each.whole_s is None else "")
         lines.append(
             f"{each.fault.name:<20}{counted.failed + each.own_failed:>7}{counted.cut:>5}{counted.shed:>6}"
-            f"{counted.answered:>10}{whole:>9}{each.steps_lost:>12}  {each.note if each.whole_s is None else ''}"
+            f"{counted.answered:>10}{whole:>9}{each.steps_lost:>12}  {note}"
         )
     return "\n".join(lines)
 

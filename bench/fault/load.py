@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -119,12 +120,17 @@ def days(day_s: float, total_s: float, seed: int) -> Day:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Requests of one fault's time. ``cut``: failed while what died was streaming their answer."""
+    """Requests of one fault's time.
+
+    ``cut``: failed while what died was streaming their answer. ``ends``: how those ended that failed, with the longest
+    time that one took, for who looks for the cause; status 0 is a broken connection, or none.
+    """
 
     answered: int = 0
     shed: int = 0
     cut: int = 0
     failed: int = 0
+    ends: str = ""
 
 
 def tally(requests: Sequence[Request], began_at: float, next_at: float, streams: int) -> Tally:
@@ -147,7 +153,15 @@ def tally(requests: Sequence[Request], began_at: float, next_at: float, streams:
         shed=sum(request.record.outcome == "shed" for request in mine),
         cut=cut,
         failed=len(failed) - cut,
+        ends=_ends(failed),
     )
+
+
+def _ends(failed: Sequence[Request]) -> str:
+    kinds = Counter((request.record.workload, request.record.status) for request in failed)
+    longest_s = max((request.record.total_s for request in failed), default=0.0)
+    told = ", ".join(f"{count} {workload} {status}" for (workload, status), count in sorted(kinds.items()))
+    return f"{told} (within {longest_s:.1f} s)" if told else ""
 
 
 def _moment(request: Request) -> float:
