@@ -14,8 +14,8 @@ from tenfold.load.client import Progress, run_day
 from tenfold.load.day import Day, draw_day
 from tenfold.load.report import Record
 
-RANK_PEAK_PER_S = 20.0
-CHAT_BURST_PER_S = 0.8
+RANK_PEAK_PER_S = 15.0
+CHAT_BURST_PER_S = 0.4
 """Well below what four slots of a small machine can do, so that nothing need be shed."""
 
 LONGEST_S = 7200.0

@@ -22,7 +22,7 @@ from tenfold.llama.live import META_BYTES, PAGE_BYTES, LiveState, live_paths
 
 HOME_MB = 400
 READY_TIMEOUT_S = 240
-PROBE_S = 5.0
+PROBE_S = 10.0
 LOOK_EVERY_S = 0.1
 
 HELLO = {"model": "smollm2-135m", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4}
