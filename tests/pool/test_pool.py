@@ -11,6 +11,7 @@ import pytest
 from minipool import plan, until
 
 from tenfold.ledger.ledger import Ledger
+from tenfold.pool.controller import Controller
 
 
 async def work(pool, seconds: float = 0.01, path: str = "/work") -> int:
@@ -364,6 +365,22 @@ async def test_a_silent_supervisor_raises_an_alarm(make_pool):
 
     await until(told)
     assert await work(pool) == 200
+
+
+async def test_a_controller_whose_ticks_stop_ends_though_it_answers(make_pool, monkeypatch):
+    ended = []
+    monkeypatch.setattr("tenfold.pool.controller_server.STUCK_LOOKS", 1)
+    monkeypatch.setattr("tenfold.pool.controller_server.end_process", lambda *words: ended.append(words))
+    pool = await make_pool(plan("serve", floor=1), slots=1)
+    await pool.ready()
+    await asyncio.sleep(4)
+    assert not ended
+    monkeypatch.setattr(Controller, "_observe", lambda *_: asyncio.Event().wait())
+    await until(lambda: ended)
+    assert (await pool.state())["ready"]
+    ((status, error), *_) = ended
+    assert status == 1
+    assert "no tick of the controller has ended: no sign of life for 3 s" in str(error)
 
 
 async def test_slot_of_a_donor_that_cannot_be_killed_goes_to_nobody(make_pool):

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 GATEWAY_SILENT_S = 3.0
 HOSTS_SILENT_S = 5.0
 COUNTERS_TIMEOUT_S = 1.0
+RESUME_TIMEOUT_S = 3.0
 NUDGE_PAUSE_S = 0.05
 HISTORY_POINTS = 240
 RESTARTS_BEFORE_ALARM = 2
@@ -104,6 +105,7 @@ class Controller:
         self._routes = RoutesVersion()
         self._tasks: set[asyncio.Task[None]] = set()
         self._fault: BaseException | None = None
+        self.turns = 0
 
     # ---- what others tell it
 
@@ -153,13 +155,17 @@ class Controller:
     # ---- the loop
 
     async def run(self) -> None:
-        """Resume from the ledger, then tick for ever; what fails in a move or a probe fails here."""
+        """Resume from the ledger, then tick for ever; what fails in a move or a probe fails here.
+
+        ``turns`` counts the ticks, so that others see whether they go on.
+        """
         await self._hosts_known.wait()
         await self._resume()
         last = time.monotonic()
         while True:
             now = time.monotonic()
             await self._tick(max(1e-3, now - last))
+            self.turns += 1
             last = now
             try:
                 await asyncio.wait_for(self._nudged.wait(), self._settings.tick_s)
@@ -192,28 +198,31 @@ class Controller:
             table = body["slots"]
             slots = table if isinstance(table, dict) else {}
         self._moves.count = max((int(str(event.body["move"])) for event in self._ledger.latest("move", 50)), default=0)
-        for resident in sorted(self._occupancy.residents.values(), key=lambda r: slots.get(r.slot or "") != r.workload):
-            door = self._occupancy.door(resident.name)
-            if door is None or resident.slot is None:
-                continue
-            try:
-                report = await self._mover.counters(door, COUNTERS_TIMEOUT_S)
-            except (aiohttp.ClientError, TimeoutError) as error:
-                log.warning("resident %s does not answer on resume: %s", door.name, error)
+        found = sorted(self._occupancy.residents.values(), key=lambda r: slots.get(r.slot or "") != r.workload)
+        doors = [(r, r.slot, door) for r in found if r.slot and (door := self._occupancy.door(r.name)) is not None]
+        # All at once, and patiently: whoever does not answer is killed, and there may be many, and much to do.
+        reports = await asyncio.gather(
+            *(self._mover.counters(door, RESUME_TIMEOUT_S) for _, _, door in doors), return_exceptions=True
+        )
+        for (resident, slot, door), report in zip(doors, reports, strict=True):
+            if isinstance(report, BaseException):
+                if not isinstance(report, aiohttp.ClientError | TimeoutError):
+                    raise report
+                log.warning("resident %s does not answer on resume: %r", door.name, report)
                 # It may be awake, so its slot is its own until it is dead.
                 self._deaths.order(door)
-                self._occupy(resident.slot, door)
+                self._occupy(slot, door)
                 continue
             self._epoch = max(self._epoch, report.epoch)
             self._meters[resident.workload].adopt(
-                f"{door.name}#{door.pid}", report.counters(self._occupancy.slots[resident.slot].share)
+                f"{door.name}#{door.pid}", report.counters(self._occupancy.slots[slot].share)
             )
             if report.phase == "asleep":
                 continue
-            if resident.slot in self._occupancy.awake:
+            if slot in self._occupancy.awake:
                 await self._mover.move(door, None, self._epoch + 1, self._settings.move_deadline_s)
                 continue
-            self._occupy(resident.slot, door)
+            self._occupy(slot, door)
             self._served.add(resident.workload)
         self._epoch += EPOCH_LEAP
         self._ledger.append(

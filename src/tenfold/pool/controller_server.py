@@ -1,6 +1,7 @@
 """The controller as a process: a loopback HTTP API for the supervisor and the gateways."""
 
 import asyncio
+import math
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -16,15 +17,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tenfold.core.config import PoolSettings
+from tenfold.core.errors import TenfoldError
 from tenfold.core.logs import end_process, log_as
 from tenfold.ledger.ledger import Ledger
 from tenfold.ledger.recorder import Recorder
 from tenfold.pool.controller import Controller
 from tenfold.pool.demand import WorkloadPlan
-from tenfold.pool.heartbeat import BeatingServer, Pulse
+from tenfold.pool.heartbeat import BEAT_EVERY_S, BeatingServer, Pulse, Vigil
 from tenfold.pool.process import die_with_parent
 from tenfold.pool.reports import GatewayReport, HostsReport
 from tenfold.pool.token import TOKEN_HEADER
+
+STUCK_LOOKS = 30
+"""Seconds without the end of a tick after which the controller is stuck, beside two ticks' pauses."""
 
 
 class ControllerSpec(BaseModel):
@@ -55,7 +60,9 @@ def build_app(spec: ControllerSpec) -> Starlette:
             loop = asyncio.create_task(controller.run())
             # A controller whose loop failed must not look alive: end it, the supervisor starts the next one.
             loop.add_done_callback(lambda task: None if task.cancelled() else end_process(1, task.exception()))
+            watch = asyncio.create_task(_end_if_stuck(controller, spec.settings.tick_s))
             yield
+            watch.cancel()
             loop.cancel()
         ledger.close()
 
@@ -95,6 +102,18 @@ def build_app(spec: ControllerSpec) -> Starlette:
         ],
         lifespan=lifespan,
     )
+
+
+async def _end_if_stuck(controller: Controller, tick_s: float) -> None:
+    """End the process if ticks stop, though it answers and beats: something in one of them is waited for in vain."""
+    vigil, seen = Vigil(STUCK_LOOKS + 2 * math.ceil(tick_s)), 0
+    while True:
+        await asyncio.sleep(BEAT_EVERY_S)
+        turns = controller.turns
+        # Before the first tick it may wait for the hosts for as long as they take.
+        if turns and vigil.look(turns != seen):
+            end_process(1, TenfoldError(f"no tick of the controller has ended: {vigil.verdict}"))
+        seen = turns
 
 
 def _stranger() -> Response:
