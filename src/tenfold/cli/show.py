@@ -129,6 +129,8 @@ def training(meta: "RunDescription", json: bool) -> None:
         machine(meta)
         return
     out.print(f"run {meta.run.run}", markup=False)
+    for name in meta.damaged:
+        out.print(f"damaged: {name}", style="red", markup=False)
     table = _table("step", "tokens", "loss", "written", "MB", "checkpoint")
     for checkpoint in meta.checkpoints:
         progress = checkpoint.progress

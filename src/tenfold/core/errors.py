@@ -59,11 +59,12 @@ class Damaged(AssetError):
     Args:
         path: the file.
         cause: how it was noticed.
+        what: what the file is, e.g. ``checkpoint``.
         next_step: what to do about it.
     """
 
-    def __init__(self, path: Path, cause: str, *, next_step: str = "") -> None:
-        super().__init__(f"{path} is damaged: {cause}", next_step=next_step)
+    def __init__(self, path: Path, cause: str, *, what: str = "", next_step: str = "") -> None:
+        super().__init__(f"{what} {path} is damaged: {cause}".lstrip(), next_step=next_step)
         self.path, self.cause = path, cause
 
 

@@ -101,12 +101,13 @@ def read_bytes(path: Path) -> bytes:
         Damaged: the disk does not give it.
         AssetError: a folder is in its place, or it may not be read.
     """
-    with _readable(path):
+    with readable(path):
         return path.read_bytes()
 
 
 @contextmanager
-def _readable(path: Path) -> Generator[None]:
+def readable(path: Path) -> Generator[None]:
+    """Inside, ``path`` is read; what the system says to that is raised as ``read_bytes`` does."""
     try:
         yield
     except FileNotFoundError:
@@ -152,7 +153,7 @@ def is_sound(path: Path, sha256: str, *, anew: bool = False) -> bool:
 def digest_of(path: Path, *, anew: bool = False) -> str:
     """Give the sha256 of a file; raises as ``read_bytes`` does."""
     note = path.with_name(f".{path.name}.checked")
-    with _readable(path):
+    with readable(path):
         stat = path.stat()
         known = None if anew or stat.st_size <= SMALL_BYTES else _read_checked(note)
         if known is not None and known == _Checked(sha256=known.sha256, **_times(stat)):

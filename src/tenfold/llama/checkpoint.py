@@ -4,9 +4,13 @@
 names, the optimizer's moments, and in its header the ``CheckpointMeta``. A file is written new, synced and renamed, and
 read whole (never mapped: a mapped file that is overwritten kills its reader with SIGBUS).
 
+Both are sound or refused (``core/sound.py``). A damaged checkpoint is set aside for the one before it; where no other
+is left, it stays and training does not begin, since only its owner may give up a run.
+
 Letter: P parameters of the model.
 """
 
+import contextlib
 import hashlib
 import json
 import uuid
@@ -17,11 +21,12 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 
-from tenfold.core.errors import AssetError
+from tenfold.core.errors import AssetError, Damaged
 from tenfold.core.paths import replace_file
+from tenfold.core.sound import parse_record, read_bytes, read_record, readable, sealed, set_aside, write_record
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe
 
@@ -67,7 +72,7 @@ class StateVectors:
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
 class RunMeta(_Record):
@@ -101,24 +106,31 @@ class RunDescription(_Record):
 
     run: RunMeta
     checkpoints: tuple[Checkpoint, ...] = Field(description="newest first")
+    damaged: tuple[str, ...] = Field((), description="names of files that are damaged, set aside already or not yet")
 
 
 def describe(home: Path) -> RunDescription | None:
     """Describe the run in ``home`` from its files, without torch and whether or not it is up; none if there is none.
 
+    Only headers are read, so that damage to the rest of a checkpoint does not show here.
+
     Raises:
-        AssetError: a file is damaged; names it.
+        AssetError: ``run.json`` is damaged.
     """
     folder = train_folder(home)
     run = read_run(folder)
     if run is None:
         return None
-    found = []
+    found, damaged = [], [path.name for path in folder.glob("*.damaged-*") if path.suffix != ".json"]
     for path in checkpoint_files(folder):
+        try:
+            progress = read_meta(path).progress
+        except Damaged as error:
+            damaged.append(error.path.name)
+            continue
         stat = path.stat()
-        progress = read_meta(path).progress
         found.append(Checkpoint(path=path, bytes=stat.st_size, written_at=stat.st_mtime, progress=progress))
-    return RunDescription(run=run, checkpoints=tuple(found))
+    return RunDescription(run=run, checkpoints=tuple(found), damaged=tuple(sorted(damaged)))
 
 
 def train_folder(home: Path) -> Path:
@@ -134,28 +146,52 @@ def read_run(folder: Path) -> RunMeta | None:
     """
     path = folder / "run.json"
     try:
-        return RunMeta.model_validate_json(path.read_bytes())
+        return read_record(path, RunMeta)
     except FileNotFoundError:
         return None
-    except ValidationError as error:
-        raise AssetError(f"{path} is damaged: {error}", next_step=_start_over(folder)) from error
+    except Damaged as error:
+        raise Damaged(path, error.cause, next_step=_start_over(folder)) from error
 
 
-def open_run(folder: Path, recipe: Recipe, identity: str) -> RunMeta:
-    """Return the folder's run, or start one.
+def open_run(folder: Path, recipe: Recipe, identity: str, live_run: str | None = None) -> RunMeta:
+    """Return the folder's run, or start one; a damaged ``run.json`` is written anew from what else names the run.
+
+    Args:
+        folder: the run's folder.
+        recipe: what is to be trained.
+        identity: of recipe and text.
+        live_run: name of the run whose live state there is, if it has this identity.
 
     Raises:
-        AssetError: the folder holds a run of another recipe or text.
+        AssetError: the folder holds a run of another recipe or text, or one that nothing names any more.
     """
-    found = read_run(folder)
+    try:
+        found = read_run(folder)
+    except Damaged as error:
+        found = _named_again(folder, recipe, identity, live_run, error)
     if found is None:
         found = RunMeta(run=uuid.uuid4().hex, identity=identity, recipe=recipe)
-        replace_file(folder / "run.json", found.model_dump_json(indent=1).encode())
+        write_record(folder / "run.json", found)
     if found.identity != identity:
         raise AssetError(
             f"{folder / 'run.json'} is a run of another recipe, seed or text ({_difference(found.recipe, recipe)})",
             next_step=_start_over(folder),
         )
+    return found
+
+
+def _named_again(folder: Path, recipe: Recipe, identity: str, live_run: str | None, damage: Damaged) -> RunMeta:
+    names = [live_run] if live_run else []
+    for path in checkpoint_files(folder):
+        with contextlib.suppress(Damaged):
+            meta = read_meta(path)
+            names += [meta.run] if meta.identity == identity else []
+    if not names and checkpoint_files(folder):
+        raise damage
+    run = names[0] if names else uuid.uuid4().hex
+    found = RunMeta(run=run, identity=identity, recipe=recipe)
+    set_aside(damage.path, damage.cause, "it was written anew, and training goes on")
+    write_record(damage.path, found)
     return found
 
 
@@ -192,7 +228,7 @@ def write_checkpoint(
     tensors |= {EXP_AVG: state.exp_avg_P, EXP_AVG_SQ: state.exp_avg_sq_P}
     meta = CheckpointMeta(run=run.run, identity=run.identity, progress=progress, sha256=state.sha256())
     path = folder / f"checkpoint-{progress.step:09d}.safetensors"
-    replace_file(path, safetensors.numpy.save(tensors, metadata={META_KEY: meta.model_dump_json()}))
+    replace_file(path, safetensors.numpy.save(tensors, metadata={META_KEY: json.dumps(sealed(meta))}))
     for old in checkpoint_files(folder)[KEPT:]:
         old.unlink()
     return path
@@ -202,44 +238,95 @@ def read_meta(path: Path) -> CheckpointMeta:
     """Read a checkpoint's header only.
 
     Raises:
-        AssetError: it is not a checkpoint, or is cut short.
+        Damaged: it is not a checkpoint, or is cut short.
+        AssetError: it cannot be read at all.
     """
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 0 < length <= HEADER_LIMIT_BYTES:
-                raise ValueError(f"its header claims {length} bytes")
-            header = json.loads(file.read(length))
-        expected = 8 + length + max(entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__")
-        if path.stat().st_size != expected:
-            raise ValueError(f"it has {path.stat().st_size} bytes, not {expected}")
-        return CheckpointMeta.model_validate_json(header["__metadata__"][META_KEY])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, error) from error
+    with readable(path), path.open("rb") as file:
+        return _meta_of(path, file.read(8 + HEADER_LIMIT_BYTES), path.stat().st_size)
 
 
 def read_checkpoint(path: Path, run: RunMeta, spans: Sequence[Span]) -> tuple[TrainProgress, StateVectors]:
     """Read a checkpoint of this run whole and check its digest.
 
     Raises:
-        AssetError: it is damaged or belongs to another run.
+        Damaged: its content is not what was written.
+        AssetError: it belongs to another run, or cannot be read at all.
     """
-    meta = read_meta(path)
+    content = read_bytes(path)
+    meta = _meta_of(path, content, len(content))
     if (meta.run, meta.identity) != (run.run, run.identity):
         raise AssetError(f"{path} belongs to run {meta.run}, not {run.run}", next_step=f"move {path} away")
+    size = sum(int(np.prod(span.shape)) for span in spans)
     try:
-        tensors = safetensors.numpy.load(path.read_bytes())
+        tensors = safetensors.numpy.load(content)
         parameters_P = np.concatenate([tensors[span.name].reshape(-1) for span in spans])
         state = StateVectors(parameters_P, tensors[EXP_AVG], tensors[EXP_AVG_SQ])
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise _damaged(path, error) from error
+    for vector in (state.parameters_P, state.exp_avg_P, state.exp_avg_sq_P):
+        if (vector.shape, vector.dtype) != ((size,), np.float32):
+            raise _damaged(path, ValueError(f"a vector has shape {vector.shape} and type {vector.dtype}"))
     if state.sha256() != meta.sha256:
         raise _damaged(path, ValueError("its tensors do not match its sha256"))
     return meta.progress, state
 
 
-def _damaged(path: Path, cause: Exception) -> AssetError:
-    return AssetError(
-        f"checkpoint {path} is damaged: {cause}",
+def newest_sound(
+    folder: Path, run: RunMeta, spans: Sequence[Span], otherwise: str = ""
+) -> tuple[TrainProgress, StateVectors] | None:
+    """Read the newest checkpoint that is whole, and set aside the damaged ones before it; none if there is none.
+
+    Args:
+        folder: the run's folder.
+        run: the run that they must be of.
+        spans: where each parameter lies.
+        otherwise: what training goes on from if none is whole, in words; without it they stay where they are.
+
+    Raises:
+        Damaged: there are checkpoints, but none is whole, and there is nothing else to go on from.
+        AssetError: one belongs to another run, or cannot be read at all.
+    """
+    damaged: list[Damaged] = []
+    for path in checkpoint_files(folder):
+        try:
+            found = read_checkpoint(path, run, spans)
+        except Damaged as error:
+            damaged.append(error)
+            continue
+        _set_aside(damaged, otherwise or f"training goes on from {path.name}")
+        return found
+    if damaged and not otherwise:
+        raise damaged[0]
+    _set_aside(damaged, otherwise)
+    return None
+
+
+def _set_aside(damaged: Sequence[Damaged], instead: str) -> None:
+    for error in damaged:
+        set_aside(error.path, error.cause, instead)
+
+
+def _meta_of(path: Path, head: bytes, size_bytes: int) -> CheckpointMeta:
+    """What the header says that ``head`` begins with, of a file of this size."""
+    try:
+        length = int.from_bytes(head[:8], "little")
+        if not 0 < length <= HEADER_LIMIT_BYTES:
+            raise ValueError(f"its header claims {length} bytes")
+        header = json.loads(head[8 : 8 + length])
+        expected = 8 + length + max(entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__")
+        if size_bytes != expected:
+            raise ValueError(f"it has {size_bytes} bytes, not {expected}")
+        return parse_record(header["__metadata__"][META_KEY].encode(), CheckpointMeta, path)
+    except Damaged as error:
+        raise _damaged(path, ValueError(error.cause)) from error
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, cause: Exception) -> Damaged:
+    return Damaged(
+        path,
+        str(cause),
+        what="checkpoint",
         next_step=f"delete {path}; training then continues from the checkpoint before it, or from the start",
     )

@@ -26,17 +26,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tenfold.core.errors import AlreadyRunning, PortTaken
+from tenfold.core.errors import AlreadyRunning, Damaged, PortTaken
+from tenfold.core.sound import set_aside
 from tenfold.llama.checkpoint import (
     StateVectors,
-    checkpoint_files,
+    newest_sound,
     open_run,
-    read_checkpoint,
-    read_meta,
     train_folder,
     write_checkpoint,
 )
-from tenfold.llama.live import LiveState
+from tenfold.llama.live import LiveState, live_run
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe, recipe_from_settings
 from tenfold.llama.step import StepInFlight
@@ -100,7 +99,7 @@ class Coordinator:
         self._layout = layout_of(recipe.model)
         with ExitStack() as held:
             held.enter_context(_locked(self._folder))
-            self._run = open_run(self._folder, recipe, self._identity)
+            self._run = open_run(self._folder, recipe, self._identity, live_run(self._folder, self._identity))
             self._live, self._durable_step = self._resume()
             self._held = held.pop_all()
         self._durable_at = time.monotonic()
@@ -121,16 +120,27 @@ class Coordinator:
         return StepInFlight(self._recipe.microbatches, self._claim_timeout_s)
 
     def _resume(self) -> tuple[LiveState, int | None]:
-        """Continue from the live state or the newest checkpoint, whichever is further, or start at step 0."""
-        live = LiveState.reopen(self._folder, self._run, self._layout.size)
-        newest = next(iter(checkpoint_files(self._folder)), None)
-        durable_step = read_meta(newest).progress.step if newest else None
+        """Continue from the live state or the newest sound checkpoint, whichever is further, or start at step 0."""
+        live, fault = None, None
+        try:
+            live = LiveState.reopen(self._folder, self._run, self._layout.size)
+        except Damaged as error:
+            fault = error
+        otherwise = "training goes on from its live state" if live is not None else ""
+        durable = newest_sound(self._folder, self._run, self._layout.spans, otherwise)
+        durable_step = durable[0].step if durable else None
+        if fault is not None:
+            instead = (
+                f"training goes on from its checkpoint at step {durable_step}" if durable else "training starts over"
+            )
+            # To the disk, for shared memory is memory.
+            set_aside(fault.path, fault.cause, instead, folder=self._folder)
         if live is not None and live.progress.step >= (durable_step or 0):
             log.info("training continues at step %d from %s", live.progress.step, live.path)
             return live, durable_step
-        if newest is not None:
-            progress, state = read_checkpoint(newest, self._run, self._layout.spans)
-            log.info("training continues at step %d from %s", progress.step, newest)
+        if durable is not None:
+            progress, state = durable
+            log.info("training continues at step %d from its checkpoint", progress.step)
         else:
             progress, zeros_P = TrainProgress(), np.zeros(self._layout.size, np.float32)
             state = StateVectors(initial_parameters(self._recipe, self._layout), zeros_P, zeros_P.copy())

@@ -8,7 +8,8 @@ HISTORY_POINTS = 240
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A loss that is no number is kept as such; JSON's null would not be read back.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
 class LossSample(_Record):
