@@ -55,7 +55,8 @@ def play(faults: list[Fault], options: argparse.Namespace, *words: str) -> list[
             while left:
                 suffered.append(suffer(pool, left.pop(0), limit_s))
                 say(suffered[-1])
-                if not settle(pool, limit_s if suffered[-1].whole_s is not None else 0.0):
+                was_hurt = suffered[-1].happened and suffered[-1].whole_s is None
+                if was_hurt or not settle(pool, limit_s):
                     explain(pool)
                     break
             let_go(pool)
