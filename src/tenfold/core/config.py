@@ -45,7 +45,7 @@ class PoolSettings(Settings):
     drain_deadline_s: float = Field(15.0, gt=0, description="the same where the slot goes to training, which can wait")
     dwell_s: float = Field(3.0, ge=0, description="seconds that a move is expected to last; its gain must repay it")
     idle_s: float = Field(5.0, ge=0, description="seconds without a request before a service may lose its last slot")
-    wait_deadline_s: float = Field(5.0, gt=0, description="seconds a request may wait for an awake resident")
+    wait_deadline_s: float = Field(15.0, gt=0, description="seconds a request may wait for an awake resident")
     queue_per_slot: int = Field(8, ge=1, description="requests in work or waiting per slot before shedding, at least")
     body_limit_bytes: int = Field(1 << 20, ge=1024, description="largest request body")
 
