@@ -94,6 +94,15 @@ def test_why_tells_what_a_workload_is_steered_to(attained, provided, worth, done
     assert f"It answered {done} of its requests in time and shall answer 95%: {said}" in told
 
 
+def test_why_tells_that_a_target_is_out_of_reach():
+    def told(**aim) -> str:
+        mine = standing("rank", aim=Aim(attains=0.95, provided=1.0, **aim))
+        return tell(Why(at=0.0, epoch=1, slots=4, mine=mine, others=(), next_slot_to=None, moves=()))
+
+    assert "out of reach: an answer is worth 6.25 times" in told(attained=0.9, worth=6.25, owed=0.08, stretched=True)
+    assert "no slots could have answered, so it is not made good" in told(attained=0.9, worth=1.0, owed=0.01)
+
+
 def test_why_of_training_says_that_it_always_has_more_to_do(home, capsys):
     main(["pool", "why", "train", "--json"])
     found = json.loads(capsys.readouterr().out)

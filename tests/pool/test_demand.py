@@ -6,18 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.pool.demand import DemandMeter, GatewayTotals, Requests, WorkloadPlan
+from tenfold.pool.demand import DemandMeter, GatewayTotals, Requests, WorkloadPlan, look_around
 from tenfold.pool.resident import Counters
 
 
-def meter(*, takes_requests: bool = True, target_s: float | None = 1.0, attains: float | None = None) -> DemandMeter:
+def meter(
+    *,
+    takes_requests: bool = True,
+    target_s: float | None = 1.0,
+    attains: float | None = None,
+    name: str = "serve",
+    ceiling: int | None = None,
+) -> DemandMeter:
     return DemandMeter(
         WorkloadPlan(
-            workload="serve",
+            workload=name,
             unit="token",
             kinds=frozenset({"cpu"}),
             floor=0,
-            ceiling=None,
+            ceiling=ceiling,
             value_per_unit_usd=1e-6,
             latency_target_s=target_s,
             assumed_capacity=20.0,
@@ -187,3 +194,38 @@ def test_a_service_that_missed_too_many_bids_more_and_one_that_missed_none_bids_
     assert worth(attained=100, attains=0.9, slots=3) == pytest.approx(
         worth(attained=100, attains=None, slots=3), rel=0.02
     )
+
+
+def owed_after(burst: int, *, has_all: bool = False, again: int = 1) -> float:
+    """Requests owed by a meter that saw 50 a second, and then bursts of which only 50 a second were answered."""
+    found = meter(attains=0.99)
+    found.has_all = has_all
+    asked = attained = 0
+    for second in range(400):
+        bursts = second >= 300 and second % 10 == 0 and second < 300 + 10 * again
+        asked += burst if bursts else 50
+        attained += 50
+        found.observe_gateway(GatewayTotals(arrived=asked, answered=asked, attained=attained), 1.0)
+    return float(found.tally.owed_W[0])
+
+
+def test_a_burst_that_nobody_could_foresee_is_not_owed_and_the_next_one_is():
+    assert owed_after(500) < 0.2 * 450
+    assert owed_after(500, again=3) > 0.5 * 2 * 450
+
+
+def test_while_a_service_has_all_that_it_could_have_nothing_is_owed():
+    assert owed_after(500, has_all=True, again=3) == 0.0
+
+
+def test_a_service_could_have_every_slot_but_those_of_other_services():
+    def has_all(rank: int, other: int, train: int, ceiling: int | None = None) -> bool:
+        known = [meter(name="rank", ceiling=ceiling), meter(name="serve"), meter(name="train", takes_requests=False)]
+        look_around(known, slots=6, held={"rank": rank, "serve": other, "train": train})
+        assert known[0].rival_usd_per_s == pytest.approx(20.0 * 1e-6)
+        return known[0].has_all
+
+    assert has_all(4, 2, 0)
+    assert not has_all(3, 2, 1)
+    assert not has_all(3, 2, 0)
+    assert has_all(3, 2, 1, ceiling=3)

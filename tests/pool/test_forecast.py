@@ -50,7 +50,38 @@ def test_demand_exceeds_a_quantile_as_often_as_it_says(quantile):
         forecast.observe(np.array([rate * 0.5]), 0.5)
         if index > 400:
             covered.append(rates[index + 1 : index + 4].mean() <= forecast.demands_SD()[0, level])
-    assert np.mean(covered) == pytest.approx(quantile, abs=0.03)
+    assert np.mean(covered) == pytest.approx(LEVELS_D[level], abs=0.01)
+
+
+def test_a_surge_is_unforeseen_once_and_then_it_is_thought_possible():
+    forecast = Forecasts(np.array([1.0]))
+    for _ in range(100):
+        forecast.observe(np.array([10.0]), 1.0)
+    assert forecast.unforeseen_S == pytest.approx([0.0])
+    forecast.observe(np.array([60.0]), 1.0)
+    assert forecast.unforeseen_S[0] == pytest.approx(50.0, abs=5.0)
+    forecast.observe(np.array([60.0]), 1.0)
+    assert forecast.unforeseen_S == pytest.approx([0.0])
+    for _ in range(20):
+        forecast.observe(np.array([10.0]), 1.0)
+    forecast.observe(np.array([60.0]), 1.0)
+    assert forecast.unforeseen_S[0] < 10.0
+
+
+def test_before_anything_was_measured_nothing_is_unforeseen():
+    forecast = Forecasts(np.array([1.0]))
+    forecast.observe(np.array([1000.0]), 1.0)
+    assert forecast.unforeseen_S == pytest.approx([0.0])
+
+
+def test_what_comes_out_of_nothing_is_not_taken_to_grow_as_much_again():
+    forecast = Forecasts(np.array([1.0]), memory_s=1e9)
+    for _ in range(2000):
+        forecast.observe(np.array([0.0]), 1.0)
+    for _ in range(200):
+        forecast.observe(np.array([100.0]), 1.0)
+    assert forecast.demands_SD()[0, -1] <= 100.0 + 5 * 100.0
+    assert forecast.upper_S(0.99)[0] == pytest.approx(100.0, rel=0.01)
 
 
 def test_each_service_is_forecast_as_if_it_were_alone():

@@ -5,7 +5,9 @@ import pytest
 from small import job, service, week
 
 from tenfold.pool.budget import BURN
+from tenfold.replay.bursts import SOURCES, with_burst
 from tenfold.replay.engine import replay
+from tenfold.replay.generate import synthetic_week
 from tenfold.replay.tenfold import Tenfold
 
 STEADY = [10.0] * 1000
@@ -47,3 +49,43 @@ def test_services_of_a_family_share_its_budget_and_however_much_is_unspent_most_
     outcome = replay(made, Tenfold(TARGET))
     served_T = outcome.service_slots_TS.sum(axis=1)[905:]
     assert np.median(served_T) >= 20 * (1.0 - BURN * 0.1)
+
+
+def smooth_week(**changes):
+    settings = {"slots": 150, "steps": 432, "services": 6, "jobs": 60, "step_s": 300.0}
+    shares = {"llm_share": 0.4, "ranking_share": 0.15, "training_share": 0.3}
+    return synthetic_week(7, **(settings | shares | changes))
+
+
+BOTH = (("llm", 0.95), ("ranking", 0.999))
+
+
+def test_within_an_hour_of_a_burst_training_is_back():
+    calm = smooth_week()
+    burst = with_burst(calm, "ranking", 20 * 3600.0, minutes=20.0, times=6.0)
+    without, found = (replay(made, Tenfold(BOTH)) for made in (calm, burst))
+    back = round((20 * 3600.0 + 20 * 60.0 + 3600.0) / calm.step_s)
+    ranks = calm.family_S == calm.family_S[-1]
+    slots_T = found.service_slots_TS[:, ranks].sum(axis=1)
+    assert slots_T[back:].mean() <= 1.02 * without.service_slots_TS[back:, ranks].sum(axis=1).mean()
+    assert found.training_slots_T[back:].mean() >= 0.98 * without.training_slots_T[back:].mean()
+    assert found.useful_training_h >= 0.96 * without.useful_training_h
+
+
+def test_a_target_out_of_reach_costs_no_more_than_coming_close():
+    made = smooth_week(ranking=SOURCES["posts"])
+    far = replay(made, Tenfold((("llm", 0.95), ("ranking", 0.9999))))
+    reached = far.attainment("ranking")
+    assert reached < 0.99
+    close = replay(made, Tenfold((("llm", 0.95), ("ranking", reached))))
+    assert close.attainment("ranking") <= reached + 0.002
+    assert far.useful_training_h >= 0.9 * close.useful_training_h
+
+
+def test_misses_that_no_slots_could_have_prevented_are_told_apart():
+    # One step comes out of nothing; the next five ask for more than the whole fleet can answer.
+    made = week([service([4.0] * 50 + [8.0] + [40.0] * 5 + [4.0] * 44)], [job(usd_per_s=0.01)], slots=20)
+    outcome = replay(made, Tenfold((("llm", 0.9),)))
+    (chat,) = outcome.services
+    assert chat.shed == pytest.approx(chat.unpreventable, rel=0.1)
+    assert chat.unpreventable >= 5 * 100.0 * (40.0 - 20.0)

@@ -102,6 +102,13 @@ def _steered(aim: Aim) -> str:
     """Say what it is steered to and how, with shares rounded down."""
     done, asked, share = (f"{percent_down(part):g}%" for part in (aim.attained, aim.attains, aim.provided))
     said = f"It answered {done} of its requests in time and shall answer {asked}"
+    if aim.stretched:
+        return (
+            f"{said}, which is out of reach: an answer is worth {aim.worth:.3g} times its price, and no more, "
+            "since further slots would answer next to nothing."
+        )
+    if aim.attained < aim.attains and aim.worth == 1.0:
+        return f"{said}: what it missed beyond that no slots could have answered, so it is not made good."
     if aim.worth > 1.0:
         until = "until then" if aim.attained < aim.attains else "until it has something in reserve"
         return f"{said}: {until} an answer is worth {aim.worth:.3g} times its price."

@@ -18,7 +18,7 @@ from tenfold.pool.alarms import Alarms, DamageWatch
 from tenfold.pool.claims import Claims
 from tenfold.pool.deaths import Deaths
 from tenfold.pool.decision import claims_now, fixed, places
-from tenfold.pool.demand import DemandMeter, WorkloadPlan
+from tenfold.pool.demand import DemandMeter, WorkloadPlan, look_around
 from tenfold.pool.host import Slot
 from tenfold.pool.move_book import MoveBook, Moving
 from tenfold.pool.moves import Door, Mover
@@ -271,6 +271,7 @@ class Controller:
             elif workload is not None:
                 share = self._occupancy.slots[slot].share
                 by_workload[workload][f"{door.name}#{door.pid}"] = report.counters(share)
+        look_around(list(self._meters.values()), slots=len(self._occupancy.slots), held=self._held())
         for workload, meter in self._meters.items():
             meter.observe_residents(by_workload[workload], seconds)
             if self._gateway is not None and workload in self._gateway.workloads:

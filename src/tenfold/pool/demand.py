@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from tenfold.pool.budget import Generosity, Tally, generosity
+from tenfold.pool.budget import Generosity, Tally, generosity, most_worth
 from tenfold.pool.claims import Claims, Floats, Ints
 from tenfold.pool.forecast import CHANCES_D, Forecasts
 from tenfold.pool.resident import Counters
@@ -85,6 +85,8 @@ class WorkloadPlan:
 class DemandMeter:
     """Turns counters into a workload's marginal values. ``idle_s``: seconds since its last request.
 
+    ``rival_usd_per_s``: what work without requests makes of a slot. ``has_all``: it holds all slots that it could have.
+
     Demand in units is arrivals times units per request, forecast at the wake-up horizon, and never less than what
     clears the requests already waiting within the latency target.
     """
@@ -105,7 +107,11 @@ class DemandMeter:
         self.recent = Requests()
         self.tally = Tally.none(1)
         self.idle_s = math.inf
+        self.rival_usd_per_s = 0.0
+        self.has_all = False
         self._seen_gateway = False
+        self._excused = 0.0
+        self._unexcused = 0.0
         self._last: dict[str, Counters] = {}
         self._measured_busy_s = 0.0
 
@@ -156,9 +162,30 @@ class DemandMeter:
             in_time = totals.attained - before.attained
             self.recent = Requests(arrived, in_time, totals.shed - before.shed)
             ended = totals.ended - before.ended
-            self.tally = self.tally.after(np.array([float(ended)]), np.array([float(ended - in_time)]), seconds)
+            missed = float(ended - in_time)
+            unpreventable = self._unpreventable(missed, seconds)
+            self.tally = self.tally.after(
+                np.array([float(ended)]), np.array([missed]), seconds, np.array([unpreventable])
+            )
         self.totals = totals
         self._seen_gateway = True
+
+    def _unpreventable(self, missed: float, seconds: float) -> float:
+        """Of the requests that ended missed, those that no slots could have answered.
+
+        That is all while it has all slots that it could have. Otherwise it is as many as came unforeseen. That is told
+        over a horizon and requests end late, so both are remembered for about that long; those of a moment ago count.
+        """
+        fade = math.exp(-seconds / (2.0 * self.plan.wake_up_s + (self.plan.latency_target_s or 0.0)))
+        self._excused = fade * self._excused + float(self.forecast.unforeseen_S[0])
+        self._unexcused = fade * self._unexcused + missed
+        if self.has_all:
+            self._unexcused -= missed
+            return missed
+        excused = min(self._unexcused, self._excused)
+        self._excused -= excused
+        self._unexcused -= excused
+        return excused
 
     @property
     def capacity(self) -> float:
@@ -193,7 +220,15 @@ class DemandMeter:
 
     def generosity(self) -> Generosity:
         """How generously it is provided for, by what it shall attain and what it attained."""
-        return generosity(self.tally, np.array([self.plan.attains or math.nan]))
+        slot_usd_per_s = np.array([self._per_slot() * self.plan.value_per_unit_usd])
+        attains = np.array([self.plan.attains or math.nan])
+        return generosity(self.tally, attains, most_worth(self.rival_usd_per_s, slot_usd_per_s))
+
+    def _per_slot(self) -> float:
+        """Units per second of a slot that may be planned on."""
+        return self.capacity * sustainable_utilisation(
+            request_s=self.units_per_request / self.capacity, target_s=self.plan.latency_target_s
+        )
 
     def runs(self, slots: int) -> tuple[Floats, Ints]:
         """Value of each further slot, USD per second, and of how many slots it is the value; for ``slots`` at most.
@@ -203,10 +238,7 @@ class DemandMeter:
         if not self.plan.takes_requests:
             return np.array([self.capacity * self.plan.value_per_unit_usd]), np.array([slots])
         demands_SD = np.maximum(self._backlog_units_per_s(), self.forecast.demands_SD() * self.units_per_request)
-        per_slot = self.capacity * sustainable_utilisation(
-            request_s=self.units_per_request / self.capacity, target_s=self.plan.latency_target_s
-        )
-        generous = self.generosity()
+        per_slot, generous = self._per_slot(), self.generosity()
         needs_SD, chances_D = generous.provided(demands_SD / per_slot, CHANCES_D)
         usd_per_s_S = generous.worth_W * per_slot * self.plan.value_per_unit_usd
         _, usd_R, slots_R = service_runs(np.minimum(needs_SD, slots), chances_D, usd_per_s_S)
@@ -217,6 +249,24 @@ class DemandMeter:
         usd_R, slots_R = self.runs(slots)
         marginal = np.repeat(usd_R, slots_R)[:slots]
         return (*marginal.tolist(), *[0.0] * (slots - len(marginal)))
+
+
+def look_around(meters: Sequence[DemandMeter], *, slots: int, held: Mapping[str, int]) -> None:
+    """Tell every meter what the others make of slots, and whether it has all that it could have.
+
+    A service can have every slot but those of other services; they are not taken from to make its misses good.
+
+    Args:
+        meters: of all workloads.
+        slots: of the pool.
+        held: slots that each has now.
+    """
+    services = sum(held[meter.plan.workload] for meter in meters if meter.plan.takes_requests)
+    rivals = [m.capacity * m.plan.value_per_unit_usd for m in meters if not m.plan.takes_requests]
+    for meter in meters:
+        mine = held[meter.plan.workload]
+        meter.rival_usd_per_s = max(rivals, default=0.0)
+        meter.has_all = mine >= min(slots - (services - mine), meter.plan.ceiling or slots)
 
 
 def claims_of(

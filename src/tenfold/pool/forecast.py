@@ -28,6 +28,9 @@ _PRIOR_D: Floats = PRIOR_SPREAD * np.array([NormalDist().inv_cdf(level) for leve
 TREND_SHARE = 0.5
 """How much of the last change is expected to go on."""
 
+LEAST_LEVEL, LEAST_OF_ACTUAL = 0.05, 0.05
+"""Errors scatter like the root of demand, and as if demand were at least these shares of its mean and of what came."""
+
 SKILL_OBSERVATIONS = 60.0
 """Observations over which the ways to forecast are compared."""
 
@@ -44,13 +47,17 @@ SORTS_PER_MEMORY = 128
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """What was known at the end of one observation; what was predicted then for the next ``horizon_s``."""
+    """What was known at the end of one observation; what was predicted then for the next ``horizon_s``.
+
+    ``most_S``: the most that demand might be.
+    """
 
     units_S: Floats
     seconds_S: Floats
     actual_S: Floats
     ways_ES: Floats
     predicted_S: Floats
+    most_S: Floats
 
 
 class Forecasts:
@@ -60,8 +67,9 @@ class Forecasts:
     part of its last change; that carried along the season's profile; and a smoothed level. At every observation
     the demand of the last ``horizon_s`` is compared with what was predicted for it. The errors say what demand may be:
     bursty demand gets a wide spread and steady demand a narrow one, with nothing to tune per service. A shift of level
-    is followed at once, and its error is one of many. Season and trend only propose; where they do not help, as in the
-    noise of a few requests a second, they are not heard.
+    is followed at once, and its error is one of many. Errors are kept over the root of what was predicted, as counts
+    scatter: a surge at noon is larger than the same one at night. Season and trend only propose; where they do not
+    help, as in the noise of a few requests a second, they are not heard.
 
     Args:
         horizon_s_S: seconds over which demand must be met: from a decision to the slot's first work, or as long as a
@@ -78,10 +86,12 @@ class Forecasts:
         self._now_s = 0.0
         self._season = _Season(count, season_s)
         zeros_S = np.zeros(count)
-        start = _Moment(zeros_S, zeros_S, zeros_S, np.zeros((4, count)), zeros_S)
+        start = _Moment(zeros_S, zeros_S, zeros_S, np.zeros((4, count)), zeros_S, np.full(count, np.inf))
         self._ends_s: list[float] = [0.0]
         self._moments: deque[_Moment] = deque([start])
         self._level_S = np.zeros(count)
+        self._mean_S = np.zeros(count)
+        self._unforeseen_S = np.zeros(count)
         self._skill_ES = np.zeros((4, count))
         self._errors_MS = np.full((MOST_ERRORS, count), np.inf)
         self._error_at_MS = np.full((MOST_ERRORS, count), -np.inf)
@@ -99,6 +109,14 @@ class Forecasts:
         """Demand per second expected over the next ``horizon_s``."""
         return self._moments[-1].predicted_S
 
+    @property
+    def unforeseen_S(self) -> Floats:
+        """Demand beyond the most that was thought possible a horizon before.
+
+        It is that of the last horizon, of which one observation is a part: what comes at once is told over a horizon.
+        """
+        return self._unforeseen_S
+
     def observe(self, units_S: Floats, seconds: float) -> None:
         """Record the demand that arrived over the last ``seconds``; NaN where nothing was measured."""
         self._now_s += seconds
@@ -107,12 +125,16 @@ class Forecasts:
         units_S = np.where(measured_S, units_S, 0.0)
         cumulative_S = last.units_S + units_S
         seconds_S = last.seconds_S + np.where(measured_S, seconds, 0.0)
-        actual_S, before_S, ways_ES, predicted_S = self._window(last, cumulative_S, seconds_S)
+        actual_S, before_S, ways_ES, predicted_S, most_S = self._window(last, cumulative_S, seconds_S)
+        rate_S = units_S / seconds
+        weight_S = np.where(last.seconds_S > 0, 1.0 - np.exp(-seconds / self._memory_s), 1.0)
+        self._mean_S = self._mean_S + np.where(measured_S, weight_S * (rate_S - self._mean_S), 0.0)
+        self._unforeseen_S = np.where(measured_S, seconds * np.maximum(0.0, actual_S - most_S), 0.0)
         self._judge(measured_S & (last.seconds_S > 0), actual_S, ways_ES, predicted_S)
 
         # The first measurement is the level; later ones move it.
         weight_S = np.where(last.seconds_S > 0, 1.0 - np.exp(-seconds / (2 * self._horizon_s_S)), 1.0)
-        self._level_S = self._level_S + np.where(measured_S, weight_S * (units_S / seconds - self._level_S), 0.0)
+        self._level_S = self._level_S + np.where(measured_S, weight_S * (rate_S - self._level_S), 0.0)
         self._season.observe(units_S, measured_S, seconds)
         carried_S = actual_S * self._season.ratio_S(self._horizon_s_S)
         trend_S = np.maximum(0.0, actual_S + TREND_SHARE * (actual_S - before_S))
@@ -120,16 +142,19 @@ class Forecasts:
         best_S = np.argmin(self._skill_ES, axis=0)
         predicted_S = np.take_along_axis(ways_ES, best_S[None, :], axis=0)[0]
         self._ends_s.append(self._now_s)
-        self._moments.append(_Moment(cumulative_S, seconds_S, actual_S, ways_ES, predicted_S))
+        most_S = predicted_S + self._spread_SD(predicted_S, slice(-1, None))[:, -1]
+        self._moments.append(_Moment(cumulative_S, seconds_S, actual_S, ways_ES, predicted_S, most_S))
         # Two horizons back is the oldest that is looked at.
         while len(self._ends_s) > 2 and self._ends_s[1] <= self._now_s - 2 * self._columns[-1][0]:
             del self._ends_s[0]
             self._moments.popleft()
 
-    def _window(self, last: _Moment, cumulative_S: Floats, seconds_S: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Find demand over the last horizon, over the one before it, and what was predicted for the last one."""
+    def _window(
+        self, last: _Moment, cumulative_S: Floats, seconds_S: Floats
+    ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        """Find demand over the last horizon and the one before it; each way, what spoke and the most for the last."""
         actual_S, before_S = last.actual_S.copy(), last.actual_S.copy()
-        ways_ES, predicted_S = last.ways_ES.copy(), last.predicted_S.copy()
+        ways_ES, predicted_S, most_S = last.ways_ES.copy(), last.predicted_S.copy(), last.most_S.copy()
         for horizon_s, columns in self._columns:
             # The window reaches back to the last moment that is at least a horizon old.
             since = self._moments[max(0, bisect_right(self._ends_s, self._now_s - horizon_s + 1e-9) - 1)]
@@ -139,7 +164,8 @@ class Forecasts:
             before_S[columns] = since.actual_S[columns]
             ways_ES[:, columns] = since.ways_ES[:, columns]
             predicted_S[columns] = since.predicted_S[columns]
-        return actual_S, before_S, ways_ES, predicted_S
+            most_S[columns] = since.most_S[columns]
+        return actual_S, before_S, ways_ES, predicted_S, most_S
 
     def _judge(self, judged_S: NDArray[np.bool_], actual_S: Floats, ways_ES: Floats, predicted_S: Floats) -> None:
         """Remember the error of what was predicted, and of each way; before the first measurement nothing was."""
@@ -147,7 +173,9 @@ class Forecasts:
         self._skill_ES += np.where(judged_S, (missed_ES - self._skill_ES) / SKILL_OBSERVATIONS, 0.0)
         columns = np.flatnonzero(judged_S)
         rows = self._error_count_S[columns] % MOST_ERRORS
-        self._errors_MS[rows, columns] = actual_S[columns] - predicted_S[columns]
+        # Demand that comes out of nothing must not look as if it could grow as many times again.
+        scale_S = self._scale_S(np.maximum(predicted_S, LEAST_OF_ACTUAL * actual_S))
+        self._errors_MS[rows, columns] = (actual_S[columns] - predicted_S[columns]) / scale_S[columns]
         self._error_at_MS[rows, columns] = self._now_s
         self._error_count_S[columns] += 1
         self._until_sort -= 1
@@ -165,10 +193,19 @@ class Forecasts:
 
     def demands_SD(self) -> Floats:
         """What demand per second may be, with chances ``CHANCES_D``; ascending along D, never below zero."""
-        prior_S = PRIOR_ERRORS / (PRIOR_ERRORS + self._error_count_S)
         predicted_S = self.predicted_S
-        spread_SD = (1 - prior_S)[:, None] * self._sorted_DS.T + (prior_S * predicted_S)[:, None] * _PRIOR_D
-        return np.maximum(0.0, predicted_S[:, None] + spread_SD)
+        return np.maximum(0.0, predicted_S[:, None] + self._spread_SD(predicted_S, slice(None)))
+
+    def _spread_SD(self, predicted_S: Floats, levels: slice) -> Floats:
+        """By how much demand may exceed what is predicted, at these levels."""
+        prior_S = PRIOR_ERRORS / (PRIOR_ERRORS + self._error_count_S)
+        scale_S = (1 - prior_S) * self._scale_S(predicted_S)
+        return scale_S[:, None] * self._sorted_DS[levels].T + (prior_S * predicted_S)[:, None] * _PRIOR_D[levels]
+
+    def _scale_S(self, predicted_S: Floats) -> Floats:
+        """What errors are kept over; 1 where nothing was ever asked."""
+        level_S = np.maximum(predicted_S, LEAST_LEVEL * self._mean_S)
+        return np.sqrt(np.where(level_S > 0, level_S, 1.0))
 
     def upper_S(self, quantile: float = 0.9) -> Floats:
         """Demand per second that is exceeded in a share of ``1 - quantile`` of the time; not below what is expected."""

@@ -19,6 +19,10 @@ class Aim(View):
     attained: float = Field(description="share that it answered in time, over about a week")
     provided: float = Field(description="share of demand that is worth its price")
     worth: float = Field(description="worth of an answer, as a multiple of its price")
+    owed: float = Field(0.0, description="share of requests that it missed though slots could have answered them")
+    stretched: bool = Field(
+        False, description="out of reach: an answer is worth the most that makes more slots answer more"
+    )
 
 
 class Standing(View):
@@ -93,4 +97,6 @@ def _aim(meter: DemandMeter) -> Aim | None:
         attained=float(meter.tally.attained_W[0]),
         provided=float(generous.share_W[0]),
         worth=float(generous.worth_W[0]),
+        owed=float(meter.tally.owed_share_W[0]),
+        stretched=bool(generous.stretched_W[0]),
     )

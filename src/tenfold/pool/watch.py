@@ -14,7 +14,7 @@ from pydantic import Field
 
 from tenfold.core.errors import InfeasibleError
 from tenfold.core.explain import suggest
-from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan, claims_of
+from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan, claims_of, look_around
 from tenfold.pool.policy import Change, SlotPlace
 from tenfold.pool.resident import Counters
 from tenfold.pool.shadow import Shadow
@@ -172,6 +172,7 @@ class Watch:
         meters = [*self._meters.values(), *(self._job(name, held[name]) for name in self._file.jobs if held[name])]
         if self._readings <= SETTLING_READINGS or not meters:
             return []
+        look_around(meters, slots=len(self._real), held={m.plan.workload: held[m.plan.workload] for m in meters})
         wanted = {name for name, meter in self._meters.items() if meter.idle_s < self._file.idle_s}
         claims = claims_of(
             meters,

@@ -29,6 +29,9 @@ STATIC, STATIC_QUANTILE = "static", 0.9
 RULES: Mapping[str, Tunable] = {
     policy.name.replace(", cold starts", "-cold").replace(", ", "-"): policy for policy in (*PEERS, *OURS)
 }
+STEERED = {policy.name for policy in OURS}
+"""Policies that steer to the targets themselves."""
+
 OnStep = Callable[[str, int], None]
 
 
@@ -207,11 +210,25 @@ def notes(comparison: Comparison) -> Sequence[str]:
         words = ", ".join(f"{share:.1%} of steps within its p{100 * level:g}" for level, share in shares.items())
         lines.append(f"The forecast of {family}: {words}.")
     lines += [
+        line for each in comparison.played if each.outcome.policy in STEERED for line in _missed(comparison, each)
+    ]
+    lines += [
         f"No policy that meets the targets can train more than {amount(bound.useful_training_h)} h: {bound.name}."
         for bound in comparison.bounds
     ]
     lines += [f"No policy can meet the targets: {name}." for name in comparison.out_of_reach]
     return lines
+
+
+def _missed(comparison: Comparison, each: Played) -> Sequence[str]:
+    """Say which targets a policy that steers to them missed, and what of it no slots could have answered."""
+    return [
+        f"{each.outcome.policy} missed {1 - family.attainment:.3%} of {family.name}, where its target allows "
+        f"{1 - comparison.targets[family.name]:.3%}: no slots could have answered {family.unpreventable_share:.3%}; "
+        "as much of the rest was made good as more slots answer more."
+        for family in each.outcome.families
+        if family.attainment < comparison.targets[family.name]
+    ]
 
 
 def _record(comparison: Comparison, each: Played) -> Mapping[str, object]:
@@ -221,6 +238,7 @@ def _record(comparison: Comparison, each: Played) -> Mapping[str, object]:
         "policy": outcome.policy,
         "attainment": {family: outcome.attainment(family) for family in comparison.families},
         "steps_in_full": {family: outcome.steps_in_full(family) for family in comparison.families},
+        "unpreventable": {family.name: family.unpreventable_share for family in outcome.families},
         "services": {service.name: service.attainment for service in outcome.services},
         "meets_targets": comparison.meets(outcome),
         "useful_training_h": outcome.useful_training_h,

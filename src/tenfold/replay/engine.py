@@ -73,6 +73,7 @@ class _Run:
         self._forecasts = forecasts_of(week, warm=rule.warm)
         self._account = Account(self._services + len(week.jobs))
         self._tally = Tally.none(self._services)
+        self._unpreventable_S: Floats = np.zeros(self._services)
         self._work_J: Floats = np.zeros(len(week.jobs))
         self._kills = 0
         self._answered_TS: Floats = np.zeros((week.steps, self._services))
@@ -102,7 +103,7 @@ class _Run:
         mine = slice(0, self._services)
         self._account.served(mine, served.asked_S, served.answered_S, served.shed_S)
         self._account.spent(mine, served.working_s_S, served.starting_s_S)
-        self._tally = self._tally.after(served.asked_S, served.asked_S - served.answered_S, step_s)
+        beyond_S = served.asked_S - self._reach_S() * step_s
 
         draining_s = sum(unheld.draining_s(now_s, step_s) for unheld in self._unheld)
         idle_s = sum(unheld.slots for unheld in self._unheld) * step_s - draining_s
@@ -113,6 +114,19 @@ class _Run:
         self._work_J[self._jobs_A] += worked.work_A
         self._retire(worked, held_AK, now_s + step_s)
         self._forecasts.observe(self._measured_HS[self._past + step] * step_s, step_s)
+        missed_S = served.asked_S - served.answered_S
+        unpreventable_S = np.minimum(missed_S, np.maximum(beyond_S, self._forecasts.unforeseen_S)).clip(0.0)
+        self._tally = self._tally.after(served.asked_S, missed_S, step_s, unpreventable_S)
+        self._unpreventable_S += unpreventable_S
+
+    def _reach_S(self) -> Floats:
+        """Requests per second that each service could answer with all slots but those that other services hold."""
+        week, held_SK = self._week, self._queues.held_SK
+        other_SK = held_SK.sum(axis=0) - held_SK
+        converted_SK = held_SK[week.converts_S].sum(axis=0) - held_SK
+        most_SK = week.slots_K - other_SK
+        most_SK = np.where(week.converts_S[:, None], np.minimum(most_SK, week.conversion_K - converted_SK), most_SK)
+        return (most_SK * week.capacity_SK).sum(axis=1)
 
     def _view(self, step: int, now_s: float, jobs_A: Ints) -> View:
         progress = self._progress
@@ -257,7 +271,7 @@ class _Run:
     def outcome(self) -> Outcome:
         """Sum up."""
         week, account, progress, count = self._week, self._account, self._progress, self._services
-        services, families = attained(week, account, self._answered_TS)
+        services, families = attained(week, account, self._answered_TS, self._unpreventable_S)
         due_s_J = np.array([np.nan if job.deadline_s is None else job.deadline_s for job in week.jobs])
         lost_s = account.starting_s_W[count:].sum() + account.saving_s_W[count:].sum()
         done_at_s_J = progress.done_at_s_J

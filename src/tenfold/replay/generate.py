@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tenfold.core.errors import UsageError
+from tenfold.replay.bursts import Bursts, generate_bursts
 from tenfold.replay.job_mix import JobMix, backlog, generate_jobs, room_of
 from tenfold.replay.loads import DAY_S, generate, llm_load, ranking_load, refine, stream
 from tenfold.replay.traces import Rates
@@ -65,8 +66,10 @@ def synthetic_week(
     ranking_share: float = 0.17,
     training_share: float = 0.45,
     endless: int = 16,
+    ranking: Bursts | Rates | None = None,
 ) -> Week:
-    """A fleet that serves LLMs, ranks, and trains with what is left.
+    (
+        """A fleet that serves LLMs, ranks, and trains with what is left.
 
     Args:
         seed: of all that is random; the same seed gives the same week.
@@ -84,7 +87,11 @@ def synthetic_week(
         ranking_share: the same for ranking.
         training_share: the same for the jobs that end.
         endless: how many low-priced jobs of up to ``ENDLESS_SLOTS`` slots never end; they take what is left.
+        ranking: load of the ranking services: a bursty kind of ``bursts.SOURCES``, or series as for ``llm_rates`` but
+            each step's rate held through its finer steps, as counts are; none: ``loads.ranking_load``.
     """
+        ""
+    )
     fleet = FLEET[:kinds]
     made = _fleet(slots, kinds)
     training_K, llm_K, ranking_K = (np.array([kind[place] for kind in fleet]) for place in (2, 3, 4))
@@ -106,7 +113,7 @@ def synthetic_week(
                 for number, slots in enumerate(llm_slots_S)
             ),
             *(
-                _ranker(number, float(slots), clock, ranking_K, stream(seed, f"ranking-{number}"))
+                _ranker(number, float(slots), clock, ranking_K, ranking, stream(seed, f"ranking-{number}"))
                 for number, slots in enumerate(ranking_slots_S)
             ),
         ),
@@ -144,10 +151,20 @@ def _llm(
     return _service(LLM, number, slots, per_slot, rates_T, clock, speed_K)
 
 
-def _ranker(number: int, slots: float, clock: _Clock, speed_K: Floats, rng: np.random.Generator) -> Service:
+def _ranker(
+    number: int, slots: float, clock: _Clock, speed_K: Floats, ranking: Bursts | Rates | None, rng: np.random.Generator
+) -> Service:
     per_slot = _per_slot(RANKING, rng)
-    load = ranking_load(1.0, rng.uniform(18, 22))
-    rates_T = generate(load, clock.past + clock.steps, clock.step_s, rng, clock.past)
+    steps, peak_hour = clock.past + clock.steps, rng.uniform(18, 22)
+    if ranking is None:
+        rates_T = generate(ranking_load(1.0, peak_hour), steps, clock.step_s, rng, clock.past)
+    elif isinstance(ranking, Bursts):
+        rates_T = generate_bursts(ranking, steps, clock.step_s, rng, peak_hour, clock.past)
+    else:
+        # Services that share a series have it half a week apart, so that their bursts do not come together.
+        series_C = ranking.series(number % len(ranking.names))
+        turn = number // len(ranking.names) * len(series_C) // 2
+        rates_T = _held(np.roll(series_C, turn), ranking.step_s, clock)
     return _service(RANKING, number, slots, per_slot, rates_T, clock, speed_K)
 
 
@@ -176,10 +193,22 @@ def _service(
 
 def _repeated(series_C: Floats, coarse_s: float, clock: _Clock, rng: np.random.Generator) -> Floats:
     """A coarse series, begun again where it ends, made finer; as many steps as the history and the week have."""
-    parts, count = round(coarse_s / clock.step_s), clock.past + clock.steps
+    parts, count = _parts(coarse_s, clock), clock.past + clock.steps
+    return refine(np.resize(series_C, -(-count // parts)), parts, rng)[:count]
+
+
+def _held(series_C: Floats, coarse_s: float, clock: _Clock) -> Floats:
+    """The same with each coarse step's rate in all of its finer ones: counts know no more."""
+    parts, count = _parts(coarse_s, clock), clock.past + clock.steps
+    return np.repeat(np.resize(series_C, -(-count // parts)), parts)[:count]
+
+
+def _parts(coarse_s: float, clock: _Clock) -> int:
+    """How many steps make a coarse one."""
+    parts = round(coarse_s / clock.step_s)
     if parts < 1 or abs(parts * clock.step_s - coarse_s) > 1e-6:
         raise UsageError(
             f"rates in steps of {coarse_s:g} s cannot be made steps of {clock.step_s:g} s",
             next_step="choose a step_s that divides theirs",
         )
-    return refine(np.resize(series_C, -(-count // parts)), parts, rng)[:count]
+    return parts

@@ -22,7 +22,9 @@ class Attained:
     """What a service, or a family of services, was asked and gave.
 
     ``attainment``: share of requests answered in time. ``steps_in_full``: share of steps in which at least 98% of what
-    was asked was answered; of a family: the mean of its services.
+    was asked was answered; of a family: the mean of its services. ``unpreventable``: requests that it missed and
+    that no slots could have answered: more came than was thought possible, or than all slots but other services' can
+    answer.
     """
 
     name: str
@@ -31,11 +33,17 @@ class Attained:
     answered: float
     shed: float
     steps_in_full: float
+    unpreventable: float = 0.0
 
     @property
     def attainment(self) -> float:
         """Share of requests answered in time; 1 if nothing was asked."""
         return self.answered / self.asked if self.asked > 0 else 1.0
+
+    @property
+    def unpreventable_share(self) -> float:
+        """Share of requests that no slots could have answered."""
+        return self.unpreventable / self.asked if self.asked > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,9 @@ class Outcome:
         return next((each.steps_in_full for each in self.families if each.name == family), 1.0)
 
 
-def attained(week: Week, account: Account, answered_TS: Floats) -> tuple[tuple[Attained, ...], tuple[Attained, ...]]:
+def attained(
+    week: Week, account: Account, answered_TS: Floats, unpreventable_S: Floats
+) -> tuple[tuple[Attained, ...], tuple[Attained, ...]]:
     """Sum up services and families; families in the order in which services name them."""
     asked_TS = asked_requests_TS(week)
     # What waited in a queue is answered a step later: a little over is not more than in full.
@@ -112,6 +122,7 @@ def attained(week: Week, account: Account, answered_TS: Floats) -> tuple[tuple[A
             float(account.answered_W[index]),
             float(account.shed_W[index]),
             float(full_S[index]),
+            float(unpreventable_S[index]),
         )
         for index, service in enumerate(week.services)
     )
@@ -126,6 +137,7 @@ def attained(week: Week, account: Account, answered_TS: Floats) -> tuple[tuple[A
                 sum(each.answered for each in members),
                 sum(each.shed for each in members),
                 sum(each.steps_in_full for each in members) / len(members),
+                sum(each.unpreventable for each in members),
             )
         )
     return services, tuple(families)

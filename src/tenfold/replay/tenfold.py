@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tenfold.pool.budget import Generosity, generosity
+from tenfold.pool.budget import Generosity, generosity, most_worth
 from tenfold.pool.claims import Claims, Floats, Ints
 from tenfold.pool.forecast import CHANCES_D
 from tenfold.pool.mix import mix
@@ -64,18 +64,25 @@ class Tenfold:
             conversion_K=week.conversion_K,
         )
 
-    def _generosity(self, view: View) -> Generosity:
+    def _generosity(self, view: View, slot_usd_per_s_S: Floats) -> Generosity:
         """How generously each service is provided for; services of a family share its budget."""
-        return generosity(view.tally.shared(view.week.family_S), dial_S(view.week, self.attains, math.nan))
+        usd_A = view.week.usd_per_s_J[view.jobs_A] * view.speed_AK.max(axis=1, initial=0.0)
+        rival_usd_per_s = float(np.average(usd_A, weights=view.most_A)) if view.most_A.any() else 0.0
+        return generosity(
+            view.tally.shared(view.week.family_S),
+            dial_S(view.week, self.attains, math.nan),
+            most_worth(rival_usd_per_s, slot_usd_per_s_S),
+        )
 
     def _runs(self, view: View, capacity_S: Floats) -> tuple[Ints, Floats, Ints]:
         """What each further slot of the services earns, by what may be asked, at least what clears the waiting."""
         week = view.week
         clear_s_S = np.maximum(week.step_s, week.queue_s_S)
         demands_SD = np.maximum(view.demands_SD, (view.waiting_S / clear_s_S)[:, None])
-        generous = self._generosity(view)
+        slot_usd_per_s_S = week.usd_per_request_S * capacity_S
+        generous = self._generosity(view, slot_usd_per_s_S)
         needs_SD, chances_D = generous.provided(demands_SD / capacity_S[:, None], CHANCES_D)
-        return service_runs(needs_SD, chances_D, generous.worth_W * week.usd_per_request_S * capacity_S)
+        return service_runs(needs_SD, chances_D, generous.worth_W * slot_usd_per_s_S)
 
     def _claims(self, view: View, capacity_S: Floats, speed_A: Floats) -> Claims:
         week, jobs_A = view.week, view.jobs_A
