@@ -66,6 +66,8 @@ def test_frozen_silent_and_starting_are_told_apart(pretend_pool):
     assert "Controller frozen" in fragments.banner(frozen, NOON)
     assert words(fragments.banner(ready, NOON + 12)) == "No news from the controller for 12 s."
     assert words(fragments.heading(pretend_pool.pretend(NOON, ready=False))).startswith("starting 4 slots")
+    failing = ready.model_copy(update={"ready": False, "served": True})
+    assert words(fragments.heading(failing)).startswith("failing 4 slots")
     assert words(fragments.heading(None)) == "starting waiting for the controller"
     assert "loading" in fragments.tiles(pretend_pool.pretend(NOON, ready=False))
 

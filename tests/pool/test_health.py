@@ -15,7 +15,7 @@ def state(*residents: ResidentView, ready: bool = True, controller: str = "runni
     numbers = dict.fromkeys(WorkloadView.model_fields, 0) | {"facts": {}, "unit": "request"}
     slot = SlotView(slot="n0/cpu0", kind="cpu", node="n0", cores=(0,), awake=None, residents=residents)
     return PoolState(
-        **{"at": 0.0, "epoch": 1, "policy": "tenfold", "controller": controller, "ready": ready},
+        **{"at": 0.0, "epoch": 1, "policy": "tenfold", "controller": controller, "ready": ready, "served": ready},
         **{"alarms": ("odd",), "slots": (slot,), "moves": (), "history": (), "loss": ()},
         workloads=tuple(WorkloadView(**numbers | {"workload": name}) for name in ("rank", "train")),
     )
@@ -40,7 +40,7 @@ def test_a_service_that_sleeps_since_nobody_asks_is_ready():
 )
 def test_what_cannot_answer_is_named_and_not_ready(found, recent, cause):
     told = judge(found, recent)
-    assert not told.ready
+    assert (told.ready, told.phase) == (False, "failing")
     assert told.alarms[0] == "odd"
     assert told.alarms[1].startswith(cause)
 

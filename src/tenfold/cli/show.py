@@ -63,7 +63,7 @@ def state(run: RunFile, found: PoolState, json: bool) -> None:
         machine({"run": run, "state": found})
         return
     out.print(
-        f"{run.url}  {'ready' if found.ready else 'not ready'}  epoch {found.epoch}  "
+        f"{run.url}  {'ready' if found.ready else found.phase}  epoch {found.epoch}  "
         f"policy {found.policy}  controller {found.controller}",
         markup=False,
     )

@@ -27,15 +27,13 @@ def heading(state: PoolState | None) -> str:
     """Give the pool's summary for the top of the page: phase, slots, policy, value per second."""
     if state is None:
         return f'<span class="pill starting">starting</span>{_fact("waiting for the controller")}'
-    phase = "running" if state.controller == "running" and state.ready else state.controller
-    phase = "starting" if phase == "running" and not state.ready else phase
     facts = [
         count(len(state.slots), "slot"),
         f"policy <b>{escape(state.policy)}</b>",
         f"epoch <b>{state.epoch:,}</b>",
         f"moves <b>{max((move.move for move in state.moves), default=0):,}</b>",
     ]
-    return f'<span class="pill {phase}">{phase}</span>' + "".join(_fact(fact) for fact in facts)
+    return f'<span class="pill {state.phase}">{state.phase}</span>' + "".join(_fact(fact) for fact in facts)
 
 
 def banner(state: PoolState | None, now: float) -> str:

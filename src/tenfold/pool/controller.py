@@ -456,6 +456,7 @@ class Controller:
             policy=self._settings.policy,
             controller="running" if self._hosts_known.is_set() else "starting",
             ready=self.ready,
+            served=self.ready,
             alarms=self._alarms.texts,
             slots=tuple(self._slot_view(slot) for slot in slots.values()),
             workloads=tuple(

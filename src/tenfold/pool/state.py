@@ -133,6 +133,7 @@ class PoolState(View):
     policy: str
     controller: Literal["running", "frozen", "starting"]
     ready: bool = Field(description="every workload answers now; from the controller itself: has served")
+    served: bool = Field(False, description="every workload has served, so the pool has started")
     alarms: tuple[str, ...]
     slots: tuple[SlotView, ...]
     workloads: tuple[WorkloadView, ...]
@@ -142,3 +143,12 @@ class PoolState(View):
     account: tuple[AccountView, ...] = Field((), description="running sums, by workload")
     idle_s: float = Field(0.0, description="slot-seconds that nobody held")
     shadow: ShadowView | None = Field(None, description="what the policy would have done, where it only watches")
+
+    @property
+    def phase(self) -> Literal["starting", "running", "failing", "frozen"]:
+        """How the pool is, in a word: ``failing`` has started and does not answer, the alarms say why."""
+        if self.controller != "running":
+            return self.controller
+        if self.ready:
+            return "running"
+        return "failing" if self.served else "starting"
