@@ -82,7 +82,11 @@ class Load:
         except Exception as error:
             self._error = error
         finally:
-            self._loop.run_until_complete(asyncio.sleep(0))
+            left = asyncio.all_tasks(self._loop)
+            for task in left:
+                task.cancel()
+            if left:
+                self._loop.run_until_complete(asyncio.wait(left))
             self._loop.close()
 
     async def _play(self) -> None:
