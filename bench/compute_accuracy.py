@@ -6,7 +6,8 @@ newcomer gets), that with only size, tokens and accelerator told ("bare"), and t
 
     python bench/compute_accuracy.py [--markdown]
 
-The last line is one JSON object; with --markdown the table is all that is printed, as in docs/compute.md.
+It takes 70 s of one core. The last line is one JSON object; with --markdown the table is all that is printed, as in
+docs/compute.md.
 """
 
 import argparse

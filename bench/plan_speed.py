@@ -7,7 +7,8 @@ periods, 3 workloads, rent. CPU-seconds are those of this process from reading t
 thread. *Build* is from study and tree until HiGHS holds the model; every builder starts from the same tree. That they
 build the same model is checked on a small tree of the same study first, by the linear program's objective.
 
-The last line is one JSON object. A peer that is not installed (pip install -e '.[bench]') has null there.
+The default takes 75 s of one core, with all peers some 40 s more; the solve is cut off after --seconds. The last line
+is one JSON object. A peer that is not installed (pip install -e '.[bench]') has null there.
 """
 
 import argparse
@@ -39,17 +40,19 @@ from tenfold.plan.synthetic import synthetic_study, to_yaml
 from tenfold.plan.tree import Tree, grow
 
 SAME = 1e-6
+PEERS = ("linopy", "pyomo", "mpi-sppy")
 
 
 def main() -> None:
     options = parse()
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}", end="")
-    print("".join(f", {name} {version(name)}" for name in ("highspy", "linopy", "pyomo", "mpi-sppy") if has(name)))
+    print("".join(f", {name} {version(name)}" for name in ("highspy", *PEERS) if has(name)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.yaml"
         path.write_text(to_yaml(synthetic_study(options.seed, nodes=options.nodes)))
         result = from_file_to_table(path, options)
         if options.peers:
+            tell_missing()
             result |= compare(path, options.seed)
     print(json.dumps(result))
 
@@ -70,6 +73,13 @@ def has(package: str) -> bool:
     except ModuleNotFoundError:
         return False
     return True
+
+
+def tell_missing() -> None:
+    missing = [name for name in PEERS if not has(name)]
+    if missing:
+        words = f"{', '.join(missing)}: not installed, so null below; pip install -c constraints.txt -e '.[bench]'"
+        print(words, file=sys.stderr)
 
 
 def from_file_to_table(path: Path, options: argparse.Namespace) -> dict[str, object]:

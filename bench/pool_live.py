@@ -6,6 +6,9 @@ policy and forecast. Printed side by side: moves, attainment, training tokens an
 
     python bench/pool_live.py [--day 3m] [--seed 1]
 
+Models and data are fetched and made first where the cache lacks them (a minute). The default takes some 5 minutes
+with that: the pool starts, warms up for 25 s, and plays the day.
+
 The last line is one JSON object.
 """
 
@@ -21,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flex import Arm, pool, warm
+from ready import ready
 from tenfold.cli.traffic import run
 from tenfold.core.config import Config
 from tenfold.load.client import CHAT, RANK, day_for, fetch_state
@@ -168,6 +172,7 @@ def main() -> None:
     parser.add_argument("--day", default="3m")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    ready()
     config = Config()
     measured = asyncio.run(live(parse_duration_s(options.day), options.seed))
     week = week_of(measured, config)
