@@ -12,13 +12,16 @@ import aiohttp
 import uvicorn
 
 from tenfold.core.config import KindSettings, PoolSettings
+from tenfold.pool.answer import answered
+from tenfold.pool.connection import Connection
 from tenfold.pool.controller_server import ControllerSpec, build_app
 from tenfold.pool.demand import WorkloadPlan
-from tenfold.pool.gateway import Gateway, GatewayRoute
+from tenfold.pool.gateway import Gateway
 from tenfold.pool.host import Host, Slot, make_slots
 from tenfold.pool.process import ProcessSpec
 from tenfold.pool.reports import HostsReport
 from tenfold.pool.token import TOKEN_HEADER
+from tenfold.pool.traffic import GatewayRoute
 
 TOKEN = "secret"
 
@@ -77,7 +80,7 @@ class MiniPool:
         )
         self._running = self.gateway.running()
         await self._running.__aenter__()
-        self.url, gateway_task = serve(self.gateway)
+        self.url, gateway_task = serve(answered(self.gateway))
         self._tasks.append(gateway_task)
         self.session = aiohttp.ClientSession()
 
@@ -161,7 +164,9 @@ class MiniPool:
 def serve(app, port: int = 0) -> tuple[str, "asyncio.Task[None]"]:
     listener = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="auto", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app, http=Connection, log_level="warning", access_log=False, lifespan="auto", timeout_graceful_shutdown=1
+        )
     )
     server.capture_signals = contextlib.nullcontext
 

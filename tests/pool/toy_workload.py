@@ -1,6 +1,8 @@
 """A resident small enough to start in milliseconds, with the faults that the pool must survive."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Sequence
 
@@ -48,6 +50,10 @@ class Toy:
 
     async def _work(self, request: Request) -> Response:
         body = await request.json()
+        if body.get("die"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if body.get("fail"):
+            raise RuntimeError("a fault of the workload's own")
         began = time.monotonic()
         self._in_flight += 1
         try:
@@ -56,7 +62,8 @@ class Toy:
         finally:
             self._in_flight -= 1
             self._busy_s += time.monotonic() - began
-        return JSONResponse({"slot": self._name}, body.get("status", 200))
+        told = {"slot": self._name, "request": request.headers.get("x-request-id")}
+        return JSONResponse(told | {"padding": "x" * body.get("bytes", 0)}, body.get("status", 200))
 
     async def _stream(self, request: Request) -> Response:
         async def tokens():

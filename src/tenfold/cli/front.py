@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.cli.api import make_api
@@ -20,6 +21,9 @@ from tenfold.core.config import Config
 from tenfold.core.errors import TenfoldError
 from tenfold.core.logs import end_process, log_as
 from tenfold.llama.status import status as training_status
+from tenfold.pool.answer import answered
+from tenfold.pool.api_error import send_error
+from tenfold.pool.connection import Connection
 from tenfold.pool.doorkeeper import Doorkeeper, HostNames
 from tenfold.pool.gateway import Gateway
 from tenfold.pool.heartbeat import BeatingServer, Pulse
@@ -110,8 +114,25 @@ class FrontApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch one connection."""
-        if scope["type"] == "http" and scope["path"] in self._paths:
+        if scope["type"] != "http":
+            await self._api(scope, receive, send)
+        elif scope["path"] in self._paths:
             await self._gateway(scope, receive, send)
+        elif scope["path"].startswith(("/v1/", "/api/")):
+            await self._answer_program(scope, receive, send)
+        else:
+            await self._api(scope, receive, send)
+
+    async def _answer_program(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a path that only programs ask for: where it is wrong, they must not get a web page."""
+        path, method = scope["path"], scope["method"]
+        found = [route for route in self._api.routes if isinstance(route, Route) and route.path == path]
+        takes = {taken for route in found for taken in route.methods or ()}
+        if not takes:
+            await send_error(send, 404, f"there is no {path[:200]!r} here; see /openapi.json for what there is")
+        elif method not in takes:
+            allow = ", ".join(sorted(takes))
+            await send_error(send, 405, f"{path} takes {allow}, not {method}", headers={"allow": allow})
         else:
             await self._api(scope, receive, send)
 
@@ -123,7 +144,8 @@ def main() -> None:
     spec = FrontSpec.model_validate_json(sys.stdin.buffer.readline())
     listener = socket.socket(fileno=spec.listener)
     config = uvicorn.Config(
-        Front(spec).app(),
+        answered(Front(spec).app()),
+        http=Connection,
         log_config=None,
         log_level="warning",
         access_log=False,

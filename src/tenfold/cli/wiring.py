@@ -11,9 +11,9 @@ from pathlib import Path
 from tenfold.core.config import Config
 from tenfold.core.errors import PortTaken
 from tenfold.pool.demand import WorkloadPlan
-from tenfold.pool.gateway import GatewayRoute
 from tenfold.pool.host import Slot
 from tenfold.pool.process import ProcessSpec
+from tenfold.pool.traffic import GatewayRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,14 @@ class Wire:
     """One workload as the pool runs it.
 
     ``assumed_capacity``: units per second and CPU slot until measured. ``resident_mb``: memory of one resident.
+    ``paths``: what it answers, each with the method that it takes.
     ``at_once``: requests that one resident works on together; none for any number.
     ``companion``: factory of the process that outlives its residents, if it has one.
     """
 
     factory: str
     unit: str
-    paths: tuple[str, ...]
+    paths: Mapping[str, str]
     probe: Callable[[Config], tuple[str, dict[str, object]]] | None
     assumed_capacity: float
     resident_mb: int
@@ -43,7 +44,7 @@ WIRES: Mapping[str, Wire] = {
     "rank": Wire(
         factory="tenfold.rank.resident:create",
         unit="request",
-        paths=("/v1/rank", "/v1/rank/users"),
+        paths={"/v1/rank": "POST", "/v1/rank/users": "GET"},
         probe=lambda _: ("/v1/rank", {"user": 1}),
         assumed_capacity=100.0,
         resident_mb=60,
@@ -51,7 +52,7 @@ WIRES: Mapping[str, Wire] = {
     "serve": Wire(
         factory="tenfold.serve.resident:create",
         unit="token",
-        paths=("/v1/chat/completions", "/v1/completions"),
+        paths={"/v1/chat/completions": "POST", "/v1/completions": "POST"},
         probe=lambda config: ("/v1/chat/completions", _hello(config)),
         assumed_capacity=20.0,
         resident_mb=230,
@@ -60,7 +61,7 @@ WIRES: Mapping[str, Wire] = {
     "train": Wire(
         factory="tenfold.llama.resident:create",
         unit="token",
-        paths=(),
+        paths={},
         probe=None,
         assumed_capacity=2000.0,
         resident_mb=150,
@@ -97,9 +98,11 @@ def gateway_routes(config: Config) -> dict[str, GatewayRoute]:
     """List the paths of all workloads."""
     settings = config.workloads()
     return {
-        path: GatewayRoute(path, name, settings[name].latency_target_s, wire.at_once(config) if wire.at_once else None)
+        path: GatewayRoute(
+            path, name, settings[name].latency_target_s, wire.at_once(config) if wire.at_once else None, method
+        )
         for name, wire in WIRES.items()
-        for path in wire.paths
+        for path, method in wire.paths.items()
     }
 
 

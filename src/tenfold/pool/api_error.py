@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Send
 
+from tenfold.core.logs import REQUEST
+
 _KINDS = {429: "rate_limit_exceeded", 503: "service_unavailable"}
 
 
@@ -25,13 +27,14 @@ class ErrorBody(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     error: ErrorDetail
+    request_id: str = Field("", description="of the request that it answers, as in x-request-id and in the logs")
 
 
 def error_body(status: int, message: str, *, param: str | None = None, code: str | int | None = None) -> bytes:
     """Encode an error; ``code`` is the status where no word is given."""
     kind = _KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
     detail = ErrorDetail(message=message, type=kind, param=param, code=status if code is None else code)
-    return ErrorBody(error=detail).model_dump_json().encode()
+    return ErrorBody(error=detail, request_id=REQUEST.get()).model_dump_json().encode()
 
 
 async def send_error(

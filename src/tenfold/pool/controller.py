@@ -145,6 +145,7 @@ class Controller:
             epoch=self._epoch,
             ready=self.ready,
             queue_per_slot=self._settings.queue_per_slot,
+            leaving=self._moves.sources,
         )
 
     @property

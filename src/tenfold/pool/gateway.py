@@ -3,101 +3,97 @@
 It keeps no state but counters: who is awake comes from the controller by long poll, and a resident that fell asleep or
 died in between answers 503 or not at all, in which case the request goes to another. A request that finds nobody awake
 waits up to a deadline while the controller wakes someone. Beyond the queue limit a request is shed with 429 at once.
+
+A request in whose hands a resident died may be what ended it. It is tried once more, alone with its resident, and if
+that one dies too, it is answered with 500: no request ends more than two residents, and those beside it go on.
 """
 
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
 
 import aiohttp
 from starlette.types import Message, Receive, Scope, Send
+from yarl import URL
 
-from tenfold.pool.demand import GatewayTotals
+from tenfold.pool.answer import request_id
+from tenfold.pool.api_error import send_error
+from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
 from tenfold.pool.health import Outcomes, Recently, judge
+from tenfold.pool.loops import for_ever
 from tenfold.pool.process import ASLEEP_HEADER
 from tenfold.pool.reports import GatewayReport, Routes
 from tenfold.pool.state import PoolState
 from tenfold.pool.token import TOKEN_HEADER
+from tenfold.pool.traffic import GatewayRoute, Traffic
 
 log = logging.getLogger(__name__)
 
 REPORT_EVERY_S = 0.25
-RETRY_AFTER_S = 1
-RECENT_S = 10.0
+_RETRY_AFTER = {"retry-after": "1"}
 CALL_TIMEOUT_S = 8.0
 STATE_TIMEOUT_S = 2.0
 """Short: a controller that was stopped takes connections and says nothing, and users must be told."""
 
+WAKING_PATIENCE_S = 30.0
+"""Longest wait for a resident that is said to be waking: a drain and a wake, and then some."""
+
+ALONE_S = 5.0
+"""How long a request that may have ended a resident waits to have another to itself."""
+
+MOST_DEATHS = 2
+MOST_BREAKS = 4
 _HOP_HEADERS = {b"connection", b"keep-alive", b"transfer-encoding", b"host", b"content-length", b"upgrade"} | {
     TOKEN_HEADER.encode()
 }
 
-
-@dataclass(frozen=True, slots=True)
-class GatewayRoute:
-    """A path, the workload that answers it, and its latency target.
-
-    ``target_s`` runs to the first byte of the answer's body. ``at_once``: requests that one resident works on together,
-    none for any number. More wait here and not there: the next place that is free, or the next resident that wakes,
-    takes the one that has waited longest.
-    """
-
-    path: str
-    workload: str
-    target_s: float | None
-    at_once: int | None = None
+Fate = Literal["answered", "asleep", "unreached", "broken"]
+"""Of one try: answered to its end (or broken off in the answer), not taken, or broken off before its first byte."""
 
 
 @dataclass(slots=True)
-class _Traffic:
-    """What the gateway counts for one workload; ``refused``: failed by a fault of the client's."""
+class _Errand:
+    """One request on its way.
 
-    arrived: int = 0
-    answered: int = 0
-    attained: int = 0
-    shed: int = 0
-    failed: int = 0
-    refused: int = 0
-    waiting: int = 0
-    unrouted: int = 0
-    in_flight: dict[str, int] = field(default_factory=dict)
-    recent: deque[tuple[float, float, bool]] = field(default_factory=deque)
+    ``patience_s``: what is left of the time that it may wait with nobody awake or waking; ``waking_patience_s``: the
+    same with somebody waking. ``tried``: residents that did not take it, with the routes' version then. ``deaths`` and
+    ``breaks``: residents that died, and connections that broke, while they had it in hand. ``alone_at``: the resident
+    that it has to itself.
+    """
 
-    def totals(self, now: float) -> GatewayTotals:
-        while self.recent and self.recent[0][0] < now - RECENT_S:
-            self.recent.popleft()
-        latencies = sorted(latency for _, latency, _ in self.recent)
-        count = len(latencies)
-        return GatewayTotals(
-            arrived=self.arrived,
-            answered=self.answered,
-            attained=self.attained,
-            shed=self.shed,
-            failed=self.failed + self.refused,
-            waiting=self.waiting,
-            unrouted=self.unrouted,
-            latency_p50_s=latencies[count // 2] if count else None,
-            latency_p95_s=latencies[min(count - 1, int(count * 0.95))] if count else None,
-            attained_share=sum(attained for _, _, attained in self.recent) / count if count else None,
-        )
+    route: GatewayRoute
+    traffic: Traffic
+    scope: Scope
+    body: bytes
+    send: Send
+    patience_s: float
+    waking_patience_s: float = WAKING_PATIENCE_S
+    began: float = field(default_factory=time.monotonic)
+    tried: dict[str, int] = field(default_factory=dict)
+    deaths: int = 0
+    breaks: int = 0
+    alone_at: str | None = None
 
-
-class Disconnected(Exception):
-    """The client went away."""
+    def leave_alone(self) -> None:
+        """It has its first byte, or failed: others may use its resident again."""
+        if self.alone_at is not None:
+            self.traffic.set_apart.discard(self.alone_at)
+            self.alone_at = None
 
 
 class Gateway:
-    """Routes requests; an ASGI app for the paths it was given.
+    """Routes requests; an ASGI app for the paths it was given, to be wrapped by ``answered``.
 
     Args:
         routes: the paths it answers.
         controller_url: base URL of the controller.
         token: the pool's secret.
-        wait_deadline_s: how long a request may wait for an awake resident.
+        wait_deadline_s: how long a request may wait with nobody awake or waking.
         queue_per_slot: requests in work or waiting before it sheds, until the controller says more.
         body_limit_bytes: largest request body.
     """
@@ -116,14 +112,16 @@ class Gateway:
         self._controller_url = controller_url
         self._headers = {TOKEN_HEADER: token}
         self._wait_deadline_s = wait_deadline_s
-        self._body_limit_bytes = body_limit_bytes
+        self._bodies = BodyReader(body_limit_bytes)
         self._queue_per_slot = queue_per_slot
-        self._traffic = {route.workload: _Traffic() for route in routes.values()}
+        self._traffic = {route.workload: Traffic() for route in routes.values()}
         self._awake = Routes(version=0, epoch=0, ready=False, awake={}, queue_limit={})
         self._awake_changed = asyncio.Condition()
         self._report_now = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
         self._state: PoolState | None = None
+        self._alarms: dict[str, str] = {}
+        self._recently = Recently()
 
     @property
     def ready(self) -> bool:
@@ -154,28 +152,40 @@ class Gateway:
         """Answer one HTTP request by the path's workload."""
         route = self._routes[scope["path"]]
         traffic = self._traffic[route.workload]
-        traffic.arrived += 1
-        if traffic.waiting >= self._awake.queue_limit.get(route.workload, self._queue_per_slot):
-            traffic.shed += 1
-            await _refuse(send, 429, f"{route.workload} is at its queue limit", retry_after_s=RETRY_AFTER_S)
+        if scope["method"] != route.method:
+            text = f"{route.path} takes {route.method}, not {scope['method']}"
+            await send_error(send, 405, text, headers={"allow": route.method})
             return
-        traffic.waiting += 1
         try:
-            await self._answer(route, traffic, scope, receive, send)
+            # A body that has not come is no request yet: it takes nobody's place in the queue.
+            if not self._is_full(route, traffic):
+                body = await self._bodies.read(receive)
+                if not self._is_full(route, traffic):
+                    await self._take(route, traffic, scope, body, receive, send)
+                    return
+        except BodyRefused as refusal:
+            await send_error(
+                send, refusal.status, str(refusal), headers={} if refusal.was_read else {"connection": "close"}
+            )
+            return
         except Disconnected:
             log.debug("client left %s", scope["path"])
-        finally:
-            traffic.waiting -= 1
-
-    async def _answer(self, route: GatewayRoute, traffic: _Traffic, scope: Scope, receive: Receive, send: Send) -> None:
-        began = time.monotonic()
-        body = await _read_body(receive, self._body_limit_bytes)
-        if body is None:
-            traffic.refused += 1
-            await _refuse(send, 413, f"the body is larger than {self._body_limit_bytes} bytes")
             return
+        traffic.arrived += 1
+        traffic.shed += 1
+        await send_error(send, 429, f"{route.workload} is at its queue limit", headers=_RETRY_AFTER)
+
+    def _is_full(self, route: GatewayRoute, traffic: Traffic) -> bool:
+        return traffic.waiting >= self._awake.queue_limit.get(route.workload, self._queue_per_slot)
+
+    async def _take(
+        self, route: GatewayRoute, traffic: Traffic, scope: Scope, body: bytes, receive: Receive, send: Send
+    ) -> None:
+        traffic.arrived += 1
+        traffic.waiting += 1
+        errand = _Errand(route, traffic, scope, body, send, self._wait_deadline_s)
         watcher = asyncio.create_task(_watch_disconnect(receive))
-        work = asyncio.create_task(self._forward(route, traffic, scope, body, send, began))
+        work = asyncio.create_task(self._forward(errand))
         try:
             await asyncio.wait({watcher, work}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
@@ -185,112 +195,189 @@ class Gateway:
             for task in (watcher, work):
                 task.cancel()
             await asyncio.gather(watcher, work, return_exceptions=True)
+            traffic.waiting -= 1
 
-    async def _forward(
-        self, route: GatewayRoute, traffic: _Traffic, scope: Scope, body: bytes, send: Send, began: float
-    ) -> None:
-        """Send to awake residents, least loaded first, until one answers or the deadline passes."""
-        deadline = began + self._wait_deadline_s
-        tried: dict[str, int] = {}
-        while True:
-            url = await self._choose(route, traffic, tried, deadline)
+    async def _forward(self, errand: _Errand) -> None:
+        """Send to awake residents, least loaded first, until one answers, the patience ends, or it ended two."""
+        traffic, workload = errand.traffic, errand.route.workload
+        while errand.deaths < MOST_DEATHS and errand.breaks < MOST_BREAKS:
+            url = await self._choose(errand)
             if url is None:
-                traffic.failed += 1
-                text = f"no {route.workload} resident was awake within {self._wait_deadline_s:g} s"
-                await _refuse(send, 503, text, retry_after_s=RETRY_AFTER_S)
+                text = f"no {workload} resident was awake, or woke, within {self._wait_deadline_s:g} s"
+                await self._fail(errand, 503, text, _RETRY_AFTER)
                 return
-            traffic.in_flight[url] = traffic.in_flight.get(url, 0) + 1
+            traffic.in_flight[url] += 1
+            traffic.silent[url] += 1
+            fate: Fate = "broken"
+            heard = [False]
             try:
-                if await self._pass_through(url, route, traffic, scope, body, send, began):
+                fate = await self._pass_through(url, errand, heard)
+                if fate == "answered":
                     return
             finally:
-                traffic.in_flight[url] -= 1
-                if not traffic.in_flight[url]:
-                    del traffic.in_flight[url]
-                if route.at_once is not None:
-                    await self._wake_waiting()
-            tried[url] = self._awake.version
+                self._end_try(url, errand, heard[0])
+                await self._wake_waiting()
+            errand.tried[url] = self._awake.version
+            if fate == "broken":
+                await self._judge(url, errand)
+        text = f"{errand.deaths} residents of {workload} ended while they worked on this request; it is not tried again"
+        if errand.deaths < MOST_DEATHS:
+            text = f"{errand.breaks} residents of {workload} broke off while they worked on this request"
+        log.error("request %s: %s", request_id(errand.scope), text)
+        await self._fail(errand, 500, text)
 
-    async def _choose(
-        self, route: GatewayRoute, traffic: _Traffic, tried: Mapping[str, int], deadline: float
-    ) -> str | None:
+    async def _fail(self, errand: _Errand, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        errand.traffic.failed += 1
+        await send_error(errand.send, status, text, headers=headers)
+
+    def _end_try(self, url: str, errand: _Errand, heard: bool) -> None:
+        traffic = errand.traffic
+        errand.leave_alone()
+        for counts in (traffic.in_flight, *(() if heard else (traffic.silent,))):
+            counts[url] -= 1
+            if counts[url] <= 0:
+                del counts[url]
+
+    async def _judge(self, url: str, errand: _Errand) -> None:
+        """A resident broke off before its first byte: if it died, and nobody had it killed, the request may be why."""
+        if url in self._awake.leaving:
+            # A donor that did not sleep in time was killed; that says nothing of the request.
+            return
+        errand.breaks += 1
+        if await _is_dead(url):
+            errand.deaths += 1
+            log.warning("request %s: %s died with it in hand", request_id(errand.scope), url)
+        else:
+            # Only the connection broke, and the next one may be good.
+            errand.tried.pop(url, None)
+
+    # ---- who works on it
+
+    async def _choose(self, errand: _Errand) -> str | None:
         """Pick the awake resident with the fewest requests in flight; wait for a place, or for one to wake."""
+        url = await self._await_place(errand)
+        if url is None or not errand.deaths:
+            return url
+        errand.alone_at = url
+        errand.traffic.set_apart.add(url)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ALONE_S), self._awake_changed:
+                while errand.traffic.silent[url]:
+                    await self._awake_changed.wait()
+        return url
 
-        def awake() -> list[str]:
-            # One that refused is asked again only after the routes changed: it may be awake again.
-            return [
-                url
-                for url in self._awake.awake.get(route.workload, ())
-                if url not in tried or tried[url] != self._awake.version
-            ]
-
-        def with_place() -> list[str]:
-            return [url for url in awake() if route.at_once is None or traffic.in_flight.get(url, 0) < route.at_once]
-
-        if not with_place():
+    async def _await_place(self, errand: _Errand) -> str | None:
+        traffic = errand.traffic
+        found = self._with_place(errand)
+        if not found:
             traffic.unrouted += 1
             self._report_now.set()
             try:
                 async with self._awake_changed:
-                    while not with_place():
-                        # A place comes free when an answer ends, however long that takes; a resident must wake in time.
-                        wait_s = None if awake() else max(0.0, deadline - time.monotonic())
-                        await asyncio.wait_for(self._awake_changed.wait(), wait_s)
+                    while not (found := self._with_place(errand)):
+                        await self._await_change(errand)
             except TimeoutError:
                 return None
             finally:
                 traffic.unrouted -= 1
-        return min(with_place(), key=lambda url: traffic.in_flight.get(url, 0))
+        return min(found, key=lambda url: traffic.in_flight[url])
+
+    def _with_place(self, errand: _Errand) -> list[str]:
+        traffic, at_once = errand.traffic, errand.route.at_once
+        return [
+            url
+            for url in self._awake_for(errand)
+            if url not in traffic.set_apart and (at_once is None or traffic.in_flight[url] < at_once)
+        ]
+
+    def _awake_for(self, errand: _Errand) -> list[str]:
+        # One that refused is asked again only after the routes changed: it may be awake again.
+        version, tried = self._awake.version, errand.tried
+        awake = self._awake.awake.get(errand.route.workload, ())
+        return [url for url in awake if tried.get(url) != version]
+
+    async def _await_change(self, errand: _Errand) -> None:
+        """Wait until places or routes change.
+
+        A place comes free when an answer ends, however long that takes. Who wakes must do so some time. Only time in
+        which nobody is awake or waking counts against the request.
+
+        Raises:
+            TimeoutError: nobody is to be waited for any longer.
+        """
+        if self._awake_for(errand):
+            await self._awake_changed.wait()
+        elif self._awake.waking.get(errand.route.workload):
+            errand.waking_patience_s = await self._await_change_within(errand.waking_patience_s)
+        else:
+            errand.patience_s = await self._await_change_within(errand.patience_s)
+
+    async def _await_change_within(self, wait_s: float) -> float:
+        """Wait for a change; what is left of the time."""
+        began = time.monotonic()
+        await asyncio.wait_for(self._awake_changed.wait(), wait_s)
+        return max(0.0, wait_s - (time.monotonic() - began))
 
     async def _wake_waiting(self) -> None:
         """Let those who wait look again; the one that has waited longest looks first."""
         async with self._awake_changed:
             self._awake_changed.notify_all()
 
-    async def _pass_through(
-        self, url: str, route: GatewayRoute, traffic: _Traffic, scope: Scope, body: bytes, send: Send, began: float
-    ) -> bool:
-        """Forward to one resident; false if it did not take the request and another may."""
+    async def _pass_through(self, url: str, errand: _Errand, heard: list[bool]) -> Fate:
+        """Forward to one resident; ``heard`` becomes true with the first byte of an answer."""
         if self._session is None:
             raise RuntimeError("the gateway is not running")
+        scope, send = errand.scope, errand.send
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k not in _HOP_HEADERS]
         headers += self._headers.items()
-        started = False
+        query = scope["query_string"].decode("latin-1")
         try:
             async with self._session.request(
                 scope["method"],
-                f"{url}{scope['path']}",
-                params=scope["query_string"].decode("latin-1"),
-                data=body,
+                # As it came: what a client has quoted is not quoted again, and nothing is refused here.
+                URL(f"{url}{scope['path']}{'?' if query else ''}{query}", encoded=True),
+                data=errand.body,
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=2.0),
             ) as response:
                 if response.status == 503 and ASLEEP_HEADER in response.headers:
-                    return False
+                    return "asleep"
                 async for chunk in response.content.iter_any():
-                    if not started:
-                        started = True
-                        self._count_first_byte(route, traffic, response.status, time.monotonic() - began)
-                        await send(_start(response))
+                    if not heard[0]:
+                        await self._begin_answer(url, errand, response, heard)
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                if not started:
-                    started = True
-                    self._count_first_byte(route, traffic, response.status, time.monotonic() - began)
-                    await send(_start(response))
+                if not heard[0]:
+                    await self._begin_answer(url, errand, response, heard)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            return "unreached"
         except aiohttp.ClientError as error:
-            if not started:
-                return False
-            # Bytes are out already: the only honest end is a broken one, which leaving `more_body` open gives.
-            traffic.failed += 1
-            log.warning("%s broke off: %s", url, error)
-            raise
+            if not heard[0]:
+                return "broken"
+            # Bytes are out already: the only honest end is a broken one, which leaving ``more_body`` open gives.
+            errand.traffic.failed += 1
+            log.warning("request %s: %s broke off: %s", request_id(scope), url, error)
+            return "answered"
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-        return True
+        return "answered"
 
-    def _count_first_byte(self, route: GatewayRoute, traffic: _Traffic, status: int, latency_s: float) -> None:
+    async def _begin_answer(
+        self, url: str, errand: _Errand, response: aiohttp.ClientResponse, heard: list[bool]
+    ) -> None:
+        heard[0] = True
+        traffic = errand.traffic
+        traffic.silent[url] -= 1
+        if traffic.set_apart:
+            errand.leave_alone()
+            await self._wake_waiting()
+        self._count_first_byte(errand, response.status)
+        await errand.send(_start(response))
+
+    def _count_first_byte(self, errand: _Errand, status: int) -> None:
+        route, traffic = errand.route, errand.traffic
         if status >= 500:
             traffic.failed += 1
             return
+        latency_s = time.monotonic() - errand.began
         attained = route.target_s is None or latency_s <= route.target_s
         traffic.answered += 1
         traffic.attained += attained
@@ -299,43 +386,60 @@ class Gateway:
     # ---- the controller
 
     async def _follow_routes(self) -> None:
-        while True:
-            try:
-                query = {"seen": str(self._awake.version), "wait_s": "5"}
-                routes = Routes.model_validate_json(await self._get("/routes", query))
-            except (aiohttp.ClientError, TimeoutError):
-                await asyncio.sleep(0.2)
-                continue
-            self._awake = routes
-            await self._wake_waiting()
+        await for_ever("following the routes", self._take_routes, self._alarm)
+
+    async def _take_routes(self) -> None:
+        try:
+            query = {"seen": str(self._awake.version), "wait_s": "5"}
+            routes = Routes.model_validate_json(await self._get("/routes", query))
+        except (aiohttp.ClientError, TimeoutError):
+            await asyncio.sleep(0.2)
+            return
+        self._awake = routes
+        await self._wake_waiting()
 
     async def _report(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._report_now.wait(), REPORT_EVERY_S)
-            self._report_now.clear()
-            now = time.monotonic()
-            report = GatewayReport(workloads={w: traffic.totals(now) for w, traffic in self._traffic.items()})
-            try:
-                await self._post("/gateway", report.model_dump_json())
-            except (aiohttp.ClientError, TimeoutError) as error:
-                log.debug("controller does not answer: %s", error)
+        await for_ever("reporting to the controller", self._report_once, self._alarm)
+
+    async def _report_once(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._report_now.wait(), REPORT_EVERY_S)
+        self._report_now.clear()
+        now = time.monotonic()
+        report = GatewayReport(workloads={w: traffic.totals(now) for w, traffic in self._traffic.items()})
+        try:
+            await self._post("/gateway", report.model_dump_json())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.debug("controller does not answer: %s", error)
+
+    async def _follow_state(self) -> None:
+        await for_ever("following the pool's state", self._take_state, self._alarm)
+
+    async def _take_state(self) -> None:
+        try:
+            found = PoolState.model_validate_json(await self._get("/state", {}, STATE_TIMEOUT_S))
+            state = judge(found, self._recently.note(time.monotonic(), self._outcomes()))
+            self._state = self._with_alarms(state, state.alarms)
+        except (aiohttp.ClientError, TimeoutError):
+            if self._state is not None:
+                frozen = self._state.model_copy(update={"controller": "frozen", "ready": False})
+                self._state = self._with_alarms(frozen, ("the controller does not answer: allocation frozen",))
+        await asyncio.sleep(1.0 if self.ready else 0.2)
 
     def _outcomes(self) -> dict[str, Outcomes]:
         return {w: Outcomes(traffic.answered, traffic.failed) for w, traffic in self._traffic.items()}
 
-    async def _follow_state(self) -> None:
-        recently = Recently()
-        while True:
-            try:
-                found = PoolState.model_validate_json(await self._get("/state", {}, STATE_TIMEOUT_S))
-                self._state = judge(found, recently.note(time.monotonic(), self._outcomes()))
-            except (aiohttp.ClientError, TimeoutError):
-                if self._state is not None:
-                    alarm = "the controller does not answer: allocation frozen"
-                    frozen = {"controller": "frozen", "ready": False, "alarms": (alarm,)}
-                    self._state = self._state.model_copy(update=frozen)
-            await asyncio.sleep(1.0 if self.ready else 0.2)
+    def _alarm(self, loop: str, text: str) -> None:
+        """Show what is wrong with a loop of the gateway, beside what the controller says."""
+        before = set(self._alarms.values())
+        self._alarms[loop] = text
+        if self._state is not None:
+            others = tuple(told for told in self._state.alarms if told not in before)
+            self._state = self._with_alarms(self._state, others)
+
+    def _with_alarms(self, state: PoolState, others: tuple[str, ...]) -> PoolState:
+        own = tuple(text for text in self._alarms.values() if text)
+        return state.model_copy(update={"alarms": (*others, *own)})
 
     async def _get(self, path: str, query: dict[str, str], timeout_s: float = CALL_TIMEOUT_S) -> bytes:
         return await self._call("GET", path, query, None, timeout_s)
@@ -354,23 +458,6 @@ class Gateway:
             return await response.read()
 
 
-async def _read_body(receive: Receive, limit_bytes: int) -> bytes | None:
-    """Read the whole body, or none if it is over the limit."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message: Message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit_bytes:
-            return None
-        parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
 async def _watch_disconnect(receive: Receive) -> None:
     while True:
         message = await receive()
@@ -378,20 +465,21 @@ async def _watch_disconnect(receive: Receive) -> None:
             return
 
 
+async def _is_dead(url: str) -> bool:
+    """Whether nobody listens at a resident's address any more: a process that lives does, however busy it is."""
+    address = urlsplit(url)
+    try:
+        async with asyncio.timeout(1.0):
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    writer.close()
+    return False
+
+
 def _start(response: aiohttp.ClientResponse) -> Message:
     headers = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in response.headers.items()]
     kept = [(k, v) for k, v in headers if k not in _HOP_HEADERS]
     return {"type": "http.response.start", "status": response.status, "headers": kept}
-
-
-async def _refuse(send: Send, status: int, text: str, retry_after_s: int | None = None) -> None:
-    """Answer with an error in the OpenAI shape, which every client of ours reads."""
-    import orjson
-
-    kind = {413: "invalid_request_error", 429: "rate_limit_exceeded"}.get(status, "service_unavailable")
-    body = orjson.dumps({"error": {"message": text, "type": kind, "param": None, "code": status}})
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if retry_after_s is not None:
-        headers.append((b"retry-after", str(retry_after_s).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

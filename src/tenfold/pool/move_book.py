@@ -83,6 +83,11 @@ class MoveBook:
         """Slots with a move under way."""
         return self._under_way.keys()
 
+    @property
+    def sources(self) -> list[Door]:
+        """Residents that moves under way put to sleep."""
+        return [moving.source for moving in self._under_way.values() if moving.source is not None]
+
     def on(self, slot: str) -> MoveView | None:
         """The move under way on a slot."""
         moving = self._under_way.get(slot)

@@ -21,13 +21,14 @@ from typing import Literal
 import orjson
 import uvicorn
 from pydantic import BaseModel, ConfigDict, TypeAdapter
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.core.logs import log_as
+from tenfold.pool.answer import answered
+from tenfold.pool.connection import Connection
 from tenfold.pool.core_time import CoreTime
 from tenfold.pool.heartbeat import BeatingServer, Pulse
 from tenfold.pool.resident import Counters, Resident, Surroundings
@@ -150,6 +151,7 @@ def run(spec: ProcessSpec, ready: Callable[[int], None], pulse: Pulse) -> None:
     listener = socket.create_server((spec.bind, spec.port))
     config = uvicorn.Config(
         face.app(),
+        http=Connection,
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -191,8 +193,8 @@ class ResidentFace:
 
     def app(self) -> ASGIApp:
         """Build the ASGI app."""
-        own = Starlette(routes=list(self._resident.routes()))
-        orders = Starlette(
+        own = Router(routes=list(self._resident.routes()))
+        orders = Router(
             routes=[
                 Route("/resident/wake", self._wake, methods=["POST"]),
                 Route("/resident/sleep", self._sleep, methods=["POST"]),
@@ -211,7 +213,7 @@ class ResidentFace:
                 refusal = JSONResponse({"error": f"resident is {self._phase}"}, 503, {ASLEEP_HEADER: "1"})
                 await refusal(scope, receive, send)
 
-        return ask_for_token(gate, self._token)
+        return answered(ask_for_token(gate, self._token))
 
     async def _wake(self, request: Request) -> Response:
         body = await self._accept(request)

@@ -24,7 +24,11 @@ class GatewayReport(BaseModel):
 
 
 class Routes(BaseModel):
-    """Where requests may go: URLs of awake residents by workload, and how many requests each workload takes."""
+    """Where requests may go: URLs of awake residents by workload, and how many requests each workload takes.
+
+    ``waking``: residents of each workload that are about to wake. ``leaving``: URLs of those that are put to sleep, or
+    killed if they do not.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,3 +37,5 @@ class Routes(BaseModel):
     ready: bool
     awake: dict[str, tuple[str, ...]]
     queue_limit: dict[str, int]
+    waking: dict[str, int] = {}
+    leaving: tuple[str, ...] = ()

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tenfold.pool.demand import DemandMeter
+from tenfold.pool.moves import Door
 from tenfold.pool.occupancy import Occupancy
 from tenfold.pool.reports import Routes
 
@@ -45,14 +46,19 @@ def routes_of(
     epoch: int,
     ready: bool,
     queue_per_slot: int,
+    leaving: Iterable[Door],
 ) -> Routes:
-    """Make the routes: who is awake, and how many requests each workload takes."""
+    """Make the routes: who is awake or waking or put to sleep, and how many requests each workload takes."""
     held = occupancy.held(meters)
+    awake = {workload: tuple(door.url for door in occupancy.doors(workload)) for workload in meters}
     return Routes(
         version=version,
         epoch=epoch,
         ready=ready,
-        awake={workload: tuple(door.url for door in occupancy.doors(workload)) for workload in meters},
+        awake=awake,
+        # A slot is held from the decision on.
+        waking={workload: held[workload] - len(awake[workload]) for workload in meters},
+        leaving=tuple(door.url for door in leaving),
         queue_limit={
             workload: queue_limit(meter, held[workload], queue_per_slot) for workload, meter in meters.items()
         },

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 _LONGEST_LIST = 10_000
+_MOST_PROBLEMS = 5
 _SHOWN_CHARACTERS = 80
 
 
@@ -78,14 +79,17 @@ def parse_request(body: bytes) -> RankRequest:
         problems = error.errors(include_url=False)
     if problems[0]["type"] == "json_invalid":
         raise BadRequest(400, f"the body is not JSON: {problems[0]['msg'].removeprefix('Invalid JSON: ')}")
-    raise BadRequest(422, "; ".join(_explain(problem["loc"], problem["msg"], problem["input"]) for problem in problems))
+    told = [_explain(problem["loc"], problem["msg"], problem["input"]) for problem in problems[:_MOST_PROBLEMS]]
+    if len(problems) > _MOST_PROBLEMS:
+        told.append(f"and {len(problems) - _MOST_PROBLEMS} more")
+    raise BadRequest(422, "; ".join(told))
 
 
 def _explain(location: tuple[int | str, ...], message: str, value: object) -> str:
     if message.startswith("Value error, "):
         return message.removeprefix("Value error, ")
     if message == "Extra inputs are not permitted":
-        return f"{location[0]}: unknown field; known are {', '.join(RankRequest.model_fields)}"
+        return f"{location[0]:.{_SHOWN_CHARACTERS}}: unknown field; known are {', '.join(RankRequest.model_fields)}"
     field = str(location[0]) if location else "the body"
     place = "".join(f"[{part}]" for part in location[1:])
     shown = repr(value)

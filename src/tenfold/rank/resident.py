@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from tenfold.pool.answer import request_id
 from tenfold.pool.resident import Counters, Resident, Surroundings
 from tenfold.rank.contract import (
     BadRequest,
@@ -90,7 +91,7 @@ class RankResident:
             except ClientDisconnect:
                 return Response(status_code=400)
             except BadRequest as error:
-                return _refuse(error)
+                return _refuse(request, error)
             self._work.ranked += 1
             return Response(answer.model_dump_json(), media_type="application/json")
 
@@ -99,7 +100,7 @@ class RankResident:
         with self._work.one_request():
             text = request.query_params.get("limit", "10")
             if not text.isdecimal() or not 1 <= int(text) <= _MOST_SAMPLE_USERS:
-                return _refuse(BadRequest(422, f"limit: must be 1 to {_MOST_SAMPLE_USERS}, got {text!r}"))
+                return _refuse(request, BadRequest(422, f"limit: must be 1 to {_MOST_SAMPLE_USERS}, got {text!r}"))
             users = self._desk.sample_users(int(text))
             return Response(
                 orjson.dumps({"users": [user.model_dump() for user in users]}), media_type="application/json"
@@ -153,7 +154,7 @@ class RankDesk:
         history = self._histories.get(user)
         if history is None:
             first, last = min(self._histories), max(self._histories)
-            raise BadRequest(422, f"user: there is no user {user}; ids are {first} to {last}")
+            raise BadRequest(422, f"user: there is no user {user!s:.80}; ids are {first} to {last}")
         return history
 
     def _rows(self, field: str, items: Sequence[int]) -> Rows:
@@ -162,7 +163,7 @@ class RankDesk:
             row = self._row_of.get(item)
             if row is None:
                 first, last = self.item_ids[0], self.item_ids[-1]
-                raise BadRequest(422, f"{field}[{index}]: there is no item {item}; ids are {first} to {last}")
+                raise BadRequest(422, f"{field}[{index}]: there is no item {item!s:.80}; ids are {first} to {last}")
             rows[index] = row
         return rows
 
@@ -201,5 +202,6 @@ class WorkClock:
         return self._busy_s + running_s
 
 
-def _refuse(error: BadRequest) -> Response:
-    return Response(orjson.dumps({"error": str(error)}), error.status, media_type="application/json")
+def _refuse(request: Request, error: BadRequest) -> Response:
+    body = {"error": str(error), "request_id": request_id(request.scope)}
+    return Response(orjson.dumps(body), error.status, media_type="application/json")

@@ -7,7 +7,9 @@ import orjson
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.responses import Response
+from starlette.types import Scope
 
+from tenfold.pool.answer import request_id
 from tenfold.serve.bodies import DROPPED, ChatBody, CompletionBody, GenerationBody, ResponseFormat, Tool
 from tenfold.serve.json_schema import BadSchema, bounded
 
@@ -41,14 +43,14 @@ class Rejection(Exception):
     param: str | None = None
     code: str | None = None
 
-    def to_json(self) -> bytes:
-        """Encode it as OpenAI does: ``{"error": {"message", "type", "param", "code"}}``."""
+    def to_json(self, request: str) -> bytes:
+        """Encode as OpenAI does, ``{"error": {"message", "type", "param", "code"}}``, with the request's id beside."""
         error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
-        return orjson.dumps({"error": error})
+        return orjson.dumps({"error": error, "request_id": request})
 
-    def to_response(self, headers: dict[str, str] | None = None) -> Response:
-        """Build the HTTP response."""
-        return Response(self.to_json(), self.status, headers, media_type="application/json")
+    def to_response(self, scope: Scope, headers: dict[str, str] | None = None) -> Response:
+        """Build the HTTP response to a request."""
+        return Response(self.to_json(request_id(scope)), self.status, headers, media_type="application/json")
 
 
 def read_generation(

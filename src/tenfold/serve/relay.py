@@ -8,6 +8,7 @@ import aiohttp
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from tenfold.pool.answer import request_id
 from tenfold.serve.assembly import assemble
 from tenfold.serve.openai_api import Generation, Rejection, read_engine_error
 from tenfold.serve.work import Job, Work
@@ -58,19 +59,19 @@ class Relay(Response):
             async with self._session.post(self._url, data=self._generation.body, headers=headers) as upstream:
                 if upstream.status >= 400:
                     rejection = read_engine_error(upstream.status, await upstream.read())
-                    await rejection.to_response()(scope, receive, send)
+                    await rejection.to_response(scope)(scope, receive, send)
                 elif self._generation.stream:
                     await self._pass_stream(upstream, send, job)
                 else:
                     await self._pass_whole(upstream, send, job)
         except Rejection as rejection:
-            await rejection.to_response()(scope, receive, send)
+            await rejection.to_response(scope)(scope, receive, send)
         except aiohttp.ClientError as error:
             failure = Rejection(502, f"the engine broke off: {error}", kind="server_error", code="engine_failed")
             if self._started:
-                await self._send_last_event(send, failure)
+                await self._send_last_event(scope, send, failure)
             else:
-                await failure.to_response()(scope, receive, send)
+                await failure.to_response(scope)(scope, receive, send)
 
     async def _pass_stream(self, upstream: aiohttp.ClientResponse, send: Send, job: Job) -> None:
         # llama.cpp sends the role before it reads the prompt. Held until a token comes, it leaves the request whole, so
@@ -111,15 +112,15 @@ class Relay(Response):
             503, "the slot was given to other work before the answer was done", kind="server_error", code="asleep"
         )
         if not self._started:
-            await reason.to_response({ASLEEP_HEADER: "1"})(scope, receive, send)
+            await reason.to_response(scope, {ASLEEP_HEADER: "1"})(scope, receive, send)
         elif self._generation.stream:
-            await self._send_last_event(send, reason)
+            await self._send_last_event(scope, send, reason)
 
-    async def _send_last_event(self, send: Send, reason: Rejection) -> None:
+    async def _send_last_event(self, scope: Scope, send: Send, reason: Rejection) -> None:
         # A client that does not read must not keep the slot.
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORD_S):
-                body = b"data: " + reason.to_json() + b"\n\n"
+                body = b"data: " + reason.to_json(request_id(scope)) + b"\n\n"
                 await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

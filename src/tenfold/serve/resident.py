@@ -133,5 +133,5 @@ class ServeResident:
                 parallel=self._settings.parallel,
             )
         except Rejection as rejection:
-            return rejection.to_response()
+            return rejection.to_response(request.scope)
         return Relay(self._work, session, endpoint.url + path, generation)

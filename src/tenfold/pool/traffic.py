@@ -1,0 +1,64 @@
+"""What the gateway knows of one workload: its paths, its counts, and who works on what."""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from tenfold.pool.demand import GatewayTotals
+
+RECENT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRoute:
+    """A path, the workload that answers it, and its latency target.
+
+    ``target_s`` runs to the first byte of the answer's body. ``at_once``: requests that one resident works on together,
+    none for any number. More wait at the gateway and not there: the next place that is free, or the next resident that
+    wakes, takes the one that has waited longest. ``method``: the one that the path takes.
+    """
+
+    path: str
+    workload: str
+    target_s: float | None
+    at_once: int | None = None
+    method: str = "POST"
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What the gateway counts for one workload.
+
+    ``in_flight``: requests in work, by the resident's URL; ``silent``: those of which no byte has come back.
+    ``set_apart``: residents that one request has to itself, because it may be what ended another.
+    """
+
+    arrived: int = 0
+    answered: int = 0
+    attained: int = 0
+    shed: int = 0
+    failed: int = 0
+    waiting: int = 0
+    unrouted: int = 0
+    in_flight: Counter[str] = field(default_factory=Counter)
+    silent: Counter[str] = field(default_factory=Counter)
+    set_apart: set[str] = field(default_factory=set)
+    recent: deque[tuple[float, float, bool]] = field(default_factory=deque)
+
+    def totals(self, now: float) -> GatewayTotals:
+        """Sum up for the controller."""
+        while self.recent and self.recent[0][0] < now - RECENT_S:
+            self.recent.popleft()
+        latencies = sorted(latency for _, latency, _ in self.recent)
+        count = len(latencies)
+        return GatewayTotals(
+            arrived=self.arrived,
+            answered=self.answered,
+            attained=self.attained,
+            shed=self.shed,
+            failed=self.failed,
+            waiting=self.waiting,
+            unrouted=self.unrouted,
+            latency_p50_s=latencies[count // 2] if count else None,
+            latency_p95_s=latencies[min(count - 1, int(count * 0.95))] if count else None,
+            attained_share=sum(attained for _, _, attained in self.recent) / count if count else None,
+        )
