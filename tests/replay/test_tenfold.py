@@ -6,6 +6,7 @@ from small import job, service, week
 
 from tenfold.pool.budget import BURN
 from tenfold.replay.bursts import SOURCES, with_burst
+from tenfold.replay.compare import compare, notes, summary
 from tenfold.replay.engine import replay
 from tenfold.replay.generate import synthetic_week
 from tenfold.replay.tenfold import Tenfold
@@ -89,3 +90,13 @@ def test_misses_that_no_slots_could_have_prevented_are_told_apart():
     (chat,) = outcome.services
     assert chat.shed == pytest.approx(chat.unpreventable, rel=0.1)
     assert chat.unpreventable >= 5 * 100.0 * (40.0 - 20.0)
+
+
+def test_a_replay_tells_a_target_that_was_missed_and_what_of_it_no_slots_could_have_answered():
+    made = week([service([4.0] * 50 + [40.0] * 50)], [job(usd_per_s=0.01)], slots=20)
+    found = compare(made, [Tenfold(TARGET)], {"llm": 0.9})
+    (told,) = [line for line in notes(found) if line.startswith("tenfold missed")]
+    assert "of llm, where its target allows 10.000%" in told
+    (row,) = summary(found)["policies"]
+    assert 0.4 < row["unpreventable"]["llm"] < 0.5
+    assert f"no slots could have answered {row['unpreventable']['llm']:.3%}" in told
