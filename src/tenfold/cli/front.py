@@ -32,6 +32,10 @@ from tenfold.pool.state import LossPoint, PoolState
 
 log = logging.getLogger(__name__)
 
+TRAINING_EVERY_S = 2.0
+TRAINING_MISSED = 4
+"""Answers that training's coordinator may owe before that is an alarm: it is started again within seconds."""
+
 
 class FrontSpec(BaseModel):
     """What the front process reads from standard input; ``listener`` is an inherited file descriptor."""
@@ -94,14 +98,18 @@ class Front:
 
     async def _follow_training(self) -> None:
         address = self._spec.companions["train"]
+        missed = 0
         while True:
             try:
                 found = await training_status(address, self._spec.token)
-                self._training_alarm = found.alarm
+                self._training_alarm, missed = found.alarm, 0
                 self._loss = tuple(LossPoint(step=p.step, tokens=p.tokens, loss=p.loss) for p in found.loss_history)
             except (OSError, EOFError, TenfoldError) as error:
-                log.debug("training does not answer, the curve shows what was known: %s", error)
-            await asyncio.sleep(2.0)
+                missed += 1
+                if missed >= TRAINING_MISSED and self._loss:
+                    self._training_alarm = f"training's coordinator does not answer: {error or type(error).__name__}"
+                    self._shown = None
+            await asyncio.sleep(TRAINING_EVERY_S)
 
 
 class FrontApp:
