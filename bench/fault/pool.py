@@ -17,8 +17,7 @@ from pathlib import Path
 import psutil
 
 from tenfold.core.paths import cache_dir
-from tenfold.llama.checkpoint import read_run
-from tenfold.llama.live import META_BYTES, PAGE_BYTES, LiveState, live_paths
+from tenfold.llama.live import live_paths, peek
 
 HOME_MB = 400
 READY_TIMEOUT_S = 240
@@ -63,16 +62,8 @@ class Pool:
 
     def step(self) -> int | None:
         """Training's step, from its live state in shared memory; none while there is none."""
-        folder = self.home / "train"
-        path = next((path for path in live_paths(folder) if path.exists()), None)
-        try:
-            if path is None or (run := read_run(folder)) is None:
-                return None
-            size = ((path.stat().st_size - PAGE_BYTES) // 2 - META_BYTES) // 12
-            live = LiveState.reopen(folder, run, size)
-        except FileNotFoundError:
-            return None
-        return None if live is None else live.progress.step
+        progress = peek(self.home / "train")
+        return None if progress is None else progress.step
 
     # ---- its processes
 

@@ -1,6 +1,5 @@
 """One fault after the other on one pool, each followed by a watch until the pool is whole."""
 
-import contextlib
 import threading
 import time
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from fault.kinds import Fault
 from fault.load import Load, Tally, tally
 from fault.pool import NotHappened, Pool
-from tenfold.core.errors import AssetError
 
 SETTLE_S = 2.0
 STEP_EVERY_S = 0.1
@@ -52,11 +50,10 @@ class Steps:
     def _run(self) -> None:
         while not self._over.wait(STEP_EVERY_S):
             # A state that is being replaced, or is damaged, has no step; `Pool.missing` says so if that lasts.
-            with contextlib.suppress(AssetError):
-                now = self._pool.step()
-                if now is not None:
-                    self.lost = max(self.lost, self._highest - now)
-                    self._highest = max(self._highest, now)
+            now = self._pool.step()
+            if now is not None:
+                self.lost = max(self.lost, self._highest - now)
+                self._highest = max(self._highest, now)
 
 
 def suffer(pool: Pool, fault: Fault, limit_s: float) -> Suffered:

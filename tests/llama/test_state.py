@@ -17,7 +17,7 @@ from tenfold.llama.checkpoint import (
     write_checkpoint,
 )
 from tenfold.llama.coordinator import Coordinator
-from tenfold.llama.live import LiveState, live_paths
+from tenfold.llama.live import LiveState, live_paths, peek
 from tenfold.llama.progress import HISTORY_POINTS, TrainProgress
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.vectors import layout_of
@@ -136,6 +136,22 @@ def test_live_state_is_found_again_and_half_an_update_is_not(folder, run, state)
     later = LiveState.reopen(folder, run, len(state.parameters_P))
     assert later.progress == progress_after(3)
     assert (later.front.parameters_P == 7.0).all()
+
+
+def test_an_onlooker_sees_the_step_and_changes_nothing(folder, run, state):
+    assert peek(folder) is None
+    live = LiveState.create(folder, run, TrainProgress(step=3), state)
+    live.flip(TrainProgress(step=4))
+    before = live.path.read_bytes()
+    assert peek(folder).step == 4
+    live.back.parameters_P[:] = 7
+    assert peek(folder).step == 4
+    live.flip(TrainProgress(step=5))
+    assert peek(folder).step == 5
+    live.flip(TrainProgress(step=4))
+    assert live.path.read_bytes()[:8] == before[:8]
+    live.remove()
+    assert peek(folder) is None
 
 
 def test_live_state_of_another_run_or_boot_is_left_alone(folder, run, state, monkeypatch, tmp_path):

@@ -189,6 +189,25 @@ def live_run(folder: Path, identity: str) -> str | None:
     return None
 
 
+def peek(folder: Path) -> TrainProgress | None:
+    """How far the run is that another process works on: reads the front's record, verifies no vector, changes nothing.
+
+    None if there is no live state, or its record is just being written.
+    """
+    path = next((path for path in live_paths(folder) if _is_own(path)), None)
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            front = int.from_bytes(file.read(8), "little")
+            file.seek(PAGE_BYTES + front * ((path.stat().st_size - PAGE_BYTES) // 2))
+            place = np.frombuffer(file.read(META_BYTES), dtype=np.uint8)
+        return parse_record(_read_record(place), _HalfRecord, path).progress
+    except (FileNotFoundError, ValueError, Damaged) as error:
+        log.debug("live state %s has no whole record now: %s", path, error)
+        return None
+
+
 def live_paths(folder: Path) -> tuple[Path, Path]:
     """Where the live state of a run folder may lie: shared memory, else the folder."""
     name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
