@@ -11,7 +11,7 @@ paths have a seed of their own. The gain of the cuts alone, chosen or not, is pr
 
 The default looks at all instances with less work for each: fewer iterations of SDDP, and fewer paths to tune, to choose
 and to judge on, so single figures move by some percent. It takes some 5 minutes on 2 quiet cores; --full, whose figures
-are the ones to go by, four to five times as long.
+are the ones to go by, some six times as long.
 
 The last line is one JSON object. Gains are shares of re-planning's cost; intervals are 95%, bootstrapped over paths,
 the same resample for both policies.
