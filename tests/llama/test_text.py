@@ -1,13 +1,16 @@
 """The text: prepared once and whole, and cut so that any worker can make any microbatch."""
 
+import shutil
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from tenfold.core.errors import AssetError
-from tenfold.llama.text import Sampler, TextSource, permuted, prepare, read_index
+from damage import harms
+from tenfold.core.errors import AssetError, Damaged
+from tenfold.llama.text import Sampler, TextSource, check_text, permuted, prepare, read_index
 
 
 @given(size=st.integers(1, 400), key=st.text(max_size=8))
@@ -78,3 +81,39 @@ def test_a_damaged_text_is_named_with_what_to_do(tmp_path):
 def test_a_python_without_its_source_is_explained(tmp_path):
     with pytest.raises(AssetError, match="holds 0 Python files"):
         prepare(tmp_path, lambda _what, _share: None, TextSource(folder=tmp_path))
+
+
+SMALL = TextSource(vocab_size=300, files=12)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return prepare(tmp_path_factory.mktemp("small"), lambda _what, _share: None, SMALL)
+
+
+@given(harm=harms, name=st.sampled_from(["tokens.u16", "tokenizer.json", "index.json"]))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_text_with_any_damage_is_refused_or_the_same(tmp_path_factory, small, harm, name):
+    folder = tmp_path_factory.mktemp("copy") / small.name
+    shutil.copytree(small, folder)
+    (folder / name).write_bytes(harm((folder / name).read_bytes()))
+    try:
+        assert check_text(folder) == read_index(small)
+        assert all(
+            (folder / part).read_bytes() == (small / part).read_bytes() for part in ("tokens.u16", "tokenizer.json")
+        )
+    except Damaged as error:
+        assert str(folder) in str(error)
+
+
+def test_damaged_text_is_set_aside_and_made_again_the_same(tmp_path):
+    folder = prepare(tmp_path, lambda _what, _share: None, SMALL)
+    before = read_index(folder)
+    tokens = folder / "tokens.u16"
+    data = bytearray(tokens.read_bytes())
+    data[len(data) // 2] ^= 1
+    tokens.write_bytes(data)
+    assert prepare(tmp_path, lambda _what, _share: None, SMALL) == folder
+    assert check_text(folder) == before, "the run's identity hangs on it"
+    (aside,) = (path for path in folder.parent.glob("*.damaged-*") if path.is_dir())
+    assert (aside / "tokens.u16").read_bytes() == bytes(data)

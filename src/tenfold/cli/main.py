@@ -149,8 +149,11 @@ def assets(*, json: Json = False) -> None:
     """Fetch and verify the models and data that the pool needs."""
     from tenfold.cli import prepare, show
 
-    prepare.ensure(cache_dir(), talk)
-    show.assets(cache_dir(), prepare.inventory(cache_dir(), quick=False), json)
+    try:
+        prepare.ensure(cache_dir(), talk, quick=False)
+    finally:
+        # Also without a network: what is damaged or missing is to be seen.
+        show.assets(cache_dir(), prepare.inventory(cache_dir(), quick=False), json)
 
 
 @app.command

@@ -17,13 +17,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from tenfold.core import assets
-from tenfold.core.errors import AssetError
+from tenfold.core.errors import AssetError, Damaged, OfAnotherVersion
 from tenfold.llama import text
 from tenfold.rank import artifact
 from tenfold.rank.recipe import DATA
-from tenfold.serve.model import SMOLLM2, prepare_smollm2
+from tenfold.serve.model import SMOLLM2, check_smollm2, prepare_smollm2
 
 ASSETS = (SMOLLM2, DATA)
+
+
+Status = Literal["present", "missing", "damaged"]
 
 
 class AssetRow(BaseModel):
@@ -35,7 +38,7 @@ class AssetRow(BaseModel):
     purpose: str
     source: str
     license: str
-    status: Literal["present", "missing", "corrupt"]
+    status: Status
 
 
 class Step(BaseModel):
@@ -58,14 +61,17 @@ class Failure(BaseModel):
 
 
 def inventory(cache: Path, *, quick: bool) -> list[AssetRow]:
-    """List what a pool needs; ``quick`` trusts sizes and times instead of hashing."""
+    """List what a pool needs; what it loads is hashed, what that is made from as well unless ``quick``."""
+    status: dict[str, Status] = {asset.name: assets.check(asset, cache, quick=quick).value for asset in ASSETS}
+    if status[SMOLLM2.name] == "present":
+        status[SMOLLM2.name] = check_smollm2(cache, anew=True).value
     rows = [
         AssetRow(
             name=asset.name,
             purpose=asset.purpose,
             source=f"{asset.package} {asset.version}",
             license=asset.license,
-            status=assets.check(asset, cache, quick=quick).value,
+            status=status[asset.name],
         )
         for asset in ASSETS
     ]
@@ -75,27 +81,47 @@ def inventory(cache: Path, *, quick: bool) -> list[AssetRow]:
             "training text and tokenizer",
             "this Python's standard library",
             "PSF-2.0",
-            lambda: text.read_index(cache / "train" / text.TextSource().key()),
+            lambda: _check_text(cache / "train" / text.TextSource().key()),
         ),
-        ("ranker", "trained ranking model", "made from ml-100k", "Apache-2.0", lambda: artifact.describe(cache)),
+        (
+            "ranker",
+            "trained ranking model",
+            "made from ml-100k",
+            "Apache-2.0",
+            lambda: artifact.read_tensors(cache, artifact.describe(cache)),
+        ),
     ]
     for name, purpose, source, license_name, find in made:
-        status: Literal["present", "missing"] = "present"
+        found: Status = "present"
         try:
             find()
+        except OfAnotherVersion:
+            found = "missing"
+        except Damaged:
+            found = "damaged"
         except AssetError:
-            status = "missing"
-        rows.append(AssetRow(name=name, purpose=purpose, source=source, license=license_name, status=status))
+            found = "missing"
+        rows.append(AssetRow(name=name, purpose=purpose, source=source, license=license_name, status=found))
     return rows
 
 
-def ensure(cache: Path, console: Console) -> None:
-    """Fetch and make what is missing, with progress bars.
+def _check_text(folder: Path) -> None:
+    if not folder.exists():
+        raise AssetError(f"the training text has not been made: {folder} is missing", next_step="run 'tenfold up'")
+    text.check_text(folder)
+
+
+def ensure(cache: Path, console: Console, *, quick: bool = True) -> None:
+    """Fetch and make what is missing or damaged, with progress bars; what is damaged is set aside, and said.
 
     Raises:
         AssetError: something could not be fetched or made.
     """
-    if all(row.status == "present" for row in inventory(cache, quick=True)):
+    rows = inventory(cache, quick=quick)
+    for row in rows:
+        if row.status == "damaged":
+            console.print(f"  {row.name} is damaged; it is set aside and made again", style="red", markup=False)
+    if all(row.status == "present" for row in rows):
         return
     columns = (TextColumn("  {task.fields[label]:<12}"), BarColumn(30), TextColumn("{task.description}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
@@ -146,17 +172,16 @@ def main() -> None:
         share = 1.0 if progress.stage == "done" else (progress.done_bytes / total if total else 0.0)
         say(progress.asset, f"{progress.stage}{size}", share)
 
-    from tenfold.rank.train import train
+    from tenfold.rank.train import prepare_ranker
 
     try:
         for asset in ASSETS:
             assets.fetch(asset, cache, fetching)
         say(SMOLLM2.name, "converting to Q8_0", 1.0)
-        prepare_smollm2(cache)
+        prepare_smollm2(cache, anew=True)
         say(SMOLLM2.name, "done", 1.0)
         text.prepare(cache, lambda description, share: say("stdlib-text", description, share))
-        if artifact.needs_training(cache):
-            train(cache, lambda description, share: say("ranker", description, share))
+        prepare_ranker(cache, lambda description, share: say("ranker", description, share))
         say("ranker", "ready", 1.0)
     except AssetError as error:
         print(Failure(error=str(error), next_step=error.next_step).model_dump_json(), flush=True)

@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 import psutil
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from tenfold.core.errors import NotRunning
-from tenfold.core.paths import replace_file
+from tenfold.core.errors import Damaged, NotRunning
+from tenfold.core.sound import read_record, write_record
 
 
 class Started(BaseModel):
@@ -34,18 +34,18 @@ def run_file_path(home: Path) -> Path:
 
 def write_run_file(home: Path, run: RunFile) -> None:
     """Replace the run file."""
-    replace_file(run_file_path(home), run.model_dump_json().encode())
+    write_record(run_file_path(home), run)
 
 
 def read_run_file(home: Path) -> RunFile | None:
     """Read the run file, whether or not the pool that it names is alive; nothing if there is none."""
     path = run_file_path(home)
     try:
-        return RunFile.model_validate_json(path.read_bytes())
+        return read_record(path, RunFile)
     except FileNotFoundError:
         return None
-    except ValidationError as error:
-        raise NotRunning(f"{path} is damaged: {error}", next_step=f"remove {path}") from error
+    except Damaged as error:
+        raise NotRunning(str(error), next_step=f"remove {path}") from error
 
 
 def find_running(home: Path) -> RunFile | None:

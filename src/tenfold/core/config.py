@@ -126,7 +126,7 @@ def load_config(path: Path | None) -> Config:
         raise ConfigError(
             f"cannot read the config {str(path)!r}: {error.strerror}", next_step="give --config a file"
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}", next_step=f"mend {path}") from error
     try:
         return Config.model_validate(table)

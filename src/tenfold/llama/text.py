@@ -4,6 +4,8 @@
 held-out tail last), ``tokenizer.json`` (byte-level BPE) and ``index.json`` (``TextIndex``).
 """
 
+import contextlib
+import fcntl
 import hashlib
 import platform
 import shutil
@@ -14,14 +16,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
-from tenfold.core.errors import AssetError
+from tenfold.core.errors import AssetError, Damaged
+from tenfold.core.sound import read_bytes, read_record, set_aside, write_record
 from tenfold.llama.recipe import Recipe
 
 SEPARATOR = "<|endoftext|>"
@@ -67,31 +70,42 @@ class TextIndex(BaseModel):
 def prepare(cache: Path, progress: Progress, source: TextSource | None = None) -> Path:
     """Make the tokenizer and the tokens unless they are there, and return their folder.
 
-    The work is done in a folder beside it and renamed into place, so that a crash leaves nothing half made.
+    The work is done in a folder beside it and renamed into place, so that a crash leaves nothing half made. What is
+    damaged is set aside and made again, with the same result; processes that find it so at once wait for one.
 
     Raises:
-        AssetError: the source folder holds too little Python text, or what was prepared is damaged.
+        AssetError: the source folder holds too little Python text.
     """
     source = source or TextSource()
     target = cache / "train" / source.key()
-    if target.exists():
-        read_index(target)
-        progress("training text", 1.0)
-        return target
+    with contextlib.suppress(Damaged):
+        if target.exists():
+            check_text(target)
+            progress("training text", 1.0)
+            return target
     files = _source_files(source)
     target.parent.mkdir(parents=True, exist_ok=True)
+    with (cache / f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _make(target, files, source, progress)
+    progress("training text", 1.0)
+    return target
+
+
+def _make(target: Path, files: Sequence[Path], source: TextSource, progress: Progress) -> None:
+    """Make the folder; called by one process at a time."""
+    if target.exists():
+        try:
+            check_text(target)
+            return
+        except Damaged as error:
+            set_aside(target, error.cause, "it was made again")
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         _write(fresh, files, source, progress)
-        try:
-            fresh.rename(target)
-        except OSError:
-            # Another process finished first; its folder must be whole.
-            read_index(target)
+        fresh.rename(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    progress("training text", 1.0)
-    return target
 
 
 def _source_files(source: TextSource) -> list[Path]:
@@ -136,7 +150,7 @@ def _write(folder: Path, files: Sequence[Path], source: TextSource, progress: Pr
         text_bytes=text_bytes,
         sha256=digest.hexdigest(),
     )
-    (folder / "index.json").write_text(index.model_dump_json(indent=1))
+    write_record(folder / "index.json", index)
 
 
 def _read(path: Path) -> str:
@@ -159,20 +173,43 @@ def _train_tokenizer(files: Sequence[Path], vocab_size: int) -> Tokenizer:
 
 
 def read_index(folder: Path) -> TextIndex:
-    """Read a prepared folder's index and check that its files are whole.
+    """Read a prepared folder's index and check the size of its tokens.
 
     Raises:
-        AssetError: a file is missing, is not what ``prepare`` writes, or has the wrong size.
+        Damaged: a file is missing, is not what ``prepare`` writes, or has the wrong size.
+        OfAnotherVersion: the index is not one of this version.
     """
     mend = f"delete {folder} and run tenfold up again"
+    tokens = folder / "tokens.u16"
     try:
-        index = TextIndex.model_validate_json((folder / "index.json").read_bytes())
-        size = (folder / "tokens.u16").stat().st_size
-    except (OSError, ValidationError) as error:
-        raise AssetError(f"training text in {folder} is damaged: {error}", next_step=mend) from error
+        index = read_record(folder / "index.json", TextIndex)
+        size = tokens.stat().st_size
+    except FileNotFoundError as error:
+        raise Damaged(Path(error.filename), "it is missing", what="training text", next_step=mend) from error
+    except Damaged as error:
+        raise type(error)(error.path, error.cause, what="training text", next_step=mend) from error
     expected = 2 * (index.training_tokens + index.held_out_tokens)
     if size != expected:
-        raise AssetError(f"{folder / 'tokens.u16'} has {size} bytes, not {expected}", next_step=mend)
+        cause = f"{tokens.name} has {size} bytes, not {expected}"
+        raise Damaged(tokens, cause, what="training text", next_step=mend)
+    return index
+
+
+def check_text(folder: Path) -> TextIndex:
+    """Read a prepared folder's index and see that tokens and tokenizer are what was written (5 ms).
+
+    Raises:
+        Damaged: as ``read_index``, or their digest is another.
+    """
+    index = read_index(folder)
+    digest = hashlib.sha256()
+    for name in ("tokens.u16", "tokenizer.json"):
+        try:
+            digest.update(read_bytes(folder / name))
+        except FileNotFoundError as error:
+            raise Damaged(folder / name, "it is missing", what="training text") from error
+    if digest.hexdigest() != index.sha256:
+        raise Damaged(folder, "tokens and tokenizer do not match their sha256", what="training text")
     return index
 
 

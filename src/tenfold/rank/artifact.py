@@ -8,10 +8,11 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from tenfold.core.errors import AssetError
+from tenfold.core.errors import AssetError, Damaged
 from tenfold.core.paths import replace_file
+from tenfold.core.sound import read_bytes, read_record, write_record
 from tenfold.rank.recipe import DATA, Recipe
 
 NAME = "movielens-100k"
@@ -98,7 +99,7 @@ def write_artifact(cache: Path, tensors: bytes, meta: Meta) -> Path:
     """Put a trained ranker in place of the old one, and return its folder."""
     folder = artifact_folder(cache)
     replace_file(folder / meta.tensor_file, tensors)
-    replace_file(folder / "meta.json", meta.model_dump_json(indent=2).encode())
+    write_record(folder / "meta.json", meta)
     for old in folder.glob("model-*.safetensors"):
         if old.name != meta.tensor_file:
             old.unlink(missing_ok=True)
@@ -109,36 +110,47 @@ def describe(cache: Path) -> Meta:
     """Read what explains the trained ranker, without its tensors.
 
     Raises:
-        AssetError: it has not been trained, or ``meta.json`` is not one of this version.
+        AssetError: it has not been trained.
+        Damaged: ``meta.json`` is not what was written.
+        OfAnotherVersion: ``meta.json`` is not one of this version.
     """
     path = artifact_folder(cache) / "meta.json"
     try:
-        return Meta.model_validate_json(path.read_bytes())
+        return read_record(path, Meta)
     except FileNotFoundError as error:
         message = f"the ranker has not been trained: {path} is missing"
         raise AssetError(message, next_step="run `tenfold up`, which trains it in under a minute") from error
-    except (OSError, ValidationError) as error:
-        message = f"the ranker's {path} cannot be used: {_first_cause(error)}"
-        raise AssetError(message, next_step=_TRAIN_AGAIN.format(folder=path.parent)) from error
+    except Damaged as error:
+        raise type(error)(path, f"it cannot be used: {error.cause}", **_explained(path)) from error
 
 
 def read_tensors(cache: Path, meta: Meta) -> bytes:
     """Bytes of the tensor file that ``meta`` names.
 
     Raises:
-        AssetError: the file is missing, or its content is not what was written.
+        Damaged: the file is missing, or its content is not what was written.
     """
     path = artifact_folder(cache) / meta.tensor_file
     try:
-        tensors = path.read_bytes()
-    except OSError as error:
-        message = f"the ranker's {path} cannot be read: {error.strerror}"
-        raise AssetError(message, next_step=_TRAIN_AGAIN.format(folder=path.parent)) from error
+        tensors = read_bytes(path)
+    except FileNotFoundError as error:
+        raise Damaged(path, f"it cannot be read: {error.strerror}", **_explained(path)) from error
     got = hashlib.sha256(tensors).hexdigest()
     if got != meta.tensor_sha256:
-        message = f"the ranker's {path} is corrupt: sha256 is {got}, expected {meta.tensor_sha256}"
-        raise AssetError(message, next_step=_TRAIN_AGAIN.format(folder=path.parent))
+        cause = f"it is corrupt: sha256 is {got}, expected {meta.tensor_sha256}"
+        raise Damaged(path, cause, **_explained(path))
     return tensors
+
+
+def damage_of(cache: Path) -> Damaged | None:
+    """What is damaged of a ranker that was trained, if anything is."""
+    try:
+        read_tensors(cache, describe(cache))
+    except Damaged as error:
+        return error
+    except AssetError:
+        return None
+    return None
 
 
 def needs_training(cache: Path, seed: int = 0, recipe: Recipe | None = None) -> bool:
@@ -151,8 +163,5 @@ def needs_training(cache: Path, seed: int = 0, recipe: Recipe | None = None) -> 
     return (meta.recipe, meta.seed, meta.data.sha256) != (recipe or Recipe(), seed, DATA.sha256)
 
 
-def _first_cause(error: OSError | ValidationError) -> str:
-    if isinstance(error, ValidationError):
-        problem = error.errors()[0]
-        return f"{'.'.join(str(part) for part in problem['loc'])} {problem['msg']}".strip()
-    return str(error.strerror)
+def _explained(path: Path) -> dict[str, str]:
+    return {"what": "the ranker's", "next_step": _TRAIN_AGAIN.format(folder=path.parent)}

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tenfold.core.assets import FETCH_AGAIN, require
-from tenfold.core.errors import AssetError
+from tenfold.core.assets import FETCH_AGAIN, AssetStatus, check, require
+from tenfold.core.errors import AssetError, Damaged
 from tenfold.rank.recipe import DATA
 
 _EVENT_HEADER = "user_id:token\titem_id:token\trating:float\ttimestamp:float"
@@ -119,7 +119,11 @@ def load_movielens(cache: Path) -> MovieLens:
     """
     folder = require(DATA, cache)
     catalog = _load_catalog(folder / "ml-100k.item")
-    return MovieLens(catalog, _load_events(folder / "ml-100k.inter", catalog.row_of()))
+    found = MovieLens(catalog, _load_events(folder / "ml-100k.inter", catalog.row_of()))
+    # Last, since a line that cannot be read says more than a digest.
+    if check(DATA, cache) is not AssetStatus.PRESENT:
+        raise Damaged(folder, "a file's sha256 is not the manifest's", what="MovieLens-100K in", next_step=FETCH_AGAIN)
+    return found
 
 
 def _lines(path: Path, header: str) -> list[str]:
@@ -156,7 +160,7 @@ def _load_events(path: Path, row_of: dict[int, int]) -> Events:
             user.append(int(user_text))
             row.append(row_of[int(item_text)])
             at.append(int(float(at_text)))
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, OverflowError) as error:
             raise _corrupt(path, number, text) from error
     user_E, row_E, at_E = np.array(user), np.array(row), np.array(at)
     order_E = np.lexsort((np.arange(len(user)), at_E, user_E))

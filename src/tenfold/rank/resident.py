@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from tenfold.core.errors import AssetError
 from tenfold.pool.answer import request_id
 from tenfold.pool.resident import Counters, Resident, Surroundings
 from tenfold.rank.contract import (
@@ -24,6 +25,7 @@ from tenfold.rank.contract import (
 )
 from tenfold.rank.dataset import Item, Rows, load_movielens
 from tenfold.rank.ranker import Ranker, load_ranker
+from tenfold.rank.train import mend
 
 _WARM_UP_ROUNDS = 5
 _MOST_SAMPLE_USERS = 50
@@ -49,12 +51,19 @@ class RankResident:
     def load(self) -> None:
         """Load tensors, catalog and histories, and rank a few times so that the first request is quick.
 
+        What is damaged is set aside and made again first (25 CPU-s for the ranker), by one resident for all.
+
         Raises:
-            AssetError: the ranker is not trained or corrupt, or MovieLens-100K is missing or corrupt.
+            AssetError: the ranker is not trained, or MovieLens-100K is missing or cannot be fetched again.
         """
         torch.set_num_threads(self._surroundings.threads)
-        ranker, meta = load_ranker(self._surroundings.cache)
-        data = load_movielens(self._surroundings.cache)
+        cache = self._surroundings.cache
+        try:
+            (ranker, meta), data = load_ranker(cache), load_movielens(cache)
+        except AssetError:
+            if not mend(cache):
+                raise
+            (ranker, meta), data = load_ranker(cache), load_movielens(cache)
         self._desk = RankDesk(ranker, meta.model, data.catalog.items, data.events.histories())
         for _ in range(_WARM_UP_ROUNDS):
             for history in ((), tuple(self._desk.item_ids[: meta.recipe.length])):

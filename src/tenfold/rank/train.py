@@ -1,5 +1,6 @@
 """Train the served ranker from MovieLens-100K, and measure how good it is."""
 
+import fcntl
 import platform
 import time
 from collections.abc import Callable
@@ -10,7 +11,19 @@ import safetensors
 import torch
 from safetensors.torch import save as save_tensors
 
-from tenfold.rank.artifact import NAME, DataRecord, Evaluation, Meta, tensor_file_name, write_artifact
+from tenfold.core.assets import AssetStatus, check, fetch
+from tenfold.core.sound import set_aside
+from tenfold.rank.artifact import (
+    NAME,
+    DataRecord,
+    Evaluation,
+    Meta,
+    artifact_folder,
+    damage_of,
+    needs_training,
+    tensor_file_name,
+    write_artifact,
+)
 from tenfold.rank.dataset import Catalog, MovieLens, TimeSplit, load_movielens, split_in_time
 from tenfold.rank.evaluate import (
     PROTOCOL,
@@ -83,6 +96,39 @@ def train(cache: Path, progress: Progress, threads: int = 1, seed: int = 0, reci
         },
     )
     return write_artifact(cache, tensors, meta)
+
+
+def prepare_ranker(cache: Path, progress: Progress) -> Path:
+    """Train the ranker unless a sound one is there; a damaged one is set aside first. Processes wait for one another.
+
+    Raises:
+        AssetError: MovieLens-100K is missing from ``cache`` or damaged.
+    """
+    folder = artifact_folder(cache)
+    if needs_training(cache):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".train.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if needs_training(cache):
+                if (damage := damage_of(cache)) is not None:
+                    set_aside(damage.path, damage.cause, "the ranker was trained again")
+                train(cache, progress)
+    return folder
+
+
+def mend(cache: Path) -> bool:
+    """Fetch MovieLens-100K again and train again, as far as they are damaged; says whether anything was.
+
+    Raises:
+        AssetError: the data cannot be fetched.
+    """
+    damaged = check(DATA, cache) is AssetStatus.CORRUPT
+    if damaged:
+        fetch(DATA, cache, lambda _: None)
+    if damage_of(cache) is not None:
+        prepare_ranker(cache, lambda _stage, _done: None)
+        return True
+    return damaged
 
 
 def _data_record(data: MovieLens) -> DataRecord:

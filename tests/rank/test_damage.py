@@ -1,0 +1,50 @@
+"""A damaged ranker is never used: it is set aside and trained again, to the same tensors."""
+
+import shutil
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from damage import harms
+from tenfold.core.errors import Damaged
+from tenfold.core.sound import damages
+from tenfold.pool.resident import Surroundings
+from tenfold.rank.artifact import artifact_folder, describe, read_tensors
+from tenfold.rank.recipe import Recipe
+from tenfold.rank.resident import create
+
+SHORT = Recipe(epochs=2)
+
+
+def test_a_resident_that_finds_its_ranker_damaged_trains_it_again(trained_cache: Path, tmp_path: Path, monkeypatch):
+    shutil.copytree(trained_cache, tmp_path / "cache")
+    # As short as the other tests' ranker: what is trained again is of the recipe that serves.
+    monkeypatch.setattr("tenfold.rank.train.Recipe", lambda: SHORT)
+    monkeypatch.setattr("tenfold.rank.artifact.Recipe", lambda: SHORT)
+    cache = tmp_path / "cache"
+    before = describe(cache)
+    path = artifact_folder(cache) / before.tensor_file
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    resident = create(Surroundings("n0/cpu0", 1, tmp_path, cache, {}, {}, "token"))
+    resident.load()
+    assert (artifact_folder(cache) / describe(cache).tensor_file).read_bytes() == good, (
+        "the same seed, the same tensors"
+    )
+    assert [damage.instead for damage in damages([cache])] == ["the ranker was trained again"]
+
+
+@given(harm=harms, name=st.sampled_from(["meta.json", "tensors"]))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_ranker_with_any_damage_is_refused_or_the_same(tmp_path_factory, trained_cache: Path, harm, name: str):
+    cache = tmp_path_factory.mktemp("cache")
+    shutil.copytree(artifact_folder(trained_cache), artifact_folder(cache))
+    meta = describe(cache)
+    path = artifact_folder(cache) / (meta.tensor_file if name == "tensors" else name)
+    path.write_bytes(harm(path.read_bytes()))
+    try:
+        assert describe(cache) == meta
+        assert read_tensors(cache, meta) == read_tensors(trained_cache, meta)
+    except Damaged as error:
+        assert str(artifact_folder(cache)) in str(error)
