@@ -7,10 +7,11 @@ from typing import Literal
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from tenfold.pool.api_error import ErrorBody, error_body
 from tenfold.pool.state import PoolState
@@ -56,6 +57,7 @@ def make_api(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
     ready: Callable[[], bool],
     state: Callable[[], PoolState | None],
+    metrics: Callable[[], bytes],
     model: str,
 ) -> FastAPI:
     """Build what the front answers without asking a resident.
@@ -64,6 +66,7 @@ def make_api(
         lifespan: runs while the app does.
         ready: whether every workload answers now.
         state: gives the pool's state, or none while the controller has not answered yet.
+        metrics: gives the metrics in Prometheus' text format.
         model: name of the served model.
     """
     # FastAPI's pages of documentation load scripts from a CDN: the schema is published, the pages are not.
@@ -85,6 +88,11 @@ def make_api(
         if found is None:
             return _error(503, "the controller has not answered yet")
         return Response(found.model_dump_json(), media_type="application/json")
+
+    @api.get("/metrics", response_class=PlainTextResponse)
+    async def prometheus() -> Response:
+        """Tell Prometheus; docs/metrics.md says what each metric means."""
+        return Response(metrics(), media_type=CONTENT_TYPE_LATEST)
 
     @api.get("/v1/models")
     def models() -> ModelList:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.cli.api import make_api
 from tenfold.cli.wiring import gateway_routes
-from tenfold.console.bound import LONGEST_MESSAGE_BYTES
+from tenfold.console.bound import LONGEST_MESSAGE_BYTES, open_pages
 from tenfold.console.page import mount
 from tenfold.core.config import Config
 from tenfold.core.errors import TenfoldError
@@ -27,6 +27,7 @@ from tenfold.pool.connection import Connection
 from tenfold.pool.doorkeeper import Doorkeeper, HostNames
 from tenfold.pool.gateway import Gateway
 from tenfold.pool.heartbeat import BeatingServer, Pulse
+from tenfold.pool.metrics import Seen, Training, exposition
 from tenfold.pool.process import KEEP_ALIVE_S, die_with_parent
 from tenfold.pool.state import LossPoint, PoolState
 
@@ -67,6 +68,7 @@ class Front:
         )
         self._loss: tuple[LossPoint, ...] = ()
         self._training_alarm = ""
+        self._training: Training | None = None
         self._shown: tuple[PoolState, tuple[LossPoint, ...], PoolState] | None = None
 
     def app(self) -> ASGIApp:
@@ -80,7 +82,13 @@ class Front:
                 follower.cancel()
 
         config, paths = self._spec.config, frozenset(gateway_routes(self._spec.config))
-        api = make_api(lifespan=lifespan, ready=lambda: self._gateway.ready, state=self.state, model=config.serve.model)
+        api = make_api(
+            lifespan=lifespan,
+            ready=lambda: self._gateway.ready,
+            state=self.state,
+            metrics=exposition(self._seen),
+            model=config.serve.model,
+        )
         mount(api, state=self.state, base_url=lambda: self._spec.url, most_pages=config.pool.pages)
         names = HostNames([config.pool.host, *config.pool.hosts])
         return Doorkeeper(FrontApp(api, self._gateway, paths), names, paths | {"/v1/models"})
@@ -96,6 +104,9 @@ class Front:
             self._shown = (found, self._loss, found.model_copy(update={"loss": self._loss, "alarms": alarms}))
         return self._shown[2]
 
+    def _seen(self) -> Seen:
+        return Seen(self.state(), self._gateway.totals(), self._training, open_pages())
+
     async def _follow_training(self) -> None:
         address = self._spec.companions["train"]
         missed = 0
@@ -103,6 +114,7 @@ class Front:
             try:
                 found = await training_status(address, self._spec.token)
                 self._training_alarm, missed = found.alarm, 0
+                self._training = Training(found.step, found.tokens, found.loss, found.workers, found.checkpoint_step)
                 self._loss = tuple(LossPoint(step=p.step, tokens=p.tokens, loss=p.loss) for p in found.loss_history)
             except (OSError, EOFError, TenfoldError) as error:
                 missed += 1

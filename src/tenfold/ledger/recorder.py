@@ -25,6 +25,8 @@ class Recorder:
         open_ledger: opens the ledger; called again until it succeeds.
         where: what the ledger is called in sentences, e.g. its path.
         clock: gives Unix seconds.
+
+    ``recorded`` and ``dropped`` count events since it was made.
     """
 
     def __init__(self, open_ledger: Callable[[], Ledger], where: str, clock: Callable[[], float] = time.time) -> None:
@@ -34,6 +36,8 @@ class Recorder:
         self._ledger: Ledger | None = None
         self._waiting: deque[Event] = deque()
         self._dropped = 0
+        self.recorded = 0
+        self.dropped = 0
         self._failed_at: float | None = None
         self._tried_at = 0.0
         self._cause = ""
@@ -50,6 +54,11 @@ class Recorder:
         """Try again, if it could not write and enough time has passed; to be called every now and then."""
         if self._failed_at is not None and not 0 <= self._clock() - self._tried_at < TRY_EVERY_S:
             self._write()
+
+    @property
+    def unrecorded(self) -> int:
+        """Events that wait in memory."""
+        return len(self._waiting)
 
     @property
     def trouble(self) -> str:
@@ -89,6 +98,7 @@ class Recorder:
                 event = self._waiting[0]
                 ledger.append(event.kind, event.subject, event.body, at=event.at)
                 self._waiting.popleft()
+                self.recorded += 1
             if self._failed_at is not None:
                 gap = {"since": self._failed_at, "cause": self._cause, "dropped": self._dropped}
                 ledger.append("unrecorded", "ledger", gap)
@@ -112,3 +122,4 @@ class Recorder:
         index = next(index for index, event in enumerate(self._waiting) if latest[event.kind] != index)
         del self._waiting[index]
         self._dropped += 1
+        self.dropped += 1

@@ -31,6 +31,7 @@ from tenfold.pool.shadow import Shadow, change_body
 from tenfold.pool.standing import standings
 from tenfold.pool.state import HistoryPoint, PoolState, SlotView
 from tenfold.pool.token import TOKEN_HEADER
+from tenfold.pool.totals import Totals
 from tenfold.pool.views import account_views, history_point, slot_view, workload_view
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ class Controller:
         self._mover = Mover(session, token, self._deaths.kill)
         self._meters = {plan.workload: DemandMeter(plan) for plan in plans}
         self._account = Account(len(plans))
+        self._totals = Totals(self._meters)
         self._moves = MoveBook(self._meters)
         self._epoch = 0
         self._served: set[str] = set()
@@ -113,6 +115,7 @@ class Controller:
         """Take the hosts' report; returns the residents to kill now, name to process id."""
         self._hosts_at = time.monotonic()
         is_new = self._occupancy.take(report.slots, report.residents)
+        self._totals.restarted(report.residents)
         for slot, door in self._occupancy.dead():
             self._lose(slot, door)
         for resident in report.residents:
@@ -167,6 +170,7 @@ class Controller:
             now = time.monotonic()
             await self._tick(max(1e-3, now - last))
             self.turns += 1
+            self._totals.tick.add(time.monotonic() - now)
             last = now
             try:
                 await asyncio.wait_for(self._nudged.wait(), self._settings.tick_s)
@@ -240,7 +244,9 @@ class Controller:
         hold = self._hold_reason()
         self._alarms.set("hold", hold)
         self._damage.look()
+        began = time.monotonic()
         claims, changes = self._decide(seconds, dwell_s=0.0 if hold else self._settings.dwell_s)
+        self._totals.decision.add(time.monotonic() - began)
         if changes:
             await self._carry_out(changes)
         self._tell(claims, at_once=bool(changes))
@@ -385,6 +391,7 @@ class Controller:
         view = moving.view
         outcome = await self._mover.move(moving.source, moving.target, view.epoch, view.deadline_s)
         done = self._moves.end(moving, outcome)
+        self._totals.moved(done)
         self._occupy(view.slot, outcome.occupant)
         self._alarms.set(f"move {view.slot}", outcome.detail if outcome.state == "failed" else "")
         if outcome.state == "done":
@@ -470,6 +477,9 @@ class Controller:
             account=account_views(self._account, self._meters),
             idle_s=self._account.idle_s,
             shadow=self._shadow.view() if self._shadow is not None else None,
+            totals=self._totals.view(
+                recorded=self._ledger.recorded, dropped=self._ledger.dropped, unrecorded=self._ledger.unrecorded
+            ),
         )
 
     def _slot_view(self, slot: Slot) -> SlotView:

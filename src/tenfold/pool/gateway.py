@@ -24,11 +24,12 @@ from yarl import URL
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
 from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
+from tenfold.pool.demand import GatewayTotals
 from tenfold.pool.health import Outcomes, Recently, judge
 from tenfold.pool.loops import for_ever
 from tenfold.pool.process import ASLEEP_HEADER
 from tenfold.pool.reports import GatewayReport, Routes
-from tenfold.pool.state import PoolState
+from tenfold.pool.state import PoolState, SpreadView
 from tenfold.pool.token import TOKEN_HEADER
 from tenfold.pool.traffic import GatewayRoute, Traffic
 
@@ -132,6 +133,11 @@ class Gateway:
     def state(self) -> PoolState | None:
         """The pool's last known state; ``frozen`` while the controller does not answer."""
         return self._state
+
+    def totals(self) -> dict[str, tuple[GatewayTotals, SpreadView]]:
+        """What it has counted since it started, by workload, and how long first bytes took."""
+        now = time.monotonic()
+        return {w: (traffic.totals(now), traffic.first_byte.view()) for w, traffic in self._traffic.items()}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -382,6 +388,7 @@ class Gateway:
         traffic.answered += 1
         traffic.attained += attained
         traffic.recent.append((time.monotonic(), latency_s, attained))
+        traffic.first_byte.add(latency_s)
 
     # ---- the controller
 

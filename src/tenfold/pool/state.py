@@ -125,6 +125,44 @@ class AccountView(View):
     joined: int = Field(description="moves that gave it a slot")
 
 
+class SpreadView(View):
+    """How durations are spread; a histogram."""
+
+    bounds_s: tuple[float, ...] = Field(description="upper bounds, seconds, ascending")
+    counts: tuple[int, ...] = Field(description="durations up to each bound and above the one before; then the rest")
+    sum_s: float
+
+
+class MoveTotal(View):
+    """Moves of one way that ended so."""
+
+    source: str | None
+    target: str | None
+    outcome: str
+    count: int
+
+
+class RestartTotal(View):
+    """How often residents or companions of a workload were started again."""
+
+    workload: str
+    role: str = Field(description="resident or companion")
+    count: int
+
+
+class ControllerTotals(View):
+    """What the controller has counted since it started."""
+
+    tick: SpreadView = Field(description="a whole tick: reading counters, deciding, sending orders out")
+    decision: SpreadView = Field(description="of a tick, the policy's part")
+    moves: tuple[MoveTotal, ...]
+    move: dict[str, SpreadView] = Field(description="decision to done, by the workload that got the slot")
+    restarts: tuple[RestartTotal, ...]
+    recorded: int = Field(description="events written to the ledger")
+    dropped: int = Field(description="events that were never written")
+    unrecorded: int = Field(description="events that wait until the ledger can be written")
+
+
 class PoolState(View):
     """Everything the console shows."""
 
@@ -143,6 +181,7 @@ class PoolState(View):
     account: tuple[AccountView, ...] = Field((), description="running sums, by workload")
     idle_s: float = Field(0.0, description="slot-seconds that nobody held")
     shadow: ShadowView | None = Field(None, description="what the policy would have done, where it only watches")
+    totals: ControllerTotals | None = Field(None, description="what the controller has counted since it started")
 
     @property
     def phase(self) -> Literal["starting", "running", "failing", "frozen"]:

@@ -4,6 +4,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from tenfold.pool.demand import GatewayTotals
+from tenfold.pool.totals import FIRST_BYTE_BOUNDS_S, Spread
 
 RECENT_S = 10.0
 
@@ -43,6 +44,7 @@ class Traffic:
     silent: Counter[str] = field(default_factory=Counter)
     set_apart: set[str] = field(default_factory=set)
     recent: deque[tuple[float, float, bool]] = field(default_factory=deque)
+    first_byte: Spread = field(default_factory=lambda: Spread(FIRST_BYTE_BOUNDS_S))
 
     def totals(self, now: float) -> GatewayTotals:
         """Sum up for the controller."""
