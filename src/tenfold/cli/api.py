@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from tenfold.cli.workload_api import publish
 from tenfold.pool.api_error import ErrorBody, error_body
 from tenfold.pool.state import PoolState
 
@@ -99,6 +100,7 @@ def make_api(
         """List what can be asked, in the OpenAI shape; here and not in a resident, so that asking wakes nobody."""
         return ModelList(data=(Model(id=model),))
 
+    publish(api)
     # The console takes every path and method that is left, so what is wrong with a method is said here.
     for route in [route for route in api.routes if isinstance(route, APIRoute)]:
         api.add_route(route.path, _wrong_method, methods=_OTHER_METHODS, include_in_schema=False)

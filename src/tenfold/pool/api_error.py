@@ -30,11 +30,19 @@ class ErrorBody(BaseModel):
     request_id: str = Field("", description="of the request that it answers, as in x-request-id and in the logs")
 
 
-def error_body(status: int, message: str, *, param: str | None = None, code: str | int | None = None) -> bytes:
-    """Encode an error; ``code`` is the status where no word is given."""
+def error_body(
+    status: int,
+    message: str,
+    *,
+    param: str | None = None,
+    code: str | int | None = None,
+    request_id: str | None = None,
+) -> bytes:
+    """Encode an error; ``code`` is the status where no word is given, ``request_id`` that of this context."""
     kind = _KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
     detail = ErrorDetail(message=message, type=kind, param=param, code=status if code is None else code)
-    return ErrorBody(error=detail, request_id=REQUEST.get()).model_dump_json().encode()
+    request = REQUEST.get() if request_id is None else request_id
+    return ErrorBody(error=detail, request_id=request).model_dump_json().encode()
 
 
 async def send_error(

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 _LONGEST_LIST = 10_000
 _MOST_PROBLEMS = 5
 _SHOWN_CHARACTERS = 80
+MOST_SAMPLE_USERS = 50
 
 
 class _Wire(BaseModel):
@@ -57,6 +58,12 @@ class SampleUser(_Wire):
 
     user: int
     last_titles: tuple[str, ...] = Field(description="of the latest five events, oldest first")
+
+
+class SampleUsers(_Wire):
+    """Some users of the data set, spread evenly over the ids."""
+
+    users: tuple[SampleUser, ...]
 
 
 class BadRequest(Exception):

@@ -6,7 +6,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-import orjson
 import torch
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -14,13 +13,16 @@ from starlette.routing import BaseRoute, Route
 
 from tenfold.core.errors import AssetError
 from tenfold.pool.answer import request_id
+from tenfold.pool.api_error import error_body
 from tenfold.pool.resident import Counters, Resident, Surroundings
 from tenfold.rank.contract import (
+    MOST_SAMPLE_USERS,
     BadRequest,
     RankedItem,
     RankRequest,
     RankResponse,
     SampleUser,
+    SampleUsers,
     parse_request,
 )
 from tenfold.rank.dataset import Item, Rows, load_movielens
@@ -28,7 +30,6 @@ from tenfold.rank.ranker import Ranker, load_ranker
 from tenfold.rank.train import mend
 
 _WARM_UP_ROUNDS = 5
-_MOST_SAMPLE_USERS = 50
 
 
 def create(surroundings: Surroundings) -> Resident:
@@ -108,12 +109,10 @@ class RankResident:
         assert self._desk is not None, "load() comes first"
         with self._work.one_request():
             text = request.query_params.get("limit", "10")
-            if not text.isdecimal() or not 1 <= int(text) <= _MOST_SAMPLE_USERS:
-                return _refuse(request, BadRequest(422, f"limit: must be 1 to {_MOST_SAMPLE_USERS}, got {text!r}"))
-            users = self._desk.sample_users(int(text))
-            return Response(
-                orjson.dumps({"users": [user.model_dump() for user in users]}), media_type="application/json"
-            )
+            if not text.isdecimal() or not 1 <= int(text) <= MOST_SAMPLE_USERS:
+                return _refuse(request, BadRequest(422, f"limit: must be 1 to {MOST_SAMPLE_USERS}, got {text!r}"))
+            users = SampleUsers(users=tuple(self._desk.sample_users(int(text))))
+            return Response(users.model_dump_json(), media_type="application/json")
 
 
 class RankDesk:
@@ -212,5 +211,5 @@ class WorkClock:
 
 
 def _refuse(request: Request, error: BadRequest) -> Response:
-    body = {"error": str(error), "request_id": request_id(request.scope)}
-    return Response(orjson.dumps(body), error.status, media_type="application/json")
+    body = error_body(error.status, str(error), request_id=request_id(request.scope))
+    return Response(body, error.status, media_type="application/json")
