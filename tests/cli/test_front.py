@@ -11,7 +11,7 @@ from tenfold.core.config import Config
 
 CHAT = "/v1/chat/completions"
 SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport=polling"
-OPERATOR_PATHS = ("/", "/healthz", "/api/state", "/openapi.json", SOCKET)
+OPERATOR_PATHS = ("/", "/healthz", "/api/state", "/metrics", "/openapi.json", SOCKET)
 UPGRADE = {
     "connection": "Upgrade",
     "upgrade": "websocket",
@@ -88,6 +88,15 @@ def test_text_from_another_sites_page_does_not_act_and_curl_does(door):
 )
 def test_every_error_is_json_in_one_shape(door, method, path, status):
     assert door.refusal(path, method)[0] == status
+
+
+def test_prometheus_is_answered_before_the_controller_is(door):
+    status, headers, body = door.ask("/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=")
+    lines = body.decode().splitlines()
+    assert "tenfold_ready 0.0" in lines
+    assert 'tenfold_requests_waiting{workload="rank"} 0.0' in lines
 
 
 def test_health_names_no_file():
