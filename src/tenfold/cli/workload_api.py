@@ -14,6 +14,7 @@ from tenfold.serve.bodies import ChatBody, CompletionBody
 
 _PLACE = "#/components/schemas/{model}"
 _JSON = "application/json"
+_EVENTS = "with `stream`: server-sent events, each a chunk in OpenAI's shape, the last `[DONE]`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def publish(api: FastAPI) -> None:
 def _describe(operation: Operation, of: Mapping[object, object]) -> dict[str, object]:
     answers: dict[str, object] = {_JSON: {"schema": of[operation.answer]}}
     if operation.streams:
-        answers["text/event-stream"] = {"schema": {"type": "string"}}
+        answers["text/event-stream"] = {"schema": {"description": _EVENTS}}
     error = {"description": "what is wrong", "content": {_JSON: {"schema": of[ErrorBody]}}}
     found: dict[str, object] = {
         "tags": [operation.workload],
