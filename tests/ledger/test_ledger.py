@@ -122,6 +122,17 @@ def test_a_ledger_that_is_damaged_while_in_use_is_left_for_a_new_one(tmp_path):
     assert len(aside(tmp_path)) >= 1
 
 
+def test_a_ledger_that_is_garbled_under_a_writer_that_remembers_it_is_left_at_the_next_event(tmp_path):
+    path = tmp_path / "ledger.db"
+    with open_ledger(path, mends=True) as ledger:
+        ledger.append("move", "n0/cpu0", {"number": 1})
+        path.write_bytes(os.urandom(30_000))
+        ledger.append("move", "n0/cpu0", {"number": 2})
+        with open_ledger(path) as reader:
+            assert [event.body["number"] for event in reader.latest("move", 5)] == [2]
+    assert first_event(path)[0] == "ledger_damaged"
+
+
 def test_a_ledger_that_is_removed_while_in_use_is_begun_anew(tmp_path):
     path = tmp_path / "ledger.db"
     with open_ledger(path, mends=True) as ledger:

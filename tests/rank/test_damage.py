@@ -32,7 +32,7 @@ def test_a_resident_that_finds_its_ranker_damaged_trains_it_again(trained_cache:
     assert (artifact_folder(cache) / describe(cache).tensor_file).read_bytes() == good, (
         "the same seed, the same tensors"
     )
-    assert [damage.instead for damage in damages([cache])] == ["the ranker was trained again"]
+    assert [damage.instead for damage in damages([cache])] == ["the ranker is trained again"]
 
 
 @given(harm=harms, name=st.sampled_from(["meta.json", "tensors"]))

@@ -52,7 +52,7 @@ def test_a_model_file_with_any_damage_is_made_again(tmp_path_factory, harm):
     assert check_smollm2(cache) is (AssetStatus.CORRUPT if path.read_bytes() != good else AssetStatus.PRESENT)
     assert prepare_smollm2(cache).read_bytes() == good
     assert check_smollm2(cache) is AssetStatus.PRESENT
-    assert [damage.instead for damage in damages([cache])] == ["it was made again"]
+    assert [damage.instead for damage in damages([cache])] == ["it is made again"]
 
 
 @given(harm=harms)

@@ -326,11 +326,11 @@ def _set_aside(folder: Path) -> None:
     except FileNotFoundError:
         return
     except Damaged as error:
-        set_aside(path, error.cause, "its files were fetched again")
+        set_aside(path, error.cause, "its files are fetched again")
         return
     for name, record in manifest.members.items():
         if not _is_intact(folder / name, record, quick=False):
-            set_aside(folder / name, "its sha256 is not the manifest's", "it was fetched again")
+            set_aside(folder / name, "its sha256 is not the manifest's", "it is fetched again")
 
 
 def _swap(fresh: Path, folder: Path) -> None:

@@ -32,7 +32,7 @@ _EVENTS = sa.Table(
 _ERROR, _CORRUPT, _CONSTRAINT, _MISMATCH, _NOT_A_DATABASE = 1, 11, 19, 20, 26
 _SHORT_READ = 10 | 2 << 8
 _DAMAGE = frozenset({_ERROR, _CORRUPT, _CONSTRAINT, _MISMATCH, _NOT_A_DATABASE})
-_HEADER_BYTES, _FORMATS = 100, slice(18, 20)
+_HEADER_BYTES, _MAGIC, _FORMATS = 100, b"SQLite format 3\0", slice(18, 20)
 LEDGER_FILE = "ledger.db"
 BEGUN_ANEW = "a new ledger was begun, and earlier events are in the file set aside"
 
@@ -83,9 +83,11 @@ class Ledger:
 
     def append(self, kind: str, subject: str, body: Mapping[str, object], at: float | None = None) -> Event:
         """Record one event, durably, and return it with its id; ``at``: when it happened, if that is not now."""
-        if self._mends and self._path is not None and not self._path.exists():
-            # SQLite would go on writing to the file without a name.
-            self._begin_anew("it was removed while in use")
+        if self._mends and self._path is not None:
+            # SQLite would go on with what it remembers, in a file without a name or one that nobody else can read.
+            fault = _fault_of_header(self._path) if self._path.exists() else "it was removed while in use"
+            if fault:
+                self._begin_anew(fault)
         try:
             self._tell_damage()
             return self._append(kind, subject, body, at)
@@ -190,13 +192,8 @@ def _fault_of_file(path: Path, *, whole: bool) -> str:
     """What is wrong with an SQLite file, or nothing; ``whole``: all of it is read (0.1 CPU-s for 120 MB)."""
     if not path.exists():
         return ""
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-    if len(header) < _HEADER_BYTES:
-        return f"it has {len(header)} bytes, fewer than its header"
-    # SQLite takes a file whose format it does not know for one that it must not write.
-    if not set(header[_FORMATS]) <= {1, 2}:
-        return "its header names no known format"
+    if fault := _fault_of_header(path):
+        return fault
     engine = sa.create_engine(f"sqlite:///{path}")
     try:
         with engine.connect() as connection:
@@ -207,6 +204,18 @@ def _fault_of_file(path: Path, *, whole: bool) -> str:
         return _fault_or_raise(error)
     finally:
         engine.dispose()
+
+
+def _fault_of_header(path: Path) -> str:
+    """What is wrong with the first bytes of an SQLite file, or nothing (20 us)."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if len(header) < _HEADER_BYTES:
+        return f"it has {len(header)} bytes, fewer than its header"
+    # SQLite takes a file whose format it does not know for one that it must not write.
+    if not header.startswith(_MAGIC) or not set(header[_FORMATS]) <= {1, 2}:
+        return "its header names no known format"
+    return ""
 
 
 def _fault_or_raise(error: sa.exc.DatabaseError | ValueError | TypeError) -> str:

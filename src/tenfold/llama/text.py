@@ -99,7 +99,7 @@ def _make(target: Path, files: Sequence[Path], source: TextSource, progress: Pro
             check_text(target)
             return
         except Damaged as error:
-            set_aside(target, error.cause, "it was made again")
+            set_aside(target, error.cause, "it is made again")
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         _write(fresh, files, source, progress)

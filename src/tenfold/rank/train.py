@@ -111,7 +111,7 @@ def prepare_ranker(cache: Path, progress: Progress) -> Path:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if needs_training(cache):
                 if (damage := damage_of(cache)) is not None:
-                    set_aside(damage.path, damage.cause, "the ranker was trained again")
+                    set_aside(damage.path, damage.cause, "the ranker is trained again")
                 train(cache, progress)
     return folder
 

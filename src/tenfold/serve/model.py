@@ -63,7 +63,7 @@ def prepare_smollm2(cache: Path, *, anew: bool = False) -> Path:
             fcntl.flock(lock, fcntl.LOCK_EX)
             status = check_smollm2(cache)
             if status is AssetStatus.CORRUPT:
-                set_aside(faster, "its sha256 is wrong", "it was made again")
+                set_aside(faster, "its sha256 is wrong", "it is made again")
             if status is not AssetStatus.PRESENT:
                 _make(folder / _GGUF, faster)
     return faster
