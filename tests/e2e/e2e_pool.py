@@ -1,5 +1,6 @@
 """Bring up, watch and stop a real pool by the real command."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -57,9 +58,19 @@ class Pool:
     def command(self, *words: str, timeout_s: float = 120) -> subprocess.CompletedProcess:
         return tenfold(self.home, *words, timeout_s=timeout_s)
 
+    def hosts(self) -> list[dict]:
+        """What the run file tells of hosts; they are nobody's children."""
+        path = self.home / "run.json"
+        return list(json.loads(path.read_text())["hosts"].values()) if path.exists() else []
+
     def family(self) -> list[psutil.Process]:
-        top = psutil.Process(self.process.pid)
-        return [top, *top.children(recursive=True)]
+        """All processes of the pool on this machine."""
+        found = []
+        for pid in (self.process.pid, *(host["pid"] for host in self.hosts())):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                top = psutil.Process(pid)
+                found += [top, *top.children(recursive=True)]
+        return found
 
     def child(self, module: str) -> int:
         """Process id of the child that runs a module."""
@@ -81,12 +92,13 @@ def tenfold(home: Path, *words: str, timeout_s: float = 120) -> subprocess.Compl
     )
 
 
-def start(home: Path, *words: str) -> Pool:
+def start(home: Path, *words: str, within: tuple[str, ...] = (), **variables: str) -> Pool:
+    """Bring a pool up; ``within``: a command that runs it elsewhere, ``variables``: of its environment."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "up.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tenfold.cli.main", "up", "--port", "0", "--json", *words],
-            env=environment(home),
+            [*within, sys.executable, "-m", "tenfold.cli.main", "up", "--port", "0", "--json", *words],
+            env={**environment(home), **variables},
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

@@ -14,12 +14,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.cli.api import make_api
+from tenfold.cli.runfile import read_run_file
 from tenfold.cli.wiring import gateway_routes
 from tenfold.console.bound import LONGEST_MESSAGE_BYTES, open_pages
 from tenfold.console.page import mount
 from tenfold.core.config import Config
 from tenfold.core.errors import TenfoldError
 from tenfold.core.logs import end_process, log_as
+from tenfold.core.paths import home_dir
 from tenfold.llama.status import status as training_status
 from tenfold.pool.answer import answered
 from tenfold.pool.api_error import send_error
@@ -108,10 +110,13 @@ class Front:
         return Seen(self.state(), self._gateway.totals(), self._training, open_pages())
 
     async def _follow_training(self) -> None:
-        address = self._spec.companions["train"]
         missed = 0
         while True:
             try:
+                # Where it is now: it moves when its host is lost.
+                run = read_run_file(home_dir())
+                known = run.companions if run is not None else {}
+                address = known.get("train", self._spec.companions["train"])
                 found = await training_status(address, self._spec.token)
                 self._training_alarm, missed = found.alarm, 0
                 self._training = Training(found.step, found.tokens, found.loss, found.workers, found.checkpoint_step)

@@ -55,7 +55,7 @@ def up(
 ) -> None:
     """Bring up the pool and stay until Ctrl-C."""
     from tenfold.cli import prepare, show
-    from tenfold.cli.runfile import find_running
+    from tenfold.cli.runfile import find_running, read_run_file
     from tenfold.cli.stop import stop_leftovers
     from tenfold.cli.supervisor import Supervisor, check_memory, listen
     from tenfold.core.config import load_config
@@ -75,7 +75,9 @@ def up(
         raise AlreadyRunning(
             f"a pool runs from {home} already, at {running.url}", next_step="use it, or stop it with 'tenfold down'"
         )
-    left = stop_leftovers(home)
+    # The residents of a cluster outlive their supervisor, and keep their state for the next.
+    before = read_run_file(home) if address is not None else None
+    left = stop_leftovers(home, adopting=address is not None)
     if left:
         talk.print(f"stopped {len(left)} processes that a killed pool had left", markup=False)
     # Refused before minutes of downloads, not after them.
@@ -90,7 +92,7 @@ def up(
     def say(text: str) -> None:
         talk.print(f"  {text}", style="dim", markup=False, soft_wrap=True)
 
-    asyncio.run(Supervisor(settings, home, cache_dir(), address, say).run(ready))
+    asyncio.run(Supervisor(settings, home, cache_dir(), address, say, before).run(ready))
 
 
 @app.command

@@ -2,13 +2,16 @@
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 
 import psutil
 from pydantic import BaseModel, ConfigDict
 
 from tenfold.core.errors import Damaged, NotRunning
+from tenfold.core.paths import replace_file
 from tenfold.core.sound import read_record, write_record
+from tenfold.pool.host_info import HostInfo
 
 
 class Started(BaseModel):
@@ -21,10 +24,17 @@ class Started(BaseModel):
 
 
 class RunFile(Started):
-    """A running pool: its supervisor, its address, and the processes below the supervisor."""
+    """A running pool: its supervisor, its address, and the processes below the supervisor.
+
+    ``hosts``: by the Ray node that each was started on. ``companions``: address of each. ``companions_on``: their node.
+    A supervisor that comes after one that was killed finds them by it.
+    """
 
     url: str
     family: tuple[Started, ...] = ()
+    hosts: dict[str, HostInfo] = {}
+    companions: dict[str, str] = {}
+    companions_on: str | None = None
 
 
 def run_file_path(home: Path) -> Path:
@@ -34,7 +44,18 @@ def run_file_path(home: Path) -> Path:
 
 def write_run_file(home: Path, run: RunFile) -> None:
     """Replace the run file."""
-    write_record(run_file_path(home), run)
+    write_record(run_file_path(home), run, mode=0o600)
+
+
+def pool_token(home: Path) -> str:
+    """Read the secret of the pool's processes, or make one; a file of its own, which only this user can read."""
+    path = home / "token"
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        token = secrets.token_hex(16)
+        replace_file(path, token.encode(), mode=0o600)
+        return token
 
 
 def read_run_file(home: Path) -> RunFile | None:

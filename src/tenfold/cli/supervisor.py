@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import errno
 import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -15,21 +17,25 @@ import psutil
 
 from tenfold.cli.front import FrontSpec
 from tenfold.cli.keeper import Keeper
-from tenfold.cli.runfile import RunFile, own_family, own_start_time, run_file_path, write_run_file
-from tenfold.cli.wiring import PRELOAD, WIRES, Site, free_port, make_site, plans
+from tenfold.cli.runfile import RunFile, own_family, own_start_time, pool_token, run_file_path, write_run_file
+from tenfold.cli.wiring import PRELOAD, WIRES, Site, free_port, new_companions, plans
 from tenfold.core.config import Config
-from tenfold.core.errors import HomeNotWritable, NotEnoughMemory, PortTaken, UsageError
+from tenfold.core.errors import ClusterUnreachable, HomeNotWritable, NotEnoughMemory, PortTaken, UsageError
 from tenfold.core.paths import replace_file
 from tenfold.ledger.ledger import LEDGER_FILE
 from tenfold.pool.controller_server import ControllerSpec
 from tenfold.pool.hosts import Cluster, Node
+from tenfold.pool.process import ProcessSpec
 from tenfold.pool.token import TOKEN_HEADER
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
-NODES_EVERY_S = 1.0
 CLOSE_GRACE_S = 5.0
+REPORT_EVERY_S = 0.25
+"""The controller may be another than the last time, and hears of hosts only by this."""
+COMPANIONS_WAIT_S = 20.0
+"""For how long companions wait for a host on this machine before they go to another."""
 OVERHEAD_MB = 1200
 
 Say = Callable[[str], None]
@@ -44,22 +50,27 @@ class Supervisor:
         cache: folder of fetched models and data.
         address: a Ray cluster to join, or none to start one.
         say: told each stage, for the terminal.
+        before: the run file of a supervisor that is gone, whose hosts are adopted; none to begin afresh.
     """
 
-    def __init__(self, config: Config, home: Path, cache: Path, address: str | None, say: Say) -> None:
+    def __init__(
+        self, config: Config, home: Path, cache: Path, address: str | None, say: Say, before: RunFile | None = None
+    ) -> None:
         self._config = config
         self._home = home
         self._cache = cache
-        self._joined = address is not None
+        self._address = address
+        self._before = before
         self._say = unfailing(say)
-        self._cluster = Cluster(address, config.pool.kinds, home / "logs", PRELOAD)
+        self._cluster: Cluster | None = None
         self._controller_url = f"http://{LOOPBACK}:{free_port(LOOPBACK)}"
         self._keepers: list[Keeper] = []
-        self._watchers: dict[str, asyncio.Task[None]] = {}
-        self._changed = asyncio.Event()
         self._stop = asyncio.Event()
+        self._token = ""
         self._site: Site | None = None
+        self._own_address = LOOPBACK
         self._companions_on: str | None = None
+        self._companions_lost_at = time.monotonic()
         self.url = ""
 
     async def run(self, ready: Callable[[str], None]) -> None:
@@ -70,17 +81,13 @@ class Supervisor:
         tasks: list[asyncio.Task[None]] = []
         try:
             self._say("starting Ray and the pool's processes")
-            # In this thread, and before our own handlers: Ray takes SIGTERM for itself when it starts.
-            self._cluster.connect(self._home / "logs" / "ray.log")
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-            bind = self._cluster.own_address()
-            self._site = site = make_site(self._config, self._home, self._cache, bind)
+            cluster = await self._connect()
             self._keepers = self._make_keepers(listener)
             tasks = [
                 *(asyncio.create_task(keeper.run()) for keeper in self._keepers),
-                asyncio.create_task(self._tend_nodes(site)),
-                asyncio.create_task(self._tell_controller(site)),
+                asyncio.create_task(self._tell_controller(cluster)),
             ]
             await self._until_ready(tasks, unfailing(ready))
             stopped = asyncio.create_task(self._stop.wait())
@@ -121,7 +128,7 @@ class Supervisor:
             plans=plans(self._config),
             ledger_url=f"sqlite:///{self._home / LEDGER_FILE}",
             port=int(self._controller_url.rsplit(":", 1)[1]),
-            token=self._site.token,
+            token=self._token,
             beat_on=beat_on,
             folders=(self._home, self._cache),
         ).model_dump_json()
@@ -134,7 +141,7 @@ class Supervisor:
             listener=listener.fileno(),
             controller_url=self._controller_url,
             companions=dict(self._site.companions),
-            token=self._site.token,
+            token=self._token,
             beat_on=beat_on,
         ).model_dump_json()
 
@@ -170,6 +177,7 @@ class Supervisor:
         try:
             (self._home / "logs").mkdir(parents=True, exist_ok=True)
             replace_file(self._home / "config.json", self._config.model_dump_json(indent=2).encode())
+            self._token = pool_token(self._home)
             self._write_run_file()
         except OSError as error:
             raise HomeNotWritable(
@@ -185,29 +193,54 @@ class Supervisor:
             log.warning("cannot write %s: %s; the older one stays", run_file_path(self._home), error.strerror)
 
     def _write_run_file(self) -> None:
-        run = RunFile(pid=os.getpid(), started=own_start_time(), url=self.url, family=own_family())
+        run = RunFile(
+            pid=os.getpid(),
+            started=own_start_time(),
+            url=self.url,
+            family=own_family(),
+            hosts={node.ray_id: node.host for node in self._cluster.nodes.values()} if self._cluster else {},
+            companions=dict(self._site.companions) if self._site else {},
+            companions_on=self._companions_on,
+        )
+        if self._cluster is None and self._before is not None:
+            run = self._before.model_copy(update={"pid": run.pid, "started": run.started, "url": run.url})
         write_run_file(self._home, run)
 
     # ---- nodes and residents
 
-    async def _tend_nodes(self, site: Site) -> None:
-        """Start residents on every node that joins."""
-        while True:
-            for node in await self._cluster.join_new_nodes():
-                await self._populate(node, site)
-                # Ray's own agents are there by now: what is to be found again should this process be killed.
-                self._note_run()
-                self._watchers[node.name] = asyncio.create_task(self._watch(node))
-            await asyncio.sleep(NODES_EVERY_S)
+    async def _connect(self) -> Cluster:
+        """Start or join Ray, and adopt the hosts that a dead supervisor of this home has left."""
+        self._cluster = cluster = Cluster(
+            self._address,
+            self._config.pool.kinds,
+            self._home,
+            PRELOAD,
+            token=self._token,
+            supervisor=os.getpid(),
+            specs=self._specs,
+        )
+        before = self._before
+        if before is None or not before.hosts:
+            self._own_address = await cluster.connect({})
+            self._site = self._make_site(new_companions(self._own_address))
+            return cluster
+        # A companion that lives on stays where it is: its workers know the address.
+        self._site, self._companions_on = self._make_site(before.companions), before.companions_on
+        try:
+            self._own_address = await cluster.connect(before.hosts)
+        except ClusterUnreachable:
+            # They wait for the next try, for as long as their lease.
+            await cluster.leave()
+            self._cluster = None
+            raise
+        return cluster
 
-    async def _populate(self, node: Node, site: Site) -> None:
-        """Spawn every workload on every slot that suits it, one of each workload first, so that each can serve soon."""
-        bind = LOOPBACK if not self._joined else node.info.address
-        if self._companions_on not in self._cluster.nodes:
-            self._companions_on = node.name
-            for workload, wire in WIRES.items():
-                if wire.companion:
-                    await self._cluster.spawn(node, site.companion(workload))
+    def _make_site(self, companions: Mapping[str, str]) -> Site:
+        return Site(self._config, self._home, self._cache, self._token, companions)
+
+    def _specs(self, node: Node) -> list[ProcessSpec]:
+        """Every workload on every slot that suits it, one of each workload first, so that each can serve soon."""
+        assert self._site is not None
         workloads = list(WIRES)
         settings = self._config.workloads()
         pairs = [
@@ -215,43 +248,75 @@ class Supervisor:
             for turn in range(len(workloads))
             for index, slot in enumerate(node.slots)
         ]
-        for workload, slot in pairs:
-            if slot.kind in settings[workload].kinds:
-                await self._cluster.spawn(node, site.resident(workload, slot, bind))
+        here = node.name == self._companions_on
+        return [
+            *(self._site.companion(workload) for workload, wire in WIRES.items() if wire.companion and here),
+            *(
+                self._site.resident(workload, slot, node.host.bind)
+                for workload, slot in pairs
+                if slot.kind in settings[workload].kinds
+            ),
+        ]
 
-    async def _watch(self, node: Node) -> None:
-        while node.name in self._cluster.nodes:
-            await self._cluster.watch(node, wait_s=0.25)
-            self._changed.set()
+    def _settle_companions(self, cluster: Cluster) -> None:
+        """Keep companions on the node of this machine; on another if its host is gone and does not come back.
 
-    async def _tell_controller(self, site: Site) -> None:
+        A host that is only out of reach keeps them: it may still run them, and there must be one of each.
+        """
+        assert self._site is not None
+        if self._companions_on in cluster.nodes or not cluster.nodes:
+            return
+        own = [node for node in cluster.nodes.values() if node.host.bind == self._own_address]
+        if self._companions_on is not None:
+            self._companions_on, self._companions_lost_at = None, time.monotonic()
+        if not own and time.monotonic() - self._companions_lost_at < COMPANIONS_WAIT_S:
+            return
+        node = (own or [node for node in cluster.nodes.values() if node.in_reach] or list(cluster.nodes.values()))[0]
+        log.info("companions live on node %s", node.name)
+        self._companions_on = node.name
+        bind = next(iter(self._site.companions.values())).rsplit(":", 1)[0]
+        if bind != node.host.bind:
+            self._site = dataclasses.replace(self._site, companions=new_companions(node.host.bind))
+        cluster.wish_again()
+
+    async def _tell_controller(self, cluster: Cluster) -> None:
         """Report residents to the controller and carry out the kills it asks for."""
-        headers = {TOKEN_HEADER: site.token}
         timeout = aiohttp.ClientTimeout(total=2)
-        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+        noted: tuple[str, ...] = ()
+        async with aiohttp.ClientSession(headers={TOKEN_HEADER: self._token}, timeout=timeout) as session:
             while True:
-                await self._changed.wait()
-                self._changed.clear()
-                if not self._cluster.nodes:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(cluster.changed.wait(), REPORT_EVERY_S)
+                self._settle_companions(cluster)
+                hosts = (*(node.ray_id for node in cluster.nodes.values()), str(self._companions_on))
+                if hosts != noted:
+                    # Ray's own agents are there by now: what is to be found again should this process be killed.
+                    self._note_run()
+                    noted = hosts
+                cluster.changed.clear()
+                if not cluster.nodes:
                     continue
-                body = self._cluster.report().model_dump_json()
+                body = cluster.report().model_dump_json()
                 try:
                     async with session.post(f"{self._controller_url}/hosts", data=body) as response:
                         response.raise_for_status()
                         kills: dict[str, int] = (await response.json())["kill"]
                 except (aiohttp.ClientError, TimeoutError):
                     await asyncio.sleep(0.1)
-                    self._changed.set()
                     continue
                 for name, pid in kills.items():
-                    await self._cluster.signal(name, signal.SIGKILL, pid)
+                    await cluster.signal(name, signal.SIGKILL, pid)
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
-        for task in [*tasks, *self._watchers.values()]:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, *self._watchers.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(keeper.stop(CLOSE_GRACE_S) for keeper in self._keepers))
-        await self._cluster.close(CLOSE_GRACE_S)
+        if self._cluster is None and self._before is not None:
+            write_run_file(self._home, self._before)
+            return
+        if self._cluster is not None:
+            await self._cluster.close(CLOSE_GRACE_S)
         run_file_path(self._home).unlink(missing_ok=True)
 
 

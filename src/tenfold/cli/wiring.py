@@ -1,8 +1,7 @@
 """Which workloads there are, and what the pool must know to run them. The only place that names them all."""
 
-import contextlib
+import errno
 import random
-import secrets
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -142,7 +141,8 @@ class Site:
             home=str(self.home),
             cache=str(self.cache),
             settings=self.config.workloads()[workload].model_dump(mode="json"),
-            companions=self.companions,
+            # Only to those that talk to one: the others need not start again when a companion moves.
+            companions=self.companions if WIRES[workload].companion else {},
             token=self.token,
             cpu_share=self._cpu_share(slot),
         )
@@ -153,19 +153,22 @@ class Site:
         return slot.share
 
 
-def make_site(config: Config, home: Path, cache: Path, bind: str) -> Site:
-    """Choose a secret and a free port for each companion."""
-    companions = {name: f"{bind}:{free_port(bind)}" for name, wire in WIRES.items() if wire.companion}
-    return Site(config, home, cache, secrets.token_hex(16), companions)
+def new_companions(bind: str) -> dict[str, str]:
+    """Choose a port of an address for each companion."""
+    return {name: f"{bind}:{free_port(bind)}" for name, wire in WIRES.items() if wire.companion}
 
 
 def free_port(bind: str) -> int:
-    """Find a free TCP port that stays free until it is used.
+    """Find a free TCP port that stays free until it is used; of another machine's address, a likely one.
 
     It is below the range from which Linux takes the ports of outgoing connections (32768 up); one that the system
     chose for us was taken by a connection before the process that it was meant for had started.
     """
     for port in random.sample(range(20_000, 32_000), 100):
-        with contextlib.suppress(OSError), socket.create_server((bind, port)):
-            return port
+        try:
+            with socket.create_server((bind, port)):
+                return port
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                return port
     raise PortTaken(f"none of 100 ports of {bind} is free", next_step="see what listens there: ss -ltn")

@@ -88,6 +88,10 @@ class ClusterUnreachable(TenfoldError):
     """No Ray cluster answers at the address, or it does not let the asker in."""
 
 
+class HostFailed(TenfoldError):
+    """The process that keeps a node's residents alive did not start."""
+
+
 class ResidentFailed(TenfoldError):
     """A resident did not load, or died more often than it is restarted."""
 

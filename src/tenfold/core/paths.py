@@ -18,10 +18,11 @@ def home_dir() -> Path:
     return Path(chosen) if chosen else platformdirs.user_state_path("tenfold")
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write ``data`` to a new file beside ``path``, sync it, and rename it into place.
 
-    A reader sees the old file or the new one, never a part; a crash leaves the old one.
+    A reader sees the old file or the new one, never a part; a crash leaves the old one. ``mode``: who may read it;
+    0o600 for what holds a secret, which is so from its first byte on.
 
     Raises:
         OSError: e.g. the disk is full; the old file stays, and nothing half-written is left to fill it further.
@@ -29,7 +30,9 @@ def replace_file(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with fresh.open("wb") as file:
+        # One that a crash left may have another mode.
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -51,9 +51,12 @@ def sealed(record: BaseModel) -> dict[str, object]:
     return {**table, SEAL: _seal(table)}
 
 
-def write_record(path: Path, record: BaseModel) -> None:
-    """Replace ``path`` by a sealed record; whoever reads sees the old file or the new one, whole."""
-    replace_file(path, json.dumps(sealed(record), indent=1).encode())
+def write_record(path: Path, record: BaseModel, *, mode: int = 0o644) -> None:
+    """Replace ``path`` by a sealed record; whoever reads sees the old file or the new one, whole.
+
+    ``mode``: who may read it.
+    """
+    replace_file(path, json.dumps(sealed(record), indent=1).encode(), mode=mode)
 
 
 def read_record(path: Path, schema: type[Record]) -> Record:

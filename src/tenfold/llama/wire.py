@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tenfold.core.errors import TenfoldError
+from tenfold.core.links import notice_lost_link
 from tenfold.llama.progress import LossSample
 
 CONNECT_TIMEOUT_S = 2.0
@@ -128,7 +129,7 @@ class Channel:
 
     def __init__(self, raw: socket.socket) -> None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        notice_lost_link(raw)
         # Two descriptors of one socket: framed messages through one, vectors without a copy through the other.
         self._socket = raw
         self._messages = Connection(raw.dup().detach())

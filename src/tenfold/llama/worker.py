@@ -144,7 +144,7 @@ class Worker:
         while not self._stop.is_set():
             try:
                 channel = Channel.connect(self._address, self._token)
-            except OSError as error:
+            except (EOFError, OSError) as error:
                 log.info("no coordinator at %s (%s); again in %.2f s", self._address, error, pause_s)
                 self._stop.wait(pause_s)
                 pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)

@@ -14,6 +14,7 @@ import numpy as np
 from tenfold.core.config import PoolSettings
 from tenfold.ledger.recorder import Recorder
 from tenfold.pool.account import Account
+from tenfold.pool.adoption import Adoption
 from tenfold.pool.alarms import Alarms, DamageWatch
 from tenfold.pool.claims import Claims
 from tenfold.pool.deaths import Deaths
@@ -39,7 +40,6 @@ log = logging.getLogger(__name__)
 GATEWAY_SILENT_S = 3.0
 HOSTS_SILENT_S = 5.0
 COUNTERS_TIMEOUT_S = 1.0
-RESUME_TIMEOUT_S = 3.0
 NUDGE_PAUSE_S = 0.05
 HISTORY_POINTS = 240
 RESTARTS_BEFORE_ALARM = 2
@@ -91,6 +91,9 @@ class Controller:
         self._headers = {TOKEN_HEADER: token}
         self._mover = Mover(session, token, self._deaths.kill)
         self._meters = {plan.workload: DemandMeter(plan) for plan in plans}
+        self._adoption = Adoption(
+            self._occupancy, self._meters, self._mover, self._deaths, self._adopt, settings.move_deadline_s
+        )
         self._account = Account(len(plans))
         self._totals = Totals(self._meters)
         self._moves = MoveBook(self._meters)
@@ -102,6 +105,7 @@ class Controller:
         self._history: deque[HistoryPoint] = deque(maxlen=HISTORY_POINTS)
         self._shadow = Shadow() if settings.policy == "shadow" else None
         self._shadow_told_at = self._told_at = clock()
+        self._out_of_reach: set[str] = set()
         self._hosts_known = asyncio.Event()
         self._nudged = asyncio.Event()
         self._routes = RoutesVersion()
@@ -116,12 +120,20 @@ class Controller:
         self._hosts_at = time.monotonic()
         is_new = self._occupancy.take(report.slots, report.residents)
         self._totals.restarted(report.residents)
-        for slot, door in self._occupancy.dead():
+        dead = self._occupancy.dead()
+        for slot, door in dead:
             self._lose(slot, door)
+        if dead:
+            # At once: a request that is sent to a host out of reach is seconds late.
+            await self._routes.announce()
         for resident in report.residents:
             broken = resident.restarts >= RESTARTS_BEFORE_ALARM and resident.url is None
             text = f"{resident.name} does not stay up; it {resident.last_words}" if broken else ""
             self._alarms.set(f"broken {resident.name}", text)
+        for node in self._out_of_reach | set(report.out_of_reach):
+            text = f"the host of node {node} does not answer: its slots are left out until it does"
+            self._alarms.set(f"node {node}", text if node in report.out_of_reach else "")
+        self._out_of_reach = set(report.out_of_reach)
         if is_new:
             self._nudged.set()
         await self._deaths.confirm()
@@ -194,7 +206,7 @@ class Controller:
             self._nudged.set()
 
     async def _resume(self) -> None:
-        """Adopt what is awake. Of two awake on one slot (a crash in mid-move) the recorded one stays."""
+        """Go on from what is recorded, with whoever is awake."""
         recorded = self._ledger.latest("allocation")
         slots: Mapping[str, str | None] = {}
         if recorded:
@@ -203,39 +215,24 @@ class Controller:
             table = body["slots"]
             slots = table if isinstance(table, dict) else {}
         self._moves.count = max((int(str(event.body["move"])) for event in self._ledger.latest("move", 50)), default=0)
-        found = sorted(self._occupancy.residents.values(), key=lambda r: slots.get(r.slot or "") != r.workload)
-        doors = [(r, r.slot, door) for r in found if r.slot and (door := self._occupancy.door(r.name)) is not None]
-        # All at once, and patiently: whoever does not answer is killed, and there may be many, and much to do.
-        reports = await asyncio.gather(
-            *(self._mover.counters(door, RESUME_TIMEOUT_S) for _, _, door in doors), return_exceptions=True
-        )
-        for (resident, slot, door), report in zip(doors, reports, strict=True):
-            if isinstance(report, BaseException):
-                if not isinstance(report, aiohttp.ClientError | TimeoutError):
-                    raise report
-                log.warning("resident %s does not answer on resume: %r", door.name, report)
-                # It may be awake, so its slot is its own until it is dead.
-                self._deaths.order(door)
-                self._occupy(slot, door)
-                continue
-            self._epoch = max(self._epoch, report.epoch)
-            self._meters[resident.workload].adopt(
-                f"{door.name}#{door.pid}", report.counters(self._occupancy.slots[slot].share)
-            )
-            if report.phase == "asleep":
-                continue
-            if slot in self._occupancy.awake:
-                await self._mover.move(door, None, self._epoch + 1, self._settings.move_deadline_s)
-                continue
-            self._occupy(slot, door)
-            self._served.add(resident.workload)
-        self._epoch += EPOCH_LEAP
+        self._epoch = await self._adoption.all(slots, self._epoch) + EPOCH_LEAP
         self._ledger.append(
             "controller_started", "controller", {"epoch": self._epoch, "slots": dict(self._occupancy.holder)}
         )
         await self._routes.announce()
 
+    def _adopt(self, slot: str, door: Door) -> None:
+        """Note that somebody is awake on a slot who was so before it was known of here."""
+        self._occupy(slot, door)
+        workload = self._occupancy.holder.get(slot)
+        if workload is not None:
+            self._served.add(workload)
+        self._routes.raise_quietly()
+
     async def _tick(self, seconds: float) -> None:
+        if self._occupancy.unasked:
+            self._epoch = await self._adoption.returned(self._epoch)
+            await self._routes.announce()
         await self._observe(seconds)
         self._count(seconds)
         self._ledger.tend()

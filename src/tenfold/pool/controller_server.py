@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from tenfold.core.config import PoolSettings
 from tenfold.core.errors import TenfoldError
+from tenfold.core.links import connector
 from tenfold.core.logs import end_process, log_as
 from tenfold.ledger.ledger import Ledger
 from tenfold.ledger.recorder import Recorder
@@ -53,7 +54,7 @@ def build_app(spec: ControllerSpec) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         ledger = Recorder(lambda: Ledger(spec.ledger_url, mends=True), spec.ledger_url.removeprefix("sqlite:///"))
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        async with aiohttp.ClientSession(connector=connector()) as session:
             box["controller"] = controller = Controller(
                 spec.settings, spec.plans, ledger, session, spec.token, folders=spec.folders
             )

@@ -12,7 +12,7 @@ from tenfold.pool.policy import SlotPlace
 
 
 def places(occupancy: Occupancy, meters: Mapping[str, DemandMeter]) -> list[SlotPlace]:
-    """All slots, each with the workloads that can run there and are loaded."""
+    """All slots on which it is known who is awake, each with the workloads that can run there and are loaded."""
     return [
         SlotPlace(
             slot.slot,
@@ -24,6 +24,7 @@ def places(occupancy: Occupancy, meters: Mapping[str, DemandMeter]) -> list[Slot
             ),
         )
         for slot in occupancy.slots.values()
+        if slot.slot not in occupancy.unasked
     ]
 
 

@@ -116,7 +116,9 @@ class DemandMeter:
         self._measured_busy_s = 0.0
 
     def adopt(self, process: str, counters: Counters) -> None:
-        """Take over a process that worked before this meter was made: its past counts, but not as work done now."""
+        """Take over a process that worked before this meter knew it: its past counts, but not as work done now."""
+        if process in self._last:
+            return
         self._last[process] = counters
         self.units_total += counters.units
         self.requests_total += counters.requests

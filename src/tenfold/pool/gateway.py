@@ -21,6 +21,7 @@ import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 from yarl import URL
 
+from tenfold.core.links import connector
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
 from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
@@ -142,8 +143,8 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Talk to the controller for as long as the context lasts."""
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
-        async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as self._session:
+        # A request whose resident's link is cut breaks off, and goes to another.
+        async with aiohttp.ClientSession(connector=connector(keepalive_s=30), auto_decompress=False) as self._session:
             tasks = [asyncio.create_task(loop()) for loop in (self._follow_routes, self._report, self._follow_state)]
             try:
                 yield

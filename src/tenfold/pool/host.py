@@ -86,6 +86,8 @@ class Host:
         self._preload = preload
         self._specs: dict[str, ProcessSpec] = {}
         self._statuses: dict[str, ResidentStatus] = {}
+        self._forked: dict[str, ProcessSpec] = {}
+        self._pauses: dict[str, asyncio.TimerHandle] = {}
         self._deaths: dict[str, deque[float]] = {}
         self._changed = asyncio.Event()
         self._version = 0
@@ -107,15 +109,44 @@ class Host:
             )
         self._reader = asyncio.create_task(self._follow(self._nursery))
 
+    async def keep(self, specs: Sequence[ProcessSpec]) -> None:
+        """Keep these residents and companions alive, and no others.
+
+        Who runs as it should is left alone. Who should run otherwise is ended, and started again as it should.
+        """
+        wanted = {spec.name: spec for spec in specs}
+        for name in self._specs.keys() - wanted.keys():
+            del self._specs[name]
+            await self._end(name)
+        for name, spec in wanted.items():
+            if self._specs.get(name) == spec:
+                continue
+            if name not in self._statuses:
+                await self.spawn(spec)
+            else:
+                self._specs[name] = spec
+                await self._end(name)
+
     async def spawn(self, spec: ProcessSpec) -> None:
         """Start a resident or companion and keep it alive until ``close``."""
         self._specs[spec.name] = spec
         self._note(ResidentStatus(spec.name, spec.workload, spec.slot, None, None, 0, ""))
-        await self._order({"spawn": orjson.Fragment(spec.to_json())})
+        self._fork(spec)
+        await self._drain()
+
+    async def _end(self, name: str) -> None:
+        """End a resident, or a companion in order; once it has exited, it is started again or forgotten."""
+        status = self._statuses[name]
+        if status.pid is not None:
+            await self.signal(name, signal.SIGKILL if status.slot else signal.SIGTERM, status.pid)
+        elif name not in self._specs and name in self._pauses:
+            self._pauses.pop(name).cancel()
+            self._forget(name)
 
     async def signal(self, name: str, number: int, pid: int | None = None) -> None:
         """Send a signal to a resident by name; a no-op if it is not alive now, or not as process ``pid``."""
-        await self._order({"signal": name, "number": number, "pid": pid})
+        self._order({"signal": name, "number": number, "pid": pid})
+        await self._drain()
 
     async def statuses(self, seen_version: int, wait_s: float) -> tuple[int, tuple[ResidentStatus, ...]]:
         """Report all residents as soon as something differs from ``seen_version``, or after ``wait_s``."""
@@ -127,10 +158,10 @@ class Host:
 
     async def close(self, grace_s: float) -> None:
         """End companions with SIGTERM (they save), wait up to ``grace_s``, then end all by closing the nursery."""
-        self._closing = True
         nursery = self._nursery
-        if nursery is None or nursery.stdin is None:
+        if self._closing or nursery is None or nursery.stdin is None:
             return
+        self._closing = True
         companions = [name for name, spec in self._specs.items() if spec.slot is None]
         for name in companions:
             await self.signal(name, signal.SIGTERM)
@@ -141,11 +172,18 @@ class Host:
         nursery.stdin.close()
         await nursery.wait()
 
-    async def _order(self, order: dict[str, object]) -> None:
+    def _fork(self, spec: ProcessSpec) -> None:
+        self._forked[spec.name] = spec
+        self._order({"spawn": orjson.Fragment(spec.to_json())})
+
+    def _order(self, order: dict[str, object]) -> None:
         if self._nursery is None or self._nursery.stdin is None:
             raise RuntimeError("the host was not started")
         self._nursery.stdin.write(orjson.dumps(order) + b"\n")
-        await self._nursery.stdin.drain()
+
+    async def _drain(self) -> None:
+        if self._nursery is not None and self._nursery.stdin is not None:
+            await self._nursery.stdin.drain()
 
     async def _follow(self, nursery: asyncio.subprocess.Process) -> None:
         if nursery.stdout is None:
@@ -155,19 +193,28 @@ class Host:
             status = self._statuses[event["name"]]
             if event["event"] == "started":
                 self._note(replace(status, pid=event["pid"], url=None))
+                if self._forked[status.name] != self._specs.get(status.name):
+                    await self._end(status.name)
             elif event["event"] == "ready":
-                spec = self._specs[status.name]
+                spec = self._forked[status.name]
                 self._note(replace(status, url=f"http://{spec.bind}:{event['port']}"))
             else:
-                words = f"ended with {event['status']}: {self._last_line(status.name)}"
-                self._note(replace(status, pid=None, url=None, last_words=words))
-                if not self._closing:
-                    pause_s = self._pause_before_restart(status.name)
-                    asyncio.get_running_loop().call_later(pause_s, self._restart, status.name)
+                self._exited(status, event["status"])
         if not self._closing:
             # Without a nursery nothing here can be kept alive: end loudly, the supervisor or Ray starts a new host.
             log.error("the nursery died; see %s", self._log_dir / "nursery.log")
             os._exit(1)
+
+    def _exited(self, status: ResidentStatus, code: int) -> None:
+        name = status.name
+        if name not in self._specs:
+            self._forget(name)
+            return
+        words = f"ended with {code}: {self._last_line(name)}"
+        self._note(replace(status, pid=None, url=None, last_words=words))
+        if not self._closing:
+            pause_s = self._pause_before_restart(name)
+            self._pauses[name] = asyncio.get_running_loop().call_later(pause_s, self._restart, name)
 
     def _pause_before_restart(self, name: str) -> float:
         now = time.monotonic()
@@ -177,11 +224,11 @@ class Host:
         return PAUSE_S if often else 0.0
 
     def _restart(self, name: str) -> None:
-        if self._closing or self._nursery is None or self._nursery.stdin is None:
-            return
-        status = self._statuses[name]
-        self._note(replace(status, restarts=status.restarts + 1))
-        self._nursery.stdin.write(orjson.dumps({"spawn": orjson.Fragment(self._specs[name].to_json())}) + b"\n")
+        del self._pauses[name]
+        if not self._closing:
+            status = self._statuses[name]
+            self._note(replace(status, restarts=status.restarts + 1))
+            self._fork(self._specs[name])
 
     def _last_line(self, name: str) -> str:
         """Read the end of a resident's log: for an exception, its message."""
@@ -194,6 +241,13 @@ class Host:
 
     def _note(self, status: ResidentStatus) -> None:
         self._statuses[status.name] = status
+        self._tell()
+
+    def _forget(self, name: str) -> None:
+        del self._statuses[name]
+        self._tell()
+
+    def _tell(self) -> None:
         self._version += 1
         # A fresh event each time: everyone who waits wakes, and nobody clears it under another.
         self._changed.set()

@@ -1,240 +1,310 @@
-"""Ray, wrapped: one ``Host`` actor per node of the cluster.
+"""The hosts of all nodes: found through Ray once, then spoken to directly, over HTTP.
 
-Ray places the hosts, moves their messages between machines and tells when a node is gone. Residents themselves are
-children of the host's nursery and not actors of their own: a fork takes 30 ms and shares one import of torch, where an
-actor took 3.5 CPU-seconds and 200 MB; and their HTTP servers answer the gateway directly.
+A host that does not answer is **out of reach**: its slots and residents leave the report until it answers again, with
+all that it kept. One that refuses the connection is gone, and its node gets another. Ray's word counts only for nodes
+that join, and for nodes that were stopped in order; a raylet that dies takes nothing along.
 """
 
 import asyncio
-import contextlib
 import logging
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import ray
+import aiohttp
 
 from tenfold.core.config import Kind, KindSettings
-from tenfold.core.errors import ClusterUnreachable
-from tenfold.pool.host import Host, ResidentStatus, Slot, make_slots
+from tenfold.core.links import connector
+from tenfold.pool.host import ResidentStatus, Slot, make_slots
+from tenfold.pool.host_info import HostInfo, HostSpec
+from tenfold.pool.host_server import SPECS, Signal, Statuses
 from tenfold.pool.process import ProcessSpec
 from tenfold.pool.reports import HostsReport
+from tenfold.pool.scout import Place, RayNode, Scout, ScoutSpec
+from tenfold.pool.token import TOKEN_HEADER
 
 log = logging.getLogger(__name__)
 
-NAMESPACE = "tenfold"
-LOST = (ray.exceptions.RayError, ConnectionError, TimeoutError)
-"""What a call through Ray may raise when its node, its actor or Ray itself is away; none of it may end the pool."""
-LOOPBACK = "127.0.0.1"
-OBJECT_STORE_BYTES = 80 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class NodeInfo:
-    """A node as its host sees it."""
-
-    address: str
-    cores: tuple[int, ...]
-    gpus: int
-
-
-class HostActor:
-    """A ``Host`` that Ray keeps on a node; an async actor, so that a waiting report blocks nothing."""
-
-    def __init__(self, log_dir: str, preload: Sequence[str]) -> None:
-        self._host = Host(Path(log_dir), preload)
-        self._gpus = len(ray.get_gpu_ids())
-
-    async def start(self) -> NodeInfo:
-        """Start the nursery and describe the node."""
-        await self._host.start()
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-        return NodeInfo(ray.util.get_node_ip_address(), tuple(cores), self._gpus)
-
-    async def spawn(self, line: bytes) -> None:
-        """Start a resident from a ``ProcessSpec`` in JSON."""
-        await self._host.spawn(ProcessSpec.from_json(line))
-
-    async def signal(self, name: str, number: int, pid: int | None) -> None:
-        """Send a signal to a resident; with a ``pid`` only if it is still that process."""
-        await self._host.signal(name, number, pid)
-
-    async def statuses(self, seen_version: int, wait_s: float) -> tuple[int, tuple[ResidentStatus, ...]]:
-        """Report residents once something changed."""
-        return await self._host.statuses(seen_version, wait_s)
-
-    async def close(self, grace_s: float) -> None:
-        """Stop everything on the node."""
-        await self._host.close(grace_s)
+POLL_WAIT_S = 0.5
+POLL_TIMEOUT_S = 1.5
+SILENT_S = 3.0
+SILENT_ALONE_S = 30.0
+"""On one machine there is no link to lose: a host that is slow to answer there is only busy."""
+LEASE_S = 600.0
+RETRY_PAUSE_S = 0.2
 
 
 @dataclass(slots=True)
 class Node:
-    """A node of the pool: its actor, its slots, and its residents' latest statuses."""
+    """A node of the pool: its host, its slots, and its residents' latest statuses.
+
+    ``ray_id``: Ray's node that the host was started on. ``wish``: the wish that its host was last told.
+    ``in_reach``: it answers. ``out_of_reach``: it has not for so long that its residents are not counted on. One that
+    has just joined is neither.
+    """
 
     name: str
     ray_id: str
-    actor: "ray.actor.ActorHandle[HostActor]"
-    info: NodeInfo
+    host: HostInfo
     slots: tuple[Slot, ...]
-    version: int = 0
+    version: int = -1
     statuses: tuple[ResidentStatus, ...] = ()
+    wish: int = -1
+    in_reach: bool = False
+    out_of_reach: bool = False
+    gone: bool = False
+    heard_at: float = field(default_factory=time.monotonic)
 
 
 class Cluster:
-    """The Ray cluster under the pool: started here, or joined by address.
+    """The nodes under the pool: this machine alone, or those of a Ray cluster that it joins by address.
 
     Args:
         address: ``host:port`` of a running Ray head, or none to start one for this pool.
         kinds: accelerator kinds to make slots of.
-        log_dir: where residents log, on every node.
+        home: the pool's folder, on every node.
         preload: modules that each nursery imports once.
+        token: the pool's secret.
+        supervisor: process with which the hosts of a pool on one machine end.
+        specs: what is to live on a node.
+        lease_s: after how long without a word a host of a cluster ends.
     """
 
     def __init__(
-        self, address: str | None, kinds: Mapping[Kind, KindSettings], log_dir: Path, preload: Sequence[str]
+        self,
+        address: str | None,
+        kinds: Mapping[Kind, KindSettings],
+        home: Path,
+        preload: Sequence[str],
+        *,
+        token: str,
+        supervisor: int,
+        specs: Callable[[Node], Sequence[ProcessSpec]],
+        lease_s: float = LEASE_S,
     ) -> None:
         self._address = address
         self._kinds = dict(kinds)
-        self._log_dir = log_dir
+        self._home = home
         self._preload = tuple(preload)
-        self._node_count = 0
+        self._token = token
+        self._supervisor = supervisor
+        self._specs = specs
+        self._wish = 0
+        self._lease_s = lease_s
+        self._scout: Scout | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._ray_nodes: tuple[RayNode, ...] = ()
+        self._placing: set[str] = set()
+        self._count = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self.nodes: dict[str, Node] = {}
+        self.changed = asyncio.Event()
 
-    def connect(self, log_file: Path) -> None:
-        """Start or join Ray; blocking, some seconds. What Ray says meanwhile goes to ``log_file``.
+    async def connect(self, left: Mapping[str, HostInfo]) -> str:
+        """Start or join Ray; returns this machine's address in the cluster.
+
+        Args:
+            left: the hosts of a pool whose supervisor is gone, by Ray's node; they are taken over.
 
         Raises:
-            ClusterUnreachable: nothing answers at the address.
+            ClusterUnreachable: nothing answers at the address, or lets nobody in without a token.
         """
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "namespace": NAMESPACE}
-        try:
-            with _errors_to(log_file):
-                if self._address is not None:
-                    ray.init(address=self._address, **quiet)
-                else:
-                    # Ray swaps a loopback address for the machine's own and would listen to the whole network.
-                    ray._private.services.resolve_ip_for_localhost = lambda host: host
-                    # No room for objects: residents talk HTTP, Ray carries small messages.
-                    ray.init(
-                        include_dashboard=False,
-                        _node_ip_address=LOOPBACK,
-                        object_store_memory=OBJECT_STORE_BYTES,
-                        **quiet,
-                    )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ClusterUnreachable(
-                f"no Ray cluster answers at {self._address or 'the one started here'!r}: {error}",
-                next_step=f"see {log_file}; start one with 'ray start --head', or leave out --address",
-            ) from error
+        self._session = aiohttp.ClientSession(headers={TOKEN_HEADER: self._token}, connector=connector())
+        # Before Ray tells its nodes: those that have a host need no other.
+        await self._adopt(left)
+        spec = ScoutSpec(address=self._address, home=str(self._home), claim_gpus="gpu" in self._kinds)
+        self._scout = Scout(spec, self._home / "logs" / "ray.log", self._take_ray_nodes)
+        return await self._scout.connect()
 
-    def own_address(self) -> str:
-        """Return this machine's address in the cluster."""
-        return str(ray.util.get_node_ip_address()) if self._address is not None else LOOPBACK
+    async def _adopt(self, left: Mapping[str, HostInfo]) -> None:
+        """Take over hosts, those out of reach too; not those that are gone or another pool's."""
+        for ray_id, host in left.items():
+            try:
+                await self._call(host, "GET", "/host", POLL_TIMEOUT_S)
+            except aiohttp.ClientResponseError as error:
+                log.warning("%s is another pool's host: %r", host.url, error)
+                continue
+            except (aiohttp.ClientError, TimeoutError) as error:
+                if _is_refusal(error):
+                    continue
+                log.warning("host %s of node %s does not answer yet: %r", host.url, host.name, error)
+            self._add(ray_id, host)
 
-    async def join_new_nodes(self) -> list[Node]:
-        """Start a host on every live node that has none; drop the nodes that died. Returns the new ones.
+    # ---- nodes
 
-        A node whose host does not start is tried again at the next call.
-        """
-        try:
-            # In a thread: without its head, Ray blocks.
-            found = await asyncio.to_thread(ray.nodes)
-        except LOST as error:
-            log.warning("Ray does not tell its nodes: %s", error)
-            return []
-        alive = {node["NodeID"]: node for node in found if node["Alive"]}
-        for gone in [name for name, node in self.nodes.items() if node.ray_id not in alive]:
-            log.warning("node %s left the cluster", gone)
-            del self.nodes[gone]
-        known = {node.ray_id for node in self.nodes.values()}
-        # The head first, so that companions, which live on the first node, are near the controller.
-        new = sorted(alive.keys() - known, key=lambda key: "node:__internal_head__" not in alive[key]["Resources"])
-        joined = await asyncio.gather(
-            *(self._join(key, alive[key]["Resources"]) for key in new), return_exceptions=True
-        )
-        for failure in joined:
-            if isinstance(failure, LOST):
-                log.warning("a node could not join: %s", failure)
-            elif isinstance(failure, BaseException):
-                raise failure
-        return [node for node in joined if isinstance(node, Node)]
-
-    async def _join(self, ray_id: str, resources: Mapping[str, float]) -> Node:
-        name = f"n{self._node_count}"
-        self._node_count += 1
-        place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(ray_id, soft=False)
-        options = {
-            # It claims the node's GPUs, so that Ray gives them to nobody else; CPU slots are held by affinity.
-            "num_gpus": resources.get("GPU", 0.0) if "gpu" in self._kinds else 0,
-            "num_cpus": 0,
-            "max_concurrency": 16,
-            "scheduling_strategy": place,
-        }
-        # Ray types neither a host's options nor an actor class made at run time.
-        make_actor = ray.remote(**options)(HostActor)  # pyrefly: ignore
-        actor: ray.actor.ActorHandle[HostActor] = make_actor.remote(str(self._log_dir), self._preload)  # pyrefly: ignore
-        info: NodeInfo = await actor.start.remote()
-        slots = make_slots(name, self._kinds, info.cores, info.gpus)
-        node = Node(name, ray_id, actor, info, slots)
-        self.nodes[name] = node
-        return node
-
-    async def watch(self, node: Node, wait_s: float) -> None:
-        """Update a node's statuses once something changed, or after ``wait_s``; drops the node if its host died."""
-        try:
-            node.version, node.statuses = await node.actor.statuses.remote(node.version, wait_s)
-        except LOST as error:
-            log.warning("host of node %s is gone: %s", node.name, error)
-            self.nodes.pop(node.name, None)
-
-    async def spawn(self, node: Node, spec: ProcessSpec) -> None:
-        """Start a resident; if the host is gone, ``watch`` finds that out."""
-        try:
-            await node.actor.spawn.remote(spec.to_json())
-        except LOST as error:
-            log.warning("host of node %s did not start %s: %s", node.name, spec.name, error)
-
-    async def signal(self, name: str, number: int, pid: int | None) -> None:
-        """Send a signal to a resident, wherever it is; with a ``pid`` only if it is still that process."""
+    def _take_ray_nodes(self, nodes: tuple[RayNode, ...]) -> None:
+        """Start a host on every node that has none, the head's first."""
+        self._ray_nodes = nodes
+        alive = {node.ray_id for node in nodes if node.alive}
+        left = {node.ray_id for node in nodes if node.left}
         for node in list(self.nodes.values()):
-            if any(status.name == name for status in node.statuses):
-                try:
-                    await node.actor.signal.remote(name, number, pid)
-                except LOST as error:
-                    log.warning("host of node %s did not signal %s: %s", node.name, name, error)
+            if node.ray_id in left:
+                self._spawn_task(self._let_go(node))
+        taken = {node.ray_id for node in self.nodes.values()}
+        for found in sorted(nodes, key=lambda node: (not node.head, node.address)):
+            if not found.alive or found.ray_id in taken | self._placing:
+                continue
+            # A raylet that was started again is on a machine whose host lives on.
+            heir = next(
+                (n for n in self.nodes.values() if n.host.bind == found.address and n.ray_id not in alive | left), None
+            )
+            if heir is not None:
+                log.warning("node %s has a new raylet", heir.name)
+                heir.ray_id = found.ray_id
+                taken.add(found.ray_id)
+                if "gpu" in self._kinds:
+                    self._spawn_task(self._claim(found.ray_id))
+                continue
+            self._placing.add(found.ray_id)
+            self._spawn_task(self._place(found))
+
+    async def _place(self, found: RayNode) -> None:
+        assert self._scout is not None
+        spec = HostSpec(
+            name=self._new_name(),
+            home=str(self._home),
+            preload=self._preload,
+            bind=found.address,
+            gpus=0,
+            token=self._token,
+            lease_s=self._lease_s,
+            ends_with=self._supervisor if self._address is None else None,
+        )
+        try:
+            host = await self._scout.place(Place(ray_id=found.ray_id, spec=spec))
+        finally:
+            self._placing.discard(found.ray_id)
+        if host is not None:
+            self._add(found.ray_id, host)
+
+    async def _claim(self, ray_id: str) -> None:
+        assert self._scout is not None
+        await self._scout.place(Place(ray_id=ray_id, spec=None))
+
+    def _new_name(self) -> str:
+        while f"n{self._count}" in self.nodes:
+            self._count += 1
+        self._count += 1
+        return f"n{self._count - 1}"
+
+    def _add(self, ray_id: str, host: HostInfo) -> None:
+        slots = make_slots(host.name, self._kinds, host.cores, host.gpus)
+        node = self.nodes[host.name] = Node(host.name, ray_id, host, slots)
+        self._spawn_task(self._follow(node))
+
+    def wish_again(self) -> None:
+        """Ask ``specs`` again for every node, and tell its host: something about them has changed."""
+        self._wish += 1
+
+    # ---- one node
+
+    async def _follow(self, node: Node) -> None:
+        """Keep a node's statuses up to date, for as long as its host lives."""
+        silent_s = SILENT_S if self._address is not None else SILENT_ALONE_S
+        refused = 0
+        while not node.gone:
+            try:
+                if node.wish != self._wish:
+                    wish, specs = self._wish, SPECS.dump_json(list(self._specs(node)))
+                    await self._call(node.host, "PUT", "/residents", POLL_TIMEOUT_S, specs)
+                    node.wish = wish
+                query = f"/statuses?seen={node.version}&wait_s={POLL_WAIT_S}"
+                told = Statuses.model_validate_json(await self._call(node.host, "GET", query, POLL_TIMEOUT_S))
+            except (aiohttp.ClientError, TimeoutError) as error:
+                refused = refused + 1 if _is_refusal(error) else 0
+                silent = time.monotonic() - node.heard_at
+                if refused > 1 or silent > self._lease_s + SILENT_ALONE_S:
+                    self._drop(node, f"its host is gone ({error})")
+                elif silent > silent_s and not node.out_of_reach:
+                    log.warning("node %s is out of reach: %r", node.name, error)
+                    node.in_reach, node.out_of_reach = False, True
+                    self.changed.set()
+                await asyncio.sleep(RETRY_PAUSE_S)
+                continue
+            if node.out_of_reach:
+                log.warning("node %s is in reach again", node.name)
+            changed = not node.in_reach or told.version != node.version
+            refused, node.in_reach, node.out_of_reach, node.heard_at = 0, True, False, time.monotonic()
+            node.version, node.statuses = told.version, told.residents
+            if changed:
+                self.changed.set()
+
+    def _drop(self, node: Node, cause: str) -> None:
+        log.warning("node %s leaves the pool: %s", node.name, cause)
+        node.gone = True
+        self.nodes.pop(node.name, None)
+        self.changed.set()
+
+    async def _let_go(self, node: Node) -> None:
+        """Close the host of a node that was stopped in order."""
+        self._drop(node, "it was stopped in order")
+        await self._close_host(node.host, 5.0)
+
+    # ---- what the supervisor asks
 
     def report(self) -> HostsReport:
-        """Describe all slots and residents of all nodes."""
-        nodes = list(self.nodes.values())
+        """Describe all slots and residents of all nodes in reach."""
+        nodes = [node for node in self.nodes.values() if node.in_reach]
         return HostsReport(
             slots=tuple(slot for node in nodes for slot in node.slots),
             residents=tuple(status for node in nodes for status in node.statuses),
+            out_of_reach=tuple(node.name for node in self.nodes.values() if node.out_of_reach),
         )
 
+    async def signal(self, name: str, number: int, pid: int | None) -> None:
+        """Send a signal to a resident, wherever it is; with a ``pid`` only if it is still that process."""
+        order = Signal(name=name, number=number, pid=pid).model_dump_json()
+        for node in list(self.nodes.values()):
+            if any(status.name == name for status in node.statuses):
+                try:
+                    await self._call(node.host, "POST", "/signal", POLL_TIMEOUT_S, order.encode())
+                except (aiohttp.ClientError, TimeoutError) as error:
+                    log.warning("node %s did not signal %s: %r", node.name, name, error)
+
     async def close(self, grace_s: float) -> None:
-        """Stop all hosts, then Ray if it was started here."""
-        closing = [node.actor.close.remote(grace_s) for node in self.nodes.values()]
-        results = await asyncio.gather(*closing, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                log.warning("a host did not close: %s", result)
-        for node in self.nodes.values():
-            ray.kill(node.actor)
-        ray.shutdown()
+        """End all hosts in order, then Ray if it was started here."""
+        await self._stop_tasks()
+        await asyncio.gather(*(self._close_host(node.host, grace_s) for node in self.nodes.values()))
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Let go of all hosts, which live on, and of Ray."""
+        await self._stop_tasks()
+        if self._scout is not None:
+            await self._scout.close()
+        if self._session is not None:
+            await self._session.close()
+
+    async def _stop_tasks(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _close_host(self, host: HostInfo, grace_s: float) -> None:
+        try:
+            await self._call(host, "POST", f"/close?grace_s={grace_s}", grace_s + 10)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.warning("the host of node %s did not close, it ends by itself: %r", host.name, error)
+
+    async def _call(self, host: HostInfo, method: str, path: str, timeout_s: float, body: bytes = b"") -> bytes:
+        assert self._session is not None
+        timeout = aiohttp.ClientTimeout(total=timeout_s)
+        async with self._session.request(method, f"{host.url}{path}", data=body, timeout=timeout) as response:
+            response.raise_for_status()
+            return await response.read()
+
+    def _spawn_task(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task of the cluster failed", exc_info=task.exception())
 
 
-@contextlib.contextmanager
-def _errors_to(path: Path) -> Iterator[None]:
-    """Send this process's standard error to a file for a while, that of native code too."""
-    saved = os.dup(2)
-    with path.open("ab") as file:
-        os.dup2(file.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+def _is_refusal(error: Exception) -> bool:
+    """Whether the machine answers, and says that nobody listens there."""
+    return isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError)

@@ -14,6 +14,7 @@ class Occupancy:
         residents: all residents and companions that hosts report, by name.
         holder: the workload that each slot is given to; from the decision on, so before its resident is awake.
         awake: who is awake on each slot, or may be.
+        unasked: slots that have come, or come back, and on which somebody may be awake that ``awake`` does not tell.
     """
 
     def __init__(self) -> None:
@@ -21,11 +22,13 @@ class Occupancy:
         self.residents: dict[str, ResidentStatus] = {}
         self.holder: dict[str, str | None] = {}
         self.awake: dict[str, Door] = {}
+        self.unasked: set[str] = set()
 
     def take(self, slots: Sequence[Slot], residents: Sequence[ResidentStatus]) -> bool:
         """Take what hosts report; whether anything about residents is new."""
-        before = self.residents
+        before, known = self.residents, self.slots.keys()
         self.slots = {slot.slot: slot for slot in slots}
+        self.unasked = (self.unasked | (self.slots.keys() - known)) & self.slots.keys()
         self.residents = {resident.name: resident for resident in residents}
         return before != self.residents
 

@@ -7,12 +7,16 @@ from tenfold.pool.host import ResidentStatus, Slot
 
 
 class HostsReport(BaseModel):
-    """All slots, residents and companions (which have no slot) of all nodes; what is not in it is gone."""
+    """All slots, residents and companions (which have no slot) of all nodes; what is not in it is gone.
+
+    ``out_of_reach``: nodes whose hosts do not answer. They may come back, with residents that are awake.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     slots: tuple[Slot, ...]
     residents: tuple[ResidentStatus, ...]
+    out_of_reach: tuple[str, ...] = ()
 
 
 class GatewayReport(BaseModel):

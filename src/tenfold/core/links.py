@@ -1,0 +1,40 @@
+"""Connections that notice a lost link: a machine that does not answer at all, which is not one that is slow."""
+
+import socket
+import sys
+
+import aiohttp
+
+LOST_AFTER_S = 4.0
+PROBE_EVERY_S = 1
+
+
+def notice_lost_link(connection: socket.socket) -> None:
+    """Have a TCP connection broken off once the other machine has acknowledged nothing for ``LOST_AFTER_S``.
+
+    Without it whoever waits for an answer waits for as long as the link is cut, and whoever sends for a quarter of an
+    hour. The other machine's kernel acknowledges, so a process there may be as slow as it likes.
+    """
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PROBE_EVERY_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_EVERY_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, int(LOST_AFTER_S / PROBE_EVERY_S))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(LOST_AFTER_S * 1000))
+
+
+def connector(*, keepalive_s: float = 15.0) -> aiohttp.TCPConnector:
+    """Make a connector without a limit whose connections notice a lost link.
+
+    Args:
+        keepalive_s: how long an unused connection is kept.
+    """
+    return aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive_s, socket_factory=_make_socket)
+
+
+def _make_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setblocking(False)
+    notice_lost_link(made)
+    return made
