@@ -479,10 +479,11 @@ async def _is_dead(url: str) -> bool:
     try:
         async with asyncio.timeout(1.0):
             _, writer = await asyncio.open_connection(address.hostname, address.port)
-    except TimeoutError:
-        return False
-    except OSError:
+    except ConnectionRefusedError:
         return True
+    except (OSError, TimeoutError):
+        # The machine does not answer: its link may be cut, and that says nothing of who lives there.
+        return False
     writer.close()
     return False
 
