@@ -41,10 +41,13 @@ LAST_ANSWER_S = 15.0
 Row = tuple[Suffered, Tally]
 
 
-def play(faults: list[Fault], options: argparse.Namespace, *words: str) -> list[Row]:
-    """Do the faults, on one pool for as long as it gets over them; ``words`` are more arguments of ``tenfold up``."""
+def play(faults: list[Fault], options: argparse.Namespace, rows: list[Row], *words: str) -> None:
+    """Do the faults, on one pool for as long as it gets over them, and add what they did to ``rows``.
+
+    ``words`` are more arguments of ``tenfold up``.
+    """
     day_s, seed, limit_s = parse_duration_s(options.day), options.seed, options.limit_s
-    left, rows = list(faults), []
+    left = list(faults)
     while left:
         with tempfile.TemporaryDirectory(prefix="tenfold-faults-") as root, running(Path(root), *words) as pool:
             load = Load(pool.url, day_s, seed)
@@ -65,10 +68,9 @@ def play(faults: list[Fault], options: argparse.Namespace, *words: str) -> list[
             rows += zip(suffered, tallies(suffered, load), strict=True)
         if remains := pool.left_behind():
             print(f"  left behind: {', '.join(remains)}", file=sys.stderr)
-    return rows
 
 
-def play_cut_link(options: argparse.Namespace) -> list[Row]:
+def play_cut_link(options: argparse.Namespace, rows: list[Row]) -> None:
     """Cut the link between two hosts of a pool that joined a Ray cluster.
 
     Raises:
@@ -79,7 +81,7 @@ def play_cut_link(options: argparse.Namespace) -> list[Row]:
         config.flush()
         with ray_cluster(hosts) as address, inside(hosts.head):
             fault = Fault(CUT_LINK.name, CUT_LINK.text, hosts.cut, ANY_STREAMS)
-            return play([fault], options, "--address", address, "--config", config.name)
+            play([fault], options, rows, "--address", address, "--config", config.name)
 
 
 def say(each: Suffered) -> None:
@@ -124,14 +126,18 @@ def main() -> None:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}; see --list")
     prepare()
     began = time.monotonic()
-    rows = play([fault for fault in FAULTS if fault.name in wanted], options)
-    if CUT_LINK.name in wanted:
-        try:
-            rows += play_cut_link(options)
-        except NotHappened as error:
-            print(f"{CUT_LINK.name} is left out: {error}")
-    print(f"{platform.machine()}, {os.cpu_count()} cores, seed {options.seed}, {time.monotonic() - began:.0f} s")
-    print(table(rows))
+    rows: list[Row] = []
+    try:
+        play([fault for fault in FAULTS if fault.name in wanted], options, rows)
+        if CUT_LINK.name in wanted:
+            try:
+                play_cut_link(options, rows)
+            except NotHappened as error:
+                print(f"{CUT_LINK.name} is left out: {error}")
+    finally:
+        # Also after a Ctrl-C, or when a pool does not come up: what the pools before it went through.
+        print(f"{platform.machine()}, {os.cpu_count()} cores, seed {options.seed}, {time.monotonic() - began:.0f} s")
+        print(table(rows))
     for each, _ in rows:
         if not each.happened:
             print(f"{each.fault.name} is not counted: {each.note}")
