@@ -198,7 +198,8 @@ async def test_closing_lets_a_companion_save(tmp_path, toys_importable):
     assert note.read_text() == "saved"
 
 
-def test_without_its_nursery_a_host_ends_and_takes_its_residents_along(tmp_path, toys_importable):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_without_its_nursery_a_host_ends_and_takes_its_residents_along(tmp_path, toys_importable, number):
     script = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
@@ -226,8 +227,8 @@ def test_without_its_nursery_a_host_ends_and_takes_its_residents_along(tmp_path,
         process.stdin.write(spec(tmp_path, "toy@n0/cpu0").to_json() + b"\n")
         process.stdin.flush()
         nursery, resident = map(int, process.stdout.readline().split())
-        os.kill(nursery, signal.SIGKILL)
-        _, errors = process.communicate(timeout=10)
+        os.kill(nursery, number)
+        _, errors = process.communicate(timeout=30)
         assert process.returncode == 1
         assert b"the nursery died" in errors
     psutil.wait_procs([psutil.Process(resident)] if psutil.pid_exists(resident) else [], timeout=5)

@@ -16,6 +16,8 @@ from pathlib import Path
 import orjson
 
 from tenfold.core.config import Kind, KindSettings
+from tenfold.core.logs import open_log
+from tenfold.pool.heartbeat import BEAT_EVERY_S, Vigil
 from tenfold.pool.nursery import log_path
 from tenfold.pool.process import ProcessSpec
 
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 CRASH_WINDOW_S = 30.0
 CRASHES_BEFORE_PAUSE = 4
 PAUSE_S = 5.0
+NURSERY_SILENT_LOOKS = 10
+"""Its residents die with it, so it is given longer than a controller or a front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +96,15 @@ class Host:
         self._changed = asyncio.Event()
         self._version = 0
         self._nursery: asyncio.subprocess.Process | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._nursery_heard = False
         self._closing = False
 
     async def start(self) -> None:
         """Start the nursery; returns at once, spawns wait until its imports are done."""
         self._log_dir.mkdir(parents=True, exist_ok=True)
-        with (self._log_dir / "nursery.log").open("ab") as errors:
+        errors = open_log(self._log_dir / "nursery.log")
+        try:
             self._nursery = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tenfold.pool.nursery", str(self._log_dir), *self._preload),
                 stdin=subprocess.PIPE,
@@ -107,7 +113,9 @@ class Host:
                 # Its own session: a Ctrl-C at the terminal reaches the supervisor only, which then stops in order.
                 start_new_session=True,
             )
-        self._reader = asyncio.create_task(self._follow(self._nursery))
+        finally:
+            os.close(errors)
+        self._tasks = [asyncio.create_task(work(self._nursery)) for work in (self._follow, self._listen)]
 
     async def keep(self, specs: Sequence[ProcessSpec]) -> None:
         """Keep these residents and companions alive, and no others.
@@ -171,6 +179,8 @@ class Host:
                     await self.statuses(self._version, wait_s=grace_s)
         nursery.stdin.close()
         await nursery.wait()
+        for task in self._tasks:
+            task.cancel()
 
     def _fork(self, spec: ProcessSpec) -> None:
         self._forked[spec.name] = spec
@@ -189,7 +199,10 @@ class Host:
         if nursery.stdout is None:
             raise RuntimeError("the nursery has no standard output")
         async for line in nursery.stdout:
+            self._nursery_heard = True
             event = orjson.loads(line)
+            if event["event"] == "beat":
+                continue
             status = self._statuses[event["name"]]
             if event["event"] == "started":
                 self._note(replace(status, pid=event["pid"], url=None))
@@ -215,6 +228,17 @@ class Host:
         if not self._closing:
             pause_s = self._pause_before_restart(name)
             self._pauses[name] = asyncio.get_running_loop().call_later(pause_s, self._restart, name)
+
+    async def _listen(self, nursery: asyncio.subprocess.Process) -> None:
+        """Kill a nursery that is silent: it learns of no death, and carries out no order."""
+        vigil = Vigil(NURSERY_SILENT_LOOKS)
+        while nursery.returncode is None:
+            await asyncio.sleep(BEAT_EVERY_S)
+            if vigil.look(self._nursery_heard) and not self._closing:
+                log.error("the nursery gives %s", vigil.verdict)
+                nursery.kill()
+                return
+            self._nursery_heard = False
 
     def _pause_before_restart(self, name: str) -> float:
         now = time.monotonic()

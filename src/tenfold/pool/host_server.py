@@ -32,6 +32,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from tenfold.core.errors import HostFailed
+from tenfold.core.logs import log_as
 from tenfold.pool.host import Host, ResidentStatus
 from tenfold.pool.host_info import HostInfo, HostSpec
 from tenfold.pool.process import KEEP_ALIVE_S, ProcessSpec
@@ -81,6 +82,7 @@ class HostServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self._app(),
+                log_config=None,
                 log_level="warning",
                 access_log=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
@@ -204,6 +206,7 @@ def main() -> None:
     if os.fork():
         os._exit(0)
     listener = socket.create_server((spec.bind, 0))
+    log_as(f"host {spec.name}")
     server = HostServer(spec, listener)
     os.write(1, server.info.model_dump_json().encode())
     os.dup2(2, 1)

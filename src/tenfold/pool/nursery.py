@@ -8,7 +8,8 @@ It speaks JSON lines. In: ``{"spawn": ProcessSpec}``, ``{"signal": name, "number
 deaths as ``{"name", "event": "started" | "ready" | "exited", "pid", "port", "status"}``. End of input ends it. A signal
 with a ``pid`` is for that process only: by the time it comes, another may live under the name.
 
-A child that gives no sign of life (see ``heartbeat``) is killed here, whether or not anybody asks it for anything.
+A child that gives no sign of life (see ``heartbeat``) is killed here, whether or not anybody asks it for anything. Its
+own sign is the event ``beat``, once a second, which names nobody.
 """
 
 import gc
@@ -157,6 +158,8 @@ class Nursery:
                 os.kill(child.pid, signal.SIGKILL)
             child.heard = False
         rotate_logs(self._log_dir)
+        # Its own sign of life, to its host.
+        _say("", "beat")
 
     def _reap(self) -> None:
         while self._children:

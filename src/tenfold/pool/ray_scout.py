@@ -16,6 +16,7 @@ import ray
 from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
 from tenfold.core.errors import HostFailed
+from tenfold.core.logs import log_as
 from tenfold.pool.host_info import HostInfo, HostSpec
 from tenfold.pool.host_server import launch
 from tenfold.pool.process import die_with_parent
@@ -188,6 +189,7 @@ def main() -> None:
     out = os.dup(1)
     os.dup2(2, 1)
     spec = ScoutSpec.model_validate_json(sys.stdin.buffer.readline())
+    log_as("scout")
     scout = RayScout(spec, out)
     if not scout.connect():
         sys.exit(1)
