@@ -9,9 +9,8 @@ Equal attainment: Tenfold runs as it is shipped, steered to 95% of LLM requests 
 it attains. Each rule, with the same warm moves as Tenfold's, is then tuned on that very week, which nobody could do
 beforehand: both dials are halved, twelve replays a rule, to the most useful training among the settings that attain
 what Tenfold does in every family, within a tenth of a point of LLM requests and a fiftieth of ranking. A rule that
-attains as much with no setting is marked: it is taken at the setting that comes closest, and Tenfold is played once
-more, steered to what that setting attains, so that both have given up as much. The best rule is the one with the least
-ratio.
+attains as much with no setting is marked and taken at the setting that comes closest, to its advantage. The best rule
+is the one with the least ratio.
 
     python bench/pool_quality.py [--full] [--seeds 1] [--rates llm.json] [--ranking-rates counts.json]
 
@@ -124,7 +123,7 @@ class Played:
 
 @dataclass(frozen=True)
 class Against:
-    """A rule at its best setting, and Tenfold at as much attainment. ``reached``: whether a setting attains as much."""
+    """A rule at its best setting, and Tenfold. ``reached``: whether a setting attains as much."""
 
     rule: Played
     ours: Played
@@ -146,7 +145,7 @@ def oppose(setting: Setting, name: str, ours: Played) -> Against:
     if attains:
         return Against(max(attains, key=lambda trial: trial.outcome.useful_training_h), ours, True)
     closest = min(trials, key=lambda trial: trial.shortfall(ours.attained))
-    return Against(closest, play_tenfold(setting, tuple(zip(FAMILIES, closest.attained, strict=True))), False)
+    return Against(closest, ours, False)
 
 
 def tune_to(week: Week, make: Callable[[Dials], Rule], wanted: Sequence[float]) -> list[Played]:
@@ -195,7 +194,7 @@ def show(setting: Setting, ours: Played, found: Mapping[str, Against]) -> None:
     )
     table.add_row("tenfold", *_cells(ours), "")
     for name, against in found.items():
-        note = f"{against.ratio:.3f}" + ("" if against.reached else " (attains less; Tenfold steered there)")
+        note = f"{against.ratio:.3f}" + ("" if against.reached else " (attains less)")
         table.add_row(name, *_cells(against.rule), note, style="" if against.reached else "dim")
     Console(width=130).print(table)
 

@@ -25,7 +25,7 @@ SHARE_PER_H = 0.04
 WORTH_PER_H, MOST_WORTH = 1.2, 200.0
 """By what factor an answer is worth more, for each hour of the budget that is overdrawn; and by what factor at most."""
 
-LEAST_USE = 0.02
+LEAST_USE = 0.03
 """An answer is worth no more than lets slots outbid other work that are in use for this share of the time; the next
 slot would be in use even less, so that it would answer next to nothing."""
 

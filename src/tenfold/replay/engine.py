@@ -17,7 +17,7 @@ from tenfold.replay.foresee import forecasts_of
 from tenfold.replay.handover import Unheld
 from tenfold.replay.outcome import HOUR_S, Outcome, asked_requests_TS, attained
 from tenfold.replay.progress import Progress, Worked
-from tenfold.replay.queues import Queues
+from tenfold.replay.queues import Queues, Served
 from tenfold.replay.rule import Decision, Rule, View
 from tenfold.replay.week import Floats, Ints, Week
 
@@ -73,6 +73,7 @@ class _Run:
         self._forecasts = forecasts_of(week, warm=rule.warm)
         self._account = Account(self._services + len(week.jobs))
         self._tally = Tally.none(self._services)
+        self._busy_SK: Floats = np.zeros((self._services, len(week.kinds)))
         self._unpreventable_S: Floats = np.zeros(self._services)
         self._work_J: Floats = np.zeros(len(week.jobs))
         self._kills = 0
@@ -103,7 +104,7 @@ class _Run:
         mine = slice(0, self._services)
         self._account.served(mine, served.asked_S, served.answered_S, served.shed_S)
         self._account.spent(mine, served.working_s_S, served.starting_s_S)
-        beyond_S = served.asked_S - self._reach_S() * step_s
+        beyond_S = served.asked_S - self._reach_S(served) * step_s
 
         draining_s = sum(unheld.draining_s(now_s, step_s) for unheld in self._unheld)
         idle_s = sum(unheld.slots for unheld in self._unheld) * step_s - draining_s
@@ -119,13 +120,18 @@ class _Run:
         self._tally = self._tally.after(served.asked_S, missed_S, step_s, unpreventable_S)
         self._unpreventable_S += unpreventable_S
 
-    def _reach_S(self) -> Floats:
-        """Requests per second that each service could answer with all slots but those that other services hold."""
+    def _reach_S(self, served: Served) -> Floats:
+        """Requests per second that each service could answer with all slots but those that other services work on."""
         week, held_SK = self._week, self._queues.held_SK
-        other_SK = held_SK.sum(axis=0) - held_SK
-        converted_SK = held_SK[week.converts_S].sum(axis=0) - held_SK
-        most_SK = week.slots_K - other_SK
-        most_SK = np.where(week.converts_S[:, None], np.minimum(most_SK, week.conversion_K - converted_SK), most_SK)
+        able_S = (held_SK * week.capacity_SK).sum(axis=1) * week.step_s
+        busy_S = np.divide(served.answered_S, able_S, out=np.zeros_like(able_S), where=able_S > 0).clip(0.0, 1.0)
+        # What was at work a step ago cannot be given to others within the step: nobody knew that a surge would end.
+        working_SK = held_SK.astype(np.float64) * busy_S[:, None]
+        busy_SK, self._busy_SK = np.maximum(working_SK, np.minimum(self._busy_SK, held_SK)), working_SK
+        converted_SK = np.where(week.converts_S[:, None], busy_SK, 0.0)
+        most_SK = week.slots_K - (busy_SK.sum(axis=0) - busy_SK)
+        room_SK = week.conversion_K - (converted_SK.sum(axis=0) - converted_SK)
+        most_SK = np.where(week.converts_S[:, None], np.minimum(most_SK, room_SK), most_SK)
         return (most_SK * week.capacity_SK).sum(axis=1)
 
     def _view(self, step: int, now_s: float, jobs_A: Ints) -> View:

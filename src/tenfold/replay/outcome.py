@@ -23,8 +23,8 @@ class Attained:
 
     ``attainment``: share of requests answered in time. ``steps_in_full``: share of steps in which at least 98% of what
     was asked was answered; of a family: the mean of its services. ``unpreventable``: requests that it missed and
-    that no slots could have answered: more came than was thought possible, or than all slots but other services' can
-    answer.
+    that no slots could have answered: more came than was thought possible, or than all slots can answer but those
+    that other services work on.
     """
 
     name: str
