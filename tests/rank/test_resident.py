@@ -197,6 +197,7 @@ def test_a_page_is_given_users_to_try(awake: Running):
     assert awake.rank(user=users[1]["user"])[0] == 200
     status, answer, _ = awake.call("GET", "/v1/rank/users?limit=0")
     assert (status, answer["error"]["message"]) == (422, "limit: must be 1 to 50, got '0'")
+    assert awake.call("GET", f"/v1/rank/users?limit={'9' * 5000}")[0] == 422
 
 
 def test_counters_grow_by_what_was_done(awake: Running):
@@ -235,6 +236,7 @@ def test_sleep_lets_a_request_in_work_finish(running: Running):
     body = b'{"user": 1}'
     connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
     connection.putrequest("POST", "/v1/rank")
+    connection.putheader(TOKEN_HEADER, TOKEN)
     connection.putheader("Content-Length", str(len(body)))
     connection.endheaders(body[:5])
     while running.counters().in_flight == 0:
@@ -256,6 +258,7 @@ def test_sleep_lets_a_request_in_work_finish(running: Running):
 def test_a_client_that_hangs_up_frees_the_slot(awake: Running):
     connection = http.client.HTTPConnection("127.0.0.1", awake.port, timeout=20)
     connection.putrequest("POST", "/v1/rank")
+    connection.putheader(TOKEN_HEADER, TOKEN)
     connection.putheader("Content-Length", "100")
     connection.endheaders(b'{"us')
     while awake.counters().in_flight == 0:

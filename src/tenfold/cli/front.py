@@ -29,6 +29,7 @@ from tenfold.pool.connection import Connection
 from tenfold.pool.doorkeeper import Doorkeeper, HostNames
 from tenfold.pool.gateway import Gateway
 from tenfold.pool.heartbeat import BeatingServer, Pulse
+from tenfold.pool.loops import for_ever
 from tenfold.pool.metrics import Seen, Training, exposition
 from tenfold.pool.process import KEEP_ALIVE_S, die_with_parent
 from tenfold.pool.state import LossPoint, PoolState
@@ -70,6 +71,7 @@ class Front:
         )
         self._loss: tuple[LossPoint, ...] = ()
         self._training_alarm = ""
+        self._training_missed = 0
         self._training: Training | None = None
         self._shown: tuple[PoolState, tuple[LossPoint, ...], PoolState] | None = None
 
@@ -110,23 +112,27 @@ class Front:
         return Seen(self.state(), self._gateway.totals(), self._training, open_pages())
 
     async def _follow_training(self) -> None:
-        missed = 0
-        while True:
-            try:
-                # Where it is now: it moves when its host is lost.
-                run = read_run_file(home_dir())
-                known = run.companions if run is not None else {}
-                address = known.get("train", self._spec.companions["train"])
-                found = await training_status(address, self._spec.token)
-                self._training_alarm, missed = found.alarm, 0
-                self._training = Training(found.step, found.tokens, found.loss, found.workers, found.checkpoint_step)
-                self._loss = tuple(LossPoint(step=p.step, tokens=p.tokens, loss=p.loss) for p in found.loss_history)
-            except (OSError, EOFError, TenfoldError) as error:
-                missed += 1
-                if missed >= TRAINING_MISSED and self._loss:
-                    self._training_alarm = f"training's coordinator does not answer: {error or type(error).__name__}"
-                    self._shown = None
-            await asyncio.sleep(TRAINING_EVERY_S)
+        await for_ever("following training", self._take_training, self._alarm_training)
+
+    async def _take_training(self) -> None:
+        try:
+            # Where it is now: it moves when its host is lost.
+            run = read_run_file(home_dir())
+            known = run.companions if run is not None else {}
+            address = known.get("train", self._spec.companions["train"])
+            found = await training_status(address, self._spec.token)
+            self._training_alarm, self._training_missed = found.alarm, 0
+            self._training = Training(found.step, found.tokens, found.loss, found.workers, found.checkpoint_step)
+            self._loss = tuple(LossPoint(step=p.step, tokens=p.tokens, loss=p.loss) for p in found.loss_history)
+        except (OSError, EOFError, TenfoldError) as error:
+            self._training_missed += 1
+            if self._training_missed >= TRAINING_MISSED and self._loss:
+                text = f"training's coordinator does not answer: {error or type(error).__name__}"
+                self._alarm_training("following training", text)
+        await asyncio.sleep(TRAINING_EVERY_S)
+
+    def _alarm_training(self, _loop: str, text: str) -> None:
+        self._training_alarm, self._shown = text, None
 
 
 class FrontApp:
