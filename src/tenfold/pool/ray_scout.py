@@ -13,7 +13,6 @@ import sys
 import traceback
 
 import ray
-from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
 from tenfold.core.errors import HostFailed
 from tenfold.core.logs import log_as
@@ -69,8 +68,8 @@ class RayScout:
         address = self._spec.address
         try:
             if address is not None:
-                # With the token that lies in one of Ray's places, as Ray's own commands do.
-                maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+                # In the mode that the environment names. A token that merely lies about must not switch it on: this
+                # process would then turn away a cluster that has none.
                 ray.init(address=address, **quiet)
             else:
                 # Ray swaps a loopback address for the machine's own and would listen to the whole network.
