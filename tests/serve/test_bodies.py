@@ -166,6 +166,17 @@ def test_the_bound_of_tokens_is_at_most_the_context():
     assert chat()["max_tokens"] == 256
 
 
+@pytest.mark.parametrize(
+    "bound",
+    [{"response_format": {"type": "json_object"}}, {"tools": [{"type": "function", "function": {"name": "f"}}]}],
+)
+def test_an_assistants_last_message_is_not_gone_on_with_under_a_grammar(bound):
+    """Found by fuzzing: llama.cpp ends its process where the message does not fit the grammar."""
+    messages = [*HELLO, {"role": "assistant", "content": "<|im_end|>"}]
+    assert refused_chat(messages=messages, **bound).param == "messages"
+    assert chat(messages=messages)["messages"][-1]["role"] == "assistant"
+
+
 # ---- schemas and patterns
 
 

@@ -92,6 +92,7 @@ def read_generation(
         # A whole answer is put together from a stream that tells it.
         wanted["stream_options"] = {"include_usage": True}
     if isinstance(asked, ChatBody):
+        _refuse_bound_continuation(asked)
         _bound_schemas(asked, wanted)
         for message in wanted["messages"]:
             # The older name, which every model's template knows.
@@ -108,6 +109,16 @@ def _check_length(asked: GenerationBody, context_tokens: int) -> None:
     if length > LONGEST_TOKEN * context_tokens:
         message = f"{param!r}: {length} characters do not fit into a context of {context_tokens} tokens"
         raise Rejection(400, message, param=param, code="context_length_exceeded")
+
+
+def _refuse_bound_continuation(asked: ChatBody) -> None:
+    """An assistant's last message is gone on with; llama.cpp ends its process if a grammar does not fit it."""
+    has_grammar = asked.tools or (asked.response_format is not None and asked.response_format.type != "text")
+    if asked.messages[-1].role == "assistant" and has_grammar:
+        message = (
+            "'messages': the last message is the assistant's, which cannot be gone on with in a format or with tools"
+        )
+        raise Rejection(400, message, param="messages")
 
 
 def _bound_schemas(asked: ChatBody, wanted: dict[str, object]) -> None:
