@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from tenfold.cli.runfile import read_run_file
 from tenfold.core.paths import cache_dir
 from tenfold.llama.live import live_paths, peek
 
@@ -68,8 +69,11 @@ class Pool:
     # ---- its processes
 
     def family(self) -> list[psutil.Process]:
-        """The supervisor, all living processes below it, and those that were below it and live on without a parent."""
-        roots = [process for pid, started in self.seen.items() if (process := _same(pid, started))]
+        """The supervisor, its hosts, which are not its children, and all living processes that were ever below them."""
+        run = read_run_file(self.home)
+        hosts = run.hosts.values() if run is not None else ()
+        known = [*self.seen.items(), *((host.pid, host.started) for host in hosts)]
+        roots = [process for pid, started in known if (process := _same(pid, started))]
         with suppress(psutil.NoSuchProcess):
             roots.append(psutil.Process(self.process.pid))
         living: dict[int, psutil.Process] = {}
