@@ -40,7 +40,7 @@ async def told(monkeypatch):
         token="secret",
     )
     found = Front(spec)
-    found._gateway._state = NOTHING
+    found._gateway.link._state = NOTHING
     task = asyncio.create_task(found._follow_training())
     yield found, answers
     task.cancel()

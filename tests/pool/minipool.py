@@ -101,7 +101,7 @@ class MiniPool:
             await self.controller_task
 
     async def ready(self) -> None:
-        await until(lambda: self.gateway.ready and self.gateway.state is not None)
+        await until(lambda: self.gateway.link.ready and self.gateway.link.state is not None)
 
     async def state(self):
         headers = {TOKEN_HEADER: TOKEN}

@@ -226,7 +226,7 @@ async def test_a_request_that_ends_residents_ends_two_at_most_and_harms_no_other
     await pool.ready()
 
     async def all_awake() -> bool:
-        return len(pool.gateway._awake.awake["serve"]) == 4
+        return len(pool.gateway.link.routes.awake["serve"]) == 4
 
     await until(all_awake)
     others = [asyncio.create_task(work(pool, seconds=0.3)) for _ in range(12)]
@@ -290,7 +290,7 @@ def say(version: int, awake: tuple[str, ...] = (), waking: int = 0) -> dict[str,
 async def test_a_request_waits_for_one_that_is_waking_longer_than_for_nobody():
     told = say(1, waking=1)
     async with scripted(told) as (gateway, resident, ask):
-        await until(lambda: gateway._awake.version == 1)
+        await until(lambda: gateway.link.routes.version == 1)
         asked = asyncio.create_task(ask())
         # Nobody, for less than the deadline of 0.5 s; then somebody wakes, for longer than that.
         told |= say(2)
@@ -305,11 +305,11 @@ async def test_a_request_waits_for_one_that_is_waking_longer_than_for_nobody():
 async def test_a_request_older_than_the_deadline_outlives_a_planned_move():
     told = say(1, waking=1)
     async with scripted(told) as (gateway, resident, ask):
-        await until(lambda: gateway._awake.version == 1)
+        await until(lambda: gateway.link.routes.version == 1)
         asked = asyncio.create_task(ask())
         await asyncio.sleep(1.0)
         told |= say(2)
-        await until(lambda: gateway._awake.version == 2)
+        await until(lambda: gateway.link.routes.version == 2)
         await asyncio.sleep(0.1)
         assert not asked.done(), "the deadline begins when nobody is awake or waking"
         told |= say(3, awake=(resident,))
@@ -319,7 +319,7 @@ async def test_a_request_older_than_the_deadline_outlives_a_planned_move():
 async def test_with_nobody_awake_or_waking_the_deadline_holds():
     told = say(1)
     async with scripted(told) as (gateway, _, ask):
-        await until(lambda: gateway._awake.version == 1)
+        await until(lambda: gateway.link.routes.version == 1)
         began = time.monotonic()
         assert await ask() == 503
         assert 0.4 < time.monotonic() - began < 5
@@ -327,16 +327,16 @@ async def test_with_nobody_awake_or_waking_the_deadline_holds():
 
 async def test_a_controller_that_answers_nonsense_is_an_alarm_and_the_loops_go_on(pool, monkeypatch, caplog):
     monkeypatch.setattr("tenfold.pool.loops.PAUSE_S", 0.1)
-    true_get = pool.gateway._get
+    true_call = pool.gateway.link._call
 
-    async def nonsense(path: str, query: dict[str, str], timeout_s: float = 8.0) -> bytes:
+    async def nonsense(method: str, path: str, **_) -> bytes:
         return b'{"version": "none"}'
 
-    pool.gateway._get = nonsense
-    await until(lambda: any("following the routes fails" in alarm for alarm in pool.gateway.state.alarms))
-    await until(lambda: any("following the pool's state fails" in alarm for alarm in pool.gateway.state.alarms))
+    pool.gateway.link._call = nonsense
+    await until(lambda: any("following the routes fails" in alarm for alarm in pool.gateway.link.state.alarms))
+    await until(lambda: any("following the pool's state fails" in alarm for alarm in pool.gateway.link.state.alarms))
     assert (await work(pool))[0] == 200
     assert "ValidationError" in caplog.text
-    pool.gateway._get = true_get
-    await until(lambda: not any("fails" in alarm for alarm in pool.gateway.state.alarms))
+    pool.gateway.link._call = true_call
+    await until(lambda: not any("fails" in alarm for alarm in pool.gateway.link.state.alarms))
     assert (await work(pool))[0] == 200

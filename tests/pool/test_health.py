@@ -73,13 +73,13 @@ async def test_a_pool_says_that_it_is_not_ready_while_all_requests_fail_and_whil
             return response.status
 
     assert [await work(500) for _ in range(3)] == [500] * 3
-    await until(lambda: not pool.gateway.ready)
-    assert pool.gateway.state.alarms == ("serve answered none of its last 3 requests",)
+    await until(lambda: not pool.gateway.link.ready)
+    assert pool.gateway.link.state.alarms == ("serve answered none of its last 3 requests",)
     assert await work(200) == 200
-    await until(lambda: pool.gateway.ready)
-    assert pool.gateway.state.alarms == ()
+    await until(lambda: pool.gateway.link.ready)
+    assert pool.gateway.link.state.alarms == ()
     await pool.stop_controller()
-    await until(lambda: not pool.gateway.ready)
-    assert pool.gateway.state.alarms == ("the controller does not answer: allocation frozen",)
+    await until(lambda: not pool.gateway.link.ready)
+    assert pool.gateway.link.state.alarms == ("the controller does not answer: allocation frozen",)
     pool.start_controller()
-    await until(lambda: pool.gateway.ready)
+    await until(lambda: pool.gateway.link.ready)

@@ -88,7 +88,7 @@ class Front:
         config, paths = self._spec.config, frozenset(gateway_routes(self._spec.config))
         api = make_api(
             lifespan=lifespan,
-            ready=lambda: self._gateway.ready,
+            ready=lambda: self._gateway.link.ready,
             state=self.state,
             metrics=exposition(self._seen),
             model=config.serve.model,
@@ -99,7 +99,7 @@ class Front:
 
     def state(self) -> PoolState | None:
         """Return the pool's state with the training run's loss curve and alarm."""
-        found = self._gateway.state
+        found = self._gateway.link.state
         if found is None:
             return None
         # The console draws each state object once, so the same one is given until something is new.

@@ -25,23 +25,16 @@ from tenfold.core.links import connector
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
 from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
+from tenfold.pool.controller_link import ControllerLink
 from tenfold.pool.demand import GatewayTotals
-from tenfold.pool.health import Outcomes, Recently, judge
-from tenfold.pool.loops import for_ever
 from tenfold.pool.process import ASLEEP_HEADER
-from tenfold.pool.reports import GatewayReport, Routes
-from tenfold.pool.state import PoolState, SpreadView
+from tenfold.pool.state import SpreadView
 from tenfold.pool.token import TOKEN_HEADER
 from tenfold.pool.traffic import GatewayRoute, Traffic
 
 log = logging.getLogger(__name__)
 
-REPORT_EVERY_S = 0.25
 _RETRY_AFTER = {"retry-after": "1"}
-CALL_TIMEOUT_S = 8.0
-STATE_TIMEOUT_S = 2.0
-"""Short: a controller that was stopped takes connections and says nothing, and users must be told."""
-
 WAKING_PATIENCE_S = 30.0
 """Longest wait for a resident that is said to be waking: a drain and a wake, and then some."""
 
@@ -111,29 +104,13 @@ class Gateway:
         body_limit_bytes: int,
     ) -> None:
         self._routes = routes
-        self._controller_url = controller_url
         self._headers = {TOKEN_HEADER: token}
         self._wait_deadline_s = wait_deadline_s
         self._bodies = BodyReader(body_limit_bytes)
         self._queue_per_slot = queue_per_slot
         self._traffic = {route.workload: Traffic() for route in routes.values()}
-        self._awake = Routes(version=0, epoch=0, ready=False, awake={}, queue_limit={})
-        self._awake_changed = asyncio.Condition()
-        self._report_now = asyncio.Event()
+        self.link = ControllerLink(controller_url, token, self._traffic)
         self._session: aiohttp.ClientSession | None = None
-        self._state: PoolState | None = None
-        self._alarms: dict[str, str] = {}
-        self._recently = Recently()
-
-    @property
-    def ready(self) -> bool:
-        """Whether every workload answers now; see ``health``."""
-        return self._state is not None and self._state.ready
-
-    @property
-    def state(self) -> PoolState | None:
-        """The pool's last known state; ``frozen`` while the controller does not answer."""
-        return self._state
 
     def totals(self) -> dict[str, tuple[GatewayTotals, SpreadView]]:
         """What it has counted since it started, by workload, and how long first bytes took."""
@@ -144,14 +121,9 @@ class Gateway:
     async def running(self) -> AsyncIterator[None]:
         """Talk to the controller for as long as the context lasts."""
         # A request whose resident's link is cut breaks off, and goes to another.
-        async with aiohttp.ClientSession(connector=connector(keepalive_s=30), auto_decompress=False) as self._session:
-            tasks = [asyncio.create_task(loop()) for loop in (self._follow_routes, self._report, self._follow_state)]
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+        session = aiohttp.ClientSession(connector=connector(keepalive_s=30), auto_decompress=False)
+        async with session as self._session, self.link.held(session):
+            yield
 
     # ---- one request
 
@@ -183,7 +155,7 @@ class Gateway:
         await send_error(send, 429, f"{route.workload} is at its queue limit", headers=_RETRY_AFTER)
 
     def _is_full(self, route: GatewayRoute, traffic: Traffic) -> bool:
-        return traffic.waiting >= self._awake.queue_limit.get(route.workload, self._queue_per_slot)
+        return traffic.waiting >= self.link.routes.queue_limit.get(route.workload, self._queue_per_slot)
 
     async def _take(
         self, route: GatewayRoute, traffic: Traffic, scope: Scope, body: bytes, receive: Receive, send: Send
@@ -223,8 +195,8 @@ class Gateway:
                     return
             finally:
                 self._end_try(url, errand, heard[0])
-                await self._wake_waiting()
-            errand.tried[url] = self._awake.version
+                await self.link.wake_waiting()
+            errand.tried[url] = self.link.routes.version
             if fate == "broken":
                 await self._judge(url, errand)
         text = f"{errand.deaths} residents of {workload} ended while they worked on this request; it is not tried again"
@@ -247,7 +219,7 @@ class Gateway:
 
     async def _judge(self, url: str, errand: _Errand) -> None:
         """A resident broke off before its first byte: if it died, and nobody had it killed, the request may be why."""
-        if url in self._awake.leaving:
+        if url in self.link.routes.leaving:
             # A donor that did not sleep in time was killed; that says nothing of the request.
             return
         errand.breaks += 1
@@ -268,9 +240,9 @@ class Gateway:
         errand.alone_at = url
         errand.traffic.set_apart.add(url)
         with suppress(TimeoutError):
-            async with asyncio.timeout(ALONE_S), self._awake_changed:
+            async with asyncio.timeout(ALONE_S), self.link.changed:
                 while errand.traffic.silent[url]:
-                    await self._awake_changed.wait()
+                    await self.link.changed.wait()
         return url
 
     async def _await_place(self, errand: _Errand) -> str | None:
@@ -278,9 +250,9 @@ class Gateway:
         found = self._with_place(errand)
         if not found:
             traffic.unrouted += 1
-            self._report_now.set()
+            self.link.report_now.set()
             try:
-                async with self._awake_changed:
+                async with self.link.changed:
                     while not (found := self._with_place(errand)):
                         await self._await_change(errand)
             except TimeoutError:
@@ -299,8 +271,8 @@ class Gateway:
 
     def _awake_for(self, errand: _Errand) -> list[str]:
         # One that refused is asked again only after the routes changed: it may be awake again.
-        version, tried = self._awake.version, errand.tried
-        awake = self._awake.awake.get(errand.route.workload, ())
+        version, tried = self.link.routes.version, errand.tried
+        awake = self.link.routes.awake.get(errand.route.workload, ())
         return [url for url in awake if tried.get(url) != version]
 
     async def _await_change(self, errand: _Errand) -> None:
@@ -313,8 +285,8 @@ class Gateway:
             TimeoutError: nobody is to be waited for any longer.
         """
         if self._awake_for(errand):
-            await self._awake_changed.wait()
-        elif self._awake.waking.get(errand.route.workload):
+            await self.link.changed.wait()
+        elif self.link.routes.waking.get(errand.route.workload):
             errand.waking_patience_s = await self._await_change_within(errand.waking_patience_s)
         else:
             errand.patience_s = await self._await_change_within(errand.patience_s)
@@ -322,13 +294,8 @@ class Gateway:
     async def _await_change_within(self, wait_s: float) -> float:
         """Wait for a change; what is left of the time."""
         began = time.monotonic()
-        await asyncio.wait_for(self._awake_changed.wait(), wait_s)
+        await asyncio.wait_for(self.link.changed.wait(), wait_s)
         return max(0.0, wait_s - (time.monotonic() - began))
-
-    async def _wake_waiting(self) -> None:
-        """Let those who wait look again; the one that has waited longest looks first."""
-        async with self._awake_changed:
-            self._awake_changed.notify_all()
 
     async def _pass_through(self, url: str, errand: _Errand, heard: list[bool]) -> Fate:
         """Forward to one resident; ``heard`` becomes true with the first byte of an answer."""
@@ -375,7 +342,7 @@ class Gateway:
         traffic.silent[url] -= 1
         if traffic.set_apart:
             errand.leave_alone()
-            await self._wake_waiting()
+            await self.link.wake_waiting()
         self._count_first_byte(errand, response.status)
         await errand.send(_start(response))
 
@@ -390,80 +357,6 @@ class Gateway:
         traffic.attained += attained
         traffic.recent.append((time.monotonic(), latency_s, attained))
         traffic.first_byte.add(latency_s)
-
-    # ---- the controller
-
-    async def _follow_routes(self) -> None:
-        await for_ever("following the routes", self._take_routes, self._alarm)
-
-    async def _take_routes(self) -> None:
-        try:
-            query = {"seen": str(self._awake.version), "wait_s": "5"}
-            routes = Routes.model_validate_json(await self._get("/routes", query))
-        except (aiohttp.ClientError, TimeoutError):
-            await asyncio.sleep(0.2)
-            return
-        self._awake = routes
-        await self._wake_waiting()
-
-    async def _report(self) -> None:
-        await for_ever("reporting to the controller", self._report_once, self._alarm)
-
-    async def _report_once(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._report_now.wait(), REPORT_EVERY_S)
-        self._report_now.clear()
-        now = time.monotonic()
-        report = GatewayReport(workloads={w: traffic.totals(now) for w, traffic in self._traffic.items()})
-        try:
-            await self._post("/gateway", report.model_dump_json())
-        except (aiohttp.ClientError, TimeoutError) as error:
-            log.debug("controller does not answer: %s", error)
-
-    async def _follow_state(self) -> None:
-        await for_ever("following the pool's state", self._take_state, self._alarm)
-
-    async def _take_state(self) -> None:
-        try:
-            found = PoolState.model_validate_json(await self._get("/state", {}, STATE_TIMEOUT_S))
-            state = judge(found, self._recently.note(time.monotonic(), self._outcomes()))
-            self._state = self._with_alarms(state, state.alarms)
-        except (aiohttp.ClientError, TimeoutError):
-            if self._state is not None:
-                frozen = self._state.model_copy(update={"controller": "frozen", "ready": False})
-                self._state = self._with_alarms(frozen, ("the controller does not answer: allocation frozen",))
-        await asyncio.sleep(1.0 if self.ready else 0.2)
-
-    def _outcomes(self) -> dict[str, Outcomes]:
-        return {w: Outcomes(traffic.answered, traffic.failed) for w, traffic in self._traffic.items()}
-
-    def _alarm(self, loop: str, text: str) -> None:
-        """Show what is wrong with a loop of the gateway, beside what the controller says."""
-        before = set(self._alarms.values())
-        self._alarms[loop] = text
-        if self._state is not None:
-            others = tuple(told for told in self._state.alarms if told not in before)
-            self._state = self._with_alarms(self._state, others)
-
-    def _with_alarms(self, state: PoolState, others: tuple[str, ...]) -> PoolState:
-        own = tuple(text for text in self._alarms.values() if text)
-        return state.model_copy(update={"alarms": (*others, *own)})
-
-    async def _get(self, path: str, query: dict[str, str], timeout_s: float = CALL_TIMEOUT_S) -> bytes:
-        return await self._call("GET", path, query, None, timeout_s)
-
-    async def _post(self, path: str, body: str) -> bytes:
-        return await self._call("POST", path, {}, body, CALL_TIMEOUT_S)
-
-    async def _call(self, method: str, path: str, query: dict[str, str], body: str | None, timeout_s: float) -> bytes:
-        if self._session is None:
-            raise RuntimeError("the gateway is not running")
-        timeout = aiohttp.ClientTimeout(total=timeout_s)
-        async with self._session.request(
-            method, f"{self._controller_url}{path}", params=query, data=body, headers=self._headers, timeout=timeout
-        ) as response:
-            response.raise_for_status()
-            return await response.read()
 
 
 async def _watch_disconnect(receive: Receive) -> None:
