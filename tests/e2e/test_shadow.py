@@ -31,7 +31,7 @@ def test_a_shadow_moves_nothing_and_tells_what_it_would_have_done(tmp_path):
             return view["moves"] >= 1 and view["shadow_usd"] > view["real_usd"] > 0
 
         # The first moves cost something; training on all slots soon earns more.
-        until(gains, 60, "a shadow that earns more")
+        until(gains, 120, "a shadow that earns more")
         assert "it would have made" in pool.command("status").stdout
         told = pool.command("pool", "why", "train").stdout
         assert "It always has more to do" in told

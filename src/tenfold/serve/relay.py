@@ -40,6 +40,9 @@ class Relay(Response):
             cut = asyncio.create_task(job.cut.wait())
             try:
                 await asyncio.wait({pump, gone, cut}, return_when=asyncio.FIRST_COMPLETED)
+                if job.finished:
+                    # All is said, and its last bytes are on their way.
+                    await asyncio.wait({pump, gone}, timeout=_LAST_WORD_S, return_when=asyncio.FIRST_COMPLETED)
                 if pump.done():
                     pump.result()
                     return
@@ -47,6 +50,8 @@ class Relay(Response):
                 for task in (pump, gone, cut):
                     task.cancel()
                 await asyncio.gather(pump, gone, cut, return_exceptions=True)
+            if job.finished:
+                return
             if cut.cancelled():
                 self._work.disconnected += 1
             else:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 _EVENT = b"data: {"
+_DONE = b"\ndata: [DONE]"
 # The role, the end with finish_reason, the usage: events that carry no token. They are held back from the live
 # count, so that it never exceeds the engine's own, which comes last.
 _TOKENLESS_EVENTS = 3
@@ -68,12 +69,16 @@ class Work:
 
 
 class Job:
-    """One request in work: counts its tokens as they pass; ``events`` is the number of events so far."""
+    """One request in work: counts its tokens as they pass.
+
+    ``events``: the number of events so far. ``finished``: the engine has said all that there was to say.
+    """
 
     def __init__(self, work: Work) -> None:
         self.cut = asyncio.Event()
         self._work = work
         self.events = 0
+        self.finished = False
         self._counted = 0
         self._seam = b""
         self._tail = b""
@@ -85,9 +90,15 @@ class Job:
         self._seam = window[-(len(_EVENT) - 1) :]
         self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
         self._count_up_to(self.events - _TOKENLESS_EVENTS)
+        if _DONE in self._tail:
+            # At once: many clients close the connection on this word, before the engine does.
+            self.finish()
 
     def finish(self) -> None:
-        """Settle the count by the numbers in the last event (usage, or llama.cpp's timings) if it has any."""
+        """Settle the count by the numbers in the last event (usage, or llama.cpp's timings) if it has any; once."""
+        if self.finished:
+            return
+        self.finished = True
         last = self._tail[self._tail.rfind(_EVENT) :]
         generated, prompt = _GENERATED.search(last), _PROMPT.search(last)
         self._count_up_to(int(generated[1]) if generated else self.events)
