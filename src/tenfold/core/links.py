@@ -1,5 +1,6 @@
 """Connections that notice a lost link: a machine that does not answer at all, which is not one that is slow."""
 
+import asyncio
 import socket
 import sys
 
@@ -30,6 +31,22 @@ def connector(*, keepalive_s: float = 15.0) -> aiohttp.TCPConnector:
         keepalive_s: how long an unused connection is kept.
     """
     return aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive_s, socket_factory=_make_socket)
+
+
+async def is_refused(host: str, port: int) -> bool:
+    """Whether a machine answers and says that nobody listens at a port: the process that did is dead.
+
+    False where the machine does not answer: its link may be cut, and that says nothing of who lives there.
+    """
+    try:
+        async with asyncio.timeout(1.0):
+            _, writer = await asyncio.open_connection(host, port)
+    except ConnectionRefusedError:
+        return True
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return False
 
 
 def _make_socket(address: aiohttp.AddrInfoType) -> socket.socket:

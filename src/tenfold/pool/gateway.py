@@ -15,13 +15,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import urlsplit
 
 import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 from yarl import URL
 
-from tenfold.core.links import connector
+from tenfold.core.links import connector, is_refused
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
 from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
@@ -368,17 +367,8 @@ async def _watch_disconnect(receive: Receive) -> None:
 
 async def _is_dead(url: str) -> bool:
     """Whether nobody listens at a resident's address any more: a process that lives does, however busy it is."""
-    address = urlsplit(url)
-    try:
-        async with asyncio.timeout(1.0):
-            _, writer = await asyncio.open_connection(address.hostname, address.port)
-    except ConnectionRefusedError:
-        return True
-    except (OSError, TimeoutError):
-        # The machine does not answer: its link may be cut, and that says nothing of who lives there.
-        return False
-    writer.close()
-    return False
+    address = URL(url)
+    return await is_refused(address.host or "", address.port or 0)
 
 
 def _start(response: aiohttp.ClientResponse) -> Message:

@@ -11,10 +11,12 @@ import logging
 import os
 import sys
 import traceback
+from collections import Counter
 
 import ray
 
 from tenfold.core.errors import HostFailed
+from tenfold.core.links import is_refused
 from tenfold.core.logs import log_as
 from tenfold.pool.host_info import HostInfo, HostSpec
 from tenfold.pool.host_server import launch
@@ -112,7 +114,8 @@ class RayScout:
         while True:
             # In a thread: without its head, Ray blocks.
             found = await asyncio.wait_for(asyncio.to_thread(ray.nodes), RAY_SILENT_S)
-            nodes = tuple(_ray_node(node) for node in found)
+            ghosts = await _ghosts(found)
+            nodes = tuple(_ray_node(node, is_ghost=node["NodeID"] in ghosts) for node in found)
             self._gpus = {node.ray_id: node.gpus for node in nodes}
             self._say(Told(nodes=nodes))
             if not any(node.alive and node.ray_id == self._own_id for node in nodes):
@@ -150,13 +153,29 @@ class RayScout:
         os.write(self._out, told.model_dump_json().encode() + b"\n")
 
 
-def _ray_node(node: dict[str, object]) -> RayNode:
+async def _ghosts(nodes: list[dict[str, object]]) -> set[object]:
+    """Nodes that Ray still takes for alive though their raylet is dead, of those that share a machine with another.
+
+    Ray notices a raylet's death after some 15 s. One that is started again on the machine meanwhile is its heir, and
+    not a further node beside it; who listens there tells which.
+    """
+    alive = [node for node in nodes if node["Alive"]]
+    machines = Counter(node["NodeManagerAddress"] for node in alive)
+    return {
+        node["NodeID"]
+        for node in alive
+        if machines[node["NodeManagerAddress"]] > 1
+        and await is_refused(str(node["NodeManagerAddress"]), int(str(node["NodeManagerPort"])))
+    }
+
+
+def _ray_node(node: dict[str, object], *, is_ghost: bool) -> RayNode:
     resources = node["Resources"]
     assert isinstance(resources, dict)
     return RayNode(
         ray_id=str(node["NodeID"]),
         address=str(node["NodeManagerAddress"]),
-        alive=bool(node["Alive"]),
+        alive=bool(node["Alive"]) and not is_ghost,
         left=not node["Alive"] and node.get("DeathReason") == STOPPED_IN_ORDER,
         head="node:__internal_head__" in resources,
         gpus=float(resources.get("GPU", 0.0)),

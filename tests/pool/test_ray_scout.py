@@ -1,0 +1,21 @@
+"""Which of Ray's nodes are alive: Ray itself notices a dead raylet late."""
+
+import socket
+
+from tenfold.pool.ray_scout import _ghosts
+
+
+def node(name: str, port: int, *, address: str = "127.0.0.1", alive: bool = True) -> dict[str, object]:
+    return {"NodeID": name, "NodeManagerAddress": address, "NodeManagerPort": port, "Alive": alive}
+
+
+async def test_a_raylet_that_died_a_moment_ago_is_a_ghost_beside_its_heir_and_a_living_twin_is_not():
+    with socket.create_server(("127.0.0.1", 0)) as heir, socket.create_server(("127.0.0.1", 0)) as twin:
+        with socket.create_server(("127.0.0.1", 0)) as dead:
+            ports = [s.getsockname()[1] for s in (heir, twin, dead)]
+        found = [node("heir", ports[0]), node("twin", ports[1]), node("dead", ports[2])]
+        assert await _ghosts(found) == {"dead"}
+
+
+async def test_nobody_knocks_at_a_machine_with_one_raylet():
+    assert await _ghosts([node("a", 1), node("b", 1, address="127.0.0.2"), node("c", 1, alive=False)]) == set()
