@@ -32,6 +32,7 @@ def view_of(made: Week, rates_HS, slots_SK, job_slots_AK=(), settled_s_A=(), ste
         since_checkpoint_A=np.zeros(jobs),
         most_A=np.array([one.most for one in made.jobs], dtype=np.int64),
         settled_s_A=np.array(settled_s_A, dtype=float),
+        started_A=np.ones(jobs, dtype=bool),
     )
 
 

@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
-from small import job, service, week
+from small import Told, job, service, week
 
 from tenfold.pool.budget import BURN
 from tenfold.replay.bursts import SOURCES, with_burst
 from tenfold.replay.compare import compare, notes, summary
 from tenfold.replay.engine import replay
 from tenfold.replay.generate import synthetic_week
+from tenfold.replay.rule import Decision, View
 from tenfold.replay.tenfold import Tenfold
+from tenfold.replay.week import Times
 
 STEADY = [10.0] * 1000
 TARGET = (("llm", 0.9),)
@@ -100,3 +102,25 @@ def test_a_replay_tells_a_target_that_was_missed_and_what_of_it_no_slots_could_h
     (row,) = summary(found)["policies"]
     assert 0.4 < row["unpreventable"]["llm"] < 0.5
     assert f"no slots could have answered {row['unpreventable']['llm']:.3%}" in told
+
+
+class Handed:
+    """Does as it is told for two steps, and then as Tenfold does."""
+
+    name = "handed"
+
+    def __init__(self, lines, *, warm: bool) -> None:
+        self.told, self.tenfold, self.warm = Told(lines), Tenfold(warm=warm), warm
+
+    def decide(self, view: View) -> Decision:
+        return self.told.decide(view) if view.step < 2 else self.tenfold.decide(view)
+
+
+@pytest.mark.parametrize(("ran", "warm", "comes"), [(True, True, True), (False, True, False), (True, False, False)])
+def test_a_job_that_was_stopped_comes_back_by_a_wake_where_its_start_would_not_pay(ran, warm, comes):
+    # A slot of the job is worth more than one of the service, but not with half of the time spent on a start.
+    times = Times(start_s=90.0, wake_s=3.0, sleep_s=0.0)
+    made = week([service([20.0] * 20, usd_per_request=0.7)], [job(times=times)], slots=10)
+    outcome = replay(made, Handed([[1, 9] if ran else [10, 0], [10, 0]], warm=warm))
+    assert (outcome.training_slots_T[2:] > 0).all() == comes
+    assert (outcome.training_slots_T[2:] > 0).any() == comes

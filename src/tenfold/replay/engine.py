@@ -152,6 +152,7 @@ class _Run:
             since_checkpoint_A=progress.since_checkpoint_s_J[jobs_A],
             most_A=np.where(self._retry_at_s_J[jobs_A] > now_s, held_A, most_A),
             settled_s_A=now_s - progress.changed_at_s_J[jobs_A],
+            started_A=np.isfinite(progress.started_at_s_J[jobs_A]),
         )
 
     def _check(self, decision: Decision, step: int, jobs_A: Ints) -> None:

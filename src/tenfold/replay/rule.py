@@ -38,6 +38,7 @@ class View:
         since_checkpoint_A: seconds of work that a kill would lose, per slot.
         most_A: slots that each can use; no more than it has for a while, if there is no more room where it is.
         settled_s_A: seconds since its slots last changed.
+        started_A: whether each has ever had slots; where residents are kept warm, its processes are loaded since.
     """
 
     week: Week
@@ -54,6 +55,7 @@ class View:
     since_checkpoint_A: Floats
     most_A: Ints
     settled_s_A: Floats
+    started_A: NDArray[np.bool_]
 
     @property
     def now_s(self) -> float:

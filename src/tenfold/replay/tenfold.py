@@ -98,7 +98,8 @@ class Tenfold:
         start_s_A = week.job_times_J.start_s_W[jobs_A]
         if self.warm:
             serves_s_S, still_s_A = week.service_times_S.wake_s_W, week.job_times_J.resize_s_W[jobs_A]
-            joins_s_A = np.where(held_A > 0, week.job_times_J.wake_s_W[jobs_A], start_s_A)
+            # Who has been stopped is still loaded, so that it comes back by a wake.
+            joins_s_A = np.where(view.started_A, week.job_times_J.wake_s_W[jobs_A], start_s_A)
         else:
             # Processes start; every change of a job saves and restarts it.
             serves_s_S, still_s_A = week.service_times_S.start_s_W, week.checkpoint_s_J[jobs_A] + start_s_A
