@@ -134,7 +134,9 @@ def policy_of(week: Week, config: Config) -> Tenfold:
         )
         for service in week.services
     )
+    targets = {service.name: config.workloads()[service.name].attains for service in week.services}
     return Tenfold(
+        attains=tuple((name, share) for name, share in targets.items() if share),
         dwell_s=dwell_s,
         joined_dwell_s=dwell_s,
         job_dwell_s=dwell_s,

@@ -84,7 +84,7 @@ def plans(config: Config) -> tuple[WorkloadPlan, ...]:
             ceiling=settings[name].ceiling,
             value_per_unit_usd=settings[name].value_per_unit_usd,
             latency_target_s=settings[name].latency_target_s,
-            attains=settings[name].attains,
+            attains=settings[name].attains or None,
             assumed_capacity=wire.assumed_capacity,
             takes_requests=bool(wire.paths),
             probe=wire.probe(config) if wire.probe else None,

@@ -58,8 +58,8 @@ class WorkloadSettings(Settings):
     ceiling: int | None = Field(None, ge=1, description="slots it never exceeds; default: all")
     value_per_unit_usd: float = Field(gt=0, description="USD that one unit of its work earns")
     latency_target_s: float | None = Field(None, gt=0, description="a request answered later counts as missed")
-    attains: float | None = Field(
-        None, gt=0, le=1, description="share of requests to answer in time; default: as many as their price is worth"
+    attains: float = Field(
+        0.0, ge=0, le=1, description="share of requests to answer in time; 0: as many as their price is worth"
     )
 
 
@@ -75,6 +75,7 @@ class ServeSettings(WorkloadSettings):
 
     value_per_unit_usd: float = Field(2.0e-6, gt=0, description="USD per generated token")
     latency_target_s: float | None = Field(4.0, gt=0, description="seconds to the first token")
+    attains: float = Field(0.99, ge=0, le=1, description="share of chats to answer in time")
     engine: Literal["llama.cpp", "vllm"] = "llama.cpp"
     model: str = Field("smollm2-135m", description="name in /v1/models; for vllm, the model it is started with")
     vllm_url: str | None = Field(None, description="base URL of a running vLLM server; default: start one per slot")
@@ -87,6 +88,7 @@ class RankSettings(WorkloadSettings):
 
     value_per_unit_usd: float = Field(2.0e-7, gt=0, description="USD per ranked request")
     latency_target_s: float | None = Field(0.25, gt=0, description="seconds to the ranked list")
+    attains: float = Field(0.999, ge=0, le=1, description="share of requests to answer in time")
     floor: int = Field(0, ge=0, description="slots it always has")
 
 
