@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -200,3 +202,18 @@ def test_a_ledger_without_permission_is_named_with_its_cure():
                 os.seteuid(0)
         assert caught.value.next_step.startswith("chmod u+rw")
         assert aside(folder) == []
+
+
+def test_a_reader_that_leaves_takes_nothing_of_what_the_writer_records_after(tmp_path):
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    read = f"from tenfold.ledger.ledger import Ledger; l = Ledger({url!r}); print(len(l.latest('tick', 99))); l.close()"
+
+    def read_elsewhere() -> int:
+        done = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=True, timeout=60)
+        return int(done.stdout)
+
+    writer = Ledger(url, mends=True)
+    for count in (1, 2, 3):
+        writer.append("tick", "pool", {"count": count})
+        assert read_elsewhere() == count
+    writer.close()

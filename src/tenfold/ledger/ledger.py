@@ -68,6 +68,9 @@ class Ledger:
     def __init__(self, url: str, clock: Callable[[], float] = time.time, *, mends: bool = False) -> None:
         self._clock, self._mends = clock, mends
         self._untold: dict[str, object] | None = None
+        # For looks at the file beside SQLite. Kept open: closing any descriptor of a file drops this process's locks on
+        # it, SQLite's too, and a reader that leaves would take its log along.
+        self._eye: int | None = None
         self._url = sa.make_url(url)
         self._path = Path(self._url.database) if self._url.drivername == "sqlite" and self._url.database else None
         if self._path is not None:
@@ -83,11 +86,9 @@ class Ledger:
 
     def append(self, kind: str, subject: str, body: Mapping[str, object], at: float | None = None) -> Event:
         """Record one event, durably, and return it with its id; ``at``: when it happened, if that is not now."""
-        if self._mends and self._path is not None:
-            # SQLite would go on with what it remembers, in a file without a name or one that nobody else can read.
-            fault = _fault_of_header(self._path) if self._path.exists() else "it was removed while in use"
-            if fault:
-                self._begin_anew(fault)
+        # SQLite would go on with what it remembers, in a file without a name or one that nobody else can read.
+        if self._mends and self._path is not None and (fault := self._fault_in_use(self._path)):
+            self._begin_anew(fault)
         try:
             self._tell_damage()
             return self._append(kind, subject, body, at)
@@ -116,6 +117,20 @@ class Ledger:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        if self._eye is not None:
+            os.close(self._eye)
+            self._eye = None
+
+    def _fault_in_use(self, path: Path) -> str:
+        try:
+            if self._eye is None:
+                self._eye = os.open(path, os.O_RDONLY)
+            named = path.stat()
+        except FileNotFoundError:
+            return "it was removed while in use"
+        if not os.path.samestat(named, os.fstat(self._eye)):
+            return "another file took its place while in use"
+        return _fault_of_header(os.pread(self._eye, _HEADER_BYTES, 0))
 
     def _append(self, kind: str, subject: str, body: Mapping[str, object], at: float | None) -> Event:
         at = float(self._clock() if at is None else at)
@@ -154,7 +169,7 @@ class Ledger:
                 next_step="the next 'tenfold up' (or 'tenfold watch', whose it is) sets it aside and begins a new one",
             )
         if hasattr(self, "_engine"):
-            self._engine.dispose()
+            self.close()
         aside = set_aside(self._path, fault, BEGUN_ANEW)
         # Under these names `sqlite3 FILE .recover` finds what the log still holds.
         for ending in ("-wal", "-shm"):
@@ -192,7 +207,9 @@ def _fault_of_file(path: Path, *, whole: bool) -> str:
     """What is wrong with an SQLite file, or nothing; ``whole``: all of it is read (0.1 CPU-s for 120 MB)."""
     if not path.exists():
         return ""
-    if fault := _fault_of_header(path):
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if fault := _fault_of_header(header):
         return fault
     engine = sa.create_engine(f"sqlite:///{path}")
     try:
@@ -206,10 +223,7 @@ def _fault_of_file(path: Path, *, whole: bool) -> str:
         engine.dispose()
 
 
-def _fault_of_header(path: Path) -> str:
-    """What is wrong with the first bytes of an SQLite file, or nothing (20 us)."""
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
+def _fault_of_header(header: bytes) -> str:
     if len(header) < _HEADER_BYTES:
         return f"it has {len(header)} bytes, fewer than its header"
     # SQLite takes a file whose format it does not know for one that it must not write.
