@@ -341,9 +341,8 @@ async def test_closing_leaves_no_process(make_pool):
 async def test_silent_gateway_holds_the_allocation_and_raises_an_alarm(make_pool):
     pool = await make_pool(plan("serve", floor=1), plan("train", path=None, value=1e-3))
     await pool.ready()
-    for task in asyncio.all_tasks():
-        if "_report" in repr(task.get_coro()):
-            task.cancel()
+    (reporting,) = [task for task in asyncio.all_tasks() if task.get_name() == "reporting to the controller"]
+    reporting.cancel()
 
     async def held():
         return any("allocation held" in alarm for alarm in (await pool.state())["alarms"])

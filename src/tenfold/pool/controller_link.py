@@ -66,7 +66,7 @@ class ControllerLink:
             "reporting to the controller": self._report,
             "following the pool's state": self._take_state,
         }
-        tasks = [asyncio.create_task(for_ever(name, turn, self._alarm)) for name, turn in turns.items()]
+        tasks = [asyncio.create_task(for_ever(name, turn, self._alarm), name=name) for name, turn in turns.items()]
         try:
             yield
         finally:
