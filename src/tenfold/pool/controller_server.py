@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from tenfold.core.config import PoolSettings
 from tenfold.core.errors import TenfoldError
@@ -27,7 +28,7 @@ from tenfold.pool.demand import WorkloadPlan
 from tenfold.pool.heartbeat import BEAT_EVERY_S, BeatingServer, Pulse, Vigil
 from tenfold.pool.process import die_with_parent
 from tenfold.pool.reports import GatewayReport, HostsReport
-from tenfold.pool.token import TOKEN_HEADER
+from tenfold.pool.token import ask_for_token
 
 STUCK_LOOKS = 30
 """Seconds without the end of a tick after which the controller is stuck, beside two ticks' pauses."""
@@ -47,7 +48,7 @@ class ControllerSpec(BaseModel):
     folders: tuple[Path, ...] = Field((), description="below which files may be set aside as damaged: home and cache")
 
 
-def build_app(spec: ControllerSpec) -> Starlette:
+def build_app(spec: ControllerSpec) -> ASGIApp:
     """Build the controller's API; its loop runs for the app's lifetime."""
     box: dict[str, Controller] = {}
 
@@ -67,34 +68,23 @@ def build_app(spec: ControllerSpec) -> Starlette:
             loop.cancel()
         ledger.close()
 
-    def authorised(request: Request) -> bool:
-        return request.headers.get(TOKEN_HEADER) == spec.token
-
     async def hosts(request: Request) -> Response:
-        if not authorised(request):
-            return _stranger()
         report = HostsReport.model_validate_json(await request.body())
         return JSONResponse({"kill": await box["controller"].take_hosts(report)})
 
     async def gateway(request: Request) -> Response:
-        if not authorised(request):
-            return _stranger()
         box["controller"].take_gateway(GatewayReport.model_validate_json(await request.body()))
         return JSONResponse({})
 
     async def routes(request: Request) -> Response:
-        if not authorised(request):
-            return _stranger()
         query = request.query_params
         found = await box["controller"].routes(int(query["seen"]), float(query["wait_s"]))
         return Response(found.model_dump_json(), media_type="application/json")
 
-    async def state(request: Request) -> Response:
-        if not authorised(request):
-            return _stranger()
+    async def state(_: Request) -> Response:
         return Response(box["controller"].state().model_dump_json(), media_type="application/json")
 
-    return Starlette(
+    api = Starlette(
         routes=[
             Route("/hosts", hosts, methods=["POST"]),
             Route("/gateway", gateway, methods=["POST"]),
@@ -103,6 +93,7 @@ def build_app(spec: ControllerSpec) -> Starlette:
         ],
         lifespan=lifespan,
     )
+    return ask_for_token(api, spec.token)
 
 
 async def _end_if_stuck(controller: Controller, tick_s: float) -> None:
@@ -115,10 +106,6 @@ async def _end_if_stuck(controller: Controller, tick_s: float) -> None:
         if turns and vigil.look(turns != seen):
             end_process(1, TenfoldError(f"no tick of the controller has ended: {vigil.verdict}"))
         seen = turns
-
-
-def _stranger() -> Response:
-    return JSONResponse({"error": f"the {TOKEN_HEADER} header is missing or wrong"}, 401)
 
 
 def main() -> None:

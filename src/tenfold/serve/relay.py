@@ -9,11 +9,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tenfold.pool.answer import request_id
+from tenfold.pool.process import ASLEEP_HEADER
 from tenfold.serve.assembly import assemble
 from tenfold.serve.openai_api import Generation, Rejection, read_engine_error
 from tenfold.serve.work import Job, Work
 
-ASLEEP_HEADER = "x-tenfold-asleep"
 _LAST_WORD_S = 0.2
 
 
