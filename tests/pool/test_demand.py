@@ -83,6 +83,16 @@ def test_a_slot_that_gets_half_of_its_core_is_said_to_do_half_within_a_second_an
     assert found.capacity > 37.0
 
 
+def test_what_a_core_gave_long_ago_says_nothing_of_what_a_slot_will_do():
+    found = meter()
+    counters = {"serve@s0#1": Counters(units=10.0, requests=1, busy_s=0.5, wanted_s=2.0)}
+    found.observe_residents(counters, 1.0)
+    assert found.supply == pytest.approx(0.25)
+    for _ in range(120):
+        found.observe_residents(counters, 1.0)
+    assert found.supply > 0.99
+
+
 def test_more_of_a_core_than_a_slot_is_sure_of_makes_up_for_nothing():
     found = meter()
     found.observe_residents(

@@ -150,6 +150,9 @@ class DemandMeter:
                 self.units_per_request += share * (units / requests - self.units_per_request)
         if self.plan.takes_requests and wanted_s > 0:
             self.supply += min(1.0, wanted_s / SUPPLY_MEMORY_S) * (had_s / wanted_s - self.supply)
+        else:
+            # What its cores gave while it last worked says less and less.
+            self.supply += (1.0 - math.exp(-seconds / CAPACITY_MEMORY_S)) * (1.0 - self.supply)
 
     def observe_gateway(self, totals: GatewayTotals, seconds: float) -> None:
         """Take the gateway's cumulative totals; a restarted gateway starts from zero again.
