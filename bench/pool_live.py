@@ -30,8 +30,8 @@ from tenfold.core.config import Config
 from tenfold.load.client import CHAT, RANK, day_for, fetch_state
 from tenfold.load.day import Day, parse_duration_s
 from tenfold.load.report import DayReport
+from tenfold.policy.value import sustainable_utilisation
 from tenfold.pool.state import PoolState
-from tenfold.pool.value import sustainable_utilisation
 from tenfold.replay.engine import replay
 from tenfold.replay.outcome import Outcome
 from tenfold.replay.tenfold import Tenfold

@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.page.drawing import picture
-from tenfold.pool.claims import Claims
-from tenfold.pool.forecast import CHANCES_D, LEVELS_D
-from tenfold.pool.mix import mix
-from tenfold.pool.mixture import Mixture, Worth
-from tenfold.pool.placement import IDLE, place
-from tenfold.pool.relaxation import Relaxation
-from tenfold.pool.value import service_runs
+from tenfold.policy.claims import Claims
+from tenfold.policy.forecast import CHANCES_D, LEVELS_D
+from tenfold.policy.kinds.mix import mix
+from tenfold.policy.kinds.mixture import Mixture, Worth
+from tenfold.policy.kinds.relaxation import Relaxation
+from tenfold.policy.placement import IDLE, place
+from tenfold.policy.value import service_runs
 
 SIZES = (100, 1_000, 10_000, 100_000)
 KINDS = (1, 8)

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tenfold.cli.show_watch import line, summary
 from tenfold.pool.state import ShadowView
-from tenfold.pool.watch import WatchedView, WatchView
+from tenfold.watch.watch import WatchedView, WatchView
 
 CHAT = WatchedView(
     workload="chat",

@@ -1,8 +1,8 @@
 """The book of moves: what is under way is shown first, what ended keeps its number and tells what went wrong."""
 
+from tenfold.policy.policy import Change
 from tenfold.pool.move_book import ASSUMED_WAKE_S, SHOWN_MOVES, WAKE_MEMORY, MoveBook, Moving
 from tenfold.pool.moves import Door, Outcome
-from tenfold.pool.policy import Change
 
 DOOR = Door("rank@n0/cpu0", "http://127.0.0.1:1", 7)
 

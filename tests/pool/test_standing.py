@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tenfold.pool.claims import Claims
+from tenfold.policy.claims import Claims
 from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan
 from tenfold.pool.standing import standings
 

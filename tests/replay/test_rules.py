@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small import job, service, week
 
-from tenfold.pool.budget import Tally
+from tenfold.policy.budget import Tally
 from tenfold.replay.engine import replay
 from tenfold.replay.queueing import evict, share_out
 from tenfold.replay.rule import Decision, View

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small import Told, job, service, week
 
-from tenfold.pool.budget import BURN
+from tenfold.policy.budget import BURN
 from tenfold.replay.bursts import SOURCES, with_burst
 from tenfold.replay.compare import compare, notes, summary
 from tenfold.replay.engine import replay

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tenfold.cli import show
-from tenfold.pool.watch import WatchedView, WatchView
+from tenfold.watch.watch import WatchedView, WatchView
 
 OUT = Console(highlight=False)
 

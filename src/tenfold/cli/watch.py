@@ -17,8 +17,8 @@ from tenfold.core.paths import home_dir
 
 if TYPE_CHECKING:
     from tenfold.ledger.recorder import Recorder
-    from tenfold.pool.watch import WatchView
-    from tenfold.pool.watch_file import WatchFile
+    from tenfold.watch.watch import WatchView
+    from tenfold.watch.watch_file import WatchFile
 
 LEDGER_FILE = "watch.db"
 TOKEN_VARIABLE = "RAY_AUTH_TOKEN"
@@ -44,7 +44,7 @@ def watch(
     from tenfold.ledger.ledger import Ledger
     from tenfold.ledger.recorder import Recorder
     from tenfold.load.day import parse_duration_s
-    from tenfold.pool.watch_file import load_watch_file
+    from tenfold.watch.watch_file import load_watch_file
 
     settings = load_watch_file(file)
     duration_s = None if duration is None else parse_duration_s(duration)
@@ -65,7 +65,7 @@ def report(*, json: Json = False) -> None:
     """Sum up the last watch, also while it goes on."""
     from tenfold.cli import show_watch
     from tenfold.cli.history import open_ledger
-    from tenfold.pool.watch import WatchView
+    from tenfold.watch.watch import WatchView
 
     with open_ledger(home_dir(), LEDGER_FILE, "watch a cluster with 'tenfold watch'") as ledger:
         found = ledger.latest("watch")
@@ -84,9 +84,9 @@ async def _watch(
     """Read and decide every tick until ``duration_s`` is over or somebody stops it."""
     import aiohttp
 
-    from tenfold.pool.ray_dashboard import Dashboard
-    from tenfold.pool.shadow import change_body
-    from tenfold.pool.watch import Watch
+    from tenfold.policy.shadow import change_body
+    from tenfold.watch.ray_dashboard import Dashboard
+    from tenfold.watch.watch import Watch
 
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

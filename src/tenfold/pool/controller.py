@@ -13,10 +13,12 @@ import numpy as np
 
 from tenfold.core.config import PoolSettings
 from tenfold.ledger.recorder import Recorder
-from tenfold.pool.account import Account
+from tenfold.policy.account import Account
+from tenfold.policy.claims import Claims
+from tenfold.policy.policy import Change, allocate
+from tenfold.policy.shadow import Shadow, change_body
 from tenfold.pool.adoption import Adoption
 from tenfold.pool.alarms import Alarms, DamageWatch
-from tenfold.pool.claims import Claims
 from tenfold.pool.deaths import Deaths
 from tenfold.pool.decision import claims_now, fixed, places
 from tenfold.pool.demand import DemandMeter, WorkloadPlan, look_around
@@ -24,13 +26,11 @@ from tenfold.pool.host import Slot
 from tenfold.pool.move_book import MoveBook, Moving
 from tenfold.pool.moves import Door, Mover
 from tenfold.pool.occupancy import Occupancy
-from tenfold.pool.policy import Change, allocate
 from tenfold.pool.reports import GatewayReport, HostsReport, Routes
 from tenfold.pool.resident import Counters
 from tenfold.pool.routes import RoutesVersion, routes_of
-from tenfold.pool.shadow import Shadow, change_body
 from tenfold.pool.standing import standings
-from tenfold.pool.state import HistoryPoint, PoolState, SlotView
+from tenfold.pool.state import HistoryPoint, PoolState, ShadowView, SlotView
 from tenfold.pool.token import TOKEN_HEADER
 from tenfold.pool.totals import Totals
 from tenfold.pool.views import account_views, history_point, slot_view, workload_view
@@ -337,7 +337,9 @@ class Controller:
             self._ledger.append("shadow_move", change.slot, change_body(told))
         if self._shadow is not None and self._clock() - self._shadow_told_at >= TELL_S:
             self._shadow_told_at = self._clock()
-            self._ledger.append("shadow", "pool", self._shadow.view().model_dump())
+            self._ledger.append(
+                "shadow", "pool", ShadowView.model_validate(self._shadow.sums(), from_attributes=True).model_dump()
+            )
 
     def _tell(self, claims: Claims, at_once: bool) -> None:
         """Record how all stand, at every change and every while; the orders have gone out and do not wait for it."""
@@ -473,7 +475,9 @@ class Controller:
             loss=(),
             account=account_views(self._account, self._meters),
             idle_s=self._account.idle_s,
-            shadow=self._shadow.view() if self._shadow is not None else None,
+            shadow=ShadowView.model_validate(self._shadow.sums(), from_attributes=True)
+            if self._shadow is not None
+            else None,
             totals=self._totals.view(
                 recorded=self._ledger.recorded, dropped=self._ledger.dropped, unrecorded=self._ledger.unrecorded
             ),

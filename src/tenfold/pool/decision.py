@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from tenfold.pool.claims import Claims
+from tenfold.policy.claims import Claims
+from tenfold.policy.policy import SlotPlace
 from tenfold.pool.demand import DemandMeter, claims_of
 from tenfold.pool.occupancy import Occupancy
-from tenfold.pool.policy import SlotPlace
 
 
 def places(occupancy: Occupancy, meters: Mapping[str, DemandMeter]) -> list[SlotPlace]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from tenfold.pool.budget import Generosity, Tally, generosity, most_worth
-from tenfold.pool.claims import Claims, Floats, Ints
-from tenfold.pool.forecast import CHANCES_D, Forecasts
+from tenfold.policy.budget import Generosity, Tally, generosity, most_worth
+from tenfold.policy.claims import Claims, Floats, Ints
+from tenfold.policy.forecast import CHANCES_D, Forecasts
+from tenfold.policy.value import service_runs, sustainable_utilisation
 from tenfold.pool.resident import Counters
-from tenfold.pool.value import service_runs, sustainable_utilisation
 
 CAPACITY_MEMORY_S = 20.0
 SUPPLY_MEMORY_S = 1.0

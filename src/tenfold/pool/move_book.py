@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Iterable, KeysView
 from dataclasses import dataclass
 
+from tenfold.policy.policy import Change
 from tenfold.pool.moves import Door, Outcome
-from tenfold.pool.policy import Change
 from tenfold.pool.state import MoveView
 
 SHOWN_MOVES = 50

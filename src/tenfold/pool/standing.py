@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field
 
-from tenfold.pool.claims import Claims, Ints
+from tenfold.policy.claims import Claims, Ints
+from tenfold.policy.fill import fill
 from tenfold.pool.demand import DemandMeter
-from tenfold.pool.fill import fill
 from tenfold.pool.state import View
 
 

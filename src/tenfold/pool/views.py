@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from tenfold.pool.account import Account
+from tenfold.policy.account import Account
 from tenfold.pool.demand import DemandMeter
 from tenfold.pool.host import ResidentStatus, Slot
 from tenfold.pool.moves import Door

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.core.errors import TenfoldError
-from tenfold.pool.account import Account
-from tenfold.pool.budget import Tally
+from tenfold.policy.account import Account
+from tenfold.policy.budget import Tally
 from tenfold.replay.floorplan import Floorplan
 from tenfold.replay.foresee import forecasts_of
 from tenfold.replay.handover import Unheld

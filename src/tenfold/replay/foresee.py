@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tenfold.pool.forecast import LEVELS_D, Forecasts
+from tenfold.policy.forecast import LEVELS_D, Forecasts
 from tenfold.replay.week import Week
 
 QUANTILES = (0.5, 0.9, 0.99)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenfold.pool.account import Account, SlotSeconds
+from tenfold.policy.account import Account, SlotSeconds
 from tenfold.replay.week import Floats, Ints, Week
 
 HOUR_S = 3600.0

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.pool.budget import Tally
+from tenfold.policy.budget import Tally
 from tenfold.replay.week import Floats, Ints, Week
 
 
@@ -25,7 +25,7 @@ class View:
         rates_HS: requests per second measured in the steps before, those before the week included, the latest last. NaN
             where nothing was measured.
         demands_SD: requests per second that may be asked for next, by the forecast, with chances ``CHANCES_D`` of
-            ``pool.forecast``.
+            ``policy.forecast``.
         waiting_S: requests that came before and wait for an answer.
         tally: requests that came before, and those of them that were missed.
         service_slots_SK: slots that each service holds now, those included that still start.

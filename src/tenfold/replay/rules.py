@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.pool.forecast import LEVELS_D
+from tenfold.policy.forecast import LEVELS_D
 from tenfold.replay.queueing import admit, evict, grant, share_out, unsaved_A
 from tenfold.replay.rule import Decision, View
 from tenfold.replay.scaling import STABILISATION_S, cover, dial_S, hpa_capacity_S

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tenfold.pool.budget import Generosity, generosity, most_worth
-from tenfold.pool.claims import Claims, Floats, Ints
-from tenfold.pool.forecast import CHANCES_D
-from tenfold.pool.mix import mix
-from tenfold.pool.mixture import Mixture
-from tenfold.pool.relaxation import Relaxation
-from tenfold.pool.value import service_runs
+from tenfold.policy.budget import Generosity, generosity, most_worth
+from tenfold.policy.claims import Claims, Floats, Ints
+from tenfold.policy.forecast import CHANCES_D
+from tenfold.policy.kinds.mix import mix
+from tenfold.policy.kinds.mixture import Mixture
+from tenfold.policy.kinds.relaxation import Relaxation
+from tenfold.policy.value import service_runs
 from tenfold.replay.rule import Decision, View
 from tenfold.replay.scaling import dial_S
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from tenfold.core.errors import TenfoldError
 from tenfold.core.highs import INFINITE, Matrix, ending, is_optimal, load
-from tenfold.pool.claims import Floats, Ints
-from tenfold.pool.mixture import Mixture
+from tenfold.policy.claims import Floats, Ints
+from tenfold.policy.kinds.mixture import Mixture
 
 _OFFSETS = np.array([-(10**9), -64, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 64, 10**9])
 """Edges of the buckets, in runs from where the class was last: single runs there, coarse ones far away."""

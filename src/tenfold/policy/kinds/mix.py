@@ -8,11 +8,11 @@ from operator import itemgetter
 
 import numpy as np
 
-from tenfold.pool.claims import Ints
-from tenfold.pool.exchange import Exchange
-from tenfold.pool.fill import fill
-from tenfold.pool.mixture import Mixture, Worth
-from tenfold.pool.relaxation import Relaxation
+from tenfold.policy.claims import Ints
+from tenfold.policy.fill import fill
+from tenfold.policy.kinds.exchange import Exchange
+from tenfold.policy.kinds.mixture import Mixture, Worth
+from tenfold.policy.kinds.relaxation import Relaxation
 
 _FEW_TRADES, _MOST_TRADES = 0.5, 100
 """Trades per workload at most: from what is held (the program is faster than more of them), and from the program."""

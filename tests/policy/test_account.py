@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tenfold.pool.account import Account
+from tenfold.policy.account import Account
 
 
 def test_what_is_asked_is_answered_shed_or_waits():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from study_tables import table
 
-from tenfold.pool.watch_file import JobTable, ServiceTable, WatchError, WatchFile, load_watch_file
+from tenfold.watch.watch_file import JobTable, ServiceTable, WatchError, WatchFile, load_watch_file
 
 PAGE = (Path(__file__).parents[2] / "docs" / "watch.md").read_text()
 TABLES = {"The file": WatchFile, "`[services.NAME]`": ServiceTable, "`[jobs.NAME]`": JobTable}

@@ -6,12 +6,23 @@ out. How a cautious team starts.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from tenfold.pool.claims import Claims, Ints
-from tenfold.pool.policy import Allocation, Change, SlotPlace, allocate
-from tenfold.pool.state import ShadowView
+from tenfold.policy.claims import Claims, Ints
+from tenfold.policy.policy import Allocation, Change, SlotPlace, allocate
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowSums:
+    """What a shadow has come to: the slots that each would hold now, and values in USD since it began."""
+
+    seconds: float
+    slots: Mapping[str, int]
+    moves: int
+    real_usd: float
+    shadow_usd: float
 
 
 class Shadow:
@@ -63,12 +74,12 @@ class Shadow:
         self._moves += len(changes)
         return changes
 
-    def view(self) -> ShadowView:
-        """Show it."""
+    def sums(self) -> ShadowSums:
+        """Sum up what it would have done so far."""
         held = Counter(holder for holder in self._holder.values() if holder is not None)
-        return ShadowView(
+        return ShadowSums(
             seconds=self._seconds,
-            slots=dict(held),
+            slots=held,
             moves=self._moves,
             real_usd=self._real_usd,
             shadow_usd=self._shadow_usd,

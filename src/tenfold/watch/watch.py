@@ -1,6 +1,6 @@
 """Watching a Ray cluster that others use: what the policy would do with its accelerators, tick by tick.
 
-Pure: ``pool.ray_dashboard`` reads the cluster, and nothing here can change it.
+Pure: ``watch.ray_dashboard`` reads the cluster, and nothing here can change it.
 """
 
 import math
@@ -14,12 +14,12 @@ from pydantic import Field
 
 from tenfold.core.errors import InfeasibleError
 from tenfold.core.explain import suggest
+from tenfold.policy.policy import Change, SlotPlace
+from tenfold.policy.shadow import Shadow
 from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan, claims_of, look_around
-from tenfold.pool.policy import Change, SlotPlace
 from tenfold.pool.resident import Counters
-from tenfold.pool.shadow import Shadow
 from tenfold.pool.state import ShadowView, View
-from tenfold.pool.watch_file import JobTable, ServiceTable, WatchError, WatchFile
+from tenfold.watch.watch_file import JobTable, ServiceTable, WatchError, WatchFile
 
 SETTLING_READINGS = 3
 """Readings before the first decision: a rate needs two, and Ray's counters lag."""
@@ -244,14 +244,14 @@ class Watch:
                 self._watched(name, held[name], would_hold.get(name, 0))
                 for name in (*self._file.services, *self._file.jobs)
             ),
-            shadow=self._shadow.view(),
+            shadow=ShadowView.model_validate(self._shadow.sums(), from_attributes=True),
             missed=self._missed,
             alarms=self._alarms,
         )
 
     def _would_hold(self, held: Mapping[str | None, int]) -> Mapping[str | None, int]:
         """Slots that each would hold; before the first decision those that it holds."""
-        shadow = self._shadow.view()
+        shadow = self._shadow.sums()
         return {**shadow.slots} if shadow.seconds else held
 
     def _watched(self, name: str, slots: int, shadow_slots: int) -> WatchedView:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tenfold.pool.claims import Claims, Floats, Ints
+from tenfold.policy.claims import Claims, Floats, Ints
 
 _HELD_FIRST = 1e-9
 """By what share a slot is worth more to who holds it: of equals, nobody moves."""

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from tenfold.pool.claims import Floats, Ints
+from tenfold.policy.claims import Floats, Ints
 
 MOST_RUNS = 256
 """Runs per service at most."""

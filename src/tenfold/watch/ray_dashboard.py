@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from tenfold.core.errors import ClusterUnreachable
-from tenfold.pool.watch import Counted, Deployment, Holder, Reading, Series
-from tenfold.pool.watch_file import WatchFile
+from tenfold.watch.watch import Counted, Deployment, Holder, Reading, Series
+from tenfold.watch.watch_file import WatchFile
 
 TIMEOUT_S = 10.0
 MOST_ROWS = 10_000

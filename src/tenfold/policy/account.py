@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenfold.pool.claims import Floats, Ints
+from tenfold.policy.claims import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

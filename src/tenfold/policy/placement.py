@@ -6,7 +6,7 @@ Letters: N slots, W workloads.
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.pool.claims import Ints
+from tenfold.policy.claims import Ints
 
 IDLE = -1
 Bools = NDArray[np.bool_]

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tenfold.pool.claims import Claims, Ints
-from tenfold.pool.fill import fill
-from tenfold.pool.mix import mix
-from tenfold.pool.mixture import Bools, Mixture
-from tenfold.pool.placement import IDLE, place
-from tenfold.pool.relaxation import Relaxation
+from tenfold.policy.claims import Claims, Ints
+from tenfold.policy.fill import fill
+from tenfold.policy.kinds.mix import mix
+from tenfold.policy.kinds.mixture import Bools, Mixture
+from tenfold.policy.kinds.relaxation import Relaxation
+from tenfold.policy.placement import IDLE, place
 
 Allocation = Mapping[str, str | None]
 """The workload awake on each slot, by slot name."""

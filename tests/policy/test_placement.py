@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.pool.placement import IDLE, place
+from tenfold.policy.placement import IDLE, place
 
 SLOTS, WORKLOADS = 12, 4
 

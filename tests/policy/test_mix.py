@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenfold.pool.claims import Claims
-from tenfold.pool.fill import fill
-from tenfold.pool.mix import mix, mix_by_program
-from tenfold.pool.mixture import Mixture, Worth
-from tenfold.pool.relaxation import Relaxation, Relaxed
+from tenfold.policy.claims import Claims
+from tenfold.policy.fill import fill
+from tenfold.policy.kinds.mix import mix, mix_by_program
+from tenfold.policy.kinds.mixture import Mixture, Worth
+from tenfold.policy.kinds.relaxation import Relaxation, Relaxed
 
 RUNS = 4
 seeds = st.integers(0, 2**32 - 1)

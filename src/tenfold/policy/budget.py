@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.pool.claims import Floats, Ints
+from tenfold.policy.claims import Floats, Ints
 
 MEMORY_S = 7 * 86400.0
 """Requests fade with this time constant."""

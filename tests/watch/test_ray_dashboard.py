@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 
 from tenfold.core.errors import ClusterUnreachable
-from tenfold.pool.ray_dashboard import Dashboard, GroupRow, HolderRow, holders, read_metrics
-from tenfold.pool.watch import Holder
-from tenfold.pool.watch_file import JobTable, WatchFile
+from tenfold.watch.ray_dashboard import Dashboard, GroupRow, HolderRow, holders, read_metrics
+from tenfold.watch.watch import Holder
+from tenfold.watch.watch_file import JobTable, WatchFile
 
 # As Ray 2.60 exports it, without labels that all have alike.
 METRICS = """\

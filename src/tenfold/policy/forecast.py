@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.pool.claims import Floats
+from tenfold.policy.claims import Floats
 
 _EDGES = np.r_[np.arange(0.0, 0.9, 0.05), np.arange(0.90, 0.99, 0.01), 0.99, 0.992, 0.994, 0.996, 0.998, 0.999, 1.0]
 LEVELS_D: Floats = (_EDGES[:-1] + _EDGES[1:]) / 2

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.pool.budget import BURN, LEAST_USE, MOST_WORTH, Tally, generosity, most_worth
+from tenfold.policy.budget import BURN, LEAST_USE, MOST_WORTH, Tally, generosity, most_worth
 
 HOUR_S = 3600.0
 CHANCES_D = np.array([0.5, 0.5])

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.pool.claims import Claims, NotConcave
-from tenfold.pool.policy import SlotPlace, allocate
+from tenfold.policy.claims import Claims, NotConcave
+from tenfold.policy.policy import SlotPlace, allocate
 
 WORKLOADS = ("rank", "serve", "train")
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenfold.core.errors import InfeasibleError
-from tenfold.pool.watch import Holder, Reading, Series, Watch, share_out, whole_slots
-from tenfold.pool.watch_file import JobTable, ServiceTable, WatchError, WatchFile
+from tenfold.watch.watch import Holder, Reading, Series, Watch, share_out, whole_slots
+from tenfold.watch.watch_file import JobTable, ServiceTable, WatchError, WatchFile
 
 CHAT = ("chat", "Llm")
 SERVICE = ServiceTable(usd_per_request=0.01, capacity_per_slot=10.0, latency_target_s=1.0, wake_s=1.0)

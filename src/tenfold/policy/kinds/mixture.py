@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.pool.claims import Claims, Floats, Ints
+from tenfold.policy.claims import Claims, Floats, Ints
 
 Bools = NDArray[np.bool_]
 

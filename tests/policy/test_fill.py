@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.pool.claims import Claims, NotConcave
-from tenfold.pool.fill import fill
+from tenfold.policy.claims import Claims, NotConcave
+from tenfold.policy.fill import fill
 
 WORKLOADS = 3
 SLOTS = 4

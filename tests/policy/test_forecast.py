@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.pool.forecast import CHANCES_D, LEVELS_D, Forecasts
+from tenfold.policy.forecast import CHANCES_D, LEVELS_D, Forecasts
 
 
 def feed(forecast: Forecasts, rates, step_s=0.5) -> None:

@@ -5,8 +5,8 @@ Letters: W workloads, K kinds.
 
 import numpy as np
 
-from tenfold.pool.claims import Ints
-from tenfold.pool.mixture import Mixture, Worth
+from tenfold.policy.claims import Ints
+from tenfold.policy.kinds.mixture import Mixture, Worth
 
 _PAYS = 1e-9
 """By what share of its loss a trade must gain."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.pool.value import MOST_RUNS, service_runs, sustainable_utilisation
+from tenfold.policy.value import MOST_RUNS, service_runs, sustainable_utilisation
 
 
 def marginals(needs, usd=1.0) -> np.ndarray:

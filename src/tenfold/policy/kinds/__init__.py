@@ -1,0 +1,1 @@
+"""How many slots of each kind everybody gets where not all slots are alike."""
