@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tenfold.pool.demand import DemandMeter, GatewayTotals, Requests, WorkloadPlan, look_around
 from tenfold.pool.resident import Counters
+from tenfold.pool.views import workload_view
 
 
 def meter(
@@ -88,6 +89,9 @@ def test_what_a_core_gave_long_ago_says_nothing_of_what_a_slot_will_do():
     counters = {"serve@s0#1": Counters(units=10.0, requests=1, busy_s=0.5, wanted_s=2.0)}
     found.observe_residents(counters, 1.0)
     assert found.supply == pytest.approx(0.25)
+    # What is shown, and what a day of load is sized by, is what a slot does with its whole share.
+    shown = workload_view(found, slots=4, held=1, awake=1)
+    assert (shown.capacity_per_slot, shown.core_share) == (found.sure_capacity, found.supply)
     for _ in range(120):
         found.observe_residents(counters, 1.0)
     assert found.supply > 0.99

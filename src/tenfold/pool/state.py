@@ -47,7 +47,8 @@ class WorkloadView(View):
     ceiling: int
     arrival_per_s: float | None = Field(description="requests a second now; none where it takes no requests")
     forecast_per_s: float | None = Field(description="requests a second planned for, at the wake-up horizon")
-    capacity_per_slot: float = Field(description="units a second one slot does")
+    capacity_per_slot: float = Field(description="units a second one slot does with its whole share of a core")
+    core_share: float = Field(1.0, description="part of that share which its cores lately gave it, 0 to 1")
     units_per_s: float = Field(description="units a second done over the last seconds")
     units_total: float
     waiting: int = Field(description="requests admitted and not yet answered")
