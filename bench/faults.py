@@ -31,7 +31,7 @@ from fault.link import inside, ray_cluster, two_hosts
 from fault.load import Load, Tally
 from fault.pool import NotHappened, Pool, prepare, running
 from fault.trial import Suffered, settle, suffer, tallies
-from tenfold.load.day import parse_duration_s
+from tenfold.core.written import parse_duration_s
 
 START_S = 60.0
 WARM_S = 10.0

@@ -32,9 +32,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tenfold.cli.traffic import run
+from tenfold.core.written import parse_duration_s
+from tenfold.load.bar import run
 from tenfold.load.client import day_for, fetch_state, run_day
-from tenfold.load.day import Day, draw_day, parse_duration_s
+from tenfold.load.day import Day, draw_day
 from tenfold.load.report import DayReport, table
 
 WORKLOADS = ("train", "serve", "rank")

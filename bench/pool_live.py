@@ -25,10 +25,11 @@ from rich.table import Table
 
 from flex import Arm, pool, warm
 from ready import ready
-from tenfold.cli.traffic import run
 from tenfold.core.config import Config
+from tenfold.core.written import parse_duration_s
+from tenfold.load.bar import run
 from tenfold.load.client import CHAT, RANK, day_for, fetch_state
-from tenfold.load.day import Day, parse_duration_s
+from tenfold.load.day import Day
 from tenfold.load.report import DayReport
 from tenfold.policy.value import sustainable_utilisation
 from tenfold.pool.state import PoolState

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import psutil
 
-from tenfold.cli.runfile import read_run_file
 from tenfold.core.paths import cache_dir
 from tenfold.llama.live import live_paths, peek
+from tenfold.pool.runfile import read_run_file
 
 HOME_MB = 400
 READY_TIMEOUT_S = 240

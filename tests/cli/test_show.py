@@ -8,8 +8,9 @@ from inline_snapshot import snapshot
 from rich.console import Console
 
 from tenfold.cli import show
-from tenfold.cli.runfile import RunFile
-from tenfold.load.report import DayReport, WorkloadReport
+from tenfold.core.show import machine
+from tenfold.load.report import DayReport, WorkloadReport, table
+from tenfold.pool.runfile import RunFile
 from tenfold.pool.state import MoveView, PoolState, ResidentView, SlotView, WorkloadView
 
 RUN = RunFile(pid=41, started=0.0, url="http://127.0.0.1:8000")
@@ -195,7 +196,7 @@ time      slot     move                   seconds  gain       reason
 
 
 def test_a_days_report_reads_at_a_glance(capsys):
-    show.report(REPORT, json=False)
+    show.out.print(table(REPORT))
     assert printed(capsys) == snapshot("""\
 A day in 60 s (seed 0); 61.4 s to the last answer
 workload  requests  shed  failed     p50     p95     p99  in time  tokens
@@ -225,7 +226,7 @@ Ctrl-C stops it.\
 def test_json_is_one_line_that_gives_back_what_was_shown(capsys):
     show.state(RUN, STATE, json=True)
     show.moves(MOVES, json=True)
-    show.report(REPORT, json=True)
+    machine(REPORT)
     show.ready("http://127.0.0.1:8000", 12.345, json=True)
     state, moves, report, ready = map(json.loads, capsys.readouterr().out.splitlines())
     assert RunFile.model_validate(state["run"]) == RUN

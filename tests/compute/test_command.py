@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tenfold.cli import show_compute
 from tenfold.cli.main import main
+from tenfold.compute import show
 
 TRAIN = ["compute", "train", "--params", "405e9", "--tokens", "15.6e12"]
 LLAMA = [*TRAIN, "--accelerator", "h100", "--count", "16384"]
@@ -76,7 +76,7 @@ def test_a_bad_row_of_a_table_is_named_and_the_others_are_printed(capsys, tmp_pa
 def test_of_a_long_table_the_beginning_is_printed_and_the_file_holds_all(capsys, tmp_path, monkeypatch):
     path, found = tmp_path / "runs.csv", tmp_path / "found.csv"
     path.write_text("run,accelerator,params,tokens\n" + "".join(f"[r{n}],h100,7B,2T\n" for n in range(9)))
-    monkeypatch.setattr(show_compute, "SHOWN_ROWS", 4)
+    monkeypatch.setattr(show, "SHOWN_ROWS", 4)
     main(["compute", "train", "--csv", str(path), "--output", str(found)])
     talk = capsys.readouterr()
     assert ("[r3]" in talk.out, "[r4]" in talk.out) == (True, False)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenfold.core.errors import UsageError
-from tenfold.load.day import BURST_SHARE, CHAT_CALM_SHARE, chat_diurnal, diurnal, draw_day, parse_duration_s
+from tenfold.load.day import BURST_SHARE, CHAT_CALM_SHARE, chat_diurnal, diurnal, draw_day
 
 HOURS = np.linspace(0, 24, 2401)
 
@@ -55,21 +55,6 @@ def test_bursts_take_their_share_of_many_days():
     days = [draw_day(300, rank_peak_per_s=0, chat_burst_per_s=0, seed=seed) for seed in range(300)]
     shares = [np.diff(day.bursts_s, axis=1).sum() / 300 for day in days]
     assert np.mean(shares) == pytest.approx(BURST_SHARE, abs=0.02)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("5m", 300), ("90s", 90), ("1h", 3600), ("1m30s", 90), ("45", 45), (" 0.5M ", 30)]
-)
-def test_durations_are_read_as_people_write_them(text, seconds):
-    assert parse_duration_s(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "5 minutes", "-5m", "0s", "m", "nan", "1e3", "\u0665m"])
-def test_what_is_no_duration_is_refused_with_an_example(text):
-    with pytest.raises(UsageError) as caught:
-        parse_duration_s(text)
-    assert repr(text) in str(caught.value)
-    assert "5m" in caught.value.next_step
 
 
 def test_a_day_of_no_length_is_refused():

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.cli.api import make_api
-from tenfold.cli.runfile import read_run_file
 from tenfold.cli.wiring import gateway_routes
 from tenfold.console.bound import LONGEST_MESSAGE_BYTES, open_pages
 from tenfold.console.page import mount
@@ -32,6 +31,7 @@ from tenfold.pool.heartbeat import BeatingServer, Pulse
 from tenfold.pool.loops import for_ever
 from tenfold.pool.metrics import Seen, Training, exposition
 from tenfold.pool.process import KEEP_ALIVE_S, die_with_parent
+from tenfold.pool.runfile import read_run_file
 from tenfold.pool.state import LossPoint, PoolState
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,6 @@ Data goes to standard output (``--json`` for machines), talk to standard error. 
 3 infeasible.
 """
 
-import asyncio
 import sys
 import time
 from collections.abc import Sequence
@@ -12,17 +11,12 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
 
 from tenfold import __version__
-from tenfold.cli.compute import compute
-from tenfold.cli.numbers import whole
-from tenfold.cli.plan import plan_app
-from tenfold.cli.pool import pool_app
-from tenfold.cli.replay import replay_app
-from tenfold.cli.watch import watch_app
-from tenfold.core.errors import AlreadyRunning, NotRunning, TenfoldError, UsageError
+from tenfold.core.command import Json, whole
+from tenfold.core.errors import AlreadyRunning, TenfoldError, UsageError
 from tenfold.core.paths import cache_dir, home_dir
+from tenfold.core.show import record, talk
 
 app = App(
     name="tenfold",
@@ -30,14 +24,28 @@ app = App(
     version=__version__,
     help_format="plaintext",
 )
-app.command(compute)
-app.command(plan_app)
-app.command(replay_app)
-app.command(pool_app)
-app.command(watch_app)
-talk = Console(stderr=True, highlight=False)
 
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+COMMANDS = {
+    "tenfold.cli.pool:app": ("pool", "List the pool's moves, and tell why each workload has what it has."),
+    "tenfold.cli.plan:plan_app": ("plan", "What to commit to now, and what to keep as an option."),
+    "tenfold.compute.command:app": ("compute", "What training, inference and ranking take on which accelerators."),
+    "tenfold.llama.command:app": ("train", "Show the training run: step, loss, tokens, last checkpoint."),
+    "tenfold.load.command:app": ("load", "Play a day of ranking and chat traffic against the running pool."),
+    "tenfold.rank.command:app": ("rank", "Show the ranking model's quality, or rank the catalog for USER."),
+    "tenfold.replay.command:app": (
+        "replay",
+        "Play a recorded week again under any policy: what each would have done.",
+    ),
+    "tenfold.watch.command:app": (
+        "watch",
+        "Watch a Ray cluster that others use: what Tenfold would do there, and its worth.",
+    ),
+}
+"""Commands that packages bring, with their help: each is imported when it is called, so that none slows the others."""
+
+for place, (command, about) in COMMANDS.items():
+    app.command(place, name=command, help=about)
+
 Config = Annotated[
     Path | None, Parameter(name="--config", help="Path of tenfold.toml; default: the one in this folder.")
 ]
@@ -54,12 +62,14 @@ def up(
     json: Json = False,
 ) -> None:
     """Bring up the pool and stay until Ctrl-C."""
+    import asyncio
+
     from tenfold.cli import prepare, show
-    from tenfold.cli.runfile import find_running, read_run_file
     from tenfold.cli.stop import stop_leftovers
     from tenfold.cli.supervisor import Supervisor, check_memory, listen
     from tenfold.core.config import load_config
     from tenfold.ledger.ledger import LEDGER_FILE, require_usable
+    from tenfold.pool.runfile import find_running, read_run_file
 
     began = time.monotonic()
     settings = load_config(config)
@@ -98,52 +108,23 @@ def up(
 @app.command
 def down(*, json: Json = False) -> None:
     """Stop the pool that runs from this home; leaves no process behind."""
-    from tenfold.cli import show, stop
-    from tenfold.cli.runfile import require_running
+    from tenfold.cli import stop
+    from tenfold.pool.runfile import require_running
 
     home = home_dir()
     stopped = stop.stop_leftovers(home) or stop.stop_pool(home, require_running(home))
-    show.record({"stopped": stopped}, f"stopped {len(stopped)} processes", json)
+    record({"stopped": stopped}, f"stopped {len(stopped)} processes", json)
 
 
 @app.command
 def status(*, json: Json = False) -> None:
     """Show slots, workloads and the last moves."""
-    from tenfold.cli import client, show
-    from tenfold.cli.runfile import require_running
+    from tenfold.cli import show
+    from tenfold.pool.client import get_state
+    from tenfold.pool.runfile import require_running
 
     run = require_running(home_dir())
-    show.state(run, client.get_state(run.url), json)
-
-
-@app.command
-def train(*, json: Json = False) -> None:
-    """Show the training run: step, loss, tokens, last checkpoint."""
-    from tenfold.cli import show
-    from tenfold.llama import checkpoint
-
-    found = checkpoint.describe(home_dir())
-    if found is None:
-        raise NotRunning(f"no training run in {home_dir()}", next_step="start one with 'tenfold up'")
-    show.training(found, json)
-
-
-@app.command
-def rank(
-    user: Annotated[int | None, whole("A user of MovieLens.")] = None,
-    *,
-    k: Annotated[int, whole("How many items.")] = 10,
-    json: Json = False,
-) -> None:
-    """Show the ranking model's quality, or rank the catalog for USER."""
-    from tenfold.cli import client, show
-    from tenfold.cli.runfile import require_running
-    from tenfold.rank import artifact
-
-    if user is None:
-        show.ranker(artifact.describe(cache_dir()), json)
-    else:
-        show.ranked(client.rank(require_running(home_dir()).url, user, k), json)
+    show.state(run, get_state(run.url), json)
 
 
 @app.command
@@ -156,24 +137,6 @@ def assets(*, json: Json = False) -> None:
     finally:
         # Also without a network: what is damaged or missing is to be seen.
         show.assets(cache_dir(), prepare.inventory(cache_dir(), quick=False), json)
-
-
-@app.command
-def load(
-    *,
-    day: Annotated[str, Parameter(help="How long the day takes, e.g. 5m or 90s.")] = "5m",
-    rank_peak: Annotated[float | None, Parameter(help="Ranking requests a second at the day's peak.")] = None,
-    chat_peak: Annotated[float | None, Parameter(help="Chat requests a second in a burst.")] = None,
-    seed: Annotated[int, whole("Of the arrivals.", least=0)] = 0,
-    json: Json = False,
-) -> None:
-    """Play a day of ranking and chat traffic against the running pool."""
-    from tenfold.cli import show
-    from tenfold.cli.runfile import require_running
-    from tenfold.cli.traffic import play_day
-
-    run = require_running(home_dir())
-    show.report(play_day(run.url, day, rank_peak, chat_peak, seed, talk), json)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

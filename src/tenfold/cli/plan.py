@@ -11,19 +11,16 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 
-from tenfold.cli.numbers import whole
+from tenfold.core.command import Json, whole
 from tenfold.core.errors import UsageError
+from tenfold.core.show import machine, record, talk
 
 if TYPE_CHECKING:
     from tenfold.plan.solve import Progress
     from tenfold.plan.study import Study
 
-plan_app = App(name="plan", help="What to commit to now, and what to keep as an option.")
-talk = Console(stderr=True, highlight=False)
-
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+plan_app = App(name="plan")
 TOLD_EVERY_S = 5.0
 
 
@@ -45,7 +42,7 @@ def solve(
 
     STUDY is the path of a study.yaml, or the name of an example.
     """
-    from tenfold.cli import show, show_plan
+    from tenfold.cli import show_plan
     from tenfold.plan.plan import make_plan
     from tenfold.plan.solve import Effort
 
@@ -59,7 +56,7 @@ def solve(
     if output is not None:
         plan.save(output)
     if json:
-        show.machine(plan)
+        machine(plan)
     else:
         show_plan.plan(plan)
         if output is not None:
@@ -74,7 +71,6 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a plan as one page with pictures, which opens anywhere and asks the network for nothing."""
-    from tenfold.cli import show
     from tenfold.plan.report import report as draw
     from tenfold.plan.result import load_plan
 
@@ -85,19 +81,19 @@ def report(
         raise UsageError(
             f"cannot write the page {str(output)!r}: {error.strerror}", next_step="give another --output"
         ) from error
-    show.record({"page": str(output.resolve()), "bytes": len(page.encode())}, f"wrote {output}", json)
+    record({"page": str(output.resolve()), "bytes": len(page.encode())}, f"wrote {output}", json)
 
 
 @plan_app.command
 def diff(old: Path, new: Path, *, json: Json = False) -> None:
     """Show what changed from one plan to the next; exits 0 if nothing did, 3 if something did."""
-    from tenfold.cli import show, show_plan_diff
+    from tenfold.cli import show_plan_diff
     from tenfold.plan.diff import diff as compare
     from tenfold.plan.result import load_plan
 
     changes = compare(load_plan(old), load_plan(new))
     if json:
-        show.machine(changes)
+        machine(changes)
     else:
         show_plan_diff.changes(changes)
     if changes:
@@ -117,7 +113,7 @@ def backtest(
 
     STUDY and ACTUAL are paths; or STUDY alone is the name of an example that ships with its actuals.
     """
-    from tenfold.cli import show, show_backtest
+    from tenfold.cli import show_backtest
     from tenfold.plan.backtest import backtest as score
     from tenfold.plan.shipped import find_actual, names_with_actuals
     from tenfold.plan.solve import Effort
@@ -132,7 +128,7 @@ def backtest(
         )
     result = score(_study(study, nodes), find_actual(actual or study), Effort(seconds=seconds))
     if json:
-        show.machine(result)
+        machine(result)
     else:
         show_backtest.backtest(result)
 
@@ -148,7 +144,7 @@ def stability(
     json: Json = False,
 ) -> None:
     """Solve STUDY on trees of several seeds: do cost and what to do now depend on the tree?"""
-    from tenfold.cli import show, show_plan
+    from tenfold.cli import show_plan
     from tenfold.plan import stability as over_trees
     from tenfold.plan.solve import Effort
 
@@ -159,7 +155,7 @@ def stability(
         effort = Effort(gap=gap, seconds=seconds, threads=threads)
         trials = over_trees.stability(found, [found.tree.seed + step for step in range(seeds)], effort, report)
     if json:
-        show.machine([show_plan.trial_record(trial) for trial in trials])
+        machine([show_plan.trial_record(trial) for trial in trials])
     else:
         show_plan.stability(trials)
 

@@ -2,17 +2,15 @@
 
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from tenfold.cli.numbers import whole
+from tenfold.core.command import Json, whole
 from tenfold.core.paths import home_dir
 
-pool_app = App(name="pool", help="List the pool's moves, and tell why each workload has what it has.")
-
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+app = App(name="pool")
 
 
-@pool_app.default
+@app.default
 def moves(*, moves: Annotated[int, whole("How many moves to list.")] = 20, json: Json = False) -> None:
     """List the last moves with their reasons and prices."""
     from tenfold.cli import show
@@ -21,17 +19,17 @@ def moves(*, moves: Annotated[int, whole("How many moves to list.")] = 20, json:
     show.moves(read_moves(home_dir(), moves), json)
 
 
-@pool_app.command
+@app.command
 def why(workload: str, *, json: Json = False) -> None:
     """Tell why WORKLOAD has its slots, what one more would be worth, and who would get the next."""
-    from tenfold.cli import show
     from tenfold.cli import why as reasons
+    from tenfold.core.show import record
 
     found = reasons.why(home_dir(), workload)
-    show.record(found.model_dump(), reasons.tell(found), json)
+    record(found.model_dump(), reasons.tell(found), json)
 
 
-@pool_app.command
+@app.command
 def shadow(*, json: Json = False) -> None:
     """Sum up what a pool in shadow mode would have done, and what that would have been worth."""
     from tenfold.cli import show

@@ -1,47 +1,16 @@
-"""How results are printed: a table for people, JSON for machines."""
+"""How the commands of a pool print: a table for people, JSON for machines."""
 
 import datetime as dt
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import orjson
-from pydantic import BaseModel
-from rich.console import Console
-from rich.table import Table
-
-from tenfold.cli.runfile import RunFile
+from tenfold.core.show import grid, machine, out
+from tenfold.pool.runfile import RunFile
 from tenfold.pool.state import MoveView, PoolState, ShadowView
 
 if TYPE_CHECKING:
-    from tenfold.cli.client import Ranked
     from tenfold.cli.prepare import AssetRow
-    from tenfold.llama.checkpoint import RunDescription
-    from tenfold.load.report import DayReport
-    from tenfold.rank.artifact import Meta
-
-out = Console(highlight=False)
-
-
-def machine(data: object) -> None:
-    """Print one JSON value on one line."""
-    sys.stdout.write(orjson.dumps(data, default=_plain).decode() + "\n")
-    sys.stdout.flush()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    return str(value)
-
-
-def record(data: Mapping[str, object], text: str, json: bool) -> None:
-    """Print one fact."""
-    if json:
-        machine(data)
-    else:
-        out.print(text, markup=False)
 
 
 def ready(url: str, seconds: float, json: bool) -> None:
@@ -71,7 +40,7 @@ def state(run: RunFile, found: PoolState, json: bool) -> None:
         shadow(found.shadow, json=False)
     for alarm in found.alarms:
         out.print(f"alarm: {alarm}", style="red", markup=False)
-    workloads = _table("workload", "slots", "demand/s", "done/s", "p95", "shed", "last slot", "next slot")
+    workloads = grid("workload", "slots", "demand/s", "done/s", "p95", "shed", "last slot", "next slot")
     for row in found.workloads:
         workloads.add_row(
             row.workload,
@@ -84,7 +53,7 @@ def state(run: RunFile, found: PoolState, json: bool) -> None:
             micro(row.value_next_slot_usd_per_s),
         )
     out.print(workloads)
-    slots = _table("slot", "cores", "awake", "residents")
+    slots = grid("slot", "cores", "awake", "residents")
     for slot in found.slots:
         residents = "  ".join(f"{r.workload} {r.phase} ({r.pid})" for r in slot.residents)
         slots.add_row(slot.slot, ",".join(map(str, slot.cores)), slot.awake or "-", residents)
@@ -110,7 +79,7 @@ def moves(rows: Sequence[MoveView], json: bool) -> None:
     if json:
         machine(list(rows))
         return
-    table = _table("time", "slot", "move", "seconds", "gain", "reason")
+    table = grid("time", "slot", "move", "seconds", "gain", "reason")
     for row in rows:
         table.add_row(
             f"{dt.datetime.fromtimestamp(row.at):%H:%M:%S}",
@@ -123,80 +92,16 @@ def moves(rows: Sequence[MoveView], json: bool) -> None:
     out.print(table)
 
 
-def training(meta: "RunDescription", json: bool) -> None:
-    """Print the run and its checkpoints."""
-    if json:
-        machine(meta)
-        return
-    out.print(f"run {meta.run.run}", markup=False)
-    for name in meta.damaged:
-        out.print(f"damaged: {name}", style="red", markup=False)
-    table = _table("step", "tokens", "loss", "written", "MB", "checkpoint")
-    for checkpoint in meta.checkpoints:
-        progress = checkpoint.progress
-        table.add_row(
-            f"{progress.step:,}",
-            f"{progress.tokens:,}",
-            "-" if progress.loss is None else f"{progress.loss:.3f}",
-            f"{dt.datetime.fromtimestamp(checkpoint.written_at):%Y-%m-%d %H:%M:%S}",
-            f"{checkpoint.bytes / 1e6:.0f}",
-            str(checkpoint.path),
-        )
-    out.print(table)
-
-
-def ranker(meta: "Meta", json: bool) -> None:
-    """Print the ranking model's quality on the events that it was not trained on."""
-    if json:
-        machine(meta)
-        return
-    table = _table("system", "users", "queries", "R@10", "NDCG@10", "95% interval")
-    for row in meta.evaluation.table:
-        interval = f"{row.ndcg_low:.3f} to {row.ndcg_high:.3f}"
-        table.add_row(
-            row.system, row.users_kind, str(row.queries), f"{row.recall_at_10:.3f}", f"{row.ndcg_at_10:.3f}", interval
-        )
-    out.print(table)
-
-
-def ranked(found: "Ranked", json: bool) -> None:
-    """Print a ranked list."""
-    if json:
-        machine(found)
-        return
-    table = _table("#", "item", "title", "genres", "score")
-    for place, item in enumerate(found.items, 1):
-        table.add_row(str(place), str(item.item), item.title, ", ".join(item.genres), f"{item.score:.3f}")
-    out.print(table)
-
-
 def assets(cache: Path, rows: Sequence["AssetRow"], json: bool) -> None:
     """Print what is in the cache."""
     if json:
         machine({"cache": str(cache), "assets": list(rows)})
         return
     out.print(f"cache: {cache}", markup=False)
-    table = _table("asset", "status", "purpose", "source", "license")
+    table = grid("asset", "status", "purpose", "source", "license")
     for row in rows:
         table.add_row(row.name, row.status, row.purpose, row.source, row.license)
     out.print(table)
-
-
-def report(found: "DayReport", json: bool) -> None:
-    """Print how a day went."""
-    if json:
-        machine(found)
-        return
-    from tenfold.load.report import table
-
-    out.print(table(found))
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column)
-    return table
 
 
 def micro(usd_per_s: float) -> str:

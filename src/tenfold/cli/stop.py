@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from tenfold.cli.runfile import RunFile, Started, is_same_process, pool_token, read_run_file, run_file_path
 from tenfold.pool.host_info import HostInfo
+from tenfold.pool.runfile import RunFile, Started, is_same_process, pool_token, read_run_file, run_file_path
 from tenfold.pool.token import TOKEN_HEADER
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,6 @@ import psutil
 
 from tenfold.cli.front import FrontSpec
 from tenfold.cli.keeper import Keeper
-from tenfold.cli.runfile import RunFile, own_family, own_start_time, pool_token, run_file_path, write_run_file
 from tenfold.cli.wiring import PRELOAD, WIRES, Site, free_port, new_companions, plans
 from tenfold.core.config import Config
 from tenfold.core.errors import ClusterUnreachable, HomeNotWritable, NotEnoughMemory, PortTaken, UsageError
@@ -26,6 +25,7 @@ from tenfold.ledger.ledger import LEDGER_FILE
 from tenfold.pool.controller_server import ControllerSpec
 from tenfold.pool.hosts import Cluster, Node
 from tenfold.pool.process import ProcessSpec
+from tenfold.pool.runfile import RunFile, own_family, own_start_time, pool_token, run_file_path, write_run_file
 from tenfold.pool.token import TOKEN_HEADER
 
 log = logging.getLogger(__name__)

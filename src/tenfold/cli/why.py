@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tenfold.cli.history import open_ledger
 from tenfold.cli.show import micro
 from tenfold.core.errors import NotRunning, UsageError
+from tenfold.ledger.past import open_ledger
 from tenfold.page.figures import percent_down
 from tenfold.pool.standing import Aim, Standing, Standings
 from tenfold.pool.state import MoveView, View

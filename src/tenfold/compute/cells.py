@@ -1,4 +1,4 @@
-"""A user's table as people write it: names of columns, numbers with suffixes, dates, spellings of precisions."""
+"""A user's table as people write it: names of columns, dates, spellings of precisions."""
 
 import difflib
 import re
@@ -30,7 +30,6 @@ OTHER_NAMES = {
 }
 # Columns of the project's own table that are no part of a run.
 NOTES = frozenset({"source", "source_date", "provenance", "notes"})
-SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 OTHER_PRECISIONS = {"float32": "fp32", "tf32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float8": "fp8"}
 
 
@@ -73,21 +72,6 @@ def columns(header: Sequence[str], known: Collection[str]) -> dict[str, str]:
             raise BadHeader(f"column {column!r} is there twice", next_step=f"drop {name!r}")
         found[name] = column
     return found
-
-
-def number(text: object) -> object:
-    """A number as written: "7B" and "1.4 T" with their suffix, "1,082,990" and "1_000" without their separators.
-
-    What is no number is given back as it is, for the schema to refuse.
-    """
-    if not isinstance(text, str):
-        return text
-    grouped = re.sub(r"(?<=\d)[,_](?=\d{3}(\D|$))", "", text.strip())
-    match = re.fullmatch(r"([+-]?\d+\.?\d*(?:e[+-]?\d+)?)\s*([kmbt]?)", grouped, re.IGNORECASE)
-    if match is None:
-        return text
-    value = float(match[1]) * SUFFIXES[match[2].lower()]
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def year(text: str) -> float | None:

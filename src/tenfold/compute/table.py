@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from tenfold.compute.accelerators import Precision, find_accelerator
-from tenfold.compute.cells import NOTES, BadHeader, columns, delimiter, format_name, number, year
+from tenfold.compute.cells import NOTES, BadHeader, columns, delimiter, format_name, year
 from tenfold.compute.interval import Interval
 from tenfold.compute.published import published_runs
 from tenfold.compute.recognise import same_run, with_known_names
@@ -28,6 +28,7 @@ from tenfold.compute.run import Run, check_computes, training_flops
 from tenfold.compute.training import calibrated
 from tenfold.compute.utilisation import UtilisationModel, fit
 from tenfold.core.errors import TenfoldError, UsageError
+from tenfold.core.written import number
 
 Amount = Annotated[float, BeforeValidator(number)]
 Whole = Annotated[int, BeforeValidator(number)]

@@ -6,7 +6,6 @@ bursts, as when something happens that everybody talks about. Both are drawn by 
 one seed, so a day can be played again.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,7 +34,6 @@ BURSTS_PER_DAY = 3
 BURST_STAGES = 4
 """Shape of the gamma distribution of a burst's length; its deviation is half its mean."""
 
-_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _CLOCK = np.linspace(0.0, 24.0, 24 * 60 + 1)
 
 
@@ -102,24 +100,6 @@ def draw_day(duration_s: float, *, rank_peak_per_s: float, chat_burst_per_s: flo
         bursts_s=bursts_s,
         seed=seed,
     )
-
-
-def parse_duration_s(text: str) -> float:
-    """Read a duration such as ``90s``, ``5m``, ``1h`` or ``1m30s``; a bare number is seconds.
-
-    Raises:
-        UsageError: it is not one, or not positive.
-    """
-    cleaned = text.strip().lower()
-    if re.fullmatch(r"(?:[0-9]+(?:\.[0-9]+)?[smh])+", cleaned):
-        total_s = sum(float(number) * _UNITS_S[unit] for number, unit in re.findall(r"([0-9.]+)([smh])", cleaned))
-    elif re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", cleaned):
-        total_s = float(cleaned)
-    else:
-        raise UsageError(f"{text!r} is not a duration", next_step="write it as 90s, 5m or 1h")
-    if total_s <= 0:
-        raise UsageError(f"{text!r} is no time at all", next_step="write it as 90s, 5m or 1h")
-    return total_s
 
 
 def _two_bumps(hour: Seconds) -> Seconds:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 
+from tenfold.core.command import Json
 from tenfold.core.errors import ClusterUnreachable, NotRunning
 from tenfold.core.paths import home_dir
+from tenfold.core.show import talk
+from tenfold.core.written import parse_duration_s
 
 if TYPE_CHECKING:
     from tenfold.ledger.recorder import Recorder
@@ -24,13 +26,10 @@ LEDGER_FILE = "watch.db"
 TOKEN_VARIABLE = "RAY_AUTH_TOKEN"
 """Where Ray's own commands look for the token of a cluster that asks for one."""
 
-watch_app = App(name="watch", help="Watch a Ray cluster that others use: what Tenfold would do there, and its worth.")
-talk = Console(stderr=True, highlight=False)
-
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+app = App(name="watch")
 
 
-@watch_app.default
+@app.default
 def watch(
     file: Path = Path("watch.toml"),
     *,
@@ -40,10 +39,9 @@ def watch(
     json: Json = False,
 ) -> None:
     """Watch the cluster that FILE names; start, place and move nothing there."""
-    from tenfold.cli import show_watch
     from tenfold.ledger.ledger import Ledger
     from tenfold.ledger.recorder import Recorder
-    from tenfold.load.day import parse_duration_s
+    from tenfold.watch import show
     from tenfold.watch.watch_file import load_watch_file
 
     settings = load_watch_file(file)
@@ -53,25 +51,25 @@ def watch(
     path = home / LEDGER_FILE
     ledger = Recorder(lambda: Ledger(f"sqlite:///{path}", mends=True), str(path))
     try:
-        with show_watch.line(talk, quiet=json) as tell:
+        with show.line(talk, quiet=json) as tell:
             found = asyncio.run(_watch(settings, str(file), ledger, duration_s, tell))
     finally:
         ledger.close()
-    show_watch.summary(found, json)
+    show.summary(found, json)
 
 
-@watch_app.command
+@app.command
 def report(*, json: Json = False) -> None:
     """Sum up the last watch, also while it goes on."""
-    from tenfold.cli import show_watch
-    from tenfold.cli.history import open_ledger
+    from tenfold.ledger.past import open_ledger
+    from tenfold.watch import show
     from tenfold.watch.watch import WatchView
 
     with open_ledger(home_dir(), LEDGER_FILE, "watch a cluster with 'tenfold watch'") as ledger:
         found = ledger.latest("watch")
     if not found:
         raise NotRunning("nothing was watched yet", next_step="watch a cluster with 'tenfold watch'")
-    show_watch.summary(WatchView.model_validate(found[0].body), json)
+    show.summary(WatchView.model_validate(found[0].body), json)
 
 
 async def _watch(

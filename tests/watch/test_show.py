@@ -5,8 +5,8 @@ import io
 from inline_snapshot import snapshot
 from rich.console import Console
 
-from tenfold.cli.show_watch import line, summary
 from tenfold.pool.state import ShadowView
+from tenfold.watch.show import line, summary
 from tenfold.watch.watch import WatchedView, WatchView
 
 CHAT = WatchedView(

@@ -6,23 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tenfold.cli.numbers import whole
+from tenfold.core.command import Json, whole
 from tenfold.core.errors import UsageError
+from tenfold.core.show import machine, record, talk
 
 if TYPE_CHECKING:
     from tenfold.replay.compare import OnStep
     from tenfold.replay.rule import Rule
 
-replay_app = App(name="replay", help="Play a recorded week again under any policy: what each would have done.")
-talk = Console(stderr=True, highlight=False)
-
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
+app = App(name="replay")
 
 
-@replay_app.default
+@app.default
 def replay(
     week: Path,
     *,
@@ -41,7 +38,7 @@ def replay(
     json: Json = False,
 ) -> None:
     """Play WEEK, a week.toml, under each policy, and print what they made of it."""
-    from tenfold.cli import show, show_replay
+    from tenfold.replay import show
     from tenfold.replay.compare import ALL, compare, compare_tuned, find_bounds, rules, summary, targets_of
     from tenfold.replay.report import report as draw
     from tenfold.replay.week_file import load_week
@@ -62,22 +59,21 @@ def replay(
     if report is not None:
         _write(report, draw(comparison))
     if json:
-        show.machine(summary(comparison))
+        machine(summary(comparison))
     else:
-        show_replay.comparison(comparison)
+        show.comparison(comparison)
         if report is not None:
             talk.print(f"wrote {report}", markup=False)
 
 
-@replay_app.command
+@app.command
 def example(folder: Path, *, json: Json = False) -> None:
     """Write a week to start from into FOLDER: week.toml, rates.csv and jobs.csv."""
-    from tenfold.cli import show
     from tenfold.replay.shipped import write_example
 
     paths = write_example(folder)
     text = f"wrote {', '.join(str(path) for path in paths)}\nnext:  tenfold replay {paths[0]} --policy all"
-    show.record({"files": [str(path.resolve()) for path in paths]}, text, json)
+    record({"files": [str(path.resolve()) for path in paths]}, text, json)
 
 
 def _shares(text: str) -> dict[str, float]:

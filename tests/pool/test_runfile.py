@@ -7,7 +7,9 @@ import sys
 import psutil
 import pytest
 
-from tenfold.cli.runfile import (
+from tenfold.cli.stop import stop_leftovers, stop_pool
+from tenfold.core.errors import NotRunning
+from tenfold.pool.runfile import (
     RunFile,
     Started,
     find_running,
@@ -17,8 +19,6 @@ from tenfold.cli.runfile import (
     run_file_path,
     write_run_file,
 )
-from tenfold.cli.stop import stop_leftovers, stop_pool
-from tenfold.core.errors import NotRunning
 
 
 def run_of(pid: int, started: float) -> RunFile:

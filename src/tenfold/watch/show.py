@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.table import Table
 
-from tenfold.cli import show
+from tenfold.core.show import machine
+from tenfold.core.show import out as OUT
 from tenfold.watch.watch import WatchedView, WatchView
-
-OUT = Console(highlight=False)
 
 
 @contextmanager
@@ -33,7 +32,7 @@ def _now(view: WatchView) -> str:
 def summary(view: WatchView, json: bool, out: Console = OUT) -> None:
     """Print what was, what would have been, and what both were worth."""
     if json:
-        show.machine(view)
+        machine(view)
         return
     gain = "" if view.shadow.gain is None else f" ({view.shadow.gain:+.1%})"
     out.print(

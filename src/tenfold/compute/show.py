@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tenfold.cli.show import machine, out
 from tenfold.compute.accelerators import Accelerator, Number, Source
 from tenfold.compute.facilities import Bill, Facility
 from tenfold.compute.inference import InferenceEstimate
@@ -20,8 +18,7 @@ from tenfold.compute.served import ServedModel
 from tenfold.compute.table import EstimatedRow, RunTable, TableScore
 from tenfold.compute.training import TrainingEstimate
 from tenfold.core.errors import UsageError
-
-talk = Console(stderr=True, highlight=False)
+from tenfold.core.show import grid, machine, out, talk
 
 # Laying out a row for a terminal takes longer than estimating it, and nobody reads this many.
 SHOWN_ROWS = 1000
@@ -269,7 +266,4 @@ def _short(value: float) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=column not in ("run", "what it is", "16-bit TFLOP/s"))
-    return table
+    return grid(*columns, folding=("run", "what it is", "16-bit TFLOP/s"))

@@ -1,7 +1,7 @@
-"""Numbers of the command line, as people write them: 405B, 15.6T, 16,384."""
+"""Options that several commands take; beside a package's ``command.py`` and ``cli/`` the only file with cyclopts."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cyclopts import Token
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
 
 
 def amount(description: str) -> Parameter:
@@ -22,7 +24,7 @@ def whole(description: str, least: int | None = None) -> Parameter:
 
 
 def _amount(_: object, tokens: "Sequence[Token]") -> float:
-    from tenfold.compute.cells import number
+    from tenfold.core.written import number
 
     value = number(tokens[0].value)
     if not isinstance(value, int | float):
@@ -31,7 +33,7 @@ def _amount(_: object, tokens: "Sequence[Token]") -> float:
 
 
 def _whole(_: object, tokens: "Sequence[Token]", *, least: int | None) -> int:
-    from tenfold.compute.cells import number
+    from tenfold.core.written import number
 
     value = number(tokens[0].value)
     if not isinstance(value, int):

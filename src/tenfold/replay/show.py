@@ -3,10 +3,10 @@
 from rich.console import Console
 from rich.table import Table
 
+from tenfold.core.show import out as OUT
 from tenfold.page.figures import percent
 from tenfold.replay.compare import Comparison, Played, attainment, notes
 
-OUT = Console(highlight=False)
 WIDTH = 128
 
 

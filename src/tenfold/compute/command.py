@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from tenfold.cli.numbers import amount, whole
+from tenfold.core.command import Json, amount, whole
 from tenfold.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 LEAST, MOST = 1e-30, 1e30
 
 
-compute = App(name="compute", help="What training, inference and ranking take on which accelerators.")
+app = App(name="compute")
 
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")]
 Kind = Annotated[str, Parameter(help="Kind of accelerator; 'tenfold compute accelerators' lists them.")]
 Place = Annotated[str, Parameter(help="Kind of facility: hyperscale, colocation or office.")]
 Format = Annotated[str, Parameter(help="Format of matrix products: fp32, bf16, fp16, fp8 or fp4.")]
@@ -25,7 +24,7 @@ Total = Annotated[float | None, amount("All parameters of the model, e.g. 405e9 
 Active = Annotated[float | None, amount("Parameters that one token passes through, if it has experts.")]
 
 
-@compute.command
+@app.command
 def train(
     *,
     params: Total = None,
@@ -46,7 +45,7 @@ def train(
     json: Json = False,
 ) -> None:
     """Estimate a training run: days, accelerator-hours, energy, cost, and the published runs nearest to it."""
-    from tenfold.cli import show_compute
+    from tenfold.compute import show
     from tenfold.compute.accelerators import find_accelerator
     from tenfold.compute.facilities import find_facility
     from tenfold.compute.recognise import known_organisation
@@ -76,11 +75,11 @@ def train(
                 f"{', '.join(unused)} would not be used with --csv",
                 next_step="leave it out; what a run is, its row says (columns in docs/compute.md)",
             )
-        with show_compute.progress(f"reading {csv}") as tell:
+        with show.progress(f"reading {csv}") as tell:
             table = read_table(csv)
             count = len(table.rows)
             rows = estimate_table(table.rows, lambda done: tell(f"estimated {done:,} of {count:,} rows"))
-        show_compute.table(rows, score(rows), table, output, json)
+        show.table(rows, score(rows), table, output, json)
         table.raise_if_any_is_bad()
         return
     total = _positive("--params", params)
@@ -103,10 +102,10 @@ def train(
         year=year,
         organisation=None if organisation is None else known_organisation(organisation),
     )
-    show_compute.training(run, estimate_training(run, find_facility(facility), mfu=mfu), json)
+    show.training(run, estimate_training(run, find_facility(facility), mfu=mfu), json)
 
 
-@compute.command
+@app.command
 def infer(
     *,
     input_per_s: Annotated[float, amount("Prompt tokens per second, cached ones included, e.g. 2e6 or 2M.")],
@@ -128,7 +127,7 @@ def infer(
     json: Json = False,
 ) -> None:
     """Estimate a serving fleet: accelerators for prefill and decode, energy and cost a day."""
-    from tenfold.cli import show_compute
+    from tenfold.compute import show
     from tenfold.compute.accelerators import find_accelerator
     from tenfold.compute.facilities import find_facility
     from tenfold.compute.inference import Traffic, estimate_inference
@@ -161,10 +160,10 @@ def infer(
         prefill_replica=_whole("--prefill-replica", prefill_replica),
         decode_replica=_whole("--decode-replica", decode_replica),
     )
-    show_compute.inference(served, estimate, json)
+    show.inference(served, estimate, json)
 
 
-@compute.command
+@app.command
 def rank(
     *,
     requests_per_s: Annotated[float, amount("Ranking requests per second at the peak.")],
@@ -180,7 +179,7 @@ def rank(
     json: Json = False,
 ) -> None:
     """Estimate a ranking fleet: accelerators by compute, memory and lookups; host cores and storage beside them."""
-    from tenfold.cli import show_compute
+    from tenfold.compute import show
     from tenfold.compute.accelerators import find_accelerator
     from tenfold.compute.facilities import find_facility
     from tenfold.compute.ranking import RankingLoad, estimate_ranking
@@ -195,29 +194,29 @@ def rank(
         user_share=user_share,
     )
     kind, place = find_accelerator(accelerator), find_facility(facility)
-    show_compute.ranking(estimate_ranking(load, kind, place, precision=_precision(precision)), json)
+    show.ranking(estimate_ranking(load, kind, place, precision=_precision(precision)), json)
 
 
-@compute.command
+@app.command
 def accelerators(name: str | None = None, *, json: Json = False) -> None:
     """List accelerators; with NAME, every number of one with its source and date."""
-    from tenfold.cli import show_compute
+    from tenfold.compute import show
     from tenfold.compute.accelerators import accelerators as known
     from tenfold.compute.accelerators import find_accelerator
 
     if name is None:
-        show_compute.accelerators(list(known().values()), json)
+        show.accelerators(list(known().values()), json)
     else:
-        show_compute.accelerator(find_accelerator(name), json)
+        show.accelerator(find_accelerator(name), json)
 
 
-@compute.command
+@app.command
 def facilities(*, json: Json = False) -> None:
     """List kinds of facility: PUE, electricity, building cost; each number with its source and date."""
-    from tenfold.cli import show_compute
+    from tenfold.compute import show
     from tenfold.compute.facilities import facilities as known
 
-    show_compute.facilities(list(known().values()), json)
+    show.facilities(list(known().values()), json)
 
 
 def _positive(option: str, value: float | None) -> float:

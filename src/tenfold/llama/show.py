@@ -1,0 +1,28 @@
+"""How ``tenfold train`` prints: a table for people, JSON for machines."""
+
+import datetime as dt
+
+from tenfold.core.show import grid, machine, out
+from tenfold.llama.checkpoint import RunDescription
+
+
+def run(found: RunDescription, json: bool) -> None:
+    """Print a run and its checkpoints."""
+    if json:
+        machine(found)
+        return
+    out.print(f"run {found.run.run}", markup=False)
+    for name in found.damaged:
+        out.print(f"damaged: {name}", style="red", markup=False)
+    table = grid("step", "tokens", "loss", "written", "MB", "checkpoint")
+    for checkpoint in found.checkpoints:
+        progress = checkpoint.progress
+        table.add_row(
+            f"{progress.step:,}",
+            f"{progress.tokens:,}",
+            "-" if progress.loss is None else f"{progress.loss:.3f}",
+            f"{dt.datetime.fromtimestamp(checkpoint.written_at):%Y-%m-%d %H:%M:%S}",
+            f"{checkpoint.bytes / 1e6:.0f}",
+            str(checkpoint.path),
+        )
+    out.print(table)
