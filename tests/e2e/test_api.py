@@ -18,7 +18,7 @@ from tenfold.cli.wiring import gateway_routes
 from tenfold.core.config import Config
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = {"/v1/chat/completions": 25, "/v1/completions": 25, "/v1/rank": 40, "/v1/rank/users": 15}
+EXAMPLES = {"/v1/chat/completions": 25, "/v1/completions": 25, "/v1/rank": 40, "/v1/rank/users": 15, "/v1/rank/items": 3}
 GENERATES = ("/v1/chat/completions", "/v1/completions")
 _CHAT = {"model": "smollm2-135m", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4}
 RIGHT = {
@@ -26,6 +26,7 @@ RIGHT = {
     "/v1/completions": [{"model": "smollm2-135m", "prompt": "Once", "max_tokens": 4}],
     "/v1/rank": [{"user": 196}, {"history": []}],
     "/v1/rank/users": [None],
+    "/v1/rank/items": [None],
 }
 OPERATIONS = (*EXAMPLES, "/v1/models", "/healthz", "/api/state", "/metrics")
 

@@ -200,6 +200,16 @@ def test_a_page_is_given_users_to_try(awake: Running):
     assert awake.call("GET", f"/v1/rank/users?limit={'9' * 5000}")[0] == 422
 
 
+def test_the_catalog_says_what_there_is_and_how_many_have_seen_it(awake: Running, movielens: MovieLens):
+    status, answer, _ = awake.call("GET", "/v1/rank/items")
+    items = answer["items"]
+    assert status == 200
+    assert isinstance(items, list)
+    assert [row["item"] for row in items] == [item.item for item in movielens.catalog.items]
+    assert sum(row["viewers"] for row in items) == len(movielens.events)
+    assert max(items, key=lambda row: row["viewers"])["title"] == "Star Wars"
+
+
 def test_counters_grow_by_what_was_done(awake: Running):
     before = awake.counters()
     for _ in range(5):

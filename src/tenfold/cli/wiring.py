@@ -43,7 +43,7 @@ WIRES: Mapping[str, Wire] = {
     "rank": Wire(
         factory="tenfold.rank.resident:create",
         unit="request",
-        paths={"/v1/rank": "POST", "/v1/rank/users": "GET"},
+        paths={"/v1/rank": "POST", "/v1/rank/users": "GET", "/v1/rank/items": "GET"},
         probe=lambda _: ("/v1/rank", {"user": 1}),
         assumed_capacity=100.0,
         resident_mb=60,

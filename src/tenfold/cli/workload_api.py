@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from tenfold.pool.api_error import ErrorBody
-from tenfold.rank.contract import MOST_SAMPLE_USERS, RankRequest, RankResponse, SampleUsers
+from tenfold.rank.contract import MOST_SAMPLE_USERS, CatalogItems, RankRequest, RankResponse, SampleUsers
 from tenfold.serve.answers import ChatAnswer, TextAnswer
 from tenfold.serve.bodies import ChatBody, CompletionBody
 
@@ -37,6 +37,7 @@ OPERATIONS = (
     Operation("/v1/completions", "serve", "Continue a prompt", CompletionBody, TextAnswer, {}, streams=True),
     Operation("/v1/rank", "rank", "Rank the catalog for a user or a history", RankRequest, RankResponse, {}),
     Operation("/v1/rank/users", "rank", "Give users to try", None, SampleUsers, {"limit": _LIMIT}),
+    Operation("/v1/rank/items", "rank", "Give the whole catalog", None, CatalogItems, {}),
 )
 
 

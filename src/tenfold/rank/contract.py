@@ -66,6 +66,21 @@ class SampleUsers(_Wire):
     users: tuple[SampleUser, ...]
 
 
+class CatalogItem(_Wire):
+    """One item that can be ranked."""
+
+    item: int
+    title: str
+    genres: tuple[str, ...]
+    viewers: int = Field(description="people who had seen it in the data that the model learned from")
+
+
+class CatalogItems(_Wire):
+    """The whole catalog, in rising order of id."""
+
+    items: tuple[CatalogItem, ...]
+
+
 class BadRequest(Exception):
     """A request that cannot be answered; ``status`` is 400 for what is not JSON, else 422."""
 

@@ -18,6 +18,8 @@ from tenfold.pool.resident import Counters, Resident, Surroundings
 from tenfold.rank.contract import (
     MOST_SAMPLE_USERS,
     BadRequest,
+    CatalogItem,
+    CatalogItems,
     RankedItem,
     RankRequest,
     RankResponse,
@@ -84,10 +86,11 @@ class RankResident:
         return Counters(units=work.ranked, requests=work.answered, busy_s=work.busy_s(), in_flight=work.in_flight)
 
     def routes(self) -> Sequence[BaseRoute]:
-        """Give ``POST /v1/rank`` and ``GET /v1/rank/users``."""
+        """Give ``POST /v1/rank``, ``GET /v1/rank/users`` and ``GET /v1/rank/items``."""
         return [
             Route("/v1/rank", self._rank, methods=["POST"]),
             Route("/v1/rank/users", self._users, methods=["GET"]),
+            Route("/v1/rank/items", self._items, methods=["GET"]),
         ]
 
     def close(self) -> None:
@@ -114,6 +117,11 @@ class RankResident:
                 return _refuse(request, BadRequest(422, f"limit: must be 1 to {MOST_SAMPLE_USERS}, got {text!r:.80}"))
             users = SampleUsers(users=tuple(self._desk.sample_users(int(text))))
             return Response(users.model_dump_json(), media_type="application/json")
+
+    async def _items(self, _request: Request) -> Response:
+        assert self._desk is not None, "load() comes first"
+        with self._work.one_request():
+            return Response(self._desk.catalog().model_dump_json(), media_type="application/json")
 
 
 class RankDesk:
@@ -158,6 +166,16 @@ class RankDesk:
             SampleUser(user=user, last_titles=tuple(self._items[row].title for row in self._histories[user][-5:]))
             for user in picked
         ]
+
+    def catalog(self) -> CatalogItems:
+        """Give all items, each with how many people had seen it."""
+        viewers = np.bincount(np.concatenate(list(self._histories.values())), minlength=len(self._items))
+        return CatalogItems(
+            items=tuple(
+                CatalogItem(item=item.item, title=item.title, genres=item.genres, viewers=int(count))
+                for item, count in zip(self._items, viewers, strict=True)
+            )
+        )
 
     def _history_of(self, user: int) -> Rows:
         history = self._histories.get(user)
