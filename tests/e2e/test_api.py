@@ -18,7 +18,7 @@ from tenfold.cli.wiring import gateway_routes
 from tenfold.core.config import Config
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = {"/v1/chat/completions": 25, "/v1/completions": 25, "/v1/rank": 40, "/v1/rank/users": 15, "/v1/rank/items": 3}
+EXAMPLES = {"/v1/chat/completions": 25, "/v1/completions": 25, "/v1/rank": 40, "/v1/rank/users": 15}
 GENERATES = ("/v1/chat/completions", "/v1/completions")
 _CHAT = {"model": "smollm2-135m", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4}
 RIGHT = {
@@ -28,7 +28,7 @@ RIGHT = {
     "/v1/rank/users": [None],
     "/v1/rank/items": [None],
 }
-OPERATIONS = (*EXAMPLES, "/v1/models", "/healthz", "/api/state", "/metrics")
+OPERATIONS = (*EXAMPLES, "/v1/rank/items", "/v1/models", "/healthz", "/api/state", "/metrics")
 
 
 @pytest.fixture(scope="module")
