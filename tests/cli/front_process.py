@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from tenfold.cli.front import FrontSpec
 from tenfold.core.config import Config
+from tenfold.pool.product_route import ProductRoute
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -56,7 +58,13 @@ class FrontProcess:
 
 
 @contextmanager
-def front(log: Path, config: Config | None = None, controller_url: str = NOBODY) -> Iterator[FrontProcess]:
+def front(
+    log: Path,
+    config: Config | None = None,
+    controller_url: str = NOBODY,
+    products: dict[str, ProductRoute] | None = None,
+    home: Path | None = None,
+) -> Iterator[FrontProcess]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     port = listener.getsockname()[1]
     spec = FrontSpec(
@@ -65,6 +73,7 @@ def front(log: Path, config: Config | None = None, controller_url: str = NOBODY)
         listener=listener.fileno(),
         controller_url=controller_url,
         companions={"train": "127.0.0.1:9"},
+        products=products or {},
         token="secret",
     )
     with log.open("wb") as output:
@@ -74,6 +83,7 @@ def front(log: Path, config: Config | None = None, controller_url: str = NOBODY)
             stdout=output,
             stderr=output,
             pass_fds=[listener.fileno()],
+            env=os.environ | ({"TENFOLD_HOME": str(home)} if home else {}),
         )
     assert process.stdin is not None
     process.stdin.write(spec.model_dump_json().encode() + b"\n")

@@ -10,6 +10,7 @@ from tenfold.cli.front import Front, FrontSpec
 from tenfold.core.config import Config
 from tenfold.llama.progress import LossSample
 from tenfold.llama.wire import TrainStatus
+from tenfold.pool.loops import for_ever
 from tenfold.pool.state import PoolState
 
 NOTHING = PoolState(
@@ -41,7 +42,7 @@ async def told(monkeypatch):
     )
     found = Front(spec)
     found._gateway.link._state = NOTHING
-    task = asyncio.create_task(found._follow_training())
+    task = asyncio.create_task(for_ever("following training", found._take_training, found._alarm))
     yield found, answers
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

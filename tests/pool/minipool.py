@@ -18,6 +18,7 @@ from tenfold.pool.controller_server import ControllerSpec, build_app
 from tenfold.pool.demand import WorkloadPlan
 from tenfold.pool.gateway import Gateway
 from tenfold.pool.host import Host, Slot, make_slots
+from tenfold.pool.methods import take_methods
 from tenfold.pool.process import ProcessSpec
 from tenfold.pool.reports import HostsReport
 from tenfold.pool.token import TOKEN_HEADER
@@ -80,7 +81,8 @@ class MiniPool:
         )
         self._running = self.gateway.running()
         await self._running.__aenter__()
-        self.url, gateway_task = serve(answered(self.gateway))
+        methods = {path: {route.method} for path, route in routes.items()}
+        self.url, gateway_task = serve(answered(take_methods(self.gateway, methods)))
         self._tasks.append(gateway_task)
         self.session = aiohttp.ClientSession()
 

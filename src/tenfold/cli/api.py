@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from tenfold.cli.workload_api import publish
 from tenfold.pool.api_error import ErrorBody, error_body
@@ -19,9 +20,6 @@ from tenfold.pool.state import PoolState
 
 _FILE = re.compile(r"""(?<![\w:/.])~?(?:/[\w.@+-]+){2,}/?""")
 """An absolute path of two parts or more; the slash in ``n0/cpu1`` or in a URL begins none."""
-
-
-_OTHER_METHODS = ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
 class Answer(BaseModel):
@@ -101,10 +99,12 @@ def make_api(
         return ModelList(data=(Model(id=model),))
 
     publish(api)
-    # The console takes every path and method that is left, so what is wrong with a method is said here.
-    for route in [route for route in api.routes if isinstance(route, APIRoute)]:
-        api.add_route(route.path, _wrong_method, methods=_OTHER_METHODS, include_in_schema=False)
     return api
+
+
+def methods_of(api: FastAPI) -> dict[str, frozenset[str]]:
+    """List the methods that each path of an API takes; before the console is mounted, which takes what is left."""
+    return {route.path: frozenset(route.methods or ()) for route in api.routes if isinstance(route, APIRoute | Route)}
 
 
 def without_files(alarm: str) -> str:
@@ -114,10 +114,6 @@ def without_files(alarm: str) -> str:
 
 def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     return Response(error_body(status, message), status, headers, media_type="application/json")
-
-
-def _wrong_method(request: Request) -> Response:
-    return _error(405, f"{request.url.path!r} takes GET, not {request.method}", {"allow": "GET"})
 
 
 def _as_error(request: Request, error: Exception) -> Response:

@@ -4,16 +4,15 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tenfold.cli.api import make_api
+from tenfold.cli.api import make_api, methods_of
 from tenfold.cli.wiring import gateway_routes
 from tenfold.console.bound import LONGEST_MESSAGE_BYTES, open_pages
 from tenfold.console.page import mount
@@ -29,14 +28,18 @@ from tenfold.pool.doorkeeper import Doorkeeper, HostNames
 from tenfold.pool.gateway import Gateway
 from tenfold.pool.heartbeat import BeatingServer, Pulse
 from tenfold.pool.loops import for_ever
+from tenfold.pool.methods import take_methods
 from tenfold.pool.metrics import Seen, Training, exposition
 from tenfold.pool.process import KEEP_ALIVE_S, die_with_parent
+from tenfold.pool.product_route import ProductRoute
+from tenfold.pool.proxy import Proxy
 from tenfold.pool.runfile import read_run_file
 from tenfold.pool.state import LossPoint, PoolState
 
 log = logging.getLogger(__name__)
 
 TRAINING_EVERY_S = 2.0
+RUN_FILE_EVERY_S = 1.0
 TRAINING_MISSED = 4
 """Answers that training's coordinator may owe before that is an alarm: it is started again within seconds."""
 
@@ -51,6 +54,7 @@ class FrontSpec(BaseModel):
     listener: int
     controller_url: str
     companions: dict[str, str]
+    products: dict[str, ProductRoute] = Field({}, description="by name; the run file has newer ones once they moved")
     token: str
     beat_on: int | None = Field(None, description="inherited descriptor for signs of life")
 
@@ -69,8 +73,11 @@ class Front:
             queue_per_slot=pool.queue_per_slot,
             body_limit_bytes=pool.body_limit_bytes,
         )
+        self._proxy = Proxy(spec.token, body_limit_bytes=pool.body_limit_bytes)
+        self._proxy.learn(spec.products)
+        self._train_at = spec.companions["train"]
         self._loss: tuple[LossPoint, ...] = ()
-        self._training_alarm = ""
+        self._alarms: dict[str, str] = {}
         self._training_missed = 0
         self._training: Training | None = None
         self._shown: tuple[PoolState, tuple[LossPoint, ...], PoolState] | None = None
@@ -80,12 +87,14 @@ class Front:
 
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-            async with self._gateway.running():
-                follower = asyncio.create_task(self._follow_training())
+            async with self._gateway.running(), self._proxy.running():
+                turns = {"following the run file": self._take_run_file, "following training": self._take_training}
+                tasks = [asyncio.create_task(for_ever(name, turn, self._alarm)) for name, turn in turns.items()]
                 yield
-                follower.cancel()
+                for task in tasks:
+                    task.cancel()
 
-        config, paths = self._spec.config, frozenset(gateway_routes(self._spec.config))
+        config, routes = self._spec.config, gateway_routes(self._spec.config)
         api = make_api(
             lifespan=lifespan,
             ready=lambda: self._gateway.link.ready,
@@ -93,9 +102,11 @@ class Front:
             metrics=exposition(self._seen),
             model=config.serve.model,
         )
+        methods = methods_of(api) | {path: {route.method} for path, route in routes.items()}
         mount(api, state=self.state, base_url=lambda: self._spec.url, most_pages=config.pool.pages)
         names = HostNames([config.pool.host, *config.pool.hosts])
-        return Doorkeeper(FrontApp(api, self._gateway, paths), names, paths | {"/v1/models"})
+        rooms = take_methods(FrontApp(api, self._gateway, self._proxy, routes.keys(), methods.keys()), methods)
+        return Doorkeeper(rooms, names, {*routes, "/v1/models"}, self._proxy.is_public)
 
     def state(self) -> PoolState | None:
         """Return the pool's state with the training run's loss curve and alarm."""
@@ -104,66 +115,73 @@ class Front:
             return None
         # The console draws each state object once, so the same one is given until something is new.
         if self._shown is None or self._shown[0] is not found or self._shown[1] is not self._loss:
-            alarms = (*found.alarms, self._training_alarm) if self._training_alarm else found.alarms
+            alarms = (*found.alarms, *filter(None, self._alarms.values()))
             self._shown = (found, self._loss, found.model_copy(update={"loss": self._loss, "alarms": alarms}))
         return self._shown[2]
 
     def _seen(self) -> Seen:
         return Seen(self.state(), self._gateway.totals(), self._training, open_pages())
 
-    async def _follow_training(self) -> None:
-        await for_ever("following training", self._take_training, self._alarm_training)
+    async def _take_run_file(self) -> None:
+        """Learn where training's coordinator and the products are now: each moves when its host or process is lost."""
+        run = read_run_file(home_dir())
+        if run is not None:
+            self._train_at = run.companions.get("train", self._train_at)
+            self._proxy.learn({**self._spec.products, **run.products})
+        await asyncio.sleep(RUN_FILE_EVERY_S)
 
     async def _take_training(self) -> None:
         try:
-            # Where it is now: it moves when its host is lost.
-            run = read_run_file(home_dir())
-            known = run.companions if run is not None else {}
-            address = known.get("train", self._spec.companions["train"])
-            found = await training_status(address, self._spec.token)
-            self._training_alarm, self._training_missed = found.alarm, 0
+            found = await training_status(self._train_at, self._spec.token)
+            self._alarm("training", found.alarm)
+            self._training_missed = 0
             self._training = Training(found.step, found.tokens, found.loss, found.workers, found.checkpoint_step)
             self._loss = tuple(LossPoint(step=p.step, tokens=p.tokens, loss=p.loss) for p in found.loss_history)
         except (OSError, EOFError, TenfoldError) as error:
             self._training_missed += 1
             if self._training_missed >= TRAINING_MISSED and self._loss:
-                text = f"training's coordinator does not answer: {error or type(error).__name__}"
-                self._alarm_training("following training", text)
+                self._alarm("training", f"training's coordinator does not answer: {error or type(error).__name__}")
         await asyncio.sleep(TRAINING_EVERY_S)
 
-    def _alarm_training(self, _loop: str, text: str) -> None:
-        self._training_alarm, self._shown = text, None
+    def _alarm(self, source: str, text: str) -> None:
+        self._alarms[source], self._shown = text, None
 
 
 class FrontApp:
-    """Sends workload paths to the gateway and everything else to the API and console."""
+    """Sends each path to who answers it: a workload, the API, a product, or else the console.
 
-    def __init__(self, api: FastAPI, gateway: Gateway, paths: frozenset[str]) -> None:
+    Args:
+        api: the front's own routes, and the console on all that is left.
+        gateway: answers ``workload_paths``.
+        proxy: answers the products' prefixes, of which the longest counts.
+        workload_paths: the workloads' paths.
+        known_paths: those and the API's own.
+    """
+
+    def __init__(
+        self,
+        api: FastAPI,
+        gateway: Gateway,
+        proxy: Proxy,
+        workload_paths: Collection[str],
+        known_paths: Collection[str],
+    ) -> None:
         self._api = api
         self._gateway = gateway
-        self._paths = paths
+        self._proxy = proxy
+        self._workload_paths = frozenset(workload_paths)
+        self._known_paths = frozenset(known_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch one connection."""
-        if scope["type"] != "http":
-            await self._api(scope, receive, send)
-        elif scope["path"] in self._paths:
+        kind, path = scope["type"], scope.get("path", "")
+        if kind == "http" and path in self._workload_paths:
             await self._gateway(scope, receive, send)
-        elif scope["path"].startswith(("/v1/", "/api/")):
-            await self._answer_program(scope, receive, send)
-        else:
-            await self._api(scope, receive, send)
-
-    async def _answer_program(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a path that only programs ask for: where it is wrong, they must not get a web page."""
-        path, method = scope["path"], scope["method"]
-        found = [route for route in self._api.routes if isinstance(route, Route) and route.path == path]
-        takes = {taken for route in found for taken in route.methods or ()}
-        if not takes:
+        elif kind != "lifespan" and path not in self._known_paths and self._proxy.product_of(path) is not None:
+            await self._proxy(scope, receive, send)
+        elif kind == "http" and path not in self._known_paths and path.startswith(("/v1/", "/api/")):
+            # Only programs ask for such a path: where it is wrong, they must not get a web page.
             await send_error(send, 404, f"there is no {path[:200]!r} here; see /openapi.json for what there is")
-        elif method not in takes:
-            allow = ", ".join(sorted(takes))
-            await send_error(send, 405, f"{path} takes {allow}, not {method}", headers={"allow": allow})
         else:
             await self._api(scope, receive, send)
 

@@ -1,7 +1,7 @@
 """Reading the bodies of requests: bounded in bytes, in time, and in how many are read at once."""
 
 import asyncio
-import time
+from collections.abc import AsyncGenerator
 
 from starlette.types import Receive
 
@@ -38,7 +38,7 @@ class BodyReader:
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
-        self._reading: dict[object, asyncio.Timeout] = {}
+        self._reading: dict[object, asyncio.Timeout | None] = {}
 
     async def read(self, receive: Receive) -> bytes:
         """Read the whole body.
@@ -47,28 +47,39 @@ class BodyReader:
             BodyRefused: it is over the limit, or too slow.
             Disconnected: the client went away.
         """
-        me, size = object(), 0
+        return b"".join([part async for part in self.parts(receive)])
+
+    async def parts(self, receive: Receive) -> AsyncGenerator[bytes]:
+        """Read the body in parts as they come; only the time in which the client is waited for counts.
+
+        Raises:
+            BodyRefused: it is over the limit, or too slow; parts within the limit have been given by then.
+            Disconnected: the client went away.
+        """
+        me, size, waited_s = object(), 0, 0.0
+        now = asyncio.get_running_loop().time
         try:
-            async with asyncio.timeout(None) as patience:
-                self._reading[me] = patience
-                self._make_room()
-                parts: list[bytes] = []
-                began = time.monotonic()
-                while True:
-                    may_take_s = min(TOTAL_S, GRACE_S + size / RATE_BYTES_PER_S)
-                    patience.reschedule(asyncio.get_running_loop().time() + began + may_take_s - time.monotonic())
+            while True:
+                began = now()
+                async with asyncio.timeout(min(TOTAL_S, GRACE_S + size / RATE_BYTES_PER_S) - waited_s) as patience:
+                    self._reading[me] = patience
+                    if not waited_s:
+                        self._make_room()
                     message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise Disconnected
-                    size += len(message.get("body", b""))
-                    if size <= self._limit_bytes:
-                        parts.append(message.get("body", b""))
-                    is_whole = not message.get("more_body", False)
-                    if size > self._limit_bytes and (is_whole or size > DISCARDED * self._limit_bytes):
-                        text = f"the body is larger than {self._limit_bytes} bytes"
-                        raise BodyRefused(413, text, was_read=is_whole)
-                    if is_whole:
-                        return b"".join(parts)
+                # Whoever takes the parts may be slow; that is not the client's fault.
+                self._reading[me] = None
+                waited_s += now() - began
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                part = message.get("body", b"")
+                size += len(part)
+                is_whole = not message.get("more_body", False)
+                if size > self._limit_bytes and (is_whole or size > DISCARDED * self._limit_bytes):
+                    raise BodyRefused(413, f"the body is larger than {self._limit_bytes} bytes", was_read=is_whole)
+                if part and size <= self._limit_bytes:
+                    yield part
+                if is_whole:
+                    return
         except TimeoutError:
             text = f"the body came too slowly: {size} bytes; {RATE_BYTES_PER_S} a second are waited for"
             raise BodyRefused(408, text, was_read=False) from None
@@ -78,7 +89,7 @@ class BodyReader:
     def _make_room(self) -> None:
         now = asyncio.get_running_loop().time()
         if len(self._reading) > MOST_READING:
-            waiting = (patience for patience in self._reading.values() if (patience.when() or now) > now)
-            oldest = next(waiting, None)
+            waited_for = (patience for patience in self._reading.values() if patience is not None)
+            oldest = next((patience for patience in waited_for if (patience.when() or now) > now), None)
             if oldest is not None:
                 oldest.reschedule(now)

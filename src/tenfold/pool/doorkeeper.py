@@ -6,7 +6,7 @@ name was made to point at the pool's address (DNS rebinding), its ``Host`` is th
 """
 
 import ipaddress
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -69,11 +69,20 @@ class Doorkeeper:
         app: what is behind the door.
         names: the names that the pool answers to.
         workload_paths: paths that workloads answer, and others for their clients.
+        is_public: tells the paths that let everybody in, whatever their host and origin, since who answers them looks
+            at both.
     """
 
-    def __init__(self, app: ASGIApp, names: HostNames, workload_paths: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        names: HostNames,
+        workload_paths: Collection[str],
+        is_public: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._app = app
         self._names = names
+        self._is_public = is_public
         self._workload_paths = frozenset(workload_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,6 +99,8 @@ class Doorkeeper:
 
     def judge(self, scope: Scope) -> Refusal | None:
         """Say why a request is refused; none where it is let in."""
+        if self._is_public(scope["path"]):
+            return None
         headers = _headers_of(scope, (b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"content-type"))
         host, origin = headers["host"], headers["origin"]
         is_for_programs = scope["path"] in self._workload_paths

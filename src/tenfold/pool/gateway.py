@@ -14,10 +14,10 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
 
 import aiohttp
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from tenfold.core.links import connector, is_refused
@@ -26,6 +26,7 @@ from tenfold.pool.api_error import send_error
 from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
 from tenfold.pool.controller_link import ControllerLink
 from tenfold.pool.demand import GatewayTotals
+from tenfold.pool.forward import Fate, forward, headers_of, while_client_stays
 from tenfold.pool.process import ASLEEP_HEADER
 from tenfold.pool.state import SpreadView
 from tenfold.pool.token import TOKEN_HEADER
@@ -42,12 +43,6 @@ ALONE_S = 5.0
 
 MOST_DEATHS = 2
 MOST_BREAKS = 4
-_HOP_HEADERS = {b"connection", b"keep-alive", b"transfer-encoding", b"host", b"content-length", b"upgrade"} | {
-    TOKEN_HEADER.encode()
-}
-
-Fate = Literal["answered", "asleep", "unreached", "broken"]
-"""Of one try: answered to its end (or broken off in the answer), not taken, or broken off before its first byte."""
 
 
 @dataclass(slots=True)
@@ -130,10 +125,6 @@ class Gateway:
         """Answer one HTTP request by the path's workload."""
         route = self._routes[scope["path"]]
         traffic = self._traffic[route.workload]
-        if scope["method"] != route.method:
-            text = f"{route.path} takes {route.method}, not {scope['method']}"
-            await send_error(send, 405, text, headers={"allow": route.method})
-            return
         try:
             # A body that has not come is no request yet: it takes nobody's place in the queue.
             if not self._is_full(route, traffic):
@@ -162,17 +153,9 @@ class Gateway:
         traffic.arrived += 1
         traffic.waiting += 1
         errand = _Errand(route, traffic, scope, body, send, self._wait_deadline_s)
-        watcher = asyncio.create_task(_watch_disconnect(receive))
-        work = asyncio.create_task(self._forward(errand))
         try:
-            await asyncio.wait({watcher, work}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise Disconnected
-            work.result()
+            await while_client_stays(self._forward(errand), receive)
         finally:
-            for task in (watcher, work):
-                task.cancel()
-            await asyncio.gather(watcher, work, return_exceptions=True)
             traffic.waiting -= 1
 
     async def _forward(self, errand: _Errand) -> None:
@@ -190,7 +173,7 @@ class Gateway:
             heard = [False]
             try:
                 fate = await self._pass_through(url, errand, heard)
-                if fate == "answered":
+                if fate in ("answered", "cut"):
                     return
             finally:
                 self._end_try(url, errand, heard[0])
@@ -300,50 +283,29 @@ class Gateway:
         """Forward to one resident; ``heard`` becomes true with the first byte of an answer."""
         if self._session is None:
             raise RuntimeError("the gateway is not running")
-        scope, send = errand.scope, errand.send
-        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k not in _HOP_HEADERS]
-        headers += self._headers.items()
-        query = scope["query_string"].decode("latin-1")
-        try:
-            async with self._session.request(
-                scope["method"],
-                # As it came: what a client has quoted is not quoted again, and nothing is refused here.
-                URL(f"{url}{scope['path']}{'?' if query else ''}{query}", encoded=True),
-                data=errand.body,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=2.0),
-            ) as response:
-                if response.status == 503 and ASLEEP_HEADER in response.headers:
-                    return "asleep"
-                async for chunk in response.content.iter_any():
-                    if not heard[0]:
-                        await self._begin_answer(url, errand, response, heard)
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                if not heard[0]:
-                    await self._begin_answer(url, errand, response, heard)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-            return "unreached"
-        except aiohttp.ClientError as error:
-            if not heard[0]:
-                return "broken"
-            # Bytes are out already: the only honest end is a broken one, which leaving ``more_body`` open gives.
+        fate = await forward(
+            self._session,
+            url,
+            errand.scope,
+            errand.send,
+            headers=headers_of(errand.scope, self._headers),
+            body=errand.body,
+            begin=partial(self._begin_answer, url, errand, heard),
+            declines=_is_asleep,
+        )
+        if fate == "cut":
             errand.traffic.failed += 1
-            log.warning("request %s: %s broke off: %s", request_id(scope), url, error)
-            return "answered"
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-        return "answered"
+            log.warning("request %s: %s broke off its answer", request_id(errand.scope), url)
+        return fate
 
-    async def _begin_answer(
-        self, url: str, errand: _Errand, response: aiohttp.ClientResponse, heard: list[bool]
-    ) -> None:
+    async def _begin_answer(self, url: str, errand: _Errand, heard: list[bool], status: int) -> None:
         heard[0] = True
         traffic = errand.traffic
         traffic.silent[url] -= 1
         if traffic.set_apart:
             errand.leave_alone()
             await self.link.wake_waiting()
-        self._count_first_byte(errand, response.status)
-        await errand.send(_start(response))
+        self._count_first_byte(errand, status)
 
     def _count_first_byte(self, errand: _Errand, status: int) -> None:
         route, traffic = errand.route, errand.traffic
@@ -358,20 +320,11 @@ class Gateway:
         traffic.first_byte.add(latency_s)
 
 
-async def _watch_disconnect(receive: Receive) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
+def _is_asleep(response: aiohttp.ClientResponse) -> bool:
+    return response.status == 503 and ASLEEP_HEADER in response.headers
 
 
 async def _is_dead(url: str) -> bool:
     """Whether nobody listens at a resident's address any more: a process that lives does, however busy it is."""
     address = URL(url)
     return await is_refused(address.host or "", address.port or 0)
-
-
-def _start(response: aiohttp.ClientResponse) -> Message:
-    headers = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in response.headers.items()]
-    kept = [(k, v) for k, v in headers if k not in _HOP_HEADERS]
-    return {"type": "http.response.start", "status": response.status, "headers": kept}

@@ -12,6 +12,7 @@ from tenfold.core.errors import Damaged, NotRunning
 from tenfold.core.paths import replace_file
 from tenfold.core.sound import read_record, write_record
 from tenfold.pool.host_info import HostInfo
+from tenfold.pool.product_route import ProductRoute
 
 
 class Started(BaseModel):
@@ -27,6 +28,7 @@ class RunFile(Started):
     """A running pool: its supervisor, its address, and the processes below the supervisor.
 
     ``hosts``: by the Ray node that each was started on. ``companions``: address of each. ``companions_on``: their node.
+    ``products``: by name; the front reads them here once a second.
     A supervisor that comes after one that was killed finds them by it.
     """
 
@@ -35,6 +37,7 @@ class RunFile(Started):
     hosts: dict[str, HostInfo] = {}
     companions: dict[str, str] = {}
     companions_on: str | None = None
+    products: dict[str, ProductRoute] = {}
 
 
 def run_file_path(home: Path) -> Path:

@@ -1,0 +1,137 @@
+"""Forwarding one HTTP request to a process behind, and its answer as it comes: for the gateway and the proxy."""
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Literal
+
+import aiohttp
+from starlette.types import Message, Receive, Scope, Send
+from yarl import URL
+
+from tenfold.pool.body import Disconnected
+from tenfold.pool.token import TOKEN_HEADER
+
+Fate = Literal["answered", "declined", "unreached", "broken", "cut"]
+"""Of one try: answered to its end; not taken; nobody there; broken off before the answer began, or within it."""
+
+CONNECT_S = 2.0
+_OF_ONE_CONNECTION = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade expect".split()
+)
+_NOT_FORWARDED = _OF_ONE_CONNECTION | {TOKEN_HEADER.encode(), b"content-length", b"host"}
+_NOT_ADDED = ("accept", "accept-encoding", "content-type", "user-agent")
+"""What aiohttp adds by itself, though the client did not say it."""
+
+Begin = Callable[[int], Awaitable[None]]
+Headers = Iterable[tuple[str, str]]
+
+
+def headers_of(scope: Scope, more: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The headers of a request for the process behind, without those of the client's own connection."""
+    told = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k not in _NOT_FORWARDED]
+    return [*told, *more.items()]
+
+
+async def forward(
+    session: aiohttp.ClientSession,
+    url: str,
+    scope: Scope,
+    send: Send,
+    *,
+    headers: Headers,
+    body: bytes | AsyncIterable[bytes] | None,
+    begin: Begin,
+    declines: Callable[[aiohttp.ClientResponse], bool] = lambda _: False,
+    begins_with_head: bool = False,
+    silent_s: float | None = None,
+) -> Fate:
+    """Send a request to ``url`` and pass the answer on as it comes, neither unpacked nor gathered.
+
+    Args:
+        session: without automatic decompression.
+        url: address of the process behind, without a path.
+        scope: the client's request.
+        send: takes the answer.
+        headers: of the request, see ``headers_of``.
+        body: whole, or in parts as they come.
+        begin: called with the answer's status just before its first byte goes out; it is not tried again after that.
+        declines: whether an answer means that the request was not taken; nothing of it goes out then.
+        begins_with_head: whether the answer's head goes out at once, or with the first byte of its body.
+        silent_s: longest silence within the answer; none for any.
+    """
+    begun = False
+
+    async def start(response: aiohttp.ClientResponse) -> None:
+        nonlocal begun
+        begun = True
+        await begin(response.status)
+        await send(_head(response))
+
+    # As it came: what a client has quoted is not quoted again.
+    path = scope["raw_path"].decode("latin-1").replace("#", "%23")
+    query = scope["query_string"].decode("latin-1")
+    try:
+        async with session.request(
+            scope["method"],
+            URL(f"{url}{path}{'?' if query else ''}{query}", encoded=True),
+            data=body,
+            headers=headers,
+            skip_auto_headers=_NOT_ADDED,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silent_s),
+        ) as response:
+            if declines(response):
+                return "declined"
+            if begins_with_head:
+                await start(response)
+            async for chunk in response.content.iter_any():
+                if not begun:
+                    await start(response)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if not begun:
+                await start(response)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        return "unreached"
+    except aiohttp.ClientError:
+        # Once bytes are out, the only honest end is a broken one, which leaving ``more_body`` open gives.
+        return "cut" if begun else "broken"
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return "answered"
+
+
+async def while_client_stays(
+    work: Coroutine[object, object, None], receive: Receive, *, after: asyncio.Event | None = None
+) -> None:
+    """Do ``work``, and give it up when the client leaves.
+
+    Args:
+        work: what to do.
+        receive: of a request whose body has been read.
+        after: set when the body has been read, where that is still under way.
+
+    Raises:
+        Disconnected: the client left before the end.
+    """
+    watcher = asyncio.create_task(_leaves(receive, after))
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.wait({watcher, working}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Disconnected
+        working.result()
+    finally:
+        for task in (watcher, working):
+            task.cancel()
+        await asyncio.gather(watcher, working, return_exceptions=True)
+
+
+async def _leaves(receive: Receive, after: asyncio.Event | None) -> None:
+    if after is not None:
+        await after.wait()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _head(response: aiohttp.ClientResponse) -> Message:
+    kept = [(k.lower(), v) for k, v in response.raw_headers if k.lower() not in _OF_ONE_CONNECTION]
+    return {"type": "http.response.start", "status": response.status, "headers": kept}

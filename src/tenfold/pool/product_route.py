@@ -1,0 +1,27 @@
+"""Where a product's process is, and which paths it answers; told by the supervisor, read by the front."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Prefix = Annotated[str, StringConstraints(pattern=r"^/[^/?#][^?#]*$")]
+
+
+class ProductRoute(BaseModel):
+    """A product as the front sees it.
+
+    A prefix covers itself and what is below it: ``/v1/feed`` covers ``/v1/feed/events`` and not ``/v1/feeds``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(description="base URL of its process")
+    prefixes: tuple[Prefix, ...] = Field(description="paths that it answers, with all below each")
+    public: tuple[Prefix, ...] = Field(
+        (), description="more such paths, for any host and any site's page: the product itself says whom it answers"
+    )
+
+
+def covers(prefix: str, path: str) -> bool:
+    """Whether a path is ``prefix`` or below it."""
+    return path.startswith(prefix) and (len(path) == len(prefix) or prefix[-1] == "/" or path[len(prefix)] == "/")
