@@ -20,6 +20,7 @@ import itertools
 import json
 import os
 import platform
+import secrets
 import signal
 import statistics
 import sys
@@ -33,15 +34,18 @@ import aiohttp
 import torch
 
 from ready import ready
-from tenfold.cli.wiring import PRELOAD, make_site
-from tenfold.core.config import Config
+from tenfold.cli.site import Site, new_companions
 from tenfold.core.paths import cache_dir
+from tenfold.llama.workload import TRAIN
 from tenfold.pool.host import Host, Slot, make_slots
 from tenfold.pool.moves import Door, Mover
 from tenfold.pool.process import ProcessSpec
 from tenfold.pool.token import TOKEN_HEADER
+from tenfold.rank.workload import RANK
+from tenfold.serve.workload import SERVE
+from tenfold.wiring import CONFIG
 
-WORKLOADS = ("train", "serve", "rank")
+WORKLOADS = {workload.name: workload for workload in (TRAIN, SERVE, RANK)}
 DEADLINE_S = 2.0
 DEATH_S = 3.0
 LOADED_S = 120.0
@@ -50,9 +54,10 @@ PROOF_S = 20.0
 
 class Bench:
     def __init__(self, home: Path) -> None:
-        config = Config()
-        self.site = make_site(config, home, cache_dir(), "127.0.0.1")
-        self.host = Host(home / "logs", PRELOAD)
+        config = CONFIG()
+        companions = new_companions(WORKLOADS.values(), "127.0.0.1")
+        self.site = Site(config, home, cache_dir(), secrets.token_hex(16), companions)
+        self.host = Host(home / "logs", [module for each in WORKLOADS.values() for module in each.modules])
         cores = sorted(os.sched_getaffinity(0))
         self.slots = make_slots("n0", config.pool.kinds, cores, 0)
         self.epoch = 0
@@ -66,12 +71,12 @@ class Bench:
         try:
             async with aiohttp.ClientSession(headers={TOKEN_HEADER: self.site.token}) as self.session:
                 self.mover = Mover(self.session, self.site.token, self.kill)
-                await self.host.spawn(self.site.companion("train"))
+                await self.host.spawn(self.site.companion(TRAIN))
                 measured, *others = self.slots
-                for workload in WORKLOADS:
+                for workload in WORKLOADS.values():
                     await self.host.spawn(self.site.resident(workload, measured, "127.0.0.1"))
                 for slot in others:
-                    await self.host.spawn(self.site.resident("train", slot, "127.0.0.1"))
+                    await self.host.spawn(self.site.resident(TRAIN, slot, "127.0.0.1"))
                 for slot in others:
                     await self.order(None, await self.door("train", slot))
                 await self.measure(measured, rounds)
@@ -83,7 +88,7 @@ class Bench:
         await self.order(None, await self.door("train", slot))
         for number in range(rounds):
             # Both directions round the three workloads, so that each takes from each.
-            order = WORKLOADS if number % 2 else WORKLOADS[::-1]
+            order = list(WORKLOADS) if number % 2 else list(WORKLOADS)[::-1]
             for target in itertools.islice(itertools.cycle(order), order.index(awake) + 1, order.index(awake) + 4):
                 source = await self.door(awake, slot)
                 reply = asyncio.create_task(self.chat(source, 24)) if awake == "serve" and number % 4 < 2 else None
@@ -108,7 +113,7 @@ class Bench:
 
     async def restart(self, workload: str, slot: Slot) -> float:
         """Start the workload in a fresh interpreter on the slot's core and wake it."""
-        resident = self.site.resident(workload, slot, "127.0.0.1")
+        resident = self.site.resident(WORKLOADS[workload], slot, "127.0.0.1")
         spec = ProcessSpec.from_json(resident.to_json().replace(resident.name.encode(), b"restarted"))
         began = time.monotonic()
         process = await asyncio.create_subprocess_exec(

@@ -37,8 +37,10 @@ from tenfold.replay.engine import replay
 from tenfold.replay.outcome import Outcome
 from tenfold.replay.tenfold import Tenfold
 from tenfold.replay.week import Floats, Job, Kind, Service, Times, Week
+from tenfold.wiring import CONFIG, WORKLOADS
 
 talk = Console(stderr=True)
+WORKLOAD = {workload.name: workload for workload in WORKLOADS}
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def week_of(measured: Measured, config: Config) -> Week:
         least=1,
         most=slots,
         speed_K=np.ones(1),
-        usd_per_s=measured.capacity("train") * config.train.value_per_unit_usd,
+        usd_per_s=measured.capacity("train") * WORKLOAD["train"].table(config).value_per_unit_usd,
         times=times,
         checkpoint_s=0.0,
     )
@@ -107,7 +109,7 @@ def week_of(measured: Measured, config: Config) -> Week:
 
 
 def _service(name: str, at_s: Floats, measured: Measured, config: Config, times: Times, units: float) -> Service:
-    settings, step_s = config.workloads()[name], config.pool.tick_s
+    settings, step_s = WORKLOAD[name].table(config), config.pool.tick_s
     steps = int(np.ceil(measured.day.duration_s / step_s))
     return Service(
         name=name,
@@ -130,12 +132,12 @@ def policy_of(week: Week, config: Config) -> Tenfold:
             service.name,
             sustainable_utilisation(
                 request_s=1.0 / float(service.capacity_K[0]),
-                target_s=config.workloads()[service.name].latency_target_s,
+                target_s=WORKLOAD[service.name].table(config).latency_target_s,
             ),
         )
         for service in week.services
     )
-    targets = {service.name: config.workloads()[service.name].attains for service in week.services}
+    targets = {service.name: WORKLOAD[service.name].table(config).attains for service in week.services}
     return Tenfold(
         attains=tuple((name, share) for name, share in targets.items() if share),
         dwell_s=dwell_s,
@@ -176,7 +178,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     ready()
-    config = Config()
+    config = CONFIG()
     measured = asyncio.run(live(parse_duration_s(options.day), options.seed))
     week = week_of(measured, config)
     predicted = replay(week, policy_of(week, config))

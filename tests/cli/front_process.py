@@ -15,6 +15,7 @@ from pathlib import Path
 from tenfold.cli.front import FrontSpec
 from tenfold.core.config import Config
 from tenfold.pool.product_route import ProductRoute
+from tenfold.wiring import CONFIG
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -68,7 +69,7 @@ def front(
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     port = listener.getsockname()[1]
     spec = FrontSpec(
-        config=config or Config(),
+        config=config or CONFIG(),
         url=f"http://127.0.0.1:{port}",
         listener=listener.fileno(),
         controller_url=controller_url,

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from tenfold.cli import supervisor
+from tenfold.cli.site import Site
 from tenfold.cli.supervisor import Supervisor
-from tenfold.cli.wiring import Site
 from tenfold.core.config import Config
 from tenfold.pool.host import make_slots
 from tenfold.pool.host_info import HostInfo
 from tenfold.pool.hosts import Node
+from tenfold.wiring import CONFIG
 
 HERE, THERE = "127.0.0.1", "10.0.0.2"
 
@@ -31,7 +32,7 @@ class PretendCluster(SimpleNamespace):
 
 @pytest.fixture
 def pool(tmp_path, monkeypatch):
-    config = Config()
+    config = CONFIG()
     found = Supervisor(config, tmp_path, Path("/cache"), "10.0.0.1:6379", print)
     found._site = Site(config, tmp_path, Path("/cache"), "secret", {"train": f"{HERE}:20001"})
     clock = SimpleNamespace(now=1000.0)

@@ -7,7 +7,7 @@ import pytest
 from front_process import front
 
 from tenfold.cli.api import without_files
-from tenfold.core.config import Config
+from tenfold.wiring import CONFIG
 
 CHAT = "/v1/chat/completions"
 SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport=polling"
@@ -22,7 +22,7 @@ UPGRADE = {
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory):
-    config = Config.model_validate({"pool": {"hosts": ["pool.example.com"], "wait_deadline_s": 0.1}})
+    config = CONFIG.model_validate({"pool": {"hosts": ["pool.example.com"], "wait_deadline_s": 0.1}})
     with front(tmp_path_factory.mktemp("front") / "front.log", config) as found:
         yield found
 
@@ -114,7 +114,7 @@ def test_health_names_no_file():
 
 
 def test_pages_beyond_the_bound_get_a_light_one_and_room_comes_back(tmp_path):
-    with front(tmp_path / "front.log", Config.model_validate({"pool": {"pages": 3}})) as few:
+    with front(tmp_path / "front.log", CONFIG.model_validate({"pool": {"pages": 3}})) as few:
         assert [few.ask("/")[0] for _ in range(4)] == [200, 200, 200, 503]
         status, headers, body = few.ask("/")
         assert (status, headers["retry-after"]) == (503, "10")

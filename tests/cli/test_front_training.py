@@ -7,11 +7,11 @@ from minipool import until
 
 from tenfold.cli import front
 from tenfold.cli.front import Front, FrontSpec
-from tenfold.core.config import Config
 from tenfold.llama.progress import LossSample
 from tenfold.llama.wire import TrainStatus
 from tenfold.pool.loops import for_ever
 from tenfold.pool.state import PoolState
+from tenfold.wiring import CONFIG
 
 NOTHING = PoolState(
     **{"at": 0.0, "epoch": 1, "policy": "tenfold", "controller": "running", "ready": True, "alarms": ()},
@@ -33,7 +33,7 @@ async def told(monkeypatch):
     monkeypatch.setattr(front, "TRAINING_EVERY_S", 0.01)
     answers["now"] = ConnectionRefusedError("starting")
     spec = FrontSpec(
-        config=Config(),
+        config=CONFIG(),
         url="http://127.0.0.1:1",
         listener=0,
         controller_url="http://127.0.0.1:9",

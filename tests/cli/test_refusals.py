@@ -7,8 +7,9 @@ import pytest
 
 from tenfold.cli.history import read_moves
 from tenfold.cli.supervisor import check_memory, listen
-from tenfold.core.config import Config, KindSettings, PoolSettings
+from tenfold.core.config import KindSettings, PoolSettings
 from tenfold.core.errors import NotEnoughMemory, NotRunning, PortTaken
+from tenfold.wiring import CONFIG
 
 
 def test_a_taken_port_names_its_holder_and_another_port():
@@ -27,7 +28,7 @@ def test_port_0_is_a_free_one():
 
 
 def test_more_slots_than_memory_names_need_free_and_the_setting():
-    many = Config(pool=PoolSettings(kinds={"cpu": KindSettings(slots=4000)}))
+    many = CONFIG(pool=PoolSettings(kinds={"cpu": KindSettings(slots=4000)}))
     with pytest.raises(NotEnoughMemory, match=r"4000 slots need about \d+ MB of memory, \d+ MB are free") as caught:
         check_memory(many)
     assert "pool.kinds.cpu.slots" in caught.value.next_step
@@ -38,7 +39,7 @@ def test_slots_per_core_counts_when_slots_are_not_given():
     per_core = KindSettings(slots_per_core=16)
     cores = len(os.sched_getaffinity(0))
     try:
-        check_memory(Config(pool=PoolSettings(kinds={"cpu": per_core})))
+        check_memory(CONFIG(pool=PoolSettings(kinds={"cpu": per_core})))
     except NotEnoughMemory as error:
         assert str(error).startswith(f"{16 * cores} slots need")
 

@@ -3,8 +3,8 @@
 import pytest
 from inline_snapshot import snapshot
 
-from tenfold.core.config import Config, load_config
 from tenfold.core.errors import ConfigError
+from tenfold.wiring import CONFIG, load_config
 
 
 def problem(tmp_path, text: str) -> str:
@@ -17,12 +17,12 @@ def problem(tmp_path, text: str) -> str:
 
 def test_no_file_gives_the_defaults(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert load_config(None) == Config()
+    assert load_config(None) == CONFIG()
 
 
 def test_unknown_key_names_the_file_and_the_key_that_was_meant(tmp_path):
     assert problem(tmp_path, "[pool]\ntick = 1\n") == snapshot(
-        "DIR/tenfold.toml: unknown key 'pool.tick'; did you mean 'tick_s'?"
+        "DIR/tenfold.toml: unknown key 'pool.tick'; did you mean 'tick_s'? Its unit is s"
     )
     assert problem(tmp_path, "[pool.kinds.cpu]\nslot = 1\n") == snapshot(
         "DIR/tenfold.toml: unknown key 'pool.kinds.cpu.slot'; did you mean 'slots'?"
@@ -34,10 +34,10 @@ def test_unknown_key_names_the_file_and_the_key_that_was_meant(tmp_path):
 
 def test_value_out_of_range_says_what_would_be_right(tmp_path):
     assert problem(tmp_path, "[pool]\ntick_s = 0\n") == snapshot(
-        "DIR/tenfold.toml: 'pool.tick_s' Input should be greater than 0, got 0"
+        "DIR/tenfold.toml: 'pool.tick_s' is 0: Input should be greater than 0 (seconds between decisions)"
     )
     assert problem(tmp_path, "[rank]\nfloor = 3\nceiling = 2\n") == snapshot(
-        "DIR/tenfold.toml: rank.ceiling 2 is below rank.floor 3"
+        "DIR/tenfold.toml: 'rank.ceiling' is 2: it is below the floor, 3 (slots it never exceeds; default: all)"
     )
 
 

@@ -12,15 +12,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tenfold.core import config
-from tenfold.core.config import Config, KindSettings, load_config
+from tenfold.core.config import KindSettings
+from tenfold.wiring import CONFIG, WORKLOADS, load_config
 
 PAGE = Path(__file__).parents[2] / "docs" / "config.md"
 TABLES: dict[str, type[BaseModel]] = {
     "`[pool]`": config.PoolSettings,
     "`[pool.kinds.cpu]` and `[pool.kinds.gpu]`": KindSettings,
-    "`[train]`": config.TrainSettings,
-    "`[serve]`": config.ServeSettings,
-    "`[rank]`": config.RankSettings,
+    **{f"`[{workload.name}]`": workload.settings for workload in WORKLOADS},
 }
 
 
@@ -85,17 +84,16 @@ def test_the_page_names_every_key_with_its_type_and_default(heading):
 
 
 def test_every_table_of_the_schema_has_a_section():
-    assert {f"`[{name}]`" for name in Config.model_fields} == {name for name in TABLES if "kinds" not in name}
+    assert {f"`[{name}]`" for name in CONFIG.model_fields} == {name for name in TABLES if "kinds" not in name}
 
 
 def test_the_example_is_a_valid_file(tmp_path):
     (example,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
     path = tmp_path / "tenfold.toml"
     path.write_text(example)
-    assert load_config(path) != Config()
+    assert load_config(path) != CONFIG()
 
 
 def test_floors_are_said_to_be_met_in_the_order_in_which_they_are():
-    from tenfold.cli.wiring import WIRES
-
-    assert f"in the order {', '.join(WIRES)}." in PAGE.read_text()
+    order = ", ".join(workload.name for workload in WORKLOADS)
+    assert f"in the order {order}." in PAGE.read_text()

@@ -14,8 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tenfold.cli.wiring import gateway_routes
-from tenfold.core.config import Config
+from tenfold.wiring import CONFIG, gateway_routes
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = {"/v1/chat/completions": 25, "/v1/completions": 25, "/v1/rank": 40, "/v1/rank/users": 15}
@@ -41,7 +40,7 @@ def test_the_schema_has_every_path_that_the_pool_answers(pool):
     assert status == 200
     paths = json.loads(body)["paths"]
     assert set(paths) == set(OPERATIONS)
-    assert set(gateway_routes(Config())) <= set(paths)
+    assert set(gateway_routes(CONFIG())) <= set(paths)
 
 
 @pytest.mark.parametrize("path", OPERATIONS)

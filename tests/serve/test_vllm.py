@@ -21,10 +21,10 @@ import openai
 import psutil
 import pytest
 
-from tenfold.core.config import ServeSettings
 from tenfold.core.errors import ResidentFailed
 from tenfold.serve.resident import ServeResident
 from tenfold.serve.vllm import VllmEngine
+from tenfold.serve.workload import ServeSettings
 
 if TYPE_CHECKING:
     from tests.serve.conftest import RunningResident

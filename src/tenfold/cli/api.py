@@ -1,7 +1,7 @@
 """The front's own HTTP API: what it answers itself, with errors in one shape."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal
 
@@ -17,6 +17,7 @@ from starlette.routing import Route
 from tenfold.cli.workload_api import publish
 from tenfold.pool.api_error import ErrorBody, error_body
 from tenfold.pool.state import PoolState
+from tenfold.wiring import WORKLOADS
 
 _FILE = re.compile(r"""(?<![\w:/.])~?(?:/[\w.@+-]+){2,}/?""")
 """An absolute path of two parts or more; the slash in ``n0/cpu1`` or in a URL begins none."""
@@ -57,7 +58,7 @@ def make_api(
     ready: Callable[[], bool],
     state: Callable[[], PoolState | None],
     metrics: Callable[[], bytes],
-    model: str,
+    models: Sequence[str],
 ) -> FastAPI:
     """Build what the front answers without asking a resident.
 
@@ -66,7 +67,7 @@ def make_api(
         ready: whether every workload answers now.
         state: gives the pool's state, or none while the controller has not answered yet.
         metrics: gives the metrics in Prometheus' text format.
-        model: name of the served model.
+        models: names of the models that can be asked.
     """
     # FastAPI's pages of documentation load scripts from a CDN: the schema is published, the pages are not.
     api = FastAPI(title="Tenfold", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -94,11 +95,11 @@ def make_api(
         return Response(metrics(), media_type=CONTENT_TYPE_LATEST)
 
     @api.get("/v1/models")
-    def models() -> ModelList:
+    def list_models() -> ModelList:
         """List what can be asked, in the OpenAI shape; here and not in a resident, so that asking wakes nobody."""
-        return ModelList(data=(Model(id=model),))
+        return ModelList(data=tuple(Model(id=model) for model in models))
 
-    publish(api)
+    publish(api, WORKLOADS)
     return api
 
 

@@ -6,14 +6,14 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from typing import Annotated
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, SerializeAsAny
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.cli.api import make_api, methods_of
-from tenfold.cli.wiring import gateway_routes
 from tenfold.console.bound import LONGEST_MESSAGE_BYTES, open_pages
 from tenfold.console.page import mount
 from tenfold.core.config import Config
@@ -21,6 +21,7 @@ from tenfold.core.errors import TenfoldError
 from tenfold.core.logs import end_process, log_as
 from tenfold.core.paths import home_dir
 from tenfold.llama.status import status as training_status
+from tenfold.llama.workload import TRAIN
 from tenfold.pool.answer import answered
 from tenfold.pool.api_error import send_error
 from tenfold.pool.connection import Connection
@@ -35,6 +36,7 @@ from tenfold.pool.product_route import ProductRoute
 from tenfold.pool.proxy import Proxy
 from tenfold.pool.runfile import read_run_file
 from tenfold.pool.state import LossPoint, PoolState
+from tenfold.wiring import CONFIG, gateway_routes, models
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class FrontSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    config: Config
+    config: Annotated[SerializeAsAny[Config], PlainValidator(CONFIG.model_validate)]
     url: str
     listener: int
     controller_url: str
@@ -75,7 +77,7 @@ class Front:
         )
         self._proxy = Proxy(spec.token, body_limit_bytes=pool.body_limit_bytes)
         self._proxy.learn(spec.products)
-        self._train_at = spec.companions["train"]
+        self._train_at = spec.companions[TRAIN.name]
         self._loss: tuple[LossPoint, ...] = ()
         self._alarms: dict[str, str] = {}
         self._training_missed = 0
@@ -100,7 +102,7 @@ class Front:
             ready=lambda: self._gateway.link.ready,
             state=self.state,
             metrics=exposition(self._seen),
-            model=config.serve.model,
+            models=models(config),
         )
         methods = methods_of(api) | {path: {route.method} for path, route in routes.items()}
         mount(api, state=self.state, base_url=lambda: self._spec.url, most_pages=config.pool.pages)
@@ -126,7 +128,7 @@ class Front:
         """Learn where training's coordinator and the products are now: each moves when its host or process is lost."""
         run = read_run_file(home_dir())
         if run is not None:
-            self._train_at = run.companions.get("train", self._train_at)
+            self._train_at = run.companions.get(TRAIN.name, self._train_at)
             self._proxy.learn({**self._spec.products, **run.products})
         await asyncio.sleep(RUN_FILE_EVERY_S)
 

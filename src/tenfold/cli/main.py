@@ -67,9 +67,9 @@ def up(
     from tenfold.cli import prepare, show
     from tenfold.cli.stop import stop_leftovers
     from tenfold.cli.supervisor import Supervisor, check_memory, listen
-    from tenfold.core.config import load_config
     from tenfold.ledger.ledger import LEDGER_FILE, require_usable
     from tenfold.pool.runfile import find_running, read_run_file
+    from tenfold.wiring import load_config
 
     began = time.monotonic()
     settings = load_config(config)

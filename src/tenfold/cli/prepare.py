@@ -8,25 +8,17 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tenfold.core import assets
-from tenfold.core.errors import AssetError, Damaged, OfAnotherVersion
-from tenfold.llama import text
-from tenfold.rank import artifact
-from tenfold.rank.recipe import DATA
-from tenfold.serve.model import SMOLLM2, check_smollm2, prepare_smollm2
-
-ASSETS = (SMOLLM2, DATA)
-
-
-Status = Literal["present", "missing", "damaged"]
+from tenfold import wiring
+from tenfold.core.assets import AssetStatus
+from tenfold.core.errors import AssetError
+from tenfold.pool.need import Need
 
 
 class AssetRow(BaseModel):
@@ -38,7 +30,7 @@ class AssetRow(BaseModel):
     purpose: str
     source: str
     license: str
-    status: Status
+    status: AssetStatus
 
 
 class Step(BaseModel):
@@ -60,55 +52,23 @@ class Failure(BaseModel):
     next_step: str
 
 
+def needs() -> list[Need]:
+    """All that the workloads need, in the order in which it is made."""
+    return [need for workload in wiring.WORKLOADS for need in workload.needs]
+
+
 def inventory(cache: Path, *, quick: bool) -> list[AssetRow]:
     """List what a pool needs; what it loads is hashed, what that is made from as well unless ``quick``."""
-    status: dict[str, Status] = {asset.name: assets.check(asset, cache, quick=quick).value for asset in ASSETS}
-    if status[SMOLLM2.name] == "present":
-        status[SMOLLM2.name] = check_smollm2(cache, anew=True).value
-    rows = [
+    return [
         AssetRow(
-            name=asset.name,
-            purpose=asset.purpose,
-            source=f"{asset.package} {asset.version}",
-            license=asset.license,
-            status=status[asset.name],
+            name=need.name,
+            purpose=need.purpose,
+            source=need.source,
+            license=need.license,
+            status=need.status(cache, quick),
         )
-        for asset in ASSETS
+        for need in needs()
     ]
-    made: list[tuple[str, str, str, str, Callable[[], object]]] = [
-        (
-            "stdlib-text",
-            "training text and tokenizer",
-            "this Python's standard library",
-            "PSF-2.0",
-            lambda: _check_text(cache / "train" / text.TextSource().key()),
-        ),
-        (
-            "ranker",
-            "trained ranking model",
-            "made from ml-100k",
-            "Apache-2.0",
-            lambda: artifact.read_tensors(cache, artifact.describe(cache)),
-        ),
-    ]
-    for name, purpose, source, license_name, find in made:
-        found: Status = "present"
-        try:
-            find()
-        except OfAnotherVersion:
-            found = "missing"
-        except Damaged:
-            found = "damaged"
-        except AssetError:
-            found = "missing"
-        rows.append(AssetRow(name=name, purpose=purpose, source=source, license=license_name, status=found))
-    return rows
-
-
-def _check_text(folder: Path) -> None:
-    if not folder.exists():
-        raise AssetError(f"the training text has not been made: {folder} is missing", next_step="run 'tenfold up'")
-    text.check_text(folder)
 
 
 def ensure(cache: Path, console: Console, *, quick: bool = True) -> None:
@@ -166,23 +126,9 @@ def main() -> None:
     def say(name: str, description: str, share: float) -> None:
         print(Step(name=name, text=description, share=share).model_dump_json(), flush=True)
 
-    def fetching(progress: assets.Progress) -> None:
-        total = progress.total_bytes or 0
-        size = f" {progress.done_bytes / 1e6:.0f} of {total / 1e6:.0f} MB" if total else ""
-        share = 1.0 if progress.stage == "done" else (progress.done_bytes / total if total else 0.0)
-        say(progress.asset, f"{progress.stage}{size}", share)
-
-    from tenfold.rank.train import prepare_ranker
-
     try:
-        for asset in ASSETS:
-            assets.fetch(asset, cache, fetching)
-        say(SMOLLM2.name, "converting to Q8_0", 1.0)
-        prepare_smollm2(cache, anew=True)
-        say(SMOLLM2.name, "done", 1.0)
-        text.prepare(cache, lambda description, share: say("stdlib-text", description, share))
-        prepare_ranker(cache, lambda description, share: say("ranker", description, share))
-        say("ranker", "ready", 1.0)
+        for need in needs():
+            need.make(cache, partial(say, need.name))
     except AssetError as error:
         print(Failure(error=str(error), next_step=error.next_step).model_dump_json(), flush=True)
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import aiohttp
 import psutil
 
+from tenfold import wiring
 from tenfold.cli.front import FrontSpec
 from tenfold.cli.keeper import Keeper
-from tenfold.cli.wiring import PRELOAD, WIRES, Site, free_port, new_companions, plans
+from tenfold.cli.site import Site, free_port, new_companions
 from tenfold.core.config import Config
 from tenfold.core.errors import ClusterUnreachable, HomeNotWritable, NotEnoughMemory, PortTaken, UsageError
 from tenfold.core.paths import replace_file
@@ -125,7 +126,7 @@ class Supervisor:
         assert self._site is not None
         return ControllerSpec(
             settings=self._config.pool,
-            plans=plans(self._config),
+            plans=tuple(workload.plan(self._config) for workload in wiring.WORKLOADS),
             ledger_url=f"sqlite:///{self._home / LEDGER_FILE}",
             port=int(self._controller_url.rsplit(":", 1)[1]),
             token=self._token,
@@ -214,7 +215,7 @@ class Supervisor:
             self._address,
             self._config.pool.kinds,
             self._home,
-            PRELOAD,
+            [module for workload in wiring.WORKLOADS for module in workload.modules],
             token=self._token,
             supervisor=os.getpid(),
             specs=self._specs,
@@ -222,7 +223,7 @@ class Supervisor:
         before = self._before
         if before is None or not before.hosts:
             self._own_address = await cluster.connect({})
-            self._site = self._make_site(new_companions(self._own_address))
+            self._site = self._make_site(new_companions(wiring.WORKLOADS, self._own_address))
             return cluster
         # A companion that lives on stays where it is: its workers know the address.
         self._site, self._companions_on = self._make_site(before.companions), before.companions_on
@@ -241,8 +242,7 @@ class Supervisor:
     def _specs(self, node: Node) -> list[ProcessSpec]:
         """Every workload on every slot that suits it, one of each workload first, so that each can serve soon."""
         assert self._site is not None
-        workloads = list(WIRES)
-        settings = self._config.workloads()
+        workloads = wiring.WORKLOADS
         pairs = [
             (workloads[(index + turn) % len(workloads)], slot)
             for turn in range(len(workloads))
@@ -250,11 +250,11 @@ class Supervisor:
         ]
         here = node.name == self._companions_on
         return [
-            *(self._site.companion(workload) for workload, wire in WIRES.items() if wire.companion and here),
+            *(self._site.companion(workload) for workload in workloads if workload.companion and here),
             *(
                 self._site.resident(workload, slot, node.host.bind)
                 for workload, slot in pairs
-                if slot.kind in settings[workload].kinds
+                if slot.kind in workload.table(self._config).kinds
             ),
         ]
 
@@ -276,7 +276,7 @@ class Supervisor:
         self._companions_on = node.name
         bind = next(iter(self._site.companions.values())).rsplit(":", 1)[0]
         if bind != node.host.bind:
-            self._site = dataclasses.replace(self._site, companions=new_companions(node.host.bind))
+            self._site = dataclasses.replace(self._site, companions=new_companions(wiring.WORKLOADS, node.host.bind))
         cluster.wish_again()
 
     async def _tell_controller(self, cluster: Cluster) -> None:
@@ -372,7 +372,7 @@ def check_memory(config: Config) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cpu = config.pool.kinds.get("cpu")
     slots = (cpu.slots or cores * cpu.slots_per_core) if cpu else 0
-    need_mb = OVERHEAD_MB + slots * sum(wire.resident_mb for wire in WIRES.values())
+    need_mb = OVERHEAD_MB + slots * sum(workload.resident_mb for workload in wiring.WORKLOADS)
     free_mb = psutil.virtual_memory().available // (1 << 20)
     if free_mb < need_mb:
         raise NotEnoughMemory(

@@ -1,5 +1,7 @@
 """One colour per workload, the same in every chart, tile and list."""
 
+from tenfold.wiring import WORKLOADS
+
 INK = "#1b2433"
 MUTED = "#6b7688"
 FAINT = "#a3adbb"
@@ -7,14 +9,14 @@ RULE = "#e8ebf0"
 IDLE = "#cdd4de"
 WARN = "#c2410c"
 
-_KNOWN = {"train": "#4863d8", "serve": "#0d9488", "rank": "#e07b26"}
+_KNOWN = {workload.name: workload.colour for workload in WORKLOADS}
 _MORE = ("#8b5cc7", "#c2477f", "#5f8a2f", "#3b8fc4", "#9a7b4f")
 
 
 def colour_of(workload: str | None) -> str:
     """Give the colour of a workload, as #rrggbb; grey for an idle slot.
 
-    A workload beyond the three gets one of five further colours by its name, so that it keeps it over restarts.
+    A workload that is not wired gets one of five further colours by its name, so that it keeps it over restarts.
     """
     if workload is None:
         return IDLE

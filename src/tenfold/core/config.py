@@ -1,18 +1,19 @@
-"""``tenfold.toml``: its schema and its defaults."""
+"""``tenfold.toml``: the pool's table, and how the file is read. Workloads bring tables of their own."""
 
-import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from tenfold.core.errors import ConfigError
-from tenfold.core.explain import fields_at
+from tenfold.core.explain import explain
 
 CONFIG_FILE = "tenfold.toml"
 
 Kind = Literal["cpu", "gpu"]
+T = TypeVar("T", bound="Settings")
 
 
 class Settings(BaseModel):
@@ -50,69 +51,25 @@ class PoolSettings(Settings):
     body_limit_bytes: int = Field(1 << 20, ge=1024, description="largest request body")
 
 
-class WorkloadSettings(Settings):
-    """What the pool knows of one workload."""
-
-    kinds: tuple[Kind, ...] = ("cpu",)
-    floor: int = Field(0, ge=0, description="slots it always has")
-    ceiling: int | None = Field(None, ge=1, description="slots it never exceeds; default: all")
-    value_per_unit_usd: float = Field(gt=0, description="USD that one unit of its work earns")
-    latency_target_s: float | None = Field(None, gt=0, description="a request answered later counts as missed")
-    attains: float = Field(
-        0.0, ge=0, le=1, description="share of requests to answer in time; 0: as many as their price is worth"
-    )
-
-
-class TrainSettings(WorkloadSettings):
-    """``[train]``: a Llama-4-like model on the text of Python's standard library."""
-
-    value_per_unit_usd: float = Field(3.0e-9, gt=0, description="USD per training token")
-    seed: int = 0
-
-
-class ServeSettings(WorkloadSettings):
-    """``[serve]``: a chat model behind the OpenAI API."""
-
-    value_per_unit_usd: float = Field(2.0e-6, gt=0, description="USD per generated token")
-    latency_target_s: float | None = Field(4.0, gt=0, description="seconds to the first token")
-    attains: float = Field(0.99, ge=0, le=1, description="share of chats to answer in time")
-    engine: Literal["llama.cpp", "vllm"] = "llama.cpp"
-    model: str = Field("smollm2-135m", description="name in /v1/models; for vllm, the model it is started with")
-    vllm_url: str | None = Field(None, description="base URL of a running vLLM server; default: start one per slot")
-    parallel: int = Field(4, ge=1, description="requests that one resident decodes together")
-    context_tokens: int = Field(2048, ge=128, description="context length of one request")
-
-
-class RankSettings(WorkloadSettings):
-    """``[rank]``: a sequence model that ranks a catalog for a user or a history."""
-
-    value_per_unit_usd: float = Field(2.0e-7, gt=0, description="USD per ranked request")
-    latency_target_s: float | None = Field(0.25, gt=0, description="seconds to the ranked list")
-    attains: float = Field(0.999, ge=0, le=1, description="share of requests to answer in time")
-    floor: int = Field(0, ge=0, description="slots it always has")
-
-
 class Config(Settings):
-    """All of ``tenfold.toml``."""
+    """``tenfold.toml``: the pool's table, and further ones by name; ``config_type`` adds them."""
 
     pool: PoolSettings = PoolSettings()
-    train: TrainSettings = TrainSettings()
-    serve: ServeSettings = ServeSettings()
-    rank: RankSettings = RankSettings()
 
-    @model_validator(mode="after")
-    def _ceiling_holds_floor(self) -> Self:
-        for name, workload in self.workloads().items():
-            if workload.ceiling is not None and workload.ceiling < workload.floor:
-                raise ValueError(f"{name}.ceiling {workload.ceiling} is below {name}.floor {workload.floor}")
-        return self
-
-    def workloads(self) -> dict[str, WorkloadSettings]:
-        """The pool's workloads by name."""
-        return {"train": self.train, "serve": self.serve, "rank": self.rank}
+    def table(self, name: str, kind: type[T]) -> T:
+        """The table ``[name]``, which is of type ``kind``."""
+        found = getattr(self, name)
+        assert isinstance(found, kind), f"[{name}] is a {type(found).__name__}, not a {kind.__name__}"
+        return found
 
 
-def load_config(path: Path | None) -> Config:
+def config_type(tables: Mapping[str, type[Settings]]) -> type[Config]:
+    """The schema of ``tenfold.toml`` with these tables beside the pool's; each must have defaults throughout."""
+    fields: dict[str, Any] = {name: (kind, kind()) for name, kind in tables.items()}
+    return create_model("Config", __base__=Config, **fields)
+
+
+def read_config(path: Path | None, schema: type[Config]) -> Config:
     """Read ``path``, or ``tenfold.toml`` of this folder, or the defaults when there is none.
 
     Raises:
@@ -121,7 +78,7 @@ def load_config(path: Path | None) -> Config:
     if path is None:
         path = Path(CONFIG_FILE)
         if not path.exists():
-            return Config()
+            return schema()
     try:
         table = tomllib.loads(path.read_text())
     except OSError as error:
@@ -131,22 +88,7 @@ def load_config(path: Path | None) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}", next_step=f"mend {path}") from error
     try:
-        return Config.model_validate(table)
+        return schema.model_validate(table)
     except ValidationError as error:
-        raise ConfigError(_explain(path, error), next_step=f"mend {path}; keys are listed in docs/config.md") from error
-
-
-def _explain(path: Path, error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            known = fields_at(Config, problem["loc"][:-1])
-            close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(sorted(known))}"
-            lines.append(f"{path}: unknown key {key!r}; {hint}")
-        else:
-            where = f" {key!r}" if key else ""
-            value = f", got {problem['input']!r}" if key else ""
-            lines.append(f"{path}:{where} {problem['msg'].removeprefix('Value error, ')}{value}")
-    return "\n".join(lines)
+        lines = [explain(schema, str(path), problem) for problem in error.errors()]
+        raise ConfigError("\n".join(lines), next_step=f"mend {path}; keys are listed in docs/config.md") from error

@@ -67,6 +67,11 @@ class TextIndex(BaseModel):
     sha256: str = Field(description="of tokens.u16 and tokenizer.json: the identity of the text")
 
 
+def text_folder(cache: Path, source: TextSource | None = None) -> Path:
+    """Folder of the prepared text in ``cache``, whether made or not."""
+    return cache / "train" / (source or TextSource()).key()
+
+
 def prepare(cache: Path, progress: Progress, source: TextSource | None = None) -> Path:
     """Make the tokenizer and the tokens unless they are there, and return their folder.
 
@@ -77,7 +82,7 @@ def prepare(cache: Path, progress: Progress, source: TextSource | None = None) -
         AssetError: the source folder holds too little Python text.
     """
     source = source or TextSource()
-    target = cache / "train" / source.key()
+    target = text_folder(cache, source)
     with contextlib.suppress(Damaged):
         if target.exists():
             check_text(target)

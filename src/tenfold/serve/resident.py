@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tenfold.core.config import ServeSettings
 from tenfold.pool.resident import Counters, Surroundings
 from tenfold.serve.bodies import ChatBody, CompletionBody, GenerationBody
 from tenfold.serve.engine import Endpoint, Engine
 from tenfold.serve.openai_api import Rejection, read_generation
 from tenfold.serve.relay import Relay
 from tenfold.serve.work import Work
+from tenfold.serve.workload import ServeSettings
 
 # Before the deadline, time for the engine to end the batch in hand on a shared core.
 _CUT_SHARE = 0.5

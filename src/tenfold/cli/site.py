@@ -1,0 +1,85 @@
+"""What every process of one pool is told, and the ports of those that others must find."""
+
+import errno
+import random
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tenfold.core.config import Config
+from tenfold.core.errors import PortTaken
+from tenfold.pool.host import Slot
+from tenfold.pool.process import ProcessSpec
+from tenfold.pool.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every process of one pool is told: folders, secret, companions' addresses."""
+
+    config: Config
+    home: Path
+    cache: Path
+    token: str
+    companions: Mapping[str, str]
+
+    def resident(self, workload: Workload[Any], slot: Slot, bind: str) -> ProcessSpec:
+        """Describe the resident of a workload on a slot."""
+        return self._spec(f"{workload.name}@{slot.slot}", workload, workload.factory, slot, bind, 0)
+
+    def companion(self, workload: Workload[Any]) -> ProcessSpec:
+        """Describe the companion process of a workload."""
+        if workload.companion is None:
+            raise ValueError(f"{workload.name} has no companion")
+        bind, port = self.companions[workload.name].rsplit(":", 1)
+        return self._spec(f"{workload.name}-companion", workload, workload.companion, None, bind, int(port))
+
+    def _spec(
+        self, name: str, workload: Workload[Any], factory: str, slot: Slot | None, bind: str, port: int
+    ) -> ProcessSpec:
+        return ProcessSpec(
+            name=name,
+            workload=workload.name,
+            factory=factory,
+            slot=slot.slot if slot else None,
+            cores=slot.cores if slot else (),
+            threads=1,
+            gpu=slot.gpu if slot else None,
+            bind=bind,
+            port=port,
+            home=str(self.home),
+            cache=str(self.cache),
+            settings=workload.table(self.config).model_dump(mode="json"),
+            # Only to those that talk to one: the others need not start again when a companion moves.
+            companions=self.companions if workload.companion else {},
+            token=self.token,
+            cpu_share=self._cpu_share(slot),
+        )
+
+    def _cpu_share(self, slot: Slot | None) -> float | None:
+        if slot is None or slot.share is None or self.config.pool.kinds["cpu"].borrow:
+            return None
+        return slot.share
+
+
+def new_companions(workloads: Iterable[Workload[Any]], bind: str) -> dict[str, str]:
+    """Choose a port of an address for the companion of each workload that has one."""
+    return {each.name: f"{bind}:{free_port(bind)}" for each in workloads if each.companion}
+
+
+def free_port(bind: str) -> int:
+    """Find a free TCP port that stays free until it is used; of another machine's address, a likely one.
+
+    It is below the range from which Linux takes the ports of outgoing connections (32768 up); one that the system
+    chose for us was taken by a connection before the process that it was meant for had started.
+    """
+    for port in random.sample(range(20_000, 32_000), 100):
+        try:
+            with socket.create_server((bind, port)):
+                return port
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                return port
+    raise PortTaken(f"none of 100 ports of {bind} is free", next_step="see what listens there: ss -ltn")

@@ -1,0 +1,36 @@
+"""Which workloads there are: the only place that names them all. To take one out, delete its package and its line."""
+
+from pathlib import Path
+from typing import Any
+
+from tenfold.core.config import Config, config_type, read_config
+from tenfold.llama.workload import TRAIN
+from tenfold.pool.traffic import GatewayRoute
+from tenfold.pool.workload import Workload
+from tenfold.rank.workload import RANK
+from tenfold.serve.workload import SERVE
+
+WORKLOADS: tuple[Workload[Any], ...] = (RANK, SERVE, TRAIN)
+"""Floors are met in this order when there are fewer slots than floors."""
+
+CONFIG = config_type({workload.name: workload.settings for workload in WORKLOADS})
+"""All of ``tenfold.toml``: the pool's table, and one for each workload."""
+
+
+def load_config(path: Path | None) -> Config:
+    """Read ``path``, or ``tenfold.toml`` of this folder, or the defaults when there is none.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or has an unknown key or bad value; names file and key.
+    """
+    return read_config(path, CONFIG)
+
+
+def gateway_routes(config: Config) -> dict[str, GatewayRoute]:
+    """The paths of all workloads."""
+    return {route.path: route for workload in WORKLOADS for route in workload.routes(config)}
+
+
+def models(config: Config) -> tuple[str, ...]:
+    """Names by which OpenAI's clients can ask some workload."""
+    return tuple(name for each in WORKLOADS if each.models for name in each.models(each.table(config)))
