@@ -33,10 +33,10 @@ from pathlib import Path
 from rich.console import Console
 
 from tenfold.core.written import parse_duration_s
-from tenfold.load.bar import run
-from tenfold.load.client import day_for, fetch_state, run_day
-from tenfold.load.day import Day, draw_day
-from tenfold.load.report import DayReport, table
+from tenfold.world.bar import run
+from tenfold.world.client import day_for, fetch_state, run_day
+from tenfold.world.day import Day, draw_day
+from tenfold.world.report import DayReport, table
 
 WORKLOADS = ("train", "serve", "rank")
 NEIGHBOUR_HOURS = (14.0, 22.0)

@@ -27,10 +27,6 @@ from flex import Arm, pool, warm
 from ready import ready
 from tenfold.core.config import Config
 from tenfold.core.written import parse_duration_s
-from tenfold.load.bar import run
-from tenfold.load.client import CHAT, RANK, day_for, fetch_state
-from tenfold.load.day import Day
-from tenfold.load.report import DayReport
 from tenfold.policy.value import sustainable_utilisation
 from tenfold.pool.state import PoolState
 from tenfold.replay.engine import replay
@@ -38,6 +34,10 @@ from tenfold.replay.outcome import Outcome
 from tenfold.replay.tenfold import Tenfold
 from tenfold.replay.week import Floats, Job, Kind, Service, Times, Week
 from tenfold.wiring import CONFIG, WORKLOADS
+from tenfold.world.bar import run
+from tenfold.world.client import CHAT, RANK, day_for, fetch_state
+from tenfold.world.day import Day
+from tenfold.world.report import DayReport
 
 talk = Console(stderr=True)
 WORKLOAD = {workload.name: workload for workload in WORKLOADS}

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.core.errors import NotRunning
-from tenfold.load.client import Progress, run_day
-from tenfold.load.day import Day, draw_day
-from tenfold.load.report import Record
+from tenfold.world.client import Progress, run_day
+from tenfold.world.day import Day, draw_day
+from tenfold.world.report import Record
 
 RANK_PEAK_PER_S = 15.0
 CHAT_BURST_PER_S = 0.4

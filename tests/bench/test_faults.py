@@ -12,7 +12,7 @@ from fault.catalog import FAULTS
 from fault.judge import growth, is_flat, ledger_gaps
 from fault.kinds import kill_process, not_replaced
 from fault.load import Request, days, tally
-from tenfold.load.report import Record
+from tenfold.world.report import Record
 
 
 def request(due_at: float, ended_at: float, outcome: str, status: int) -> Request:

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from tenfold.cli import show
 from tenfold.core.show import machine
-from tenfold.load.report import DayReport, WorkloadReport, table
 from tenfold.pool.runfile import RunFile
 from tenfold.pool.state import MoveView, PoolState, ResidentView, SlotView, WorkloadView
+from tenfold.world.report import DayReport, WorkloadReport, table
 
 RUN = RunFile(pid=41, started=0.0, url="http://127.0.0.1:8000")
 NOON = 43200.0

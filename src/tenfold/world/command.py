@@ -11,7 +11,7 @@ from tenfold.core.show import machine, out, talk
 from tenfold.core.written import parse_duration_s
 
 if TYPE_CHECKING:
-    from tenfold.load.report import DayReport
+    from tenfold.world.report import DayReport
 
 app = App(name="load")
 
@@ -26,8 +26,8 @@ def load(
     json: Json = False,
 ) -> None:
     """Play a day of ranking and chat traffic against the running pool."""
-    from tenfold.load.report import table
     from tenfold.pool.runfile import require_running
+    from tenfold.world.report import table
 
     url = require_running(home_dir()).url
     found = asyncio.run(_play(url, parse_duration_s(day), rank_peak, chat_peak, seed))
@@ -41,8 +41,8 @@ async def _play(
     url: str, duration_s: float, rank_peak_per_s: float | None, chat_burst_per_s: float | None, seed: int
 ) -> "DayReport":
     """Play one day that suits the pool at ``url``, and report on it."""
-    from tenfold.load import client
-    from tenfold.load.bar import run
+    from tenfold.world import client
+    from tenfold.world.bar import run
 
     day = client.day_for(
         await client.fetch_state(url),

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenfold.core.errors import UsageError
-from tenfold.load.day import BURST_SHARE, CHAT_CALM_SHARE, chat_diurnal, diurnal, draw_day
+from tenfold.world.day import BURST_SHARE, CHAT_CALM_SHARE, chat_diurnal, diurnal, draw_day
 
 HOURS = np.linspace(0, 24, 2401)
 

@@ -3,9 +3,9 @@
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from tenfold.load import client
-from tenfold.load.day import Day
-from tenfold.load.report import DayReport
+from tenfold.world import client
+from tenfold.world.day import Day
+from tenfold.world.report import DayReport
 
 
 async def run(url: str, day: Day, console: Console) -> DayReport:

@@ -15,10 +15,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from tenfold.core.errors import NotRunning, TenfoldError
-from tenfold.load.day import Day, draw_day
-from tenfold.load.prompts import PROMPTS
-from tenfold.load.report import CHAT, RANK, DayReport, Outcome, Record, overall_attainment, workload_report
 from tenfold.pool.state import PoolState, WorkloadView
+from tenfold.world.day import Day, draw_day
+from tenfold.world.prompts import PROMPTS
+from tenfold.world.report import CHAT, RANK, DayReport, Outcome, Record, overall_attainment, workload_report
 
 RANK_PEAK_SLOTS = 0.75
 """Default ranking peak: what so many slots can do."""

@@ -14,10 +14,10 @@ from inline_snapshot import snapshot
 from rich.console import Console
 
 from tenfold.core.errors import NotRunning, TenfoldError
-from tenfold.load.client import REPLY_TOKENS, day_for, fetch_state, run_day
-from tenfold.load.day import Day, draw_day
-from tenfold.load.report import DayReport, Record, WorkloadReport, table, workload_report
 from tenfold.pool.state import PoolState, WorkloadView
+from tenfold.world.client import REPLY_TOKENS, day_for, fetch_state, run_day
+from tenfold.world.day import Day, draw_day
+from tenfold.world.report import DayReport, Record, WorkloadReport, table, workload_report
 
 
 def workload(name, *, capacity=100.0, units_total=0.0, target_s=None):

@@ -1,1 +1,0 @@
-"""A day's requests, compressed to minutes, sent to a running pool."""
