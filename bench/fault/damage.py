@@ -9,7 +9,8 @@ from pathlib import Path
 
 from fault.kinds import Struck, kill_process, not_replaced
 from fault.pool import NotHappened, Pool
-from tenfold.llama.checkpoint import checkpoint_files, train_folder
+from tenfold.llama.checkpoint import checkpoint_files
+from tenfold.llama.runs import train_folder
 
 FULL_S = 12.0
 """Longer than the 10 s in which the controller writes to the ledger at least once."""

@@ -18,6 +18,7 @@ import psutil
 
 from tenfold.core.paths import cache_dir
 from tenfold.llama.live import live_paths, peek
+from tenfold.llama.runs import train_folder
 from tenfold.pool.runfile import read_run_file
 
 HOME_MB = 400
@@ -63,7 +64,7 @@ class Pool:
 
     def step(self) -> int | None:
         """Training's step, from its live state in shared memory; none while there is none."""
-        progress = peek(self.home / "train")
+        progress = peek(train_folder(self.home))
         return None if progress is None else progress.step
 
     # ---- its processes
@@ -236,7 +237,7 @@ def _is_coordinator(process: psutil.Process, home: Path) -> bool:
     if "tenfold.pool.nursery" not in process.cmdline():
         return False
     mapped = Path(f"/proc/{process.pid}/maps").read_text()
-    return any(str(path) in mapped for path in live_paths(home / "train"))
+    return any(str(path) in mapped for path in live_paths(train_folder(home)))
 
 
 _ROLES: Mapping[str, Callable[[psutil.Process, Path], bool]] = {

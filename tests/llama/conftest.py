@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from tenfold.llama.checkpoint import StateVectors, checkpoint_files, read_checkpoint, read_run, train_folder
+from tenfold.llama.checkpoint import StateVectors, checkpoint_files, read_checkpoint
 from tenfold.llama.live import live_paths
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import ModelShape, Recipe
+from tenfold.llama.runs import read_run, train_folder
 from tenfold.llama.status import fetch_status
 from tenfold.llama.text import TextSource, prepare
 from tenfold.llama.vectors import initial_parameters, layout_of, update
@@ -139,7 +140,7 @@ class Cluster:
         for process in self.processes:
             process.kill()
             process.join()
-        for path in live_paths(self.home / "train"):
+        for path in live_paths(train_folder(self.home)):
             path.unlink(missing_ok=True)
 
 

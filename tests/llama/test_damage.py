@@ -11,15 +11,13 @@ from tenfold.core.errors import AssetError, Damaged
 from tenfold.llama.checkpoint import (
     StateVectors,
     checkpoint_files,
-    describe,
     newest_sound,
-    open_run,
-    train_folder,
     write_checkpoint,
 )
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.live import LiveState, live_paths, live_run
 from tenfold.llama.progress import TrainProgress
+from tenfold.llama.runs import describe, open_run, train_folder
 from tenfold.llama.vectors import layout_of
 
 TEXT = "0" * 64
@@ -49,9 +47,9 @@ class Run:
     """A run with checkpoints of steps 1 and 3."""
 
     def __init__(self, folder: Path, recipe) -> None:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.recipe, self.layout = folder, recipe, layout_of(recipe.model)
-        self.meta = open_run(folder, recipe, recipe.identity(TEXT))
+        self.meta = open_run(folder, recipe, TEXT)
         self.paths = {step: self.write(step) for step in (1, 3)}
 
     def write(self, step: int) -> Path:
@@ -66,7 +64,7 @@ class Run:
 
     def resume(self) -> tuple[int, StateVectors]:
         """What a coordinator goes on from; it is not run, so that it writes nothing."""
-        coordinator = Coordinator(self.recipe, TEXT, self.folder.parent, "token")
+        coordinator = Coordinator(self.recipe, TEXT, self.folder.parents[1], "token")
         coordinator._held.close()
         return coordinator._live.progress.step, coordinator._live.front
 
@@ -80,7 +78,7 @@ class Run:
 
 @pytest.fixture
 def run(tmp_path, recipe):
-    run = Run(tmp_path / "train", recipe)
+    run = Run(train_folder(tmp_path), recipe)
     yield run
     run.forget_live()
 
@@ -88,7 +86,7 @@ def run(tmp_path, recipe):
 @given(harm=harms)
 @MANY
 def test_any_damage_to_the_newest_checkpoint_leads_to_the_one_before_it(tmp_path_factory, recipe, harm):
-    run = Run(tmp_path_factory.mktemp("home") / "train", recipe)
+    run = Run(train_folder(tmp_path_factory.mktemp("home")), recipe)
     run.paths[3].write_bytes(harm(run.paths[3].read_bytes()))
     progress, state = newest_sound(run.folder, run.meta, run.layout.spans)
     run.check(progress.step, state)
@@ -96,13 +94,13 @@ def test_any_damage_to_the_newest_checkpoint_leads_to_the_one_before_it(tmp_path
         assert aside(run.folder) == ["checkpoint-000000003.safetensors"]
     else:
         assert progress.model_dump_json() == progress_at(3).model_dump_json()
-    assert describe(run.folder.parent).checkpoints[0].progress.step == progress.step
+    assert describe(run.folder.parents[1]).checkpoints[0].progress.step == progress.step
 
 
 @given(harm=harms)
 @MANY
 def test_any_damage_to_the_live_state_costs_a_step_or_is_named(tmp_path_factory, recipe, harm):
-    run = Run(tmp_path_factory.mktemp("home") / "train", recipe)
+    run = Run(train_folder(tmp_path_factory.mktemp("home")), recipe)
     try:
         path = run.live(8).path
         path.write_bytes(harm(path.read_bytes()))
@@ -119,12 +117,12 @@ def test_any_damage_to_the_live_state_costs_a_step_or_is_named(tmp_path_factory,
 @given(harm=harms)
 @MANY
 def test_any_damage_to_the_runs_name_is_mended_from_a_checkpoint(tmp_path_factory, recipe, harm):
-    run = Run(tmp_path_factory.mktemp("home") / "train", recipe)
+    run = Run(train_folder(tmp_path_factory.mktemp("home")), recipe)
     path = run.folder / "run.json"
     before = path.read_bytes()
     path.write_bytes(harm(before))
-    assert open_run(run.folder, recipe, recipe.identity(TEXT)) == run.meta
-    assert open_run(run.folder, recipe, recipe.identity(TEXT)) == run.meta
+    assert open_run(run.folder, recipe, TEXT) == run.meta
+    assert open_run(run.folder, recipe, TEXT) == run.meta
 
 
 def test_a_run_without_checkpoints_is_named_again_by_its_live_state(run):
@@ -140,7 +138,7 @@ def test_a_run_that_nothing_names_is_left_for_its_owner(run, recipe):
     (run.folder / "run.json").write_bytes(b"{")
     other = recipe.model_copy(update={"seed": 5})
     with pytest.raises(Damaged, match=r"run\.json is damaged") as caught:
-        open_run(run.folder, other, other.identity(TEXT))
+        open_run(run.folder, other, TEXT)
     assert str(run.folder) in caught.value.next_step
     assert aside(run.folder) == []
 

@@ -6,9 +6,10 @@ import pytest
 
 from small_disk import WAYS, small_disk
 from tenfold.core.errors import AlreadyRunning
-from tenfold.llama.checkpoint import checkpoint_files, describe, train_folder
+from tenfold.llama.checkpoint import checkpoint_files
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.live import live_paths
+from tenfold.llama.runs import describe, train_folder
 from tenfold.llama.text import read_index
 
 
@@ -109,8 +110,8 @@ def test_checkpoints_are_written_while_training_goes_on(cluster):
 
 
 def test_on_a_full_disk_training_goes_on_says_so_and_writes_checkpoints_again_once_there_is_room(cluster):
-    folder = cluster.home / "train"
-    folder.mkdir()
+    folder = train_folder(cluster.home)
+    folder.mkdir(parents=True)
     with small_disk(WAYS[0], folder, "256m") as disk:
         cluster.coordinator(checkpoint_interval_s=0.2)
         cluster.worker("steady")

@@ -11,10 +11,11 @@ import pytest
 from tenfold.core.errors import ConfigError, PortTaken, ResidentFailed
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.live import live_paths
-from tenfold.llama.recipe import Recipe, recipe_from_settings
+from tenfold.llama.recipe import ModelShape, Recipe, recipe_from_settings
 from tenfold.llama.resident import TrainResident
+from tenfold.llama.runs import train_folder
 from tenfold.llama.status import fetch_status, status
-from tenfold.llama.text import read_index
+from tenfold.llama.text import TextSource, prepare, read_index
 from tenfold.llama.wire import WireError
 from tenfold.pool.resident import Surroundings
 
@@ -32,7 +33,7 @@ def running(recipe: Recipe, text, home, port: int = 0) -> Iterator[str]:
     finally:
         coordinator.stop()
         thread.join()
-        for path in live_paths(home / "train"):
+        for path in live_paths(train_folder(home)):
             path.unlink(missing_ok=True)
 
 
@@ -142,12 +143,25 @@ async def test_one_that_waits_for_work_sleeps_at_once(recipe, text, tmp_path):
         assert answer.rejected == 0
 
 
-async def test_a_worker_with_another_recipe_is_told_why(recipe, text, tmp_path):
-    other = recipe.model_copy(update={"learning_rate": 0.5})
+async def test_a_worker_learns_the_recipe_from_the_coordinator(recipe, text, tmp_path):
+    narrow = ModelShape(**{**recipe.model.model_dump(), "hidden_size": 16})
+    other = Recipe(model=narrow, sequence_tokens=16, microbatches=2)
     with running(recipe, text, tmp_path) as address, loaded(other, text, tmp_path, address) as resident:
-        with pytest.raises(ResidentFailed, match="another recipe, seed or text") as caught:
+        await resident.wake()
+        await until(resident, 2 * recipe.microbatches + 1)
+        await resident.sleep(2.0)
+        done = resident.counters()
+        assert done.units == done.requests * recipe.microbatch_tokens
+        assert (await status(address, TOKEN)).step >= 2
+
+
+async def test_a_worker_with_another_text_is_told_why(recipe, text, tmp_path):
+    source = TextSource(vocab_size=320, files=20, tokenizer_sample_every=4)
+    other = prepare(tmp_path / "cache", lambda _what, _share: None, source)
+    with running(recipe, text, tmp_path) as address, loaded(recipe, other, tmp_path, address) as resident:
+        with pytest.raises(ResidentFailed, match="another text than the run") as caught:
             await resident.wake()
-        assert "tenfold.toml" in caught.value.next_step
+        assert "version of Python" in caught.value.next_step
 
 
 async def test_a_wrong_token_is_turned_away_on_both_sides(recipe, text, tmp_path):

@@ -11,8 +11,6 @@ from tenfold.llama.checkpoint import (
     KEPT,
     StateVectors,
     checkpoint_files,
-    describe,
-    open_run,
     read_checkpoint,
     write_checkpoint,
 )
@@ -20,6 +18,7 @@ from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.live import LiveState, live_paths, peek
 from tenfold.llama.progress import HISTORY_POINTS, TrainProgress
 from tenfold.llama.recipe import Recipe
+from tenfold.llama.runs import describe, open_run, train_folder
 from tenfold.llama.vectors import layout_of
 
 TEXT = "0" * 64
@@ -27,8 +26,8 @@ TEXT = "0" * 64
 
 @pytest.fixture
 def folder(tmp_path):
-    folder = tmp_path / "train"
-    folder.mkdir()
+    folder = train_folder(tmp_path)
+    folder.mkdir(parents=True)
     yield folder
     for path in live_paths(folder):
         path.unlink(missing_ok=True)
@@ -36,7 +35,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def run(folder, recipe):
-    return open_run(folder, recipe, recipe.identity(TEXT))
+    return open_run(folder, recipe, TEXT)
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def test_a_checkpoint_for_which_there_is_no_room_leaves_the_older_ones_and_nothi
     folder, recipe, spans, state, way
 ):
     with small_disk(way, folder, "64m") as disk:
-        run = open_run(folder, recipe, recipe.identity(TEXT))
+        run = open_run(folder, recipe, TEXT)
         older = write_checkpoint(folder, run, progress_after(1), spans, state)
         disk.fill()
         with pytest.raises(OSError, match="checkpoint-000000002"):
@@ -82,7 +81,7 @@ def test_a_checkpoint_gives_back_what_was_written(folder, run, spans, state):
 def test_only_the_newest_checkpoints_stay(folder, run, spans, state):
     for step in (1, 2, 3, 10):
         write_checkpoint(folder, run, progress_after(step), spans, state)
-    described = describe(folder.parent)
+    described = describe(folder.parents[1])
     assert [checkpoint.progress.step for checkpoint in described.checkpoints] == [10, 3]
     assert len(described.checkpoints) == KEPT
     assert described.run.recipe == run.recipe
@@ -106,21 +105,21 @@ def test_a_corrupt_checkpoint_is_named_with_what_to_do(folder, run, recipe, span
         data = bytearray()
     path.write_bytes(data)
     with pytest.raises(AssetError, match=r"checkpoint-000000003\.safetensors is damaged") as caught:
-        Coordinator(recipe, TEXT, folder.parent, "token")
+        Coordinator(recipe, TEXT, folder.parents[1], "token")
     assert f"delete {path}" in caught.value.next_step
 
 
 def test_a_run_of_another_seed_is_not_continued(folder, run, recipe):
     other = recipe.model_copy(update={"seed": 5})
     with pytest.raises(AssetError, match="seed was 0, now 5") as caught:
-        open_run(folder, other, other.identity(TEXT))
+        open_run(folder, other, TEXT)
     assert str(folder) in caught.value.next_step
 
 
 def test_a_checkpoint_of_another_run_is_not_continued(folder, run, spans, state):
     path = write_checkpoint(folder, run, progress_after(1), spans, state)
     (folder / "run.json").unlink()
-    stranger = open_run(folder, run.recipe, run.identity)
+    stranger = open_run(folder, run.recipe, TEXT)
     with pytest.raises(AssetError, match="belongs to run"):
         read_checkpoint(path, stranger, spans)
 

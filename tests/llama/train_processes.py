@@ -8,9 +8,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from tenfold.llama.checkpoint import checkpoint_files, read_checkpoint, read_run, train_folder, write_checkpoint
+from tenfold.llama.checkpoint import checkpoint_files, read_checkpoint, write_checkpoint
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.recipe import Recipe
+from tenfold.llama.runs import read_run, train_folder
 from tenfold.llama.text import read_index
 from tenfold.llama.vectors import layout_of
 from tenfold.llama.worker import GradientComputer, Worker

@@ -1,34 +1,33 @@
-"""Durable checkpoints of a run: one safetensors file each, and what a folder of them says. Imports no torch.
+"""Durable checkpoints of a run: one safetensors file each. Imports no torch.
 
-``home/train/run.json`` names the run; ``checkpoint-<step>.safetensors`` holds the parameters under their Hugging Face
-names, the optimizer's moments, and in its header the ``CheckpointMeta``. A file is written new, synced and renamed, and
-read whole (never mapped: a mapped file that is overwritten kills its reader with SIGBUS).
+``checkpoint-<step>.safetensors`` holds the parameters under their Hugging Face names, the optimizer's moments, and in
+its header the ``CheckpointMeta``. A file is written new, synced and renamed, and read whole (never mapped: a mapped
+file that is overwritten kills its reader with SIGBUS).
 
-Both are sound or refused (``core/sound.py``). A damaged checkpoint is set aside for the one before it; where no other
-is left, it stays and training does not begin, since only its owner may give up a run.
+It is sound or refused (``core/sound.py``). A damaged checkpoint is set aside for the one before it; where no other is
+left, it stays and training does not begin, since only its owner may give up a run.
 
 Letter: P parameters of the model.
 """
 
-import contextlib
 import hashlib
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from safetensors import SafetensorError
 
 from tenfold.core.errors import AssetError, Damaged
 from tenfold.core.paths import replace_file
-from tenfold.core.sound import parse_record, read_bytes, read_record, readable, sealed, set_aside, write_record
+from tenfold.core.sound import parse_record, read_bytes, readable, sealed, set_aside
 from tenfold.llama.progress import TrainProgress
-from tenfold.llama.recipe import Recipe
+from tenfold.llama.recipe import Recipe, as_saved
 
 KEPT = 2
 HEADER_LIMIT_BYTES = 1 << 22
@@ -71,138 +70,27 @@ class StateVectors:
         return digest.hexdigest()
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """What is written down of a run; a number that is none is kept as such."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
-class RunMeta(_Record):
+class RunMeta(Record):
     """``run.json``: which run this folder holds."""
 
     run: str = Field(description="random name of the run")
     identity: str = Field(description="Recipe.identity")
-    recipe: Recipe
+    recipe: Annotated[Recipe, BeforeValidator(as_saved)]
 
 
-class CheckpointMeta(_Record):
+class CheckpointMeta(Record):
     """What a checkpoint's header says."""
 
     run: str
     identity: str
     progress: TrainProgress
     sha256: str = Field(description="StateVectors.sha256")
-
-
-class Checkpoint(_Record):
-    """One checkpoint file."""
-
-    path: Path
-    bytes: int
-    written_at: float = Field(description="Unix seconds")
-    progress: TrainProgress
-
-
-class RunDescription(_Record):
-    """What a home folder says of its run."""
-
-    run: RunMeta
-    checkpoints: tuple[Checkpoint, ...] = Field(description="newest first")
-    damaged: tuple[str, ...] = Field((), description="names of files that are damaged, set aside already or not yet")
-
-
-def describe(home: Path) -> RunDescription | None:
-    """Describe the run in ``home`` from its files, without torch and whether or not it is up; none if there is none.
-
-    Only headers are read, so that damage to the rest of a checkpoint does not show here.
-
-    Raises:
-        AssetError: ``run.json`` is damaged.
-    """
-    folder = train_folder(home)
-    run = read_run(folder)
-    if run is None:
-        return None
-    found, damaged = [], [path.name for path in folder.glob("*.damaged-*") if path.suffix != ".json"]
-    for path in checkpoint_files(folder):
-        try:
-            progress = read_meta(path).progress
-        except Damaged as error:
-            damaged.append(error.path.name)
-            continue
-        stat = path.stat()
-        found.append(Checkpoint(path=path, bytes=stat.st_size, written_at=stat.st_mtime, progress=progress))
-    return RunDescription(run=run, checkpoints=tuple(found), damaged=tuple(sorted(damaged)))
-
-
-def train_folder(home: Path) -> Path:
-    """Folder of a pool's training run."""
-    return home / "train"
-
-
-def read_run(folder: Path) -> RunMeta | None:
-    """Read ``run.json``; none if there is none.
-
-    Raises:
-        AssetError: it is damaged.
-    """
-    path = folder / "run.json"
-    try:
-        return read_record(path, RunMeta)
-    except FileNotFoundError:
-        return None
-    except Damaged as error:
-        raise Damaged(path, error.cause, next_step=_start_over(folder)) from error
-
-
-def open_run(folder: Path, recipe: Recipe, identity: str, live_run: str | None = None) -> RunMeta:
-    """Return the folder's run, or start one; a damaged ``run.json`` is written anew from what else names the run.
-
-    Args:
-        folder: the run's folder.
-        recipe: what is to be trained.
-        identity: of recipe and text.
-        live_run: name of the run whose live state there is, if it has this identity.
-
-    Raises:
-        AssetError: the folder holds a run of another recipe or text, or one that nothing names any more.
-    """
-    try:
-        found = read_run(folder)
-    except Damaged as error:
-        found = _named_again(folder, recipe, identity, live_run, error)
-    if found is None:
-        found = RunMeta(run=uuid.uuid4().hex, identity=identity, recipe=recipe)
-        write_record(folder / "run.json", found)
-    if found.identity != identity:
-        raise AssetError(
-            f"{folder / 'run.json'} is a run of another recipe, seed or text ({_difference(found.recipe, recipe)})",
-            next_step=_start_over(folder),
-        )
-    return found
-
-
-def _named_again(folder: Path, recipe: Recipe, identity: str, live_run: str | None, damage: Damaged) -> RunMeta:
-    names = [live_run] if live_run else []
-    for path in checkpoint_files(folder):
-        with contextlib.suppress(Damaged):
-            meta = read_meta(path)
-            names += [meta.run] if meta.identity == identity else []
-    if not names and checkpoint_files(folder):
-        raise damage
-    run = names[0] if names else uuid.uuid4().hex
-    found = RunMeta(run=run, identity=identity, recipe=recipe)
-    set_aside(damage.path, damage.cause, "it was written anew, and training goes on")
-    write_record(damage.path, found)
-    return found
-
-
-def _difference(old: Recipe, new: Recipe) -> str:
-    before, now = old.model_dump(), new.model_dump()
-    changed = [f"{key} was {before[key]!r}, now {now[key]!r}" for key in before if before[key] != now[key]]
-    return "; ".join(changed) or "the text changed, e.g. with a new version of Python"
-
-
-def _start_over(folder: Path) -> str:
-    return f"move {folder} away to start a new run"
 
 
 def checkpoint_files(folder: Path) -> list[Path]:

@@ -10,11 +10,12 @@ app = App(name="train")
 
 
 @app.default
-def train(*, json: Json = False) -> None:
-    """Show the training run: step, loss, tokens, last checkpoint."""
-    from tenfold.llama import checkpoint, show
+def train(run: str | None = None, *, json: Json = False) -> None:
+    """Show a training run: step, loss, tokens, last checkpoint; RUN by its name, or else the one written to last."""
+    from tenfold.llama import show
+    from tenfold.llama.runs import describe
 
-    found = checkpoint.describe(home_dir())
+    found = describe(home_dir(), run)
     if found is None:
         raise NotRunning(f"no training run in {home_dir()}", next_step="start one with 'tenfold up'")
     show.run(found, json)

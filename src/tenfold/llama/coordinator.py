@@ -11,33 +11,27 @@ parameters; larger ones need reduction among the workers. Equality of bits holds
 and thread count.
 """
 
-import fcntl
 import logging
 import math
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tenfold.core.errors import AlreadyRunning, Damaged, PortTaken
+from tenfold.core.errors import Damaged, PortTaken
 from tenfold.core.sound import set_aside
-from tenfold.llama.checkpoint import (
-    StateVectors,
-    newest_sound,
-    open_run,
-    train_folder,
-    write_checkpoint,
-)
+from tenfold.llama.checkpoint import StateVectors, newest_sound, write_checkpoint
 from tenfold.llama.live import LiveState, live_run
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe, recipe_from_settings
+from tenfold.llama.runs import MAIN, locked, open_run, take_over, train_folder
 from tenfold.llama.step import StepInFlight
 from tenfold.llama.text import prepare, read_index
 from tenfold.llama.vectors import initial_parameters, layout_of, update
@@ -69,10 +63,11 @@ class Coordinator:
     """One training run, served to workers.
 
     Args:
-        recipe: what to train.
+        recipe: what to train, if the run is new; a run goes on by the recipe that it began with.
         text_sha256: identity of the text, from its index.
-        home: the pool's folder; state lies in ``home/train``.
+        home: the pool's folder; state lies in ``home/train/<name>``.
         token: the pool's secret.
+        name: of the run.
         checkpoint_interval_s: seconds between durable checkpoints while training goes on.
         claim_timeout_s: seconds after which a silent worker's microbatch is given to another.
 
@@ -87,19 +82,22 @@ class Coordinator:
         text_sha256: str,
         home: Path,
         token: str,
+        name: str = MAIN,
         *,
         checkpoint_interval_s: float = CHECKPOINT_INTERVAL_S,
         claim_timeout_s: float = CLAIM_TIMEOUT_S,
     ) -> None:
-        self._recipe, self._token = recipe, token
-        self._identity = recipe.identity(text_sha256)
+        self._token, self._text_sha256 = token, text_sha256
         self._checkpoint_interval_s, self._claim_timeout_s = checkpoint_interval_s, claim_timeout_s
-        self._folder = train_folder(home)
+        take_over(home)
+        self._folder = train_folder(home, name)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._layout = layout_of(recipe.model)
         with ExitStack() as held:
-            held.enter_context(_locked(self._folder))
-            self._run = open_run(self._folder, recipe, self._identity, live_run(self._folder, self._identity))
+            held.enter_context(locked(self._folder))
+            in_memory = live_run(self._folder, recipe.identity(text_sha256))
+            self._run = open_run(self._folder, recipe, text_sha256, in_memory)
+            self._recipe = self._run.recipe
+            self._layout = layout_of(self._recipe.model)
             self._live, self._durable_step = self._resume()
             self._held = held.pop_all()
         self._durable_at = time.monotonic()
@@ -330,12 +328,12 @@ class Coordinator:
                 raise WireError(f"a {message.kind} message is out of turn", next_step="run the same Tenfold everywhere")
 
     def _welcome(self, channel: Channel, connection: int, hello: Hello) -> None:
-        if hello.identity != self._identity:
-            log.warning("worker %s has another recipe or text; turned away", hello.worker)
+        if hello.text != self._text_sha256:
+            log.warning("worker %s has another text; turned away", hello.worker)
             channel.send(
                 Refused(
-                    message=f"worker {hello.worker} has another recipe, seed or text than the run in {self._folder}",
-                    next_step="give every node the same tenfold.toml and the same version of Python",
+                    message=f"worker {hello.worker} has another text than the run in {self._folder}",
+                    next_step="give every node the same version of Python",
                 )
             )
             return
@@ -343,7 +341,8 @@ class Coordinator:
             self._workers.add(connection)
             step, parameters_P = self._live.progress.step, self._live.front.parameters_P
         fetch = (hello.run, hello.step) != (self._run.run, step)
-        channel.send(Welcome(run=self._run.run, step=step, parameters=fetch), parameters_P if fetch else None)
+        welcome = Welcome(run=self._run.run, recipe=self._recipe, step=step, parameters=fetch)
+        channel.send(welcome, parameters_P if fetch else None)
 
     def _hand_out(self, channel: Channel, connection: int, message: Next) -> bool:
         """Claim a microbatch for a worker once there is one; false if it left, or the run ended, meanwhile."""
@@ -374,19 +373,6 @@ class Coordinator:
         channel.send(Acknowledged(accepted=accepted, step=progress.step, loss=progress.loss))
 
 
-@contextmanager
-def _locked(folder: Path) -> Generator[None]:
-    """Hold a run folder; the lock falls with the process, however it ends."""
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyRunning(
-                f"another coordinator trains in {folder}", next_step="stop it with tenfold down"
-            ) from error
-        yield
-
-
 def serve_forever(
     surroundings: Surroundings,
     port: int,
@@ -413,7 +399,8 @@ def serve_forever(
     """
     folder = prepare(surroundings.cache, lambda _what, _share: None)
     recipe = recipe_from_settings(surroundings.settings)
-    coordinator = Coordinator(recipe, read_index(folder).sha256, surroundings.home, surroundings.token)
+    name = str(surroundings.settings.get("run", MAIN))
+    coordinator = Coordinator(recipe, read_index(folder).sha256, surroundings.home, surroundings.token, name)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: coordinator.stop())
     bound = coordinator.listen(host, port)

@@ -6,7 +6,7 @@ build, whatever workers came and went.
 
 import hashlib
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -87,8 +87,36 @@ class Recipe(_Table):
         return self.learning_rate * min(1.0, (step + 1) / (self.warmup_steps + 1))
 
     def identity(self, text_sha256: str) -> str:
-        """Digest of the recipe and the text: workers and checkpoints with another one do not belong to the run."""
-        return hashlib.sha256(f"{self.model_dump_json()}\n{text_sha256}".encode()).hexdigest()
+        """Digest of the recipe and the text: checkpoints with another one do not belong to the run.
+
+        A key that was added later, and is as it was before, does not count: so older runs keep their identity.
+        """
+        unchanged: dict[str, set[str]] = {}
+        for (table, key), before in BEFORE.items():
+            if getattr(getattr(self, table) if table else self, key) == before:
+                unchanged.setdefault(table, set()).add(key)
+        left_out: dict[str, Any] = {key: True for key in unchanged.pop("", set())} | unchanged
+        return hashlib.sha256(f"{self.model_dump_json(exclude=left_out)}\n{text_sha256}".encode()).hexdigest()
+
+
+BEFORE: Mapping[tuple[str, str], object] = {}
+"""What a run meant that was saved before a key was there: by its table (``model``, or empty) and its name.
+
+Each key that is added to a recipe gets a line here, so that older runs go on as they were; its default is for new runs.
+"""
+
+
+def as_saved(table: object) -> object:
+    """A recipe's table as it was saved with a run, with the keys that were not there yet."""
+    if not isinstance(table, dict):
+        return table
+    filled = {"model": {}, **table}
+    for (inner, key), before in BEFORE.items():
+        if inner:
+            filled[inner] = {key: before, **filled[inner]}
+        else:
+            filled.setdefault(key, before)
+    return filled
 
 
 def recipe_from_settings(settings: Mapping[str, object]) -> Recipe:

@@ -3,7 +3,7 @@
 import datetime as dt
 
 from tenfold.core.show import grid, machine, out
-from tenfold.llama.checkpoint import RunDescription
+from tenfold.llama.runs import RunDescription
 
 
 def run(found: RunDescription, json: bool) -> None:
@@ -11,7 +11,9 @@ def run(found: RunDescription, json: bool) -> None:
     if json:
         machine(found)
         return
-    out.print(f"run {found.run.run}", markup=False)
+    out.print(f"run {found.name} ({found.run.run})", markup=False)
+    if found.others:
+        out.print(f"other runs: {', '.join(found.others)}; tenfold train RUN shows one", markup=False)
     for name in found.damaged:
         out.print(f"damaged: {name}", style="red", markup=False)
     table = grid("step", "tokens", "loss", "written", "MB", "checkpoint")

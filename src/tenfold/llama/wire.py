@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tenfold.core.errors import TenfoldError
 from tenfold.core.links import notice_lost_link
 from tenfold.llama.progress import LossSample
+from tenfold.llama.recipe import Recipe
 
 CONNECT_TIMEOUT_S = 2.0
 MESSAGE_LIMIT_BYTES = 1 << 20
@@ -37,7 +38,7 @@ class Hello(_Message):
 
     kind: Literal["hello"] = "hello"
     worker: str
-    identity: str = Field(description="Recipe.identity")
+    text: str = Field(description="sha256 of its text")
     run: str = Field(description="run whose parameters it holds; empty if none")
     step: int = Field(description="step of the parameters it holds; -1 if none")
 
@@ -70,6 +71,7 @@ class Welcome(_Message):
 
     kind: Literal["welcome"] = "welcome"
     run: str
+    recipe: Recipe = Field(description="what the run trains, and how")
     step: int
     parameters: bool
 

@@ -57,7 +57,7 @@ class GradientComputer:
 
     def __init__(self, recipe: Recipe, text: Path, threads: int = 1) -> None:
         self.recipe = recipe
-        self._threads = threads
+        self._text, self._threads = text, threads
         self._bfloat16 = recipe.bfloat16 and bfloat16_is_fast()
         self.sampler = Sampler(text, recipe)
         layout = layout_of(recipe.model)
@@ -67,6 +67,10 @@ class GradientComputer:
         self.gradients_P = self._gradients.numpy()
         self._model = LlamaForCausalLM(recipe.model)
         bind(self._model, layout, parameters, self._gradients)
+
+    def of(self, recipe: Recipe) -> "GradientComputer":
+        """The same for another recipe."""
+        return GradientComputer(recipe, self._text, self._threads)
 
     def compute(self, step: int, microbatch: int) -> float:
         """Fill ``gradients_P`` for one microbatch and return its loss in nats per token."""
@@ -98,7 +102,7 @@ class Worker:
 
     Args:
         name: for the coordinator's log.
-        computer: the model and its data.
+        computer: the model and its data; another takes its place where the run has another recipe.
         address: the coordinator's ``host:port``.
         token: the pool's secret.
         cpu_share: CPU-seconds a second that it may use; none for all that it can get.
@@ -109,7 +113,7 @@ class Worker:
     ) -> None:
         self._name, self._computer, self._address, self._token = name, computer, address, token
         self._cpu_share = cpu_share
-        self._identity = computer.recipe.identity(computer.sampler.index.sha256)
+        self._text_sha256 = computer.sampler.index.sha256
         self._held_run, self._held_step = "", -1
         self._computed: Push | None = None
         self._stop = threading.Event()
@@ -163,12 +167,16 @@ class Worker:
                 channel.close()
 
     def _join(self, channel: Channel) -> None:
-        channel.send(Hello(worker=self._name, identity=self._identity, run=self._held_run, step=self._held_step))
+        channel.send(Hello(worker=self._name, text=self._text_sha256, run=self._held_run, step=self._held_step))
         answer = self._receive(channel)
         if isinstance(answer, Refused):
             raise ResidentFailed(answer.message, next_step=answer.next_step)
         if not isinstance(answer, Welcome):
             raise _out_of_turn(answer)
+        if answer.recipe != self._computer.recipe:
+            log.info("worker %s learns the recipe of run %s", self._name, answer.run)
+            self._computer = self._computer.of(answer.recipe)
+            self._computed = None
         self._fetch(channel, answer.run, answer)
 
     def _work(self, channel: Channel, pace: Pace) -> None:

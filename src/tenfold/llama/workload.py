@@ -13,6 +13,11 @@ class TrainSettings(WorkloadSettings):
     """``[train]``: a Llama-4-like model on the text of Python's standard library."""
 
     value_per_unit_usd: float = Field(3.0e-9, gt=0, description="USD per training token")
+    run: str = Field(
+        "main",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="run that is trained; each has a folder of its own",
+    )
     seed: int = 0
 
 
