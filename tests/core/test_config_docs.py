@@ -18,6 +18,7 @@ from tenfold.wiring import CONFIG, WORKLOADS, load_config
 PAGE = Path(__file__).parents[2] / "docs" / "config.md"
 TABLES: dict[str, type[BaseModel]] = {
     "`[pool]`": config.PoolSettings,
+    "`[access]`": config.AccessSettings,
     "`[pool.kinds.cpu]` and `[pool.kinds.gpu]`": KindSettings,
     **{f"`[{workload.name}]`": workload.settings for workload in WORKLOADS},
 }

@@ -22,12 +22,14 @@ from tenfold.core.logs import end_process, log_as
 from tenfold.core.paths import home_dir
 from tenfold.llama.status import status as training_status
 from tenfold.llama.workload import TRAIN
+from tenfold.pool.access import Access, is_required
 from tenfold.pool.answer import answered
 from tenfold.pool.api_error import send_error
 from tenfold.pool.connection import Connection
 from tenfold.pool.doorkeeper import Doorkeeper, HostNames
 from tenfold.pool.gateway import Gateway
 from tenfold.pool.heartbeat import BeatingServer, Pulse
+from tenfold.pool.keys import Keyring
 from tenfold.pool.loops import for_ever
 from tenfold.pool.methods import take_methods
 from tenfold.pool.metrics import Seen, Training, exposition
@@ -77,6 +79,13 @@ class Front:
         )
         self._proxy = Proxy(spec.token, body_limit_bytes=pool.body_limit_bytes)
         self._proxy.learn(spec.products)
+        self._access = Access(
+            Keyring(home_dir()),
+            spec.token,
+            required=is_required(spec.config.access, pool.host),
+            is_public=self._proxy.is_public,
+            roles_of=self._proxy.roles_of,
+        )
         self._train_at = spec.companions[TRAIN.name]
         self._loss: tuple[LossPoint, ...] = ()
         self._alarms: dict[str, str] = {}
@@ -108,7 +117,7 @@ class Front:
         mount(api, state=self.state, base_url=lambda: self._spec.url, most_pages=config.pool.pages)
         names = HostNames([config.pool.host, *config.pool.hosts])
         rooms = take_methods(FrontApp(api, self._gateway, self._proxy, routes.keys(), methods.keys()), methods)
-        return Doorkeeper(rooms, names, {*routes, "/v1/models"}, self._proxy.is_public)
+        return Doorkeeper(rooms, names, {*routes, "/v1/models"}, self._proxy.is_public, self._access)
 
     def state(self) -> PoolState | None:
         """Return the pool's state with the training run's loss curve and alarm."""
@@ -130,6 +139,7 @@ class Front:
         if run is not None:
             self._train_at = run.companions.get(TRAIN.name, self._train_at)
             self._proxy.learn({**self._spec.products, **run.products})
+        self._alarm("keys", self._access.keyring.trouble)
         await asyncio.sleep(RUN_FILE_EVERY_S)
 
     async def _take_training(self) -> None:

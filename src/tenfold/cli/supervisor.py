@@ -23,8 +23,10 @@ from tenfold.core.config import Config
 from tenfold.core.errors import ClusterUnreachable, HomeNotWritable, NotEnoughMemory, PortTaken, UsageError
 from tenfold.core.paths import replace_file
 from tenfold.ledger.ledger import LEDGER_FILE
+from tenfold.pool.access import is_required
 from tenfold.pool.controller_server import ControllerSpec
 from tenfold.pool.hosts import Cluster, Node
+from tenfold.pool.keys import make_key, read_keys
 from tenfold.pool.process import ProcessSpec
 from tenfold.pool.runfile import RunFile, own_family, own_start_time, pool_token, run_file_path, write_run_file
 from tenfold.pool.token import TOKEN_HEADER
@@ -103,7 +105,8 @@ class Supervisor:
     async def _until_ready(self, tasks: list[asyncio.Task[None]], ready: Callable[[str], None]) -> None:
         """Wait for the first answer of every workload; tell each alarm on the way once."""
         told: set[str] = set()
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        timeout = aiohttp.ClientTimeout(total=2)
+        async with aiohttp.ClientSession(headers={TOKEN_HEADER: self._token}, timeout=timeout) as session:
             while not self._stop.is_set():
                 for task in tasks:
                     if task.done():
@@ -179,12 +182,19 @@ class Supervisor:
             (self._home / "logs").mkdir(parents=True, exist_ok=True)
             replace_file(self._home / "config.json", self._config.model_dump_json(indent=2).encode())
             self._token = pool_token(self._home)
+            self._make_first_key()
             self._write_run_file()
         except OSError as error:
             raise HomeNotWritable(
                 f"cannot write {error.filename or self._home}: {error.strerror}",
                 next_step="free space or mend permissions there, or set TENFOLD_HOME to another folder",
             ) from error
+
+    def _make_first_key(self) -> None:
+        """Where keys are asked for and there is none, make one and say it, once: it is kept nowhere."""
+        if is_required(self._config.access, self._config.pool.host) and not read_keys(self._home):
+            key = make_key(self._home, "operator", note="made by tenfold up")
+            self._say(f"every request must show an API key; this one is an operator's, and is not told again: {key}")
 
     def _note_run(self) -> None:
         """Bring the run file up to date; on a full disk the older one has to do, and the pool goes on."""

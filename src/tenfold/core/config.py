@@ -51,10 +51,17 @@ class PoolSettings(Settings):
     body_limit_bytes: int = Field(1 << 20, ge=1024, description="largest request body")
 
 
+class AccessSettings(Settings):
+    """``[access]``: who may use the pool."""
+
+    required: bool = Field(False, description="ask for an API key on every route, on loopback too")
+
+
 class Config(Settings):
     """``tenfold.toml``: the pool's table, and further ones by name; ``config_type`` adds them."""
 
     pool: PoolSettings = PoolSettings()
+    access: AccessSettings = AccessSettings()
 
     def table(self, name: str, kind: type[T]) -> T:
         """The table ``[name]``, which is of type ``kind``."""

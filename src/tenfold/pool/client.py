@@ -6,6 +6,8 @@ import urllib.request
 import orjson
 
 from tenfold.core.errors import NotRunning, TenfoldError
+from tenfold.core.paths import home_dir
+from tenfold.pool.runfile import own_headers
 from tenfold.pool.state import PoolState
 
 TIMEOUT_S = 10.0
@@ -29,7 +31,7 @@ def ask(url: str, path: str, body: dict[str, object] | None = None) -> bytes:
     """
     where = f"{url}{path}"
     data = None if body is None else orjson.dumps(body)
-    request = urllib.request.Request(where, data, {"content-type": "application/json"})
+    request = urllib.request.Request(where, data, {"content-type": "application/json", **own_headers(home_dir())})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
             return bytes(response.read())

@@ -3,28 +3,22 @@
 A web page that a person has open can make their browser call any address, the pool's on loopback too. Two things give
 such a call away, and no page can forge them. Its ``Origin`` is the page's and not the pool's. Or, where the page's own
 name was made to point at the pool's address (DNS rebinding), its ``Host`` is that name. Programs send no ``Origin``.
+
+Who is let in by its address must then show who it is, where keys are required (``pool/access.py``).
 """
 
 import ipaddress
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tenfold.pool.access import READS, Access, Asker, Refusal, answer_preflight, headers_of, introduce, with_origin
 from tenfold.pool.api_error import send_error
+from tenfold.pool.login import LOGIN_PATH, Login, way_in
 
 _DEFAULT_PORTS = {"http": ":80", "ws": ":80", "https": ":443", "wss": ":443"}
-_READS = ("GET", "HEAD")
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An answer to a request that is not let in."""
-
-    status: int
-    message: str
-    code: str
 
 
 class HostNames:
@@ -69,8 +63,9 @@ class Doorkeeper:
         app: what is behind the door.
         names: the names that the pool answers to.
         workload_paths: paths that workloads answer, and others for their clients.
-        is_public: tells the paths that let everybody in, whatever their host and origin, since who answers them looks
-            at both.
+        is_public: tells the paths that let everybody in under any name: a widget, a webhook. Other sites' pages may
+            read the answers, and change something, if the tenant whose path it is names their origin.
+        access: finds who sends a request, and whether they may; none: everybody may, and nobody is introduced.
     """
 
     def __init__(
@@ -79,29 +74,52 @@ class Doorkeeper:
         names: HostNames,
         workload_paths: Collection[str],
         is_public: Callable[[str], bool] = lambda _: False,
+        access: Access | None = None,
     ) -> None:
         self._app = app
+        self._access = access
+        self._login = Login(access.keyring) if access is not None and access.required else None
         self._names = names
         self._is_public = is_public
         self._workload_paths = frozenset(workload_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a connection in, or refuse it."""
-        refusal = self.judge(scope) if scope["type"] in ("http", "websocket") else None
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        refusal = self.judge(scope)
+        if refusal is None and self._login is not None and scope["path"] == LOGIN_PATH:
+            await self._login(scope, receive, send)
+            return
+        if refusal is None and self._access is not None:
+            asker = self._access.judge(scope)
+            if isinstance(asker, Asker):
+                await self._let_in(self._access, introduce(scope, asker), receive, send)
+                return
+            refusal = asker
         if refusal is None:
             await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            # Before it was accepted: the server answers the handshake with 403.
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": refusal.code})
         else:
-            await send_error(send, refusal.status, refusal.message, code=refusal.code)
+            await _refuse(refusal, scope, receive, send)
+
+    async def _let_in(self, access: Access, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; where it is from another site's page that may read the answer, say so to the browser."""
+        if scope["type"] == "http" and self._is_public(scope["path"]):
+            headers = headers_of(scope, (b"host", b"origin", b"access-control-request-headers"))
+            origin = headers["origin"]
+            if origin is not None and access.allows_origin(origin, scope):
+                send = with_origin(send, origin)
+                if scope["method"] == "OPTIONS":
+                    await answer_preflight(send, headers["access-control-request-headers"])
+                    return
+        await self._app(scope, receive, send)
 
     def judge(self, scope: Scope) -> Refusal | None:
         """Say why a request is refused; none where it is let in."""
         if self._is_public(scope["path"]):
-            return None
-        headers = _headers_of(scope, (b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"content-type"))
+            return self._judge_public(scope)
+        headers = headers_of(scope, (b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"content-type"))
         host, origin = headers["host"], headers["origin"]
         is_for_programs = scope["path"] in self._workload_paths
         if host not in self._names and not (is_for_programs and origin is None):
@@ -115,13 +133,40 @@ class Doorkeeper:
             return Refusal(403, f"requests from pages of {origin!r:.100} are not answered", "foreign_origin")
         method = scope.get("method", "GET")
         if headers["sec-fetch-site"] == "cross-site" and not (
-            headers["sec-fetch-mode"] == "navigate" and method in _READS
+            headers["sec-fetch-mode"] == "navigate" and method in READS
         ):
             return Refusal(403, "requests from pages of other sites are not answered", "foreign_origin")
-        if is_for_programs and origin is not None and method not in _READS and not _is_json(headers["content-type"]):
+        if is_for_programs and origin is not None and method not in READS and not _is_json(headers["content-type"]):
             # A form or plain text is what a page may send anywhere without asking first.
             return Refusal(415, "a browser must send its body as application/json", "not_json")
         return None
+
+    def _judge_public(self, scope: Scope) -> Refusal | None:
+        """Of a page whose origin no tenant names, what only reads is answered; its browser keeps the answer from it."""
+        headers = headers_of(scope, (b"host", b"origin"))
+        host, origin = headers["host"], headers["origin"]
+        if origin is None or (host in self._names and same_origin(origin, host or "")):
+            return None
+        if (self._access is not None and self._access.allows_origin(origin, scope)) or scope.get("method") in READS:
+            return None
+        return Refusal(403, f"requests from pages of {origin!r:.100} are not answered", "foreign_origin")
+
+
+async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        # Before it was accepted: the server answers the handshake with 403.
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": refusal.code})
+    elif refusal.code == "no_key" and scope["method"] in READS and _wants_page(scope):
+        await RedirectResponse(way_in(scope["path"], scope["query_string"]), 303)(scope, receive, send)
+    else:
+        headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else None
+        await send_error(send, refusal.status, refusal.message, code=refusal.code, headers=headers)
+
+
+def _wants_page(scope: Scope) -> bool:
+    """Whether a person waits for it: browsers ask for HTML by name, programs take anything."""
+    return "text/html" in (headers_of(scope, (b"accept",))["accept"] or "")
 
 
 def same_origin(origin: str, host: str) -> bool:
@@ -136,13 +181,3 @@ def same_origin(origin: str, host: str) -> bool:
 
 def _is_json(content_type: str | None) -> bool:
     return (content_type or "").partition(";")[0].strip().lower() == "application/json"
-
-
-def _headers_of(scope: Scope, wanted: tuple[bytes, ...]) -> dict[str, str | None]:
-    """Read headers; one that comes twice has a value that matches nothing."""
-    found: dict[str, str | None] = {name.decode(): None for name in wanted}
-    for name, value in scope["headers"]:
-        if name in wanted:
-            key, text = name.decode(), value.decode("latin-1")
-            found[key] = text if found[key] is None else f"{found[key]}, {text}"
-    return found

@@ -17,8 +17,9 @@ class ProductRoute(BaseModel):
 
     url: str = Field(description="base URL of its process")
     prefixes: tuple[Prefix, ...] = Field(description="paths that it answers, with all below each")
+    roles: tuple[str, ...] = Field((), description="roles of keys that may use it, beside operators'")
     public: tuple[Prefix, ...] = Field(
-        (), description="more such paths, for any host and any site's page: the product itself says whom it answers"
+        (), description="more such paths, answered without a key and under any name; see pool/doorkeeper.py"
     )
 
 

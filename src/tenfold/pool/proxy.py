@@ -74,6 +74,11 @@ class Proxy:
         """Whether any site's page and any host name may ask for a path; its product then says whom it answers."""
         return next((is_public for prefix, _, is_public in self._table if covers(prefix, path)), False)
 
+    def roles_of(self, path: str) -> tuple[str, ...]:
+        """Roles of keys that may use a path of a product's API, or its page at ``/name``."""
+        name = self.product_of(path) or path.split("/")[1]
+        return self._products[name].roles if name in self._products else ()
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Hold connections to products for as long as the context lasts."""

@@ -13,6 +13,7 @@ from tenfold.core.paths import replace_file
 from tenfold.core.sound import read_record, write_record
 from tenfold.pool.host_info import HostInfo
 from tenfold.pool.product_route import ProductRoute
+from tenfold.pool.token import TOKEN_HEADER
 
 
 class Started(BaseModel):
@@ -59,6 +60,14 @@ def pool_token(home: Path) -> str:
         token = secrets.token_hex(16)
         replace_file(path, token.encode(), mode=0o600)
         return token
+
+
+def own_headers(home: Path) -> dict[str, str]:
+    """What lets a command of this user in where keys are asked for; nothing if no pool has run from ``home``."""
+    try:
+        return {TOKEN_HEADER: (home / "token").read_text()}
+    except OSError:
+        return {}
 
 
 def read_run_file(home: Path) -> RunFile | None:

@@ -15,6 +15,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from tenfold.core.errors import NotRunning, TenfoldError
+from tenfold.core.paths import home_dir
+from tenfold.pool.runfile import own_headers
 from tenfold.pool.state import PoolState, WorkloadView
 from tenfold.world.day import Day, draw_day
 from tenfold.world.prompts import PROMPTS
@@ -267,7 +269,12 @@ def _session(base_url: str) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
     # No cookies: a jar costs as much as the request itself.
     return aiohttp.ClientSession(
-        base_url, connector=connector, timeout=_PATIENCE, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+        base_url,
+        connector=connector,
+        timeout=_PATIENCE,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        headers=own_headers(home_dir()),
     )
 
 

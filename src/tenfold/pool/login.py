@@ -1,0 +1,82 @@
+"""The login page: a key typed once becomes a cookie that no script can read and no other site's page can send."""
+
+import html
+from urllib.parse import parse_qs, quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tenfold.pool.access import COOKIE
+from tenfold.pool.keys import Keyring
+
+LOGIN_PATH = "/login"
+KEPT_S = 7 * 24 * 3600
+"""For how long a browser keeps the key; one that is revoked opens nothing from its next request on."""
+
+_BODY_BYTES = 4096
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Tenfold: log in</title><style>
+:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
+main {{ max-width: 26rem; margin: 15vh auto; padding: 0 1rem }}
+input, button {{ font: inherit; width: 100%; padding: .6rem; margin-top: .4rem; box-sizing: border-box }}
+button {{ margin-top: 1rem }}
+</style></head><body><main><h1>Tenfold</h1>
+<form method="post" action="{action}">
+<label for="key">API key</label>
+<input id="key" name="key" type="password" autocomplete="current-password" required autofocus>
+<p role="alert">{fault}</p>
+<button>Log in</button></form>
+<p>Keys are made where the pool runs: <code>tenfold keys make --role viewer</code></p>
+</main></body></html>"""
+
+
+def way_in(path: str, query: bytes) -> str:
+    """Where a browser without a key is sent, to come back to ``path`` with one."""
+    wanted = f"{path}?{query.decode('latin-1')}" if query else path
+    return f"{LOGIN_PATH}?next={quote(wanted, safe='')}"
+
+
+class Login:
+    """Answers ``LOGIN_PATH``; an ASGI app.
+
+    Args:
+        keyring: the pool's keys.
+    """
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Show the page, or take a key."""
+        request = Request(scope, receive)
+        wanted = _own_path(request.query_params.get("next", "/"))
+        answer = await self._take(request, wanted) if request.method == "POST" else _page(wanted)
+        answer.headers["cache-control"] = "no-store"
+        await answer(scope, receive, send)
+
+    async def _take(self, request: Request, wanted: str) -> Response:
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > _BODY_BYTES:
+                return _page(wanted, "That is too long for a key.", 413)
+        text = parse_qs(body.decode("latin-1")).get("key", [""])[0].strip()
+        if self._keyring.find(text) is None:
+            return _page(wanted, "This pool has no such key.", 401)
+        answer = RedirectResponse(wanted, 303)
+        answer.set_cookie(COOKIE, text, max_age=KEPT_S, httponly=True, samesite="strict")
+        return answer
+
+
+def _page(wanted: str, fault: str = "", status: int = 200) -> Response:
+    action = f"{LOGIN_PATH}?next={quote(wanted, safe='')}"
+    return HTMLResponse(_PAGE.format(action=html.escape(action), fault=html.escape(fault)), status)
+
+
+def _own_path(wanted: str) -> str:
+    """A path of this pool; what would lead a browser elsewhere becomes the first page."""
+    parts = urlsplit(wanted)
+    is_own = not parts.scheme and not parts.netloc and wanted.startswith("/") and "\\" not in wanted
+    return wanted if is_own and not wanted.startswith("//") else "/"
