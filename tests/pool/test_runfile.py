@@ -7,12 +7,14 @@ import sys
 import psutil
 import pytest
 
+from tenfold.cli import stop
 from tenfold.cli.stop import stop_leftovers, stop_pool
 from tenfold.core.errors import NotRunning
 from tenfold.pool.runfile import (
     RunFile,
     Started,
     find_running,
+    is_alive,
     is_same_process,
     own_start_time,
     require_running,
@@ -87,6 +89,27 @@ def test_down_stops_the_pool_and_its_children_and_removes_the_run_file(tmp_path)
     assert not os.path.exists(f"/proc/{child}")  # noqa: PTH110 - a process, not a file of ours
 
 
+def test_down_does_not_wait_for_whoever_started_the_pool_to_take_note_of_its_end(tmp_path, monkeypatch):
+    """A shell takes note at once; a program that is busy with other work, or a container's first process, may not."""
+    monkeypatch.setattr(stop, "GRACE_S", 600.0)
+    starter = (
+        "import subprocess, sys\n"
+        "pool = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print(pool.pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", starter]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        run = run_of(pid, psutil.Process(pid).create_time())
+        write_run_file(tmp_path, run)
+        assert stop_pool(tmp_path, run) == [pid]
+        assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        write_run_file(tmp_path, run)
+        assert find_running(tmp_path) is None
+
+
 def test_what_a_killed_pool_left_is_stopped_and_nothing_else(tmp_path, dead_pid):
     parent = (
         "import subprocess, sys, time\n"
@@ -102,8 +125,9 @@ def test_what_a_killed_pool_left_is_stopped_and_nothing_else(tmp_path, dead_pid)
         gone = Started(pid=dead_pid, started=left.started)
         killed = run_of(dead_pid, left.started).model_copy(update={"family": (another, gone, left)})
         write_run_file(tmp_path, killed)
+        (orphan,) = psutil.Process(agent.pid).children()
         assert set(stop_leftovers(tmp_path)) == {agent.pid, child}
-    assert not psutil.pid_exists(child)
+    assert not is_alive(orphan)
     assert not run_file_path(tmp_path).exists()
     assert stop_leftovers(tmp_path) == []
 

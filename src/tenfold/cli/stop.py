@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import time
 import urllib.request
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +10,15 @@ from pathlib import Path
 import psutil
 
 from tenfold.pool.host_info import HostInfo
-from tenfold.pool.runfile import RunFile, Started, is_same_process, pool_token, read_run_file, run_file_path
+from tenfold.pool.runfile import (
+    RunFile,
+    Started,
+    is_alive,
+    is_same_process,
+    pool_token,
+    read_run_file,
+    run_file_path,
+)
 from tenfold.pool.token import TOKEN_HEADER
 
 log = logging.getLogger(__name__)
@@ -17,6 +26,8 @@ log = logging.getLogger(__name__)
 GRACE_S = 25.0
 HOST_GRACE_S = 5.0
 CONNECT_S = 10.0
+KILL_S = 5.0
+LOOK_EVERY_S = 0.05
 
 
 def stop_pool(home: Path, run: RunFile) -> list[int]:
@@ -31,8 +42,7 @@ def stop_pool(home: Path, run: RunFile) -> list[int]:
         supervisor.terminate()
     except psutil.NoSuchProcess:
         return []
-    _, alive = psutil.wait_procs(family, timeout=GRACE_S)
-    _kill(alive)
+    _kill(_wait(family, GRACE_S))
     run_file_path(home).unlink(missing_ok=True)
     return [process.pid for process in family]
 
@@ -55,7 +65,7 @@ def stop_leftovers(home: Path, *, adopting: bool = False) -> list[int]:
         left += _on_this_machine(run.hosts.values())
         for host in run.hosts.values():
             _close(host, pool_token(home))
-    _kill([process for process in left if process.is_running()])
+    _kill([process for process in left if is_alive(process)])
     if not adopting:
         run_file_path(home).unlink(missing_ok=True)
     return sorted({process.pid for process in left})
@@ -86,4 +96,12 @@ def _kill(processes: Sequence[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(processes, timeout=5.0)
+    _wait(processes, KILL_S)
+
+
+def _wait(processes: Sequence[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Wait for processes to end; gives those that have not."""
+    end, alive = time.monotonic() + timeout_s, list(processes)
+    while (alive := [process for process in alive if is_alive(process)]) and time.monotonic() < end:
+        time.sleep(LOOK_EVERY_S)
+    return alive

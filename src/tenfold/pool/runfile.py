@@ -102,7 +102,16 @@ def require_running(home: Path) -> RunFile:
 def is_same_process(pid: int, started: float) -> bool:
     """Whether ``pid`` is alive and is the process that started at ``started`` (Unix seconds), not a reused number."""
     try:
-        return abs(psutil.Process(pid).create_time() - started) < 1.0
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1.0 and is_alive(process)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a process has not ended; one that has keeps its number until its parent takes note, if ever."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
