@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +33,18 @@ class RunningResident:
     loop: asyncio.AbstractEventLoop
 
     def order(self, coroutine: Coroutine[object, object, None]) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
 
-    def wait_until(self, holds: Callable[[], bool], within_s: float = 20.0) -> None:
+    @contextmanager
+    def asleep(self, deadline_s: float) -> Iterator[None]:
+        """Put it to sleep for the length of the block."""
+        self.order(self.resident.sleep(deadline_s))
+        try:
+            yield
+        finally:
+            self.order(self.resident.wake())
+
+    def wait_until(self, holds: Callable[[], bool], within_s: float = 60.0) -> None:
         deadline = time.monotonic() + within_s
         while not holds():
             assert time.monotonic() < deadline, self.resident.counters()
@@ -76,10 +86,17 @@ def smollm2_cache() -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(smollm2_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningResident]:
+def started(smollm2_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningResident]:
     home = tmp_path_factory.mktemp("home")
     settings: dict[str, object] = {"parallel": 2, "context_tokens": 512}
     yield from serve_over_http(create(Surroundings("n0/cpu0", 1, home, smollm2_cache, settings, {}, "token")))
+
+
+@pytest.fixture
+def running(started: RunningResident) -> RunningResident:
+    """With nothing in work: an answer is whole for its client a moment before the resident has done with it."""
+    started.wait_until(lambda: started.resident.counters().in_flight == 0)
+    return started
 
 
 @pytest.fixture

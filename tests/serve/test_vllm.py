@@ -82,7 +82,7 @@ def test_its_death_with_the_resident_is_sure(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     child = int(done.stdout)
     if psutil.pid_exists(child):
-        gone, _ = psutil.wait_procs([psutil.Process(child)], timeout=5)
+        gone, _ = psutil.wait_procs([psutil.Process(child)], timeout=60)
         assert gone
 
 

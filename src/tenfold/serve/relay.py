@@ -14,6 +14,9 @@ from tenfold.serve.assembly import assemble
 from tenfold.serve.openai_api import Generation, Rejection, read_engine_error
 from tenfold.serve.work import Job, Work
 
+GIVEN_AWAY = Rejection(
+    503, "the slot was given to other work before the answer was done", kind="server_error", code="asleep"
+)
 _LAST_WORD_S = 0.2
 
 
@@ -113,13 +116,10 @@ class Relay(Response):
         await send({"type": "http.response.start", "status": 200, "headers": encoded})
 
     async def _end_early(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reason = Rejection(
-            503, "the slot was given to other work before the answer was done", kind="server_error", code="asleep"
-        )
         if not self._started:
-            await reason.to_response(scope, {ASLEEP_HEADER: "1"})(scope, receive, send)
+            await GIVEN_AWAY.to_response(scope, {ASLEEP_HEADER: "1"})(scope, receive, send)
         elif self._generation.stream:
-            await self._send_last_event(scope, send, reason)
+            await self._send_last_event(scope, send, GIVEN_AWAY)
 
     async def _send_last_event(self, scope: Scope, send: Send, reason: Rejection) -> None:
         # A client that does not read must not keep the slot.

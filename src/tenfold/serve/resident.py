@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from tenfold.pool.process import ASLEEP_HEADER
 from tenfold.pool.resident import Counters, Surroundings
 from tenfold.serve.bodies import ChatBody, CompletionBody, GenerationBody
 from tenfold.serve.engine import Endpoint, Engine
 from tenfold.serve.openai_api import Rejection, read_generation
-from tenfold.serve.relay import Relay
+from tenfold.serve.relay import GIVEN_AWAY, Relay
 from tenfold.serve.work import Work
 from tenfold.serve.workload import ServeSettings
 
@@ -78,14 +79,15 @@ class ServeResident:
 
     async def sleep(self, deadline_s: float) -> None:
         """Let requests in work end; cut those that are left shortly before the deadline; put the engine to sleep."""
+        # First, so that a request whose body is still on its way begins no more.
+        session, self._session = self._session, None
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline_s - min(_CUT_SHARE * deadline_s, _CUT_MAX_S)):
                 await self._work.drained()
         self._work.cut_all()
         await self._work.drained()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if session is not None:
+            await session.close()
         await self._engine.sleep()
 
     def counters(self) -> Counters:
@@ -122,7 +124,9 @@ class ServeResident:
     async def _generate(self, request: Request, path: str, schema: type[GenerationBody]) -> Response:
         raw = await request.body()
         session, endpoint = self._session, self._endpoint
-        assert session is not None and endpoint is not None, "routes are only called awake"
+        assert endpoint is not None, "routes are only called awake"
+        if session is None:
+            return GIVEN_AWAY.to_response(request.scope, {ASLEEP_HEADER: "1"})
         try:
             generation = read_generation(
                 raw,
