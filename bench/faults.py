@@ -27,7 +27,7 @@ from pathlib import Path
 
 from fault.catalog import CUT_LINK, FAULTS
 from fault.kinds import ANY_STREAMS, Fault, let_go
-from fault.link import inside, ray_cluster, two_hosts
+from fault.link import cut, ray_cluster
 from fault.load import Load, Tally
 from fault.pool import NotHappened, Pool, prepare, running
 from fault.trial import Suffered, settle, suffer, tallies
@@ -76,12 +76,12 @@ def play_cut_link(options: argparse.Namespace, rows: list[Row]) -> None:
     Raises:
         NotHappened: no network namespaces may be made here.
     """
-    with two_hosts() as hosts, tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
+    with ray_cluster() as hosts, tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
         config.write("[pool.kinds.cpu]\nslots = 2\n")
         config.flush()
-        with ray_cluster(hosts) as address, inside(hosts.head):
-            fault = Fault(CUT_LINK.name, CUT_LINK.text, hosts.cut, ANY_STREAMS)
-            play([fault], options, rows, "--address", address, "--config", config.name)
+        fault = Fault(CUT_LINK.name, CUT_LINK.text, cut(hosts), ANY_STREAMS)
+        with hosts.inside("a"):
+            play([fault], options, rows, "--address", hosts.ray_address, "--config", config.name)
 
 
 def say(each: Suffered) -> None:

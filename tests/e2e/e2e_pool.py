@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import psutil
 
-READY_TIMEOUT_S = 240
+PATIENCE_S = 120
+"""For how long anything is waited for: far longer than it takes, so that only what never comes fails a test."""
 
 
 def get(url: str, timeout_s: float = 10) -> tuple[int, bytes]:
@@ -26,7 +28,8 @@ def get(url: str, timeout_s: float = 10) -> tuple[int, bytes]:
         return 0, b""
 
 
-def until(condition, timeout_s: float, what: str = "the condition"):
+def until(condition, timeout_s: float = PATIENCE_S, what: str = "the condition"):
+    """Give what a condition gives once it holds."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         found = condition()
@@ -49,11 +52,43 @@ class Pool:
         return json.loads(body) if status == 200 else {}
 
     def workload(self, name: str) -> dict:
-        return next(w for w in self.state()["workloads"] if w["workload"] == name)
+        """What the pool tells of a workload, once it does: a controller that has just started knows none yet."""
+        return until(lambda: self._told(name), what=f"the state of {name}")
 
-    def resident(self, workload: str, phase: str) -> dict | None:
-        found = [r for s in self.state()["slots"] for r in s["residents"]]
-        return next((r for r in found if r["workload"] == workload and r["phase"] == phase), None)
+    def _told(self, name: str) -> dict | None:
+        return next((w for w in self.state().get("workloads", ()) if w["workload"] == name), None)
+
+    def step(self) -> int:
+        """Training's step, once it is told."""
+        return until(lambda: self.workload("train")["facts"].get("step"), what="training's step")
+
+    def awake(self, workload: str) -> int:
+        """How many slots work for a workload."""
+        return self.workload(workload)["slots"]
+
+    def slots(self) -> list[dict]:
+        return self.state().get("slots", [])
+
+    def residents(self) -> list[dict]:
+        return [resident for slot in self.slots() for resident in slot["residents"]]
+
+    def resident(self, workload: str, phase: str) -> dict:
+        """One that is in a phase, once there is one."""
+
+        def found() -> dict | None:
+            return next((r for r in self.residents() if (r["workload"], r["phase"]) == (workload, phase)), None)
+
+        return until(found, what=f"a resident of {workload} that is {phase}")
+
+    def settle(self) -> list[dict]:
+        """Give all residents once every one is loaded, on every slot."""
+
+        def settled() -> list[dict]:
+            found, count = self.residents(), 3 * len(self.slots())
+            loaded = [r for r in found if r["pid"] and r["phase"] in ("awake", "asleep", "waking", "draining")]
+            return found if len(loaded) == count else []
+
+        return until(settled, what="every resident loaded")
 
     def command(self, *words: str, timeout_s: float = 120) -> subprocess.CompletedProcess:
         return tenfold(self.home, *words, timeout_s=timeout_s)
@@ -73,8 +108,29 @@ class Pool:
         return found
 
     def child(self, module: str) -> int:
-        """Process id of the child that runs a module."""
-        return next(p.pid for p in self.family() if p.status() != "zombie" and module in p.cmdline())
+        """Process id of the child that runs a module, once there is one."""
+        return until(lambda: next((p.pid for p in living(self.family()) if runs(p, module)), None), what=module)
+
+    def up_again(self) -> None:
+        """Bring up what has ended, from the same home."""
+        again = start(self.home)
+        self.process, self.url = again.process, again.url
+
+
+def living(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that have not ended."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def runs(process: psutil.Process, module: str) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return module in process.cmdline()
+    return False
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -111,8 +167,16 @@ def start(home: Path, *words: str, within: tuple[str, ...] = (), **variables: st
 
 
 def stop(pool: Pool) -> list[psutil.Process]:
-    """Stop by ``tenfold down``; returns what should be gone."""
+    """Stop by ``tenfold down``; returns what is left."""
     family = pool.family()
     pool.command("down")
-    pool.process.wait(30)
-    return family
+    pool.process.wait(PATIENCE_S)
+    return living(family)
+
+
+def interrupt(pool: Pool) -> list[psutil.Process]:
+    """Stop by Ctrl-C; returns what is left."""
+    family = pool.family()
+    pool.process.send_signal(signal.SIGINT)
+    pool.process.wait(PATIENCE_S)
+    return living(family)

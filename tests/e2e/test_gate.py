@@ -44,7 +44,7 @@ def test_a_wrong_path_or_method_is_answered_in_json(ask, method, path, status):
 
 
 def test_bodies_that_would_end_an_engine_harm_nothing_after_them(ask, pool):
-    before = [r["pid"] for slot in pool.state()["slots"] for r in slot["residents"]]
+    before = [resident["pid"] for resident in pool.settle()]
     for body in (
         b"[" * 500_000,
         b'{"model": ' + b'{"a":' * 900 + b"1" + b"}" * 901,
@@ -56,7 +56,7 @@ def test_bodies_that_would_end_an_engine_harm_nothing_after_them(ask, pool):
         assert answer["request_id"] == headers["x-request-id"]
         status, answer, _ = ask("POST", "/v1/chat/completions", json.dumps(CHAT).encode())
         assert (status, len(answer["choices"])) == (200, 1)
-    assert [r["pid"] for slot in pool.state()["slots"] for r in slot["residents"]] == before
+    assert [resident["pid"] for resident in pool.residents()] == before
 
 
 def test_an_answer_of_rank_names_its_request(ask):

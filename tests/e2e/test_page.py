@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-WAIT_MS = 30_000
+WAIT_MS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def page(pool, browser):
 
 
 def test_a_person_sees_every_slot_and_workload(pool, page):
-    expect(page.locator(".tile")).to_have_count(len(pool.state()["slots"]))
+    expect(page.locator(".tile")).to_have_count(len(pool.slots()), timeout=WAIT_MS)
     for name in ("train", "serve", "rank"):
         expect(page.locator(".name", has_text=name)).to_be_visible()
     expect(page.locator(".move").first).to_be_visible()

@@ -38,13 +38,13 @@ def test_a_day_of_traffic_with_a_kill_every_eight_seconds(pool):
         assert row["failed"] <= max(4 * kills, 0.02 * row["requests"])
         assert row["attainment"] > 0.8
     assert report["training_tokens"] > 0
-    until(lambda: get(f"{pool.url}/healthz")[0] == 200, 30)
-    until(lambda: not pool.state()["alarms"], 60, "no alarm left")
-    step = pool.workload("train")["facts"]["step"]
-    until(lambda: pool.workload("train")["facts"]["step"] > step, 60, "training goes on")
-    phases = [r["phase"] for s in pool.state()["slots"] for r in s["residents"]]
+    until(lambda: get(f"{pool.url}/healthz")[0] == 200, what="ready again")
+    until(lambda: not pool.state()["alarms"], what="no alarm left")
+    step = pool.step()
+    until(lambda: pool.step() > step, what="training goes on")
+    phases = [r["phase"] for r in pool.residents()]
     assert set(phases) <= {"awake", "asleep", "draining", "waking"}
-    assert phases.count("awake") <= len(pool.state()["slots"])
+    assert phases.count("awake") <= len(pool.slots())
 
 
 def kill_one(pool, chance: random.Random) -> bool:
@@ -59,6 +59,6 @@ def kill_one(pool, chance: random.Random) -> bool:
             os.kill(pool.child("tenfold.pool.controller_server"), signal.SIGKILL)
         else:
             os.kill(pool.child("tenfold.cli.front"), signal.SIGKILL)
-    except (ProcessLookupError, StopIteration):
+    except ProcessLookupError:
         return False
     return True

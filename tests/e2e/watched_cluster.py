@@ -48,7 +48,6 @@ def main(dashboard_port: int, serve_port: int) -> None:
     ray.get([trainer.ready.remote() for trainer in trainers])
     print("ready", flush=True)
     sys.stdin.read()
-    serve.shutdown()
     ray.shutdown()
 
 
