@@ -1,19 +1,45 @@
-"""What tests of several parts share: a real browser."""
+"""What tests of several parts share: a real browser, and patience with a slow machine."""
 
+import os
 import shutil
 
+import hypothesis
 import pytest
+
+# As the tenfold command does, and before numpy is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says nothing of what it shows.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
+
+SLOW_FIXTURES = {
+    *("browser", "served", "served_afresh"),
+    *("cluster", "door", "host", "kept", "make_cluster", "make_pool", "pool", "start"),
+    *("company", "engine", "started", "text", "trained_cache"),
+}
+"""What starts processes or a browser, loads a model or computes for long: ``make check`` leaves out all that use it."""
 
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+EXPECT_MS = 60_000
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.parent.name == "e2e" or SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
 def browser():
     # For one module only: playwright's sync API keeps a loop running in this thread, where async tests then fail.
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    # Whatever a page shows late it shows; only what it never shows fails a test.
+    expect.set_options(timeout=EXPECT_MS)
 
     binary = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     assert binary, "no browser: apt-get install chromium-headless-shell"

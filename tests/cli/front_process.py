@@ -35,7 +35,7 @@ class FrontProcess:
         self, path: str, method: str = "GET", body: bytes | None = None, **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
         """Send one request with just these headers; gives status, headers and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         lines = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.putrequest(method, path, skip_host="host" in lines, skip_accept_encoding=True)
@@ -91,7 +91,7 @@ def front(
     process.stdin.close()
     found = FrontProcess(port, process)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
                 found.ask("/v1/models")
@@ -102,5 +102,5 @@ def front(
         yield found
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         listener.close()

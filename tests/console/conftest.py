@@ -48,7 +48,7 @@ def serving(log: Path) -> Iterator[ServedPage]:
         process = subprocess.Popen([sys.executable, str(SCRIPT), str(port)], stdout=out, stderr=subprocess.STDOUT)
     page = ServedPage(port, process)
     try:
-        for _ in range(200):
+        for _ in range(600):
             try:
                 page.get("/v1/models")
                 break

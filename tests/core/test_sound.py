@@ -27,6 +27,7 @@ def at(second: int) -> datetime:
     return datetime(2026, 11, 28, 13, 46, second, tzinfo=UTC)
 
 
+@pytest.mark.slow
 @given(text=st.text(), numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False)), harm=harms)
 @settings(max_examples=150, deadline=None)
 def test_a_record_with_any_damage_is_refused_or_reads_the_same(tmp_path_factory, text, numbers, harm):

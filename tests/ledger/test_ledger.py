@@ -204,6 +204,7 @@ def test_a_ledger_without_permission_is_named_with_its_cure():
         assert aside(folder) == []
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_takes_nothing_of_what_the_writer_records_after(tmp_path):
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     read = f"from tenfold.ledger.ledger import Ledger; l = Ledger({url!r}); print(len(l.latest('tick', 99))); l.close()"

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import train_processes
 
 TOKEN = "secret of the pool"
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 @pytest.fixture(scope="session", autouse=True)

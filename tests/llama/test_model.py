@@ -32,6 +32,7 @@ def test_logits_have_one_row_per_token(model):
     assert balance.ndim == 0
 
 
+@pytest.mark.slow
 def test_a_later_token_changes_no_earlier_logit(model):
     tokens_BT = torch.randint(0, 320, (1, 24), generator=torch.Generator().manual_seed(1))
     changed_BT = tokens_BT.clone()

@@ -43,6 +43,7 @@ def holds_for(cuts, value_C):
     return all(cut.value @ value_C[cut.index] >= cut.lower - 1e-5 for cut in cuts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_no_plan_is_cut_off(seed):
     tree, node, program = built(synthetic_study(seed, nodes=30, periods=6, sites=3))

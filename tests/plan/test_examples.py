@@ -16,6 +16,8 @@ from tenfold.plan.replay import known_until, replan, static
 from tenfold.plan.solve import Effort
 from tenfold.plan.study import Study
 
+pytestmark = pytest.mark.slow
+
 META = "meta-2024-07"
 QUICK = Effort(gap=0.02, seconds=10)
 

@@ -32,6 +32,7 @@ def our_objective(study, tree):
     return solver.run(gap=1e-9).objective * node.columns.money_unit_usd
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("horizon", ["annualised", "salvage"])
 def test_second_build_in_linopy_agrees_on_every_feature(tiny, horizon):
     study = study_of(everything(tiny) | {"horizon": horizon})
@@ -39,6 +40,7 @@ def test_second_build_in_linopy_agrees_on_every_feature(tiny, horizon):
     assert our_objective(study, tree) == pytest.approx(linopy_objective(study, tree), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_second_build_in_linopy_agrees_on_a_larger_company(seed):
     study = synthetic_study(seed, nodes=16, periods=8, sites=2, risk=0.3)

@@ -23,6 +23,7 @@ from tenfold.plan.values import Estimate, all_worths, fixed_now, mean_plan, rest
 EXACT = Effort(gap=1e-6, seconds=20)
 
 
+@pytest.mark.slow
 @given(studies())
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_restricted_model_is_below_the_free_one(study):

@@ -107,6 +107,7 @@ def test_every_step_of_the_ladder_keeps_bound_and_plan_on_their_sides(study):
     assert bounds == sorted(bounds)
 
 
+@pytest.mark.slow
 def test_ladder_of_a_larger_tree_gives_a_plan_and_an_honest_gap(monkeypatch):
     monkeypatch.setattr(ladder, "DIRECT_WHOLE", 0)
     tree, node, program = built(synthetic_study(2, nodes=40, periods=6, sites=3))
@@ -133,6 +134,7 @@ def rounded_at_once(program):
     return min(costs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_rounding_stage_after_stage_is_cheaper_than_at_once(monkeypatch, seed):
     monkeypatch.setattr(ladder, "DIRECT_WHOLE", 0)
@@ -239,6 +241,7 @@ def test_capex_limit_that_leaves_too_little_is_named(tiny):
     assert any("capex limit" in name for name in found.binding)
 
 
+@pytest.mark.slow
 def test_time_limit_is_that_of_one_run_with_whole_variables_or_without():
     _, _, program = built(synthetic_study(1, nodes=60))
     solver = Solver(program)

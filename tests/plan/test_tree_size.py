@@ -14,6 +14,8 @@ from tenfold.plan.solve import Effort, solve
 from tenfold.plan.synthetic import synthetic_study
 from tenfold.plan.tree import grow
 
+pytestmark = pytest.mark.slow
+
 STUDY = synthetic_study(1, periods=4, sites=1)
 PROCESS = DemandProcess.fit(STUDY)
 TRAINING_NTK = PROCESS.simulate(1000, np.random.default_rng(5))

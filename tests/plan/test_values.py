@@ -13,6 +13,7 @@ from tenfold.plan.values import all_worths, fixed_now, mean_plan, restricted, wi
 EXACT = Effort(gap=1e-7, seconds=20)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 50), st.floats(1.0, 3.0), st.sampled_from([0.0, 0.6]))
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_wait_and_see_then_plan_then_mean_plan(seed, growth, risk):

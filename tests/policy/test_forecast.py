@@ -39,6 +39,7 @@ def test_bursty_demand_gets_a_margin_and_quiet_gives_it_back():
     assert forecast.upper_S()[0] < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantile", [0.5, 0.9, 0.99])
 def test_demand_exceeds_a_quantile_as_often_as_it_says(quantile):
     chance = np.random.default_rng(0)
@@ -138,6 +139,7 @@ def test_irregular_ticks_see_the_same_demand():
     assert forecast.demands_SD()[0] == pytest.approx(7.0, rel=0.02)
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.floats(0, 1e4), st.just(np.nan)), min_size=1, max_size=60))
 def test_demands_are_ascending_and_never_negative_nor_missing(rates):
     forecast = live()

@@ -86,6 +86,7 @@ def test_a_floor_is_met_however_long_that_makes_a_job_stand_still():
     assert mix(asked, Relaxation()).sum(axis=1).tolist() == [2, 4]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(seed=seeds)
 def test_whole_counts_lie_between_brute_force_less_one_slot_of_a_kind_and_the_bound(seed):
@@ -162,6 +163,7 @@ def test_prices_of_an_earlier_tick_still_bound_what_slots_can_be_worth(seed):
     assert relaxation.bound(changed) >= best(changed) * (1 - 1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(seed=seeds)
 def test_no_slot_is_worth_more_to_another_than_to_who_has_it_tick_after_tick(seed):

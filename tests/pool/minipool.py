@@ -191,7 +191,8 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-async def until(condition, timeout_s: float = 15.0) -> None:
+async def until(condition, timeout_s: float = 60.0) -> None:
+    """Wait until something holds; far longer than it takes, so that only what never comes fails a test."""
     async with asyncio.timeout(timeout_s):
         while True:
             found = condition()

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 SHARED_CORE = """
 import os, time
 from tenfold.pool.core_time import CoreTime
@@ -33,6 +35,7 @@ def play(*, nice: int) -> tuple[float, float, float]:
     return wanted_s, cpu_s, wall_s
 
 
+@pytest.mark.slow
 def test_a_process_that_stands_in_line_wants_more_than_it_has():
     core = min(os.sched_getaffinity(0))
     burn = """

@@ -172,7 +172,7 @@ async def test_who_asks_with_a_stale_version_is_answered_at_once(host, tmp_path)
     await host.spawn(spec(tmp_path, "toy@n0/cpu0"))
     await until(lambda: loaded(host, "toy@n0/cpu0"))
     version, _ = await host.statuses(-1, 0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         for stale in (-1, version - 1):
             assert (await host.statuses(stale, wait_s=60))[0] == version
     # Nothing changed since: it waits, and says so by the same version.
@@ -183,7 +183,7 @@ async def test_who_asks_with_a_stale_version_is_answered_at_once(host, tmp_path)
     waiting = [asyncio.create_task(host.statuses(version, wait_s=60)) for _ in range(3)]
     await asyncio.sleep(0)
     await host.signal("toy@n0/cpu0", signal.SIGKILL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert all(told > version for told, _ in await asyncio.gather(*waiting))
 
 
@@ -228,10 +228,10 @@ def test_without_its_nursery_a_host_ends_and_takes_its_residents_along(tmp_path,
         process.stdin.flush()
         nursery, resident = map(int, process.stdout.readline().split())
         os.kill(nursery, number)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
         assert process.returncode == 1
         assert b"the nursery died" in errors
-    psutil.wait_procs([psutil.Process(resident)] if psutil.pid_exists(resident) else [], timeout=5)
+    psutil.wait_procs([psutil.Process(resident)] if psutil.pid_exists(resident) else [], timeout=60)
     assert not psutil.pid_exists(resident)
 
 
@@ -253,5 +253,5 @@ async def test_a_companion_and_an_asleep_resident_that_are_stopped_are_replaced(
             found = await status(host, name)
             return found.url is not None and found.pid != before[name].pid
 
-        await until(replaced, 30)
+        await until(replaced)
         assert f"killed: no sign of life for {silent_s} s" in (await status(host, name)).last_words

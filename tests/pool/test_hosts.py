@@ -50,8 +50,8 @@ def node(ray_id: str, *, alive: bool = True, left: bool = False) -> RayNode:
 @pytest.fixture
 async def make_cluster(tmp_path, toys_importable, monkeypatch) -> AsyncIterator:
     monkeypatch.setattr(hosts, "Scout", PretendScout)
-    monkeypatch.setattr(hosts, "SILENT_S", 1.0)
-    monkeypatch.setattr(hosts, "POLL_TIMEOUT_S", 0.7)
+    monkeypatch.setattr(hosts, "SILENT_S", 2.0)
+    monkeypatch.setattr(hosts, "POLL_TIMEOUT_S", 1.5)
     made: list[Cluster] = []
 
     async def make(left: dict[str, HostInfo] | None = None) -> Cluster:
@@ -109,7 +109,7 @@ async def test_a_silent_host_leaves_the_report_and_comes_back(make_cluster):
     cluster._scout.tell((node("first"), node("second")))
     await until(lambda: len(loaded(cluster)) == 2)
     before = loaded(cluster)
-    silent = cluster._scout.placed[1]
+    silent = next(found.host for found in cluster.nodes.values() if found.ray_id == "second")
     os.kill(silent.pid, signal.SIGSTOP)
     await until(lambda: cluster.report().out_of_reach == (silent.name,))
     assert not any(slot.node == silent.name for slot in cluster.report().slots)

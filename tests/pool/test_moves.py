@@ -61,7 +61,7 @@ class Stage:
             raise TimeoutError
 
     async def phase(self, door: Door) -> str:
-        return (await self.mover.counters(door, 1.0)).phase
+        return (await self.mover.counters(door, 30.0)).phase
 
 
 @pytest.fixture
@@ -76,8 +76,8 @@ async def stage() -> AsyncIterator[Stage]:
 
 async def test_the_donor_sleeps_before_the_receiver_wakes(stage):
     donor, receiver = stage.resident("donor"), stage.resident("receiver")
-    await stage.mover.move(None, donor, 1, 1.0)
-    outcome = await stage.mover.move(donor, receiver, 2, 1.0)
+    await stage.mover.move(None, donor, 1, 30.0)
+    outcome = await stage.mover.move(donor, receiver, 2, 30.0)
     assert outcome.state == "done"
     assert outcome.detail == ""
     assert stage.log == ["donor wake", "donor sleep", "receiver wake"]
@@ -96,8 +96,8 @@ async def test_a_donor_that_misses_its_deadline_is_killed_first(stage):
 
 async def test_a_donor_that_refuses_the_order_is_killed_first(stage):
     donor, receiver = stage.resident("donor"), stage.resident("receiver")
-    await stage.mover.move(None, donor, 9, 1.0)
-    outcome = await stage.mover.move(donor, receiver, 3, 1.0)
+    await stage.mover.move(None, donor, 9, 30.0)
+    outcome = await stage.mover.move(donor, receiver, 3, 30.0)
     assert "donor did not sleep" in outcome.detail
     assert stage.log == ["donor wake", "donor sleep", "donor killed", "receiver wake"]
 
@@ -115,8 +115,8 @@ async def test_the_receiver_of_a_donor_that_cannot_be_killed_is_never_woken(stag
 async def test_a_receiver_that_is_gone_is_named_and_the_donor_stays_asleep(stage):
     donor = stage.resident("donor")
     gone = Door("receiver", f"http://127.0.0.1:{free_port()}", 1)
-    await stage.mover.move(None, donor, 1, 1.0)
-    outcome = await stage.mover.move(donor, gone, 2, 1.0)
+    await stage.mover.move(None, donor, 1, 30.0)
+    outcome = await stage.mover.move(donor, gone, 2, 30.0)
     assert (outcome.state, outcome.occupant) == ("failed", None)
     assert outcome.detail.startswith("receiver did not wake (ClientConnectorError")
     assert await stage.phase(donor) == "asleep"
@@ -124,13 +124,13 @@ async def test_a_receiver_that_is_gone_is_named_and_the_donor_stays_asleep(stage
 
 async def test_a_slot_can_be_emptied(stage):
     donor = stage.resident("donor")
-    await stage.mover.move(None, donor, 1, 1.0)
-    assert (await stage.mover.move(donor, None, 2, 1.0)).state == "done"
+    await stage.mover.move(None, donor, 1, 30.0)
+    assert (await stage.mover.move(donor, None, 2, 30.0)).state == "done"
     assert await stage.phase(donor) == "asleep"
 
 
 async def test_an_order_given_twice_changes_nothing(stage):
     receiver = stage.resident("receiver")
     for _ in range(2):
-        assert (await stage.mover.move(None, receiver, 5, 1.0)).state == "done"
+        assert (await stage.mover.move(None, receiver, 5, 30.0)).state == "done"
     assert await stage.phase(receiver) == "awake"

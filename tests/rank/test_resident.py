@@ -16,6 +16,7 @@ import pytest
 from inline_snapshot import snapshot
 from pydantic import BaseModel
 
+from idle import least_cpu_s
 from tenfold.core.errors import AssetError
 from tenfold.pool.process import ASLEEP_HEADER, ProcessSpec
 from tenfold.pool.resident import Surroundings
@@ -42,7 +43,7 @@ class Running:
     epoch: int = 0
 
     def call(self, method: str, path: str, body: bytes | None = None) -> tuple[int, dict[str, object], dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, {TOKEN_HEADER: TOKEN})
             response = connection.getresponse()
@@ -61,7 +62,7 @@ class Running:
 
     def order(self, verb: str) -> None:
         self.epoch += 1
-        body = json.dumps({"epoch": self.epoch, "deadline_s": 5.0}).encode()
+        body = json.dumps({"epoch": self.epoch, "deadline_s": 60.0}).encode()
         assert self.call("POST", f"/resident/{verb}", body)[0] == 200
 
 
@@ -234,17 +235,14 @@ def test_asleep_it_refuses_and_uses_no_cpu(running: Running):
     running.order("sleep")
     status, _, headers = running.call("POST", "/v1/rank", b'{"user": 1}')
     assert (status, headers[ASLEEP_HEADER]) == (503, "1")
-    before = running.process.cpu_times()
-    time.sleep(1.0)
-    after = running.process.cpu_times()
     # uvicorn's clock ticks ten times a second; a spinning thread would use a whole second.
-    assert (after.user + after.system) - (before.user + before.system) <= 0.05
+    assert least_cpu_s(lambda: sum(running.process.cpu_times()[:2]), 0.05) <= 0.05
 
 
 def test_sleep_lets_a_request_in_work_finish(running: Running):
     running.order("wake")
     body = b'{"user": 1}'
-    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
     connection.putrequest("POST", "/v1/rank")
     connection.putheader(TOKEN_HEADER, TOKEN)
     connection.putheader("Content-Length", str(len(body)))
@@ -254,8 +252,8 @@ def test_sleep_lets_a_request_in_work_finish(running: Running):
     sleeper = threading.Thread(target=running.order, args=("sleep",))
     sleeper.start()
     try:
-        time.sleep(0.1)
-        assert running.counters().phase == "draining"
+        while running.counters().phase != "draining":
+            time.sleep(0.01)
         connection.send(body[5:])
         response = connection.getresponse()
         assert (response.status, len(json.loads(response.read())["items"])) == (200, 10)
@@ -266,7 +264,7 @@ def test_sleep_lets_a_request_in_work_finish(running: Running):
 
 
 def test_a_client_that_hangs_up_frees_the_slot(awake: Running):
-    connection = http.client.HTTPConnection("127.0.0.1", awake.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", awake.port, timeout=60)
     connection.putrequest("POST", "/v1/rank")
     connection.putheader(TOKEN_HEADER, TOKEN)
     connection.putheader("Content-Length", "100")

@@ -56,6 +56,7 @@ def test_json_has_a_record_for_each_policy_and_is_the_same_twice(week, capsys):
     assert first[0]["share_of_bound"] is None
 
 
+@pytest.mark.slow
 def test_policies_are_tuned_on_another_week(week, tmp_path, capsys):
     other = tmp_path / "other.toml"
     other.write_text(SMALL.replace('"small"', '"other"').replace("mean_per_s = 16", "mean_per_s = 20"))

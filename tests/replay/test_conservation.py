@@ -110,6 +110,7 @@ def check(week: Week, outcome) -> None:
     assert outcome.useful_training_h * 3600 >= work_J[done].sum() - 1e-6
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), warm=st.booleans())
 def test_whatever_is_decided_all_adds_up(seed, warm):
@@ -125,6 +126,7 @@ def test_all_adds_up_with_every_rule(seed, kinds):
         check(week, replay(week, rule))
 
 
+@pytest.mark.slow
 def test_the_same_week_gives_the_same_result_bit_for_bit():
     week = busy_week(7)
     for rule in [Whim(3), *rules(week)]:

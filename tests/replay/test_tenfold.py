@@ -13,6 +13,8 @@ from tenfold.replay.rule import Decision, View
 from tenfold.replay.tenfold import Tenfold
 from tenfold.replay.week import Times
 
+pytestmark = pytest.mark.slow
+
 STEADY = [10.0] * 1000
 TARGET = (("llm", 0.9),)
 

@@ -274,6 +274,7 @@ any_json = st.recursive(
 fields = st.sampled_from(sorted({*ChatBody.model_fields, *CompletionBody.model_fields, "grammar"}))
 
 
+@pytest.mark.slow
 @unhurried
 @given(st.dictionaries(fields, any_json, max_size=4), st.sampled_from([ChatBody, CompletionBody]))
 def test_whatever_is_sent_is_read_or_refused(table, schema):
@@ -300,6 +301,7 @@ any_schema = st.recursive(
 )
 
 
+@pytest.mark.slow
 @unhurried
 @given(st.dictionaries(keywords, any_schema, max_size=4))
 def test_whatever_schema_is_bounded_or_refused(schema):

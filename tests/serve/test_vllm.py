@@ -72,6 +72,7 @@ def test_closing_it_leaves_no_process(engine: VllmEngine) -> None:
     assert not any(str(STUB) in child.cmdline() for child in psutil.Process().children())
 
 
+@pytest.mark.slow
 def test_its_death_with_the_resident_is_sure(tmp_path: Path) -> None:
     """The pool kills a resident that misses its deadline; its vLLM must not keep the GPU."""
     program = (

@@ -18,6 +18,7 @@ from tenfold.pool.traffic import Traffic
 log = logging.getLogger(__name__)
 
 REPORT_EVERY_S = 0.25
+ROUTES_WAIT_S = 5.0
 CALL_TIMEOUT_S = 8.0
 STATE_TIMEOUT_S = 2.0
 """Short: a controller that was stopped takes connections and says nothing, and users must be told."""
@@ -81,7 +82,7 @@ class ControllerLink:
 
     async def _take_routes(self) -> None:
         try:
-            query = {"seen": str(self.routes.version), "wait_s": "5"}
+            query = {"seen": str(self.routes.version), "wait_s": str(ROUTES_WAIT_S)}
             routes = Routes.model_validate_json(await self._call("GET", "/routes", query=query))
         except (aiohttp.ClientError, TimeoutError):
             await asyncio.sleep(0.2)
