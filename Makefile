@@ -1,4 +1,5 @@
-# Two commands do everything: `make up` brings up a pool, `make test` proves the project.
+# Two commands do everything: `make up` brings up a pool, `make test` proves the project. `make check` is lint and the
+# tests that take under a second each, for while you work.
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -7,7 +8,7 @@ TORCH ?= torch==2.13.0+cpu
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq --constraint constraints.txt
 
-.PHONY: up setup test lint soak bench clean
+.PHONY: up setup test check lint quick soak bench clean
 
 up: setup
 	@$(BIN)/tenfold up
@@ -31,7 +32,13 @@ setup: .venv/ready
 	@touch $@
 
 test: .venv/browser lint
-	@$(BIN)/pytest
+	@.ci/test
+
+check: .venv/ready-dev
+	@$(MAKE) --no-print-directory --jobs=2 lint quick
+
+quick: .venv/ready-dev
+	@$(BIN)/pytest -m "not slow and not soak" --durations=5 --durations-min=1
 
 lint: .venv/ready-dev
 	@$(BIN)/ruff check .
