@@ -4,6 +4,7 @@ Data goes to standard output (``--json`` for machines), talk to standard error. 
 3 infeasible.
 """
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -142,6 +143,9 @@ def assets(*, json: Json = False) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    # Before numpy is imported. Matrices are small here, so a second thread of BLAS mostly spins: 19 CPU-seconds and
+    # not 4 to leave each known run out of a fit, beside other programs. What trains chooses its own number.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
