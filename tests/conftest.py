@@ -15,7 +15,7 @@ hypothesis.settings.load_profile("patient")
 
 SLOW_FIXTURES = {
     *("browser", "served", "served_afresh"),
-    *("cluster", "door", "host", "kept", "make_cluster", "make_pool", "pool", "start"),
+    *("cluster", "door", "host", "kept", "make_cluster", "make_pool", "pool", "start", "toys_importable"),
     *("company", "engine", "started", "text", "trained_cache"),
 }
 """What starts processes or a browser, loads a model or computes for long: ``make check`` leaves out all that use it."""

@@ -83,6 +83,7 @@ def run(tmp_path, recipe):
     run.forget_live()
 
 
+@pytest.mark.slow
 @given(harm=harms)
 @MANY
 def test_any_damage_to_the_newest_checkpoint_leads_to_the_one_before_it(tmp_path_factory, recipe, harm):
@@ -97,6 +98,7 @@ def test_any_damage_to_the_newest_checkpoint_leads_to_the_one_before_it(tmp_path
     assert describe(run.folder.parents[1]).checkpoints[0].progress.step == progress.step
 
 
+@pytest.mark.slow
 @given(harm=harms)
 @MANY
 def test_any_damage_to_the_live_state_costs_a_step_or_is_named(tmp_path_factory, recipe, harm):
@@ -114,6 +116,7 @@ def test_any_damage_to_the_live_state_costs_a_step_or_is_named(tmp_path_factory,
         run.forget_live()
 
 
+@pytest.mark.slow
 @given(harm=harms)
 @MANY
 def test_any_damage_to_the_runs_name_is_mended_from_a_checkpoint(tmp_path_factory, recipe, harm):

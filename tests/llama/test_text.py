@@ -106,6 +106,7 @@ def test_text_with_any_damage_is_refused_or_the_same(tmp_path_factory, small, ha
         assert str(folder) in str(error)
 
 
+@pytest.mark.slow
 def test_damaged_text_is_set_aside_and_made_again_the_same(tmp_path):
     folder = prepare(tmp_path, lambda _what, _share: None, SMALL)
     before = read_index(folder)

@@ -80,6 +80,7 @@ def tiny_studies(draw):
     return study_of(table)
 
 
+@pytest.mark.slow
 @given(tiny_studies())
 @DRAWN
 def test_exact_solve_is_as_good_as_trying_everything(study):
@@ -181,6 +182,7 @@ def test_a_bound_that_falls_is_an_error(company, monkeypatch):
         solver.run(gap=1e-3, seconds=60, watch=lambda _bound, _incumbent: True)
 
 
+@pytest.mark.slow
 def test_user_who_stops_keeps_the_incumbent():
     tree, node, program = built(synthetic_study(1, nodes=60))
     told = []

@@ -185,6 +185,7 @@ def test_no_slot_is_worth_more_to_another_than_to_who_has_it_tick_after_tick(see
         asked = later(asked, counts_WK, seed + tick)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(seed=seeds)
 def test_from_what_is_held_slots_end_up_worth_about_as_much_as_from_nothing(seed):

@@ -122,6 +122,7 @@ def test_floors_are_met_where_nothing_is_worth_anything_and_not_everybody_is_loa
     assert {change.slot: change.target for change in changes} == {"s0": "serve", "s1": "train"}
 
 
+@pytest.mark.slow
 @given(data=st.data(), marginals=st.tuples(concave, concave, concave), start=holders)
 def test_nobody_is_put_where_it_does_not_run(data, marginals, start):
     suits = [data.draw(st.sets(st.sampled_from(WORKLOADS))) for _ in range(4)]

@@ -41,6 +41,7 @@ def ask(port: int, path: str, body: dict | None = None) -> dict:
             time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log", ["/dev/full", "/dev/null"])
 def test_a_controller_whose_loop_fails_ends_also_where_its_log_is_full(tmp_path, log):
     slot = {"slot": "n0/cpu0", "kind": "cpu", "node": "n0", "cores": [0], "gpu": None, "share": 1.0}

@@ -287,6 +287,7 @@ def say(version: int, awake: tuple[str, ...] = (), waking: int = 0) -> dict[str,
     return told.model_dump()
 
 
+@pytest.mark.slow
 async def test_a_request_waits_for_one_that_is_waking_longer_than_for_nobody():
     told = say(1, waking=1)
     async with scripted(told) as (gateway, resident, ask):
@@ -302,6 +303,7 @@ async def test_a_request_waits_for_one_that_is_waking_longer_than_for_nobody():
         assert await asked == 200
 
 
+@pytest.mark.slow
 async def test_a_request_older_than_the_deadline_outlives_a_planned_move():
     told = say(1, waking=1)
     async with scripted(told) as (gateway, resident, ask):

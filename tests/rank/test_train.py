@@ -99,6 +99,7 @@ def test_rivals_rank_by_popularity_when_nothing_is_known(movielens: MovieLens):
         assert popular[best] == popular.max()
 
 
+@pytest.mark.slow
 def test_training_twice_gives_the_same_tensors_and_another_seed_others(movielens: MovieLens):
     share = torch.from_numpy(movielens.catalog.genre_share_IG())
     networks = [fit(some_events(movielens), share, TINY, seed, lambda done: None)[0] for seed in (0, 0, 1)]
@@ -107,6 +108,7 @@ def test_training_twice_gives_the_same_tensors_and_another_seed_others(movielens
     assert not torch.equal(first, other)
 
 
+@pytest.mark.slow
 def test_progress_rises_to_one_and_a_first_start_is_told_apart_from_a_second(fresh_cache: Path, tmp_path: Path):
     (tmp_path / "assets").symlink_to(fresh_cache / "assets")
     assert needs_training(tmp_path, recipe=TINY)
