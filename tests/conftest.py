@@ -1,5 +1,6 @@
-"""What tests of several parts share: a real browser, and patience with a slow machine."""
+"""What tests of several parts share: a real browser, databases of both kinds, and patience with a slow machine."""
 
+import itertools
 import os
 import shutil
 
@@ -16,7 +17,7 @@ hypothesis.settings.load_profile("patient")
 SLOW_FIXTURES = {
     *("browser", "served", "served_afresh"),
     *("cluster", "door", "host", "kept", "make_cluster", "make_pool", "pool", "start", "toys_importable"),
-    *("company", "engine", "started", "text", "trained_cache"),
+    *("company", "engine", "postgres", "started", "text", "trained_cache"),
 }
 """What starts processes or a browser, loads a model or computes for long: ``make check`` leaves out all that use it."""
 
@@ -47,3 +48,33 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=binary, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One server for all tests; each takes a prefix of schemas of its own."""
+    from postgres import Server
+
+    server = Server()
+    yield server
+    server.close()
+
+
+_prefixes = (f"t{number}_" for number in itertools.count())
+
+
+@pytest.fixture
+def postgres_settings(postgres):
+    from tenfold.core.config import StoreSettings
+
+    return StoreSettings(url=postgres.url, schema_prefix=next(_prefixes))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database(request, tmp_path):
+    """Names a new database, once of each kind: called with its name."""
+    from tenfold.core.config import StoreSettings
+    from tenfold.core.store import store_url
+
+    settings = StoreSettings() if request.param == "sqlite" else request.getfixturevalue("postgres_settings")
+    return lambda name: store_url(settings, tmp_path, name)

@@ -21,6 +21,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[access]`": config.AccessSettings,
     "`[pool.kinds.cpu]` and `[pool.kinds.gpu]`": KindSettings,
     **{f"`[{workload.name}]`": workload.settings for workload in WORKLOADS},
+    "`[store]`": config.StoreSettings,
+    "`[ledger]`": config.LedgerSettings,
 }
 
 

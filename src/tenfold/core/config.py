@@ -1,11 +1,11 @@
-"""``tenfold.toml``: the pool's table, and how the file is read. Workloads bring tables of their own."""
+"""``tenfold.toml``: tables of pool, store and ledger, and how the file is read. Workloads bring tables of their own."""
 
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from tenfold.core.errors import ConfigError
 from tenfold.core.explain import explain
@@ -57,11 +57,39 @@ class AccessSettings(Settings):
     required: bool = Field(False, description="ask for an API key on every route, on loopback too")
 
 
+class StoreSettings(Settings):
+    """``[store]``: where the ledger and the products keep their tables."""
+
+    url: str | None = Field(
+        None, description="PostgreSQL database, postgresql://user@host/name; default: SQLite files in the home"
+    )
+    schema_prefix: str = Field(
+        "tenfold_",
+        pattern="^[a-z_][a-z0-9_]{0,30}$",
+        description="begins the names of the schemas there; pools that share a database need one each",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_postgresql(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("postgresql://", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql://; without it tables are in SQLite files in the home")
+        return url
+
+
+class LedgerSettings(Settings):
+    """``[ledger]``: how long events stay at hand."""
+
+    keep_days: int = Field(14, ge=1, description="days that events stay in the ledger; older ones go to files, by day")
+
+
 class Config(Settings):
-    """``tenfold.toml``: the pool's table, and further ones by name; ``config_type`` adds them."""
+    """``tenfold.toml``: the tables that every pool has, and further ones by name; ``config_type`` adds them."""
 
     pool: PoolSettings = PoolSettings()
     access: AccessSettings = AccessSettings()
+    store: StoreSettings = StoreSettings()
+    ledger: LedgerSettings = LedgerSettings()
 
     def table(self, name: str, kind: type[T]) -> T:
         """The table ``[name]``, which is of type ``kind``."""
@@ -71,7 +99,7 @@ class Config(Settings):
 
 
 def config_type(tables: Mapping[str, type[Settings]]) -> type[Config]:
-    """The schema of ``tenfold.toml`` with these tables beside the pool's; each must have defaults throughout."""
+    """The schema of ``tenfold.toml`` with these tables as well; each must have defaults throughout."""
     fields: dict[str, Any] = {name: (kind, kind()) for name, kind in tables.items()}
     return create_model("Config", __base__=Config, **fields)
 

@@ -72,6 +72,10 @@ class OfAnotherVersion(Damaged):
     """A file is whole, but is not what this version of Tenfold writes there."""
 
 
+class StoreError(TenfoldError):
+    """A database cannot be used: its server or driver is away, or a newer Tenfold has written there."""
+
+
 class LedgerError(TenfoldError):
     """The ledger cannot be opened, or is damaged and not this process's to mend."""
 
