@@ -2,12 +2,14 @@
 
 import itertools
 import sqlite3
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from small_disk import WAYS, small_disk
+from tenfold.core.store import place_of, store_url
 from tenfold.ledger import recorder
 from tenfold.ledger.ledger import Ledger
 from tenfold.ledger.recorder import Recorder
@@ -72,6 +74,55 @@ def test_a_ledger_that_cannot_be_opened_is_empty_and_opened_later(tmp_path):
     found.tend()
     assert (found.trouble, found.latest("allocation")[0].body["epoch"]) == ("", 1)
     found.close()
+
+
+def test_while_the_server_is_away_events_wait_and_are_then_written_in_order(postgres, postgres_settings, tmp_path):
+    url = store_url(postgres_settings, tmp_path, "ledger")
+    found = Recorder(lambda: Ledger(url, mends=True), place_of(url), Clock())
+    found.append("allocation", "pool", {"epoch": 1})
+    assert found.trouble == ""
+    postgres.stop()
+    try:
+        for epoch in (2, 3):
+            found.append("allocation", "pool", {"epoch": epoch})
+        found.tend()
+        assert "/postgres?schema=t" in found.trouble and "cannot be written" in found.trouble
+        assert found.latest("allocation") == ()
+    finally:
+        postgres.start()
+    found.append("allocation", "pool", {"epoch": 4})
+    heal(found)
+    assert [event.body["epoch"] for event in found.latest("allocation", 9)] == [4, 3, 2, 1]
+    assert found.latest("unrecorded")[0].body["dropped"] == 0
+    found.close()
+
+
+def test_a_server_that_hangs_holds_nobody_up_and_gets_every_event_once(
+    postgres, postgres_settings, tmp_path, monkeypatch
+):
+    url = store_url(postgres_settings, tmp_path, "ledger")
+    found = Recorder(lambda: Ledger(url, mends=True), place_of(url), Clock())
+    found.append("allocation", "pool", {"epoch": 0})
+    monkeypatch.setattr(recorder, "WAIT_S", 0.05)
+    with postgres.hanging():
+        for epoch in range(1, 300):
+            found.append("allocation", "pool", {"epoch": epoch})
+            found.tend()
+        # The first was waited for once, and the others not at all.
+        assert "no answer within 0.05 s" in found.trouble
+        assert found.unrecorded == 299
+    heal(found)
+    monkeypatch.setattr(recorder, "WAIT_S", 10.0)
+    assert [event.body["epoch"] for event in found.latest("allocation", 999)] == list(range(299, -1, -1))
+    found.close()
+
+
+def heal(found: Recorder) -> None:
+    until = time.monotonic() + 60.0
+    while found.trouble:
+        assert time.monotonic() < until, found.trouble
+        found.tend()
+        time.sleep(0.02)
 
 
 def test_it_is_not_tried_at_every_event_nor_at_every_look(tmp_path):

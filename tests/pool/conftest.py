@@ -20,7 +20,13 @@ async def make_pool(tmp_path, toys_importable) -> AsyncIterator:
     pools: list[MiniPool] = []
 
     async def make(
-        *plans: WorkloadPlan, slots: int = 4, paths=None, workload_settings=None, at_once=None, **settings
+        *plans: WorkloadPlan,
+        slots: int = 4,
+        paths=None,
+        workload_settings=None,
+        at_once=None,
+        ledger_url="",
+        **settings,
     ) -> MiniPool:
         pool = MiniPool(
             home=tmp_path,
@@ -29,6 +35,7 @@ async def make_pool(tmp_path, toys_importable) -> AsyncIterator:
             settings=PoolSettings(kinds={"cpu": KindSettings(slots=slots)}, tick_s=0.1, **{"idle_s": 0.5, **settings}),
             workload_settings=workload_settings or {},
             at_once=at_once,
+            ledger_url=ledger_url,
         )
         pools.append(pool)
         await pool.start()

@@ -53,6 +53,7 @@ class MiniPool:
     settings: PoolSettings
     workload_settings: dict[str, dict[str, object]] = field(default_factory=dict)
     at_once: int | None = None
+    ledger_url: str = ""
 
     def __post_init__(self) -> None:
         self.host = Host(self.home / "logs", ["toy_workload", "tenfold.pool.process"])
@@ -90,7 +91,7 @@ class MiniPool:
         spec = ControllerSpec(
             settings=self.settings,
             plans=self.plans,
-            ledger_url=f"sqlite:///{self.home / 'ledger.db'}",
+            ledger_url=self.ledger_url or f"sqlite:///{self.home / 'ledger.db'}",
             port=0,
             token=TOKEN,
         )
@@ -179,6 +180,8 @@ def serve(app, port: int = 0) -> tuple[str, "asyncio.Task[None]"]:
             # Without waiting for the long polls of a gateway that is gone already.
             server.should_exit = server.force_exit = True
             await server.shutdown(sockets=[listener])
+            # What the app runs beside its requests ends too: a controller that is stopped gives no further orders.
+            await server.lifespan.shutdown()
             raise
         finally:
             listener.close()

@@ -6,6 +6,7 @@ import pytest
 from minipool import TOKEN, plan, until
 
 from small_disk import WAYS, small_disk
+from tenfold.core.store import store_url
 from tenfold.ledger.ledger import Ledger
 from tenfold.pool.token import TOKEN_HEADER
 
@@ -64,6 +65,46 @@ async def test_decisions_go_on_without_a_record_and_are_recorded_when_there_is_r
     ledger.close()
 
 
+async def test_decisions_go_on_while_the_ledgers_server_is_away(postgres, postgres_settings, tmp_path, make_pool):
+    url = store_url(postgres_settings, tmp_path, "ledger")
+    # Training is worth more than the service, so every request moves a slot there and back.
+    pool = await make_pool(plan("serve", value=1e-9), plan("train", path=None, value=1e-3), slots=2, ledger_url=url)
+    await pool.ready()
+    await moved_by_a_request(pool)
+    before = await pool.state()
+    postgres.stop()
+    try:
+        while not await unrecorded(pool):
+            await moved_by_a_request(pool)
+        # Not even one that starts now needs it.
+        await pool.stop_controller()
+        pool.start_controller()
+        await until(lambda: resumed(pool))
+        assert await unrecorded(pool)
+        first = (await pool.state())["epoch"] + 1
+        await moved_by_a_request(pool)
+        last = await pool.state()
+        assert last["epoch"] > first > before["epoch"] + 1000
+    finally:
+        postgres.start()
+    await until(lambda: _not(unrecorded(pool)))
+    ledger = Ledger(url)
+    recorded = [event.body["epoch"] for event in ledger.latest("allocation", 1000)]
+    # What waited in the one that was stopped is lost with it.
+    assert before["epoch"] in recorded
+    assert set(range(first, last["epoch"] + 1)) <= set(recorded)
+    assert recorded == sorted(recorded, reverse=True)
+    assert ledger.latest("unrecorded")[0].body["dropped"] == 0
+    ledger.close()
+
+
+async def resumed(pool) -> bool:
+    try:
+        return len((await pool.state())["slots"]) == 2
+    except OSError:
+        return False
+
+
 async def _not(found) -> bool:
     return not await found
 
@@ -83,14 +124,7 @@ async def test_a_controller_that_starts_on_a_full_disk_adopts_what_is_awake_abov
     told = [(await pool.counters(f"{name}@{slot.slot}"))["epoch"] for name in ("serve", "train") for slot in pool.slots]
     await pool.stop_controller()
     pool.start_controller()
-
-    async def resumed() -> bool:
-        try:
-            return len((await pool.state())["slots"]) == 2
-        except OSError:
-            return False
-
-    await until(resumed)
+    await until(lambda: resumed(pool))
     await until(lambda: _is(awake(pool), {"serve", "train"}))
     after = await pool.state()
     assert after["epoch"] > max(before["epoch"], *told)

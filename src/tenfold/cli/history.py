@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tenfold.core.errors import NotRunning
-from tenfold.ledger.past import open_ledger
+from tenfold.ledger.past import days_of, newest, open_ledger
 from tenfold.pool.state import MoveView, ShadowView
 
 
 def read_moves(home: Path, limit: int) -> Sequence[MoveView]:
-    """Read the newest moves, newest first.
+    """Read the newest moves, newest first, those too that the ledger has forgotten.
 
     Raises:
         NotRunning: there is no ledger yet.
     """
     with open_ledger(home) as ledger:
-        return [MoveView.model_validate(event.body) for event in ledger.latest("move", limit)]
+        return [MoveView.model_validate(event.body) for event in newest(ledger, days_of(home), "move", limit)]
 
 
 def read_shadow(home: Path) -> ShadowView:

@@ -69,7 +69,8 @@ def up(
     from tenfold.cli import prepare, show
     from tenfold.cli.stop import stop_leftovers
     from tenfold.cli.supervisor import Supervisor, check_memory, listen
-    from tenfold.ledger.ledger import LEDGER_FILE, require_usable
+    from tenfold.core.store import store_url
+    from tenfold.ledger.ledger import LEDGER, require_ledger
     from tenfold.pool.runfile import find_running, read_run_file
     from tenfold.wiring import load_config
 
@@ -95,7 +96,7 @@ def up(
     # Refused before minutes of downloads, not after them.
     listen(settings.pool.host, settings.pool.port).close()
     check_memory(settings)
-    require_usable(home / LEDGER_FILE)
+    require_ledger(store_url(settings.store, home, LEDGER))
     prepare.ensure(cache_dir(), talk)
 
     def ready(url: str) -> None:

@@ -22,7 +22,10 @@ from tenfold.cli.site import Site, free_port, new_companions
 from tenfold.core.config import Config
 from tenfold.core.errors import ClusterUnreachable, HomeNotWritable, NotEnoughMemory, PortTaken, UsageError
 from tenfold.core.paths import replace_file
-from tenfold.ledger.ledger import LEDGER_FILE
+from tenfold.core.store import store_url
+from tenfold.ledger.ledger import LEDGER
+from tenfold.ledger.past import RESOLVED, days_of
+from tenfold.ledger.retention import Retention
 from tenfold.pool.access import is_required
 from tenfold.pool.controller_server import ControllerSpec
 from tenfold.pool.hosts import Cluster, Node
@@ -127,10 +130,12 @@ class Supervisor:
 
     def _controller_spec(self, beat_on: int) -> str:
         assert self._site is not None
+        ledger = store_url(self._config.store, self._home, LEDGER)
         return ControllerSpec(
             settings=self._config.pool,
             plans=tuple(workload.plan(self._config) for workload in wiring.WORKLOADS),
-            ledger_url=f"sqlite:///{self._home / LEDGER_FILE}",
+            ledger_url=ledger,
+            retention=Retention(url=ledger, folder=days_of(self._home), keep_days=self._config.ledger.keep_days),
             port=int(self._controller_url.rsplit(":", 1)[1]),
             token=self._token,
             beat_on=beat_on,
@@ -180,7 +185,8 @@ class Supervisor:
         """
         try:
             (self._home / "logs").mkdir(parents=True, exist_ok=True)
-            replace_file(self._home / "config.json", self._config.model_dump_json(indent=2).encode())
+            # A database's URL may hold a password.
+            replace_file(self._home / RESOLVED, self._config.model_dump_json(indent=2).encode(), mode=0o600)
             self._token = pool_token(self._home)
             self._make_first_key()
             self._write_run_file()

@@ -207,6 +207,7 @@ class Controller:
 
     async def _resume(self) -> None:
         """Go on from what is recorded, with whoever is awake."""
+        await self._ledger.opened()
         recorded = self._ledger.latest("allocation")
         slots: Mapping[str, str | None] = {}
         if recorded:

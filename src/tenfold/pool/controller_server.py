@@ -21,8 +21,10 @@ from tenfold.core.config import PoolSettings
 from tenfold.core.errors import TenfoldError
 from tenfold.core.links import connector
 from tenfold.core.logs import end_process, log_as
+from tenfold.core.store import place_of
 from tenfold.ledger.ledger import Ledger
 from tenfold.ledger.recorder import Recorder
+from tenfold.ledger.retention import Retention, forget_forever
 from tenfold.pool.controller import Controller
 from tenfold.pool.demand import WorkloadPlan
 from tenfold.pool.heartbeat import BEAT_EVERY_S, BeatingServer, Pulse, Vigil
@@ -41,7 +43,8 @@ class ControllerSpec(BaseModel):
 
     settings: PoolSettings
     plans: tuple[WorkloadPlan, ...]
-    ledger_url: str
+    ledger_url: str = Field(description="as core.store.store_url gives it")
+    retention: Retention | None = Field(None, description="how long the ledger keeps events; none: for ever")
     port: int
     token: str
     beat_on: int | None = Field(None, description="inherited descriptor for signs of life")
@@ -54,7 +57,7 @@ def build_app(spec: ControllerSpec) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        ledger = Recorder(lambda: Ledger(spec.ledger_url, mends=True), spec.ledger_url.removeprefix("sqlite:///"))
+        ledger = Recorder(lambda: Ledger(spec.ledger_url, mends=True), place_of(spec.ledger_url))
         async with aiohttp.ClientSession(connector=connector()) as session:
             box["controller"] = controller = Controller(
                 spec.settings, spec.plans, ledger, session, spec.token, folders=spec.folders
@@ -62,10 +65,14 @@ def build_app(spec: ControllerSpec) -> ASGIApp:
             loop = asyncio.create_task(controller.run())
             # A controller whose loop failed must not look alive: end it, the supervisor starts the next one.
             loop.add_done_callback(lambda task: None if task.cancelled() else end_process(1, task.exception()))
-            watch = asyncio.create_task(_end_if_stuck(controller, spec.settings.tick_s))
+            beside = [asyncio.create_task(_end_if_stuck(controller, spec.settings.tick_s))]
+            if spec.retention is not None:
+                beside.append(asyncio.create_task(forget_forever(ledger, spec.retention)))
             yield
-            watch.cancel()
             loop.cancel()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
         ledger.close()
 
     async def hosts(request: Request) -> Response:

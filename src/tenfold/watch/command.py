@@ -19,10 +19,11 @@ from tenfold.core.written import parse_duration_s
 
 if TYPE_CHECKING:
     from tenfold.ledger.recorder import Recorder
+    from tenfold.ledger.retention import Retention
     from tenfold.watch.watch import WatchView
     from tenfold.watch.watch_file import WatchFile
 
-LEDGER_FILE = "watch.db"
+LEDGER = "watch"
 TOKEN_VARIABLE = "RAY_AUTH_TOKEN"
 """Where Ray's own commands look for the token of a cluster that asks for one."""
 
@@ -39,8 +40,12 @@ def watch(
     json: Json = False,
 ) -> None:
     """Watch the cluster that FILE names; start, place and move nothing there."""
+    from tenfold.core.config import LedgerSettings, StoreSettings
+    from tenfold.core.store import place_of, store_url
     from tenfold.ledger.ledger import Ledger
+    from tenfold.ledger.past import days_of
     from tenfold.ledger.recorder import Recorder
+    from tenfold.ledger.retention import Retention
     from tenfold.watch import show
     from tenfold.watch.watch_file import load_watch_file
 
@@ -48,11 +53,13 @@ def watch(
     duration_s = None if duration is None else parse_duration_s(duration)
     home = home_dir()
     home.mkdir(parents=True, exist_ok=True)
-    path = home / LEDGER_FILE
-    ledger = Recorder(lambda: Ledger(f"sqlite:///{path}", mends=True), str(path))
+    # A file also where the pool of this home has a server: a cluster is watched without a pool.
+    url = store_url(StoreSettings(), home, LEDGER)
+    ledger = Recorder(lambda: Ledger(url, mends=True), place_of(url))
+    retention = Retention(url=url, folder=days_of(home, LEDGER), keep_days=LedgerSettings().keep_days)
     try:
         with show.line(talk, quiet=json) as tell:
-            found = asyncio.run(_watch(settings, str(file), ledger, duration_s, tell))
+            found = asyncio.run(_watch(settings, str(file), ledger, retention, duration_s, tell))
     finally:
         ledger.close()
     show.summary(found, json)
@@ -61,11 +68,15 @@ def watch(
 @app.command
 def report(*, json: Json = False) -> None:
     """Sum up the last watch, also while it goes on."""
+    from tenfold.core.config import StoreSettings
+    from tenfold.core.store import store_url
     from tenfold.ledger.past import open_ledger
     from tenfold.watch import show
     from tenfold.watch.watch import WatchView
 
-    with open_ledger(home_dir(), LEDGER_FILE, "watch a cluster with 'tenfold watch'") as ledger:
+    home = home_dir()
+    url = store_url(StoreSettings(), home, LEDGER)
+    with open_ledger(home, url, "watch a cluster with 'tenfold watch'") as ledger:
         found = ledger.latest("watch")
     if not found:
         raise NotRunning("nothing was watched yet", next_step="watch a cluster with 'tenfold watch'")
@@ -76,12 +87,14 @@ async def _watch(
     settings: "WatchFile",
     origin: str,
     ledger: "Recorder",
+    retention: "Retention",
     duration_s: float | None,
     tell: Callable[["WatchView"], None],
 ) -> "WatchView":
     """Read and decide every tick until ``duration_s`` is over or somebody stops it."""
     import aiohttp
 
+    from tenfold.ledger.retention import forget_forever
     from tenfold.policy.shadow import change_body
     from tenfold.watch.ray_dashboard import Dashboard
     from tenfold.watch.watch import Watch
@@ -90,6 +103,7 @@ async def _watch(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     until = math.inf if duration_s is None else time.monotonic() + duration_s
+    forgetting = asyncio.create_task(forget_forever(ledger, retention))
     async with aiohttp.ClientSession() as session:
         dashboard = Dashboard(session, settings, os.environ.get(TOKEN_VARIABLE))
         last = time.monotonic()
@@ -105,6 +119,7 @@ async def _watch(
             ledger.append("watch", settings.dashboard, view.model_dump(mode="json"))
             tell(view)
             if await _ends(stopped, settings.tick_s, until):
+                forgetting.cancel()
                 return view
             now = time.monotonic()
             try:
