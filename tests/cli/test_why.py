@@ -65,6 +65,29 @@ def test_why_says_when_other_programs_take_the_cores():
     assert "take its cores" not in told(0.95)
 
 
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [
+        ({"source": "configured"}, "A request is worth 2 µ$, the configured price: no product has earned with it."),
+        ({"source": "fixed"}, "A request is worth 2 µ$, a fixed price."),
+        (
+            {"source": "measured", "configured_usd": 1e-6, "low_usd": 1.5e-6, "high_usd": 2.5e-6, "earned_usd": 0.4,
+             "units": 2e5},
+            "A request is worth 2 µ$, measured: products earned 0.4 $ with 200,000 requests of late, "
+            "which says 1.5 µ$ to 2.5 µ$. Configured: 1 µ$.",
+        ),
+        (
+            {"source": "fixed", "low_usd": -1e-7, "high_usd": 2.5e-6, "earned_usd": 0.4, "units": 2e5},
+            "A request is worth 2 µ$, a fixed price; products earned 0.4 $ with 200,000 requests of late, "
+            "which says -0.1 µ$ to 2.5 µ$.",
+        ),
+    ],
+)  # fmt: skip
+def test_why_tells_the_price_and_how_it_is_known(price, said):
+    mine = standing("rank", price={"usd": 2e-6, "configured_usd": 2e-6, **price})
+    assert said in tell(Why(at=0.0, epoch=1, slots=4, mine=mine, others=(), next_slot_to=None, moves=())).split("\n")
+
+
 def test_why_tells_what_a_slot_is_worth_to_whom_and_the_moves_that_led_there(home, capsys):
     main(["pool", "why", "rank"])
     told = capsys.readouterr().out

@@ -10,7 +10,7 @@ from tenfold.core.errors import NotRunning, UsageError
 from tenfold.ledger.past import open_ledger
 from tenfold.page.figures import percent_down
 from tenfold.pool.standing import Aim, Standing, Standings
-from tenfold.pool.state import MoveView, View
+from tenfold.pool.state import MoveView, PriceView, View
 
 MOVES_SEARCHED = 1000
 SHORT_SUPPLY = 0.9
@@ -73,6 +73,8 @@ def tell(found: Why) -> str:
             f"It must expect {mine.demand_units_per_s:,.3g} {mine.unit}s/s; "
             f"a slot does {mine.capacity_units_per_s:,.3g}."
         )
+    if mine.price is not None:
+        lines.append(_priced(mine.unit, mine.price))
     if mine.supply < SHORT_SUPPLY:
         lines.append(
             f"Other programs take its cores: its slots had {percent_down(mine.supply):g}% of what they are sure of."
@@ -96,6 +98,30 @@ def tell(found: Why) -> str:
         else f"A slot more in the pool would go to {receiver}."
     )
     return "\n".join([*lines, *[_move(mine.workload, move) for move in found.moves]])
+
+
+def _priced(unit: str, price: PriceView) -> str:
+    """Say what a unit is worth, whether that is measured, and how well it is known."""
+    said = f"A {unit} is worth {_micro(price.usd)}"
+    if price.low_usd is None or price.high_usd is None:
+        how = "a fixed price" if price.source == "fixed" else "the configured price: no product has earned with it"
+        return f"{said}, {how}."
+    measured = (
+        f"products earned {price.earned_usd:,.4g} $ with {_count(price.units)} {unit}s of late, "
+        f"which says {_micro(price.low_usd)} to {_micro(price.high_usd)}"
+    )
+    if price.source == "fixed":
+        return f"{said}, a fixed price; {measured}."
+    return f"{said}, measured: {measured}. Configured: {_micro(price.configured_usd)}."
+
+
+def _micro(usd: float) -> str:
+    """A price in millionths of a dollar."""
+    return f"{usd * 1e6:,.3g} µ$"
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _steered(aim: Aim) -> str:

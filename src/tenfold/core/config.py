@@ -49,6 +49,7 @@ class PoolSettings(Settings):
     wait_deadline_s: float = Field(15.0, gt=0, description="seconds a request may wait for an awake resident")
     queue_per_slot: int = Field(8, ge=1, description="requests in work or waiting per slot before shedding, at least")
     body_limit_bytes: int = Field(1 << 20, ge=1024, description="largest request body")
+    price_memory_s: float = Field(3600.0, ge=1, description="seconds in which what products earned fades from prices")
 
 
 class AccessSettings(Settings):

@@ -79,6 +79,21 @@ class Ledger:
         event = Event(0, float(self._clock() if at is None else at), kind, subject, body)
         return self.extend([event])[0]
 
+    def append_once(self, kind: str, subject: str, number: int, body: Mapping[str, object]) -> bool:
+        """Record an event, unless one of its kind and subject has its ``number`` or a higher one; whether it was new.
+
+        For what is told again until it is known to be recorded. ``body`` has the number under that name.
+        """
+        event = Event(0, float(self._clock()), kind, subject, body)
+        if self._mends and self._eye is not None and (fault := self._eye.fault()):
+            self._begin_anew(fault)
+        try:
+            self._tell_damage()
+            return self._insert_once(event, number)
+        except (sa.exc.DBAPIError, UnicodeDecodeError) as error:
+            self._begin_anew(fault_or_raise(error))
+            return self._insert_once(event, number)
+
     def extend(self, found: Sequence[Event]) -> Sequence[Event]:
         """Record events, all or none, each once also if the call before failed and had written them nevertheless."""
         if self._mends and self._eye is not None and (fault := self._eye.fault()):
@@ -136,6 +151,16 @@ class Ledger:
                     number = connection.execute(events.insert().values(row).returning(events.c.id)).scalar_one()
                 written.append(Event(number, event.at, event.kind, event.subject, event.body))
         return written
+
+    def _insert_once(self, event: Event, number: int) -> bool:
+        same = (events.c.kind == event.kind, events.c.subject == event.subject)
+        newest = sa.select(events.c.body).where(*same).order_by(events.c.id.desc()).limit(1)
+        with self._opened().writing() as connection:
+            known = connection.execute(newest).scalar_one_or_none()
+            if known is not None and known["number"] >= number:
+                return False
+            connection.execute(events.insert().values(_row(event)))
+        return True
 
     def _begin_anew(self, fault: str) -> None:
         """Set the damaged file aside and begin another.

@@ -83,6 +83,22 @@ class Recorder:
         elif len(self._waiting) > KEPT:
             self._drop_one()
 
+    async def record_once(self, kind: str, subject: str, number: int, body: Mapping[str, object]) -> bool | None:
+        """Record an event unless its number is known (see ``Ledger.append_once``); whether it was new.
+
+        It does not wait in memory: none says that it is not known to be recorded, and must be told again.
+        """
+        order = self._thread.do(lambda: self._opened().append_once(kind, subject, number, body))
+        done, _ = await asyncio.wait([asyncio.wrap_future(order)], timeout=WAIT_S)
+        if not done:
+            self._note_late(WAIT_S)
+            return None
+        if error := order.exception():
+            self._note(error)
+            return None
+        self.recorded += order.result()
+        return order.result()
+
     def tend(self) -> None:
         """Try again, if it could not write and enough time has passed; to be called every now and then."""
         if self._failed_at is None:

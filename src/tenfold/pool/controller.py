@@ -22,6 +22,7 @@ from tenfold.pool.alarms import Alarms, DamageWatch
 from tenfold.pool.deaths import Deaths
 from tenfold.pool.decision import claims_now, fixed, places
 from tenfold.pool.demand import DemandMeter, WorkloadPlan, look_around
+from tenfold.pool.earnings import Earnings, EarningsReport
 from tenfold.pool.host import Slot
 from tenfold.pool.move_book import MoveBook, Moving
 from tenfold.pool.moves import Door, Mover
@@ -96,6 +97,7 @@ class Controller:
         )
         self._account = Account(len(plans))
         self._totals = Totals(self._meters)
+        self._earnings = Earnings(ledger, plans, settings.price_memory_s, clock)
         self._moves = MoveBook(self._meters)
         self._epoch = 0
         self._served: set[str] = set()
@@ -149,6 +151,10 @@ class Controller:
                 self._occupancy.holder.get(slot) == workload for slot in self._occupancy.slots
             ):
                 self._nudged.set()
+
+    async def take_earnings(self, report: EarningsReport) -> bool:
+        """Take what a product earned; false if that cannot be recorded now, so that it must be told again."""
+        return await self._earnings.take(report)
 
     async def routes(self, seen_version: int, wait_s: float) -> Routes:
         """Return the routes as soon as they differ from ``seen_version``, or after ``wait_s``."""
@@ -216,6 +222,7 @@ class Controller:
             table = body["slots"]
             slots = table if isinstance(table, dict) else {}
         self._moves.count = max((int(str(event.body["move"])) for event in self._ledger.latest("move", 50)), default=0)
+        self._earnings.resume()
         self._epoch = await self._adoption.all(slots, self._epoch) + EPOCH_LEAP
         self._ledger.append(
             "controller_started", "controller", {"epoch": self._epoch, "slots": dict(self._occupancy.holder)}
@@ -278,6 +285,7 @@ class Controller:
                 by_workload[workload][f"{door.name}#{door.pid}"] = report.counters(share)
         look_around(list(self._meters.values()), slots=len(self._occupancy.slots), held=self._held())
         for workload, meter in self._meters.items():
+            meter.take_price(self._earnings.price_of(workload))
             meter.observe_residents(by_workload[workload], seconds)
             if self._gateway is not None and workload in self._gateway.workloads:
                 meter.observe_gateway(self._gateway.workloads[workload], seconds)

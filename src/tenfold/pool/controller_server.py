@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import uvicorn
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,6 +27,7 @@ from tenfold.ledger.recorder import Recorder
 from tenfold.ledger.retention import Retention, forget_forever
 from tenfold.pool.controller import Controller
 from tenfold.pool.demand import WorkloadPlan
+from tenfold.pool.earnings import EarningsReport
 from tenfold.pool.heartbeat import BEAT_EVERY_S, BeatingServer, Pulse, Vigil
 from tenfold.pool.process import die_with_parent
 from tenfold.pool.reports import GatewayReport, HostsReport
@@ -83,6 +84,15 @@ def build_app(spec: ControllerSpec) -> ASGIApp:
         box["controller"].take_gateway(GatewayReport.model_validate_json(await request.body()))
         return JSONResponse({})
 
+    async def earned(request: Request) -> Response:
+        try:
+            report = EarningsReport.model_validate_json(await request.body())
+        except ValidationError as error:
+            return JSONResponse({"error": f"no report of earnings: {error}"}, 422)
+        if not await box["controller"].take_earnings(report):
+            return JSONResponse({"error": "the ledger cannot be written now; tell it again"}, 503)
+        return JSONResponse({"recorded": report.number})
+
     async def routes(request: Request) -> Response:
         query = request.query_params
         found = await box["controller"].routes(int(query["seen"]), float(query["wait_s"]))
@@ -95,6 +105,7 @@ def build_app(spec: ControllerSpec) -> ASGIApp:
         routes=[
             Route("/hosts", hosts, methods=["POST"]),
             Route("/gateway", gateway, methods=["POST"]),
+            Route("/earned", earned, methods=["POST"]),
             Route("/routes", routes, methods=["GET"]),
             Route("/state", state, methods=["GET"]),
         ],

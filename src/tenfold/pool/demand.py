@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from tenfold.policy.claims import Claims, Floats, Ints
 from tenfold.policy.forecast import CHANCES_D, Forecasts
 from tenfold.policy.value import service_runs, sustainable_utilisation
 from tenfold.pool.resident import Counters
+from tenfold.pool.state import PriceView, configured_price
 
 CAPACITY_MEMORY_S = 20.0
 SUPPLY_MEMORY_S = 1.0
@@ -65,7 +66,8 @@ class WorkloadPlan:
     ``unit``: name of its unit of work. ``assumed_capacity``: units per second and slot until measured.
     ``takes_requests``: false for training, which always has more to do. ``probe``: path and JSON body of a request
     that shows that it serves. ``wake_up_s``: from a decision to the first work of the slot. ``attains``: share of
-    requests to answer in time; none: as many as their price is worth.
+    requests to answer in time; none: as many as their price is worth. ``price_is_fixed``: whatever products earn with
+    it.
     """
 
     workload: str
@@ -80,6 +82,7 @@ class WorkloadPlan:
     probe: tuple[str, Mapping[str, object]] | None
     wake_up_s: float = WAKE_UP_S
     attains: float | None = None
+    price_is_fixed: bool = False
 
 
 class DemandMeter:
@@ -93,6 +96,7 @@ class DemandMeter:
 
     def __init__(self, plan: WorkloadPlan) -> None:
         self.plan = plan
+        self.price = configured_price(plan.value_per_unit_usd, is_fixed=plan.price_is_fixed)
         self.forecast = Forecasts(
             np.array([max(plan.wake_up_s, plan.latency_target_s or 0.0)]), memory_s=ERRORS_MEMORY_S * plan.wake_up_s
         )
@@ -114,6 +118,12 @@ class DemandMeter:
         self._unexcused = 0.0
         self._last: dict[str, Counters] = {}
         self._measured_busy_s = 0.0
+
+    def take_price(self, price: PriceView) -> None:
+        """Go by this price from now on."""
+        self.price = price
+        if self.plan.value_per_unit_usd != price.usd:
+            self.plan = replace(self.plan, value_per_unit_usd=price.usd)
 
     def adopt(self, process: str, counters: Counters) -> None:
         """Take over a process that worked before this meter knew it: its past counts, but not as work done now."""

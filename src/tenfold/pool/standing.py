@@ -9,7 +9,7 @@ from pydantic import Field
 from tenfold.policy.claims import Claims, Ints
 from tenfold.policy.fill import fill
 from tenfold.pool.demand import DemandMeter
-from tenfold.pool.state import View
+from tenfold.pool.state import PriceView, View
 
 
 class Aim(View):
@@ -39,6 +39,7 @@ class Standing(View):
     last_slot_usd_per_s: float = Field(description="what the last slot it has is worth to it")
     next_slot_usd_per_s: float = Field(description="what one more would be worth to it")
     aim: Aim | None = Field(None, description="what it is steered to; none: the price decides")
+    price: PriceView | None = Field(None, description="what a unit of its work is worth; none in older ledgers")
 
 
 class Standings(View):
@@ -73,6 +74,7 @@ def standings(claims: Claims, meters: Sequence[DemandMeter], held_W: Ints, slots
             last_slot_usd_per_s=claims.marginal_usd_per_s(index, int(held_W[index]) - 1) if held_W[index] else 0.0,
             next_slot_usd_per_s=claims.marginal_usd_per_s(index, int(held_W[index])),
             aim=_aim(meter),
+            price=meter.price,
         )
         for index, meter in enumerate(meters)
     )

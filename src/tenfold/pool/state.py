@@ -36,6 +36,25 @@ class SlotView(View):
     residents: tuple[ResidentView, ...]
 
 
+class PriceView(View):
+    """What a unit of a workload's work is taken to be worth, and how that is known."""
+
+    usd: float = Field(description="USD per unit, the price in use")
+    source: Literal["configured", "measured", "fixed"] = Field(
+        description="configured: no product has earned with it yet; fixed: that does not matter"
+    )
+    configured_usd: float = Field(description="USD per unit in tenfold.toml")
+    low_usd: float | None = Field(None, description="low end of the interval that holds what a unit earns, at 90%")
+    high_usd: float | None = Field(None, description="its high end; none where no product has earned with it yet")
+    earned_usd: float = Field(0.0, description="what products earned with it; fades over pool.price_memory_s")
+    units: float = Field(0.0, description="units of work that this took; fades likewise")
+
+
+def configured_price(usd: float, *, is_fixed: bool) -> PriceView:
+    """The price of a workload with which no product has earned yet."""
+    return PriceView(usd=usd, source="fixed" if is_fixed else "configured", configured_usd=usd)
+
+
 class WorkloadView(View):
     """One workload: what it asks for, what it gets, what it is worth."""
 
@@ -61,6 +80,7 @@ class WorkloadView(View):
     attained: float | None = Field(description="share of recent requests answered within the target, 0 to 1")
     value_last_slot_usd_per_s: float = Field(description="value of the last slot it has")
     value_next_slot_usd_per_s: float = Field(description="value of one more slot")
+    price: PriceView | None = Field(None, description="what a unit of its work is worth")
     facts: dict[str, float] = Field(description="gauges, e.g. loss, step")
 
 

@@ -80,6 +80,7 @@ def workload_view(meter: DemandMeter, *, slots: int, held: int, awake: int) -> W
         attained=totals.attained_share,
         value_last_slot_usd_per_s=marginal[held - 1] if held else 0.0,
         value_next_slot_usd_per_s=marginal[held],
+        price=meter.price,
         facts=meter.facts,
     )
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
@@ -21,7 +21,10 @@ class WorkloadSettings(Settings):
     kinds: tuple[Kind, ...] = ("cpu",)
     floor: int = Field(0, ge=0, description="slots it always has")
     ceiling: int | None = Field(None, ge=1, description="slots it never exceeds; default: all")
-    value_per_unit_usd: float = Field(gt=0, description="USD that one unit of its work earns")
+    value_per_unit_usd: float = Field(gt=0, description="USD that one unit of its work earns, until it is measured")
+    price: Literal["measured", "fixed"] = Field(
+        "measured", description="whether what products earn with it moves the price from the one above"
+    )
     latency_target_s: float | None = Field(None, gt=0, description="a request answered later counts as missed")
     attains: float = Field(
         0.0, ge=0, le=1, description="share of requests to answer in time; 0: as many as their price is worth"
@@ -110,6 +113,7 @@ class Workload(Generic[S]):
             value_per_unit_usd=settings.value_per_unit_usd,
             latency_target_s=settings.latency_target_s,
             attains=settings.attains or None,
+            price_is_fixed=settings.price == "fixed",
             assumed_capacity=self.assumed_capacity,
             takes_requests=bool(self.operations),
             probe=self.probe(settings) if self.probe else None,
