@@ -1,4 +1,7 @@
-"""Which workloads there are: the only place that names them all. To take one out, delete its package and its line."""
+"""Which workloads and products there are: the only place that names them all.
+
+To take one out, delete its package and its line.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -7,14 +10,17 @@ from tenfold.core.config import Config, config_type, read_config
 from tenfold.llama.workload import TRAIN
 from tenfold.pool.traffic import GatewayRoute
 from tenfold.pool.workload import Workload
+from tenfold.product.product import Product
 from tenfold.rank.workload import RANK
 from tenfold.serve.workload import SERVE
 
 WORKLOADS: tuple[Workload[Any], ...] = (RANK, SERVE, TRAIN)
 """Floors are met in this order when there are fewer slots than floors."""
 
-CONFIG = config_type({workload.name: workload.settings for workload in WORKLOADS})
-"""All of ``tenfold.toml``: the pool's table, and one for each workload."""
+PRODUCTS: tuple[Product, ...] = ()
+
+CONFIG = config_type({each.name: each.settings for each in (*WORKLOADS, *PRODUCTS)})
+"""All of ``tenfold.toml``: the pool's table, and one for each workload and product."""
 
 
 def load_config(path: Path | None) -> Config:

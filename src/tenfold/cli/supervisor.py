@@ -18,6 +18,7 @@ import psutil
 from tenfold import wiring
 from tenfold.cli.front import FrontSpec
 from tenfold.cli.keeper import Keeper
+from tenfold.cli.products import Products
 from tenfold.cli.site import Site, free_port, new_companions
 from tenfold.core.config import Config
 from tenfold.core.errors import ClusterUnreachable, HomeNotWritable, NotEnoughMemory, PortTaken, UsageError
@@ -73,6 +74,7 @@ class Supervisor:
         self._keepers: list[Keeper] = []
         self._stop = asyncio.Event()
         self._token = ""
+        self._products = Products((), config, home, cache)
         self._site: Site | None = None
         self._own_address = LOOPBACK
         self._companions_on: str | None = None
@@ -82,6 +84,7 @@ class Supervisor:
     async def run(self, ready: Callable[[str], None]) -> None:
         """Start everything, call ``ready`` with the address once every workload has served, and stay until stopped."""
         listener = listen(self._config.pool.host, self._config.pool.port)
+        self._products = Products(wiring.PRODUCTS, self._config, self._home, self._cache)
         self.url = f"http://{self._config.pool.host}:{listener.getsockname()[1]}"
         self._settle_home()
         tasks: list[asyncio.Task[None]] = []
@@ -104,6 +107,7 @@ class Supervisor:
             self._say("stopping")
             await self._close(tasks)
             listener.close()
+            self._products.close()
 
     async def _until_ready(self, tasks: list[asyncio.Task[None]], ready: Callable[[str], None]) -> None:
         """Wait for the first answer of every workload; tell each alarm on the way once."""
@@ -150,6 +154,7 @@ class Supervisor:
             listener=listener.fileno(),
             controller_url=self._controller_url,
             companions=dict(self._site.companions),
+            products=self._products.routes,
             token=self._token,
             beat_on=beat_on,
         ).model_dump_json()
@@ -173,6 +178,7 @@ class Supervisor:
                 pass_fds=[listener.fileno()],
                 started=self._note_run,
             ),
+            *self._products.keepers(self.url, self._controller_url, self._token, self._note_run),
         ]
 
     # ---- what it leaves in the home
@@ -218,6 +224,7 @@ class Supervisor:
             hosts={node.ray_id: node.host for node in self._cluster.nodes.values()} if self._cluster else {},
             companions=dict(self._site.companions) if self._site else {},
             companions_on=self._companions_on,
+            products=self._products.routes,
         )
         if self._cluster is None and self._before is not None:
             run = self._before.model_copy(update={"pid": run.pid, "started": run.started, "url": run.url})

@@ -1,0 +1,1 @@
+"""What every product shares: its protocol, its process, its calls, its earnings."""

@@ -1,0 +1,46 @@
+"""What a product's app is given: its settings, its database, and whom it may ask."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import sqlalchemy as sa
+from starlette.requests import HTTPConnection
+
+from tenfold.core.config import Settings
+from tenfold.core.store import Store
+from tenfold.pool.access import ROLE_HEADER, TENANT_HEADER, Asker
+from tenfold.product.outbox import Outbox
+from tenfold.product.peers import Peers
+from tenfold.product.pool_client import PoolClient
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything that a product has beside its code.
+
+    ``settings``: its table of ``tenfold.toml``, of the type that the product named. ``store``: its database, with its
+    migrations run. ``pool``: the workloads. ``peers``: the other products. ``home``: the pool's folder, ``cache``: that
+    of fetched models and data.
+    """
+
+    product: str
+    settings: Settings
+    store: Store
+    pool: PoolClient
+    peers: Peers
+    outbox: Outbox
+    home: Path
+    cache: Path
+
+    def earned(self, connection: sa.Connection, workload: str, usd: Decimal | float, units: float, what: str) -> None:
+        """Note what a workload's work earned this product, within the caller's transaction; see ``Outbox.earned``."""
+        self.outbox.earned(connection, workload, usd, units, what)
+
+
+def asker_of(request: HTTPConnection) -> Asker:
+    """Read who sent a request, as the front found by key, cookie or host.
+
+    Only the front and other products can say, since every route asks for the pool's token.
+    """
+    return Asker(request.headers.get(ROLE_HEADER, ""), request.headers.get(TENANT_HEADER, ""))
