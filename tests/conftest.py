@@ -34,6 +34,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory):
+    """What commands leave in the home for the console is left in one of this run's own."""
+    os.environ.setdefault("TENFOLD_HOME", str(tmp_path_factory.mktemp("own-home")))
+
+
 @pytest.fixture(scope="module")
 def browser():
     # For one module only: playwright's sync API keeps a loop running in this thread, where async tests then fail.

@@ -1,6 +1,7 @@
 """The pretended pool, as a module for the pure tests and as a served page for the browser's."""
 
 import importlib.util
+import os
 import socket
 import subprocess
 import sys
@@ -27,9 +28,10 @@ def pretend_pool():
 class ServedPage:
     """The page in a process of its own, as in the gateway."""
 
-    def __init__(self, port: int, process: subprocess.Popen) -> None:
+    def __init__(self, port: int, process: subprocess.Popen, home: Path) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.process = process
+        self.home = home
 
     def show(self, phase: str) -> None:
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/pretend/{phase}", method="PUT"), timeout=5).close()
@@ -40,13 +42,19 @@ class ServedPage:
 
 
 @contextmanager
-def serving(log: Path) -> Iterator[ServedPage]:
+def serving(folder: Path) -> Iterator[ServedPage]:
+    log, home = folder / "server.log", folder / "home"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with log.open("w") as out:
-        process = subprocess.Popen([sys.executable, str(SCRIPT), str(port)], stdout=out, stderr=subprocess.STDOUT)
-    page = ServedPage(port, process)
+        process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), str(port)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"TENFOLD_HOME": str(home)},
+        )
+    page = ServedPage(port, process, home)
     try:
         for _ in range(600):
             try:
@@ -66,11 +74,11 @@ def serving(log: Path) -> Iterator[ServedPage]:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("console") / "server.log") as page:
+    with serving(tmp_path_factory.mktemp("console")) as page:
         yield page
 
 
 @pytest.fixture
 def served_afresh(tmp_path):
-    with serving(tmp_path / "server.log") as page:
+    with serving(tmp_path) as page:
         yield page

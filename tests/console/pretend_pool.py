@@ -16,7 +16,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from nicegui import Client
 
-from tenfold.console.page import mount
+from tenfold.console.pages import own_pages
+from tenfold.console.shell import mount
+from tenfold.core.paths import home_dir
 from tenfold.pool.state import HistoryPoint, LossPoint, MoveView, PoolState, ResidentView, SlotView, WorkloadView
 
 NAMES = ("train", "serve", "rank")
@@ -223,7 +225,7 @@ def make_app(port: int) -> FastAPI:
             ]
         }
 
-    mount(app, state=state, base_url=lambda: f"http://127.0.0.1:{port}")
+    mount(app, own_pages(state=state, base_url=lambda: f"http://127.0.0.1:{port}", home=home_dir()))
     return app
 
 

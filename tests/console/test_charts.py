@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from tenfold.console.charts import changed_parts, slots_chart, value_chart, workload_chart
+from tenfold.pool.board.charts import changed_parts, slots_chart, value_chart, workload_chart
 
 NOON = 1_760_000_000.0
 
@@ -14,12 +14,12 @@ def test_slots_are_steps_stacked_by_workload_up_to_the_pools_size(pretend_pool):
     assert option["yAxis"]["max"] == 4
     assert option["xAxis"]["min"] == -240
     assert [
-        (s["name"], s["stack"], s["step"], s["itemStyle"]["color"], s["data"]) for s in option["series"]
+        (s["name"], s["stack"], s["step"], s["itemStyle"][":color"], s["data"]) for s in option["series"]
     ] == snapshot(
         [
-            ("train", "slots", "end", "#4863d8", [[-59.0, 3], [-30.0, 2], [0.0, 2]]),
-            ("serve", "slots", "end", "#0d9488", [[-59.0, 0], [-30.0, 1], [0.0, 1]]),
-            ("rank", "slots", "end", "#e07b26", [[-59.0, 1], [-30.0, 1], [0.0, 1]]),
+            ("train", "slots", "end", "hue('w-train')", [[-59.0, 3], [-30.0, 2], [0.0, 2]]),
+            ("serve", "slots", "end", "hue('w-serve')", [[-59.0, 0], [-30.0, 1], [0.0, 1]]),
+            ("rank", "slots", "end", "hue('w-rank')", [[-59.0, 1], [-30.0, 1], [0.0, 1]]),
         ]
     )
 

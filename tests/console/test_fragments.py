@@ -3,13 +3,14 @@ import re
 import pytest
 from inline_snapshot import snapshot
 
-from tenfold.console import fragments
-from tenfold.console.conversation import RankedItem
-from tenfold.console.figures import count, duration, money_rate, quantity, share
-from tenfold.console.palette import colour_of, tint
-from tenfold.console.picture import Sketchbook, picture_of
-from tenfold.console.trial import list_html, user_of
+from tenfold.console.frame import workload_colours
+from tenfold.page.palette import by_night, css, hue_of
+from tenfold.pool.board import fragments
+from tenfold.pool.board.figures import count, duration, money_rate, quantity, share
+from tenfold.pool.board.picture import Sketchbook, picture_of
 from tenfold.pool.state import ShadowView
+from tenfold.rank.page import RankedItem, list_html, user_of
+from tenfold.wiring import WORKLOADS
 
 NOON = 1_760_000_000.0
 
@@ -108,9 +109,13 @@ def test_many_browsers_cost_one_drawing(pretend_pool):
 
 
 def test_a_workload_keeps_its_colour():
-    assert len({colour_of(name) for name in ("train", "serve", "rank", None)}) == 4
-    assert colour_of("ads") == colour_of("ads")
-    assert (tint("#000000", 0), tint("#102030", 1)) == ("#ffffff", "#102030")
+    assert [hue_of(name) for name in ("train", "A/b <c>", None)] == ["w-train", "w-a-b-c-", "idle"]
+    assert css("rank") == "var(--w-rank, var(--idle))"
+    assert by_night("#000000") == "#3d3d3d" and by_night("#ffffff") == "#ffffff"
+    style = workload_colours()
+    for workload in WORKLOADS:
+        assert f"--w-{workload.name}:{workload.colour};" in style
+        assert f"--w-{workload.name}:{by_night(workload.colour)};" in style.partition("dark")[2]
 
 
 @pytest.mark.parametrize(

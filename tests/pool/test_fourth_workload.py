@@ -29,7 +29,7 @@ from tenfold.cli import prepare
 from tenfold.cli.front import FrontSpec
 from tenfold.cli.supervisor import Supervisor
 from tenfold.cli.workload_api import publish
-from tenfold.console.palette import colour_of
+from tenfold.console.frame import workload_colours
 
 home = Path(sys.argv[1])
 config = wiring.load_config(home / "tenfold.toml")
@@ -40,7 +40,7 @@ print(json.dumps({
     "front": FrontSpec.model_validate_json(spec.model_dump_json()).config.echo.times,
     "routes": {path: route.workload for path, route in wiring.gateway_routes(config).items()},
     "schema": [path for path, methods in api.openapi()["paths"].items() if "post" in methods],
-    "colour": colour_of("echo"),
+    "colours": workload_colours(),
     "needs": [row.name for row in prepare.inventory(home, quick=True)],
 }))
 """
@@ -69,7 +69,7 @@ def test_its_table_paths_schema_colour_and_needs_are_the_pools(with_echo):
     assert told["front"] == 3
     assert told["routes"]["/v1/echo"] == "echo" and told["routes"]["/v1/rank"] == "rank"
     assert "/v1/echo" in told["schema"] and "/v1/rank" in told["schema"]
-    assert told["colour"] == ECHO.colour
+    assert f"--w-echo:{ECHO.colour};" in told["colours"]
     assert told["needs"][-1] == "greeting" and "ranker" in told["needs"]
 
 

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.cli.api import make_api, methods_of
 from tenfold.console.bound import LONGEST_MESSAGE_BYTES, open_pages
-from tenfold.console.page import mount
+from tenfold.console.pages import own_pages
+from tenfold.console.shell import mount
 from tenfold.core.config import Config
 from tenfold.core.errors import TenfoldError
 from tenfold.core.logs import end_process, log_as
@@ -114,7 +115,8 @@ class Front:
             models=models(config),
         )
         methods = methods_of(api) | {path: {route.method} for path, route in routes.items()}
-        mount(api, state=self.state, base_url=lambda: self._spec.url, most_pages=config.pool.pages)
+        pages = own_pages(state=self.state, base_url=lambda: self._spec.url, home=home_dir())
+        mount(api, pages, most_pages=config.pool.pages)
         names = HostNames([config.pool.host, *config.pool.hosts])
         rooms = take_methods(FrontApp(api, self._gateway, self._proxy, routes.keys(), methods.keys()), methods)
         return Doorkeeper(rooms, names, {*routes, "/v1/models"}, self._proxy.is_public, self._access)

@@ -43,7 +43,10 @@ def solve(
     STUDY is the path of a study.yaml, or the name of an example.
     """
     from tenfold.cli import show_plan
+    from tenfold.page.shelf import leave
+    from tenfold.plan.page import SHELF
     from tenfold.plan.plan import make_plan
+    from tenfold.plan.report import report as draw
     from tenfold.plan.solve import Effort
 
     if not 0 < gap < 1 or not seconds > 0 or threads < 1:
@@ -53,6 +56,7 @@ def solve(
     found = _study(study, nodes)
     with _progress(quiet=json) as report:
         plan = make_plan(found, Effort(gap=gap, seconds=seconds, threads=threads), report, worth=worth)
+    leave(SHELF, plan.study.name, draw(plan))
     if output is not None:
         plan.save(output)
     if json:

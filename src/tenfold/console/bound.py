@@ -4,6 +4,7 @@ An open page takes about 0.85 MB and is drawn anew each second in the process th
 took 340 MB and made ranking wait for 3 s.
 """
 
+from collections.abc import Collection
 from urllib.parse import parse_qs
 
 from nicegui import Client, core
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tenfold.console.style import FAVICON, STYLE
+from tenfold.console.frame import FAVICON, STYLE
 from tenfold.pool.api_error import error_body, send_error
 from tenfold.pool.doorkeeper import same_origin
 
@@ -32,18 +33,20 @@ class PageBound:
 
     Args:
         app: the app that the console is mounted on.
+        paths: of the pages that are held for as long as they are open.
         most_pages: pages open at once.
     """
 
-    def __init__(self, app: ASGIApp, most_pages: int) -> None:
+    def __init__(self, app: ASGIApp, paths: Collection[str], most_pages: int) -> None:
         self._app = app
+        self._paths = paths
         self._most_pages = most_pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or connection."""
         if scope["type"] in ("http", "websocket") and scope["path"].startswith(SOCKET_PATH):
             await self._socket(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] == "/" and open_pages() >= self._most_pages:
+        elif scope["type"] == "http" and scope["path"] in self._paths and open_pages() >= self._most_pages:
             await full_page(self._most_pages)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -87,6 +90,7 @@ def full_page(most_pages: int) -> Response:
     """Make the page that says that there are enough pages; plain HTML that asks again by itself."""
     html = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tenfold: too many open pages</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta http-equiv="refresh" content="{_TRY_AGAIN_S}">
+<meta name="color-scheme" content="light dark">
 {STYLE}</head><body><main class="full"><div class="brand">{FAVICON}<span>Tenfold</span></div>
 <h1>There is no room for another page</h1>
 <p>Each open page is drawn anew every second, so the pool keeps at most {most_pages} open (<code>pool.pages</code> in

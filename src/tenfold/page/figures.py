@@ -14,10 +14,11 @@ def usd(amount: float) -> str:
 
 
 def amount(value: float) -> str:
-    """A count or a rate: 1.24M, 310k, 4,500, 12.5, 0.04."""
+    """A count or a rate: 15.6T, 1.24M, 310k, 4,500, 12.5, 0.04."""
     size = abs(value)
-    if size >= 0.9995e6:
-        return f"{value / 1e6:.3g}M"
+    for scale, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if size >= 0.9995 * scale:
+            return f"{value / scale:.3g}{letter}"
     if size >= 0.9995e4:
         return f"{value / 1e3:.3g}k"
     if size >= 99.95:

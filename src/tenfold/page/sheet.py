@@ -19,7 +19,8 @@ ICON = (
 
 def document(title: str, style: str, body: str) -> str:
     """A whole page. ``style`` comes after what all pages share; ``title`` is escaped, ``body`` is not."""
-    shared = Path(__file__).with_name("page.css").read_text()
+    here = Path(__file__)
+    shared = here.with_name("tokens.css").read_text() + here.with_name("page.css").read_text()
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -28,9 +29,18 @@ def document(title: str, style: str, body: str) -> str:
     )
 
 
+def inset(document: str) -> str:
+    """What a whole page shows, to stand inside another page: its contents, with a style that reaches no further."""
+    style = document.partition("<style>\n")[2].partition("</style>")[0]
+    body = document.partition("<main>\n")[2].rpartition("\n</main>")[0]
+    return f'<style>.sheet{{{style}}}</style><div class="sheet">{body}</div>'
+
+
 def section(title: str, about: str, content: str, cls: str = "") -> str:
-    """A card with a heading, a sentence, and what it shows."""
-    return f'<section class="{cls}">\n<h2>{escape(title)}</h2>\n<p class="about">{about}</p>\n{content}\n</section>'
+    """A card with a heading, a sentence, and what it shows; one that is ``wide`` can be scrolled, by keyboard too."""
+    reach = f' tabindex="0" role="region" aria-label="{escape(title)}"' if "wide" in cls.split() else ""
+    head = f'<h2>{escape(title)}</h2>\n<p class="about">{about}</p>'
+    return f'<section class="{cls}"{reach}>\n{head}\n{content}\n</section>'
 
 
 def pair(*sections: str) -> str:

@@ -38,8 +38,10 @@ def replay(
     json: Json = False,
 ) -> None:
     """Play WEEK, a week.toml, under each policy, and print what they made of it."""
+    from tenfold.page.shelf import leave
     from tenfold.replay import show
     from tenfold.replay.compare import ALL, compare, compare_tuned, find_bounds, rules, summary, targets_of
+    from tenfold.replay.page import SHELF
     from tenfold.replay.report import report as draw
     from tenfold.replay.week_file import load_week
 
@@ -56,8 +58,10 @@ def replay(
     if bounds if bounds is not None else policy == ALL:
         with _status("finding what no policy can exceed", quiet=json):
             comparison = find_bounds(comparison)
+    page = draw(comparison)
+    leave(SHELF, comparison.week.name, page)
     if report is not None:
-        _write(report, draw(comparison))
+        _write(report, page)
     if json:
         machine(summary(comparison))
     else:

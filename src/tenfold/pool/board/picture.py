@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tenfold.console import charts, fragments
+from tenfold.pool.board import charts, fragments
 from tenfold.pool.state import PoolState
 
 _BEFORE_THE_FIRST = PoolState(

@@ -1,27 +1,50 @@
-"""The two things to try on the page: a chat with the served model, and a ranked list for a user."""
+"""The chat with the served model, for the console: its replies stream in."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from html import escape
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+import aiohttp
 from nicegui import ui
 
-from tenfold.console.conversation import Piece, RankedItem, Refused, Turn, chat, rank
-from tenfold.console.figures import duration
+from tenfold.pool.asking import Refused, accept, asking, rights_of
+from tenfold.pool.board.figures import duration
 
-FIRST_USER, LAST_USER = 1, 943
-LIST_LENGTH = 12
+_STYLE = Path(__file__).with_name("page.css").read_text()
+_REPLY_TOKENS = 160
 _REMEMBERED_TURNS = 8
 _SEND_EVERY_S = 0.08
 """A reply is sent to the browser at most so often: 30 pieces a second would be 30 messages."""
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a chat; ``role`` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a streamed reply and the seconds since the request."""
+
+    text: str
+    after_s: float
+
+
 def chat_box(base_url: Callable[[], str]) -> None:
     """Add a chat whose replies stream in; the conversation lives as long as the page."""
-    ui.html("Chat <em>served by the awake serve residents</em>", sanitize=False).classes("title")
-    with ui.element("div").classes("scroll") as window, ui.element("div").classes("talk") as talk:
+    ui.add_css(_STYLE)
+    ui.html("Chat <em>with an awake resident of serve</em>", sanitize=False, tag="h2").classes("title")
+    window = ui.element("div").classes("scroll").props('tabindex=0 role=log aria-label="Chat"')
+    with window, ui.element("div").classes("talk") as talk:
         blank = ui.html("Ask the model something.", sanitize=False).classes("blank")
-    conversation = Conversation(base_url, window, talk)
+    rights = rights_of(ui.context.client.request.headers)
+    conversation = Conversation(lambda turns: chat(base_url(), turns, rights), window, talk)
 
     async def ask() -> None:
         text = (question.value or "").strip()
@@ -36,7 +59,7 @@ def chat_box(base_url: Callable[[], str]) -> None:
     with ui.element("div").classes("ask"):
         question = ui.input(placeholder="Why is the sky blue?").props('dense outlined aria-label="message"')
         question.on("keydown.enter", ask)
-        send = ui.button("Send", on_click=ask, color=None).props("unelevated").classes("go-serve")
+        send = ui.button("Send", on_click=ask, color=None).props("unelevated").classes("go")
     # A browser that leaves takes its reply with it, and so frees the slot.
     ui.context.client.on_delete(conversation.stop)
 
@@ -44,8 +67,10 @@ def chat_box(base_url: Callable[[], str]) -> None:
 class Conversation:
     """The messages of one page's chat, and the reply that is coming in, if any."""
 
-    def __init__(self, base_url: Callable[[], str], window: ui.element, talk: ui.element) -> None:
-        self._base_url = base_url
+    def __init__(
+        self, answer: Callable[[Sequence[Turn]], AsyncIterator[Piece]], window: ui.element, talk: ui.element
+    ) -> None:
+        self._answer = answer
         self._window = window
         self._talk = talk
         self._turns: list[Turn] = []
@@ -83,7 +108,7 @@ class Conversation:
         pieces: list[Piece] = []
         shown_s = 0.0
         try:
-            async for piece in chat(self._base_url(), self._turns[-_REMEMBERED_TURNS:]):
+            async for piece in self._answer(self._turns[-_REMEMBERED_TURNS:]):
                 pieces.append(piece)
                 if piece.after_s - shown_s > _SEND_EVERY_S:
                     label.set_text("".join(each.text for each in pieces))
@@ -114,50 +139,44 @@ def pace_of(pieces: Sequence[Piece]) -> str:
     return f"first token after {duration(pieces[0].after_s)}{rate}"
 
 
-def ranked_list(base_url: Callable[[], str]) -> None:
-    """Add a form that shows the top items for a user of MovieLens-100K."""
-    ui.html("Ranked list <em>for a user of MovieLens-100K</em>", sanitize=False).classes("title")
-    with ui.element("div").classes("scroll"):
-        results = ui.html("", sanitize=False).classes("fill")
-        results.set_content(f'<div class="blank">Choose a user, {FIRST_USER} to {LAST_USER}.</div>')
+async def chat(
+    base_url: str, turns: Sequence[Turn], rights: Mapping[str, str], *, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[Piece]:
+    """Stream a reply to the conversation, piece by piece.
 
-    async def show() -> None:
-        user = user_of(number.value)
-        if user is None:
-            results.set_content(f'<div class="said refused">Users are {FIRST_USER} to {LAST_USER}.</div>')
-            return
-        rank_button.disable()
-        try:
-            results.set_content(list_html(await rank(base_url(), user, LIST_LENGTH)))
-        except Refused as refusal:
-            results.set_content(f'<div class="said refused">{escape(str(refusal))}</div>')
-        rank_button.enable()
-
-    with ui.element("div").classes("ask"):
-        number = (
-            ui.input(value="196", placeholder="user")
-            .props('dense outlined inputmode=numeric prefix="user" aria-label="user"')
-            .on("keydown.enter", show)
-        )
-        rank_button = ui.button("Rank", on_click=show, color=None).props("unelevated").classes("go-rank")
+    Raises:
+        Refused: the gateway shed the request, failed, or cannot be reached.
+    """
+    began = clock()
+    messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+    async with asking(base_url, rights) as session:
+        model = await _model(session)
+        body = {"model": model, "messages": messages, "stream": True, "max_tokens": _REPLY_TOKENS}
+        async with session.post("/v1/chat/completions", json=body) as response:
+            await accept(response)
+            async for line in response.content:
+                if text := _text_of(line):
+                    yield Piece(text, clock() - began)
 
 
-def user_of(text: str | None) -> int | None:
-    """Read a user id as typed; None when it is none."""
-    cleaned = (text or "").strip()
-    user = int(cleaned) if cleaned.isascii() and cleaned.isdigit() else 0
-    return user if FIRST_USER <= user <= LAST_USER else None
+async def _model(session: aiohttp.ClientSession) -> str:
+    async with session.get("/v1/models") as response:
+        await accept(response)
+        models = (await response.json())["data"]
+    if not models:
+        raise Refused("the gateway lists no model")
+    return str(models[0]["id"])
 
 
-def list_html(items: list[RankedItem]) -> str:
-    """Give a ranked list as HTML; the bars compare scores with the best and the last of the list."""
-    if not items:
-        return '<div class="blank">Nothing to rank: this user has seen everything.</div>'
-    best, last = items[0].score, items[-1].score
-    spread = (best - last) or 1.0
-    return "".join(
-        f'<div class="item" title="score {item.score:.3f}"><span class="n">{place}</span>'
-        f'<span class="t">{escape(item.title)}<em>{escape(item.genres)}</em></span>'
-        f'<span class="bar"><i style="width:{20 + 80 * (item.score - last) / spread:.0f}%"></i></span></div>'
-        for place, item in enumerate(items, 1)
-    )
+def _text_of(line: bytes) -> str:
+    """Give the text of one server-sent event of the OpenAI stream; empty for any other line."""
+    if not line.startswith(b"data:"):
+        return ""
+    data = line[5:].strip()
+    if data == b"[DONE]":
+        return ""
+    event = json.loads(data)
+    if "error" in event:
+        raise Refused(str(event["error"].get("message", event["error"])))
+    choices = event.get("choices") or [{}]
+    return str(choices[0].get("delta", {}).get("content") or "")

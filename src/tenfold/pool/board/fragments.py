@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from html import escape
 
-from tenfold.console.figures import ABSENT, count, duration, money_rate, quantity, share
-from tenfold.console.palette import colour_of, tint
+from tenfold.page.palette import css
+from tenfold.pool.board.figures import ABSENT, count, duration, money_rate, quantity, share
 from tenfold.pool.state import MoveView, PoolState, ResidentView, ShadowView, SlotView, WorkloadView
 
 SILENCE_S = 4.0
@@ -20,6 +20,7 @@ DETAILED_SLOTS = 8
 MOVES_SHOWN = 30
 
 _PHASE_MARKS = {"awake": "●", "asleep": "○", "waking": "◐", "draining": "◑", "loading": "◌", "dead": "✕"}
+_HELD = ' class="held"'
 _MOVE_STATES = {"draining": "putting to sleep", "waking": "waking", "done": "done", "failed": "failed"}
 
 
@@ -80,16 +81,15 @@ def tiles(state: PoolState | None) -> str:
 
 def workload_head(view: WorkloadView, pool_slots: int) -> str:
     """Give the top of a workload's card: its name, its slots as pips, and how many the policy wants."""
-    colour = colour_of(view.workload)
+    colour = css(view.workload)
     wanted = f' <span class="wanted">wants {view.target_slots}</span>' if view.target_slots != view.slots else ""
     pips = ""
     if pool_slots <= 16:
-        pips = "".join(
-            f'<i style="background:{colour if i < view.slots else tint(colour, 0.16)}"></i>' for i in range(pool_slots)
-        )
+        pips = "".join(f'<i style="--c:{colour}"{_HELD if i < view.slots else ""}></i>' for i in range(pool_slots))
     return (
         f'<span class="name"><i class="dot" style="background:{colour}"></i>{escape(view.workload)}</span>'
-        f'<span class="pips">{pips}</span><span class="have">{count(view.slots, "slot")}{wanted}</span>'
+        f'<span class="pips" aria-hidden="true">{pips}</span>'
+        f'<span class="have">{count(view.slots, "slot")}{wanted}</span>'
     )
 
 
@@ -151,9 +151,7 @@ def moves_list(state: PoolState | None) -> str:
 
 def legend(names: Iterable[str]) -> str:
     """Give the key of the colours."""
-    return "".join(
-        f'<span><i class="dot" style="background:{colour_of(name)}"></i>{escape(name)}</span>' for name in names
-    )
+    return "".join(f'<span><i class="dot" style="background:{css(name)}"></i>{escape(name)}</span>' for name in names)
 
 
 def _fact(text: str) -> str:
@@ -172,12 +170,11 @@ def _figure(label: str, value: str, beside: str, *, late: bool = False) -> str:
 def _tile(slot: SlotView, one_node: bool) -> str:
     name = slot.slot.rpartition("/")[2] if one_node else slot.slot
     cores = f"core {', '.join(str(core) for core in slot.cores)}" if slot.cores else slot.kind
-    colour = colour_of(slot.awake)
     awake = escape(slot.awake) if slot.awake else _transition(slot.residents)
-    style = f"background:{tint(colour, 0.1)};border-color:{tint(colour, 0.35)};--c:{colour}"
     return (
-        f'<div class="tile" style="{style}"><div class="where"><b>{escape(name)}</b><span>{escape(cores)}</span></div>'
-        f'<div class="who" style="color:{colour if slot.awake else ""}">{awake}</div>'
+        f'<div class="tile" style="--c:{css(slot.awake)}">'
+        f'<div class="where"><b>{escape(name)}</b><span>{escape(cores)}</span></div>'
+        f'<div class="who{"" if slot.awake else " nobody"}">{awake}</div>'
         f"{''.join(_resident(resident) for resident in slot.residents)}</div>"
     )
 
@@ -192,7 +189,7 @@ def _transition(residents: Iterable[ResidentView]) -> str:
 
 
 def _resident(resident: ResidentView) -> str:
-    colour = colour_of(resident.workload)
+    colour = css(resident.workload)
     restarts = f", restarted {resident.restarts}x" if resident.restarts else ""
     title = f"{escape(resident.resident)}: {resident.phase}{restarts}"
     mark = _PHASE_MARKS[resident.phase]
@@ -207,7 +204,7 @@ def _square(slot: SlotView) -> str:
         f"{resident.workload} {resident.phase} ({resident.pid or ABSENT})" for resident in slot.residents
     )
     title = escape(f"{slot.slot}: {slot.awake or 'idle'}; {residents}")
-    return f'<i title="{title}" style="background:{colour_of(slot.awake)}"></i>'
+    return f'<i title="{title}" style="background:{css(slot.awake)}"></i>'
 
 
 def _move(move: MoveView) -> str:
@@ -225,4 +222,4 @@ def _move(move: MoveView) -> str:
 
 
 def _side(workload: str | None) -> str:
-    return f'<i class="dot" style="background:{colour_of(workload)}"></i>{escape(workload or "idle")}'
+    return f'<i class="dot" style="background:{css(workload)}"></i>{escape(workload or "idle")}'

@@ -1,14 +1,15 @@
 """The charts: pure functions from the pool's state to ECharts options.
 
 Nothing is animated, no series has more than 240 points, and the x axis of all but the loss curve is seconds before
-now, so that the pictures need no time zone. A key that starts with a colon holds JavaScript (NiceGUI evaluates it).
+now, so that the pictures need no time zone. A key that starts with a colon holds JavaScript, which the browser
+evaluates: colours are asked for by name (``hue``), since they are others by night.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
-from tenfold.console.palette import FAINT, INK, MUTED, RULE, WARN, colour_of, tint
+from tenfold.page.palette import hue_of
 from tenfold.pool.state import HistoryPoint, PoolState, WorkloadView
 
 Option = dict[str, object]
@@ -44,8 +45,8 @@ def slots_chart(state: PoolState) -> Option:
                 "step": "end",
                 "symbol": "none",
                 "lineStyle": {"width": 0},
-                "itemStyle": {"color": colour_of(name)},
-                "areaStyle": {"color": colour_of(name), "opacity": 0.82},
+                "itemStyle": _coloured(hue_of(name)),
+                "areaStyle": _coloured(hue_of(name)) | {"opacity": 0.82},
                 "data": [[_ago(state, point), point.slots.get(name, 0)] for point in points],
             }
             for name in names
@@ -142,7 +143,7 @@ def _all_objects(items: Iterable[object]) -> bool:
 def _over_time(state: PoolState, view: WorkloadView, of: Callable[[HistoryPoint], dict[str, float]]) -> list[Option]:
     points = _thinned(state.history)
     data = [[_ago(state, p), _figures(value)] for p in points if (value := of(p).get(view.workload)) is not None]
-    return [_line(view.workload, data) | {"areaStyle": {"color": tint(colour_of(view.workload), 0.14)}}]
+    return [_line(view.workload, data) | {"areaStyle": _coloured(hue_of(view.workload)) | {"opacity": 0.14}}]
 
 
 def _loss_curve(state: PoolState, view: WorkloadView) -> list[Option]:
@@ -162,8 +163,8 @@ def _line(workload: str, data: Sequence[Sequence[float]]) -> Option:
         "type": "line",
         "name": workload,
         "symbol": "none",
-        "lineStyle": {"width": 1.8, "color": colour_of(workload)},
-        "itemStyle": {"color": colour_of(workload)},
+        "lineStyle": _coloured(hue_of(workload)) | {"width": 1.8},
+        "itemStyle": _coloured(hue_of(workload)),
         "data": [list(point) for point in data],
     }
 
@@ -172,7 +173,7 @@ def _target_line(target_s: float) -> Option:
     return {
         "silent": True,
         "symbol": "none",
-        "lineStyle": {"color": WARN, "type": "dashed", "width": 1, "opacity": 0.75},
+        "lineStyle": _coloured("warn") | {"type": "dashed", "width": 1, "opacity": 0.75},
         "label": {"show": False},
         "data": [{"yAxis": target_s}],
     }
@@ -182,16 +183,24 @@ def _frame(state: PoolState) -> Option:
     empty = not state.history
     return {
         "animation": False,
-        "textStyle": {"fontFamily": _FONT, "color": INK},
+        "textStyle": _coloured("ink") | {"fontFamily": _FONT},
         "title": {
             "show": empty,
             "text": "waiting for the first second",
             "left": "center",
             "top": "middle",
-            "backgroundColor": "#ffffff",
-            "textStyle": {"fontSize": 12, "fontWeight": "normal", "color": FAINT},
+            ":backgroundColor": _hue("card"),
+            "textStyle": _coloured("muted") | {"fontSize": 12, "fontWeight": "normal"},
         },
     }
+
+
+def _coloured(name: str) -> Option:
+    return {":color": _hue(name)}
+
+
+def _hue(name: str) -> str:
+    return f"hue('{name}')"
 
 
 def _tooltip(formatter: str) -> Option:
@@ -199,8 +208,10 @@ def _tooltip(formatter: str) -> Option:
         "trigger": "axis",
         "confine": True,
         "padding": [5, 9],
-        "textStyle": {"fontSize": 12, "color": INK},
-        "axisPointer": {"lineStyle": {"color": FAINT, "type": "solid"}},
+        ":backgroundColor": _hue("card"),
+        ":borderColor": _hue("rule"),
+        "textStyle": _coloured("ink") | {"fontSize": 12},
+        "axisPointer": {"lineStyle": _coloured("faint") | {"type": "solid"}},
         ":formatter": formatter.replace("{title}", _AGO).replace("{number}", _NUMBER),
     }
 
@@ -214,9 +225,9 @@ def _ago_axis(state: PoolState, interval_s: int = 60) -> Option:
         "interval": interval_s * max(1, span_s // 240),
         "splitLine": {"show": False},
         "axisTick": {"show": False},
-        "axisLine": {"lineStyle": {"color": RULE}, "onZero": False},
+        "axisLine": {"lineStyle": _coloured("rule"), "onZero": False},
         "axisLabel": {
-            "color": MUTED,
+            ":color": _hue("muted"),
             "fontSize": 11,
             "alignMaxLabel": "right",
             "alignMinLabel": "left",
@@ -232,8 +243,8 @@ def _token_axis() -> Option:
         "splitNumber": 2,
         "splitLine": {"show": False},
         "axisTick": {"show": False},
-        "axisLine": {"lineStyle": {"color": RULE}, "onZero": False},
-        "axisLabel": {"color": MUTED, "fontSize": 11, "hideOverlap": True, ":formatter": "v => v + ' M'"},
+        "axisLine": {"lineStyle": _coloured("rule"), "onZero": False},
+        "axisLabel": _coloured("muted") | {"fontSize": 11, "hideOverlap": True, ":formatter": "v => v + ' M'"},
     }
 
 
@@ -242,14 +253,14 @@ def _value_axis() -> Option:
         "type": "value",
         "axisLine": {"show": False},
         "axisTick": {"show": False},
-        "splitLine": {"lineStyle": {"color": RULE}},
+        "splitLine": {"lineStyle": _coloured("rule")},
         "axisLabel": _value_label(show_max=True),
     }
 
 
 def _value_label(*, show_max: bool) -> Option:
     formatter = "v => +Number(v).toPrecision(3) + ''"
-    return {"color": MUTED, "fontSize": 11, "showMaxLabel": show_max, ":formatter": formatter}
+    return _coloured("muted") | {"fontSize": 11, "showMaxLabel": show_max, ":formatter": formatter}
 
 
 def _ago(state: PoolState, point: HistoryPoint) -> float:

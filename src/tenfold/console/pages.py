@@ -1,0 +1,31 @@
+"""Which pages the console has, in the order of their links. Products bring further ones."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from tenfold.compute import page as compute
+from tenfold.console.frame import LivePage, Page, StillPage
+from tenfold.plan import page as plan
+from tenfold.pool.page import PoolPage
+from tenfold.pool.state import PoolState
+from tenfold.rank.page import ranked_list
+from tenfold.replay import page as replay
+from tenfold.serve.page import chat_box
+
+
+def own_pages(*, state: Callable[[], PoolState | None], base_url: Callable[[], str], home: Path) -> tuple[Page, ...]:
+    """List the pages of the pool and of what is around it.
+
+    Args:
+        state: gives the latest state that this process has, or None before the first.
+        base_url: gives the gateway's own address, for what a page asks of it.
+        home: the pool's folder, where commands leave what they found.
+    """
+    pool = PoolPage(state, [partial(chat_box, base_url), partial(ranked_list, base_url)])
+    return (
+        LivePage("/", "Pool", pool.draw),
+        StillPage("/plan", "Plan", partial(plan.html, home)),
+        StillPage("/replay", "Replay", partial(replay.html, home)),
+        StillPage("/compute", "Compute", compute.html, compute.STYLE),
+    )

@@ -1,0 +1,1 @@
+"""What the pool's page shows, as pure functions from the pool's state to HTML and charts."""
