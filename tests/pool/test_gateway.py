@@ -287,6 +287,28 @@ def say(version: int, awake: tuple[str, ...] = (), waking: int = 0) -> dict[str,
     return told.model_dump()
 
 
+async def test_a_new_gateway_holds_what_comes_until_it_knows_its_limits():
+    """Those whose connections a restart broke come back at once, before it has its first routes."""
+    told = say(0)
+    async with scripted(told) as (gateway, resident, ask):
+        asked = [asyncio.create_task(ask()) for _ in range(40)]
+        await until(lambda: gateway._held == 40)
+        told |= say(1, awake=(resident,)) | {"queue_limit": {"serve": 64}}
+        assert [await task for task in asked] == [200] * 40
+        assert gateway.totals()["serve"][0].shed == 0
+
+
+async def test_what_a_new_gateway_holds_is_bounded_in_number_and_time(monkeypatch):
+    monkeypatch.setattr("tenfold.pool.gateway.MOST_HELD", 20)
+    async with scripted(say(0)) as (_, _, ask):
+        began = time.monotonic()
+        found = await asyncio.gather(*(ask() for _ in range(40)))
+        # 20 are held, and 8 are taken by the limit that holds without routes; the others are shed at once.
+        assert found.count(429) >= 12
+        assert set(found) == {429, 503}
+        assert time.monotonic() - began < 5
+
+
 @pytest.mark.slow
 async def test_a_request_waits_for_one_that_is_waking_longer_than_for_nobody():
     told = say(1, waking=1)

@@ -41,6 +41,9 @@ WAKING_PATIENCE_S = 30.0
 ALONE_S = 5.0
 """How long a request that may have ended a resident waits to have another to itself."""
 
+MOST_HELD = 512
+"""Requests that wait for a new gateway's first routes; what comes beyond them is judged without."""
+
 MOST_DEATHS = 2
 MOST_BREAKS = 4
 
@@ -102,6 +105,7 @@ class Gateway:
         self._wait_deadline_s = wait_deadline_s
         self._bodies = BodyReader(body_limit_bytes)
         self._queue_per_slot = queue_per_slot
+        self._held = 0
         self._traffic = {route.workload: Traffic() for route in routes.values()}
         self.link = ControllerLink(controller_url, token, self._traffic)
         self._session: aiohttp.ClientSession | None = None
@@ -125,12 +129,13 @@ class Gateway:
         """Answer one HTTP request by the path's workload."""
         route = self._routes[scope["path"]]
         traffic = self._traffic[route.workload]
+        patience_s = await self._await_first_routes()
         try:
             # A body that has not come is no request yet: it takes nobody's place in the queue.
             if not self._is_full(route, traffic):
                 body = await self._bodies.read(receive)
                 if not self._is_full(route, traffic):
-                    await self._take(route, traffic, scope, body, receive, send)
+                    await self._take(_Errand(route, traffic, scope, body, send, patience_s), receive)
                     return
         except BodyRefused as refusal:
             await send_error(
@@ -147,12 +152,33 @@ class Gateway:
     def _is_full(self, route: GatewayRoute, traffic: Traffic) -> bool:
         return traffic.waiting >= self.link.routes.queue_limit.get(route.workload, self._queue_per_slot)
 
-    async def _take(
-        self, route: GatewayRoute, traffic: Traffic, scope: Scope, body: bytes, receive: Receive, send: Send
-    ) -> None:
+    async def _await_first_routes(self) -> float:
+        """Hold a request until a gateway that has just started knows who is awake and how many may wait.
+
+        Clients whose connections a restart broke come back all at once, and would be shed by a limit that is not
+        theirs.
+
+        Returns:
+            For how long the request may still wait with nobody awake or waking, seconds.
+        """
+        if self.link.routes.version or self._held >= MOST_HELD:
+            return self._wait_deadline_s
+        began = time.monotonic()
+        self._held += 1
+        try:
+            async with asyncio.timeout(self._wait_deadline_s), self.link.changed:
+                while not self.link.routes.version:
+                    await self.link.changed.wait()
+        except TimeoutError:
+            log.warning("the controller has told no routes yet")
+        finally:
+            self._held -= 1
+        return max(0.0, self._wait_deadline_s - (time.monotonic() - began))
+
+    async def _take(self, errand: _Errand, receive: Receive) -> None:
+        traffic = errand.traffic
         traffic.arrived += 1
         traffic.waiting += 1
-        errand = _Errand(route, traffic, scope, body, send, self._wait_deadline_s)
         try:
             await while_client_stays(self._forward(errand), receive)
         finally:
