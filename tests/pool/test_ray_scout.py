@@ -14,8 +14,16 @@ async def test_a_raylet_that_died_a_moment_ago_is_a_ghost_beside_its_heir_and_a_
         with socket.create_server(("127.0.0.1", 0)) as dead:
             ports = [s.getsockname()[1] for s in (heir, twin, dead)]
         found = [node("heir", ports[0]), node("twin", ports[1]), node("dead", ports[2])]
-        assert await _ghosts(found) == {"dead"}
+        assert await _ghosts(found, "heir") == {"dead"}
 
 
-async def test_nobody_knocks_at_a_machine_with_one_raylet():
-    assert await _ghosts([node("a", 1), node("b", 1, address="127.0.0.2"), node("c", 1, alive=False)]) == set()
+async def test_nobody_knocks_at_another_machine_with_one_raylet():
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        found = [node("own", own.getsockname()[1]), node("b", 1, address="127.0.0.2"), node("c", 1, alive=False)]
+        assert await _ghosts(found, "own") == set()
+
+
+async def test_the_own_raylet_is_known_to_be_dead_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        port = own.getsockname()[1]
+    assert await _ghosts([node("own", port), node("b", 1, address="127.0.0.2")], "own") == {"own"}

@@ -110,11 +110,11 @@ class RayScout:
             task.add_done_callback(self._tasks.discard)
 
     async def _tell_nodes(self) -> None:
-        """Tell all nodes every second; returns when the node of this process, or Ray's head, is gone."""
+        """Tell all nodes every second; returns when the raylet of this process, or Ray's head, is gone."""
         while True:
             # In a thread: without its head, Ray blocks.
             found = await asyncio.wait_for(asyncio.to_thread(ray.nodes), RAY_SILENT_S)
-            ghosts = await _ghosts(found)
+            ghosts = await _ghosts(found, self._own_id)
             nodes = tuple(_ray_node(node, is_ghost=node["NodeID"] in ghosts) for node in found)
             self._gpus = {node.ray_id: node.gpus for node in nodes}
             self._say(Told(nodes=nodes))
@@ -153,18 +153,19 @@ class RayScout:
         os.write(self._out, told.model_dump_json().encode() + b"\n")
 
 
-async def _ghosts(nodes: list[dict[str, object]]) -> set[object]:
-    """Nodes that Ray still takes for alive though their raylet is dead, of those that share a machine with another.
+async def _ghosts(nodes: list[dict[str, object]], own_id: str) -> set[object]:
+    """Nodes that Ray still takes for alive though their raylet is dead; ``own_id`` is the node of this process.
 
-    Ray notices a raylet's death after some 15 s. One that is started again on the machine meanwhile is its heir, and
-    not a further node beside it; who listens there tells which.
+    Ray notices a raylet's death after some 15 s; that nobody listens there any more tells it at once. Asked are the own
+    raylet, without which this process is of no use, and those that share a machine with another: one that is started
+    again there is the heir of the dead one, and not a further node beside it.
     """
     alive = [node for node in nodes if node["Alive"]]
     machines = Counter(node["NodeManagerAddress"] for node in alive)
     return {
         node["NodeID"]
         for node in alive
-        if machines[node["NodeManagerAddress"]] > 1
+        if (node["NodeID"] == own_id or machines[node["NodeManagerAddress"]] > 1)
         and await is_refused(str(node["NodeManagerAddress"]), int(str(node["NodeManagerPort"])))
     }
 

@@ -11,6 +11,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from tenfold.pool.host_info import HostInfo, HostSpec
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 30.0
+LONG_LIFE_S = 10.0
+"""A process that lived longer, and told of nodes, is started again without a pause."""
+
 LINE_LIMIT_BYTES = 1 << 24
 PLACE_TIMEOUT_S = 90.0
 
@@ -93,6 +97,7 @@ class Scout:
         self._waiting: dict[str, asyncio.Future[Placed]] = {}
         self._connected: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._told_nodes = False
+        self._listening = False
         self._task: asyncio.Task[None] | None = None
 
     async def connect(self) -> str:
@@ -108,9 +113,9 @@ class Scout:
         return self._connected.result()
 
     async def place(self, order: Place) -> HostInfo | None:
-        """Have a host started; none if that did not work, or if only GPUs were to be claimed."""
+        """Have a host started; none if that does not work now, or if only GPUs were to be claimed."""
         process = self._process
-        if process is None or process.stdin is None or order.ray_id in self._waiting:
+        if process is None or process.stdin is None or not self._listening or order.ray_id in self._waiting:
             return None
         waiting = self._waiting[order.ray_id] = asyncio.get_running_loop().create_future()
         try:
@@ -142,14 +147,16 @@ class Scout:
         pause_s = FIRST_PAUSE_S
         while True:
             self._told_nodes = False
+            began = time.monotonic()
             try:
                 ended = await self._live()
             except OSError as error:
                 ended = f"could not be started: {error.strerror}"
             # Each start costs seconds of a processor, and a cluster that is gone may stay so.
             pause_s = FIRST_PAUSE_S if self._told_nodes else min(LONGEST_PAUSE_S, 2 * pause_s)
-            log.warning("the scout %s; again in %g s", ended, pause_s)
-            await asyncio.sleep(pause_s)
+            was_good = self._told_nodes and time.monotonic() - began > LONG_LIFE_S
+            log.warning("the scout %s; again %s", ended, "at once" if was_good else f"in {pause_s:g} s")
+            await asyncio.sleep(0.0 if was_good else pause_s)
 
     async def _live(self) -> str:
         """One life of the process; returns how it ended."""
@@ -173,6 +180,7 @@ class Scout:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the scout has no pipes")
         process.stdin.write(self._spec.model_dump_json().encode() + b"\n")
+        self._listening = True
         async for line in process.stdout:
             told = Told.model_validate_json(line)
             if told.failed:
@@ -187,6 +195,8 @@ class Scout:
                 self._on_nodes(told.nodes)
             if told.placed is not None and told.placed.ray_id in self._waiting:
                 self._waiting[told.placed.ray_id].set_result(told.placed)
+        # Who asks from here on asks the next one.
+        self._listening = False
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ConnectionError("the scout ended"))
