@@ -3,8 +3,9 @@
 Brings up `tenfold up` with a home and a cache of its own, plays a day of ranking and chat over HTTP in an open loop,
 and does each fault in turn, followed by a watch until the pool is whole: healthz says ready, every slot has its
 residents loaded and somebody at work, training's step grows, and a chat and a ranking request are answered. A fault
-counts only if it is proved to have happened (a process is dead or stopped and another has its place, the disk said that
-it is full, a file was read again). A pool that is not whole in time is replaced by a fresh one.
+counts only if it is proved to have happened (a process is dead and another has its place, one is stopped and goes on or
+is replaced, the disk said that it is full, a file was read again). A pool that is not whole in time is replaced by a
+fresh one.
 
     python bench/faults.py [--only NAME,...] [--list] [--day 4m] [--seed 1] [--limit-s 45]
 

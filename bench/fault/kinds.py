@@ -60,13 +60,13 @@ def kill(role: str) -> Strike:
 
 
 def stop(role: str) -> Strike:
-    """Give the strike that stops who has a role, by SIGSTOP; nobody but the pool lets it go on."""
+    """Give the strike that stops who has a role, by SIGSTOP; nobody but the pool lets it go on, or replaces it."""
 
     def strike(pool: Pool) -> Struck:
         pid = pool.pid(role)
         os.kill(pid, signal.SIGSTOP)
         wait_for(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, DEATH_S, f"{role} {pid} stopped")
-        return Struck(lambda: not_replaced(pool, role, pid))
+        return Struck(lambda: stands_still(pid))
 
     return strike
 
@@ -84,6 +84,14 @@ def kill_process(pid: int) -> None:
         return True
 
     wait_for(is_dead, DEATH_S, f"{pid} dead")
+
+
+def stands_still(pid: int) -> str:
+    """Say that a process is still stopped, or nothing: it goes on, or is gone."""
+    with suppress(psutil.NoSuchProcess):
+        if psutil.Process(pid).status() == psutil.STATUS_STOPPED:
+            return f"{pid} is still stopped"
+    return ""
 
 
 def not_replaced(pool: Pool, role: str, pid: int) -> str:

@@ -1,4 +1,4 @@
-"""What is kept alive is started again when it dies, when it stops, and where it cannot log."""
+"""What is kept alive is started again when it dies or hangs, goes on when it was stopped, and lives without a log."""
 
 import asyncio
 import os
@@ -52,15 +52,38 @@ async def kept(tmp_path):
     assert not psutil.pid_exists(found.keeper.pid)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-async def test_a_controller_that_is_killed_or_stopped_is_replaced(kept, number, caplog):
+@pytest.mark.slow
+async def test_a_controller_that_is_killed_is_replaced(kept, caplog):
     first = kept.keeper.pid
-    os.kill(first, number)
+    os.kill(first, signal.SIGKILL)
     await until(lambda: kept.keeper.pid != first)
     await until(kept.answers)
     assert not psutil.pid_exists(first)
-    told = {signal.SIGKILL: "ended with -9", signal.SIGSTOP: "gave no sign of life for 5 s and was killed"}
-    assert told[number] in caplog.text
+    assert "ended with -9" in caplog.text
+
+
+@pytest.mark.slow
+async def test_a_controller_that_was_stopped_goes_on_with_what_it_has_in_hand(kept, caplog):
+    first = kept.keeper.pid
+    os.kill(first, signal.SIGSTOP)
+    await until(kept.answers)
+    assert kept.keeper.pid == first
+    assert "controller was stopped; it was told to go on" in caplog.text
+
+
+@pytest.mark.slow
+async def test_what_is_silent_without_being_stopped_is_replaced(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    keeper = Keeper("hung", "hung_process", str, tmp_path / "log")
+    task = asyncio.create_task(keeper.run())
+    await until(lambda: keeper.pid is not None)
+    first = keeper.pid
+    await until(lambda: keeper.pid != first)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await keeper.stop(0.0)
+    assert not psutil.pid_exists(first)
+    assert "hung gave no sign of life for 5 s and was killed" in caplog.text
 
 
 @pytest.mark.slow

@@ -173,18 +173,30 @@ def test_killed_gateway_comes_back_and_no_connection_is_refused(pool):
     until(lambda: get(f"{pool.url}/healthz")[0] == 200, what="ready again")
 
 
-def test_stopped_controller_front_and_coordinator_are_replaced(pool):
+def test_stopped_controller_front_and_coordinator_go_on_with_what_they_have_in_hand(pool):
     """A stopped process does not die, so only its silence tells."""
     modules = ("tenfold.pool.controller_server", "tenfold.cli.front")
     before = {module: pool.child(module) for module in modules}
     log = str(pool.home / "logs" / "train-companion.log")
     coordinator = next(p.pid for p in living(pool.family()) if str(Path(f"/proc/{p.pid}/fd/1").readlink()) == log)
     step = pool.step()
-    for pid in (*before.values(), coordinator):
-        os.kill(pid, signal.SIGSTOP)
-    until(lambda: not any(map(psutil.pid_exists, (*before.values(), coordinator))), what="all three gone")
+    asking = Asking(pool.url)
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(asking.rank) for _ in range(4)]
+        try:
+            until(lambda: asking.answered > 8, what="answers")
+            for pid in (*before.values(), coordinator):
+                os.kill(pid, signal.SIGSTOP)
+            # Some were in the front's hands then; all are answered.
+            answered = asking.answered
+            until(lambda: asking.answered > answered + 8, what="answers after they were stopped")
+        finally:
+            asking.stop = True
+        for each in asked:
+            each.result()
     until(lambda: get(f"{pool.url}/healthz")[0] == 200, what="ready again")
-    assert len(post(f"{pool.url}/v1/rank", {"user": 5})["items"]) == 10
+    assert {module: pool.child(module) for module in modules} == before
+    assert psutil.pid_exists(coordinator)
     until(lambda: pool.step() >= step + 2, what="training goes on")
 
 

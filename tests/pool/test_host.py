@@ -4,11 +4,9 @@ import asyncio
 import itertools
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -198,60 +196,147 @@ async def test_closing_lets_a_companion_save(tmp_path, toys_importable):
     assert note.read_text() == "saved"
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_without_its_nursery_a_host_ends_and_takes_its_residents_along(tmp_path, toys_importable, number):
-    script = (
-        "import asyncio, sys\n"
-        "from pathlib import Path\n"
-        "from tenfold.pool.host import Host\n"
-        "from tenfold.pool.process import ProcessSpec\n"
-        "async def main():\n"
-        "    host = Host(Path(sys.argv[1]), ['toy_workload'])\n"
-        "    await host.start()\n"
-        "    await host.spawn(ProcessSpec.from_json(sys.stdin.buffer.readline()))\n"
-        "    version = -1\n"
-        "    while True:\n"
-        "        version, (status,) = await host.statuses(version, 1.0)\n"
-        "        if status.url:\n"
-        "            print(host._nursery.pid, status.pid, flush=True)\n"
-        "            break\n"
-        "    await asyncio.sleep(60)\n"
-        "asyncio.run(main())\n"
+# ---- the nursery
+
+
+async def nursery_of(host: Host, name: str) -> int:
+    return psutil.Process((await status(host, name)).pid).ppid()
+
+
+async def test_a_nursery_that_is_killed_is_started_again_with_all_that_lived_on_it(host, tmp_path):
+    names = ("toy@n0/cpu0", "toy@n0/cpu1")
+    for name in names:
+        await host.spawn(spec(tmp_path, name, slot=name[4:]))
+    await until(lambda: _all_loaded(host, names))
+    before, nursery = [await status(host, name) for name in names], await nursery_of(host, names[0])
+    version, _ = await host.statuses(-1, 0)
+    os.kill(nursery, signal.SIGKILL)
+    _, told = await host.statuses(version, wait_s=30)
+    # Their deaths are told at once, whatever the next nursery takes to import.
+    assert all(found.pid is None and found.url is None for found in told)
+    await until(lambda: not any(psutil.pid_exists(found.pid) for found in before))
+    # An order meanwhile is carried out by the next one.
+    await host.spawn(spec(tmp_path, "toy@n0/cpu2", slot="n0/cpu2"))
+    await until(lambda: _all_loaded(host, (*names, "toy@n0/cpu2")))
+    for found in before:
+        after = await status(host, found.name)
+        assert after.pid != found.pid
+        assert after.restarts == 1
+        assert after.last_words == "ended with the nursery, which ended with -9"
+    assert await nursery_of(host, names[0]) == await nursery_of(host, "toy@n0/cpu2") != nursery
+
+
+async def _all_loaded(host: Host, names: Sequence[str]) -> bool:
+    return all([await loaded(host, name) for name in names])
+
+
+@pytest.mark.slow
+async def test_a_nursery_that_was_stopped_goes_on_and_nobody_dies(host, tmp_path, caplog):
+    await host.spawn(spec(tmp_path, "toy@n0/cpu0"))
+    await until(lambda: loaded(host, "toy@n0/cpu0"))
+    before, nursery = await status(host, "toy@n0/cpu0"), await nursery_of(host, "toy@n0/cpu0")
+    os.kill(nursery, signal.SIGSTOP)
+    await host.spawn(spec(tmp_path, "toy@n0/cpu1", slot="n0/cpu1"))
+    await until(lambda: loaded(host, "toy@n0/cpu1"))
+    assert await status(host, "toy@n0/cpu0") == before
+    assert await nursery_of(host, "toy@n0/cpu1") == nursery
+    assert "the nursery was stopped; it was told to go on" in caplog.text
+
+
+@pytest.mark.slow
+async def test_a_nursery_that_hangs_is_replaced(tmp_path, toys_importable, monkeypatch, caplog):
+    monkeypatch.setattr("tenfold.pool.host.NURSERY_SILENT_LOOKS", 2)
+    monkeypatch.setenv("HANG_WHEN", str(tmp_path / "hang"))
+    host = Host(tmp_path / "logs", ["toy_workload", "hanging_import"])
+    await host.start()
+    await host.spawn(spec(tmp_path, "toy@n0/cpu0"))
+    await until(lambda: loaded(host, "toy@n0/cpu0"))
+    before = await status(host, "toy@n0/cpu0")
+    (tmp_path / "hang").touch()
+
+    async def replaced():
+        found = await status(host, "toy@n0/cpu0")
+        return found.url is not None and found.pid != before.pid
+
+    await until(replaced)
+    await until(lambda: not psutil.pid_exists(before.pid))
+    assert "the nursery gives no sign of life for 2 s" in caplog.text
+    await host.close(1.0)
+
+
+@pytest.mark.slow
+async def test_a_nursery_that_cannot_import_says_so_in_the_words_of_those_who_wait_for_it(
+    tmp_path, toys_importable, monkeypatch
+):
+    monkeypatch.setattr("tenfold.pool.host.NURSERY_PAUSE_S", 0.2)
+    host = Host(tmp_path / "logs", ["there_is_no_such_module"])
+    await host.start()
+    await host.spawn(spec(tmp_path, "toy@n0/cpu0"))
+
+    async def tried_again():
+        return (await status(host, "toy@n0/cpu0")).restarts >= 2
+
+    await until(tried_again)
+    assert (await status(host, "toy@n0/cpu0")).last_words == "ended with the nursery, which ended with 1"
+    assert "No module named 'there_is_no_such_module'" in (tmp_path / "logs" / "nursery.log").read_text()
+    await host.close(1.0)
+
+
+@pytest.mark.slow
+async def test_who_needs_no_heavy_library_is_loaded_while_it_is_imported(tmp_path, toys_importable, monkeypatch):
+    """As chats are, which need no torch; others wait for their module."""
+    (tmp_path / "slow_library.py").write_text(
+        "import time\nfrom pathlib import Path\nfrom broken_workload import create\n"
+        f"while not Path({str(tmp_path / 'go')!r}).exists():\n    time.sleep(0.01)\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        process.stdin.write(spec(tmp_path, "toy@n0/cpu0").to_json() + b"\n")
-        process.stdin.flush()
-        nursery, resident = map(int, process.stdout.readline().split())
-        os.kill(nursery, number)
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 1
-        assert b"the nursery died" in errors
-    psutil.wait_procs([psutil.Process(resident)] if psutil.pid_exists(resident) else [], timeout=60)
-    assert not psutil.pid_exists(resident)
+    monkeypatch.setenv("PYTHONPATH", f"{os.environ['PYTHONPATH']}:{tmp_path}")
+    host = Host(tmp_path / "logs", ["broken_workload", "slow_library"])
+    await host.start()
+    await host.spawn(spec(tmp_path, "late@n0/cpu0", "slow_library:create"))
+    await host.spawn(spec(tmp_path, "early-companion", "broken_workload:serve_forever", slot=None))
+    await until((tmp_path / "companion").exists)
+    assert (await status(host, "late@n0/cpu0")).pid is None
+    (tmp_path / "go").touch()
+
+    async def tried():
+        return "there is no such model" in (await status(host, "late@n0/cpu0")).last_words
+
+    await until(tried)
+    await until(lambda: loaded(host, "early-companion"))
+    await host.close(2.0)
 
 
-async def test_a_companion_and_an_asleep_resident_that_are_stopped_are_replaced(host, tmp_path):
+# ---- silence
+
+
+@pytest.mark.slow
+async def test_a_companion_and_an_asleep_resident_that_were_stopped_go_on(host, tmp_path):
     """Nobody asks them for anything, so only their own silence tells."""
     names = ("toy@n0/cpu0", "toy-companion")
     await host.spawn(spec(tmp_path, "toy@n0/cpu0"))
     await host.spawn(spec(tmp_path, "toy-companion", "broken_workload:serve_forever", slot=None))
-    before = {}
-    for name in names:
-        await until(lambda name=name: loaded(host, name))
-        before[name] = await status(host, name)
-    await asyncio.sleep(1.5)
-    for found in before.values():
+    await until(lambda: _all_loaded(host, names))
+    before = [await status(host, name) for name in names]
+    for found in before:
         os.kill(found.pid, signal.SIGSTOP)
+    for found in before:
+        await until(lambda pid=found.pid: psutil.Process(pid).status() != psutil.STATUS_STOPPED)
+    assert [await status(host, name) for name in names] == before
+
+
+@pytest.mark.slow
+async def test_a_companion_and_an_asleep_resident_that_hang_are_replaced(host, tmp_path):
+    names = ("hung@n0/cpu0", "hung-companion")
+    await host.spawn(spec(tmp_path, "hung@n0/cpu0", "broken_workload:create_hung"))
+    await host.spawn(spec(tmp_path, "hung-companion", "broken_workload:serve_until_hung", slot=None))
+    await until(lambda: _all_loaded(host, names))
+    await asyncio.sleep(1.5)
+    (tmp_path / "hang").touch()
     for name, silent_s in zip(names, (10, 5), strict=True):
 
         async def replaced(name=name):
             found = await status(host, name)
-            return found.url is not None and found.pid != before[name].pid
+            return found.url is not None and found.restarts == 1
 
         await until(replaced)
         assert f"killed: no sign of life for {silent_s} s" in (await status(host, name)).last_words

@@ -54,9 +54,9 @@ async def make_cluster(tmp_path, toys_importable, monkeypatch) -> AsyncIterator:
     monkeypatch.setattr(hosts, "POLL_TIMEOUT_S", 1.5)
     made: list[Cluster] = []
 
-    async def make(left: dict[str, HostInfo] | None = None) -> Cluster:
+    async def make(left: dict[str, HostInfo] | None = None, address: str | None = "10.0.0.1:6379") -> Cluster:
         cluster = Cluster(
-            "10.0.0.1:6379",
+            address,
             {"cpu": KindSettings(slots=1)},
             tmp_path,
             ["toy_workload"],
@@ -99,9 +99,22 @@ async def test_a_host_that_is_killed_is_replaced(make_cluster):
     os.kill(victim.pid, signal.SIGKILL)
     await until(lambda: victim.name not in cluster.nodes)
     assert not any(slot.node == victim.name for slot in cluster.report().slots)
-    cluster._scout.tell((node("first"), node("second")))
+    # At once, and not when Ray next tells its nodes.
     await until(lambda: len(loaded(cluster)) == 2)
     assert victim.name not in cluster.nodes
+    assert len(cluster._scout.placed) == 3
+
+
+async def test_a_host_that_was_stopped_on_the_only_machine_goes_on(make_cluster, caplog):
+    cluster = await make_cluster(address=None)
+    cluster._scout.tell((node("first"),))
+    await until(lambda: len(loaded(cluster)) == 1)
+    before, (host,) = loaded(cluster), cluster._scout.placed
+    os.kill(host.pid, signal.SIGSTOP)
+    await until(lambda: psutil.Process(host.pid).status() != psutil.STATUS_STOPPED)
+    await until(lambda: "was stopped; it was told to go on" in caplog.text)
+    assert loaded(cluster) == before
+    assert cluster.report().out_of_reach == ()
 
 
 async def test_a_silent_host_leaves_the_report_and_comes_back(make_cluster):

@@ -1,6 +1,7 @@
 """A resident small enough to start in milliseconds, with the faults that the pool must survive."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import time
@@ -32,6 +33,8 @@ class Toy:
     async def sleep(self, deadline_s: float) -> None:
         if self._settings.get("stuck_on_sleep"):
             time.sleep(60)  # a blocked event loop, as a native call would block it
+        if self._settings.get("frozen_on_sleep"):
+            ctypes.PyDLL(None).sleep(60)  # a native call that no thread of the process gets past, its watchdog neither
         while self._in_flight:
             await asyncio.sleep(0.005)
         self._awake_at = None
@@ -52,6 +55,8 @@ class Toy:
         body = await request.json()
         if body.get("die"):
             os.kill(os.getpid(), signal.SIGKILL)
+        if body.get("hang"):
+            time.sleep(60)
         if body.get("fail"):
             raise RuntimeError("a fault of the workload's own")
         began = time.monotonic()

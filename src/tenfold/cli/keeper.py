@@ -1,4 +1,7 @@
-"""Keep one process alive: start it, listen for its heartbeat, and start it again when it ends or falls silent."""
+"""Keep one process alive: start it, listen for its heartbeat, and start it again when it ends or stays silent.
+
+One that was only stopped is told to go on.
+"""
 
 import asyncio
 import contextlib
@@ -11,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tenfold.core.logs import open_log, rotate_logs
-from tenfold.pool.heartbeat import BEAT_EVERY_S, Vigil, drained
+from tenfold.pool.heartbeat import BEAT_EVERY_S, Vigil, drained, resume_if_stopped
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +121,10 @@ class Keeper:
             while not ending.done():
                 await asyncio.wait({ending}, timeout=BEAT_EVERY_S)
                 rotate_logs(self._log_file.parent)
-                if vigil.look(bool(drained(beats))) and not ending.done():
+                heard = bool(drained(beats))
+                if not heard and not ending.done() and resume_if_stopped(child.pid):
+                    log.warning("%s was stopped; it was told to go on", self._name)
+                if vigil.look(heard) and not ending.done():
                     child.kill()
                     await ending
                     return f"gave {vigil.verdict} and was killed"

@@ -238,7 +238,7 @@ class Supervisor:
             self._address,
             self._config.pool.kinds,
             self._home,
-            [module for workload in wiring.WORKLOADS for module in workload.modules],
+            [module for each in sorted(wiring.WORKLOADS, key=lambda w: not w.light) for module in each.modules],
             token=self._token,
             supervisor=os.getpid(),
             specs=self._specs,

@@ -1,12 +1,15 @@
 """Signs of life: a kept process writes a byte a second to a pipe, and who keeps it alive reads the other end.
 
 The byte comes from the loop that does the work. So a process that was stopped, one whose loop is blocked and one that
-is gone look the same to its keeper: no byte.
+is gone look the same to its keeper: no byte. One that was stopped is let go on, for it has work in hand; whoever stays
+silent is killed.
 """
 
 import contextlib
 import os
+import signal
 
+import psutil
 import uvicorn
 
 BEAT_EVERY_S = 1.0
@@ -80,6 +83,20 @@ class Vigil:
         """Why it must go, for a log."""
         silent_s = self._silent_looks * BEAT_EVERY_S
         return f"no sign of life for {silent_s:.0f} s" if self._begun else f"not up within {silent_s:.0f} s"
+
+
+def resume_if_stopped(pid: int) -> bool:
+    """Let a child go on that was stopped (SIGSTOP, Ctrl-Z); whether it was.
+
+    To be asked whenever it is silent. What a debugger holds is not stopped in this sense, and stays in its hands.
+    """
+    try:
+        if psutil.Process(pid).status() != psutil.STATUS_STOPPED:
+            return False
+        os.kill(pid, signal.SIGCONT)
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return False
+    return True
 
 
 def drained(descriptor: int) -> bytes:

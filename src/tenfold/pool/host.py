@@ -17,7 +17,7 @@ import orjson
 
 from tenfold.core.config import Kind, KindSettings
 from tenfold.core.logs import open_log
-from tenfold.pool.heartbeat import BEAT_EVERY_S, Vigil
+from tenfold.pool.heartbeat import BEAT_EVERY_S, Vigil, resume_if_stopped
 from tenfold.pool.nursery import log_path
 from tenfold.pool.process import ProcessSpec
 
@@ -28,6 +28,9 @@ CRASHES_BEFORE_PAUSE = 4
 PAUSE_S = 5.0
 NURSERY_SILENT_LOOKS = 10
 """Its residents die with it, so it is given longer than a controller or a front."""
+
+NURSERY_PAUSE_S = 5.0
+"""Before the next start of one that never came up, as where a library cannot be imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def make_slots(node: str, kinds: Mapping[Kind, KindSettings], cores: Sequence[in
 
 
 class Host:
-    """Starts residents from a warm nursery and restarts those that die.
+    """Starts residents from a warm nursery and restarts those that die, and the nursery too, with all of them.
 
     A resident that dies is forked again at once; one that died four times within 30 s waits 5 s between tries, so
     that a broken model does not eat the node.
@@ -96,16 +99,21 @@ class Host:
         self._changed = asyncio.Event()
         self._version = 0
         self._nursery: asyncio.subprocess.Process | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._keeping: asyncio.Task[None] | None = None
         self._nursery_heard = False
         self._closing = False
 
     async def start(self) -> None:
-        """Start the nursery; returns at once, spawns wait until its imports are done."""
+        """Start the nursery; returns at once, spawns wait until what they need is imported."""
         self._log_dir.mkdir(parents=True, exist_ok=True)
+        self._nursery = await self._start_nursery()
+        self._keeping = asyncio.create_task(self._keep_nursery(self._nursery))
+        self._keeping.add_done_callback(_end_loudly)
+
+    async def _start_nursery(self) -> asyncio.subprocess.Process:
         errors = open_log(self._log_dir / "nursery.log")
         try:
-            self._nursery = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tenfold.pool.nursery", str(self._log_dir), *self._preload),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -115,7 +123,6 @@ class Host:
             )
         finally:
             os.close(errors)
-        self._tasks = [asyncio.create_task(work(self._nursery)) for work in (self._follow, self._listen)]
 
     async def keep(self, specs: Sequence[ProcessSpec]) -> None:
         """Keep these residents and companions alive, and no others.
@@ -166,8 +173,7 @@ class Host:
 
     async def close(self, grace_s: float) -> None:
         """End companions with SIGTERM (they save), wait up to ``grace_s``, then end all by closing the nursery."""
-        nursery = self._nursery
-        if self._closing or nursery is None or nursery.stdin is None:
+        if self._closing or self._keeping is None:
             return
         self._closing = True
         companions = [name for name, spec in self._specs.items() if spec.slot is None]
@@ -177,31 +183,72 @@ class Host:
             async with asyncio.timeout(grace_s):
                 while any(self._statuses[name].pid for name in companions):
                     await self.statuses(self._version, wait_s=grace_s)
-        nursery.stdin.close()
-        await nursery.wait()
-        for task in self._tasks:
-            task.cancel()
+        if self._nursery is not None and self._nursery.stdin is not None:
+            self._nursery.stdin.close()
+            await self._nursery.wait()
+        self._keeping.cancel()
 
     def _fork(self, spec: ProcessSpec) -> None:
         self._forked[spec.name] = spec
         self._order({"spawn": orjson.Fragment(spec.to_json())})
 
     def _order(self, order: dict[str, object]) -> None:
-        if self._nursery is None or self._nursery.stdin is None:
-            raise RuntimeError("the host was not started")
-        self._nursery.stdin.write(orjson.dumps(order) + b"\n")
+        """Tell the nursery. While there is none, nobody lives to be told of, and the next one is told who should."""
+        if self._nursery is not None and self._nursery.stdin is not None:
+            self._nursery.stdin.write(orjson.dumps(order) + b"\n")
 
     async def _drain(self) -> None:
         if self._nursery is not None and self._nursery.stdin is not None:
-            await self._nursery.stdin.drain()
+            # One that has died meanwhile takes no more orders; it is replaced in a moment.
+            with contextlib.suppress(ConnectionError):
+                await self._nursery.stdin.drain()
 
-    async def _follow(self, nursery: asyncio.subprocess.Process) -> None:
+    # ---- the nursery
+
+    async def _keep_nursery(self, nursery: asyncio.subprocess.Process) -> None:
+        """Follow a nursery, and when it has died the next one, which forks all that should live, until ``close``."""
+        while True:
+            listening = asyncio.create_task(self._listen(nursery))
+            came_up = await self._follow(nursery)
+            # From here on the kernel has killed its children too.
+            status = await nursery.wait()
+            listening.cancel()
+            self._nursery = None
+            if self._closing:
+                return
+            log.error("the nursery ended with %d; see %s", status, self._log_dir / "nursery.log")
+            self._note_all_dead(f"ended with the nursery, which ended with {status}")
+            await asyncio.sleep(0.0 if came_up else NURSERY_PAUSE_S)
+            while self._nursery is None:
+                try:
+                    self._nursery = nursery = await self._start_nursery()
+                except OSError as error:
+                    # No process or memory to be had now.
+                    log.error("the nursery could not be started: %s", error.strerror)
+                    await asyncio.sleep(NURSERY_PAUSE_S)
+            for spec in self._specs.values():
+                self._fork(spec)
+
+    def _note_all_dead(self, words: str) -> None:
+        for pause in self._pauses.values():
+            pause.cancel()
+        self._pauses.clear()
+        for name, status in list(self._statuses.items()):
+            if name in self._specs:
+                born_again = status.restarts + 1
+                self._note(replace(status, pid=None, url=None, restarts=born_again, last_words=words))
+            else:
+                self._forget(name)
+
+    async def _follow(self, nursery: asyncio.subprocess.Process) -> bool:
+        """Take what a nursery tells until it ends; whether it ever came up."""
+        came_up = False
         if nursery.stdout is None:
             raise RuntimeError("the nursery has no standard output")
         async for line in nursery.stdout:
-            self._nursery_heard = True
             event = orjson.loads(line)
             if event["event"] == "beat":
+                self._nursery_heard = came_up = True
                 continue
             status = self._statuses[event["name"]]
             if event["event"] == "started":
@@ -213,10 +260,7 @@ class Host:
                 self._note(replace(status, url=f"http://{spec.bind}:{event['port']}"))
             else:
                 self._exited(status, event["status"])
-        if not self._closing:
-            # Without a nursery nothing here can be kept alive: end loudly, the supervisor or Ray starts a new host.
-            log.error("the nursery died; see %s", self._log_dir / "nursery.log")
-            os._exit(1)
+        return came_up
 
     def _exited(self, status: ResidentStatus, code: int) -> None:
         name = status.name
@@ -230,11 +274,16 @@ class Host:
             self._pauses[name] = asyncio.get_running_loop().call_later(pause_s, self._restart, name)
 
     async def _listen(self, nursery: asyncio.subprocess.Process) -> None:
-        """Kill a nursery that is silent: it learns of no death, and carries out no order."""
+        """Kill a nursery that stays silent: it learns of no death, and carries out no order."""
         vigil = Vigil(NURSERY_SILENT_LOOKS)
-        while nursery.returncode is None:
+        self._nursery_heard = False
+        while True:
             await asyncio.sleep(BEAT_EVERY_S)
-            if vigil.look(self._nursery_heard) and not self._closing:
+            if nursery.returncode is not None or self._closing:
+                return
+            if not self._nursery_heard and resume_if_stopped(nursery.pid):
+                log.warning("the nursery was stopped; it was told to go on")
+            if vigil.look(self._nursery_heard):
                 log.error("the nursery gives %s", vigil.verdict)
                 nursery.kill()
                 return
@@ -276,3 +325,10 @@ class Host:
         # A fresh event each time: everyone who waits wakes, and nobody clears it under another.
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _end_loudly(keeping: asyncio.Task[None]) -> None:
+    """Without the task nothing here can be kept alive; the supervisor starts a new host."""
+    if not keeping.cancelled() and (error := keeping.exception()) is not None:
+        log.error("the nursery is not kept any more", exc_info=error)
+        os._exit(1)

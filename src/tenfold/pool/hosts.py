@@ -16,6 +16,7 @@ import aiohttp
 
 from tenfold.core.config import Kind, KindSettings
 from tenfold.core.links import connector
+from tenfold.pool.heartbeat import resume_if_stopped
 from tenfold.pool.host import ResidentStatus, Slot, make_slots
 from tenfold.pool.host_info import HostInfo, HostSpec
 from tenfold.pool.host_server import SPECS, Signal, Statuses
@@ -214,6 +215,8 @@ class Cluster:
             except (aiohttp.ClientError, TimeoutError) as error:
                 refused = refused + 1 if _is_refusal(error) else 0
                 silent = time.monotonic() - node.heard_at
+                if isinstance(error, TimeoutError) and self._address is None and resume_if_stopped(node.host.pid):
+                    log.warning("the host of node %s was stopped; it was told to go on", node.name)
                 if refused > 1 or silent > self._lease_s + SILENT_ALONE_S:
                     self._drop(node, f"its host is gone ({error})")
                 elif silent > silent_s and not node.out_of_reach:
@@ -235,6 +238,8 @@ class Cluster:
         node.gone = True
         self.nodes.pop(node.name, None)
         self.changed.set()
+        # Another host for a machine that lives, without waiting until Ray tells its nodes again.
+        self._take_ray_nodes(self._ray_nodes)
 
     async def _let_go(self, node: Node) -> None:
         """Close the host of a node that was stopped in order."""

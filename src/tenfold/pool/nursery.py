@@ -2,14 +2,16 @@
 
 It imports the heavy libraries once and forks a child per resident, so a resident starts in the time it takes to load
 its model: 12 residents share one ``import torch`` (2.6 CPU-seconds) instead of paying it each. It is the parent of
-all residents of its node, so it learns of a death at once, and they die with it.
+all residents of its node, so it learns of a death at once, and they die with it. Between two imports it forks those
+whose modules are there already, so that they load meanwhile.
 
 It speaks JSON lines. In: ``{"spawn": ProcessSpec}``, ``{"signal": name, "number": n, "pid": p}``. Out: births and
 deaths as ``{"name", "event": "started" | "ready" | "exited", "pid", "port", "status"}``. End of input ends it. A signal
 with a ``pid`` is for that process only: by the time it comes, another may live under the name.
 
-A child that gives no sign of life (see ``heartbeat``) is killed here, whether or not anybody asks it for anything. Its
-own sign is the event ``beat``, once a second, which names nobody.
+A child that was stopped is told to go on, and one that stays without a sign of life (see ``heartbeat``) is killed
+here, whether or not anybody asks it for anything. Its own sign, once it has imported all, is the event ``beat``, once a
+second, which names nobody.
 """
 
 import gc
@@ -20,6 +22,8 @@ import selectors
 import signal
 import sys
 import time
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +31,7 @@ import orjson
 
 from tenfold.core.logs import append_line, end_process, log_as, open_log, rotate_logs
 from tenfold.pool import process
-from tenfold.pool.heartbeat import BEAT_EVERY_S, Pulse, Vigil
+from tenfold.pool.heartbeat import BEAT_EVERY_S, Pulse, Vigil, resume_if_stopped
 from tenfold.pool.process import ProcessSpec
 
 log = logging.getLogger(__name__)
@@ -50,17 +54,25 @@ class _Child:
 
 
 class Nursery:
-    """The forking loop. Single-threaded, because a fork copies only the calling thread."""
+    """The forking loop. Single-threaded, because a fork copies only the calling thread.
 
-    def __init__(self, log_dir: Path) -> None:
+    Args:
+        log_dir: where children log.
+        modules: to import, in this order.
+    """
+
+    def __init__(self, log_dir: Path, modules: Sequence[str]) -> None:
         self._log_dir = log_dir
+        self._pid = os.getpid()
+        self._to_import = deque(modules)
+        self._unborn: list[ProcessSpec] = []
         self._children: dict[str, _Child] = {}
         self._look_at = 0.0
         self._selector = selectors.DefaultSelector()
         self._inbox = b""
 
     def run(self) -> None:
-        """Serve orders until standard input closes, then kill all children."""
+        """Import and serve orders until standard input closes, then kill all children."""
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
         signal.set_wakeup_fd(wake_write)
@@ -68,21 +80,36 @@ class Nursery:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._selector.register(0, selectors.EVENT_READ, "orders")
         self._selector.register(wake_read, selectors.EVENT_READ, "children")
-        self._look_at = time.monotonic() + BEAT_EVERY_S
-        while True:
-            for key, _ in self._selector.select(max(0.0, self._look_at - time.monotonic())):
-                if key.data == "orders":
-                    if not self._read_orders():
-                        self._kill_all()
-                        return
-                elif key.data == "children":
-                    os.read(wake_read, 4096)
-                    self._reap()
-                else:
-                    self._hear(key.fd, key.data)
-            if time.monotonic() >= self._look_at:
+        while self._serve():
+            if self._to_import:
+                self._import_next()
+            elif time.monotonic() >= self._look_at:
                 self._look_at = time.monotonic() + BEAT_EVERY_S
                 self._look()
+        self._kill_all()
+
+    def _serve(self) -> bool:
+        """Do what has come, or wait for it until the next look is due; false once nothing will come any more."""
+        wait_s = 0.0 if self._to_import else max(0.0, self._look_at - time.monotonic())
+        for key, _ in self._selector.select(wait_s):
+            if key.data == "orders":
+                if not self._read_orders():
+                    return False
+            elif key.data == "children":
+                os.read(key.fd, 4096)
+                self._reap()
+            else:
+                self._hear(key.fd, key.data)
+        return True
+
+    def _import_next(self) -> None:
+        importlib.import_module(self._to_import.popleft())
+        # What is there now stays: children share it with this process for as long as no collection touches it.
+        gc.collect()
+        gc.freeze()
+        unborn, self._unborn = self._unborn, []
+        for spec in unborn:
+            self._spawn(spec)
 
     def _read_orders(self) -> bool:
         chunk = os.read(0, 1 << 16)
@@ -102,6 +129,10 @@ class Nursery:
             os.kill(living.pid, number)
 
     def _spawn(self, spec: ProcessSpec) -> None:
+        """Fork a child, now or once its module is there."""
+        if spec.factory.split(":")[0] in self._to_import:
+            self._unborn.append(spec)
+            return
         life_read, life_write = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -118,6 +149,9 @@ class Nursery:
         status = 1
         try:
             process.die_with_parent()
+            if os.getppid() != self._pid:
+                # It died before the kernel knew; so nothing would end this process.
+                os._exit(status)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -149,8 +183,10 @@ class Nursery:
                 _say(child.spec.name, "ready", pid=child.pid, port=int(port))
 
     def _look(self) -> None:
-        """Kill whoever has been silent for too long; its end is told like any other."""
+        """Let those go on that were stopped; kill whoever stays silent. Its end is told like any other."""
         for child in self._children.values():
+            if not child.heard and resume_if_stopped(child.pid):
+                log.warning("%s was stopped; it was told to go on", child.spec.name)
             if child.vigil.look(child.heard) and not child.condemned:
                 child.condemned = True
                 append_line(log_path(self._log_dir, child.spec.name), f"killed: {child.vigil.verdict}")
@@ -199,11 +235,7 @@ def main() -> None:
     log_dir = Path(sys.argv[1])
     log_dir.mkdir(parents=True, exist_ok=True)
     log_as("nursery")
-    for module in sys.argv[2:]:
-        importlib.import_module(module)
-    gc.collect()
-    gc.freeze()
-    Nursery(log_dir).run()
+    Nursery(log_dir, sys.argv[2:]).run()
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ class Workload(Generic[S]):
     ``factory``: ``module:function`` that makes its resident. ``companion``: the same of the process without a slot
     that outlives its residents, if it has one.
     ``assumed_capacity``: units per second and CPU slot until measured. ``resident_mb``: memory of one resident.
+    ``light``: its modules import no heavy library, so that its residents are forked while others' libraries load.
     ``operations``: what it answers over HTTP; none: it takes no requests, and always has more to do.
     ``probe``: path and JSON body of a request that shows that it serves.
     ``at_once``: requests that one resident works on together; none for any number.
@@ -86,6 +87,7 @@ class Workload(Generic[S]):
     assumed_capacity: float
     resident_mb: int
     companion: str | None = None
+    light: bool = False
     operations: tuple[Operation, ...] = ()
     probe: Callable[[S], tuple[str, Mapping[str, object]]] | None = None
     at_once: Callable[[S], int] | None = None

@@ -46,6 +46,7 @@ SERVE = Workload(
     factory="tenfold.serve.resident:create",
     assumed_capacity=20.0,
     resident_mb=230,
+    light=True,
     operations=(
         Operation(CHAT, "Answer a chat", ChatBody, ChatAnswer, streams=True),
         Operation("/v1/completions", "Continue a prompt", CompletionBody, TextAnswer, streams=True),
