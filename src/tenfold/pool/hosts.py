@@ -33,7 +33,7 @@ SILENT_S = 3.0
 SILENT_ALONE_S = 30.0
 """On one machine there is no link to lose: a host that is slow to answer there is only busy."""
 LEASE_S = 600.0
-RETRY_PAUSE_S = 0.2
+RETRY_PAUSE_S = 0.1
 
 
 @dataclass(slots=True)
