@@ -216,8 +216,9 @@ class Host:
             self._nursery = None
             if self._closing:
                 return
-            log.error("the nursery ended with %d; see %s", status, self._log_dir / "nursery.log")
-            self._note_all_dead(f"ended with the nursery, which ended with {status}")
+            words = f"ended with {status}: {self._last_line('nursery')}"
+            log.error("the nursery %s", words)
+            self._note_all_dead(f"ended with the nursery, which {words}")
             await asyncio.sleep(0.0 if came_up else NURSERY_PAUSE_S)
             while self._nursery is None:
                 try:
@@ -304,7 +305,7 @@ class Host:
             self._fork(self._specs[name])
 
     def _last_line(self, name: str) -> str:
-        """Read the end of a resident's log: for an exception, its message."""
+        """Read the end of the log of a resident, or of the nursery: for an exception, its message."""
         path = log_path(self._log_dir, name)
         try:
             lines = path.read_text(errors="replace").strip().splitlines()

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tenfold.core.errors import ClusterUnreachable
 from tenfold.core.logs import open_log
 from tenfold.core.paths import replace_file
+from tenfold.pool.heartbeat import resume_if_stopped
 from tenfold.pool.host_info import HostInfo, HostSpec
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,10 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 30.0
 LONG_LIFE_S = 10.0
 """A process that lived longer, and told of nodes, is started again without a pause."""
+
+MODULE = "tenfold.pool.ray_scout"
+SILENT_S = 5.0
+"""It tells the nodes every second; after so long without a word it may have been stopped."""
 
 LINE_LIMIT_BYTES = 1 << 24
 PLACE_TIMEOUT_S = 90.0
@@ -163,7 +168,7 @@ class Scout:
         output = open_log(self._log_file)
         try:
             self._process = process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tenfold.pool.ray_scout"),
+                *(sys.executable, "-m", MODULE),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
@@ -181,7 +186,7 @@ class Scout:
             raise RuntimeError("the scout has no pipes")
         process.stdin.write(self._spec.model_dump_json().encode() + b"\n")
         self._listening = True
-        async for line in process.stdout:
+        while line := await self._next_line(process, process.stdout):
             told = Told.model_validate_json(line)
             if told.failed:
                 if not self._connected.done():
@@ -202,6 +207,15 @@ class Scout:
                 waiting.set_exception(ConnectionError("the scout ended"))
         if not self._connected.done():
             raise ClusterUnreachable("the process that talks to Ray ended", next_step=f"see {self._log_file}")
+
+    async def _next_line(self, process: asyncio.subprocess.Process, output: asyncio.StreamReader) -> bytes:
+        """Read a line; nothing at the end. A process that was stopped is told to go on."""
+        while True:
+            try:
+                return await asyncio.wait_for(output.readline(), SILENT_S)
+            except TimeoutError:
+                if process.returncode is None and resume_if_stopped(process.pid):
+                    log.warning("the scout was stopped; it was told to go on")
 
 
 def _environment(spec: ScoutSpec) -> dict[str, str]:
