@@ -105,6 +105,7 @@ async def test_a_host_that_is_killed_is_replaced(make_cluster):
     assert len(cluster._scout.placed) == 3
 
 
+@pytest.mark.slow
 async def test_a_host_that_was_stopped_on_the_only_machine_goes_on(make_cluster, caplog):
     cluster = await make_cluster(address=None)
     cluster._scout.tell((node("first"),))

@@ -25,6 +25,7 @@ async def scout(tmp_path, toys_importable, monkeypatch):
     await found.close()
 
 
+@pytest.mark.slow
 async def test_a_scout_that_was_stopped_goes_on(scout, caplog):
     await until(lambda: scout.told)
     pid = scout._process.pid
@@ -35,6 +36,7 @@ async def test_a_scout_that_was_stopped_goes_on(scout, caplog):
     assert scout._process.pid == pid
 
 
+@pytest.mark.slow
 async def test_a_scout_that_died_is_started_again_and_who_wants_a_host_meanwhile_is_refused_at_once(scout):
     await until(lambda: scout.told)
     pid = scout._process.pid
