@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0+cpu
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq --constraint constraints.txt
 
-.PHONY: up setup test check lint quick soak bench clean
+.PHONY: up setup test check quick-planning quick-others lint soak bench clean
 
 up: setup
 	@$(BIN)/tenfold up
@@ -35,10 +35,16 @@ test: .venv/browser lint
 	@.ci/test
 
 check: .venv/ready-dev
-	@$(MAKE) --no-print-directory --jobs=2 lint quick
+	@$(MAKE) --no-print-directory --jobs=2 lint quick-planning quick-others
 
-quick: .venv/ready-dev
-	@$(BIN)/pytest -m "not slow and not soak" --durations=5 --durations-min=1
+PLANNING := tests/compute tests/plan tests/policy tests/replay
+QUICK := $(BIN)/pytest -m "not slow and not soak" --durations=5 --durations-min=1
+
+quick-planning: .venv/ready-dev
+	@$(QUICK) $(PLANNING)
+
+quick-others: .venv/ready-dev
+	@$(QUICK) $(addprefix --ignore=,$(PLANNING))
 
 lint: .venv/ready-dev
 	@$(BIN)/ruff check .

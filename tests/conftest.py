@@ -17,7 +17,7 @@ hypothesis.settings.load_profile("patient")
 SLOW_FIXTURES = {
     *("browser", "served", "served_afresh"),
     *("cluster", "door", "host", "kept", "make_cluster", "make_pool", "pool", "start", "toys_importable"),
-    *("company", "engine", "postgres", "started", "text", "trained_cache"),
+    *("company", "engine", "postgres", "started", "text", "training"),
 }
 """What starts processes or a browser, loads a model or computes for long: ``make check`` leaves out all that use it."""
 

@@ -1,16 +1,26 @@
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from tenfold.core.assets import fetch
 from tenfold.core.paths import cache_dir
+from tenfold.rank.artifact import artifact_folder
 from tenfold.rank.dataset import MovieLens, load_movielens
 from tenfold.rank.ranker import Ranker, load_ranker
 from tenfold.rank.recipe import DATA, Recipe
 from tenfold.rank.train import train
 
 SHORT = Recipe(epochs=2)
+
+
+class Training(NamedTuple):
+    """A cache with a ranker, the recipe that it was trained by, and what was said of the progress."""
+
+    cache: Path
+    recipe: Recipe
+    told: list[tuple[str, float]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,12 +45,18 @@ def movielens(fresh_cache: Path) -> MovieLens:
 
 
 @pytest.fixture(scope="session")
-def trained_cache(fresh_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with a ranker that was really trained, by fewer epochs than the served one."""
-    cache = tmp_path_factory.mktemp("trained")
-    (cache / "assets").symlink_to(fresh_cache / "assets")
-    train(cache, lambda stage, done: None, recipe=SHORT)
-    return cache
+def training(fresh_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Training:
+    """A ranker that was really trained, by fewer epochs than the served one; some CPU-seconds, so once."""
+    found = Training(tmp_path_factory.mktemp("trained"), SHORT, [])
+    (found.cache / "assets").symlink_to(fresh_cache / "assets")
+    folder = train(found.cache, lambda stage, done: found.told.append((stage, done)), recipe=found.recipe)
+    assert folder == artifact_folder(found.cache)
+    return found
+
+
+@pytest.fixture(scope="session")
+def trained_cache(training: Training) -> Path:
+    return training.cache
 
 
 @pytest.fixture(scope="session")

@@ -11,17 +11,14 @@ from tenfold.core.errors import Damaged
 from tenfold.core.sound import damages
 from tenfold.pool.resident import Surroundings
 from tenfold.rank.artifact import artifact_folder, describe, read_tensors
-from tenfold.rank.recipe import Recipe
 from tenfold.rank.resident import create
 
-SHORT = Recipe(epochs=2)
 
-
-def test_a_resident_that_finds_its_ranker_damaged_trains_it_again(trained_cache: Path, tmp_path: Path, monkeypatch):
-    shutil.copytree(trained_cache, tmp_path / "cache")
-    # As short as the other tests' ranker: what is trained again is of the recipe that serves.
-    monkeypatch.setattr("tenfold.rank.train.Recipe", lambda: SHORT)
-    monkeypatch.setattr("tenfold.rank.artifact.Recipe", lambda: SHORT)
+def test_a_resident_that_finds_its_ranker_damaged_trains_it_again(training, tmp_path: Path, monkeypatch):
+    shutil.copytree(training.cache, tmp_path / "cache")
+    # What is trained again is of the recipe that serves.
+    monkeypatch.setattr("tenfold.rank.train.Recipe", lambda: training.recipe)
+    monkeypatch.setattr("tenfold.rank.artifact.Recipe", lambda: training.recipe)
     cache = tmp_path / "cache"
     before = describe(cache)
     path = artifact_folder(cache) / before.tensor_file

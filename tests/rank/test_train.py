@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from tenfold.rank.evaluate import ease, evaluate, item_knn, popularity, queries_
 from tenfold.rank.fit import fit
 from tenfold.rank.ranker import load_ranker
 from tenfold.rank.recipe import DATA, Recipe
-from tenfold.rank.train import train
 
 TINY = Recipe(width=8, epochs=1)
 
@@ -108,29 +108,29 @@ def test_training_twice_gives_the_same_tensors_and_another_seed_others(movielens
     assert not torch.equal(first, other)
 
 
-@pytest.mark.slow
-def test_progress_rises_to_one_and_a_first_start_is_told_apart_from_a_second(fresh_cache: Path, tmp_path: Path):
-    (tmp_path / "assets").symlink_to(fresh_cache / "assets")
-    assert needs_training(tmp_path, recipe=TINY)
-    told: list[tuple[str, float]] = []
-    folder = train(tmp_path, lambda stage, done: told.append((stage, done)), recipe=TINY)
-    assert folder == artifact_folder(tmp_path)
-    done = [share for _, share in told]
+def test_progress_rises_to_one_and_a_first_start_is_told_apart_from_a_second(fresh_cache: Path, training):
+    assert needs_training(fresh_cache, recipe=training.recipe)
+    done = [share for _, share in training.told]
     assert done == sorted(done) and done[0] == 0 and done[-1] == 1
-    assert list(dict.fromkeys(stage for stage, _ in told)) == [
+    assert list(dict.fromkeys(stage for stage, _ in training.told)) == [
         "reading MovieLens-100K",
         "fitting",
         "evaluating",
         "writing",
     ]
-    assert not needs_training(tmp_path, recipe=TINY)
-    assert needs_training(tmp_path, seed=1, recipe=TINY)
-    assert needs_training(tmp_path)
-    check_that_damage_is_explained(tmp_path, folder)
+    assert not needs_training(training.cache, recipe=training.recipe)
+    assert needs_training(training.cache, seed=1, recipe=training.recipe)
+    assert needs_training(training.cache)
 
 
-def check_that_damage_is_explained(cache: Path, folder: Path) -> None:
-    meta = describe(cache)
+def test_damage_is_explained(training, tmp_path: Path):
+    cache = tmp_path / "cache"
+    shutil.copytree(training.cache, cache)
+    check_that_damage_is_explained(cache, training.recipe)
+
+
+def check_that_damage_is_explained(cache: Path, recipe: Recipe) -> None:
+    meta, folder = describe(cache), artifact_folder(cache)
     tensors = folder / meta.tensor_file
     good = tensors.read_bytes()
 
@@ -138,7 +138,7 @@ def check_that_damage_is_explained(cache: Path, folder: Path) -> None:
     with pytest.raises(AssetError, match="is corrupt: sha256 is") as caught:
         load_ranker(cache)
     assert str(folder) in caught.value.next_step
-    assert needs_training(cache, recipe=TINY)
+    assert needs_training(cache, recipe=recipe)
 
     tensors.unlink()
     with pytest.raises(AssetError, match="cannot be read: No such file"):

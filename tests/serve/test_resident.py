@@ -17,6 +17,7 @@ import pytest
 
 from idle import least_cpu_s
 from tenfold.core.errors import ResidentFailed
+from tenfold.serve import openai_api
 from tenfold.serve.llama_cpp import LlamaCppEngine
 
 if TYPE_CHECKING:
@@ -56,13 +57,13 @@ def test_a_chat_is_answered_and_its_tokens_are_counted(running: "RunningResident
 def test_a_streamed_chat_is_the_same_answer_and_count(
     running: "RunningResident", client: openai.OpenAI, with_usage: bool
 ) -> None:
-    whole = client.chat.completions.create(model=MODEL, messages=HELLO, temperature=0, seed=1)
+    whole = client.chat.completions.create(model=MODEL, messages=HELLO, temperature=0, seed=1, max_tokens=24)
     assert whole.usage is not None
     before = running.resident.counters()
     options = {"include_usage": True} if with_usage else openai.omit
     pieces, usages = [], []
     for chunk in client.chat.completions.create(
-        model=MODEL, messages=HELLO, temperature=0, seed=1, stream=True, stream_options=options
+        model=MODEL, messages=HELLO, temperature=0, seed=1, max_tokens=24, stream=True, stream_options=options
     ):
         pieces += [choice.delta.content or "" for choice in chunk.choices]
         usages += [chunk.usage] if chunk.usage else []
@@ -77,12 +78,15 @@ def test_a_completion_is_answered(client: openai.OpenAI) -> None:
     assert "Paris" in answer.choices[0].text
 
 
-def test_an_answer_is_bounded_when_the_client_sets_no_bound(running: "RunningResident", client: openai.OpenAI) -> None:
+def test_an_answer_is_bounded_when_the_client_sets_no_bound(
+    running: "RunningResident", client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai_api, "DEFAULT_MAX_TOKENS", 40)
     before = running.resident.counters()
     answer = client.chat.completions.create(model=MODEL, messages=STORY, extra_body=UNENDING)
     assert answer.usage is not None
-    assert (answer.usage.completion_tokens, answer.choices[0].finish_reason) == (256, "length")
-    assert running.resident.counters().units - before.units == 256
+    assert (answer.usage.completion_tokens, answer.choices[0].finish_reason) == (40, "length")
+    assert running.resident.counters().units - before.units == 40
 
 
 def test_both_names_of_the_token_bound_work(client: openai.OpenAI) -> None:
