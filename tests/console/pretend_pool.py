@@ -14,12 +14,14 @@ from functools import lru_cache
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
-from nicegui import Client
+from nicegui import Client, ui
 
-from tenfold.console.pages import own_pages
+from tenfold.console.pages import own_pages, product_pages
 from tenfold.console.shell import mount
+from tenfold.core.config import Settings
 from tenfold.core.paths import home_dir
 from tenfold.pool.state import HistoryPoint, LossPoint, MoveView, PoolState, ResidentView, SlotView, WorkloadView
+from tenfold.product.product import Product
 
 NAMES = ("train", "serve", "rank")
 TITLES = ("Star Wars (1977)", "Fargo (1996)", "Trainspotting (1996)", "L.A. Confidential (1997)", "Brazil (1985)")
@@ -225,8 +227,19 @@ def make_app(port: int) -> FastAPI:
             ]
         }
 
-    mount(app, own_pages(state=state, base_url=lambda: f"http://127.0.0.1:{port}", home=home_dir()))
+    own = own_pages(state=state, base_url=lambda: f"http://127.0.0.1:{port}", home=home_dir())
+    mount(app, (*own, *product_pages([HELLO], lambda: f"http://127.0.0.1:{port}")))
     return app
+
+
+def draw_hello(heading, base_url) -> None:
+    """The page of a product."""
+    with heading:
+        ui.label("3 people")
+    ui.label(f"Hello from {base_url()}")
+
+
+HELLO = Product("hello", Settings, "nothing:here", page="__main__:draw_hello")
 
 
 if __name__ == "__main__":

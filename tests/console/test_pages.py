@@ -125,6 +125,17 @@ def test_what_runs_left_is_shown_in_the_head_of_the_console(full, browser):
     context.close()
 
 
+def test_a_product_brings_its_page(full, browser):
+    context = browser.new_context(viewport=SCREEN)
+    page = context.new_page()
+    page.goto(full.url)
+    page.get_by_role("link", name="Hello").click()
+    expect(page.get_by_text(f"Hello from {full.url}")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".heading")).to_have_text("3 people")
+    expect(page.locator("nav a[aria-current=page]")).to_have_text("Hello")
+    context.close()
+
+
 def test_without_a_plan_or_a_replay_the_page_says_how_to_make_one(served_afresh):
     for path, command in (("/plan", b"tenfold plan solve two-racks"), ("/replay", b"tenfold replay example week")):
         body = served_afresh.get(path)

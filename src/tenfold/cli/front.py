@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.cli.api import make_api, methods_of
 from tenfold.console.bound import LONGEST_MESSAGE_BYTES, open_pages
-from tenfold.console.pages import own_pages
+from tenfold.console.pages import own_pages, product_pages
 from tenfold.console.shell import mount
 from tenfold.core.config import Config
 from tenfold.core.errors import TenfoldError
@@ -39,7 +39,7 @@ from tenfold.pool.product_route import ProductRoute
 from tenfold.pool.proxy import Proxy
 from tenfold.pool.runfile import read_run_file
 from tenfold.pool.state import LossPoint, PoolState
-from tenfold.wiring import CONFIG, gateway_routes, models
+from tenfold.wiring import CONFIG, PRODUCTS, gateway_routes, models
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +115,8 @@ class Front:
             models=models(config),
         )
         methods = methods_of(api) | {path: {route.method} for path, route in routes.items()}
-        pages = own_pages(state=self.state, base_url=lambda: self._spec.url, home=home_dir())
-        mount(api, pages, most_pages=config.pool.pages)
+        own = own_pages(state=self.state, base_url=self._url, home=home_dir())
+        mount(api, (*own, *product_pages(PRODUCTS, self._url)), most_pages=config.pool.pages)
         names = HostNames([config.pool.host, *config.pool.hosts])
         rooms = take_methods(FrontApp(api, self._gateway, self._proxy, routes.keys(), methods.keys()), methods)
         return Doorkeeper(rooms, names, {*routes, "/v1/models"}, self._proxy.is_public, self._access)
@@ -131,6 +131,9 @@ class Front:
             alarms = (*found.alarms, *filter(None, self._alarms.values()))
             self._shown = (found, self._loss, found.model_copy(update={"loss": self._loss, "alarms": alarms}))
         return self._shown[2]
+
+    def _url(self) -> str:
+        return self._spec.url
 
     def _seen(self) -> Seen:
         return Seen(self.state(), self._gateway.totals(), self._training, open_pages())

@@ -21,6 +21,8 @@ class Product:
     ``tables``: ``module:name`` of the folder of its migrations; none if it keeps nothing but what it earned.
     ``public``: beginnings of paths that are answered without an API key: a widget, a webhook, something under
     ``/.well-known/``.
+    ``page``: ``module:function`` that fills its page in the console, at ``/name``: ``draw(heading, base_url)``, called
+    in each browser's page with the place at the head's right for a summary, and with what gives the front's address.
     ``roles``: of keys that may use its API, beside operators.
     """
 
@@ -28,6 +30,7 @@ class Product:
     settings: type[Settings]
     app: str
     tables: str | None = None
+    page: str | None = None
     public: tuple[str, ...] = ()
     roles: frozenset[str] = frozenset()
 
