@@ -1,20 +1,14 @@
-"""Plans on unseen futures: the planner's policy against rolling re-planning with a tuned demand buffer.
+"""Plans on futures that they have not seen: made anew every period, held as they are, and had the future been known.
 
-Each instance is a company. Both policies decide period by period along the same held-out demand paths, knowing demand
-up to the period, and are charged by the same account. ``tenfold.plan.policy.learn`` makes both: the buffers of
-re-planning (one per workload; flat, or rising with the root of the time ahead) and the cautions of the cuts (one per
-workload) are tuned by the same search, on the same paths, to the same score, mean + 0.2 x CVaR95. On further paths it
-then chooses: the policy is the cuts if they are surely better there, else re-planning itself, whose gain is 0. Held-out
-paths have a seed of their own. The gain of the cuts alone, chosen or not, is printed too.
+Each instance is a company. What its plan commits to now is done; then ``tenfold.plan.simulate`` follows it along
+futures with a seed of their own, once re-planned every period and once static. Both are charged for
+the same futures by the same account. *Known*: the least that each future could cost, had it been known from the start;
+no way of deciding comes below it.
 
-    python bench/plan_quality.py [--full] [--instances 12] [--paths 1000] [--jobs 2] [--keep results/]
+    python bench/plan_quality.py [--instances 12] [--futures 1000] [--jobs 2]
 
-The default looks at all instances with less work for each: fewer iterations of SDDP, and fewer paths to tune, to choose
-and to judge on, so single figures move by some percent. It takes some 5 minutes on 2 quiet cores; --full, whose figures
-are the ones to go by, some six times as long.
-
-The last line is one JSON object. Gains are shares of re-planning's cost; intervals are 95%, bootstrapped over paths,
-the same resample for both policies.
+Five minutes of one quiet core. The last line is one JSON object. Savings are shares of the static plan's mean cost;
+intervals are 95%, paired over futures.
 """
 
 import argparse
@@ -23,66 +17,25 @@ import os
 import platform
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from synthetic_study import synthetic_study
 from tenfold.plan import examples
-from tenfold.plan.demand import DemandProcess
-from tenfold.plan.model import template
-from tenfold.plan.policy import Effort, Score, learn
-from tenfold.plan.rolling import Forecast, Replan
 from tenfold.plan.simulate import simulate
+from tenfold.plan.simulation import Simulation
+from tenfold.plan.solve import Effort
 from tenfold.plan.study import Study
 from tenfold.plan.study_file import load_study
-from tenfold.plan.synthetic import synthetic_study
 
-Floats = NDArray[np.float64]
-
-FULL = Effort()
-SHORT = Effort(iterations=150, tuning_paths=60, choice_paths=120)
-FULL_PATHS, SHORT_PATHS = 1000, 300
-ALPHA = 0.95
-BOOTSTRAPS = 1000
+NODES = 200
+EFFORT = Effort(gap=0.01, seconds=10.0)
+SEED = 3003
 talk = Console(stderr=True, width=150)
-
-
-@dataclass(frozen=True)
-class Result:
-    name: str
-    policy_usd_N: Floats
-    replan_usd_N: Floats
-    cuts_usd_N: Floats
-    seen_usd: float
-    bound_usd: float
-    chosen: str
-    learn_s: float
-    cpu_s: float
-
-    def gains(self) -> Floats:
-        return gain(self.policy_usd_N, self.replan_usd_N)
-
-    def resampled(self) -> Floats:
-        """Gains of each resample, shape (BOOTSTRAPS, 3)."""
-        rng, count = np.random.default_rng(0), len(self.policy_usd_N)
-        picks = rng.integers(count, size=(BOOTSTRAPS, count))
-        return np.array([gain(self.policy_usd_N[pick], self.replan_usd_N[pick]) for pick in picks])
-
-
-def gain(policy_N: Floats, replan_N: Floats) -> Floats:
-    """In mean, in CVaR95 and in the score that both are tuned to, shape (3,)."""
-    tail = max(1, round((1 - ALPHA) * len(policy_N)))
-    (mean, worst), (replan_mean, replan_worst) = (
-        (cost_N.mean(), np.partition(cost_N, -tail)[-tail:].mean()) for cost_N in (policy_N, replan_N)
-    )
-    weight = Score().weight
-    score, replan_score = mean + weight * worst, replan_mean + weight * replan_worst
-    return 1 - np.array([mean / replan_mean, worst / replan_worst, score / replan_score])
 
 
 def instances() -> list[Study]:
@@ -169,84 +122,44 @@ def renamed(table: dict[str, object], name: str) -> Study:
     return Study.model_validate({**table, "name": name})
 
 
-def run(study: Study, effort: Effort, paths: int) -> Result:
+def run(study: Study, futures: int) -> tuple[Simulation, float]:
+    """The simulation of a study, and its CPU-seconds."""
     began = time.process_time()
-    study = study.model_copy(update={"risk": study.risk.model_copy(update={"weight": 0.0})})
-    process = DemandProcess.fit(study)
-    largest_K = process.simulate(4000, np.random.default_rng(1001)).max(axis=(0, 1))
-    node = template(study, largest_K)
-    learned = learn(node, process, effort)
-    took_s = time.process_time() - began
-
-    held_out = process.simulate(paths, np.random.default_rng(3003))
-    replan = simulate(node, learned.replan.policy, held_out).cost_usd_N
-    cuts = simulate(node, learned.cuts.policy, held_out).cost_usd_N
-    seeing = Replan.of(node, Forecast.of(process, np.random.default_rng(4004), paths=1))
-    empty = np.zeros((len(held_out), study.periods, len(node.columns)))
-    unit = node.columns.money_unit_usd
-    return Result(
-        name=study.name,
-        policy_usd_N=cuts if learned.chosen is learned.cuts else replan,
-        replan_usd_N=replan,
-        cuts_usd_N=cuts,
-        seen_usd=float(seeing.follow(0, empty, held_out)[1].mean()) * unit,
-        bound_usd=learned.bound * unit,
-        chosen=f"{'CUTS' if learned.chosen is learned.cuts else 'RE-PLAN'} of {learned.cuts}; {learned.replan}",
-        learn_s=took_s,
-        cpu_s=time.process_time() - began,
-    )
+    tree = study.tree.model_copy(update={"nodes": min(study.tree.nodes, NODES)})
+    return simulate(study.model_copy(update={"tree": tree}), futures, SEED, EFFORT), time.process_time() - began
 
 
-def kept(study: Study, effort: Effort, paths: int, folder: Path | None) -> Result:
-    """The result of an instance, from the folder if it is there."""
-    if folder is None:
-        return run(study, effort, paths)
-    folder.mkdir(parents=True, exist_ok=True)
-    work = f"{effort.iterations}-{effort.tuning_paths}-{effort.choice_paths}-{paths}"
-    file = folder / f"{study.name.replace(' ', '-').replace(',', '')}-{work}.npz"
-    if not file.exists():
-        found = run(study, effort, paths)
-        np.savez(file, **{name: getattr(found, name) for name in Result.__dataclass_fields__})
-    with np.load(file) as saved:
-        return Result(**{name: saved[name] if saved[name].ndim else saved[name].item() for name in saved.files})
-
-
-def report(results: list[Result], *, full: bool) -> None:
-    gained = ("mean gain", "CVaR95 gain", "score gain", "cuts' gains")
-    table = Table("instance", "re-plan $M", "policy $M", "seen $M", *gained, "chosen", "CPU s")
-    gain_I3 = np.array([result.gains() for result in results])
-    cuts_I3 = np.array([gain(result.cuts_usd_N, result.replan_usd_N) for result in results])
-    resample_IB3 = np.array([result.resampled() for result in results])
-    for result, gain_3, cuts_3, resample_B3 in zip(results, gain_I3, cuts_I3, resample_IB3, strict=True):
-        interval_23 = np.percentile(resample_B3, [2.5, 97.5], axis=0)
+def report(results: list[tuple[Simulation, float]]) -> None:
+    names = ("re-planned", "static", "known", "the tree says")
+    columns = ("instance", *(f"{name}, $M" for name in names), "saved", "worst 5%", "above known", "buffer", "CPU s")
+    table = Table(*columns)
+    saved, tail, above = [], [], []
+    for found, cpu_s in results:
+        costs = [found.replanned.cost_usd, found.static.cost_usd, found.foreseen_usd, found.plan_cost_usd]
+        static = costs[1].mean
+        saved.append(found.saved.usd / static)
+        tail.append(1 - found.replanned.cvar_usd / found.static.cvar_usd)
+        above.append(costs[0].mean / costs[2].mean - 1)
+        interval = f"[{found.saved.low_usd / static:.1%}, {found.saved.high_usd / static:.1%}]"
         table.add_row(
-            result.name,
-            *(f"{usd / 1e6:,.4g}" for usd in (result.replan_usd_N.mean(), result.policy_usd_N.mean(), result.seen_usd)),
-            *(f"{x:.1%} [{low:.1%}, {high:.1%}]" for x, low, high in zip(gain_3, *interval_23, strict=True)),
-            ", ".join(f"{x:.1%}" for x in cuts_3),
-            result.chosen,
-            f"{result.cpu_s:.0f}",
+            found.study.name,
+            *(f"{cost.mean / 1e6:,.4g}" for cost in costs),
+            f"{saved[-1]:.1%} {interval}",
+            f"{tail[-1]:.1%}",
+            f"{above[-1]:.1%}",
+            f"{found.buffer:.0%}",
+            f"{cpu_s:.0f}",
         )
     talk.print(table)
-    mean_3, worst_3 = gain_I3.mean(axis=0).round(4).tolist(), gain_I3.min(axis=0).round(4).tolist()
-    interval_32 = np.percentile(resample_IB3.mean(axis=0), [2.5, 97.5], axis=0).T.round(4).tolist()
     row = {
         "instances": len(results),
-        "full": full,
-        "paths": len(results[0].policy_usd_N),
-        "mean_gain": mean_3[0],
-        "mean_gain_ci": interval_32[0],
-        "cvar95_gain": mean_3[1],
-        "cvar95_gain_ci": interval_32[1],
-        "score_gain": mean_3[2],
-        "score_gain_ci": interval_32[2],
-        "worst_instance_gain": worst_3[0],
-        "worst_instance_cvar95_gain": worst_3[1],
-        "worst_instance_score_gain": worst_3[2],
-        "cuts_chosen": sum(result.chosen.startswith("CUTS") for result in results),
-        "cuts_alone": dict(zip(("mean", "cvar95", "score"), cuts_I3.mean(axis=0).round(4).tolist(), strict=True)),
-        "cuts_alone_worst_gain": round(float(cuts_I3.min(axis=0)[0]), 4),
-        "cpu_s": round(sum(result.cpu_s for result in results)),
+        "futures": results[0][0].futures,
+        "saved": round(float(np.mean(saved)), 4),
+        "saved_least": round(min(saved), 4),
+        "saved_in_tail": round(float(np.mean(tail)), 4),
+        "surely_saved": sum(found.saved.low_usd > 0 for found, _ in results),
+        "above_known": round(float(np.mean(above)), 4),
+        "cpu_s": round(sum(cpu_s for _, cpu_s in results)),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "highspy": version("highspy"),
     }
@@ -256,21 +169,16 @@ def report(results: list[Result], *, full: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--instances", type=int, help="only the first so many")
-    parser.add_argument("--full", action="store_true", help="as much work for each as docs/results.md quotes")
-    parser.add_argument("--paths", type=int, help=f"held-out paths of each: {SHORT_PATHS}, or {FULL_PATHS}")
+    parser.add_argument("--futures", type=int, default=1000, help="of each instance")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="instances at a time")
-    parser.add_argument("--keep", type=Path, help="folder of results; what is in it already is not run again")
     args = parser.parse_args()
-    effort, paths = (FULL, FULL_PATHS) if args.full else (SHORT, SHORT_PATHS)
     studies = instances()[: args.instances]
     with ProcessPoolExecutor(args.jobs) as workers:
-        asked = [workers.submit(kept, study, effort, args.paths or paths, args.keep) for study in studies]
+        asked = [workers.submit(run, study, args.futures) for study in studies]
         for study, answer in zip(studies, asked, strict=True):
-            result = answer.result()
-            mean, tail, _ = result.gains()
-            talk.print(f"{study.name}: mean {mean:+.2%}, CVaR95 {tail:+.2%}; {result.chosen}; {result.cpu_s:.0f} s")
-    results = [answer.result() for answer in asked]
-    report(results, full=args.full)
+            found, cpu_s = answer.result()
+            talk.print(f"{study.name}: saved {found.saved.share or 0:.1%}, {cpu_s:.0f} s")
+    report([answer.result() for answer in asked])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python bench/plan_speed.py [--seed 1] [--nodes 970] [--gap 0.005] [--seconds 300] [--no-peers]
 
-The study is made up (`tenfold.plan.synthetic`): 12 half-years, 6 sites of 3 phases, 4 accelerators with leads of 1 to 3
+The study is made up (`synthetic_study.py`): 12 half-years, 6 sites of 3 phases, 4 accelerators with leads of 1 to 3
 periods, 3 workloads, rent. CPU-seconds are those of this process from reading the file to the printed table, on one
 thread. *Build* is from study and tree until HiGHS holds the model; every builder starts from the same tree. That they
 build the same model is checked on a small tree of the same study first, by the linear program's objective.
@@ -28,15 +28,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tenfold.cli import show_plan
+from synthetic_study import synthetic_study, to_yaml
+from tenfold.plan import show
 from tenfold.plan.extensive import extensive
 from tenfold.plan.highs import Solver
 from tenfold.plan.model import Template, template
-from tenfold.plan.plan import read_plan
+from tenfold.plan.plan import Solved, read_plan
 from tenfold.plan.solve import Effort, Progress, solve
 from tenfold.plan.study import Study
 from tenfold.plan.study_file import load_study
-from tenfold.plan.synthetic import synthetic_study, to_yaml
 from tenfold.plan.tree import Tree, grow
 
 SAME = 1e-6
@@ -95,9 +95,9 @@ def from_file_to_table(path: Path, options: argparse.Namespace) -> dict[str, obj
     solution = solve(program, node, tree, Effort(gap=options.gap, seconds=options.seconds), steps)
     if steps.last is not None:
         steps.print(steps.last)
-    plan = read_plan(node, tree, program, solution)
+    plan = read_plan(Solved(node, tree, program, solution))
     text = io.StringIO()
-    show_plan.plan(plan, Console(file=text, highlight=False))
+    show.plan(plan, Console(file=text, highlight=False))
     cpu_s, seconds = time.process_time() - cpu, time.monotonic() - began
     print(f"{text.getvalue().count(chr(10))} lines of table; {cpu_s:.1f} s of CPU, {seconds:.1f} s in all")
     return {

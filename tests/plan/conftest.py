@@ -5,10 +5,10 @@ import copy
 import pytest
 from tiny_study import TINY, built
 
+from synthetic_study import synthetic_study
 from tenfold.plan.extensive import Program
-from tenfold.plan.highs import Outcome, Solver
+from tenfold.plan.highs import Answer, Solver
 from tenfold.plan.model import Template
-from tenfold.plan.synthetic import synthetic_study
 from tenfold.plan.tree import Tree
 
 
@@ -19,7 +19,7 @@ def tiny() -> dict:
 
 
 @pytest.fixture(scope="session")
-def company() -> tuple[Tree, Template, Program, Outcome]:
+def company() -> tuple[Tree, Template, Program, Answer]:
     """A company of six sites on 24 nodes, and its plan within 0.2% by the solver alone; some CPU-seconds, so once."""
     tree, node, program = built(synthetic_study(2, nodes=24))
     exact = Solver(program)

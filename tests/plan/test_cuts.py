@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tiny_study import built, everything, study_of
 
+from synthetic_study import synthetic_study
 from tenfold.plan.cuts import add_cuts, find_cuts, joined_rows
 from tenfold.plan.highs import Solver
-from tenfold.plan.synthetic import synthetic_study
 
 
 def bound_after_cuts(tree, node, program, rounds=3):

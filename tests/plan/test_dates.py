@@ -5,10 +5,10 @@ import copy
 import pytest
 from tiny_study import TINY, study_of
 
+from synthetic_study import to_yaml
 from tenfold.plan.dates import remarks
 from tenfold.plan.shipped import find_study, names
 from tenfold.plan.study_file import StudyError, parse_study
-from tenfold.plan.synthetic import to_yaml
 
 
 def changed(key: str, value: object) -> dict:

@@ -11,8 +11,8 @@ from tenfold.plan import shipped
 from tenfold.plan.actual import ActualError, demand_of, parse_actual
 from tenfold.plan.backtest import backtest
 from tenfold.plan.demand import DemandProcess
+from tenfold.plan.follow import known_until, replan, static
 from tenfold.plan.plan import make_plan
-from tenfold.plan.replay import known_until, replan, static
 from tenfold.plan.solve import Effort
 from tenfold.plan.study import Study
 

@@ -5,7 +5,7 @@ import pytest
 from tiny_study import built, study_of
 
 from tenfold.plan.highs import Solver
-from tenfold.plan.improve import Part, cut_out, solve_part
+from tenfold.plan.improve import Part, solve_part, take_out
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_part_solved_alone_is_the_whole_solved_with_the_rest_held(never_built):
     whole = Solver(program)
     whole.bound(held, plan.value_C[held], plan.value_C[held])
     whole.whole(program.integer_C)
-    sub = cut_out(program, Part.of(program, columns), plan.value_C)
+    sub = take_out(program, Part.of(program, columns), plan.value_C)
     alone = Solver(sub)
     alone.whole(sub.integer_C)
     rest = program.offset + program.cost_C[held] @ plan.value_C[held]

@@ -5,6 +5,7 @@ import pytest
 from tiny_study import built, everything, study_of
 
 import plan_linopy
+from synthetic_study import synthetic_study
 from tenfold.plan.columns import Restriction
 from tenfold.plan.extensive import extensive
 from tenfold.plan.highs import Solver
@@ -12,7 +13,6 @@ from tenfold.plan.model import template
 from tenfold.plan.outcomes import Outcomes
 from tenfold.plan.solve import Effort, solve
 from tenfold.plan.study_file import parse_study
-from tenfold.plan.synthetic import synthetic_study
 from tenfold.plan.tree import Tree, grow
 
 

@@ -9,8 +9,7 @@ from random_study import studies
 from rich.console import Console
 from tiny_study import TINY, built, study_of
 
-from tenfold.cli import show_plan
-from tenfold.plan import values
+from tenfold.plan import show, values
 from tenfold.plan.columns import Restriction
 from tenfold.plan.plan import make_plan
 from tenfold.plan.proven import TOLERANCE, BelowBound, require_not_below
@@ -109,13 +108,13 @@ def test_a_bound_gives_by_a_solvers_tolerances_only():
         ),
         (2e4, 1e4, 3e4, 2e-3, "$20k 0.2% $10k - $30k", "$20k 0.2% of the cost; $10k to $30k"),
         (2e4, 1e4, 3e4, None, "$20k $10k - $30k", "$20k $10k to $30k"),
-        (None, None, None, None, "no plan without", "all without it no plan meets all floors"),
+        (None, None, None, None, "no figure", "no figure without it no plan meets all floors and limits"),
     ],
 )
 def test_a_reader_is_told_how_sure_a_value_is(small_plan, usd, low_usd, high_usd, share, printed, drawn):
     worth = Worth(name="staging", definition="", usd=usd, low_usd=low_usd, high_usd=high_usd, share=share)
     plan, shown = small_plan.model_copy(update={"worth": (worth,)}), io.StringIO()
-    show_plan.plan(plan, Console(file=shown, width=80))
+    show.plan(plan, Console(file=shown, width=80))
     assert f"staging {printed} " in " ".join(shown.getvalue().split()) + " "
     text = " ".join(re.sub("<[^>]*>", " ", re.sub("</?data[^>]*>", "", report(plan))).split())
     assert f"staging {drawn} " in text

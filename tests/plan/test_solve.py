@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_study import TINY, built, study_of
 
+from synthetic_study import synthetic_study
 from tenfold.core.highs import SolverFailed
 from tenfold.plan import highs
 from tenfold.plan import solve as ladder
 from tenfold.plan.diagnose import diagnose
 from tenfold.plan.highs import Solver, Status
 from tenfold.plan.solve import Effort, Infeasible, solve
-from tenfold.plan.synthetic import synthetic_study
 
 DRAWN = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -3,11 +3,11 @@
 import pytest
 import yaml
 
+from synthetic_study import synthetic_study, to_yaml
 from tenfold.core.errors import UsageError
 from tenfold.plan.actual import load_actual
 from tenfold.plan.result import load_plan
 from tenfold.plan.study_file import StudyError, load_study, parse_study
-from tenfold.plan.synthetic import synthetic_study, to_yaml
 
 
 def refused(table: dict) -> str:

@@ -3,38 +3,31 @@
 import numpy as np
 import pytest
 
-from tenfold.plan.columns import DECISIONS
+from synthetic_study import synthetic_study
+from tenfold.plan.columns import DECISIONS, Restriction
 from tenfold.plan.demand import DemandProcess
 from tenfold.plan.extensive import extensive
-from tenfold.plan.lattice import Lattice
 from tenfold.plan.model import template
-from tenfold.plan.sddp import Cuts
-from tenfold.plan.simulate import StartsWith, simulate
+from tenfold.plan.rolling import Forecast, Replanning
+from tenfold.plan.simulate import account
 from tenfold.plan.solve import Effort, solve
-from tenfold.plan.synthetic import synthetic_study
 from tenfold.plan.tree import grow
 
 pytestmark = pytest.mark.slow
 
 STUDY = synthetic_study(1, periods=4, sites=1)
 PROCESS = DemandProcess.fit(STUDY)
-TRAINING_NTK = PROCESS.simulate(1000, np.random.default_rng(5))
-HELD_OUT_NTK = PROCESS.simulate(60, np.random.default_rng(6))
-TEMPLATE = template(STUDY, TRAINING_NTK.max(axis=(0, 1)))
+LARGEST_K = PROCESS.simulate(1000, np.random.default_rng(5)).max(axis=(0, 1))
+UNSEEN_NTK = PROCESS.simulate(60, np.random.default_rng(6))
+TEMPLATE = template(STUDY, LARGEST_K)
+TO_FOLLOW = template(STUDY, LARGEST_K, Restriction(floors=False))
 SEEDS = (0, 1, 2)
 
 
 @pytest.fixture(scope="module")
-def cuts():
-    trained = Cuts(TEMPLATE, Lattice.of_paths(TRAINING_NTK, 6))
-    trained.train(40, TRAINING_NTK)
-    return trained
-
-
-@pytest.fixture(scope="module")
-def by_size(cuts):
+def by_size():
     """In-sample and out-of-sample cost of each seed, by size of the tree."""
-    costs = {}
+    forecast, costs = Forecast.of(PROCESS, np.random.default_rng(7)), {}
     for size in (5, 60):
         pairs = []
         for seed in SEEDS:
@@ -42,9 +35,10 @@ def by_size(cuts):
             tree = grow(STUDY.model_copy(update={"tree": settings}))
             program = extensive(TEMPLATE, tree)
             solution = solve(program, TEMPLATE, tree, Effort(gap=0.002, seconds=10.0))
-            start = StartsWith(TEMPLATE, solution.value_C[program.column_nV[0]], cuts)
-            done = simulate(TEMPLATE, start, HELD_OUT_NTK)
-            pairs.append((solution.cost * TEMPLATE.columns.money_unit_usd, done.mean_usd))
+            now_D = solution.value_C[program.column_nV[0]][TEMPLATE.columns.of(DECISIONS)]
+            amount_NTV = Replanning(TO_FOLLOW, forecast, now_D).follow(UNSEEN_NTK, 0.3, lambda: None)
+            mean_usd = account(TO_FOLLOW, amount_NTV, UNSEEN_NTK).cost_usd_N.mean()
+            pairs.append((solution.cost * TEMPLATE.columns.money_unit_usd, mean_usd))
         costs[size] = np.array(pairs)
     return costs
 
@@ -62,10 +56,3 @@ def test_a_tree_that_knows_more_futures_promises_less(by_size):
 
 def test_a_larger_trees_start_is_no_worse_out_of_sample(by_size):
     assert by_size[60][:, 1].mean() <= by_size[5][:, 1].mean() * 1.005
-
-
-def test_a_start_is_kept_to(cuts):
-    own = simulate(TEMPLATE, cuts, HELD_OUT_NTK[:1]).amount_NTV[0, 0]
-    decisions = TEMPLATE.columns.of(DECISIONS)
-    done = simulate(TEMPLATE, StartsWith(TEMPLATE, own, cuts), HELD_OUT_NTK)
-    np.testing.assert_allclose(done.amount_NTV[:, 0][:, decisions], np.tile(own[decisions], (60, 1)), atol=1e-6)

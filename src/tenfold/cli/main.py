@@ -29,7 +29,7 @@ app = App(
 COMMANDS = {
     "tenfold.cli.pool:app": ("pool", "List the pool's moves, and tell why each workload has what it has."),
     "tenfold.cli.keys:app": ("keys", "List, make and revoke the API keys of this pool."),
-    "tenfold.cli.plan:plan_app": ("plan", "What to commit to now, and what to keep as an option."),
+    "tenfold.plan.command:app": ("plan", "What to commit to now, and what to keep as an option."),
     "tenfold.compute.command:app": ("compute", "What training, inference and ranking take on which accelerators."),
     "tenfold.llama.command:app": ("train", "Show the training run: step, loss, tokens, last checkpoint."),
     "tenfold.world.command:app": ("load", "Play a day of ranking and chat traffic against the running pool."),

@@ -12,15 +12,12 @@ from pydantic import Field
 
 from tenfold.plan.actual import Actual, ActualError, Reading, demand_of
 from tenfold.plan.columns import Floats
-from tenfold.plan.extensive import extensive
-from tenfold.plan.model import template
+from tenfold.plan.follow import Followed, mean_with_buffer, replan, static
 from tenfold.plan.outcomes import Outcomes
-from tenfold.plan.plan import read_plan
-from tenfold.plan.replay import Followed, mean_with_buffer, replan, static
+from tenfold.plan.plan import read_plan, solve_study
 from tenfold.plan.result import Plan, Record, Spread, Trigger
-from tenfold.plan.solve import DEFAULT_EFFORT, Effort, solve
+from tenfold.plan.solve import DEFAULT_EFFORT, Effort
 from tenfold.plan.study import Study
-from tenfold.plan.tree import grow
 
 BUFFER = 0.15
 """What rolling deterministic planning adds to mean demand; the best of a tuning on made-up companies."""
@@ -87,19 +84,12 @@ def backtest(study: Study, actual: Actual, effort: Effort = DEFAULT_EFFORT) -> B
     if actual.study != study.name:
         raise ActualError(f"the actuals are of the study {actual.study!r}, not of {study.name!r}")
     demands = {name: demand_of(actual, name, study) for name in actual.readings}
-    outcomes, plan = _plan(study, effort)
+    solved = solve_study(study, effort)
+    outcomes, plan = solved.outcomes(), read_plan(solved)
     readings = {
         name: _reading(study, plan, reading, demands[name], effort) for name, reading in actual.readings.items()
     }
     return Backtest(study=study.name, fan=_fan(outcomes, plan, actual), facts=actual.facts, readings=readings)
-
-
-def _plan(study: Study, effort: Effort) -> tuple[Outcomes, Plan]:
-    tree = grow(study)
-    node = template(study, tree.demand_nK.max(axis=0))
-    program = extensive(node, tree)
-    solution = solve(program, node, tree, effort)
-    return Outcomes.of(node, tree, program, solution.value_C), read_plan(node, tree, program, solution)
 
 
 def _fan(outcomes: Outcomes, plan: Plan, actual: Actual) -> tuple[FanScore, ...]:
@@ -149,7 +139,6 @@ def _trigger(study: Study, trigger: Trigger, demand_TK: Floats) -> TriggerScore:
 
 def _way(study: Study, demand_TK: Floats, followed: Followed) -> Way:
     labels = study.calendar.labels()[: len(demand_TK)]
-    years = sorted({study.calendar.year(period) for period in range(study.periods)})
     outlook = followed.outlook
     return Way(
         capex_usd=dict(zip(labels, followed.capex_T.tolist(), strict=True)),
@@ -158,5 +147,5 @@ def _way(study: Study, demand_TK: Floats, followed: Followed) -> Way:
             for k, name in enumerate(study.workloads)
         },
         cost_usd=followed.cost_usd,
-        outlook_usd={str(year): outlook.spread(outlook.capex_usd(year)) for year in years},
+        outlook_usd={str(year): outlook.spread(outlook.capex_usd(year)) for year in study.calendar.years()},
     )

@@ -53,6 +53,10 @@ class Calendar:
         start, months = _parse(self.first)
         return (start + period * months) // 12
 
+    def years(self) -> tuple[int, ...]:
+        """The calendar years in which any period lies, in order."""
+        return tuple(sorted({self.year(period) for period in range(self.count)}))
+
     def index(self, label: str) -> int:
         """The number of a labelled period; negative before the study, ``count`` or more after it.
 

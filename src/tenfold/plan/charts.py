@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tenfold.page.drawing import Frame, band, box, dot, line, picture, rule, text, ticks, x_labels, y_axis
 from tenfold.page.figures import amount, percent, usd
 from tenfold.plan.result import Plan, Sensitivity, Spread, WorkloadOutlook
+from tenfold.plan.study import Study
 
 HALF = 560.0
 FULL = 1140.0
@@ -18,7 +19,7 @@ def capex_fan(plan: Plan) -> str:
     top = ticks(max([year.capex_usd.p90 for year in years] + list(limits.values())) * 1.06)
     last = max(len(years) - 1, 1)
     frame = Frame(HALF, 300, 62, 22, 16, 34, (-0.25, last + 0.25), (0, top[-1]))
-    labels = _year_labels(plan)
+    labels = year_labels(plan.study)
     parts = y_axis(frame, top, usd)
     parts += x_labels(frame, [(place, labels[year.year]) for place, year in enumerate(years)])
     upper = [frame.point(place, year.capex_usd.p90) for place, year in enumerate(years)]
@@ -43,9 +44,9 @@ def capex_fan(plan: Plan) -> str:
     return picture(HALF, 300, "Capex by year, 10th to 90th percentile and median", parts)
 
 
-def _year_labels(plan: Plan) -> dict[int, str]:
+def year_labels(study: Study) -> dict[int, str]:
     """A year's number, or which periods of it the study holds if not all: 2024H2, 2024Q2-Q4."""
-    calendar = plan.study.calendar
+    calendar = study.calendar
     held: dict[int, list[str]] = {}
     for period in range(calendar.count):
         held.setdefault(calendar.year(period), []).append(calendar.label(period))
@@ -68,20 +69,21 @@ def power_fan(plan: Plan) -> str:
         ("available", "c1", [period.available for period in periods]),
         ("drawn", "c2", [period.drawn for period in periods]),
     ):
-        parts += _fan(frame, spreads, cls, name)
+        parts += fan(frame, spreads, cls, name)
         ends.append((frame.point(len(periods) - 1, spreads[-1].p50), name, cls))
-    parts += _end_labels(ends, frame)
+    parts += end_labels(ends, frame)
     return picture(HALF, 300, "IT power available and drawn, MW", parts)
 
 
-def _fan(frame: Frame, spreads: Sequence[Spread], cls: str, name: str) -> list[str]:
+def fan(frame: Frame, spreads: Sequence[Spread], cls: str, name: str) -> list[str]:
+    """The range that holds 80% of futures, and the median, at 0, 1, 2, ..."""
     upper = [frame.point(place, spread.p90) for place, spread in enumerate(spreads)]
     lower = [frame.point(place, spread.p10) for place, spread in enumerate(spreads)]
     middle = [frame.point(place, spread.p50) for place, spread in enumerate(spreads)]
     return [band(upper, lower, f"band {cls}", f"{name}, 10th to 90th percentile"), line(middle, f"line {cls}")]
 
 
-def _end_labels(ends: Sequence[tuple[tuple[float, float], str, str]], frame: Frame) -> list[str]:
+def end_labels(ends: Sequence[tuple[tuple[float, float], str, str]], frame: Frame) -> list[str]:
     """A name at the end of each line, moved apart where they would touch."""
     parts, above = [], -20.0
     for (x, y), name, cls in sorted(ends, key=lambda end: end[0][1]):

@@ -32,6 +32,7 @@ Group = Literal[
     "used",  # (place,): MW of IT power drawn at a site or lease
     "unused",  # (site,): MW paid for and not drawn
     "short",  # (workload,): demand not served
+    "below",  # (workload,): demand not served although its floor asks for it; where floors bend
     "dedicated",  # (kind, workload): accelerators that may do only this; without fungibility
     "released",  # (kind, workload): those of them that retire in this node; without fungibility
     "spent",  # (): discounted cost from the root to this node; with a weight on risk
@@ -42,15 +43,17 @@ CUMULATIVE: tuple[Group, ...] = ("phase", "lease", "fit-out")
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """What a planner is denied, to learn what it is worth.
+    """What of a study is taken away: from a planner, to learn what it is worth; or from demand.
 
     Attributes:
         fungible: False: an accelerator does only the work that it was first put to.
         staged: False: a site's phases are one decision; each follows the one before at once.
+        floors: False: floors bend. Demand below one may stay unserved, at ``FLOOR_FACTOR`` times the shortage's price.
     """
 
     fungible: bool = True
     staged: bool = True
+    floors: bool = True
 
 
 FREE = Restriction()
@@ -111,6 +114,10 @@ def columns(study: Study, largest_demand_K: Floats, restriction: Restriction = F
             book.add("rented", name, workload, unit=_power_of_ten(rented[name] / 100))
     for workload in study.workloads:
         book.add("short", workload, unit=_power_of_ten(largest[workload] / 100))
+    if not restriction.floors:
+        for name, workload in study.workloads.items():
+            if workload.floor:
+                book.add("below", name, unit=_power_of_ten(largest[name] / 100))
     if study.risk.weight:
         book.add("spent")
     names = tuple(name for name, *_ in book.found)

@@ -9,6 +9,9 @@ from tenfold.plan.leads import Leads
 from tenfold.plan.study import Study
 from tenfold.plan.terms import Term, rise, times
 
+FLOOR_FACTOR = 5.0
+"""Where floors bend: what unserved demand below a floor costs, as a multiple of the workload's shortage price."""
+
 
 class Category(StrEnum):
     """What money goes to. ``CREDIT`` is what of capex is not charged, as things outlive the study."""
@@ -134,7 +137,10 @@ def _operation_terms(study: Study, cols: Columns) -> list[Term]:
 
 
 def _shortage_terms(study: Study, cols: Columns) -> list[Term]:
-    return [
-        (cols.place["short", name], 0, workload.shortage_usd_per_unit_month * study.calendar.months)
-        for name, workload in study.workloads.items()
-    ]
+    terms: list[Term] = []
+    for name, workload in study.workloads.items():
+        usd = workload.shortage_usd_per_unit_month * study.calendar.months
+        terms.append((cols.place["short", name], 0, usd))
+        if ("below", name) in cols.place:
+            terms.append((cols.place["below", name], 0, FLOOR_FACTOR * usd))
+    return terms

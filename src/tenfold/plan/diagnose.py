@@ -68,11 +68,11 @@ class Diagnosis:
 def diagnose(program: Program, node: Template, tree: Tree) -> Diagnosis:
     """Find the least breach of floors and capex limits, and what binds."""
     elastic, floors, limits = _elastic(program, node, tree)
-    outcome = Solver(elastic).run()
-    if outcome.value_C is None or outcome.dual_R is None:
+    answer = Solver(elastic).run()
+    if answer.value_C is None or answer.dual_R is None:
         return Diagnosis((), ())
-    breaches = [*_floors(outcome.value_C, floors, node, tree), *_limits(outcome.value_C, limits, program, node, tree)]
-    return Diagnosis(tuple(breaches), tuple(_binding(outcome.dual_R, program, node, tree)))
+    breaches = [*_floors(answer.value_C, floors, node, tree), *_limits(answer.value_C, limits, program, node, tree)]
+    return Diagnosis(tuple(breaches), tuple(_binding(answer.dual_R, program, node, tree)))
 
 
 def _elastic(program: Program, node: Template, tree: Tree) -> tuple[Program, NDArray[np.int64], NDArray[np.int64]]:

@@ -3,7 +3,8 @@
 Shapes: n nodes, V variables of a node, C columns, R rows, Z entries of the matrix.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,12 @@ class Program:
     column_nV: Ints
     row_node_R: Ints
     row_label_R: Ints
+
+    def held(self, columns: Ints, value: Floats) -> Self:
+        """The same with some columns held at given values, as far as their bounds allow."""
+        lower_C, upper_C = self.lower_C.copy(), self.upper_C.copy()
+        lower_C[columns] = upper_C[columns] = np.clip(value, lower_C[columns], upper_C[columns])
+        return replace(self, lower_C=lower_C, upper_C=upper_C)
 
     def label(self, template: Template, tree: Tree, row: int) -> tuple[int, Key]:
         """Stage and label of a row."""

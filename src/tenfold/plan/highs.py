@@ -27,22 +27,20 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Answer:
     """What a run of the solver gave, in the program's unit of money.
 
     Attributes:
         value_C: a solution, None if there is none.
         objective: its cost; infinite without one.
         bound: no solution of the program as it stood costs less.
-        reduced_C: reduced costs; only of a linear program solved to the end.
-        dual_R: row duals; likewise.
+        dual_R: row duals; only of a linear program solved to the end.
     """
 
     status: Status
     value_C: Floats | None
     objective: float
     bound: float
-    reduced_C: Floats | None = None
     dual_R: Floats | None = None
 
 
@@ -82,15 +80,11 @@ class Solver:
         require_ok(self._highs.changeColsBounds(len(index), index.astype(np.int32), lower, upper), "change the bounds")
 
     def bound_rows(self, lower_R: Floats, upper_R: Floats) -> None:
-        """Change the bounds of all rows, those added since included."""
+        """Change the bounds of all rows."""
         index = np.arange(len(lower_R), dtype=np.int32)
         # highspy has it, its type stubs do not.
         change = self._highs.changeRowsBounds  # pyrefly: ignore[missing-attribute]
         require_ok(change(len(index), index, lower_R, upper_R), "change the rows' bounds")
-
-    def add_row(self, lower: float, index: NDArray[np.int64], value: Floats) -> None:
-        """Add the row ``lower <= value @ columns[index]``."""
-        require_ok(self._highs.addRow(lower, np.inf, len(index), index.astype(np.int32), value), "take a row")
 
     def add_rows(self, lower_R: Floats, start_R: NDArray[np.int64], index: NDArray[np.int64], value: Floats) -> None:
         """Add rows ``lower <= value @ columns[index]``; the entries of each begin at its start."""
@@ -98,10 +92,6 @@ class Solver:
         start, places = start_R.astype(np.int32), index.astype(np.int32)
         status = self._highs.addRows(len(lower_R), lower_R, upper_R, len(value), start, places, value)
         require_ok(status, "take rows")
-
-    def drop_rows(self, index: NDArray[np.int64]) -> None:
-        """Take rows away; those after them move up."""
-        require_ok(self._highs.deleteRows(len(index), index.astype(np.int32)), "drop rows")
 
     def whole(self, integer_C: NDArray[np.bool_]) -> None:
         """Say which columns must be whole."""
@@ -123,7 +113,7 @@ class Solver:
         seconds: float = float("inf"),
         gap: float = 1e-6,
         watch: Watch | None = None,
-    ) -> Outcome:
+    ) -> Answer:
         """Solve.
 
         Args:
@@ -138,16 +128,16 @@ class Solver:
             # many columns fixed, whose bound the watch is told as if it were that of the whole program.
             self._highs.clearSolver()
         self._suggested = False
-        outcome = self._run(seconds, gap, watch)
-        if outcome is None:
+        answer = self._run(seconds, gap, watch)
+        if answer is None:
             # Seen on warm starts with badly scaled bases: 'Unknown'. From scratch it then solves.
             self._highs.clearSolver()
-            outcome = self._run(seconds, gap, watch)
-        if outcome is None:
+            answer = self._run(seconds, gap, watch)
+        if answer is None:
             raise SolverFailed(ending(self._highs), next_step="try another tree.seed, and report the study")
-        return outcome
+        return answer
 
-    def again(self) -> Outcome:
+    def again(self) -> Answer:
         """Solve a linear program from the last basis: for thousands of small runs, so without clock, gap or watch.
 
         Raises:
@@ -160,22 +150,21 @@ class Solver:
                 return self._linear_optimum()
             self._highs.clearSolver()
         if state == highspy.HighsModelStatus.kInfeasible:
-            return Outcome(Status.INFEASIBLE, None, np.inf, np.inf)
+            return Answer(Status.INFEASIBLE, None, np.inf, np.inf)
         name = self._highs.modelStatusToString(state)
         raise SolverFailed(f"HiGHS ended with {name!r}", next_step="try another seed, and report the study")
 
-    def _linear_optimum(self) -> Outcome:
+    def _linear_optimum(self) -> Answer:
         solution, objective = self._highs.getSolution(), self._highs.getInfo().objective_function_value
-        return Outcome(
+        return Answer(
             Status.OPTIMAL,
             np.array(solution.col_value),
             objective,
             objective,
-            np.array(solution.col_dual),
             np.array(solution.row_dual),
         )
 
-    def _run(self, seconds: float, gap: float, watch: Watch | None) -> Outcome | None:
+    def _run(self, seconds: float, gap: float, watch: Watch | None) -> Answer | None:
         highs = self._highs
         # Seen in HiGHS 1.15: the limit is on one run if variables must be whole, else on all runs together.
         highs.setOptionValue("time_limit", seconds if self._has_whole else highs.getRunTime() + seconds)
@@ -187,15 +176,15 @@ class Solver:
             raise subscription.failure
         if status == highspy.HighsStatus.kError:
             return None
-        return self._outcome()
+        return self._answer()
 
-    def _outcome(self) -> Outcome | None:
+    def _answer(self) -> Answer | None:
         highs = self._highs
         state = highs.getModelStatus()
         info = highs.getInfo()
         solution = highs.getSolution()
         if state in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
-            return Outcome(Status.INFEASIBLE, None, np.inf, np.inf)
+            return Answer(Status.INFEASIBLE, None, np.inf, np.inf)
         optimal = state == highspy.HighsModelStatus.kOptimal
         stopped = state in (
             highspy.HighsModelStatus.kTimeLimit,
@@ -208,9 +197,9 @@ class Solver:
         feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         if not self._has_whole:
             if not optimal:
-                return Outcome(Status.STOPPED, None, np.inf, -np.inf)
+                return Answer(Status.STOPPED, None, np.inf, -np.inf)
             return self._linear_optimum()
-        return Outcome(
+        return Answer(
             Status.OPTIMAL if optimal else Status.STOPPED,
             np.array(solution.col_value) if feasible else None,
             info.objective_function_value if feasible else np.inf,

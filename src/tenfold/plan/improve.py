@@ -1,4 +1,4 @@
-"""Improving a plan in one part of the tree while the rest is held: a small program cut out of the large one."""
+"""Improving a plan in one part of the tree while the rest is held: a small program taken out of the large one."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -47,19 +47,19 @@ def solve_part(
     program: Program, part: Part, value_C: Floats, gap: float, seconds: float, threads: int
 ) -> Floats | None:
     """The best values of a part, the rest held at ``value_C``; None if nothing better was found."""
-    sub = cut_out(program, part, value_C)
+    sub = take_out(program, part, value_C)
     solver = Solver(sub, threads)
     solver.whole(sub.integer_C)
     solver.suggest(value_C[part.columns])
-    outcome = solver.run(seconds=seconds, gap=gap)
-    if outcome.value_C is None or outcome.objective >= float(sub.cost_C @ value_C[part.columns]) - 1e-9:
+    answer = solver.run(seconds=seconds, gap=gap)
+    if answer.value_C is None or answer.objective >= float(sub.cost_C @ value_C[part.columns]) - 1e-9:
         return None
     better_C = value_C.copy()
-    better_C[part.columns] = outcome.value_C
+    better_C[part.columns] = answer.value_C
     return better_C
 
 
-def cut_out(program: Program, part: Part, value_C: Floats) -> Program:
+def take_out(program: Program, part: Part, value_C: Floats) -> Program:
     """The program of a part alone; what the rest adds to a row moves into the row's bounds."""
     values = program.value_Z[part.entries]
     count = len(part.rows)

@@ -2,8 +2,7 @@
 
 A term is (variable, lag, coefficient): lag 0 is the node, lag 1 its parent, and so on. A lead time is a lag: what was
 ordered L periods ago is what the ancestor L steps up ordered. The extensive form places the template on every node of
-a tree; a lattice would place it on every stage. Terms that reach back before the study are turned into constants by
-the variables' initial values.
+a tree. Terms that reach back before the study are turned into constants by the variables' initial values.
 """
 
 from collections.abc import Iterable

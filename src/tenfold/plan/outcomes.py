@@ -11,6 +11,7 @@ from tenfold.plan.costs import Category
 from tenfold.plan.extensive import Program
 from tenfold.plan.model import Template
 from tenfold.plan.result import Spread
+from tenfold.plan.study import Risk
 from tenfold.plan.terms import Term
 from tenfold.plan.tree import Tree
 
@@ -119,3 +120,8 @@ def tail_mean(cost_s: Floats, weight_s: Floats, alpha: float) -> float:
     room = 1 - alpha
     taken_s = np.diff(np.minimum(np.cumsum(weight_s[order] / weight_s.sum()), room), prepend=0.0)
     return float(taken_s @ cost_s[order] / room)
+
+
+def weighed(cost_s: Floats, weight_s: Floats, risk: Risk) -> float:
+    """What a study wants low: the mean cost, and the tail by its weight on risk."""
+    return float(np.average(cost_s, weights=weight_s)) + risk.weight * tail_mean(cost_s, weight_s, risk.alpha)

@@ -1,6 +1,6 @@
 """From a solved tree to a plan: what to commit to now, what to keep as an option, and when to take it up."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,31 +54,52 @@ def make_plan(
     Raises:
         NoPlan: floors and limits cannot all be met; names the periods and places.
     """
+    share = WORTH_SHARE if worth else 0.0
+    solved = solve_study(study, replace(effort, seconds=(1 - share) * effort.seconds), report)
+    if not worth or solved.solution.stopped:
+        return read_plan(solved)
+    part = replace(effort, seconds=share * effort.seconds)
+    worths = all_worths(solved.node, solved.tree, solved.program, solved.solution, part, report)
+    return read_plan(solved, worths).model_copy(update={"tornado": tornado(study, report)})
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A study's tree, its template on it, and the best plan found."""
+
+    node: Template
+    tree: Tree
+    program: Program
+    solution: Solution
+
+    def outcomes(self) -> Outcomes:
+        """What the solution means in real units."""
+        return Outcomes.of(self.node, self.tree, self.program, self.solution.value_C)
+
+
+def solve_study(study: Study, effort: Effort = DEFAULT_EFFORT, report: Report | None = None) -> Solved:
+    """Grow the tree of a study and solve it.
+
+    Raises:
+        NoPlan: floors and limits cannot all be met; names the periods and places.
+    """
     tree = grow(study)
     node = template(study, tree.demand_nK.max(axis=0))
     program = extensive(node, tree)
     try:
-        share = WORTH_SHARE if worth else 0.0
-        solution = solve(program, node, tree, replace(effort, seconds=(1 - share) * effort.seconds), report)
+        return Solved(node, tree, program, solve(program, node, tree, effort, report))
     except Infeasible:
         raise diagnose(program, node, tree).error() from None
-    if not worth or solution.stopped:
-        return read_plan(node, tree, program, solution)
-    part = replace(effort, seconds=share * effort.seconds)
-    worths = all_worths(node, tree, program, solution, part, report)
-    plan = read_plan(node, tree, program, solution, worths)
-    return plan.model_copy(update={"tornado": tornado(study, report)})
 
 
-def read_plan(node: Template, tree: Tree, program: Program, solution: Solution, worths: tuple[Worth, ...] = ()) -> Plan:
+def read_plan(solved: Solved, worths: tuple[Worth, ...] = ()) -> Plan:
     """The plan that a solution stands for."""
-    outcomes = Outcomes.of(node, tree, program, solution.value_C)
+    outcomes, tree, study = solved.outcomes(), solved.tree, solved.node.study
+    years = study.calendar.years()
     cost_s, weight_s = outcomes.scenario_cost_usd(), tree.probability_n[tree.leaves()]
-    study = node.study
-    years = sorted({study.calendar.year(period) for period in range(study.periods)})
     return Plan(
         study=study,
-        solve=_solve(node, tree, program, solution),
+        solve=_solve(solved),
         cost_usd=outcomes.spread(cost_s),
         cvar_usd=tail_mean(cost_s, weight_s, study.risk.alpha),
         cost_by_category_usd={category.value: outcomes.mean_cost_usd(category) for category in Category},
@@ -248,10 +269,10 @@ def _power(outcomes: Outcomes) -> tuple[PowerPeriod, ...]:
     return tuple(periods)
 
 
-def _solve(node: Template, tree: Tree, program: Program, solution: Solution) -> Solve:
-    unit = node.columns.money_unit_usd
+def _solve(solved: Solved) -> Solve:
+    unit, program, solution = solved.node.columns.money_unit_usd, solved.program, solved.solution
     return Solve(
-        nodes=len(tree),
+        nodes=len(solved.tree),
         columns=len(program.cost_C),
         rows=len(program.row_lower_R),
         whole=int(program.integer_C.sum()),

@@ -208,7 +208,7 @@ def _worth(worth: Worth) -> str:
 def _worth_figures(worth: Worth) -> tuple[str, str]:
     """The value, and how sure it is."""
     if worth.usd is None or worth.low_usd is None or worth.high_usd is None:
-        return "all", "without it no plan meets all floors"
+        return "no figure", worth.missing
     most = f"at most {usd_data(worth.high_usd)}"
     if worth.nothing:
         return "nothing", f"within the gap: {most}" if round(worth.high_usd) > 0 else "within the gap"

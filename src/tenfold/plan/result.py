@@ -95,6 +95,12 @@ class WorkloadOutlook(Record):
     shortage_probability: float = Field(description="of a shortage in any period")
     periods: tuple[WorkloadPeriod, ...]
 
+    @property
+    def unserved_share(self) -> float:
+        """Mean demand not served over all periods, per mean demand."""
+        demand = sum(period.demand.mean for period in self.periods)
+        return sum(period.unserved_share * period.demand.mean for period in self.periods) / demand
+
 
 class PowerPeriod(Record):
     """IT power in one period over all scenarios, MW."""
@@ -102,6 +108,13 @@ class PowerPeriod(Record):
     period: str
     available: Spread = Field(description="of finished phases and leases held")
     drawn: Spread
+
+
+MISSING = {
+    "stochastic solution": "the plan for mean demand breaks a floor",
+    "adaptivity": "no commitments fixed now meet all floors and limits",
+}
+"""Why a value has no figure where what is compared with the plan is no plan itself."""
 
 
 class Worth(Record):
@@ -112,10 +125,15 @@ class Worth(Record):
 
     name: str
     definition: str
-    usd: float | None = Field(description="None: without it no plan meets all floors and limits")
+    usd: float | None = Field(description="None: what it is compared with meets not all floors and limits")
     low_usd: float | None
     high_usd: float | None
     share: float | None = Field(description="of the plan's cost; None if the plan costs nothing")
+
+    @property
+    def missing(self) -> str:
+        """Why there is no figure, where there is none."""
+        return MISSING.get(self.name, "without it no plan meets all floors and limits")
 
     @property
     def nothing(self) -> bool:

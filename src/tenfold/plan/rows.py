@@ -201,7 +201,10 @@ def _demand_rows(study: Study, cols: Columns) -> list[Row]:
             if workload == name
         ]
         unit = float(cols.unit_V[short])
-        rows.append(Row(("demand", name), [*served, (short, 0, 1.0)], 0.0, unit=unit, demand_of=name))
+        unserved = [(short, 0, 1.0)]
+        if ("below", name) in cols.place:
+            unserved.append((cols.place["below", name], 0, 1.0))
+        rows.append(Row(("demand", name), [*served, *unserved], 0.0, unit=unit, demand_of=name))
     for name, rent in study.rent.items():
         if rent.limit is not None:
             rented = [cols.place["rented", name, workload] for workload in rent.throughput]

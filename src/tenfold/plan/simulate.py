@@ -1,136 +1,250 @@
-"""Rolling a policy along demand paths it has not seen, with an exact account of what it cost.
+"""What following a plan costs on futures that it has not seen, if it is made anew every period and if it is not.
 
-Shapes: N paths, T periods, V variables of a node, K workloads.
+*Re-planned*: what the plan commits to now is done; from the second period on each period is planned anew
+(`rolling.py`). *Static*: the same commitments now, and one schedule of all later ones, fixed now as well as can be for
+the futures of the plan's tree; only operation adapts. Both are charged for the same futures by the same account, with
+the costs of the template that the plan is made of. Floors bend in it, and what is unserved below one is charged
+``FLOOR_FACTOR`` times the shortage's price.
+
+The futures are drawn from the study's own demand, with seeds of their own: none of them made the tree, the forecast or
+the buffer. What they cannot show is a demand that the study's ranges do not hold.
+
+Shapes: N futures, T periods, K workloads, V variables of a node, D decisions of a node.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
 
 import numpy as np
 
-from tenfold.plan.columns import DECISIONS, Floats
-from tenfold.plan.highs import Solver
-from tenfold.plan.lookahead import FLOOR_FACTOR, OVER_LIMIT_FACTOR, decide, lookahead
-from tenfold.plan.model import Template
-from tenfold.plan.outcomes import tail_mean
+from tenfold.plan.columns import DECISIONS, Floats, Restriction
+from tenfold.plan.costs import Category
+from tenfold.plan.demand import DemandProcess
+from tenfold.plan.extensive import extensive
+from tenfold.plan.model import Template, template
+from tenfold.plan.outcomes import SHORT, spread, tail_mean, weighed
+from tenfold.plan.plan import Solved, read_plan, solve_study
+from tenfold.plan.result import Spread, WorkloadOutlook, WorkloadPeriod, Year
+from tenfold.plan.rolling import Forecast, Replanning, follow_static, foresee
+from tenfold.plan.simulation import Course, Saving, Simulation
+from tenfold.plan.solve import DEFAULT_EFFORT, Effort, solve
+from tenfold.plan.study import Study
+
+BUFFERS = (0.0, 0.15, 0.3, 0.45, 0.6)
+TUNING_FUTURES = 100
+SURE = 1.96
+"""Standard errors to either side of a mean that hold it in 95% of draws."""
 
 
-class Policy(Protocol):
-    """Decides period by period, from what was done before and the demand seen so far."""
+class Step(StrEnum):
+    """What a simulation does, in order."""
 
-    def decide(self, period: int, amount_NTV: Floats, demand_NK: Floats) -> Floats:
-        """What to do in a period, shape (N, V), in the solver's units.
+    PLAN = "the plan"
+    STATIC = "the static plan"
+    TUNE = "the buffer"
+    REPLAN = "re-planning"
+    HOLD = "no re-planning"
+    FORESEE = "foreseeing"
 
-        Args:
-            period: the period.
-            amount_NTV: what was done before it; what follows is zero.
-            demand_NK: demand in it.
-        """
-        ...
+
+Report = Callable[[Step, int, int], None]
+"""Told of a step, how much of it is done, and of how much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a policy did along each path, and what it cost.
+    """What a way of deciding did along futures.
 
     Attributes:
-        amount_NTV: all variables, in the solver's units.
-        cost_usd_N: discounted, penalties included.
-        penalty_usd_N: of it, for demand unserved below a floor and capex over its limit.
+        cost_usd_N: discounted.
+        capex_usd_NT: not discounted.
+        short_NTK: demand not served, that below a floor included; in the workloads' units.
+        below_NK: whether a floor was once missed.
     """
 
-    amount_NTV: Floats
     cost_usd_N: Floats
-    penalty_usd_N: Floats
-
-    @property
-    def mean_usd(self) -> float:
-        """Mean cost."""
-        return float(self.cost_usd_N.mean())
-
-    def cvar_usd(self, alpha: float = 0.95) -> float:
-        """Mean cost of the worst 1 - alpha of the paths."""
-        return tail_mean(self.cost_usd_N, np.ones(len(self.cost_usd_N)), alpha)
+    capex_usd_NT: Floats
+    short_NTK: Floats
+    below_NK: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class StartsWith:
-    """Commits in the first period to what a plan says, and follows a policy from then on.
+def simulate(
+    study: Study, futures: int = 1000, seed: int = 1, effort: Effort = DEFAULT_EFFORT, report: Report | None = None
+) -> Simulation:
+    """Make the plan of a study, and follow it along futures that it has not seen.
 
-    Attributes:
-        first_V: the plan's first node, in the solver's units; only its commitments count, operation is free.
+    Args:
+        study: the study.
+        futures: how many.
+        seed: of the futures.
+        effort: of each of two solves: of the plan, and of the static one.
+        report: told of progress.
+    Raises:
+        NoPlan: floors and limits cannot all be met.
     """
+    told, began = report or (lambda step, done, of: None), time.monotonic()
+    told(Step.PLAN, 0, 1)
+    solved = solve_study(study, effort)
+    told(Step.STATIC, 0, 1)
+    schedule_TD = static_schedule(solved, effort)
+    planned = time.monotonic()
 
-    template: Template
-    first_V: Floats
-    then: Policy
-
-    def decide(self, period: int, amount_NTV: Floats, demand_NK: Floats) -> Floats:
-        """What to do in a period, shape (N, V), in the solver's units."""
-        if period:
-            return self.then.decide(period, amount_NTV, demand_NK)
-        look, decisions = lookahead(self.template, 0, 1), self.template.columns.of(DECISIONS)
-        solver = Solver(look.program)
-        given = self.first_V[decisions]
-        solver.bound(decisions, given, given)
-        rows_NR = look.row_bounds(look.slots(amount_NTV), demand_NK)
-        return decide(look, solver, rows_NR, demand_NK)[0]
-
-
-def simulate(template: Template, policy: Policy, paths_NTK: Floats) -> Account:
-    """Roll a policy along paths."""
-    count, periods, _ = paths_NTK.shape
-    amount_NTV = np.zeros((count, periods, len(template.columns)))
-    for period in range(periods):
-        amount_NTV[:, period] = policy.decide(period, amount_NTV, paths_NTK[:, period])
-    return account(template, amount_NTV, paths_NTK)
-
-
-def account(template: Template, amount_NTV: Floats, paths_NTK: Floats) -> Account:
-    """Charge what was done by the template's own costs, and by the stated price of what had to bend."""
-    cost_N, penalty_N = np.zeros(len(amount_NTV)), np.zeros(len(amount_NTV))
-    for period, stage in enumerate(template.stages):
-        discount = template.discount_T[period]
-        for entries, constant in stage.costs.values():
-            done_NE = amount_NTV[:, period - entries.lag, entries.variable]
-            cost_N += discount * (done_NE @ entries.value + constant)
-        penalty_N += discount * _bent(template, period, amount_NTV, paths_NTK[:, period])
-    unit = template.columns.money_unit_usd
-    return Account(amount_NTV, (cost_N + penalty_N) * unit, penalty_N * unit)
+    node = _to_follow(solved)
+    process = DemandProcess.fit(study)
+    unseen, tuning, forecast = streams(seed)
+    replanning = Replanning(node, Forecast.of(process, forecast), schedule_TD[0])
+    buffer = _best_buffer(study, node, replanning, process.simulate(min(futures, TUNING_FUTURES), tuning), told)
+    demand_NTK = process.simulate(futures, unseen)
+    steps = futures * study.periods
+    replanned_NTV = replanning.follow(demand_NTK, buffer, _counted(told, Step.REPLAN, steps))
+    static_NTV = follow_static(node, schedule_TD, demand_NTK, _counted(told, Step.HOLD, futures))
+    foreseen_usd_N = foresee(node, demand_NTK, _counted(told, Step.FORESEE, futures))
+    replanned, static = account(node, replanned_NTV, demand_NTK), account(node, static_NTV, demand_NTK)
+    plan = read_plan(solved)
+    return Simulation(
+        study=study,
+        futures=futures,
+        seed=seed,
+        buffer=buffer,
+        plan_cost_usd=plan.cost_usd,
+        plan_cvar_usd=plan.cvar_usd,
+        plan_capex=plan.capex,
+        plan_gap=plan.solve.gap,
+        replanned=_course(study, replanned, demand_NTK),
+        static=_course(study, static, demand_NTK),
+        saved=_saving(static.cost_usd_N, replanned.cost_usd_N),
+        foreseen_usd=_spread(foreseen_usd_N),
+        planning_s=planned - began,
+        following_s=time.monotonic() - planned,
+    )
 
 
-def _bent(template: Template, period: int, amount_NTV: Floats, demand_NK: Floats) -> Floats:
-    """Penalties of a period, not discounted, in the template's unit of money."""
-    study, place, stage = template.study, template.columns.place, template.stages[period]
-    penalty_N = np.zeros(len(amount_NTV))
-    for k, (name, workload) in enumerate(study.workloads.items()):
-        short = place["short", name]
-        below_N = amount_NTV[:, period, short] - demand_NK[:, k] * stage.upper_demand_VK[short, k]
-        usd = workload.shortage_usd_per_unit_month * study.calendar.months * template.columns.unit_V[short]
-        penalty_N += (FLOOR_FACTOR - 1) * usd / template.columns.money_unit_usd * np.maximum(below_N, 0.0)
-    matrix = stage.matrix
-    for row, label in enumerate(stage.labels):
-        if label[0] == "capex limit":
-            of_row = matrix.row == row
-            spent_N = amount_NTV[:, period - matrix.lag[of_row], matrix.variable[of_row]] @ matrix.value[of_row]
-            penalty_N += OVER_LIMIT_FACTOR * np.maximum(spent_N - stage.row_upper_R[row], 0.0)
-    return penalty_N
+def streams(seed: int) -> tuple[np.random.Generator, np.random.Generator, np.random.Generator]:
+    """For the futures, for tuning and for the forecast; none is that of a tree, whatever its seed."""
+    unseen, tuning, forecast = (np.random.default_rng(own) for own in np.random.SeedSequence(seed).spawn(3))
+    return unseen, tuning, forecast
 
 
-def broken(template: Template, amount_NTV: Floats, paths_NTK: Floats) -> float:
-    """By how much any constraint that may not bend is broken at most, in the solver's units."""
-    worst = 0.0
-    for period, stage in enumerate(template.stages):
-        matrix = stage.matrix
-        done_NE = amount_NTV[:, period - matrix.lag, matrix.variable] * matrix.value
-        rows_NR = np.zeros((len(amount_NTV), len(stage.labels)))
-        np.add.at(rows_NR.T, matrix.row, done_NE.T)
-        hard_R = np.array([label[0] != "capex limit" for label in stage.labels])
-        needed_NR = stage.row_lower_R + paths_NTK[:, period] @ stage.row_demand_RK.T
-        worst = max(worst, float((needed_NR - rows_NR)[:, hard_R].max()))
-        worst = max(worst, float((rows_NR - stage.row_upper_R)[:, hard_R].max()))
-        bends_V = stage.upper_demand_VK.any(axis=1)
-        amount_NV = amount_NTV[:, period]
-        worst = max(worst, float((stage.lower_V - amount_NV).max()))
-        worst = max(worst, float((amount_NV - stage.upper_V)[:, ~bends_V].max()))
-    return worst
+def static_schedule(solved: Solved, effort: Effort) -> Floats:
+    """All commitments if they are fixed now and the first are the plan's, shape (T, D), in the solver's units."""
+    tree, decisions = solved.tree, solved.node.columns.of(DECISIONS)
+    now_D = solved.solution.value_C[solved.program.column_nV[0, decisions]]
+    node = template(solved.node.study, tree.demand_nK.max(axis=0), Restriction(floors=False))
+    program = extensive(node, tree, node.columns.of(DECISIONS))
+    program = program.held(program.column_nV[0, decisions], _whole(node, now_D))
+    value_C = solve(program, node, tree, effort).value_C
+    firsts = np.searchsorted(tree.stage_n, np.arange(tree.stages))
+    return _whole(node, value_C[program.column_nV[firsts][:, decisions]])
+
+
+def _whole(node: Template, value_D: Floats) -> Floats:
+    return np.where(node.columns.integer_V[node.columns.of(DECISIONS)], np.round(value_D), value_D)
+
+
+def _to_follow(solved: Solved) -> Template:
+    """The plan's template for one future at a time: no weight on risk, and floors bend; units are the plan's."""
+    study = solved.node.study
+    riskless = study.model_copy(update={"risk": study.risk.model_copy(update={"weight": 0.0})})
+    return template(riskless, solved.tree.demand_nK.max(axis=0), Restriction(floors=False))
+
+
+def _best_buffer(study: Study, node: Template, replanning: Replanning, demand_NTK: Floats, report: Report) -> float:
+    """The buffer with the least of what the study wants low: its mean cost, and the tail by its weight on risk."""
+    count, periods, _ = demand_NTK.shape
+    told = _counted(report, Step.TUNE, len(BUFFERS) * count * periods)
+
+    def cost_usd(buffer: float) -> float:
+        found = account(node, replanning.follow(demand_NTK, buffer, told), demand_NTK)
+        return weighed(found.cost_usd_N, np.ones(count), study.risk)
+
+    return min(BUFFERS, key=cost_usd)
+
+
+def _counted(report: Report, step: Step, of: int) -> Callable[[], None]:
+    """Tell of one more each time that it is called."""
+    done = 0
+
+    def told() -> None:
+        nonlocal done
+        done += 1
+        report(step, done, of)
+
+    return told
+
+
+def account(node: Template, amount_NTV: Floats, demand_NTK: Floats) -> Account:
+    """Charge what was done along futures by the template's own costs; amounts in the solver's units."""
+    columns, study = node.columns, node.study
+    cost_N = np.zeros(len(amount_NTV))
+    capex_NT = np.zeros(amount_NTV.shape[:2])
+    for period, stage in enumerate(node.stages):
+        for category, (entries, constant) in stage.costs.items():
+            spent_N = amount_NTV[:, period - entries.lag, entries.variable] @ entries.value + constant
+            cost_N += node.discount_T[period] * spent_N
+            if category is Category.CAPEX:
+                capex_NT[:, period] = spent_N
+    short_NTK = np.zeros_like(demand_NTK)
+    below_NK = np.zeros((len(amount_NTV), len(study.workloads)), dtype=bool)
+    for k, name in enumerate(study.workloads):
+        place = columns.place["short", name]
+        short_NTK[:, :, k] = amount_NTV[:, :, place] * columns.unit_V[place]
+        if ("below", name) in columns.place:
+            place = columns.place["below", name]
+            below_NT = amount_NTV[:, :, place] * columns.unit_V[place]
+            short_NTK[:, :, k] += below_NT
+            below_NK[:, k] = (below_NT > SHORT * demand_NTK[:, :, k]).any(axis=1)
+    unit = columns.money_unit_usd
+    return Account(cost_N * unit, capex_NT * unit, short_NTK, below_NK)
+
+
+def _course(study: Study, found: Account, demand_NTK: Floats) -> Course:
+    calendar, cost_N = study.calendar, found.cost_usd_N
+    year_T = np.array([calendar.year(period) for period in range(study.periods)])
+    return Course(
+        cost_usd=_spread(cost_N),
+        cvar_usd=tail_mean(cost_N, np.ones(len(cost_N)), study.risk.alpha),
+        cost_by_percentile_usd=tuple(np.quantile(cost_N, np.linspace(0, 1, 101)).tolist()),
+        capex=tuple(
+            Year(year=year, capex_usd=_spread(found.capex_usd_NT[:, year_T == year].sum(axis=1)))
+            for year in calendar.years()
+        ),
+        workloads=tuple(
+            _outlook(study, name, found.short_NTK[:, :, k], demand_NTK[:, :, k])
+            for k, name in enumerate(study.workloads)
+        ),
+        below_floor=dict(zip(study.workloads, found.below_NK.mean(axis=0).tolist(), strict=True)),
+    )
+
+
+def _outlook(study: Study, name: str, short_NT: Floats, demand_NT: Floats) -> WorkloadOutlook:
+    is_short_NT = short_NT > SHORT * demand_NT
+    periods = tuple(
+        WorkloadPeriod(
+            period=study.calendar.label(period),
+            demand=_spread(demand_NT[:, period]),
+            served=_spread(demand_NT[:, period] - short_NT[:, period]),
+            shortage_probability=float(is_short_NT[:, period].mean()),
+            unserved_share=float(short_NT[:, period].sum() / demand_NT[:, period].sum()),
+        )
+        for period in range(study.periods)
+    )
+    return WorkloadOutlook(
+        workload=name,
+        unit=study.workloads[name].unit,
+        shortage_probability=float(is_short_NT.any(axis=1).mean()),
+        periods=periods,
+    )
+
+
+def _saving(static_usd_N: Floats, replanned_usd_N: Floats) -> Saving:
+    """Paired over futures, so that what both suffer from alike does not count as noise."""
+    less_N = static_usd_N - replanned_usd_N
+    mean, static = float(less_N.mean()), float(static_usd_N.mean())
+    noise = SURE * float(less_N.std(ddof=1)) / np.sqrt(len(less_N))
+    return Saving(usd=mean, low_usd=mean - noise, high_usd=mean + noise, share=mean / static if static else None)
+
+
+def _spread(amount_N: Floats) -> Spread:
+    return spread(amount_N, np.ones(len(amount_N)))

@@ -25,7 +25,7 @@ from tenfold.core.errors import InfeasibleError
 from tenfold.plan.columns import Floats
 from tenfold.plan.cuts import add_cuts, find_cuts, joined_rows
 from tenfold.plan.extensive import Program
-from tenfold.plan.highs import Outcome, Solver, Status
+from tenfold.plan.highs import Answer, Solver, Status
 from tenfold.plan.improve import Part, solve_part
 from tenfold.plan.model import Template
 from tenfold.plan.proven import require_not_below
@@ -171,18 +171,18 @@ class _Ladder:
         # What is left of a bound above the cost is within the solver's tolerances.
         return Solution(self.value_C, self.cost, min(self.bound, self.cost), seconds, self.stopped, tuple(self.steps))
 
-    def _relax(self, solver: Solver) -> Outcome:
+    def _relax(self, solver: Solver) -> Answer:
         self.step = "linear program"
-        outcome = solver.run(watch=self._watch_nothing)
-        if outcome.status is Status.INFEASIBLE:
+        answer = solver.run(watch=self._watch_nothing)
+        if answer.status is Status.INFEASIBLE:
             raise Infeasible("no plan meets all floors and limits")
-        if outcome.value_C is None:
+        if answer.value_C is None:
             raise NoPlan("stopped before there was a plan", next_step="let it run on, or give fewer tree.nodes")
-        self._raise_bound(outcome.bound)
-        if not np.any(_fractional(self.program, outcome.value_C)):
-            self._take(outcome.value_C, outcome.objective)
+        self._raise_bound(answer.bound)
+        if not np.any(_fractional(self.program, answer.value_C)):
+            self._take(answer.value_C, answer.objective)
         self._note()
-        return outcome
+        return answer
 
     def _cut(self, solver: Solver, value_C: Floats) -> Floats:
         """Cut the linear program's solution off until that no longer raises the bound; gives the last one."""
@@ -193,11 +193,11 @@ class _Ladder:
             if not cuts:
                 break
             add_cuts(solver, cuts)
-            outcome = solver.run(seconds=self._left(), watch=self._watch_nothing)
-            if outcome.value_C is None:
+            answer = solver.run(seconds=self._left(), watch=self._watch_nothing)
+            if answer.value_C is None:
                 break
-            value_C = outcome.value_C
-            self._raise_bound(outcome.bound)
+            value_C = answer.value_C
+            self._raise_bound(answer.bound)
             if self.bound - before < WORTH_A_CUT * abs(self.bound):
                 break
         self._note()
@@ -233,17 +233,17 @@ class _Ladder:
         self._take(value_C, cost)
         return True
 
-    def _held(self, solver: Solver, whole: NDArray[np.int64], values: Floats) -> Outcome:
+    def _held(self, solver: Solver, whole: NDArray[np.int64], values: Floats) -> Answer:
         """The linear program with some columns held."""
         solver.bound(whole, values, values)
         return solver.run(watch=self._watch_nothing)
 
     def _take_with(self, solver: Solver, whole: NDArray[np.int64], values: Floats) -> None:
         """The best plan with these whole variables, if there is one."""
-        outcome = self._held(solver, whole, values)
+        answer = self._held(solver, whole, values)
         solver.bound(whole, self.program.lower_C[whole], self.program.upper_C[whole])
-        if outcome.value_C is not None:
-            self._take(outcome.value_C, outcome.objective)
+        if answer.value_C is not None:
+            self._take(answer.value_C, answer.objective)
 
     def _improve(self, solver: Solver) -> None:
         """Small subtrees, larger ones, the first stages."""
@@ -274,11 +274,11 @@ class _Ladder:
         solver.bound(held, values, values)
         solver.whole(early_C)
         solver.suggest(self.value_C)
-        outcome = solver.run(seconds=EARLY_SHARE * self._left(), gap=self.effort.gap / 10, watch=self._watch_nothing)
+        answer = solver.run(seconds=EARLY_SHARE * self._left(), gap=self.effort.gap / 10, watch=self._watch_nothing)
         solver.whole(np.zeros_like(early_C))
         solver.bound(held, self.program.lower_C[held], self.program.upper_C[held])
-        if outcome.value_C is not None:
-            self._take(outcome.value_C, outcome.objective)
+        if answer.value_C is not None:
+            self._take(answer.value_C, answer.objective)
         self._note()
 
     def _exact(self, solver: Solver) -> None:
@@ -288,12 +288,12 @@ class _Ladder:
         if self.value_C is not None:
             solver.suggest(self.value_C)
             solver.set_option("mip_heuristic_effort", 0.0)
-        outcome = solver.run(seconds=self._left(), gap=self.effort.gap, watch=self._watch)
-        if outcome.status is Status.INFEASIBLE:
+        answer = solver.run(seconds=self._left(), gap=self.effort.gap, watch=self._watch)
+        if answer.status is Status.INFEASIBLE:
             raise Infeasible("no plan meets all floors and limits with whole phases and lots")
-        self._raise_bound(outcome.bound)
-        if outcome.value_C is not None:
-            self._take(outcome.value_C, outcome.objective)
+        self._raise_bound(answer.bound)
+        if answer.value_C is not None:
+            self._take(answer.value_C, answer.objective)
         self._note()
 
     def _early(self, most: int) -> NDArray[np.bool_]:

@@ -83,10 +83,7 @@ def _cost_with(
     places = np.array([node.columns.place[key] for key in now])
     values = np.array(list(now.values())) / node.columns.unit_V[places]
     values = np.where(node.columns.integer_V[places], np.round(values), values)
-    columns = program.column_nV[0, places]
-    lower_C, upper_C = program.lower_C.copy(), program.upper_C.copy()
-    lower_C[columns] = upper_C[columns] = np.clip(values, lower_C[columns], upper_C[columns])
     try:
-        return solve(replace(program, lower_C=lower_C, upper_C=upper_C), node, tree, effort, report).cost
+        return solve(program.held(program.column_nV[0, places], values), node, tree, effort, report).cost
     except NoPlan:
         return float("inf")

@@ -74,8 +74,8 @@ def _width(bar: Sensitivity) -> float:
 def _cost_usd(study: Study, tree: Tree) -> float | None:
     """Cost of the linear relaxation; None if floors and limits cannot be met."""
     node = template(study, tree.demand_nK.max(axis=0))
-    outcome = Solver(extensive(node, tree)).run()
-    return None if outcome.value_C is None else outcome.objective * node.columns.money_unit_usd
+    answer = Solver(extensive(node, tree)).run()
+    return None if answer.value_C is None else answer.objective * node.columns.money_unit_usd
 
 
 def variations(study: Study, tree: Tree, paths_NTK: Floats) -> Iterator[Variation]:

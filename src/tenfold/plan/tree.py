@@ -165,7 +165,7 @@ def _spread(points_MK: Floats) -> float:
 
 
 def _two_means(points_MK: Floats) -> NDArray[np.bool_]:
-    """Which points belong to the upper of two clusters; begun with a cut across the longest axis, so repeatable."""
+    """Which points belong to the upper of two clusters; begun with a split across the longest axis, so repeatable."""
     centred_MK = points_MK - points_MK.mean(axis=0)
     axis = np.linalg.eigh(centred_MK.T @ centred_MK)[1][:, -1]
     along = centred_MK @ (axis * (1.0 if axis.sum() >= 0 else -1.0))

@@ -46,7 +46,7 @@ def rule(tree: Tree, amount_n: Floats, taken_n: NDArray[np.bool_], *, once: bool
         if not LEAST_SHARE < weight_m[yes_m].sum() < 1 - LEAST_SHARE:
             continue
         for k in range(tree.demand_nK.shape[1]):
-            found = _cut(tree.demand_nK[nodes, k], yes_m, weight_m)
+            found = _split(tree.demand_nK[nodes, k], yes_m, weight_m)
             if found is None:
                 continue
             balanced, agreement, threshold, above = found
@@ -65,8 +65,8 @@ def _taken_up(tree: Tree, amount_n: Floats, nodes: NDArray[np.int64]) -> Floats:
     return np.where(ancestors_mT > 0, amount_n[ancestors_mT], 0.0).sum(axis=1)
 
 
-def _cut(demand_m: Floats, yes_m: NDArray[np.bool_], weight_m: Floats) -> tuple[float, float, float, bool] | None:
-    """Balanced agreement, plain agreement, threshold and direction of the best cut; None if all demand is the same."""
+def _split(demand_m: Floats, yes_m: NDArray[np.bool_], weight_m: Floats) -> tuple[float, float, float, bool] | None:
+    """Balanced and plain agreement, threshold and direction of the best split; None if all demand is the same."""
     order = np.argsort(demand_m)
     demand_m, yes_m, weight_m = demand_m[order], yes_m[order], weight_m[order]
     gaps = np.flatnonzero(np.diff(demand_m) > 1e-9 * demand_m[-1])
@@ -77,8 +77,8 @@ def _cut(demand_m: Floats, yes_m: NDArray[np.bool_], weight_m: Floats) -> tuple[
     all_yes, all_no = below_yes[-1], below_no[-1]
     right_above = ((all_yes - below_yes) / all_yes + below_no / all_no)[gaps] / 2
     above = bool(right_above.max() >= 1 - right_above.min())
-    cut = gaps[int(right_above.argmax() if above else right_above.argmin())]
+    split = gaps[int(right_above.argmax() if above else right_above.argmin())]
     balanced = float(right_above.max() if above else 1 - right_above.min())
-    right = all_yes - below_yes[cut] + below_no[cut]
+    right = all_yes - below_yes[split] + below_no[split]
     agreement = float((right if above else all_yes + all_no - right) / (all_yes + all_no))
-    return balanced, agreement, float((demand_m[cut] + demand_m[cut + 1]) / 2), above
+    return balanced, agreement, float((demand_m[split] + demand_m[split + 1]) / 2), above

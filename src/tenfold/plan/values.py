@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tenfold.plan.columns import DECISIONS, Floats, Restriction
+from tenfold.plan.columns import DECISIONS, Restriction
 from tenfold.plan.extensive import Program, extensive
 from tenfold.plan.highs import Solver
 from tenfold.plan.model import Template, template
-from tenfold.plan.outcomes import tail_mean
+from tenfold.plan.outcomes import weighed
 from tenfold.plan.proven import require_not_below
 from tenfold.plan.result import Worth
 from tenfold.plan.solve import Effort, Infeasible, NoPlan, Progress, Report, Solution, solve
@@ -97,15 +97,12 @@ def with_perfect_information(node: Template, tree: Tree, effort: Effort, report:
     for leaf in leaves:
         scenario = tree.scenario(int(leaf))
         found.append(solve(extensive(alone, scenario), alone, scenario, share, report))
-    weight_s = tree.probability_n[leaves]
-
-    def weighed(cost_s: Floats) -> float:
-        return float(weight_s @ cost_s) + risk.weight * tail_mean(cost_s, weight_s, risk.alpha)
-
     scale = alone.columns.money_unit_usd / node.columns.money_unit_usd
-    return Estimate(
-        scale * weighed(np.array([s.cost for s in found])), scale * weighed(np.array([s.bound for s in found]))
+    cost, bound = (
+        scale * weighed(np.array(known_s), tree.probability_n[leaves], risk)
+        for known_s in ([s.cost for s in found], [s.bound for s in found])
     )
+    return Estimate(cost, bound)
 
 
 def mean_plan(node: Template, tree: Tree, program: Program, effort: Effort, report: Report | None = None) -> Estimate:
@@ -118,10 +115,8 @@ def mean_plan(node: Template, tree: Tree, program: Program, effort: Effort, repo
     planned_TV = np.where(node.columns.integer_V[decisions], np.round(planned_TV), planned_TV)
     columns = program.column_nV[:, decisions].ravel()
     values = planned_TV[tree.stage_n].ravel()
-    solver = Solver(program, effort.threads)
-    solver.bound(columns, values, values)
-    outcome = solver.run()
-    return Estimate(outcome.objective, outcome.bound)
+    answer = Solver(program.held(columns, values), effort.threads).run()
+    return Estimate(answer.objective, answer.bound)
 
 
 def fixed_now(node: Template, tree: Tree, effort: Effort, report: Report | None = None) -> Estimate:

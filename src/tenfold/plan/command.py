@@ -1,4 +1,4 @@
-"""``tenfold plan``: solve a study, and show an example of one."""
+"""``tenfold plan``: solve a study, follow its plan along unseen futures, compare plans, show an example."""
 
 import os
 import signal
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from tenfold.plan.solve import Progress
     from tenfold.plan.study import Study
 
-plan_app = App(name="plan")
+app = App(name="plan")
 TOLD_EVERY_S = 5.0
 
 
-@plan_app.command
+@app.command
 def solve(
     study: str,
     *,
@@ -42,8 +42,8 @@ def solve(
 
     STUDY is the path of a study.yaml, or the name of an example.
     """
-    from tenfold.cli import show_plan
     from tenfold.page.shelf import leave
+    from tenfold.plan import show
     from tenfold.plan.page import SHELF
     from tenfold.plan.plan import make_plan
     from tenfold.plan.report import report as draw
@@ -52,7 +52,7 @@ def solve(
     if not 0 < gap < 1 or not seconds > 0 or threads < 1:
         raise UsageError("--gap must lie between 0 and 1, --seconds above 0, --threads at 1 or above")
     if output is not None:
-        _check_writable(output)
+        _check_writable(output, "plan", "--output")
     found = _study(study, nodes)
     with _progress(quiet=json) as report:
         plan = make_plan(found, Effort(gap=gap, seconds=seconds, threads=threads), report, worth=worth)
@@ -62,12 +62,12 @@ def solve(
     if json:
         machine(plan)
     else:
-        show_plan.plan(plan)
+        show.plan(plan)
         if output is not None:
             talk.print(f"wrote {output}", markup=False)
 
 
-@plan_app.command
+@app.command
 def report(
     plan: Path,
     *,
@@ -79,19 +79,14 @@ def report(
     from tenfold.plan.result import load_plan
 
     page = draw(load_plan(plan))
-    try:
-        output.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"cannot write the page {str(output)!r}: {error.strerror}", next_step="give another --output"
-        ) from error
+    _write_page(output, page, "--output")
     record({"page": str(output.resolve()), "bytes": len(page.encode())}, f"wrote {output}", json)
 
 
-@plan_app.command
+@app.command
 def diff(old: Path, new: Path, *, json: Json = False) -> None:
     """Show what changed from one plan to the next; exits 0 if nothing did, 3 if something did."""
-    from tenfold.cli import show_plan_diff
+    from tenfold.plan import show_diff
     from tenfold.plan.diff import diff as compare
     from tenfold.plan.result import load_plan
 
@@ -99,12 +94,12 @@ def diff(old: Path, new: Path, *, json: Json = False) -> None:
     if json:
         machine(changes)
     else:
-        show_plan_diff.changes(changes)
+        show_diff.changes(changes)
     if changes:
         sys.exit(3)
 
 
-@plan_app.command
+@app.command
 def backtest(
     study: str,
     actual: str | None = None,
@@ -117,7 +112,7 @@ def backtest(
 
     STUDY and ACTUAL are paths; or STUDY alone is the name of an example that ships with its actuals.
     """
-    from tenfold.cli import show_backtest
+    from tenfold.plan import show_backtest
     from tenfold.plan.backtest import backtest as score
     from tenfold.plan.shipped import find_actual, names_with_actuals
     from tenfold.plan.solve import Effort
@@ -137,7 +132,49 @@ def backtest(
         show_backtest.backtest(result)
 
 
-@plan_app.command
+@app.command
+def simulate(
+    study: str,
+    *,
+    futures: Annotated[int, whole("How many futures to follow the plan along.", least=2)] = 1000,
+    seed: Annotated[int, whole("Of the futures.", least=0)] = 1,
+    report: Annotated[Path | None, Parameter(help="Write a page with pictures here, e.g. simulation.html.")] = None,
+    seconds: Annotated[float, Parameter(help="For each of two solves: the plan, and the static one.")] = 20.0,
+    threads: Annotated[int, whole("Threads for the solver.", least=1)] = 1,
+    nodes: Annotated[int | None, whole("Nodes of the scenario tree, in place of the study's.")] = None,
+    json: Json = False,
+) -> None:
+    """Follow the plan of STUDY along futures that it has not seen: what it costs made anew every period, and not.
+
+    STUDY is the path of a study.yaml, or the name of an example.
+    """
+    from tenfold.page.shelf import leave
+    from tenfold.plan import show_simulation
+    from tenfold.plan import simulate as unseen
+    from tenfold.plan.page import SHELF
+    from tenfold.plan.simulation_report import report as draw
+    from tenfold.plan.solve import Effort
+
+    if not seconds > 0:
+        raise UsageError("--seconds must be above 0")
+    if report is not None:
+        _check_writable(report, "page", "--report")
+    found = _study(study, nodes)
+    with show_simulation.bar(talk, quiet=json) as told:
+        result = unseen.simulate(found, futures, seed, Effort(seconds=seconds, threads=threads), told)
+    page = draw(result)
+    leave(SHELF, f"{found.name}, simulated", page)
+    if report is not None:
+        _write_page(report, page, "--report")
+    if json:
+        machine(result)
+    else:
+        show_simulation.simulation(result)
+        if report is not None:
+            talk.print(f"wrote {report}", markup=False)
+
+
+@app.command
 def stability(
     study: str,
     *,
@@ -148,7 +185,7 @@ def stability(
     json: Json = False,
 ) -> None:
     """Solve STUDY on trees of several seeds: do cost and what to do now depend on the tree?"""
-    from tenfold.cli import show_plan
+    from tenfold.plan import show
     from tenfold.plan import stability as over_trees
     from tenfold.plan.solve import Effort
 
@@ -159,12 +196,12 @@ def stability(
         effort = Effort(gap=gap, seconds=seconds, threads=threads)
         trials = over_trees.stability(found, [found.tree.seed + step for step in range(seeds)], effort, report)
     if json:
-        machine([show_plan.trial_record(trial) for trial in trials])
+        machine([show.trial_record(trial) for trial in trials])
     else:
-        show_plan.stability(trials)
+        show.stability(trials)
 
 
-@plan_app.command
+@app.command
 def example(name: str = "two-racks") -> None:
     """Print a study to start from: two-racks, or meta-2024-07."""
     from tenfold.plan.shipped import text
@@ -172,11 +209,20 @@ def example(name: str = "two-racks") -> None:
     sys.stdout.write(text(name))
 
 
-def _check_writable(output: Path) -> None:
+def _write_page(path: Path, page: str, option: str) -> None:
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the page {str(path)!r}: {error.strerror}", next_step=f"give another {option}"
+        ) from error
+
+
+def _check_writable(output: Path, what: str, option: str) -> None:
     """Refuse before the solve, not after it.
 
     Raises:
-        UsageError: the plan could not be written there.
+        UsageError: it could not be written there.
     """
     if (
         output.is_dir()
@@ -184,7 +230,7 @@ def _check_writable(output: Path) -> None:
         or not os.access(output if output.exists() else output.parent, os.W_OK)
     ):
         raise UsageError(
-            f"cannot write the plan to {str(output)!r}", next_step="give --output a file in a folder that is there"
+            f"cannot write the {what} to {str(output)!r}", next_step=f"give {option} a file in a folder that is there"
         )
 
 

@@ -10,14 +10,14 @@ import time
 import pytest
 from rich.console import Console
 
-from tenfold.cli import show_plan
+from synthetic_study import synthetic_study, to_yaml
 from tenfold.cli.main import main
 from tenfold.page.figures import usd
+from tenfold.plan import show
 from tenfold.plan.plan import make_plan
 from tenfold.plan.result import load_plan
 from tenfold.plan.solve import Effort
 from tenfold.plan.study_file import parse_study
-from tenfold.plan.synthetic import synthetic_study, to_yaml
 
 
 def run(capsys, *arguments):
@@ -70,7 +70,7 @@ def test_table_fits_a_terminal_and_tells_long_names_apart(example):
     )
     plan = make_plan(parse_study(text), Effort(gap=0.05, seconds=5), worth=False)
     shown = io.StringIO()
-    show_plan.plan(plan, Console(file=shown, width=80))
+    show.plan(plan, Console(file=shown, width=80))
     lines = shown.getvalue().splitlines()
     assert max(len(line) for line in lines if " if " not in line) <= 80
     assert any("phase gigawatt-campus/second-land-permit" in line for line in lines)
@@ -176,3 +176,19 @@ def test_other_refusals(capsys, arguments, message):
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert message in " ".join(err.split())
+
+
+@pytest.mark.slow
+def test_a_plan_is_followed_along_futures_that_it_has_not_seen(capsys, example, tmp_path):
+    page = tmp_path / "simulation.html"
+    code, out, err = run(capsys, "simulate", str(example), "--futures", "10", "--report", str(page))
+    assert code == 0
+    for part in ("10 futures", "re-planned", "static", "re-planning saves", "Capex by year", "Shortage", "ms a future"):
+        assert part in out
+    assert "re-planning" in err and "wrote" in err
+    assert page.read_text().startswith("<!doctype html>")
+    code, out, err = run(capsys, "simulate", str(example), "--futures", "2", "--json")
+    assert code == 0 and err == ""
+    found = json.loads(out)
+    assert found["futures"] == 2
+    assert found["replanned"]["cost_usd"]["mean"] > 0

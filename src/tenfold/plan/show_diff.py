@@ -1,13 +1,11 @@
 """How the difference of two plans is printed for people."""
 
-from rich.console import Console
 from rich.table import Table
 
+from tenfold.core.show import out
 from tenfold.page.figures import amount, percent, usd
 from tenfold.plan.diff import FigureChange, ItemChange, KeyChange, PlanDiff, SpreadChange
 from tenfold.plan.result import Spread
-
-out = Console(highlight=False)
 
 
 def changes(diff: PlanDiff) -> None:

@@ -1,12 +1,11 @@
 """How a backtest is printed for people."""
 
-from rich.console import Console
 from rich.table import Table
 
+from tenfold.core.show import out
 from tenfold.page.figures import percent, usd
 from tenfold.plan.backtest import BUFFER, Backtest, FanScore, ReadingScore, Way
 
-out = Console(highlight=False)
 WAY = {"policy": "policy", "rolling": f"rolling +{BUFFER:.0%}", "static": "static"}
 
 

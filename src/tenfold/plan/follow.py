@@ -110,10 +110,8 @@ def _template(study: Study, demand_TK: Floats) -> Template:
 
 def _held(program: Program, node: Template, decided_TV: Floats) -> Program:
     """A program whose first nodes, a chain, decide as was decided."""
-    lower_C, upper_C = program.lower_C.copy(), program.upper_C.copy()
     columns = program.column_nV[: len(decided_TV)][:, node.columns.of(DECISIONS)].ravel()
-    lower_C[columns] = upper_C[columns] = decided_TV.ravel()
-    return replace(program, lower_C=lower_C, upper_C=upper_C)
+    return program.held(columns, decided_TV.ravel())
 
 
 def _decided(node: Template, tree: Tree, decided_TV: Floats, effort: Effort) -> Floats:

@@ -5,11 +5,11 @@ import math
 from rich.console import Console
 from rich.table import Table
 
+from tenfold.core.show import out as OUT
 from tenfold.page.figures import amount, percent, usd
 from tenfold.plan.result import Item, Plan, Spread, Verdict, Worth
 from tenfold.plan.stability import Trial
 
-OUT = Console(highlight=False)
 STYLE = {Verdict.COMMIT: "", Verdict.OPTION: "", Verdict.NOTHING: "dim"}
 
 
@@ -130,7 +130,7 @@ def _worths(plan: Plan) -> Table:
 
 def _worth(worth: Worth) -> tuple[str, str, str]:
     if worth.usd is None or worth.low_usd is None or worth.high_usd is None:
-        return "no plan without", "", ""
+        return "no figure", "", worth.missing
     most = f"at most {usd(worth.high_usd)}"
     if worth.nothing:
         return "nothing", "", f"within the gap: {most}" if round(worth.high_usd) > 0 else "within the gap"
