@@ -4,9 +4,9 @@ In sample: what a tree's plan costs on the tree itself, over several seeds. Out 
 to what the tree's plan says, and to plan anew every period from then on, along the same futures for all trees. A tree
 is large enough when neither depends much on the seed.
 
-    python bench/plan_stability.py [--sizes 20,60,180] [--seeds 4] [--futures 400]
+    python bench/plan_stability.py [--sizes 10,40,120] [--seeds 3] [--futures 300]
 
-The last line is one JSON object.
+The default takes a minute of one core. The last line is one JSON object.
 """
 
 import argparse
@@ -26,9 +26,9 @@ talk = Console(stderr=True, width=150)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="20,60,180", help="nodes of the trees")
-    parser.add_argument("--seeds", type=int, default=4, help="trees of each size")
-    parser.add_argument("--futures", type=int, default=400)
+    parser.add_argument("--sizes", default="10,40,120", help="nodes of the trees")
+    parser.add_argument("--seeds", type=int, default=3, help="trees of each size")
+    parser.add_argument("--futures", type=int, default=300)
     parser.add_argument("--periods", type=int, default=6)
     args = parser.parse_args()
     study = synthetic_study(1, periods=args.periods, sites=2)
