@@ -15,7 +15,7 @@ import json
 import os
 from collections.abc import Sequence
 
-from tenfold.compute.accuracy import (
+from accuracy import (
     FLEET_DAY_ACCELERATORS,
     Accuracy,
     Checked,

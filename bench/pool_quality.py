@@ -2,7 +2,7 @@
 
 A fleet of one kind serves LLMs (half of it on average, peaks reach all of it), ranks (15%), and trains with what is
 left: jobs as in a large company, and sixteen that never end. On smooth weeks ranking follows people's day; on bursty
-ones it is counts with sudden surges of up to twenty times and more (`tenfold.replay.bursts`). The policy was tuned on
+ones it is counts with sudden surges of up to twenty times and more (`bursts`). The policy was tuned on
 `posts` and `news` with other seeds; `storms`, `cascades` and `sparse` were kept.
 
 Equal attainment: Tenfold runs as it is shipped, steered to 95% of LLM requests and 99.9% of ranking, and attains what
@@ -37,10 +37,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bursts import SOURCES, with_burst
+from synthetic_week import synthetic_week
 from tenfold.replay.bounds import clairvoyant
-from tenfold.replay.bursts import SOURCES, with_burst
 from tenfold.replay.engine import replay
-from tenfold.replay.generate import synthetic_week
 from tenfold.replay.outcome import Outcome
 from tenfold.replay.rule import Rule
 from tenfold.replay.rules import Dials, HpaLike, KueueLike, LyraLike, Priority

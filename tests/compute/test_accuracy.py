@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tenfold.compute.accuracy import (
+from accuracy import (
     FLEET_DAY_ACCELERATORS,
     bare_strangers,
     fleet_day,

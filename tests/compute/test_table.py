@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from accuracy import leave_one_out, summary
 from tenfold.compute import table
-from tenfold.compute.accuracy import leave_one_out, summary
 from tenfold.compute.published import published_runs
 from tenfold.compute.recognise import find_organisation
 from tenfold.compute.table import TableRow, estimate_table, read_table, score

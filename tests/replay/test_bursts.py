@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from small import service, week
 
+from bursts import SOURCES, Bursts, generate_bursts, source, with_burst
+from synthetic_week import synthetic_week
 from tenfold.core.errors import UsageError
-from tenfold.replay.bursts import SOURCES, Bursts, generate_bursts, source, with_burst
-from tenfold.replay.generate import synthetic_week
 from tenfold.replay.traces import Rates
 
 STEP_S = 300.0

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from synthetic_week import synthetic_week
 from tenfold.core.errors import UsageError
-from tenfold.replay.generate import synthetic_week
 from tenfold.replay.job_file import job_problems
 from tenfold.replay.job_mix import PHILLY_SIZES, JobMix, Room, generate_jobs, scale_lengths
 from tenfold.replay.traces import Rates

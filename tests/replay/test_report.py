@@ -9,11 +9,11 @@ import pytest
 from inline_snapshot import snapshot
 
 from outline import Outline
+from synthetic_week import synthetic_week
 from tenfold.core.errors import UsageError
 from tenfold.replay.bounds import Bound
 from tenfold.replay.charts import bucketed, frontier, short_over_time, short_slots, slots_over_time
 from tenfold.replay.compare import RULES, Comparison, Played, attainment, compare, rules, summary, targets_of
-from tenfold.replay.generate import synthetic_week
 from tenfold.replay.report import report
 
 

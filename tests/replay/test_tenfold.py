@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from small import Told, job, service, week
 
+from bursts import SOURCES, with_burst
+from synthetic_week import synthetic_week
 from tenfold.policy.budget import BURN
-from tenfold.replay.bursts import SOURCES, with_burst
 from tenfold.replay.compare import compare, notes, summary
 from tenfold.replay.engine import replay
-from tenfold.replay.generate import synthetic_week
 from tenfold.replay.rule import Decision, View
 from tenfold.replay.tenfold import Tenfold
 from tenfold.replay.week import Times

@@ -6,13 +6,13 @@ import numpy as np
 import polars
 import pytest
 
-from tenfold.replay.table import TraceError
+from tenfold.core.table import TableError
 from tenfold.replay.traces import fill_gaps, read_rates
 
 
 def refused(path, text: str) -> str:
     path.write_text(text)
-    with pytest.raises(TraceError) as error:
+    with pytest.raises(TableError) as error:
         read_rates(path)
     assert error.value.exit_code == 2
     assert error.value.next_step
@@ -104,10 +104,10 @@ def test_all_bad_rows_are_told_at_once_up_to_twenty(tmp_path):
 
 
 def test_missing_file_and_unknown_format(tmp_path):
-    with pytest.raises(TraceError, match="cannot read"):
+    with pytest.raises(TableError, match="cannot read"):
         read_rates(tmp_path / "none.csv")
-    with pytest.raises(TraceError, match="no format of a trace"):
+    with pytest.raises(TableError, match="no format of a trace"):
         read_rates(tmp_path / "rates.xlsx")
     (tmp_path / "rates.parquet").write_text("time_s,chat\n")
-    with pytest.raises(TraceError, match="is not Parquet"):
+    with pytest.raises(TableError, match="is not Parquet"):
         read_rates(tmp_path / "rates.parquet")

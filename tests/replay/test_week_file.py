@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tenfold.core.errors import UsageError
+from tenfold.core.table import TableError
 from tenfold.replay.shipped import FILES, write_example
-from tenfold.replay.table import TraceError
 from tenfold.replay.week_file import WeekError, load_week
 
 WEEK = """
@@ -139,7 +139,7 @@ def test_mistake_in_the_week_is_told(folder, old, new, told):
     ],
 )
 def test_bad_job_is_named_by_line_and_column(folder, old, new, told):
-    with pytest.raises(TraceError) as error:
+    with pytest.raises(TableError) as error:
         load_week(changed(folder, "jobs.csv", old, new))
     assert told in str(error.value)
 

@@ -41,11 +41,6 @@ class BadHeader(ValueError):
         self.next_step = next_step
 
 
-def delimiter(header: str) -> str:
-    """What separates the cells: comma, semicolon or tab, whichever the header has most of."""
-    return max(",;\t", key=header.count)
-
-
 def columns(header: Sequence[str], known: Collection[str]) -> dict[str, str]:
     """Column of the schema by name in the header; a name that means nothing here is not in it.
 

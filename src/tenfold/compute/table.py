@@ -1,7 +1,5 @@
-"""A whole table of runs: read a CSV, estimate each row, and score the estimates where the actual hours are there."""
+"""A whole table of runs: read it, estimate each row, and score the estimates where the actual hours are there."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ from pydantic import (
 )
 
 from tenfold.compute.accelerators import Precision, find_accelerator
-from tenfold.compute.cells import NOTES, BadHeader, columns, delimiter, format_name, year
+from tenfold.compute.cells import NOTES, BadHeader, columns, format_name, year
 from tenfold.compute.interval import Interval
 from tenfold.compute.published import published_runs
 from tenfold.compute.recognise import same_run, with_known_names
@@ -28,6 +26,7 @@ from tenfold.compute.run import Run, check_computes, training_flops
 from tenfold.compute.training import calibrated
 from tenfold.compute.utilisation import UtilisationModel, fit
 from tenfold.core.errors import TenfoldError, UsageError
+from tenfold.core.table import read_table as read_cells
 from tenfold.core.written import number
 
 Amount = Annotated[float, BeforeValidator(number)]
@@ -191,28 +190,20 @@ class RunTable:
 
 
 def read_table(path: Path) -> RunTable:
-    """Read a CSV with a header; cells are separated by comma, semicolon or tab.
+    """Read runs from a CSV with a header, from Parquet, or from a JSON list of records.
 
     Raises:
         UsageError: no such file, a header that lacks or misspells a column, no rows, or only bad ones.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}", next_step="give the path of a CSV file in UTF-8") from error
-    lines = _lines(path, text)
-    if not lines:
-        raise UsageError(
-            f"{path} is empty", next_step="write a header: accelerator, active_params, tokens and what else is known"
-        )
-    (at, header), *lines = lines
-    column_of = _columns(f"{path} line {at}", header)
+    table = read_cells(path, "give the path of a CSV file in UTF-8")
+    header = f" {table.word} {table.header}" if table.word == "line" else ""
+    column_of = _columns(f"{path}{header}", table.names)
     rows, bad = [], []
-    for line, cells in lines:
-        if len(cells) != len(header):
-            bad.append((line, f"{len(header)} columns are named, the row has {len(cells)}"))
+    for line, cells in zip(table.numbers, table.rows, strict=True):
+        if len(cells) != len(table.names):
+            bad.append((line, f"{len(table.names)} columns are named, the row has {len(cells)}"))
             continue
-        named = zip(header, (cell.strip() for cell in cells), strict=True)
+        named = zip(table.names, ("" if cell is None else str(cell) for cell in cells), strict=True)
         given = {column_of[name]: cell for name, cell in named if name in column_of and cell}
         try:
             row = TableRow.model_validate(given)
@@ -222,26 +213,11 @@ def read_table(path: Path) -> RunTable:
         except TenfoldError as error:
             hint, mark, _ = error.next_step.partition("?")
             bad.append((line, f"{error}; {hint}?" if mark else str(error)))
-    not_read = tuple(name for name in header if name not in column_of and name.strip().lower() not in NOTES)
-    table = RunTable(path, tuple(rows), tuple(bad), not_read)
+    not_read = tuple(name for name in table.names if name not in column_of and name.strip().lower() not in NOTES)
+    found = RunTable(path, tuple(rows), tuple(bad), not_read)
     if not rows:
-        table.raise_if_any_is_bad()
+        found.raise_if_any_is_bad()
         raise UsageError(f"{path} has no rows", next_step="write one line per run below the header")
-    return table
-
-
-def _lines(path: Path, text: str) -> list[tuple[int, list[str]]]:
-    """Cells of every row that is not blank, with the line on which it begins; the header is the first."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(first))
-    found, last = [], 0
-    try:
-        for cells in reader:
-            line, last = last + 1, reader.line_num
-            if any(cell.strip() for cell in cells):
-                found.append((line, cells))
-    except csv.Error as error:
-        raise UsageError(f"{path} line {last + 1}: {error}", next_step="look for a quote that is not closed") from error
     return found
 
 

@@ -8,7 +8,8 @@ from typing import get_args
 import numpy as np
 
 from tenfold.core.explain import suggest
-from tenfold.replay.table import Cell, Faults, Table, is_gap, numbers, read_table
+from tenfold.core.table import Cell
+from tenfold.replay.table import Faults, Table, is_gap, numbers, read_table
 from tenfold.replay.week import Floats, Job, Kind, Times, Within
 from tenfold.replay.week_schema import JobDefaults
 
@@ -31,7 +32,7 @@ def read_jobs(path: Path, kinds: tuple[Kind, ...], speed_K: Floats, defaults: Jo
         defaults: for columns that are not there, and cells that are empty.
 
     Raises:
-        TraceError: a column is missing or unknown, or a row asks for what cannot be; names file, line and column.
+        TableError: a column is missing or unknown, or a row asks for what cannot be; names file, line and column.
     """
     table = read_table(path)
     _check_columns(table, kinds)

@@ -1,6 +1,5 @@
-"""The rows of a trace's file, whatever its format, with the place of each for those who must mend it."""
+"""The columns of a trace's file, and what is wrong in them, each with its place for those who must mend it."""
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,19 +7,15 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-import orjson
 
-from tenfold.core.errors import UsageError
+from tenfold.core import table as tables
+from tenfold.core.table import FORMATS, Cell, TableError
 from tenfold.replay.week import Floats
 
-Cell = str | float | int | bool | datetime | None
 GAPS = frozenset({"", "nan", "null", "none", "na"})
 SHOWN = 20
-FORMATS = ".csv, .parquet or .json"
-
-
-class TraceError(UsageError):
-    """A trace's file has rows that cannot be; names file, line and column, and what would be right."""
+ADVICE = "paths are relative to the folder of week.toml"
+"""The next step where a file is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +23,7 @@ class Table:
     """Columns of cells, and each row's place in its file: ``line 17`` of text, ``row 16`` of what has no lines."""
 
     origin: str
-    columns: dict[str, list[Cell]]
+    columns: dict[str, Sequence[Cell]]
     places: list[str]
 
     def __len__(self) -> int:
@@ -53,11 +48,11 @@ class Faults:
         self.lines.append(f"{self.origin}, {where}: {wrong}" if where else f"{self.origin}: {wrong}")
 
     def check(self) -> None:
-        """Raise TraceError if there is anything."""
+        """Raise TableError if there is anything."""
         if not self.lines:
             return
         more = f"\nand {len(self.lines) - SHOWN} more" if len(self.lines) > SHOWN else ""
-        raise TraceError(
+        raise TableError(
             "\n".join(self.lines[:SHOWN]) + more, next_step=f"mend {self.origin}; formats are in docs/replay.md"
         )
 
@@ -66,89 +61,23 @@ def read_table(path: Path) -> Table:
     """Read a CSV file, a Parquet file, or a JSON list of records.
 
     Raises:
-        TraceError: it cannot be read, is of another format, or a line of it has more or fewer cells than the first.
+        TableError: it cannot be read, is of another format, or a line of it has more or fewer cells than the first.
     """
-    readers = {".csv": _read_csv, ".parquet": _read_parquet, ".json": _read_json}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise TraceError(f"{path}: {path.suffix!r} is no format of a trace", next_step=f"give {FORMATS}")
-    table = reader(path)
-    if not len(table):
-        raise TraceError(f"{path} has no rows", next_step="see docs/replay.md for what belongs there")
-    return table
-
-
-def content(path: Path) -> bytes:
-    """A file's bytes.
-
-    Raises:
-        TraceError: there is no such file, or it may not be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TraceError(
-            f"cannot read {str(path)!r}: {error.strerror}", next_step="paths are relative to the folder of week.toml"
-        ) from error
-
-
-def _read_csv(path: Path) -> Table:
-    try:
-        text = content(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TraceError(f"{path} is not UTF-8 text: {error}", next_step="save it as UTF-8") from error
-    lines = text.splitlines(keepends=True)
-    first = lines[0] if lines else ""
-    rows = csv.reader(lines, delimiter=max(",;\t", key=first.count))
-    names = [name.strip() for name in next(rows, [])]
-    faults, cells, places = Faults(str(path)), [], []
+    if path.suffix.lower() not in FORMATS:
+        formats = " or ".join(FORMATS)
+        raise TableError(f"{path}: {path.suffix!r} is no format of a trace", next_step=f"give {formats}")
+    found = tables.read_table(path, ADVICE)
+    faults, names = Faults(str(path)), found.names
     for name in sorted({name for name in names if names.count(name) > 1}):
-        faults.note("line 1", f"column {name!r} is there twice; columns need names of their own")
-    for row in rows:
-        if not any(cell.strip() for cell in row):
-            continue
-        place = f"line {rows.line_num}"
-        if len(row) != len(names):
-            faults.note(place, f"{len(row)} cells where line 1 names {len(names)} columns")
-            continue
-        cells.append(row)
-        places.append(place)
+        faults.note(f"line {found.header}", f"column {name!r} is there twice; columns need names of their own")
+    for at, cells in enumerate(found.rows):
+        if len(cells) != len(names):
+            faults.note(found.place(at), f"{len(cells)} cells where line {found.header} names {len(names)} columns")
     faults.check()
-    columns: dict[str, list[Cell]] = {name: [row[at].strip() for row in cells] for at, name in enumerate(names)}
-    return Table(str(path), columns, places)
-
-
-def _read_parquet(path: Path) -> Table:
-    import polars
-    from polars.exceptions import PolarsError
-
-    try:
-        frame = polars.read_parquet(content(path))
-    except PolarsError as error:
-        raise TraceError(f"{path} is not Parquet: {error}", next_step=f"mend it, or give {FORMATS}") from error
-    columns = {name: frame[name].to_list() for name in frame.columns}
-    return Table(str(path), columns, [f"row {number + 1}" for number in range(frame.height)])
-
-
-def _read_json(path: Path) -> Table:
-    records = read_json(path)
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise TraceError(f"{path} is no list of records", next_step='write [{"job": "a", ...}, ...]')
-    names = dict.fromkeys(name for record in records for name in record)
-    columns = {name: [record.get(name) for record in records] for name in names}
-    return Table(str(path), columns, [f"record {number + 1}" for number in range(len(records))])
-
-
-def read_json(path: Path) -> object:
-    """A JSON file's value.
-
-    Raises:
-        TraceError: the file cannot be read or is not JSON; names line and column.
-    """
-    try:
-        return orjson.loads(content(path))
-    except orjson.JSONDecodeError as error:
-        raise TraceError(f"{path} is not JSON: {error}", next_step=f"mend {path}") from error
+    if not found.rows:
+        raise TableError(f"{path} has no rows", next_step="see docs/replay.md for what belongs there")
+    columns = {name: [cells[at] for cells in found.rows] for at, name in enumerate(names)}
+    return Table(str(path), columns, [found.place(at) for at in range(len(found.rows))])
 
 
 def is_gap(cell: Cell) -> bool:

@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tenfold.core.explain import explain
-from tenfold.replay.table import Cell, Faults, Table, TraceError, number, numbers, read_json, read_table
+from tenfold.core.table import Cell, TableError, read_json
+from tenfold.replay.table import ADVICE, Faults, Table, number, numbers, read_table
 from tenfold.replay.week import Floats, Ints
 
 TIMES = ("time_s", "time", "step")
@@ -69,7 +70,7 @@ def read_rates(path: Path, step_s: float | None = None) -> Rates:
         step_s: seconds of a step, for tables whose time is a number of steps.
 
     Raises:
-        TraceError: a rate is negative or not a number, time does not rise in equal steps, a series has no rate at all;
+        TableError: a rate is negative or not a number, time does not rise in equal steps, a series has no rate at all;
             names file, line and column, and what would be right.
     """
     rates = _from_json(path) if path.suffix.lower() == ".json" else _from_table(read_table(path), step_s)
@@ -83,7 +84,7 @@ def read_rates(path: Path, step_s: float | None = None) -> Rates:
 
 def _from_json(path: Path) -> Rates:
     try:
-        found = RatesFile.model_validate(read_json(path))
+        found = RatesFile.model_validate(read_json(path, ADVICE))
     except ValidationError as error:
         lines = [explain(RatesFile, str(path), problem) for problem in error.errors()]
         faults = Faults(str(path), lines)
@@ -92,7 +93,7 @@ def _from_json(path: Path) -> Rates:
     lengths = {name: len(series) for name, series in found.rates.items()}
     if len(set(lengths.values())) > 1:
         counted = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise TraceError(f"{path}: all series must have as many steps, but {counted}", next_step=f"mend {path}")
+        raise TableError(f"{path}: all series must have as many steps, but {counted}", next_step=f"mend {path}")
     return Rates(found.step_s, tuple(found.rates), np.array(list(found.rates.values()), dtype=np.float64))
 
 
@@ -107,7 +108,7 @@ class _Series:
 def _from_table(table: Table, step_s: float | None) -> Rates:
     clock = next((name for name in TIMES if name in table.columns), None)
     if clock is None:
-        raise TraceError(
+        raise TableError(
             f"{table.origin}: no column of time; there are: {', '.join(table.columns)}",
             next_step="name one 'time_s' (seconds), 'time' (2026-11-25T07:00:00) or 'step' (0, 1, 2, ...)",
         )

@@ -36,7 +36,7 @@ def load_week(path: Path, seed: int = 0) -> Week:
 
     Raises:
         WeekError: the file is missing or not TOML, a key is unknown, a value wrong, or it contradicts itself.
-        TraceError: a row of a file that it names cannot be.
+        TableError: a row of a file that it names cannot be.
     """
     origin = str(path)
     file = _parse(path)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bursts import Bursts, generate_bursts
 from tenfold.core.errors import UsageError
-from tenfold.replay.bursts import Bursts, generate_bursts
 from tenfold.replay.job_mix import JobMix, backlog, generate_jobs, room_of
 from tenfold.replay.loads import DAY_S, generate, llm_load, ranking_load, refine, stream
 from tenfold.replay.traces import Rates
