@@ -1,9 +1,6 @@
 """The resident that ranks: the trained network and the catalog in memory, ``/v1/rank`` in front."""
 
-import asyncio
-import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +12,7 @@ from tenfold.core.errors import AssetError
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import error_body
 from tenfold.pool.resident import Counters, Resident, Surroundings
+from tenfold.pool.work_clock import WorkClock
 from tenfold.rank.contract import (
     MOST_SAMPLE_USERS,
     BadRequest,
@@ -48,7 +46,8 @@ class RankResident:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
-        self._work = WorkClock()
+        self._clock = WorkClock()
+        self._ranked = 0
         self._desk: RankDesk | None = None
 
     def load(self) -> None:
@@ -78,12 +77,12 @@ class RankResident:
     async def sleep(self, deadline_s: float) -> None:
         """Wait for the requests in work; the event loop is idle afterwards."""
         del deadline_s  # The pool enforces it by killing the process.
-        await self._work.idle.wait()
+        await self._clock.drained()
 
     def counters(self) -> Counters:
         """``units`` are ranked lists; ``requests`` also count those refused as wrong."""
-        work = self._work
-        return Counters(units=work.ranked, requests=work.answered, busy_s=work.busy_s(), in_flight=work.in_flight)
+        clock = self._clock
+        return Counters(units=self._ranked, requests=clock.ended, busy_s=clock.busy_s, in_flight=clock.in_flight)
 
     def routes(self) -> Sequence[BaseRoute]:
         """Give ``POST /v1/rank``, ``GET /v1/rank/users`` and ``GET /v1/rank/items``."""
@@ -98,19 +97,19 @@ class RankResident:
 
     async def _rank(self, request: Request) -> Response:
         assert self._desk is not None, "load() comes first"
-        with self._work.one_request():
+        with self._clock.one_request():
             try:
                 answer = self._desk.rank(parse_request(await request.body()))
             except ClientDisconnect:
                 return Response(status_code=400)
             except BadRequest as error:
                 return _refuse(request, error)
-            self._work.ranked += 1
+            self._ranked += 1
             return Response(answer.model_dump_json(), media_type="application/json")
 
     async def _users(self, request: Request) -> Response:
         assert self._desk is not None, "load() comes first"
-        with self._work.one_request():
+        with self._clock.one_request():
             text = request.query_params.get("limit", "10")
             # Its length first: Python reads no number of thousands of digits.
             if not (text.isdecimal() and len(text) < 9 and 1 <= int(text) <= MOST_SAMPLE_USERS):
@@ -120,7 +119,7 @@ class RankResident:
 
     async def _items(self, _request: Request) -> Response:
         assert self._desk is not None, "load() comes first"
-        with self._work.one_request():
+        with self._clock.one_request():
             return Response(self._desk.catalog().model_dump_json(), media_type="application/json")
 
 
@@ -193,40 +192,6 @@ class RankDesk:
                 raise BadRequest(422, f"{field}[{index}]: there is no item {item!s:.80}; ids are {first} to {last}")
             rows[index] = row
         return rows
-
-
-class WorkClock:
-    """Counts requests, and the wall seconds during which at least one is in work."""
-
-    def __init__(self) -> None:
-        self.ranked = 0
-        self.answered = 0
-        self.in_flight = 0
-        self.idle = asyncio.Event()
-        self.idle.set()
-        self._busy_s = 0.0
-        self._busy_since = 0.0
-
-    @contextmanager
-    def one_request(self) -> Generator[None]:
-        """Count what runs inside as one request in work."""
-        if self.in_flight == 0:
-            self._busy_since = time.monotonic()
-            self.idle.clear()
-        self.in_flight += 1
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
-            self.answered += 1
-            if self.in_flight == 0:
-                self._busy_s += time.monotonic() - self._busy_since
-                self.idle.set()
-
-    def busy_s(self) -> float:
-        """Busy seconds until now."""
-        running_s = time.monotonic() - self._busy_since if self.in_flight else 0.0
-        return self._busy_s + running_s
 
 
 def _refuse(request: Request, error: BadRequest) -> Response:

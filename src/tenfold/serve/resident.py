@@ -83,9 +83,9 @@ class ServeResident:
         session, self._session = self._session, None
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline_s - min(_CUT_SHARE * deadline_s, _CUT_MAX_S)):
-                await self._work.drained()
+                await self._work.clock.drained()
         self._work.cut_all()
-        await self._work.drained()
+        await self._work.clock.drained()
         if session is not None:
             await session.close()
         await self._engine.sleep()
@@ -96,8 +96,8 @@ class ServeResident:
         return Counters(
             units=work.tokens,
             requests=work.requests,
-            busy_s=work.busy_s,
-            in_flight=work.in_flight,
+            busy_s=work.clock.busy_s,
+            in_flight=work.clock.in_flight,
             facts={"prompt_tokens": work.prompt_tokens, "cut": work.cut, "disconnected": work.disconnected},
         )
 

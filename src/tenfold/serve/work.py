@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from tenfold.pool.work_clock import WorkClock
 
 _EVENT = b"data: {"
 _DONE = b"\ndata: [DONE]"
@@ -26,41 +27,19 @@ class Work:
     prompt_tokens: int = 0
     cut: int = 0
     disconnected: int = 0
+    clock: WorkClock = field(default_factory=WorkClock)
     _jobs: set["Job"] = field(default_factory=set)
-    _busy_s: float = 0.0
-    _busy_since_s: float = 0.0
-    _idle: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def in_flight(self) -> int:
-        """Requests in work now."""
-        return len(self._jobs)
-
-    @property
-    def busy_s(self) -> float:
-        """Wall seconds with at least one request in work."""
-        return self._busy_s + (time.monotonic() - self._busy_since_s if self._jobs else 0.0)
 
     @contextmanager
     def begin(self) -> Generator["Job"]:
         """Count a request as in work for the length of the block."""
         job = Job(self)
-        if not self._jobs:
-            self._busy_since_s = time.monotonic()
-            self._idle.clear()
-        self._jobs.add(job)
-        try:
-            yield job
-        finally:
-            self._jobs.remove(job)
-            if not self._jobs:
-                self._busy_s += time.monotonic() - self._busy_since_s
-                self._idle.set()
-
-    async def drained(self) -> None:
-        """Return when nothing is in work."""
-        if self._jobs:
-            await self._idle.wait()
+        with self.clock.one_request():
+            self._jobs.add(job)
+            try:
+                yield job
+            finally:
+                self._jobs.remove(job)
 
     def cut_all(self) -> None:
         """Tell every request in work to end now."""
