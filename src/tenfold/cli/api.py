@@ -8,13 +8,14 @@ from typing import Literal
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from tenfold.cli.workload_api import publish
+from tenfold.core.frozen import Frozen
 from tenfold.pool.api_error import ErrorBody, error_body
 from tenfold.pool.state import PoolState
 from tenfold.wiring import WORKLOADS
@@ -23,20 +24,14 @@ _FILE = re.compile(r"""(?<![\w:/.])~?(?:/[\w.@+-]+){2,}/?""")
 """An absolute path of two parts or more; the slash in ``n0/cpu1`` or in a URL begins none."""
 
 
-class Answer(BaseModel):
-    """Base of what the front answers: frozen, and without further keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Health(Answer):
+class Health(Frozen):
     """Whether the pool serves."""
 
     ready: bool = Field(description="every workload answers now")
     alarms: tuple[str, ...] = Field(description="what is wrong now, without the names of files")
 
 
-class Model(Answer):
+class Model(Frozen):
     """A model that can be asked, in OpenAI's shape."""
 
     id: str
@@ -45,7 +40,7 @@ class Model(Answer):
     owned_by: str = "tenfold"
 
 
-class ModelList(Answer):
+class ModelList(Frozen):
     """All of them."""
 
     object: Literal["list"] = "list"

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, SerializeAsAny
+from pydantic import Field, PlainValidator, SerializeAsAny
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.cli.api import make_api, methods_of
@@ -19,6 +19,7 @@ from tenfold.console.pages import own_pages, product_pages
 from tenfold.console.shell import mount
 from tenfold.core.config import Config
 from tenfold.core.errors import TenfoldError
+from tenfold.core.frozen import Frozen
 from tenfold.core.logs import end_process, log_as
 from tenfold.core.paths import home_dir
 from tenfold.llama.status import status as training_status
@@ -49,10 +50,8 @@ TRAINING_MISSED = 4
 """Answers that training's coordinator may owe before that is an alarm: it is started again within seconds."""
 
 
-class FrontSpec(BaseModel):
+class FrontSpec(Frozen):
     """What the front process reads from standard input; ``listener`` is an inherited file descriptor."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     config: Annotated[SerializeAsAny[Config], PlainValidator(CONFIG.model_validate)]
     url: str

@@ -11,20 +11,18 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from tenfold import wiring
 from tenfold.core.assets import AssetStatus
 from tenfold.core.errors import AssetError
+from tenfold.core.frozen import Frozen
 from tenfold.pool.need import Need
 
 
-class AssetRow(BaseModel):
+class AssetRow(Frozen):
     """One thing that a pool needs, and whether it is there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     purpose: str
@@ -33,20 +31,16 @@ class AssetRow(BaseModel):
     status: AssetStatus
 
 
-class Step(BaseModel):
+class Step(Frozen):
     """Progress of one preparation, 0 to 1."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     text: str
     share: float
 
 
-class Failure(BaseModel):
+class Failure(Frozen):
     """Why preparation stopped."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     error: str
     next_step: str

@@ -9,10 +9,11 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tenfold.compute.interval import Interval
 from tenfold.core.errors import UsageError
+from tenfold.core.frozen import Frozen
 
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "fp4"]
 DATA_FILE = "accelerators.toml"
@@ -22,20 +23,16 @@ NAMES_KEPT = 1024
 MAKERS = frozenset({"nvidia", "tesla", "amd", "radeon", "instinct", "google", "cloud", "intel", "habana"})
 
 
-class Source(BaseModel):
+class Source(Frozen):
     """Where a number comes from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     date: str = Field(pattern=r"^\d{4}(-\d{2})?$", description="when it was published, year or year-month")
     checked: Literal["looked up", "memory", "project notes"] = Field(description="how it was checked for this file")
 
 
-class Number(BaseModel):
+class Number(Frozen):
     """One number of an accelerator or facility; ``low`` and ``high`` where it differs from place to place."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: float = Field(gt=0)
     low: float | None = Field(None, gt=0)
@@ -47,10 +44,8 @@ class Number(BaseModel):
         return Interval(self.low or self.value, self.value, self.high or self.value)
 
 
-class AcceleratorEntry(BaseModel):
+class AcceleratorEntry(Frozen):
     """One table of ``accelerators.toml``; the unit is the end of each key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     generation: str = Field(description="accelerators that share a design; utilisation is calibrated per generation")

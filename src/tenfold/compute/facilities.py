@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tenfold.compute.accelerators import Accelerator, Number, Source
 from tenfold.compute.interval import Interval
 from tenfold.core.errors import UsageError
+from tenfold.core.frozen import Frozen
 
 DATA_FILE = "facilities.toml"
 HOURS_PER_YEAR = 8766.0
@@ -21,10 +22,8 @@ SERVER_LIFE_YEARS = 5.0
 POWER_SHARE = Interval(0.62, 0.74, 0.83)
 
 
-class FacilityEntry(BaseModel):
+class FacilityEntry(Frozen):
     """One table of ``facilities.toml``; the unit is the end of each key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     pue: Number = Field(description="power drawn by the facility over power drawn by its servers")

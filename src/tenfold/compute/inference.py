@@ -12,13 +12,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tenfold.compute.accelerators import Accelerator, Precision, find_accelerator
 from tenfold.compute.facilities import Bill, Facility, bill
 from tenfold.compute.interval import Interval
 from tenfold.compute.served import ServedModel, find_served_model
 from tenfold.core.errors import InfeasibleError
+from tenfold.core.frozen import Frozen
 
 DATA_FILE = "serving_runs.csv"
 # Shares of the peaks that kernels reach. Matrix products: DeepGEMM's grouped FP8 kernels, about 1,200 of 1,979 TFLOP/s
@@ -185,10 +186,8 @@ def _network_s(model: ServedModel, accelerator: Accelerator, replica: int, visit
     return model.exchanged_bytes_per_token(visited * (1 - near / replica)) / (network.value / 8 * 1e9 * NETWORK_SHARE)
 
 
-class ServingRow(BaseModel):
+class ServingRow(Frozen):
     """One line of ``serving_runs.csv``: what an engine was measured to do."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: str
     model: str

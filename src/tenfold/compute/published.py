@@ -6,18 +6,17 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from tenfold.compute.accelerators import Precision, find_accelerator
 from tenfold.compute.run import Run, training_flops
+from tenfold.core.frozen import Frozen
 
 DATA_FILE = "training_runs.csv"
 
 
-class PublishedRow(BaseModel):
+class PublishedRow(Frozen):
     """One line of ``training_runs.csv``; exactly one of the three figures at its end is given."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: str
     organisation: str

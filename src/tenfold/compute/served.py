@@ -5,17 +5,16 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tenfold.core.errors import UsageError
+from tenfold.core.frozen import Frozen
 
 DATA_FILE = "served_models.toml"
 
 
-class ServedModel(BaseModel):
+class ServedModel(Frozen):
     """One table of ``served_models.toml``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     total_params: float = Field(gt=0)

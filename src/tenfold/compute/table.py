@@ -8,7 +8,6 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -26,6 +25,7 @@ from tenfold.compute.run import Run, check_computes, training_flops
 from tenfold.compute.training import calibrated
 from tenfold.compute.utilisation import UtilisationModel, fit
 from tenfold.core.errors import TenfoldError, UsageError
+from tenfold.core.frozen import Frozen
 from tenfold.core.table import read_table as read_cells
 from tenfold.core.written import number
 
@@ -46,10 +46,10 @@ def _computable(value: float) -> float:
 Size = Annotated[Amount, AfterValidator(_computable)]
 
 
-class TableRow(BaseModel):
+class TableRow(Frozen):
     """One line of a user's table; at most one of the last four columns, which are what really came of the run."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     run: str = Field("", description="name, for the output")
     accelerator: str = Field(description="as in 'tenfold compute accelerators'")

@@ -30,9 +30,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tenfold.core.errors import AssetError, Damaged
+from tenfold.core.frozen import Frozen
 from tenfold.core.sound import digest_of, is_sound, read_record, set_aside, write_record
 
 MANIFEST = "manifest.json"
@@ -80,20 +81,16 @@ class Progress:
     total_bytes: int | None = None
 
 
-class MemberRecord(BaseModel):
+class MemberRecord(Frozen):
     """One unpacked file as it was written."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     size_bytes: int
     mtime_ns: int = Field(description="modification time, nanoseconds since 1970")
     sha256: str
 
 
-class Manifest(BaseModel):
+class Manifest(Frozen):
     """What was unpacked, from which distribution file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     package: str
     version: str

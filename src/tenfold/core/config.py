@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from tenfold.core.errors import ConfigError
 from tenfold.core.explain import explain
+from tenfold.core.frozen import Frozen
 
 CONFIG_FILE = "tenfold.toml"
 
@@ -16,10 +17,8 @@ Kind = Literal["cpu", "gpu"]
 T = TypeVar("T", bound="Settings")
 
 
-class Settings(BaseModel):
+class Settings(Frozen):
     """Base of every table: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class KindSettings(Settings):

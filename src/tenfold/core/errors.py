@@ -98,7 +98,3 @@ class HostFailed(TenfoldError):
 
 class ResidentFailed(TenfoldError):
     """A resident did not load, or died more often than it is restarted."""
-
-
-class StaleEpoch(TenfoldError):
-    """An order came from an older allocation than the one in force."""

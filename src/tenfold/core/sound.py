@@ -24,9 +24,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from tenfold.core.errors import AssetError, Damaged, OfAnotherVersion
+from tenfold.core.frozen import Frozen
 from tenfold.core.paths import replace_file
 
 SEAL = "seal"
@@ -126,10 +127,8 @@ def readable(path: Path) -> Generator[None]:
 # ---- files with a digest
 
 
-class _Checked(BaseModel):
+class _Checked(Frozen):
     """What a file's digest was, and by what a change of the file would show."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: str
     size_bytes: int
@@ -195,10 +194,8 @@ def _keep_checked(note: Path, checked: _Checked) -> None:
 # ---- what is not sound
 
 
-class Damage(BaseModel):
+class Damage(Frozen):
     """The note beside a file that was set aside."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str = Field(description="its path before")
     at: float = Field(description="Unix seconds")

@@ -20,10 +20,11 @@ from typing import Annotated
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from safetensors import SafetensorError
 
 from tenfold.core.errors import AssetError, Damaged
+from tenfold.core.frozen import Frozen
 from tenfold.core.paths import replace_file
 from tenfold.core.sound import parse_record, read_bytes, readable, sealed, set_aside
 from tenfold.llama.progress import TrainProgress
@@ -70,10 +71,10 @@ class StateVectors:
         return digest.hexdigest()
 
 
-class Record(BaseModel):
+class Record(Frozen):
     """What is written down of a run; a number that is none is kept as such."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
 
 class RunMeta(Record):

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from tenfold.core.errors import AssetError, Damaged
+from tenfold.core.frozen import Frozen
 from tenfold.core.sound import parse_record, sealed
 from tenfold.llama.checkpoint import RunMeta, StateVectors
 from tenfold.llama.progress import TrainProgress
@@ -36,10 +37,8 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 log = logging.getLogger(__name__)
 
 
-class _Header(BaseModel):
+class _Header(Frozen):
     """Who the file belongs to; JSON in its first page behind the word that says which half is in front."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: str
     identity: str
@@ -47,10 +46,10 @@ class _Header(BaseModel):
     size: int
 
 
-class _HalfRecord(BaseModel):
+class _HalfRecord(Frozen):
     """What one half holds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     progress: TrainProgress
     words: int = Field(description="sum of the vectors' 32-bit words")

@@ -2,14 +2,16 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from tenfold.core.frozen import Frozen
 
 HISTORY_POINTS = 240
 
 
-class _Record(BaseModel):
+class _Record(Frozen):
     # A loss that is no number is kept as such; JSON's null would not be read back.
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
 
 class LossSample(_Record):

@@ -8,16 +8,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from tenfold.core.errors import ConfigError
+from tenfold.core.frozen import Frozen
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelShape(_Table):
+class ModelShape(Frozen):
     """Sizes of a Llama-4-like decoder; names as in Hugging Face's ``Llama4TextConfig`` where it has them."""
 
     vocab_size: int = Field(4096, ge=257, description="tokens known; 256 bytes and the document separator at least")
@@ -54,7 +51,7 @@ class ModelShape(_Table):
         return (layer + 1) % self.no_rope_layer_interval != 0
 
 
-class Recipe(_Table):
+class Recipe(Frozen):
     """A training run: the model, the batch, the schedule and the seed."""
 
     seed: int = 0

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
@@ -24,6 +24,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
 from tenfold.core.errors import AssetError, Damaged
+from tenfold.core.frozen import Frozen
 from tenfold.core.sound import read_bytes, read_record, set_aside, write_record
 from tenfold.llama.recipe import Recipe
 
@@ -38,10 +39,8 @@ Progress = Callable[[str, float], None]
 """Called with what is being done and the share done, 0 to 1."""
 
 
-class TextSource(BaseModel):
+class TextSource(Frozen):
     """Where the text comes from and how it is cut into tokens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     folder: Path = Field(default_factory=lambda: Path(sysconfig.get_path("stdlib")))
     vocab_size: int = Field(4096, ge=257)
@@ -54,10 +53,8 @@ class TextSource(BaseModel):
         return f"python-{platform.python_version()}-{hashlib.sha256(named.encode()).hexdigest()[:12]}"
 
 
-class TextIndex(BaseModel):
+class TextIndex(Frozen):
     """``index.json`` of a prepared folder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: TextSource
     documents: int

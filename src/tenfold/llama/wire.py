@@ -13,9 +13,10 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from tenfold.core.errors import TenfoldError
+from tenfold.core.frozen import Frozen
 from tenfold.core.links import notice_lost_link
 from tenfold.llama.progress import LossSample
 from tenfold.llama.recipe import Recipe
@@ -29,11 +30,7 @@ class WireError(TenfoldError):
     """The other side is not Tenfold's, has another token, or speaks another version."""
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Hello(_Message):
+class Hello(Frozen):
     """A worker joins, and says which parameters it still holds."""
 
     kind: Literal["hello"] = "hello"
@@ -43,14 +40,14 @@ class Hello(_Message):
     step: int = Field(description="step of the parameters it holds; -1 if none")
 
 
-class Next(_Message):
+class Next(Frozen):
     """A worker with the parameters of ``step`` asks for a microbatch; answered when there is one."""
 
     kind: Literal["next"] = "next"
     step: int
 
 
-class Push(_Message):
+class Push(Frozen):
     """A worker hands in one microbatch; its gradient follows as a vector."""
 
     kind: Literal["push"] = "push"
@@ -60,13 +57,13 @@ class Push(_Message):
     loss: float = Field(allow_inf_nan=True)
 
 
-class StatusQuery(_Message):
+class StatusQuery(Frozen):
     """Anyone asks how training goes."""
 
     kind: Literal["status"] = "status"
 
 
-class Welcome(_Message):
+class Welcome(Frozen):
     """The coordinator lets a worker in; parameters follow if the worker's are not those of ``step``."""
 
     kind: Literal["welcome"] = "welcome"
@@ -76,7 +73,7 @@ class Welcome(_Message):
     parameters: bool
 
 
-class Refused(_Message):
+class Refused(Frozen):
     """The coordinator turns a worker away for good."""
 
     kind: Literal["refused"] = "refused"
@@ -84,7 +81,7 @@ class Refused(_Message):
     next_step: str
 
 
-class Work(_Message):
+class Work(Frozen):
     """One microbatch to compute; parameters follow if the worker's are not those of ``step``."""
 
     kind: Literal["work"] = "work"
@@ -93,7 +90,7 @@ class Work(_Message):
     parameters: bool
 
 
-class Acknowledged(_Message):
+class Acknowledged(Frozen):
     """What became of a push; ``loss`` is that of the last finished step, none before the first."""
 
     kind: Literal["acknowledged"] = "acknowledged"
@@ -102,7 +99,7 @@ class Acknowledged(_Message):
     loss: float | None
 
 
-class TrainStatus(_Message):
+class TrainStatus(Frozen):
     """How training goes."""
 
     kind: Literal["train_status"] = "train_status"

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.types import Send
 
+from tenfold.core.frozen import Frozen
 from tenfold.core.logs import REQUEST
 
 _KINDS = {429: "rate_limit_exceeded", 503: "service_unavailable"}
 
 
-class ErrorDetail(BaseModel):
+class ErrorDetail(Frozen):
     """What is wrong, in OpenAI's four fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     message: str = Field(description="what is wrong, where, and what would be right")
     type: str = Field(description="class of the error, e.g. invalid_request_error")
@@ -21,10 +20,8 @@ class ErrorDetail(BaseModel):
     code: str | int | None = Field(None, description="a word for programs, or the status again")
 
 
-class ErrorBody(BaseModel):
+class ErrorBody(Frozen):
     """Body of every answer of 400 and above."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     error: ErrorDetail
     request_id: str = Field("", description="of the request that it answers, as in x-request-id and in the logs")

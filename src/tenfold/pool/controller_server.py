@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from tenfold.core.config import PoolSettings
 from tenfold.core.errors import TenfoldError
+from tenfold.core.frozen import Frozen
 from tenfold.core.links import connector
 from tenfold.core.logs import end_process, log_as
 from tenfold.core.store import place_of
@@ -37,10 +38,8 @@ STUCK_LOOKS = 30
 """Seconds without the end of a tick after which the controller is stuck, beside two ticks' pauses."""
 
 
-class ControllerSpec(BaseModel):
+class ControllerSpec(Frozen):
     """What the controller process reads from standard input."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     settings: PoolSettings
     plans: tuple[WorkloadPlan, ...]

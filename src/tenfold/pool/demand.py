@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from tenfold.core.frozen import Frozen
 from tenfold.policy.budget import Generosity, Tally, generosity, most_worth
 from tenfold.policy.claims import Claims, Floats, Ints
 from tenfold.policy.forecast import CHANCES_D, Forecasts
@@ -28,10 +29,8 @@ ERRORS_MEMORY_S = 60.0
 """How far back a forecast's errors count, in seconds for each second of a wake-up."""
 
 
-class GatewayTotals(BaseModel):
+class GatewayTotals(Frozen):
     """What the gateway has seen of one workload since it started, and its recent latencies."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     arrived: int = 0
     answered: int = 0

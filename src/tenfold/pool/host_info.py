@@ -1,12 +1,12 @@
 """What a host's process is told when it starts, and what it tells then. Nothing heavy: every command reads it."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from tenfold.core.frozen import Frozen
 
 
-class HostSpec(BaseModel):
+class HostSpec(Frozen):
     """What a host process reads from standard input."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     home: str
@@ -18,10 +18,8 @@ class HostSpec(BaseModel):
     ends_with: int | None = Field(description="process with which it ends at once")
 
 
-class HostInfo(BaseModel):
+class HostInfo(Frozen):
     """A host that runs: its node's name, how to reach it, its process, and what its node has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     url: str

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 import uvicorn
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -32,6 +32,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from tenfold.core.errors import HostFailed
+from tenfold.core.frozen import Frozen
 from tenfold.core.logs import log_as
 from tenfold.pool.host import Host, ResidentStatus
 from tenfold.pool.host_info import HostInfo, HostSpec
@@ -44,19 +45,15 @@ CLOSE_GRACE_S = 5.0
 LAUNCH_TIMEOUT_S = 60.0
 
 
-class Statuses(BaseModel):
+class Statuses(Frozen):
     """All residents of a host, and the version to ask for the next change with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int
     residents: tuple[ResidentStatus, ...]
 
 
-class Signal(BaseModel):
+class Signal(Frozen):
     """A signal to a resident; with a ``pid`` only if it is still that process."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     number: int

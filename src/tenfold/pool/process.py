@@ -20,12 +20,13 @@ from typing import Literal
 
 import orjson
 import uvicorn
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tenfold.core.frozen import Frozen
 from tenfold.core.logs import log_as
 from tenfold.pool.answer import answered
 from tenfold.pool.connection import Connection
@@ -95,13 +96,11 @@ class ProcessSpec:
 _SPEC = TypeAdapter(ProcessSpec)
 
 
-class CountersReport(BaseModel):
+class CountersReport(Frozen):
     """A resident's counters on the wire, with its phase, its last epoch, and its CPU seconds since it was loaded.
 
     ``wanted_s``: seconds in which it ran or waited for its core, since it was loaded.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     units: float
     requests: int

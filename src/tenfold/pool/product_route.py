@@ -2,18 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
+
+from tenfold.core.frozen import Frozen
 
 Prefix = Annotated[str, StringConstraints(pattern=r"^/[^/?#][^?#]*$")]
 
 
-class ProductRoute(BaseModel):
+class ProductRoute(Frozen):
     """A product as the front sees it.
 
     A prefix covers itself and what is below it: ``/v1/feed`` covers ``/v1/feed/events`` and not ``/v1/feeds``.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str = Field(description="base URL of its process")
     prefixes: tuple[Prefix, ...] = Field(description="paths that it answers, with all below each")

@@ -6,9 +6,10 @@ import secrets
 from pathlib import Path
 
 import psutil
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from tenfold.core.errors import Damaged, NotRunning
+from tenfold.core.frozen import Frozen
 from tenfold.core.paths import replace_file
 from tenfold.core.sound import read_record, write_record
 from tenfold.pool.host_info import HostInfo
@@ -16,10 +17,8 @@ from tenfold.pool.product_route import ProductRoute
 from tenfold.pool.token import TOKEN_HEADER
 
 
-class Started(BaseModel):
+class Started(Frozen):
     """A process and when it started, in Unix seconds: its number alone may be another's by now."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pid: int
     started: float
@@ -35,10 +34,10 @@ class RunFile(Started):
 
     url: str
     family: tuple[Started, ...] = ()
-    hosts: dict[str, HostInfo] = {}
-    companions: dict[str, str] = {}
+    hosts: dict[str, HostInfo] = Field(default_factory=dict)
+    companions: dict[str, str] = Field(default_factory=dict)
     companions_on: str | None = None
-    products: dict[str, ProductRoute] = {}
+    products: dict[str, ProductRoute] = Field(default_factory=dict)
 
 
 def run_file_path(home: Path) -> Path:

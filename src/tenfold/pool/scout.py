@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tenfold.core.errors import ClusterUnreachable
+from tenfold.core.frozen import Frozen
 from tenfold.core.logs import open_log
 from tenfold.core.paths import replace_file
 from tenfold.pool.heartbeat import resume_if_stopped
@@ -37,11 +38,7 @@ LINE_LIMIT_BYTES = 1 << 24
 PLACE_TIMEOUT_S = 90.0
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ScoutSpec(_Message):
+class ScoutSpec(Frozen):
     """What a scout is told: the cluster to join, or none to start one, and where its secrets and logs go."""
 
     address: str | None
@@ -49,7 +46,7 @@ class ScoutSpec(_Message):
     claim_gpus: bool
 
 
-class RayNode(_Message):
+class RayNode(Frozen):
     """A node that Ray knows."""
 
     ray_id: str
@@ -60,14 +57,14 @@ class RayNode(_Message):
     gpus: float
 
 
-class Place(_Message):
+class Place(Frozen):
     """An order: start a host on a node, or, without a spec, only claim the node's GPUs for one that runs."""
 
     ray_id: str
     spec: HostSpec | None
 
 
-class Placed(_Message):
+class Placed(Frozen):
     """What became of a ``Place``."""
 
     ray_id: str
@@ -75,7 +72,7 @@ class Placed(_Message):
     error: str = ""
 
 
-class Told(_Message):
+class Told(Frozen):
     """One line of a scout: the nodes, or what became of an order, or why it cannot join."""
 
     own_address: str = ""

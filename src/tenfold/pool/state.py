@@ -2,16 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from tenfold.core.frozen import Frozen
 
 ResidentPhase = Literal["loading", "asleep", "waking", "awake", "draining", "dead"]
 MoveState = Literal["draining", "waking", "done", "failed"]
 
 
-class View(BaseModel):
+class View(Frozen):
     """Base of every view: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ResidentView(View):

@@ -8,9 +8,10 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tenfold.core.errors import AssetError, Damaged
+from tenfold.core.frozen import Frozen
 from tenfold.core.paths import replace_file
 from tenfold.core.sound import read_bytes, read_record, write_record
 from tenfold.rank.recipe import DATA, Recipe
@@ -19,11 +20,7 @@ NAME = "movielens-100k"
 _TRAIN_AGAIN = "delete {folder} and run `tenfold up`, which trains it again in under a minute"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DataRecord(_Record):
+class DataRecord(Frozen):
     """What it learned from."""
 
     package: str
@@ -34,7 +31,7 @@ class DataRecord(_Record):
     events: int
 
 
-class MetricsRow(_Record):
+class MetricsRow(Frozen):
     """One system on one slice of the queries after the cut."""
 
     system: Literal["model", "popularity", "item-kNN", "EASE"]
@@ -47,7 +44,7 @@ class MetricsRow(_Record):
     users: int
 
 
-class Evaluation(_Record):
+class Evaluation(Frozen):
     """How good it is, measured on events that lie after all it was trained on."""
 
     protocol: str
@@ -62,7 +59,7 @@ class Evaluation(_Record):
         return next(row for row in self.table if (row.system, row.users_kind) == (system, users_kind))
 
 
-class Meta(_Record):
+class Meta(Frozen):
     """All that explains an artifact."""
 
     format: Literal[1]

@@ -2,7 +2,9 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from tenfold.core.frozen import Frozen
 
 _LONGEST_LIST = 10_000
 _MOST_PROBLEMS = 5
@@ -10,8 +12,8 @@ _SHOWN_CHARACTERS = 80
 MOST_SAMPLE_USERS = 50
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class _Wire(Frozen):
+    model_config = ConfigDict(strict=True)
 
 
 class RankRequest(_Wire):

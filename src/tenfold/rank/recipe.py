@@ -2,9 +2,10 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from tenfold.core.assets import Asset
+from tenfold.core.frozen import Frozen
 
 _MEMBERS = "recbole/dataset_example/ml-100k"
 DATA = Asset(
@@ -18,10 +19,8 @@ DATA = Asset(
 )
 
 
-class Recipe(BaseModel):
+class Recipe(Frozen):
     """Sizes and training numbers; chosen on the tenth of the events before the test cut (``docs/log.md``)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     width: int = Field(48, ge=4, description="channels per item")
     heads: int = Field(2, ge=1)

@@ -1,7 +1,7 @@
 """The columns of a trace's file, and what is wrong in them, each with its place for those who must mend it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ class Table:
     """Columns of cells, and each row's place in its file: ``line 17`` of text, ``row 16`` of what has no lines."""
 
     origin: str
-    columns: dict[str, Sequence[Cell]]
+    columns: Mapping[str, Sequence[Cell]]
     places: list[str]
 
     def __len__(self) -> int:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from tenfold.core.explain import explain
+from tenfold.core.frozen import Frozen
 from tenfold.core.table import Cell, TableError, read_json
 from tenfold.replay.table import ADVICE, Faults, Table, number, numbers, read_table
 from tenfold.replay.week import Floats, Ints
@@ -49,10 +50,8 @@ def fill_gaps(rates_T: Floats) -> Floats:
     return np.interp(places_T, places_T[known_T], rates_T[known_T])
 
 
-class RatesFile(BaseModel):
+class RatesFile(Frozen):
     """The JSON form. ``null`` is a gap."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = Field("", description="where the rates come from")
     step_s: float = Field(gt=0, allow_inf_nan=False, description="seconds of a step")

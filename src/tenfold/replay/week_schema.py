@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from tenfold.core.frozen import Frozen
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -11,13 +13,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 ByKind = dict[str, NotNegative]
 
 
-class Settings(BaseModel):
-    """Base of every table: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class KindTable(Settings):
+class KindTable(Frozen):
     """``[kinds.NAME]``: one kind of accelerator of the fleet."""
 
     slots: int = Field(ge=1, description="accelerators of this kind")
@@ -31,7 +27,7 @@ class KindTable(Settings):
     )
 
 
-class GenerateTable(Settings):
+class GenerateTable(Frozen):
     """``[services.NAME.generate]``: load that is made up, by ``like`` unless told otherwise here."""
 
     like: Literal["llm", "ranking"] = Field(description="shape whose figures hold for what is not given here")
@@ -48,7 +44,7 @@ class GenerateTable(Settings):
     jitter: float | None = Field(None, ge=0, le=0.5, description="deviation of what is random in one step, as a share")
 
 
-class ServiceTable(Settings):
+class ServiceTable(Frozen):
     """``[services.NAME]``: answers requests at once or sheds them."""
 
     family: str = Field(min_length=1, description="services that are reported together, e.g. 'llm' or 'ranking'")
@@ -75,7 +71,7 @@ class ServiceTable(Settings):
     sleep_s: NotNegative = Field(description="seconds from asking it to sleep until its slot is free")
 
 
-class JobDefaults(Settings):
+class JobDefaults(Frozen):
     """``[jobs.defaults]``: what holds where a jobs file has no such column, or an empty cell; and for made-up jobs."""
 
     start_s: NotNegative = Field(90.0, description="seconds from starting processes until they train")
@@ -87,7 +83,7 @@ class JobDefaults(Settings):
     usd_per_accelerator_hour: Positive = Field(2.0, description="USD that a slot's hour at speed 1 earns")
 
 
-class JobMixTable(Settings):
+class JobMixTable(Frozen):
     """``[jobs.generate]``: made-up jobs, spread as in a large company's trace."""
 
     jobs: int = Field(ge=1, le=1_000_000, description="how many arrive in the week")
@@ -99,7 +95,7 @@ class JobMixTable(Settings):
     urgent: Share = Field(0.1, description="share with a deadline of 1.5 to 4 times their length")
 
 
-class BacklogTable(Settings):
+class BacklogTable(Frozen):
     """``[jobs.backlog]``: one job that never ends and takes what is left, such as pre-training."""
 
     usd_per_accelerator_hour: Positive = Field(1.0, description="USD that a slot's hour at speed 1 earns")
@@ -107,7 +103,7 @@ class BacklogTable(Settings):
     most: int | None = Field(None, ge=1, description="slots that it can use; default: all it can run on")
 
 
-class JobsTable(Settings):
+class JobsTable(Frozen):
     """``[jobs]``: training, from a file, made up, or both."""
 
     file: str | None = Field(None, description="jobs, .csv, .parquet or .json, relative to week.toml")
@@ -121,7 +117,7 @@ class JobsTable(Settings):
     backlog: BacklogTable | None = Field(None, description="one job that never ends")
 
 
-class WeekFile(Settings):
+class WeekFile(Frozen):
     """All of ``week.toml``."""
 
     name: str = Field(min_length=1, description="title of tables and pages")

@@ -11,6 +11,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from tenfold.core.frozen import Frozen
+
 MOST_MESSAGES = 1024
 """Writing the prompt of 10,000 messages took the engine 11 CPU-seconds, of 1,000 it took 0.4."""
 
@@ -20,8 +22,8 @@ _Stop = Annotated[str, Field(min_length=1, max_length=_SHORT)]
 _Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class _Wire(Frozen):
+    model_config = ConfigDict(strict=True)
 
 
 class StreamOptions(_Wire):

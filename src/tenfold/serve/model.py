@@ -3,10 +3,9 @@
 import fcntl
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from tenfold.core.assets import Asset, AssetStatus, asset_folder, check, fetch, require
 from tenfold.core.errors import Damaged
+from tenfold.core.frozen import Frozen
 from tenfold.core.sound import digest_of, is_sound, read_record, set_aside, write_record
 
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -23,10 +22,8 @@ SMOLLM2 = Asset(
 )
 
 
-class Made(BaseModel):
+class Made(Frozen):
     """The note beside the Q8_0 file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: str
 

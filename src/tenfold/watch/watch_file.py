@@ -4,10 +4,11 @@ import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from tenfold.core.errors import UsageError
 from tenfold.core.explain import explain
+from tenfold.core.frozen import Frozen
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -18,13 +19,7 @@ class WatchError(UsageError):
     """``watch.toml`` has an unknown key or a wrong value, or names what the cluster does not have."""
 
 
-class Settings(BaseModel):
-    """Base of every table: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ServiceTable(Settings):
+class ServiceTable(Frozen):
     """``[services.NAME]``: a deployment of Ray Serve."""
 
     application: str | None = Field(None, min_length=1, description="its Serve application; default: NAME")
@@ -44,7 +39,7 @@ class ServiceTable(Settings):
     ceiling: int | None = Field(None, ge=1, description="slots that it never exceeds; default: all")
 
 
-class JobTable(Settings):
+class JobTable(Frozen):
     """``[jobs.NAME]``: actors, tasks and placement groups that hold accelerators and always have more to do."""
 
     holders: str = Field(
@@ -58,7 +53,7 @@ class JobTable(Settings):
     most: int | None = Field(None, ge=1, description="slots that it can use; default: what it holds")
 
 
-class WatchFile(Settings):
+class WatchFile(Frozen):
     """All of ``watch.toml``."""
 
     dashboard: str = Field(

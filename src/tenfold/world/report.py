@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from rich.table import Table
+
+from tenfold.core.frozen import Frozen
 
 Outcome = Literal["answered", "shed", "failed"]
 
@@ -31,11 +33,7 @@ class Record:
     tokens: int
 
 
-class _Report(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class WorkloadReport(_Report):
+class WorkloadReport(Frozen):
     """One workload's day."""
 
     workload: str
@@ -52,7 +50,7 @@ class WorkloadReport(_Report):
     tokens: int = Field(description="tokens received")
 
 
-class DayReport(_Report):
+class DayReport(Frozen):
     """A day's result."""
 
     duration_s: float
