@@ -1,6 +1,5 @@
 """``tenfold.toml``: tables of pool, store and ledger, and how the file is read. Workloads bring tables of their own."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -8,8 +7,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from tenfold.core.errors import ConfigError
-from tenfold.core.explain import explain
 from tenfold.core.frozen import Frozen
+from tenfold.core.toml_file import read_toml
 
 CONFIG_FILE = "tenfold.toml"
 
@@ -114,16 +113,4 @@ def read_config(path: Path | None, schema: type[Config]) -> Config:
         path = Path(CONFIG_FILE)
         if not path.exists():
             return schema()
-    try:
-        table = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the config {str(path)!r}: {error.strerror}", next_step="give --config a file"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}", next_step=f"mend {path}") from error
-    try:
-        return schema.model_validate(table)
-    except ValidationError as error:
-        lines = [explain(schema, str(path), problem) for problem in error.errors()]
-        raise ConfigError("\n".join(lines), next_step=f"mend {path}; keys are listed in docs/config.md") from error
+    return read_toml(path, schema, ConfigError, what="the config", advice="give --config a file", keys="docs/config.md")

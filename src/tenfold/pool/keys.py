@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tenfold.core.errors import AssetError, UsageError
+from tenfold.core.frozen import Frozen
 from tenfold.core.sound import read_record, write_record
 
 Role = Literal["viewer", "operator", "owner", "advertiser", "visitor"]
@@ -35,10 +36,8 @@ _TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY = re.compile(r"tf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
 
-class Key(BaseModel):
+class Key(Frozen):
     """What is kept of one key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     role: Role
@@ -50,10 +49,8 @@ class Key(BaseModel):
     hosts: tuple[str, ...] = Field((), description="names under which public paths are this tenant's")
 
 
-class KeyFile(BaseModel):
+class KeyFile(Frozen):
     """All keys of a pool."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     keys: tuple[Key, ...] = ()
 

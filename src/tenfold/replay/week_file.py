@@ -4,15 +4,14 @@ Letters: T steps, K kinds.
 """
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from tenfold.core.errors import UsageError
-from tenfold.core.explain import explain, suggest
+from tenfold.core.explain import suggest
+from tenfold.core.toml_file import read_toml
 from tenfold.replay.job_file import job_problems, read_jobs
 from tenfold.replay.job_mix import JobMix, Room, backlog, generate_jobs, room_of
 from tenfold.replay.loads import DAY_S, WEEK_DAYS, generate, llm_load, ranking_load, refine, stream
@@ -39,7 +38,8 @@ def load_week(path: Path, seed: int = 0) -> Week:
         TableError: a row of a file that it names cannot be.
     """
     origin = str(path)
-    file = _parse(path)
+    advice = "write one with 'tenfold replay example DIR'"
+    file = read_toml(path, WeekFile, WeekError, what="the week", advice=advice, keys="docs/replay.md")
     kinds = tuple(
         Kind(name, table.slots, table.node_slots, table.rack_nodes, table.conversion)
         for name, table in file.kinds.items()
@@ -53,23 +53,6 @@ def load_week(path: Path, seed: int = 0) -> Week:
         for name, table in file.services.items()
     )
     return Week(file.name, file.step_s, kinds, services, _jobs(path, file, kinds, steps, seed))
-
-
-def _parse(path: Path) -> WeekFile:
-    try:
-        table = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise WeekError(
-            f"cannot read the week {str(path)!r}: {error.strerror}",
-            next_step="write one with 'tenfold replay example DIR'",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WeekError(f"{path} is not TOML: {error}", next_step=f"mend {path}") from error
-    try:
-        return WeekFile.model_validate(table)
-    except ValidationError as error:
-        lines = [explain(WeekFile, str(path), problem) for problem in error.errors()]
-        raise WeekError("\n".join(lines), next_step=f"mend {path}; keys are listed in docs/replay.md") from error
 
 
 def _refuse(origin: str, problems: list[str]) -> None:

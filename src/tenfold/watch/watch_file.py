@@ -1,14 +1,13 @@
 """``watch.toml``: which Ray cluster to watch, and what its services and jobs are worth. Its schema and its reader."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from tenfold.core.errors import UsageError
-from tenfold.core.explain import explain
 from tenfold.core.frozen import Frozen
+from tenfold.core.toml_file import read_toml
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -78,19 +77,8 @@ def load_watch_file(path: Path) -> WatchFile:
         WatchError: the file is missing, is not TOML, has an unknown key or bad value, or contradicts itself; names file
             and key.
     """
-    try:
-        table = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise WatchError(
-            f"cannot read {str(path)!r}: {error.strerror}", next_step="write one; docs/watch.md has one to start from"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WatchError(f"{path} is not TOML: {error}", next_step=f"mend {path}") from error
-    try:
-        file = WatchFile.model_validate(table)
-    except ValidationError as error:
-        lines = [explain(WatchFile, str(path), problem) for problem in error.errors()]
-        raise WatchError("\n".join(lines), next_step=f"mend {path}; keys are listed in docs/watch.md") from error
+    advice = "write one; docs/watch.md has one to start from"
+    file = read_toml(path, WatchFile, WatchError, what="the watch", advice=advice, keys="docs/watch.md")
     found = _problems(file)
     if found:
         raise WatchError("\n".join(f"{path}: {line}" for line in found), next_step=f"mend {path}")
