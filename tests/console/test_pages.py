@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from tenfold.replay.generate import synthetic_week
 from tiny_study import TINY, study_of
 
 from tenfold.page.palette import by_night
@@ -15,7 +16,6 @@ from tenfold.plan.report import report as draw_plan
 from tenfold.plan.solve import Effort
 from tenfold.replay import page as replay_page
 from tenfold.replay.compare import compare, rules, targets_of
-from tenfold.replay.generate import synthetic_week
 from tenfold.replay.report import report as draw_replay
 
 WAIT_MS = 15_000

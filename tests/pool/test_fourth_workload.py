@@ -16,6 +16,7 @@ from tenfold.core.config import config_type, read_config
 from tenfold.pool.host import Slot
 from tenfold.pool.process import ProcessSpec
 
+pytestmark = pytest.mark.slow
 PACKAGE = Path(tenfold.__file__).parent
 TOYS = Path(__file__).parent
 TABLE = "[pool]\ntick_s = 0.1\nidle_s = 0.5\n[pool.kinds.cpu]\nslots = 2\n[echo]\ntimes = 3\nceiling = 1\n"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import Field, create_model, field_validator
 
 from tenfold.core.errors import ConfigError
 from tenfold.core.frozen import Frozen

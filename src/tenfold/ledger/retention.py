@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tenfold.core.errors import TenfoldError
+from tenfold.core.frozen import Frozen
 from tenfold.core.store import Store, open_store
 from tenfold.ledger.recorder import Recorder
 from tenfold.ledger.tables import MIGRATIONS, events
@@ -47,20 +48,16 @@ class Stopped(Exception):
     """Whoever asked for it is gone."""
 
 
-class Retention(BaseModel):
+class Retention(Frozen):
     """What the process reads from standard input."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str = Field(description="the ledger's")
     folder: Path = Field(description="where files by day are written")
     keep_days: int
 
 
-class Forgotten(BaseModel):
+class Forgotten(Frozen):
     """What it writes to standard output."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     events: int = 0
     days: tuple[str, ...] = ()

@@ -9,8 +9,9 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from tenfold.core.frozen import Frozen
 from tenfold.ledger.recorder import Recorder
 from tenfold.policy.price import Evidence, price
 from tenfold.pool.demand import WorkloadPlan
@@ -27,10 +28,8 @@ RESUMED_MEMORIES = 5.0
 """Beyond five memories, evidence counts for less than 1%."""
 
 
-class Earned(BaseModel):
+class Earned(Frozen):
     """What one workload's work earned a product since the report before."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     workload: str = Field(max_length=64)
     nano_usd: int = Field(description="with the workload's work, less what the fallback would have earned", ge=-(2**62))
@@ -38,10 +37,8 @@ class Earned(BaseModel):
     what: str = Field(max_length=200, description="what it was earned with, e.g. watched minutes")
 
 
-class EarningsReport(BaseModel):
+class EarningsReport(Frozen):
     """Sums of one product; ``number`` grows by each report of an ``incarnation`` of the product's database."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     product: str = Field(max_length=64)
     incarnation: str = Field(max_length=64)

@@ -18,13 +18,14 @@ from typing import TypeVar
 import aiohttp
 import orjson
 import uvicorn
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tenfold.core.config import Settings
 from tenfold.core.errors import ConfigError
+from tenfold.core.frozen import Frozen
 from tenfold.core.links import connector
 from tenfold.core.logs import log_as
 from tenfold.core.migrate import migrate
@@ -52,10 +53,8 @@ OWN_VERSIONS = "product_version"
 """Table that says which of a product's own migrations were run, beside that of the tables that every product has."""
 
 
-class ProductSpec(BaseModel):
+class ProductSpec(Frozen):
     """What a product's process reads from standard input; ``listener`` is an inherited file descriptor."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     app: str
