@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from tenfold.core.links import connector, is_refused
+from tenfold.pool.affinity import prefer, ring_of
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
 from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
@@ -241,7 +242,7 @@ class Gateway:
     # ---- who works on it
 
     async def _choose(self, errand: _Errand) -> str | None:
-        """Pick the awake resident with the fewest requests in flight; wait for a place, or for one to wake."""
+        """Pick an awake resident; wait for a place, or for one to wake."""
         url = await self._await_place(errand)
         if url is None or not errand.deaths:
             return url
@@ -267,7 +268,14 @@ class Gateway:
                 return None
             finally:
                 traffic.unrouted -= 1
-        return min(found, key=lambda url: traffic.in_flight[url])
+        return self._pick(errand, found)
+
+    def _pick(self, errand: _Errand, found: list[str]) -> str:
+        """Choose one of several with a place: the one that the request's key prefers, or the least loaded."""
+        key_of, in_flight = errand.route.key_of, errand.traffic.in_flight
+        if key_of is not None and len(found) > 1 and (key := key_of(errand.body)) is not None:
+            return prefer(ring_of(self.link.routes.awake[errand.route.workload]), key, found, in_flight)
+        return min(found, key=lambda url: in_flight[url])
 
     def _with_place(self, errand: _Errand) -> list[str]:
         traffic, at_once = errand.traffic, errand.route.at_once

@@ -1,6 +1,7 @@
 """What the gateway knows of one workload: its paths, its counts, and who works on what."""
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tenfold.pool.demand import GatewayTotals
@@ -15,7 +16,8 @@ class GatewayRoute:
 
     ``target_s`` runs to the first byte of the answer's body. ``at_once``: requests that one resident works on together,
     none for any number. More wait at the gateway and not there: the next place that is free, or the next resident that
-    wakes, takes the one that has waited longest. ``method``: the one that the path takes.
+    wakes, takes the one that has waited longest. ``method``: the one that the path takes. ``key_of``: finds in a body
+    what the request's resident may have prepared for it (see ``affinity``); none where all are alike.
     """
 
     path: str
@@ -23,6 +25,7 @@ class GatewayRoute:
     target_s: float | None
     at_once: int | None = None
     method: str = "POST"
+    key_of: Callable[[bytes], bytes | None] | None = None
 
 
 @dataclass(slots=True)

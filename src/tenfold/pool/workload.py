@@ -76,6 +76,7 @@ class Workload(Generic[S]):
     ``operations``: what it answers over HTTP; none: it takes no requests, and always has more to do.
     ``probe``: path and JSON body of a request that shows that it serves.
     ``at_once``: requests that one resident works on together; none for any number.
+    ``key_of``: finds in a body what one resident may have prepared, see ``GatewayRoute``.
     ``models``: names by which OpenAI's clients can ask it. ``needs``: what must be in the cache before it starts.
     """
 
@@ -91,6 +92,7 @@ class Workload(Generic[S]):
     operations: tuple[Operation, ...] = ()
     probe: Callable[[S], tuple[str, Mapping[str, object]]] | None = None
     at_once: Callable[[S], int] | None = None
+    key_of: Callable[[bytes], bytes | None] | None = None
     models: Callable[[S], Sequence[str]] | None = None
     needs: tuple[Need, ...] = ()
 
@@ -126,6 +128,6 @@ class Workload(Generic[S]):
         settings = self.table(config)
         at_once = self.at_once(settings) if self.at_once else None
         return tuple(
-            GatewayRoute(each.path, self.name, settings.latency_target_s, at_once, each.method)
+            GatewayRoute(each.path, self.name, settings.latency_target_s, at_once, each.method, self.key_of)
             for each in self.operations
         )

@@ -11,6 +11,7 @@ from tenfold.pool.workload import Operation, Workload, WorkloadSettings
 from tenfold.serve.answers import ChatAnswer, TextAnswer
 from tenfold.serve.bodies import ChatBody, CompletionBody
 from tenfold.serve.model import SMOLLM2, check_smollm2, prepare_smollm2
+from tenfold.serve.prefix import prefix_of
 
 CHAT = "/v1/chat/completions"
 
@@ -53,6 +54,7 @@ SERVE = Workload(
     ),
     probe=_hello,
     at_once=lambda settings: settings.parallel,
+    key_of=prefix_of,
     models=lambda settings: (settings.model,),
     needs=(fetched(SMOLLM2, lambda cache: check_smollm2(cache, anew=True), _convert),),
 )
