@@ -112,10 +112,10 @@ async def running(
 
 
 @asynccontextmanager
-async def serving(app) -> AsyncIterator[str]:
+async def serving(app, port: int = 0) -> AsyncIterator[str]:
     """Serve an app in this process, as a stand-in for the front."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    listener = socket.create_server(("127.0.0.1", port))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
     # Not by ``serve``, which takes the signals of this process.
     task = asyncio.create_task(server._serve([listener]))
     try:

@@ -4,10 +4,12 @@ import asyncio
 import shutil
 import tempfile
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
+import till
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from minipool import plan
@@ -18,6 +20,7 @@ from tenfold.ledger.ledger import Ledger
 from tenfold.ledger.recorder import Recorder
 from tenfold.pool.earnings import EARNED, Earnings, EarningsReport
 from tenfold.product.outbox import MIGRATIONS, Outbox
+from tenfold.product.process import open_tables
 
 
 class Books(RuleBasedStateMachine):
@@ -168,3 +171,26 @@ def test_amounts_that_are_no_numbers_are_refused_where_they_are_given(outbox):
         first.earned(connection, "rank", 1.0, -1.0, "sales")
     first.seal()
     assert first.sealed() == []
+
+
+def test_on_postgresql_it_is_the_same_beside_the_products_own_tables(postgres):
+    """Two folders of migrations in one schema, each with its own table of versions."""
+    url = store_url(StoreSettings(url=postgres.url, schema_prefix="outbox_"), Path("unused"), "till")
+    for life in (1, 2):
+        store = open_tables(url, "till:MIGRATIONS")
+        outbox = Outbox(store, "till")
+        with pytest.raises(ValueError, match="undone"), store.writing() as connection:
+            connection.execute(till.sales.insert().values(nano_usd=1))
+            outbox.earned(connection, "rank", 1e-9, 1.0, "sales")
+            raise ValueError("undone")
+        with store.writing() as connection:
+            connection.execute(till.sales.insert().values(nano_usd=life * 10**12))
+            outbox.earned(connection, "rank", Decimal(1000 * life), 1.0, "sales")
+            outbox.earned(connection, "rank", 1e-9, 0.5, "sales")
+        outbox.seal()
+        outbox.seal()
+        (report,) = outbox.sealed()
+        assert (report.number, report.earned[0].nano_usd, report.earned[0].units) == (life, life * 10**12 + 1, 1.5)
+        outbox.acknowledged(report.number)
+        assert outbox.sealed() == []
+        store.close()

@@ -135,9 +135,12 @@ class Access:
         kind, _, text = (headers["authorization"] or "").partition(" ")
         if kind.lower() == "bearer":
             return self.keyring.find(text.strip())
+        cookies = headers["cookie"]
+        if cookies is None or COOKIE not in cookies:
+            return None
         jar = SimpleCookie()
         try:
-            jar.load(headers["cookie"] or "")
+            jar.load(cookies)
         except CookieError:
             return None
         return self.keyring.find(jar[COOKIE].value) if COOKIE in jar else None
