@@ -38,7 +38,7 @@ from tenfold.cli.site import Site, new_companions
 from tenfold.core.paths import cache_dir
 from tenfold.llama.workload import TRAIN
 from tenfold.pool.host import Host, Slot, make_slots
-from tenfold.pool.moves import Door, Mover
+from tenfold.pool.moves import Address, Mover
 from tenfold.pool.process import ProcessSpec
 from tenfold.pool.token import TOKEN_HEADER
 from tenfold.rank.workload import RANK
@@ -78,38 +78,38 @@ class Bench:
                 for slot in others:
                     await self.host.spawn(self.site.resident(TRAIN, slot, "127.0.0.1"))
                 for slot in others:
-                    await self.order(None, await self.door("train", slot))
+                    await self.order(None, await self.address("train", slot))
                 await self.measure(measured, rounds)
         finally:
             await self.host.close(5.0)
 
     async def measure(self, slot: Slot, rounds: int) -> None:
         awake = "train"
-        await self.order(None, await self.door("train", slot))
+        await self.order(None, await self.address("train", slot))
         for number in range(rounds):
             # Both directions round the three workloads, so that each takes from each.
             order = list(WORKLOADS) if number % 2 else list(WORKLOADS)[::-1]
-            for target in itertools.islice(itertools.cycle(order), order.index(awake) + 1, order.index(awake) + 4):
-                source = await self.door(awake, slot)
-                reply = asyncio.create_task(self.chat(source, 24)) if awake == "serve" and number % 4 < 2 else None
+            for receiver in itertools.islice(itertools.cycle(order), order.index(awake) + 1, order.index(awake) + 4):
+                donor = await self.address(awake, slot)
+                reply = asyncio.create_task(self.chat(donor, 24)) if awake == "serve" and number % 4 < 2 else None
                 await asyncio.sleep(0.3)
-                seconds = await self.order(source, await self.door(target, slot))
-                self.moves[target].append(seconds)
+                seconds = await self.order(donor, await self.address(receiver, slot))
+                self.moves[receiver].append(seconds)
                 if reply:
                     self.cut += not await reply
-                await self.prove(target, await self.door(target, slot))
-                awake = target
-            await self.order(await self.door(awake, slot), None)
+                await self.prove(receiver, await self.address(receiver, slot))
+                awake = receiver
+            await self.order(await self.address(awake, slot), None)
             for workload in WORKLOADS:
                 self.restarts[workload].append(await self.restart(workload, slot))
-            await self.order(None, await self.door(awake, slot))
+            await self.order(None, await self.address(awake, slot))
             print(f"round {number + 1} of {rounds}", file=sys.stderr)
 
-    async def order(self, source: Door | None, target: Door | None) -> float:
+    async def order(self, donor: Address | None, receiver: Address | None) -> float:
         self.epoch += 1
-        outcome = await self.mover.move(source, target, self.epoch, DEADLINE_S)
-        assert outcome.state == "done", outcome
-        return outcome.seconds
+        ended = await self.mover.move(donor, receiver, self.epoch, DEADLINE_S)
+        assert ended.state == "done", ended
+        return ended.seconds
 
     async def restart(self, workload: str, slot: Slot) -> float:
         """Start the workload in a fresh interpreter on the slot's core and wake it."""
@@ -127,31 +127,31 @@ class Bench:
         try:
             process.stdin.write(spec.to_json() + b"\n")
             port = int(await process.stdout.readline())
-            door = Door("restarted", f"http://127.0.0.1:{port}", process.pid)
-            await self.order(None, door)
+            address = Address("restarted", f"http://127.0.0.1:{port}", process.pid)
+            await self.order(None, address)
             seconds = time.monotonic() - began
-            await self.prove(workload, door)
+            await self.prove(workload, address)
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
         return seconds
 
-    async def prove(self, workload: str, door: Door) -> None:
+    async def prove(self, workload: str, address: Address) -> None:
         """Fail unless the resident really works."""
         if workload == "serve":
-            assert await self.chat(door, 1), "the reply was cut off"
+            assert await self.chat(address, 1), "the reply was cut off"
         elif workload == "rank":
-            async with self.session.post(f"{door.url}/v1/rank", json={"user": 196}) as response:
+            async with self.session.post(f"{address.url}/v1/rank", json={"user": 196}) as response:
                 assert len((await response.json())["items"]) == 10
         else:
-            before = (await self.mover.counters(door, 5.0)).requests
+            before = (await self.mover.counters(address, 5.0)).requests
             began = time.monotonic()
-            while (await self.mover.counters(door, 5.0)).requests == before:
-                assert time.monotonic() - began < PROOF_S, f"{door.name} accepted no microbatch in {PROOF_S:.0f} s"
+            while (await self.mover.counters(address, 5.0)).requests == before:
+                assert time.monotonic() - began < PROOF_S, f"{address.name} accepted no microbatch in {PROOF_S:.0f} s"
                 await asyncio.sleep(0.05)
 
-    async def chat(self, door: Door, tokens: int) -> bool:
+    async def chat(self, address: Address, tokens: int) -> bool:
         """Whether the reply came whole: a donor at its deadline cuts it off."""
         body = {
             "model": "smollm2-135m",
@@ -159,33 +159,33 @@ class Bench:
             "max_tokens": tokens,
             "stream": True,
         }
-        async with self.session.post(f"{door.url}/v1/chat/completions", json=body) as response:
+        async with self.session.post(f"{address.url}/v1/chat/completions", json=body) as response:
             assert response.status == 200, await response.text()
             try:
                 return b"[DONE]" in await response.read()
             except aiohttp.ClientPayloadError:
                 return False
 
-    async def door(self, workload: str, slot: Slot) -> Door:
+    async def address(self, workload: str, slot: Slot) -> Address:
         name = f"{workload}@{slot.slot}"
         version, began = -1, time.monotonic()
         while True:
             version, statuses = await self.host.statuses(version, 1.0)
             status = next(status for status in statuses if status.name == name)
             if status.url and status.pid:
-                return Door(name, status.url, status.pid)
+                return Address(name, status.url, status.pid)
             if time.monotonic() - began > LOADED_S:
                 last = status.last_words or "it has said nothing"
                 raise AssertionError(f"{name} has not loaded in {LOADED_S:.0f} s; its last words: {last}")
 
-    async def kill(self, door: Door) -> None:
+    async def kill(self, address: Address) -> None:
         """What the pool does with a donor that misses its deadline, or a receiver that does not wake."""
-        self.killed.append(door.name)
-        await self.host.signal(door.name, signal.SIGKILL, door.pid)
+        self.killed.append(address.name)
+        await self.host.signal(address.name, signal.SIGKILL, address.pid)
         version, began = -1, time.monotonic()
         while time.monotonic() - began < DEATH_S:
             version, statuses = await self.host.statuses(version, 0.2)
-            if all(status.pid != door.pid for status in statuses):
+            if all(status.pid != address.pid for status in statuses):
                 return
         raise TimeoutError
 

@@ -108,8 +108,8 @@ class Pool:
             ceiling_W=np.concatenate((np.full(self.services, self.slots_K.sum()), self.most_J)),
             least_W=np.concatenate((np.ones(self.services, dtype=np.int64), self.least_J)),
             held_W=self.held_WK.sum(axis=1),
-            toll_W=np.full(self.workloads, 1.0 / 600.0),
-            pause_W=np.concatenate((np.zeros(self.services), np.full(jobs, 2.0 / 600.0))),
+            join_cost_W=np.full(self.workloads, 1.0 / 600.0),
+            resize_cost_W=np.concatenate((np.zeros(self.services), np.full(jobs, 2.0 / 600.0))),
         )
         mixture = Mixture(claims, self.speed_WK, self.held_WK, self.slots_K, self.converts_W, self.conversion_K)
         curves = time.perf_counter()

@@ -38,7 +38,7 @@ def resident(workload: str, slot: str, phase, pid: int | None) -> ResidentView:
 def workload(name: str, unit: str, **values) -> WorkloadView:
     given = {
         "slots": 1,
-        "target_slots": 1,
+        "held": 1,
         "floor": 0,
         "ceiling": 2,
         "arrival_per_s": None,
@@ -53,7 +53,7 @@ def workload(name: str, unit: str, **values) -> WorkloadView:
         "latency_p50_s": None,
         "latency_p95_s": None,
         "latency_target_s": None,
-        "attained": None,
+        "in_time_share": None,
         "value_last_slot_usd_per_s": 0.0,
         "value_next_slot_usd_per_s": 0.0,
         "facts": {},
@@ -67,10 +67,10 @@ def move(number: int, **values) -> MoveView:
         "epoch": number,
         "at": NOON + number,
         "slot": "n0/cpu0",
-        "source": "train",
-        "target": "rank",
+        "donor": "train",
+        "receiver": "rank",
         "reason": "rank needs 80 requests/s, a slot does 100: worth 24 µ$/s to rank, 1.6 µ$/s to train",
-        "price_usd_per_s": 2.24e-5,
+        "gain_usd_per_s": 2.24e-5,
         "deadline_s": 2.0,
         "state": "done",
         "seconds": 0.214,
@@ -80,7 +80,7 @@ def move(number: int, **values) -> MoveView:
 
 MOVES = (
     move(3, state="draining", seconds=None),
-    move(2, source=None, target="train", state="failed", seconds=10.0, reason="the slot was idle; it did not wake"),
+    move(2, donor=None, receiver="train", state="failed", seconds=10.0, reason="the slot was idle; it did not wake"),
     move(1),
 )
 STATE = PoolState(

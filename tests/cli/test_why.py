@@ -1,6 +1,7 @@
 """``tenfold pool why`` and ``tenfold pool shadow`` tell from the ledger alone, also when the pool has stopped."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,16 +38,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     decision = Standings(epoch=5, slots=4, workloads=rows, next_slot_to="train")
     ledger.append("standings", "pool", decision.model_dump())
-    for number, (source, target) in enumerate((("train", "rank"), ("rank", "serve"), ("serve", "train")), start=1):
+    for number, (donor, receiver) in enumerate((("train", "rank"), ("rank", "serve"), ("serve", "train")), start=1):
         move = MoveView(
             move=number,
             epoch=number,
             at=1_700_000_000.0,
             slot="n0/cpu1",
-            source=source,
-            target=target,
-            reason=f"worth more to {target}",
-            price_usd_per_s=1e-6,
+            donor=donor,
+            receiver=receiver,
+            reason=f"worth more to {receiver}",
+            gain_usd_per_s=1e-6,
             deadline_s=2.0,
             state="done",
             seconds=0.1,
@@ -99,6 +100,16 @@ def test_why_tells_what_a_slot_is_worth_to_whom_and_the_moves_that_led_there(hom
     assert "got n0/cpu1 from train: worth more to rank" in told
     assert "gave n0/cpu1 to serve" in told
     assert "worth more to train" not in told
+
+
+def test_moves_from_before_donor_and_receiver_had_their_names_are_told_alike(home, capsys):
+    with closing(Ledger(f"sqlite:///{home / 'ledger.db'}")) as ledger:
+        old = ledger.latest("move")[0].body | {"source": "serve", "target": "rank", "price_usd_per_s": 2e-6}
+        for name in ("donor", "receiver", "gain_usd_per_s"):
+            del old[name]
+        ledger.append("move", "n0/cpu0", old | {"slot": "n0/cpu0"})
+    main(["pool", "why", "rank"])
+    assert "got n0/cpu0 from serve" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_frozen_silent_and_starting_are_told_apart(pretend_pool):
 def test_a_move_that_failed_or_is_under_way_says_so(pretend_pool):
     state = pretend_pool.pretend(NOON)
     failed = state.moves[0].model_copy(update={"state": "failed", "seconds": 2.1})
-    under_way = state.moves[0].model_copy(update={"state": "waking", "seconds": None, "source": None})
+    under_way = state.moves[0].model_copy(update={"state": "waking", "seconds": None, "donor": None})
     html = fragments.moves_list(state.model_copy(update={"moves": (failed, under_way)}))
     assert "2.1 s failed" in words(html)
     assert "idle → " in words(html)
@@ -92,7 +92,7 @@ def test_a_latency_over_its_target_is_marked(pretend_pool):
 def test_text_from_outside_cannot_become_markup(pretend_pool):
     state = pretend_pool.pretend(NOON, controller="frozen")
     evil = "<img src=x onerror=alert(1)>"
-    moves = (state.moves[0].model_copy(update={"reason": f'"{evil}', "slot": evil, "source": evil}),)
+    moves = (state.moves[0].model_copy(update={"reason": f'"{evil}', "slot": evil, "donor": evil}),)
     slots = (state.slots[0].model_copy(update={"slot": evil, "awake": evil}),)
     views = (state.workloads[0].model_copy(update={"workload": evil, "unit": evil}),)
     picture = picture_of(

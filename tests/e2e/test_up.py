@@ -29,8 +29,8 @@ def test_every_workload_has_served_when_the_pool_says_ready(pool):
     state = pool.state()
     assert state["ready"]
     assert len(state["slots"]) == 2 * len(os.sched_getaffinity(0))
-    targets = {move["target"] for move in state["moves"]}
-    assert targets == {"rank", "serve", "train"}
+    receivers = {move["receiver"] for move in state["moves"]}
+    assert receivers == {"rank", "serve", "train"}
 
 
 def test_openai_client_chats_and_streams(pool):
@@ -113,7 +113,7 @@ def test_load_moves_slots_and_the_report_adds_up(pool):
         assert row["failed"] <= 1
     assert report["training_tokens"] > 0
     moves = json.loads(pool.command("pool", "--moves", "200", "--json").stdout)
-    assert {(move["source"], move["target"]) for move in moves} >= {("train", "rank"), ("train", "serve")}
+    assert {(move["donor"], move["receiver"]) for move in moves} >= {("train", "rank"), ("train", "serve")}
     assert all(move["reason"] for move in moves)
 
 

@@ -18,7 +18,7 @@ from tenfold.llama.runs import train_folder
 from tenfold.llama.status import fetch_status, status
 from tenfold.llama.text import TextSource, prepare, read_index
 from tenfold.llama.wire import WireError
-from tenfold.pool.resident import Surroundings
+from tenfold.pool.resident import Context
 
 TOKEN = "secret"
 
@@ -42,7 +42,7 @@ def running(recipe: Recipe, text, home, port: int = 0) -> Iterator[str]:
 def loaded(
     recipe: Recipe, text, home, address: str, token: str = TOKEN, cpu_share: float | None = None
 ) -> Iterator[TrainResident]:
-    surroundings = Surroundings(
+    context = Context(
         slot="n0/cpu0",
         threads=1,
         home=home,
@@ -52,7 +52,7 @@ def loaded(
         token=token,
         cpu_share=cpu_share,
     )
-    resident = TrainResident(recipe, text, surroundings)
+    resident = TrainResident(recipe, text, context)
     resident.load()
     try:
         yield resident

@@ -18,7 +18,7 @@ RUNS = 4
 seeds = st.integers(0, 2**32 - 1)
 
 
-def mixture(seed: int, *, workloads=3, kinds=2, slots=3, toll=None, alike=False) -> Mixture:
+def mixture(seed: int, *, workloads=3, kinds=2, slots=3, join_cost=None, alike=False) -> Mixture:
     random = np.random.default_rng(seed)
     usd = np.sort(random.uniform(0.1, 3.0, (workloads, RUNS)), axis=1)[:, ::-1]
     speed_WK = random.uniform(0.3, 1.5, (workloads, kinds)) * (random.random((workloads, kinds)) < 0.8)
@@ -34,8 +34,8 @@ def mixture(seed: int, *, workloads=3, kinds=2, slots=3, toll=None, alike=False)
         ceiling_W=99 * ones,
         least_W=ones,
         held_W=zeros,
-        toll_W=np.full(workloads, random.choice([0.0, 0.05, 0.3]) if toll is None else toll),
-        pause_W=np.zeros(workloads),
+        join_cost_W=np.full(workloads, random.choice([0.0, 0.05, 0.3]) if join_cost is None else join_cost),
+        resize_cost_W=np.zeros(workloads),
     )
     held_WK = random.integers(0, 2, (workloads, kinds)) * (speed_WK > 0)
     converts_W = random.random(workloads) < 0.4
@@ -63,7 +63,7 @@ def best(asked: Mixture) -> float:
 
 
 def test_of_two_gangs_that_cannot_both_run_one_does():
-    asked = mixture(1, workloads=2, kinds=2, toll=0.0)
+    asked = mixture(1, workloads=2, kinds=2, join_cost=0.0)
     asked = replace(
         asked,
         claims=replace(asked.claims, least_W=np.array([3, 3])),
@@ -78,8 +78,8 @@ def test_of_two_gangs_that_cannot_both_run_one_does():
 
 
 def test_a_floor_is_met_however_long_that_makes_a_job_stand_still():
-    asked = mixture(1, workloads=2, kinds=2, toll=0.0, alike=True)
-    claims = replace(asked.claims, floor_W=np.array([0, 4]), pause_W=np.array([0.0, 2.0]))
+    asked = mixture(1, workloads=2, kinds=2, join_cost=0.0, alike=True)
+    claims = replace(asked.claims, floor_W=np.array([0, 4]), resize_cost_W=np.array([0.0, 2.0]))
     asked = replace(
         asked, claims=claims, held_WK=np.array([[2, 2], [1, 1]]), slots_K=np.array([3, 3]), converts_W=np.zeros(2, bool)
     )
@@ -206,14 +206,14 @@ def test_who_asks_for_the_same_again_keeps_what_it_has_and_the_program_is_not_so
             self.solved += 1
             return super().solve(mixture)
 
-    asked, relaxation = mixture(seed, workloads=8, kinds=3, slots=6, toll=0.0), Counted()
+    asked, relaxation = mixture(seed, workloads=8, kinds=3, slots=6, join_cost=0.0), Counted()
     counts_WK = mix(asked, relaxation)
     assert (mix(replace(asked, held_WK=counts_WK), relaxation) == counts_WK).all()
     assert relaxation.solved == 1
 
 
 def test_conversion_limits_those_who_need_it_and_nobody_else():
-    asked = mixture(1, workloads=2, kinds=1, slots=4, toll=0.0)
+    asked = mixture(1, workloads=2, kinds=1, slots=4, join_cost=0.0)
     claims = replace(asked.claims, usd_R=np.array([9.0] * RUNS + [1.0] * RUNS))
     asked = replace(asked, claims=claims, speed_WK=np.ones((2, 1)), held_WK=np.zeros((2, 1), dtype=int))
     limited = replace(asked, converts_W=np.array([True, False]), conversion_K=np.array([1]))
@@ -230,7 +230,7 @@ def test_where_nobody_asks_nobody_gets_anything():
 
 
 def test_a_workload_gets_the_kind_that_it_is_best_on():
-    asked = mixture(1, workloads=2, kinds=2, slots=2, toll=0.0)
+    asked = mixture(1, workloads=2, kinds=2, slots=2, join_cost=0.0)
     claims = replace(asked.claims, usd_R=np.ones(2 * RUNS))
     speed_WK, nobody_W = np.array([[1.0, 0.2], [0.9, 0.8]]), np.zeros(2, dtype=bool)
     asked = replace(asked, claims=claims, speed_WK=speed_WK, held_WK=np.zeros((2, 2), dtype=int), converts_W=nobody_W)

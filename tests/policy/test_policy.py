@@ -16,7 +16,7 @@ def places(count: int, suits=WORKLOADS) -> list[SlotPlace]:
 
 
 def claims(**marginals) -> Claims:
-    """Claims by workload; a tuple is ``(marginal values, floor, toll)``."""
+    """Claims by workload; a tuple is ``(marginal values, floor, join_cost)``."""
     full = [entry if isinstance(entry, tuple) else (entry, 0, 0.0) for entry in marginals.values()]
     count = len(full)
     return Claims(
@@ -28,13 +28,13 @@ def claims(**marginals) -> Claims:
         ceiling_W=np.full(count, 99),
         least_W=np.ones(count, dtype=np.int64),
         held_W=np.zeros(count, dtype=np.int64),
-        toll_W=np.array([toll for _, _, toll in full]),
-        pause_W=np.zeros(count),
+        join_cost_W=np.array([join_cost for _, _, join_cost in full]),
+        resize_cost_W=np.zeros(count),
     )
 
 
 def after(current, changes) -> dict[str, str | None]:
-    return {**current, **{change.slot: change.target for change in changes}}
+    return {**current, **{change.slot: change.receiver for change in changes}}
 
 
 values = st.one_of(st.just(0.0), st.floats(1e-9, 1e-3))
@@ -54,7 +54,7 @@ def test_a_slot_that_is_moving_does_not_change_and_none_changes_twice(marginals,
     changed = [change.slot for change in changes]
     assert not moving & set(changed)
     assert len(changed) == len(set(changed))
-    assert all(change.source == current[change.slot] for change in changes)
+    assert all(change.donor == current[change.slot] for change in changes)
 
 
 @given(marginals=st.tuples(concave, concave, concave), start=holders)
@@ -68,14 +68,14 @@ def test_what_moves_raises_the_total_value_by_the_sum_of_its_prices(marginals, s
 
     changes = allocate(slots, claims(**values), current, set())
     found = after(current, changes)
-    assert total(found) - total(current) == pytest.approx(sum(c.price_usd_per_s for c in changes), abs=1e-12)
+    assert total(found) - total(current) == pytest.approx(sum(c.gain_usd_per_s for c in changes), abs=1e-12)
     assert allocate(slots, claims(**values), found, set()) == []
 
 
 def test_floor_is_met_before_any_value():
     current = {"s0": "train", "s1": "train"}
     changes = allocate(places(2), claims(rank=([0, 0], 1, 0.0), train=[1.0, 1.0]), current, set())
-    assert [(c.source, c.target) for c in changes] == [("train", "rank")]
+    assert [(c.donor, c.receiver) for c in changes] == [("train", "rank")]
     assert "floor of 1" in changes[0].because
 
 
@@ -107,19 +107,19 @@ def test_what_a_donor_keeps_is_spread_over_cores_too():
 
 def test_resident_that_is_not_loaded_gets_no_slot():
     changes = allocate(places(1, suits=("train",)), claims(serve=[9.0], train=[1.0]), {}, set())
-    assert [change.target for change in changes] == ["train"]
+    assert [change.receiver for change in changes] == ["train"]
 
 
 def test_a_workload_that_fits_one_slot_only_gets_that_one():
     slots = [*places(1, suits=("serve", "train")), SlotPlace("s1", "core0", frozenset({"train", "rank"}))]
     changes = allocate(slots, claims(rank=[5.0], serve=[9.0], train=[1.0, 1.0]), {}, set())
-    assert {change.slot: change.target for change in changes} == {"s0": "serve", "s1": "rank"}
+    assert {change.slot: change.receiver for change in changes} == {"s0": "serve", "s1": "rank"}
 
 
 def test_floors_are_met_where_nothing_is_worth_anything_and_not_everybody_is_loaded():
     slots = [*places(1, suits=("serve",)), SlotPlace("s1", "core0", frozenset({"train"}))]
     changes = allocate(slots, claims(serve=([0.0], 1, 0.0), train=([0.0], 1, 0.0)), {}, set())
-    assert {change.slot: change.target for change in changes} == {"s0": "serve", "s1": "train"}
+    assert {change.slot: change.receiver for change in changes} == {"s0": "serve", "s1": "train"}
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_nobody_is_put_where_it_does_not_run(data, marginals, start):
     current = {slot.slot: holder for slot, holder in zip(slots, start, strict=True)}
     changes = allocate(slots, claims(**dict(zip(WORKLOADS, marginals, strict=True))), current, set())
     by_name = {slot.slot: slot for slot in slots}
-    assert all(change.target in by_name[change.slot].suits for change in changes)
+    assert all(change.receiver in by_name[change.slot].suits for change in changes)
     assert len({change.slot for change in changes}) == len(changes)
 
 

@@ -21,15 +21,15 @@ def claims(serve_usd) -> Claims:
         ceiling_W=np.array([4, 4]),
         least_W=np.array([1, 1]),
         held_W=np.array([0, 0]),
-        toll_W=np.zeros(2),
-        pause_W=np.zeros(2),
+        join_cost_W=np.zeros(2),
+        resize_cost_W=np.zeros(2),
     )
 
 
 def test_a_shadow_starts_from_what_is_and_counts_what_its_moves_would_have_earned():
     shadow = Shadow()
     changes = shadow.decide(PLACES, claims([5.0, 5.0, 5.0]), EVEN, {"serve": 0.5, "train": 0.1}, 1.0)
-    assert [(change.source, change.target) for change in changes] == [("train", "serve")]
+    assert [(change.donor, change.receiver) for change in changes] == [("train", "serve")]
     # The first tick finds both alike, and the move costs half a second of the slot's work.
     first = shadow.sums()
     assert (first.real_usd, first.shadow_usd) == pytest.approx((14.0, 14.0 - 2.5))
@@ -59,7 +59,7 @@ def test_a_job_that_is_resized_earns_nothing_on_any_slot_while_it_stands_still()
     shadow = Shadow()
     wake_s, resize_s = {"serve": 0.0, "train": 0.0}, {"train": 3.0}
     changes = shadow.decide(PLACES, claims([5.0, 5.0, 5.0]), EVEN, wake_s, 1.0, resize_s)
-    assert [(change.source, change.target) for change in changes] == [("train", "serve")]
+    assert [(change.donor, change.receiver) for change in changes] == [("train", "serve")]
     # One of its two slots leaves, and the one that stays stands still for three seconds.
     assert shadow.sums().shadow_usd == pytest.approx(14.0 - 3 * 2.0)
     grown = shadow.decide(PLACES, claims([0.0]), EVEN, wake_s, 1.0, resize_s)

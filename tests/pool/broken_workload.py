@@ -9,7 +9,7 @@ from pathlib import Path
 
 from starlette.routing import BaseRoute
 
-from tenfold.pool.resident import Counters, Surroundings
+from tenfold.pool.resident import Context, Counters
 
 
 class Broken:
@@ -29,7 +29,7 @@ class Broken:
     def close(self) -> None: ...
 
 
-def create(_: Surroundings) -> Broken:
+def create(_: Context) -> Broken:
     return Broken()
 
 
@@ -47,33 +47,33 @@ def hang_when(mark: Path) -> None:
 
 
 class Hung(Broken):
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._mark = surroundings.home / "hang"
+    def __init__(self, context: Context) -> None:
+        self._mark = context.home / "hang"
 
     def load(self) -> None:
         hang_when(self._mark)
 
 
-def create_hung(surroundings: Surroundings) -> Hung:
-    return Hung(surroundings)
+def create_hung(context: Context) -> Hung:
+    return Hung(context)
 
 
 def serve_forever(
-    surroundings: Surroundings, port: int, *, host: str, on_ready: Callable[[int], None], beat: Callable[[], None]
+    context: Context, port: int, *, host: str, on_ready: Callable[[int], None], beat: Callable[[], None]
 ) -> None:
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    (surroundings.home / "companion").write_text(f"listens on {host}:{port}")
+    (context.home / "companion").write_text(f"listens on {host}:{port}")
     on_ready(port)
     while not stopped.wait(1.0):
         beat()
-    (surroundings.home / "companion").write_text("saved")
+    (context.home / "companion").write_text("saved")
 
 
 def serve_until_hung(
-    surroundings: Surroundings, port: int, *, host: str, on_ready: Callable[[int], None], beat: Callable[[], None]
+    context: Context, port: int, *, host: str, on_ready: Callable[[int], None], beat: Callable[[], None]
 ) -> None:
-    hang_when(surroundings.home / "hang")
+    hang_when(context.home / "hang")
     on_ready(port)
     while True:
         beat()

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from tenfold.core.errors import AssetError
 from tenfold.pool.need import Need, Say, status_by
-from tenfold.pool.resident import Counters, Surroundings
+from tenfold.pool.resident import Context, Counters
 from tenfold.pool.workload import Operation, Workload, WorkloadSettings
 
 
@@ -62,9 +62,9 @@ class Echo:
         return JSONResponse(EchoAnswer(words=words).model_dump())
 
 
-def create(surroundings: Surroundings) -> Echo:
-    settings = EchoSettings.model_validate(surroundings.settings)
-    return Echo(settings, _greeting(surroundings.cache).read_text())
+def create(context: Context) -> Echo:
+    settings = EchoSettings.model_validate(context.settings)
+    return Echo(settings, _greeting(context.cache).read_text())
 
 
 def _greeting(cache: Path) -> Path:

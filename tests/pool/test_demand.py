@@ -151,14 +151,14 @@ def test_a_gateway_that_restarts_at_zero_is_no_negative_demand():
 
 def test_requests_since_the_last_report_are_counted_once():
     found = meter()
-    found.observe_gateway(GatewayTotals(arrived=100, attained=90, shed=5), 0.5)
+    found.observe_gateway(GatewayTotals(arrived=100, in_time=90, shed=5), 0.5)
     assert found.recent == Requests()
-    found.observe_gateway(GatewayTotals(arrived=107, attained=96, shed=6), 0.5)
+    found.observe_gateway(GatewayTotals(arrived=107, in_time=96, shed=6), 0.5)
     assert found.recent == Requests(asked=7, in_time=6, shed=1)
-    found.observe_gateway(GatewayTotals(arrived=107, attained=96, shed=6), 0.5)
+    found.observe_gateway(GatewayTotals(arrived=107, in_time=96, shed=6), 0.5)
     assert found.recent == Requests()
     # A gateway that restarted counts from zero.
-    found.observe_gateway(GatewayTotals(arrived=3, attained=2), 0.5)
+    found.observe_gateway(GatewayTotals(arrived=3, in_time=2), 0.5)
     assert found.recent == Requests(asked=3, in_time=2, shed=0)
 
 
@@ -194,7 +194,7 @@ def test_a_service_that_missed_too_many_bids_more_and_one_that_missed_none_bids_
         found.observe_gateway(GatewayTotals(), 0.5)
         for hour in range(1, 25):
             asked = 100 * 3600 * hour
-            totals = GatewayTotals(arrived=asked, answered=asked, attained=attained * 3600 * hour)
+            totals = GatewayTotals(arrived=asked, answered=asked, in_time=attained * 3600 * hour)
             found.observe_gateway(totals, 3600.0)
         return found.marginal_usd_per_s(slots)
 
@@ -219,7 +219,7 @@ def owed_after(burst: int, *, has_all: bool = False, again: int = 1) -> float:
         bursts = second >= 300 and second % 10 == 0 and second < 300 + 10 * again
         asked += burst if bursts else 50
         attained += 50
-        found.observe_gateway(GatewayTotals(arrived=asked, answered=asked, attained=attained), 1.0)
+        found.observe_gateway(GatewayTotals(arrived=asked, answered=asked, in_time=attained), 1.0)
     return float(found.tally.owed_W[0])
 
 

@@ -3,7 +3,7 @@
 import pytest
 from minipool import plan, until
 
-from tenfold.pool.health import RECENT_S, Outcomes, Recently, judge
+from tenfold.pool.health import RECENT_S, Answers, Recently, judge
 from tenfold.pool.state import PoolState, ResidentView, SlotView, WorkloadView
 
 
@@ -27,7 +27,7 @@ ASLEEP = (resident("rank", "http://r"), resident("train", "http://t"))
 def test_a_service_that_sleeps_since_nobody_asks_is_ready():
     found = state(*ASLEEP)
     assert judge(found, {}) == found
-    assert judge(found, {"rank": Outcomes(answered=0, failed=0)}).ready
+    assert judge(found, {"rank": Answers(answered=0, failed=0)}).ready
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_service_that_sleeps_since_nobody_asks_is_ready():
     [
         (state(ASLEEP[0]), {}, "train has no loaded resident"),
         (state(ASLEEP[1], resident("rank", None, "loading")), {}, "rank has no loaded resident"),
-        (state(*ASLEEP), {"rank": Outcomes(0, 7)}, "rank answered none of its last 7 requests"),
+        (state(*ASLEEP), {"rank": Answers(0, 7)}, "rank answered none of its last 7 requests"),
     ],
 )
 def test_what_cannot_answer_is_named_and_not_ready(found, recent, cause):
@@ -46,8 +46,8 @@ def test_what_cannot_answer_is_named_and_not_ready(found, recent, cause):
 
 
 def test_one_odd_failure_or_some_among_answers_leave_it_ready():
-    assert judge(state(*ASLEEP), {"rank": Outcomes(0, 1)}).ready
-    assert judge(state(*ASLEEP), {"rank": Outcomes(1, 9)}).ready
+    assert judge(state(*ASLEEP), {"rank": Answers(0, 1)}).ready
+    assert judge(state(*ASLEEP), {"rank": Answers(1, 9)}).ready
 
 
 def test_without_its_controller_it_is_not_ready_and_while_it_starts_it_says_nothing_more():
@@ -58,10 +58,10 @@ def test_without_its_controller_it_is_not_ready_and_while_it_starts_it_says_noth
 
 def test_only_the_last_seconds_count():
     recently = Recently()
-    assert recently.note(0.0, {"rank": Outcomes(5, 1)}) == {"rank": Outcomes(0, 0)}
-    assert recently.note(RECENT_S, {"rank": Outcomes(5, 4)}) == {"rank": Outcomes(0, 3)}
-    assert recently.note(2.5 * RECENT_S, {"rank": Outcomes(6, 4)}) == {"rank": Outcomes(0, 0)}
-    assert recently.note(2.6 * RECENT_S, {"rank": Outcomes(7, 4)}) == {"rank": Outcomes(1, 0)}
+    assert recently.note(0.0, {"rank": Answers(5, 1)}) == {"rank": Answers(0, 0)}
+    assert recently.note(RECENT_S, {"rank": Answers(5, 4)}) == {"rank": Answers(0, 3)}
+    assert recently.note(2.5 * RECENT_S, {"rank": Answers(6, 4)}) == {"rank": Answers(0, 0)}
+    assert recently.note(2.6 * RECENT_S, {"rank": Answers(7, 4)}) == {"rank": Answers(1, 0)}
 
 
 async def test_a_pool_says_that_it_is_not_ready_while_all_requests_fail_and_while_the_controller_is_away(make_pool):

@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 UNITS = ("_seconds", "_total", "_usd_per_second", "_per_second", "_nats", "_events", "_step")
 COUNTS = {
     "tenfold_ready", "tenfold_controller_running", "tenfold_alarms", "tenfold_console_pages",
-    "tenfold_requests_waiting", "tenfold_slots", "tenfold_slots_target", "tenfold_residents",
+    "tenfold_requests_waiting", "tenfold_slots", "tenfold_slots_held", "tenfold_residents",
     "tenfold_training_workers",
 }  # fmt: skip
 """Gauges of things that are counted or are true: they have no unit."""
@@ -34,16 +34,16 @@ def slot(number: int, phases: dict[str, str]) -> SlotView:
 
 def workload(name: str, arrival: float | None) -> WorkloadView:
     return WorkloadView(
-        workload=name, unit="token", slots=1, target_slots=2, floor=0, ceiling=4, arrival_per_s=arrival,
+        workload=name, unit="token", slots=1, held=2, floor=0, ceiling=4, arrival_per_s=arrival,
         forecast_per_s=arrival, capacity_per_slot=1, units_per_s=1, units_total=77, waiting=0, requests_total=5,
-        shed_total=0, failed_total=0, latency_p50_s=None, latency_p95_s=None, latency_target_s=None, attained=None,
+        shed_total=0, failed_total=0, latency_p50_s=None, latency_p95_s=None, latency_target_s=None, in_time_share=None,
         value_last_slot_usd_per_s=2e-6, value_next_slot_usd_per_s=1e-6, facts={},
     )  # fmt: skip
 
 
-def move(target: str, state: str, seconds: float | None) -> MoveView:
+def move(receiver: str, state: str, seconds: float | None) -> MoveView:
     return MoveView(
-        move=1, epoch=1, at=0, slot="n0/cpu0", source=None, target=target, reason="", price_usd_per_s=0, deadline_s=2,
+        move=1, epoch=1, at=0, slot="n0/cpu0", donor=None, receiver=receiver, reason="", gain_usd_per_s=0, deadline_s=2,
         state=state, seconds=seconds,
     )  # fmt: skip
 
@@ -73,7 +73,7 @@ def seen() -> Seen:
     first_byte = Spread(FIRST_BYTE_BOUNDS_S)
     for seconds in (0.001, 0.3, 99.0):
         first_byte.add(seconds)
-    counted = GatewayTotals(arrived=9, answered=6, attained=5, shed=1, failed=2, waiting=3)
+    counted = GatewayTotals(arrived=9, answered=6, in_time=5, shed=1, failed=2, waiting=3)
     return Seen(pool, {"serve": (counted, first_byte.view())}, Training(8, 4096, 3.25, 2, 5), 6)
 
 
@@ -97,8 +97,8 @@ def test_what_is_told_is_what_was_counted(scrape):
     assert value(scrape, "tenfold_requests_total", workload="serve", outcome="failed") == 2
     assert value(scrape, "tenfold_requests_in_time_total", workload="serve") == 5
     assert value(scrape, "tenfold_slot_seconds_total", workload="serve", state="working") == 12.5
-    assert value(scrape, "tenfold_moves_total", source="none", target="serve", outcome="done") == 2
-    assert value(scrape, "tenfold_moves_total", source="none", target="train", outcome="failed") == 1
+    assert value(scrape, "tenfold_moves_total", donor="none", receiver="serve", outcome="done") == 2
+    assert value(scrape, "tenfold_moves_total", donor="none", receiver="train", outcome="failed") == 1
     assert value(scrape, "tenfold_ledger_events_total", outcome="recorded") == 11
     assert value(scrape, "tenfold_ledger_waiting_events") == 4
     assert value(scrape, "tenfold_training_tokens_total") == 4096
@@ -118,7 +118,7 @@ def test_histograms_are_cumulative_and_end_at_their_count(scrape):
     assert (buckets[0].labels["le"], counts[0], buckets[-1].labels["le"], counts[-1]) == ("0.005", 1, "+Inf", 3)
     assert value(scrape, "tenfold_request_first_byte_seconds_count", workload="serve") == 3
     assert value(scrape, "tenfold_request_first_byte_seconds_sum", workload="serve") == pytest.approx(99.301)
-    assert value(scrape, "tenfold_move_seconds_count", target="serve") == 2
+    assert value(scrape, "tenfold_move_seconds_count", receiver="serve") == 2
 
 
 def test_restarts_only_ever_grow_though_a_new_host_begins_from_zero(scrape):

@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tenfold.pool.moves import Door, Mover
+from tenfold.pool.moves import Address, Mover
 from tenfold.pool.process import ResidentFace
-from tenfold.pool.resident import Surroundings
+from tenfold.pool.resident import Context
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Stage:
     def mover(self) -> Mover:
         return Mover(self.session, TOKEN, self.kill)
 
-    def door(self, name: str, app) -> Door:
+    def address(self, name: str, app) -> Address:
         async def watched(scope, receive, send) -> None:
             if scope["type"] == "http":
                 self.log.append(f"{name} {scope['path'].removeprefix('/resident/')}")
@@ -40,28 +40,28 @@ class Stage:
 
         url, task = serve(watched)
         self.tasks.append(task)
-        return Door(name, url, 1)
+        return Address(name, url, 1)
 
-    def resident(self, name: str) -> Door:
-        surroundings = Surroundings(name, 1, Path(), Path(), {}, {}, TOKEN)
-        return self.door(name, ResidentFace(toy_workload.create(surroundings), TOKEN).app())
+    def resident(self, name: str) -> Address:
+        context = Context(name, 1, Path(), Path(), {}, {}, TOKEN)
+        return self.address(name, ResidentFace(toy_workload.create(context), TOKEN).app())
 
-    def deaf(self, name: str) -> Door:
+    def deaf(self, name: str) -> Address:
         """A resident that takes orders and never carries them out."""
 
         async def order(_: Request) -> Response:
             await asyncio.sleep(30)
             return JSONResponse({})
 
-        return self.door(name, Starlette(routes=[Route("/resident/{order}", order, methods=["POST"])]))
+        return self.address(name, Starlette(routes=[Route("/resident/{order}", order, methods=["POST"])]))
 
-    async def kill(self, door: Door) -> None:
-        self.log.append(f"{door.name} killed")
+    async def kill(self, address: Address) -> None:
+        self.log.append(f"{address.name} killed")
         if not self.dies_when_killed:
             raise TimeoutError
 
-    async def phase(self, door: Door) -> str:
-        return (await self.mover.counters(door, 30.0)).phase
+    async def phase(self, address: Address) -> str:
+        return (await self.mover.counters(address, 30.0)).phase
 
 
 @pytest.fixture
@@ -77,48 +77,48 @@ async def stage() -> AsyncIterator[Stage]:
 async def test_the_donor_sleeps_before_the_receiver_wakes(stage):
     donor, receiver = stage.resident("donor"), stage.resident("receiver")
     await stage.mover.move(None, donor, 1, 30.0)
-    outcome = await stage.mover.move(donor, receiver, 2, 30.0)
-    assert outcome.state == "done"
-    assert outcome.detail == ""
+    ended = await stage.mover.move(donor, receiver, 2, 30.0)
+    assert ended.state == "done"
+    assert ended.detail == ""
     assert stage.log == ["donor wake", "donor sleep", "receiver wake"]
     assert (await stage.phase(donor), await stage.phase(receiver)) == ("asleep", "awake")
-    assert outcome.occupant == receiver
-    assert 0 < outcome.wake_s <= outcome.seconds
+    assert ended.occupant == receiver
+    assert 0 < ended.wake_s <= ended.seconds
 
 
 async def test_a_donor_that_misses_its_deadline_is_killed_first(stage):
     donor, receiver = stage.deaf("donor"), stage.resident("receiver")
-    outcome = await stage.mover.move(donor, receiver, 1, 0.2)
-    assert outcome.state == "done"
-    assert outcome.detail == "donor did not sleep within 0.2 s (TimeoutError) and was killed"
+    ended = await stage.mover.move(donor, receiver, 1, 0.2)
+    assert ended.state == "done"
+    assert ended.detail == "donor did not sleep within 0.2 s (TimeoutError) and was killed"
     assert stage.log == ["donor sleep", "donor killed", "receiver wake"]
 
 
 async def test_a_donor_that_refuses_the_order_is_killed_first(stage):
     donor, receiver = stage.resident("donor"), stage.resident("receiver")
     await stage.mover.move(None, donor, 9, 30.0)
-    outcome = await stage.mover.move(donor, receiver, 3, 30.0)
-    assert "donor did not sleep" in outcome.detail
+    ended = await stage.mover.move(donor, receiver, 3, 30.0)
+    assert "donor did not sleep" in ended.detail
     assert stage.log == ["donor wake", "donor sleep", "donor killed", "receiver wake"]
 
 
 async def test_the_receiver_of_a_donor_that_cannot_be_killed_is_never_woken(stage):
     stage.dies_when_killed = False
     donor, receiver = stage.deaf("donor"), stage.resident("receiver")
-    outcome = await stage.mover.move(donor, receiver, 1, 0.2)
-    assert (outcome.state, outcome.occupant) == ("failed", donor)
-    assert outcome.detail == "donor neither slept within 0.2 s nor could it be killed"
+    ended = await stage.mover.move(donor, receiver, 1, 0.2)
+    assert (ended.state, ended.occupant) == ("failed", donor)
+    assert ended.detail == "donor neither slept within 0.2 s nor could it be killed"
     assert stage.log == ["donor sleep", "donor killed"]
     assert await stage.phase(receiver) == "asleep"
 
 
 async def test_a_receiver_that_is_gone_is_named_and_the_donor_stays_asleep(stage):
     donor = stage.resident("donor")
-    gone = Door("receiver", f"http://127.0.0.1:{free_port()}", 1)
+    gone = Address("receiver", f"http://127.0.0.1:{free_port()}", 1)
     await stage.mover.move(None, donor, 1, 30.0)
-    outcome = await stage.mover.move(donor, gone, 2, 30.0)
-    assert (outcome.state, outcome.occupant) == ("failed", None)
-    assert outcome.detail.startswith("receiver did not wake (ClientConnectorError")
+    ended = await stage.mover.move(donor, gone, 2, 30.0)
+    assert (ended.state, ended.occupant) == ("failed", None)
+    assert ended.detail.startswith("receiver did not wake (ClientConnectorError")
     assert await stage.phase(donor) == "asleep"
 
 

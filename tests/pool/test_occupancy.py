@@ -19,9 +19,9 @@ def status(workload: str, pid: int | None, url: str | None = "http://127.0.0.1:1
 def occupied() -> Occupancy:
     occupancy = Occupancy()
     occupancy.take([SLOT], [status("rank", 7), status("train", 8)])
-    door = occupancy.door("rank@n0/cpu0")
-    assert door is not None
-    occupancy.occupy(SLOT.slot, door)
+    address = occupancy.address("rank@n0/cpu0")
+    assert address is not None
+    occupancy.occupy(SLOT.slot, address)
     return occupancy
 
 
@@ -29,16 +29,16 @@ def test_a_resident_that_was_forked_again_is_dead_by_its_old_process(occupied):
     assert occupied.held(["rank", "train"]) == {"rank": 1, "train": 0}
     assert occupied.dead() == []
     assert occupied.take([SLOT], [status("rank", 9), status("train", 8)])
-    ((slot, door),) = occupied.dead()
-    assert (slot, door.pid) == (SLOT.slot, 7)
+    ((slot, address),) = occupied.dead()
+    assert (slot, address.pid) == (SLOT.slot, 7)
     assert occupied.vacate(slot) == "rank"
     assert occupied.held(["rank", "train"]) == {"rank": 0, "train": 0}
-    assert list(occupied.doors("rank")) == []
+    assert list(occupied.addresses("rank")) == []
 
 
 def test_a_resident_that_loads_has_no_door_and_the_same_report_is_nothing_new(occupied):
     assert occupied.take([SLOT], [status("rank", 7, url=None)])
-    assert occupied.door("rank@n0/cpu0") is None
+    assert occupied.address("rank@n0/cpu0") is None
     assert occupied.dead() == []
     assert not occupied.take([SLOT], [status("rank", 7, url=None)])
 
@@ -48,17 +48,17 @@ async def test_a_silent_resident_is_told_of_then_killed_and_forgotten_once_dead(
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
     alarms = Alarms(ledger)
     deaths = Deaths(occupied, alarms, lambda: now)
-    door = occupied.awake[SLOT.slot]
-    deaths.not_heard(door)
+    address = occupied.awake[SLOT.slot]
+    deaths.not_heard(address)
     assert (alarms.texts, deaths.ordered()) == ((), {})
     now = SILENCE_BEFORE_ALARM_S + 0.1
-    deaths.not_heard(door)
-    deaths.not_heard(door)
+    deaths.not_heard(address)
+    deaths.not_heard(address)
     assert (alarms.texts, deaths.ordered()) == (("rank@n0/cpu0 does not answer",), {})
     assert [event.subject for event in ledger.latest("alarm", 9)] == ["silent rank@n0/cpu0"]
     now = SILENCE_BEFORE_KILL_S + 0.1
-    deaths.not_heard(door)
-    assert deaths.ordered() == {door.name: 7}
+    deaths.not_heard(address)
+    assert deaths.ordered() == {address.name: 7}
     occupied.take([SLOT], [status("rank", 9)])
     assert deaths.ordered() == {}
     deaths.forget_all_but(set())

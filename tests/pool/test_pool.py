@@ -48,8 +48,8 @@ async def test_sustained_demand_takes_more_slots_and_each_move_has_a_reason_and_
         await until(lambda: _at_least(moves_to_serve(pool), 2))
         await asyncio.sleep(2)
     state = await pool.state()
-    to_serve = [move for move in state["moves"] if move["target"] == "serve" and move["state"] == "done"]
-    assert all("serve" in move["reason"] and move["price_usd_per_s"] > 0 for move in to_serve[:-1])
+    to_serve = [move for move in state["moves"] if move["receiver"] == "serve" and move["state"] == "done"]
+    assert all("serve" in move["reason"] and move["gain_usd_per_s"] > 0 for move in to_serve[:-1])
     ledger = Ledger(f"sqlite:///{pool.home / 'ledger.db'}")
 
     async def all_recorded() -> bool:
@@ -62,7 +62,7 @@ async def test_sustained_demand_takes_more_slots_and_each_move_has_a_reason_and_
 
 async def moves_to_serve(pool) -> int:
     moves = (await pool.state())["moves"]
-    return sum(move["target"] == "serve" and move["state"] == "done" for move in moves)
+    return sum(move["receiver"] == "serve" and move["state"] == "done" for move in moves)
 
 
 async def test_the_account_has_every_request_and_every_slots_time(make_pool):
@@ -166,7 +166,7 @@ async def test_resident_that_misses_its_deadline_is_killed_before_the_next_wakes
     await until(lambda: _equals(awake(pool, "train"), 1))
     assert await work(pool) == 200
     state = await pool.state()
-    move = next(move for move in state["moves"] if move["target"] == "serve" and move["source"] == "train")
+    move = next(move for move in state["moves"] if move["receiver"] == "serve" and move["donor"] == "train")
     assert move["state"] == "done"
     assert "was killed" in move["reason"]
     assert move["seconds"] < 30, "it is stuck for a minute"

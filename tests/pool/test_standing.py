@@ -37,8 +37,8 @@ def claims(rank_usd, train_ceiling: int) -> Claims:
         ceiling_W=np.array([4, train_ceiling]),
         least_W=np.array([1, 1]),
         held_W=np.array([0, 0]),
-        toll_W=np.zeros(2),
-        pause_W=np.zeros(2),
+        join_cost_W=np.zeros(2),
+        resize_cost_W=np.zeros(2),
     )
 
 
@@ -66,7 +66,7 @@ def test_who_has_every_slot_gets_the_one_that_joins():
 def test_it_tells_what_a_workload_is_steered_to():
     steered = meter("rank", True, attains=0.9)
     for answered in (0, 1000):
-        steered.observe_gateway(GatewayTotals(arrived=answered, answered=answered, attained=answered), 86_400.0)
+        steered.observe_gateway(GatewayTotals(arrived=answered, answered=answered, in_time=answered), 86_400.0)
     rank, train = standings(claims((5.0, 0.0), 4), [steered, meter("train", False)], np.array([1, 3]), 4, 1).workloads
     assert train.aim is None
     assert rank.aim is not None

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from tenfold.pool.resident import Counters, Surroundings
+from tenfold.pool.resident import Context, Counters
 
 
 class Toy:
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._name = surroundings.slot
-        self._settings = surroundings.settings
+    def __init__(self, context: Context) -> None:
+        self._name = context.slot
+        self._settings = context.settings
         self._requests = 0
         self._in_flight = 0
         self._busy_s = 0.0
@@ -89,5 +89,5 @@ class Toy:
         pass
 
 
-def create(surroundings: Surroundings) -> Toy:
-    return Toy(surroundings)
+def create(context: Context) -> Toy:
+    return Toy(context)

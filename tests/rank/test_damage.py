@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from damage import harms
 from tenfold.core.errors import Damaged
 from tenfold.core.sound import damages
-from tenfold.pool.resident import Surroundings
+from tenfold.pool.resident import Context
 from tenfold.rank.artifact import artifact_folder, describe, read_tensors
 from tenfold.rank.resident import create
 
@@ -24,7 +24,7 @@ def test_a_resident_that_finds_its_ranker_damaged_trains_it_again(training, tmp_
     path = artifact_folder(cache) / before.tensor_file
     good = path.read_bytes()
     path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    resident = create(Surroundings("n0/cpu0", 1, tmp_path, cache, {}, {}, "token"))
+    resident = create(Context("n0/cpu0", 1, tmp_path, cache, {}, {}, "token"))
     resident.load()
     assert (artifact_folder(cache) / describe(cache).tensor_file).read_bytes() == good, (
         "the same seed, the same tensors"

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from idle import least_cpu_s
 from tenfold.core.errors import AssetError
 from tenfold.pool.process import ASLEEP_HEADER, ProcessSpec
-from tenfold.pool.resident import Surroundings
+from tenfold.pool.resident import Context
 from tenfold.pool.token import TOKEN_HEADER
 from tenfold.rank.dataset import MovieLens
 from tenfold.rank.ranker import Ranker
@@ -278,6 +278,6 @@ def test_a_client_that_hangs_up_frees_the_slot(awake: Running):
 
 
 def test_loading_without_a_trained_ranker_is_explained(fresh_cache: Path, tmp_path: Path):
-    resident = create(Surroundings("n0/cpu0", 1, tmp_path, fresh_cache, {}, {}, TOKEN))
+    resident = create(Context("n0/cpu0", 1, tmp_path, fresh_cache, {}, {}, TOKEN))
     with pytest.raises(AssetError, match="has not been trained"):
         resident.load()

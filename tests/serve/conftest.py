@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 
 from tenfold.core.assets import fetch
 from tenfold.core.paths import cache_dir
-from tenfold.pool.resident import Surroundings
+from tenfold.pool.resident import Context
 from tenfold.serve.model import SMOLLM2
 from tenfold.serve.resident import ServeResident, create
 
@@ -89,7 +89,7 @@ def smollm2_cache() -> Path:
 def started(smollm2_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningResident]:
     home = tmp_path_factory.mktemp("home")
     settings: dict[str, object] = {"parallel": 2, "context_tokens": 512}
-    yield from serve_over_http(create(Surroundings("n0/cpu0", 1, home, smollm2_cache, settings, {}, "token")))
+    yield from serve_over_http(create(Context("n0/cpu0", 1, home, smollm2_cache, settings, {}, "token")))
 
 
 @pytest.fixture

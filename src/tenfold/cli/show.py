@@ -84,9 +84,9 @@ def moves(rows: Sequence[MoveView], json: bool) -> None:
         table.add_row(
             f"{dt.datetime.fromtimestamp(row.at):%H:%M:%S}",
             row.slot,
-            f"{row.source or 'idle'} > {row.target or 'idle'}{'' if row.state == 'done' else ' ' + row.state}",
+            f"{row.donor or 'idle'} > {row.receiver or 'idle'}{'' if row.state == 'done' else ' ' + row.state}",
             "-" if row.seconds is None else f"{row.seconds:.2f}",
-            micro(row.price_usd_per_s),
+            micro(row.gain_usd_per_s),
             row.reason,
         )
     out.print(table)

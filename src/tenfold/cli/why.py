@@ -47,7 +47,7 @@ def why(home: Path, workload: str) -> Why:
         if workload not in rows:
             raise UsageError(f"the pool has no workload {workload!r}", next_step=f"it has {', '.join(rows)}")
         moves = [MoveView.model_validate(event.body) for event in ledger.latest("move", MOVES_SEARCHED)]
-    mine = [move for move in moves if workload in (move.source, move.target)]
+    mine = [move for move in moves if workload in (move.donor, move.receiver)]
     return Why(
         at=decisions[0].at,
         epoch=decision.epoch,
@@ -153,10 +153,10 @@ def _best_use(found: Why) -> str:
 
 
 def _move(workload: str, move: MoveView) -> str:
-    if move.target == workload:
-        what = f"got {move.slot} from {move.source or 'idle'}"
+    if move.receiver == workload:
+        what = f"got {move.slot} from {move.donor or 'idle'}"
     else:
-        what = f"gave {move.slot} to {move.target or 'idle'}"
+        what = f"gave {move.slot} to {move.receiver or 'idle'}"
     return f"{_clock(move.at)} {what}: {move.reason}."
 
 

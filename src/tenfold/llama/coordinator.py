@@ -49,7 +49,7 @@ from tenfold.llama.wire import (
     Work,
 )
 from tenfold.pool.heartbeat import BEAT_EVERY_S
-from tenfold.pool.resident import Surroundings
+from tenfold.pool.resident import Context
 
 CHECKPOINT_INTERVAL_S = 60.0
 CLAIM_TIMEOUT_S = 60.0
@@ -374,7 +374,7 @@ class Coordinator:
 
 
 def serve_forever(
-    surroundings: Surroundings,
+    context: Context,
     port: int,
     *,
     host: str = "127.0.0.1",
@@ -386,7 +386,7 @@ def serve_forever(
     Blocking; call it in the main thread of its own process, which may be forked from one that has torch loaded.
 
     Args:
-        surroundings: ``home``, ``cache``, ``settings`` (``[train]``) and ``token`` of the pool.
+        context: ``home``, ``cache``, ``settings`` (``[train]``) and ``token`` of the pool.
         port: port to listen on; 0 picks a free one.
         host: address to listen on.
         on_ready: called with the port once workers can connect.
@@ -397,10 +397,10 @@ def serve_forever(
         AlreadyRunning: another coordinator has this home.
         AssetError: state or text is damaged or of another recipe.
     """
-    folder = prepare(surroundings.cache, lambda _what, _share: None)
-    recipe = recipe_from_settings(surroundings.settings)
-    name = str(surroundings.settings.get("run", MAIN))
-    coordinator = Coordinator(recipe, read_index(folder).sha256, surroundings.home, surroundings.token, name)
+    folder = prepare(context.cache, lambda _what, _share: None)
+    recipe = recipe_from_settings(context.settings)
+    name = str(context.settings.get("run", MAIN))
+    coordinator = Coordinator(recipe, read_index(folder).sha256, context.home, context.token, name)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: coordinator.stop())
     bound = coordinator.listen(host, port)

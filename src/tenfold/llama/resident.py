@@ -13,7 +13,7 @@ from tenfold.llama.pace import keep_freed_memory, stand_behind_services
 from tenfold.llama.recipe import Recipe, recipe_from_settings
 from tenfold.llama.text import prepare
 from tenfold.llama.worker import GradientComputer, Worker
-from tenfold.pool.resident import Counters, Resident, Surroundings
+from tenfold.pool.resident import Context, Counters, Resident
 
 COMPANION = "train"
 START_WAIT_S = 1.0
@@ -24,21 +24,21 @@ log = logging.getLogger(__name__)
 class TrainResident:
     """A worker of training on one slot. Its thread lives only while it is awake in ``run``; asleep it waits idle."""
 
-    def __init__(self, recipe: Recipe, text: Path, surroundings: Surroundings) -> None:
-        self._recipe, self._text, self._surroundings = recipe, text, surroundings
+    def __init__(self, recipe: Recipe, text: Path, context: Context) -> None:
+        self._recipe, self._text, self._context = recipe, text, context
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="train-worker")
         self._worker: Worker | None = None
         self._run: Future[None] | None = None
 
     def load(self) -> None:
         """Build the model, map the text, and run one microbatch so that the first real one is at full speed."""
-        address = self._surroundings.companions.get(COMPANION)
+        address = self._context.companions.get(COMPANION)
         if address is None:
-            raise ResidentFailed(f"no companion {COMPANION!r} among {sorted(self._surroundings.companions)}")
-        surroundings = self._surroundings
-        computer = GradientComputer(self._recipe, self._text, surroundings.threads)
+            raise ResidentFailed(f"no companion {COMPANION!r} among {sorted(self._context.companions)}")
+        context = self._context
+        computer = GradientComputer(self._recipe, self._text, context.threads)
         self._thread.submit(computer.compute, 0, 0).result()
-        self._worker = Worker(surroundings.slot, computer, address, surroundings.token, surroundings.cpu_share)
+        self._worker = Worker(context.slot, computer, address, context.token, context.cpu_share)
 
     async def wake(self) -> None:
         """Start to work; returns once parameters are there, or after ``START_WAIT_S`` if the coordinator is away.
@@ -63,7 +63,7 @@ class TrainResident:
             run, self._run = self._run, None
             run.result()
         elif not started.done():
-            log.warning("slot %s is awake without a coordinator", self._surroundings.slot)
+            log.warning("slot %s is awake without a coordinator", self._context.slot)
 
     async def sleep(self, deadline_s: float) -> None:
         """Hand in the microbatch in hand and go idle; how long that may take is the pool's to enforce."""
@@ -82,7 +82,7 @@ class TrainResident:
             ResidentFailed: the worker ended by an error while it was awake.
         """
         if self._run is not None and self._run.done():
-            raise ResidentFailed(f"the training worker of {self._surroundings.slot} ended") from self._run.exception()
+            raise ResidentFailed(f"the training worker of {self._context.slot} ended") from self._run.exception()
         done = self._loaded().done
         facts = {"step": float(done.step), "computed": float(done.computed)}
         if done.loss is not None:
@@ -109,13 +109,13 @@ class TrainResident:
 
     def _loaded(self) -> Worker:
         if self._worker is None:
-            raise ResidentFailed(f"the training worker of {self._surroundings.slot} is not loaded")
+            raise ResidentFailed(f"the training worker of {self._context.slot} is not loaded")
         return self._worker
 
 
-def create(surroundings: Surroundings) -> Resident:
+def create(context: Context) -> Resident:
     """Make the training resident of a slot in a process of its own; the text is prepared if it was not before."""
     stand_behind_services()
     keep_freed_memory()
-    text = prepare(surroundings.cache, lambda _what, _share: None)
-    return TrainResident(recipe_from_settings(surroundings.settings), text, surroundings)
+    text = prepare(context.cache, lambda _what, _share: None)
+    return TrainResident(recipe_from_settings(context.settings), text, context)

@@ -32,14 +32,14 @@ class SlotSeconds:
 class Account:
     """Running sums over W workloads; a workload that asks for nothing, such as training, has zeros there.
 
-    ``asked_W``, ``answered_W``, ``shed_W``: requests. ``working_s_W``, ``starting_s_W``: slot-seconds. ``joined_W``:
+    ``asked_W``, ``in_time_W``, ``shed_W``: requests. ``working_s_W``, ``starting_s_W``: slot-seconds. ``joined_W``:
     slots that joined. ``saving_s_W``: slot-seconds that leaving slots spent on saving. ``undone_W``: work that was lost
     because nothing was saved.
     """
 
     def __init__(self, workloads: int) -> None:
         self.asked_W: Floats = np.zeros(workloads)
-        self.answered_W: Floats = np.zeros(workloads)
+        self.in_time_W: Floats = np.zeros(workloads)
         self.shed_W: Floats = np.zeros(workloads)
         self.working_s_W: Floats = np.zeros(workloads)
         self.starting_s_W: Floats = np.zeros(workloads)
@@ -49,10 +49,10 @@ class Account:
         self.draining_s = 0.0
         self.idle_s = 0.0
 
-    def served(self, who: Ints | slice, asked: Floats, answered: Floats, shed: Floats) -> None:
+    def served(self, who: Ints | slice, asked: Floats, in_time: Floats, shed: Floats) -> None:
         """Add requests asked for, answered in time, and shed."""
         self.asked_W[who] += asked
-        self.answered_W[who] += answered
+        self.in_time_W[who] += in_time
         self.shed_W[who] += shed
 
     def spent(self, who: Ints | slice, working_s: Floats, starting_s: Floats) -> None:
@@ -77,12 +77,12 @@ class Account:
     @property
     def waiting_W(self) -> Floats:
         """Requests asked for that are neither answered nor shed yet."""
-        return self.asked_W - self.answered_W - self.shed_W
+        return self.asked_W - self.in_time_W - self.shed_W
 
     @property
     def attainment_W(self) -> Floats:
         """Share of requests answered in time; 1 where nothing was asked."""
-        return np.divide(self.answered_W, self.asked_W, out=np.ones_like(self.asked_W), where=self.asked_W > 0)
+        return np.divide(self.in_time_W, self.asked_W, out=np.ones_like(self.asked_W), where=self.asked_W > 0)
 
     @property
     def moves(self) -> int:

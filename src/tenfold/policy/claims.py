@@ -32,9 +32,9 @@ class Claims:
         ceiling_W: slots that each never exceeds.
         least_W: a gang works on this many slots or on none; 1 for everybody else.
         held_W: slots that each has now.
-        toll_W: what it costs that a slot joins, as a share of what it then earns while the change is expected to last:
-            seconds in which it works for nobody over seconds of dwell; at 1 nothing joins but for floors.
-        pause_W: the same for all slots of the workload, which stand still when some join.
+        join_cost_W: share of its earnings that a slot loses by joining: the seconds in which it works for nobody over
+            the seconds that the change is expected to last. At 1 slots join only to reach a floor.
+        resize_cost_W: the same share for every slot that the workload holds, since all stand still when some join.
     """
 
     names: tuple[str, ...]
@@ -45,8 +45,8 @@ class Claims:
     ceiling_W: Ints
     least_W: Ints
     held_W: Ints
-    toll_W: Floats
-    pause_W: Floats
+    join_cost_W: Floats
+    resize_cost_W: Floats
 
     def require_concave(self) -> None:
         """Check that no further slot is worth more than the one before it.

@@ -19,7 +19,7 @@ _GANG_FIRST = 1e-9
 def fill(claims: Claims, slots: int) -> Ints:
     """Give slots where they are worth most, less what moving them costs.
 
-    A slot that joins a workload works for nobody while it wakes, so it is worth ``1 - toll`` of its value there: the
+    A slot that joins works for nobody while it wakes, so it is worth only ``1 - join_cost`` of its value there: the
     curve has a kink at what is held. It stays concave, so water-filling on sorted marginal values is optimal (Fox
     1966), and no slot moves unless that pays. Floors come first. Slots that are worth nothing to anybody stay with
     their holder.
@@ -39,7 +39,7 @@ def fill(claims: Claims, slots: int) -> Ints:
     claims.require_concave()
     claims, counts_W = _pour_whole_gangs(claims, slots)
     gained_W = counts_W - claims.held_W
-    hasty_W = (gained_W > 0) & (claims.held_W > 0) & (claims.pause_W * counts_W > gained_W)
+    hasty_W = (gained_W > 0) & (claims.held_W > 0) & (claims.resize_cost_W * counts_W > gained_W)
     if hasty_W.any():
         # A floor is met however long that makes a workload stand still.
         keeps_W = np.minimum(np.maximum(claims.held_W, claims.floor_W), claims.ceiling_W)
@@ -71,7 +71,7 @@ def _pour(claims: Claims, slots: int) -> Ints:
     start_R = claims.start_R()
     end_R = np.minimum(start_R + claims.slots_R, claims.ceiling_W[claims.owner_R])
     held_R, least_R = claims.held_W[claims.owner_R], claims.least_W[claims.owner_R]
-    kept_R = np.maximum(0.0, 1.0 - claims.toll_W)[claims.owner_R]
+    kept_R = np.maximum(0.0, 1.0 - claims.join_cost_W)[claims.owner_R]
     low_R = np.maximum(start_R, floor_W[claims.owner_R])
     # Each run in three parts: what a gang cannot do without, what is held, what would be new.
     pieces: list[tuple[Ints, Ints, Floats]] = []

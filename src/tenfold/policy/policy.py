@@ -33,12 +33,12 @@ class SlotPlace:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One slot changes hands. ``price_usd_per_s``: value that the receiver gains over what the donor loses."""
+    """One slot changes hands. ``gain_usd_per_s``: value that the receiver gains over what the donor loses."""
 
     slot: str
-    source: str | None
-    target: str
-    price_usd_per_s: float
+    donor: str | None
+    receiver: str
+    gain_usd_per_s: float
     because: str
 
 
@@ -108,18 +108,18 @@ def _changes(
     held = claims.held_W.tolist()
     changes = []
     for slot, taker in zip(chosen, takers, strict=True):
-        donor = int(holder_N[slot])
-        gain = claims.marginal_usd_per_s(taker, held[taker])
-        loss, source = 0.0, None
+        holder, receiver = int(holder_N[slot]), claims.names[taker]
+        worth = claims.marginal_usd_per_s(taker, held[taker])
+        loss, donor = 0.0, None
         because = "the slot was idle"
-        if donor != IDLE:
-            held[donor] -= 1
-            loss, source = claims.marginal_usd_per_s(donor, held[donor]), claims.names[donor]
-            because = f"worth {_micro(gain)} to {claims.names[taker]}, {_micro(loss)} to {source}"
+        if holder != IDLE:
+            held[holder] -= 1
+            loss, donor = claims.marginal_usd_per_s(holder, held[holder]), claims.names[holder]
+            because = f"worth {_micro(worth)} to {receiver}, {_micro(loss)} to {donor}"
         if held[taker] < claims.floor_W[taker]:
-            because = f"{claims.names[taker]} is below its floor of {claims.floor_W[taker]}"
+            because = f"{receiver} is below its floor of {claims.floor_W[taker]}"
         held[taker] += 1
-        changes.append(Change(slots[slot].slot, source, claims.names[taker], gain - loss, because))
+        changes.append(Change(slots[slot].slot, donor, receiver, worth - loss, because))
     return changes
 
 

@@ -65,11 +65,11 @@ class Shadow:
         self._real_usd += claims.usd_per_s(_count(claims, {slot: real.get(slot) for slot in names})) * seconds
         self._shadow_usd += claims.usd_per_s(held) * seconds
         changes = allocate(places, claims, self._holder, frozenset())
-        self._holder.update({change.slot: change.target for change in changes})
+        self._holder.update({change.slot: change.receiver for change in changes})
         for change in changes:
-            target = claims.names.index(change.target)
-            self._shadow_usd -= claims.marginal_usd_per_s(target, int(held[target])) * wake_s[change.target]
-            held[target] += 1
+            receiver = claims.names.index(change.receiver)
+            self._shadow_usd -= claims.marginal_usd_per_s(receiver, int(held[receiver])) * wake_s[change.receiver]
+            held[receiver] += 1
         self._shadow_usd -= _standstill_usd(claims, changes, _count(claims, self._holder), resize_s or {})
         self._moves += len(changes)
         return changes
@@ -89,16 +89,16 @@ class Shadow:
 def change_body(change: Change) -> Mapping[str, object]:
     """What the ledger keeps of a change that nobody carries out."""
     return {
-        "source": change.source,
-        "target": change.target,
+        "donor": change.donor,
+        "receiver": change.receiver,
         "reason": change.because,
-        "price_usd_per_s": change.price_usd_per_s,
+        "gain_usd_per_s": change.gain_usd_per_s,
     }
 
 
 def _standstill_usd(claims: Claims, changes: Sequence[Change], held_W: Ints, resize_s: Mapping[str, float]) -> float:
     """What is not earned while workloads whose slots changed stand still, each once."""
-    resized = {name for change in changes for name in (change.source, change.target)}
+    resized = {name for change in changes for name in (change.donor, change.receiver)}
     own_WW = np.diag(held_W)
     return sum(
         claims.usd_per_s(own_WW[index]) * resize_s.get(name, 0.0)

@@ -9,7 +9,7 @@ import aiohttp
 from tenfold.pool.deaths import Deaths
 from tenfold.pool.demand import DemandMeter
 from tenfold.pool.host import ResidentStatus
-from tenfold.pool.moves import Door, Mover
+from tenfold.pool.moves import Address, Mover
 from tenfold.pool.occupancy import Occupancy
 from tenfold.pool.process import CountersReport
 
@@ -37,7 +37,7 @@ class Adoption:
         meters: Mapping[str, DemandMeter],
         mover: Mover,
         deaths: Deaths,
-        occupy: Callable[[str, Door], None],
+        occupy: Callable[[str, Address], None],
         deadline_s: float,
     ) -> None:
         self._occupancy = occupancy
@@ -59,22 +59,24 @@ class Adoption:
         """
         asked = frozenset(self._occupancy.slots)
         found = sorted(self._occupancy.residents.values(), key=lambda r: recorded.get(r.slot or "") != r.workload)
-        doors = [(r, r.slot, door) for r in found if r.slot and (door := self._occupancy.door(r.name)) is not None]
+        addresses = [
+            (r, r.slot, address) for r in found if r.slot and (address := self._occupancy.address(r.name)) is not None
+        ]
         # All at once, and patiently: whoever does not answer is killed, and there may be many, and much to do.
         reports = await asyncio.gather(
-            *(self._mover.counters(door, RESUME_TIMEOUT_S) for _, _, door in doors), return_exceptions=True
+            *(self._mover.counters(address, RESUME_TIMEOUT_S) for _, _, address in addresses), return_exceptions=True
         )
-        for (resident, slot, door), report in zip(doors, reports, strict=True):
+        for (resident, slot, address), report in zip(addresses, reports, strict=True):
             if isinstance(report, BaseException):
                 if not isinstance(report, aiohttp.ClientError | TimeoutError):
                     raise report
-                log.warning("resident %s does not answer on resume: %r", door.name, report)
+                log.warning("resident %s does not answer on resume: %r", address.name, report)
                 # It may be awake, so its slot is its own until it is dead.
-                self._deaths.order(door)
-                self._occupy(slot, door)
+                self._deaths.order(address)
+                self._occupy(slot, address)
                 continue
             epoch = max(epoch, report.epoch)
-            await self._take_up(resident, slot, door, report, epoch)
+            await self._take_up(resident, slot, address, report, epoch)
         self._occupancy.unasked -= asked
         return epoch
 
@@ -91,28 +93,28 @@ class Adoption:
         )
 
     async def _slot(self, slot: str, epoch: int) -> int:
-        living = [(resident, self._occupancy.door(resident.name)) for resident in self._occupancy.living_on(slot)]
-        doors = [(resident, door) for resident, door in living if door is not None]
+        living = [(resident, self._occupancy.address(resident.name)) for resident in self._occupancy.living_on(slot)]
+        addresses = [(resident, address) for resident, address in living if address is not None]
         try:
-            reports = await asyncio.gather(*(self._mover.counters(door, ASK_TIMEOUT_S) for _, door in doors))
+            reports = await asyncio.gather(*(self._mover.counters(address, ASK_TIMEOUT_S) for _, address in addresses))
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("slot %s is not taken up again yet: %r", slot, error)
             return epoch
         epoch = max([epoch, *(report.epoch for report in reports)])
-        for (resident, door), report in zip(doors, reports, strict=True):
-            await self._take_up(resident, slot, door, report, epoch)
+        for (resident, address), report in zip(addresses, reports, strict=True):
+            await self._take_up(resident, slot, address, report, epoch)
         self._occupancy.unasked.discard(slot)
         return epoch
 
     async def _take_up(
-        self, resident: ResidentStatus, slot: str, door: Door, report: CountersReport, epoch: int
+        self, resident: ResidentStatus, slot: str, address: Address, report: CountersReport, epoch: int
     ) -> None:
         if slot in self._occupancy.slots:
             share = self._occupancy.slots[slot].share
-            self._meters[resident.workload].adopt(f"{door.name}#{door.pid}", report.counters(share))
+            self._meters[resident.workload].adopt(f"{address.name}#{address.pid}", report.counters(share))
         if report.phase == "asleep":
             return
         if slot in self._occupancy.awake:
-            await self._mover.move(door, None, epoch + 1, self._deadline_s)
+            await self._mover.move(address, None, epoch + 1, self._deadline_s)
         else:
-            self._occupy(slot, door)
+            self._occupy(slot, address)

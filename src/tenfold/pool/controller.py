@@ -25,7 +25,7 @@ from tenfold.pool.demand import DemandMeter, WorkloadPlan, look_around
 from tenfold.pool.earnings import Earnings, EarningsReport
 from tenfold.pool.host import Slot
 from tenfold.pool.move_book import MoveBook, Moving
-from tenfold.pool.moves import Door, Mover
+from tenfold.pool.moves import Address, Mover
 from tenfold.pool.occupancy import Occupancy
 from tenfold.pool.reports import GatewayReport, HostsReport, Routes
 from tenfold.pool.resident import Counters
@@ -123,8 +123,8 @@ class Controller:
         is_new = self._occupancy.take(report.slots, report.residents)
         self._totals.restarted(report.residents)
         dead = self._occupancy.dead()
-        for slot, door in dead:
-            self._lose(slot, door)
+        for slot, address in dead:
+            self._lose(slot, address)
         if dead:
             # At once: a request that is sent to a host out of reach is seconds late.
             await self._routes.announce()
@@ -166,7 +166,7 @@ class Controller:
             epoch=self._epoch,
             ready=self.ready,
             queue_per_slot=self._settings.queue_per_slot,
-            leaving=self._moves.sources,
+            leaving=self._moves.donors,
         )
 
     @property
@@ -229,9 +229,9 @@ class Controller:
         )
         await self._routes.announce()
 
-    def _adopt(self, slot: str, door: Door) -> None:
+    def _adopt(self, slot: str, address: Address) -> None:
         """Note that somebody is awake on a slot who was so before it was known of here."""
-        self._occupy(slot, door)
+        self._occupy(slot, address)
         workload = self._occupancy.holder.get(slot)
         if workload is not None:
             self._served.add(workload)
@@ -259,30 +259,31 @@ class Controller:
 
     async def _observe(self, seconds: float) -> None:
         """Read the counters of all awake residents, in parallel, and the gateway's last report."""
-        doors = dict(self._occupancy.awake)
+        addresses = dict(self._occupancy.awake)
         reports = await asyncio.gather(
-            *(self._mover.counters(door, COUNTERS_TIMEOUT_S) for door in doors.values()), return_exceptions=True
+            *(self._mover.counters(address, COUNTERS_TIMEOUT_S) for address in addresses.values()),
+            return_exceptions=True,
         )
-        self._deaths.forget_all_but({door.name for door in doors.values()})
+        self._deaths.forget_all_but({address.name for address in addresses.values()})
         by_workload: dict[str, dict[str, Counters]] = {workload: {} for workload in self._meters}
-        for (slot, door), report in zip(doors.items(), reports, strict=True):
+        for (slot, address), report in zip(addresses.items(), reports, strict=True):
             if isinstance(report, BaseException):
                 if not isinstance(report, aiohttp.ClientError | TimeoutError):
                     raise report
-                self._deaths.not_heard(door)
+                self._deaths.not_heard(address)
                 continue
-            self._deaths.heard(door.name)
+            self._deaths.heard(address.name)
             workload = self._occupancy.holder.get(slot)
-            if self._occupancy.awake.get(slot) != door:
+            if self._occupancy.awake.get(slot) != address:
                 continue
             if report.phase == "asleep":
                 # An order of the controller before reached it late. Its slot must not be taken for a working one.
-                log.warning("%s is asleep, though nobody here told it to sleep; its slot is free", door.name)
+                log.warning("%s is asleep, though nobody here told it to sleep; its slot is free", address.name)
                 self._occupancy.vacate(slot)
                 await self._routes.announce()
             elif workload is not None:
                 share = self._occupancy.slots[slot].share
-                by_workload[workload][f"{door.name}#{door.pid}"] = report.counters(share)
+                by_workload[workload][f"{address.name}#{address.pid}"] = report.counters(share)
         look_around(list(self._meters.values()), slots=len(self._occupancy.slots), held=self._held())
         for workload, meter in self._meters.items():
             meter.take_price(self._earnings.price_of(workload))
@@ -363,8 +364,8 @@ class Controller:
     async def _carry_out(self, changes: Sequence[Change]) -> None:
         self._epoch += 1
         for change in changes:
-            self._occupancy.holder[change.slot] = change.target
-        joined = Counter(change.target for change in changes)
+            self._occupancy.holder[change.slot] = change.receiver
+        joined = Counter(change.receiver for change in changes)
         self._account.moved(slice(None), np.array([joined[workload] for workload in self._meters]))
         self._ledger.append(
             "allocation",
@@ -376,12 +377,12 @@ class Controller:
             },
         )
         for change in changes:
-            source = self._occupancy.awake.pop(change.slot, None)
-            target = self._occupancy.door(f"{change.target}@{change.slot}")
+            donor = self._occupancy.awake.pop(change.slot, None)
+            receiver = self._occupancy.address(f"{change.receiver}@{change.slot}")
             moving = self._moves.begin(
                 change,
-                source,
-                target,
+                donor,
+                receiver,
                 reason=self._reason(change),
                 epoch=self._epoch,
                 at=self._clock(),
@@ -392,25 +393,25 @@ class Controller:
 
     def _deadline_s(self, change: Change) -> float:
         """A service that gains a slot has people waiting; training has not, so the donor may finish its answers."""
-        urgent = self._meters[change.target].plan.takes_requests
+        urgent = self._meters[change.receiver].plan.takes_requests
         return self._settings.move_deadline_s if urgent else self._settings.drain_deadline_s
 
     async def _move(self, moving: Moving) -> None:
         view = moving.view
-        outcome = await self._mover.move(moving.source, moving.target, view.epoch, view.deadline_s)
-        done = self._moves.end(moving, outcome)
+        ended = await self._mover.move(moving.donor, moving.receiver, view.epoch, view.deadline_s)
+        done = self._moves.end(moving, ended)
         self._totals.moved(done)
-        self._occupy(view.slot, outcome.occupant)
-        self._alarms.set(f"move {view.slot}", outcome.detail if outcome.state == "failed" else "")
-        if outcome.state == "done":
-            self._probe(view.target)
-        if outcome.detail:
-            log.warning("move %d: %s", view.move, outcome.detail)
+        self._occupy(view.slot, ended.occupant)
+        self._alarms.set(f"move {view.slot}", ended.detail if ended.state == "failed" else "")
+        if ended.state == "done":
+            self._probe(view.receiver)
+        if ended.detail:
+            log.warning("move %d: %s", view.move, ended.detail)
         self._ledger.append("move", view.slot, done.model_dump())
         self._nudged.set()
         await self._routes.announce()
 
-    def _occupy(self, slot: str, occupant: Door | None) -> None:
+    def _occupy(self, slot: str, occupant: Address | None) -> None:
         """Note who is awake on a slot; it may have died meanwhile."""
         if occupant is None:
             self._occupancy.vacate(slot)
@@ -419,10 +420,10 @@ class Controller:
         if self._occupancy.is_dead(occupant):
             self._lose(slot, occupant)
 
-    def _lose(self, slot: str, door: Door) -> None:
+    def _lose(self, slot: str, address: Address) -> None:
         """A resident that was awake is dead: its slot is free, and routes must not name it."""
         workload = self._occupancy.vacate(slot)
-        self._ledger.append("resident_died", door.name, {"pid": door.pid, "slot": slot, "workload": workload})
+        self._ledger.append("resident_died", address.name, {"pid": address.pid, "slot": slot, "workload": workload})
         self._routes.raise_quietly()
         self._nudged.set()
 
@@ -431,14 +432,14 @@ class Controller:
         if workload is None or workload in self._served:
             return
         probe = self._meters[workload].plan.probe
-        door = next(self._occupancy.doors(workload), None)
-        if probe is None or door is None:
+        address = next(self._occupancy.addresses(workload), None)
+        if probe is None or address is None:
             return
 
         async def send() -> None:
             path, body = probe
             try:
-                async with self._session.post(f"{door.url}{path}", json=body, headers=self._headers) as response:
+                async with self._session.post(f"{address.url}{path}", json=body, headers=self._headers) as response:
                     fault = "" if response.ok else f"{workload} refused its first request: {response.status}"
             except (aiohttp.ClientError, TimeoutError) as error:
                 fault = f"{workload} did not answer its first request: {type(error).__name__} {error}"
@@ -450,7 +451,7 @@ class Controller:
     # ---- what it shows
 
     def _reason(self, change: Change) -> str:
-        return self._meters[change.target].reason(change.because)
+        return self._meters[change.receiver].reason(change.because)
 
     def _remember(self) -> None:
         """Add a point to the history, at most one a second."""

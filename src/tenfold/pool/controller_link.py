@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 
-from tenfold.pool.health import Outcomes, Recently, judge
+from tenfold.pool.health import Answers, Recently, judge
 from tenfold.pool.loops import for_ever
 from tenfold.pool.reports import GatewayReport, Routes
 from tenfold.pool.state import PoolState
@@ -104,7 +104,7 @@ class ControllerLink:
     async def _take_state(self) -> None:
         try:
             found = PoolState.model_validate_json(await self._call("GET", "/state", timeout_s=STATE_TIMEOUT_S))
-            state = judge(found, self._recently.note(time.monotonic(), self._outcomes()))
+            state = judge(found, self._recently.note(time.monotonic(), self._answers()))
             self._state = self._with_alarms(state, state.alarms)
         except (aiohttp.ClientError, TimeoutError):
             if self._state is not None:
@@ -112,8 +112,8 @@ class ControllerLink:
                 self._state = self._with_alarms(frozen, ("the controller does not answer: allocation frozen",))
         await asyncio.sleep(1.0 if self.ready else 0.2)
 
-    def _outcomes(self) -> dict[str, Outcomes]:
-        return {w: Outcomes(traffic.answered, traffic.failed) for w, traffic in self._traffic.items()}
+    def _answers(self) -> dict[str, Answers]:
+        return {w: Answers(traffic.answered, traffic.failed) for w, traffic in self._traffic.items()}
 
     def _alarm(self, loop: str, text: str) -> None:
         """Show what is wrong with a loop of the gateway, beside what the controller says."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Set
 
 from tenfold.pool.alarms import Alarms
-from tenfold.pool.moves import Door
+from tenfold.pool.moves import Address
 from tenfold.pool.occupancy import Occupancy
 
 SILENCE_BEFORE_ALARM_S = 1.0
@@ -29,9 +29,9 @@ class Deaths:
         self._silent_since: dict[str, float] = {}
         self._reported = asyncio.Condition()
 
-    def order(self, door: Door) -> None:
+    def order(self, address: Address) -> None:
         """Have a resident killed."""
-        self._ordered[door.name] = door.pid
+        self._ordered[address.name] = address.pid
 
     def ordered(self) -> dict[str, int]:
         """Residents to kill now, name to process id; those that are dead are forgotten."""
@@ -46,15 +46,15 @@ class Deaths:
         async with self._reported:
             self._reported.notify_all()
 
-    async def kill(self, door: Door) -> None:
+    async def kill(self, address: Address) -> None:
         """Have a resident killed, and return once it is dead.
 
         Raises:
             TimeoutError: it still lives after ``KILL_CONFIRM_S``.
         """
-        self.order(door)
+        self.order(address)
         async with self._reported:
-            dead = self._reported.wait_for(lambda: self._occupancy.is_dead(door))
+            dead = self._reported.wait_for(lambda: self._occupancy.is_dead(address))
             await asyncio.wait_for(dead, KILL_CONFIRM_S)
 
     def heard(self, name: str) -> None:
@@ -62,14 +62,14 @@ class Deaths:
         self._silent_since.pop(name, None)
         self._alarms.set(f"silent {name}", "")
 
-    def not_heard(self, door: Door) -> None:
+    def not_heard(self, address: Address) -> None:
         """A live resident that does not answer is killed after a while; its host starts it afresh."""
         now = self._clock()
-        silent_s = now - self._silent_since.setdefault(door.name, now)
+        silent_s = now - self._silent_since.setdefault(address.name, now)
         if silent_s > SILENCE_BEFORE_ALARM_S:
-            self._alarms.set(f"silent {door.name}", f"{door.name} does not answer")
+            self._alarms.set(f"silent {address.name}", f"{address.name} does not answer")
         if silent_s > SILENCE_BEFORE_KILL_S:
-            self.order(door)
+            self.order(address)
 
     def forget_all_but(self, asked: Set[str]) -> None:
         """Forget the silence of residents that are not asked any more."""

@@ -20,7 +20,7 @@ def places(occupancy: Occupancy, meters: Mapping[str, DemandMeter]) -> list[Slot
             frozenset(
                 workload
                 for workload, meter in meters.items()
-                if slot.kind in meter.plan.kinds and occupancy.door(f"{workload}@{slot.slot}") is not None
+                if slot.kind in meter.plan.kinds and occupancy.address(f"{workload}@{slot.slot}") is not None
             ),
         )
         for slot in occupancy.slots.values()

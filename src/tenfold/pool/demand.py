@@ -34,14 +34,14 @@ class GatewayTotals(Frozen):
 
     arrived: int = 0
     answered: int = 0
-    attained: int = Field(0, description="answered within the workload's latency target")
+    in_time: int = Field(0, description="answered within the workload's latency target")
     shed: int = 0
     failed: int = 0
     waiting: int = Field(0, description="admitted and not yet answered")
     unrouted: int = Field(0, description="of these, waiting for a place, or for a resident to wake")
     latency_p50_s: float | None = None
     latency_p95_s: float | None = None
-    attained_share: float | None = Field(None, description="of the requests of the last seconds")
+    in_time_share: float | None = Field(None, description="of the requests of the last seconds")
 
     @property
     def ended(self) -> int:
@@ -60,7 +60,7 @@ class Requests:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadPlan:
-    """What the pool must know of a workload; the doors fill it in, so that the pool imports no workload.
+    """What the pool must know of a workload; filled in above, so that the pool imports no workload.
 
     ``unit``: name of its unit of work. ``assumed_capacity``: units per second and slot until measured.
     ``takes_requests``: false for training, which always has more to do. ``probe``: path and JSON body of a request
@@ -173,7 +173,7 @@ class DemandMeter:
         self.idle_s = 0.0 if arrived or totals.waiting else self.idle_s + seconds
         if self._seen_gateway:
             self.forecast.observe(np.array([float(arrived)]), seconds)
-            in_time = totals.attained - before.attained
+            in_time = totals.in_time - before.in_time
             self.recent = Requests(arrived, in_time, totals.shed - before.shed)
             ended = totals.ended - before.ended
             missed = float(ended - in_time)
@@ -319,6 +319,6 @@ def claims_of(
         ceiling_W=np.array([min(slots, plan.ceiling or slots) for plan in plans]),
         least_W=np.ones(len(meters), dtype=np.int64),
         held_W=np.array([held[name] for name in names]),
-        toll_W=np.clip(wake_s_W / dwell_s, 0.0, 1.0) if dwell_s > 0 else np.ones(len(meters)),
-        pause_W=resize_s_W / dwell_s if dwell_s > 0 else np.zeros(len(meters)),
+        join_cost_W=np.clip(wake_s_W / dwell_s, 0.0, 1.0) if dwell_s > 0 else np.ones(len(meters)),
+        resize_cost_W=resize_s_W / dwell_s if dwell_s > 0 else np.zeros(len(meters)),
     )

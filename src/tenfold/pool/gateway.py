@@ -347,10 +347,10 @@ class Gateway:
             traffic.failed += 1
             return
         latency_s = time.monotonic() - errand.began
-        attained = route.target_s is None or latency_s <= route.target_s
+        in_time = route.target_s is None or latency_s <= route.target_s
         traffic.answered += 1
-        traffic.attained += attained
-        traffic.recent.append((time.monotonic(), latency_s, attained))
+        traffic.in_time += in_time
+        traffic.recent.append((time.monotonic(), latency_s, in_time))
         traffic.first_byte.add(latency_s)
 
 

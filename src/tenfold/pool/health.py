@@ -12,7 +12,7 @@ FAILURES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Outcomes:
+class Answers:
     """Requests of one workload that were answered, and that failed without a fault of the client's."""
 
     answered: int = 0
@@ -23,24 +23,24 @@ class Recently:
     """What became of the requests of the last ``RECENT_S`` seconds, from running sums."""
 
     def __init__(self) -> None:
-        self._sums: deque[tuple[float, Mapping[str, Outcomes]]] = deque()
+        self._sums: deque[tuple[float, Mapping[str, Answers]]] = deque()
 
-    def note(self, now: float, sums: Mapping[str, Outcomes]) -> dict[str, Outcomes]:
+    def note(self, now: float, sums: Mapping[str, Answers]) -> dict[str, Answers]:
         """Take the sums as they are at ``now``, in seconds of any clock that only goes on."""
         self._sums.append((now, sums))
         while self._sums[0][0] < now - RECENT_S:
             self._sums.popleft()
         before = self._sums[0][1]
         return {
-            workload: Outcomes(
-                total.answered - before.get(workload, Outcomes()).answered,
-                total.failed - before.get(workload, Outcomes()).failed,
+            workload: Answers(
+                total.answered - before.get(workload, Answers()).answered,
+                total.failed - before.get(workload, Answers()).failed,
             )
             for workload, total in sums.items()
         }
 
 
-def judge(state: PoolState, recent: Mapping[str, Outcomes]) -> PoolState:
+def judge(state: PoolState, recent: Mapping[str, Answers]) -> PoolState:
     """Return the state with ``ready`` as users see it, and with an alarm for each reason why it is not.
 
     Args:
@@ -55,10 +55,10 @@ def judge(state: PoolState, recent: Mapping[str, Outcomes]) -> PoolState:
     return state.model_copy(update={"ready": ready, "alarms": (*state.alarms, *causes)})
 
 
-def _causes(state: PoolState, recent: Mapping[str, Outcomes]) -> Iterator[str]:
+def _causes(state: PoolState, recent: Mapping[str, Answers]) -> Iterator[str]:
     loaded = {r.workload for slot in state.slots for r in slot.residents if r.url is not None}
     for workload in (view.workload for view in state.workloads):
-        seen = recent.get(workload, Outcomes())
+        seen = recent.get(workload, Answers())
         if workload not in loaded:
             yield f"{workload} has no loaded resident, so nobody can be woken for it"
         elif seen.failed >= FAILURES and not seen.answered:

@@ -80,7 +80,7 @@ def _gateway(gateway: Mapping[str, tuple[GatewayTotals, SpreadView]]) -> Iterato
         for outcome, count in (("answered", totals.answered), ("shed", totals.shed), ("failed", totals.failed))
     ]
     yield _counter("tenfold_requests", "Requests that ended, by how", ("workload", "outcome"), outcomes)
-    in_time = [((workload,), totals.attained) for workload, (totals, _) in gateway.items()]
+    in_time = [((workload,), totals.in_time) for workload, (totals, _) in gateway.items()]
     yield _counter("tenfold_requests_in_time", "Of these, answered within the target", ("workload",), in_time)
     waiting = [((workload,), totals.waiting) for workload, (totals, _) in gateway.items()]
     yield _gauges("tenfold_requests_waiting", "Requests admitted and not yet ended", ("workload",), waiting)
@@ -117,8 +117,8 @@ def _holder(slot: SlotView) -> tuple[str, str]:
 
 def _workloads(pool: PoolState) -> Iterator[Metric]:
     views = pool.workloads
-    targets = [((view.workload,), view.target_slots) for view in views]
-    yield _gauges("tenfold_slots_target", "Slots that the policy gives it", ("workload",), targets)
+    held = [((view.workload,), view.held) for view in views]
+    yield _gauges("tenfold_slots_held", "Slots that the policy gives it", ("workload",), held)
     units = [((view.workload, view.unit), view.units_total) for view in views]
     yield _counter("tenfold_work_units", "Units of work done", ("workload", "unit"), units)
     plans = [((view.workload,), view.forecast_per_s) for view in views if view.forecast_per_s is not None]
@@ -142,11 +142,11 @@ def _workloads(pool: PoolState) -> Iterator[Metric]:
 def _controller(totals: ControllerTotals) -> Iterator[Metric]:
     yield _histogram("tenfold_tick_seconds", "A whole tick of the controller", (), [((), totals.tick)])
     yield _histogram("tenfold_decision_seconds", "Of a tick, the policy's part", (), [((), totals.decision)])
-    moves = [((m.source or NOBODY, m.target or NOBODY, m.outcome), m.count) for m in totals.moves]
-    yield _counter("tenfold_moves", "Moves that ended, by way and how", ("source", "target", "outcome"), moves)
+    moves = [((m.donor or NOBODY, m.receiver or NOBODY, m.state), m.count) for m in totals.moves]
+    yield _counter("tenfold_moves", "Moves that ended, by way and how", ("donor", "receiver", "outcome"), moves)
     spreads = [((workload,), spread) for workload, spread in totals.move.items()]
     text = "A move, from the decision until the slot works again"
-    yield _histogram("tenfold_move_seconds", text, ("target",), spreads)
+    yield _histogram("tenfold_move_seconds", text, ("receiver",), spreads)
     restarts = [((r.workload, r.role), r.count) for r in totals.restarts]
     text = "Processes that died and were started again"
     yield _counter("tenfold_resident_restarts", text, ("workload", "role"), restarts)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, KeysView
 from dataclasses import dataclass
 
 from tenfold.policy.policy import Change
-from tenfold.pool.moves import Door, Outcome
+from tenfold.pool.moves import Address, Ended
 from tenfold.pool.state import MoveView
 
 SHOWN_MOVES = 50
@@ -19,8 +19,8 @@ class Moving:
     """A move under way, and the residents that it is about."""
 
     view: MoveView
-    source: Door | None
-    target: Door | None
+    donor: Address | None
+    receiver: Address | None
 
 
 class MoveBook:
@@ -40,8 +40,8 @@ class MoveBook:
     def begin(
         self,
         change: Change,
-        source: Door | None,
-        target: Door | None,
+        donor: Address | None,
+        receiver: Address | None,
         *,
         reason: str,
         epoch: int,
@@ -55,26 +55,26 @@ class MoveBook:
             epoch=epoch,
             at=at,
             slot=change.slot,
-            source=change.source,
-            target=change.target,
+            donor=change.donor,
+            receiver=change.receiver,
             reason=reason,
-            price_usd_per_s=change.price_usd_per_s,
+            gain_usd_per_s=change.gain_usd_per_s,
             deadline_s=deadline_s,
             state="draining",
             seconds=None,
         )
-        moving = Moving(view, source, target)
+        moving = Moving(view, donor, receiver)
         self._under_way[change.slot] = moving
         return moving
 
-    def end(self, moving: Moving, outcome: Outcome) -> MoveView:
+    def end(self, moving: Moving, ended: Ended) -> MoveView:
         """Note how a move ended; returns what to show and to record of it."""
         view = moving.view
         del self._under_way[view.slot]
-        if outcome.state == "done" and view.target is not None:
-            self.wake_s[view.target] += WAKE_MEMORY * (outcome.wake_s - self.wake_s[view.target])
-        reason = f"{view.reason}; {outcome.detail}" if outcome.detail else view.reason
-        done = view.model_copy(update={"state": outcome.state, "seconds": outcome.seconds, "reason": reason})
+        if ended.state == "done" and view.receiver is not None:
+            self.wake_s[view.receiver] += WAKE_MEMORY * (ended.wake_s - self.wake_s[view.receiver])
+        reason = f"{view.reason}; {ended.detail}" if ended.detail else view.reason
+        done = view.model_copy(update={"state": ended.state, "seconds": ended.seconds, "reason": reason})
         self._ended.appendleft(done)
         return done
 
@@ -84,9 +84,9 @@ class MoveBook:
         return self._under_way.keys()
 
     @property
-    def sources(self) -> list[Door]:
+    def donors(self) -> list[Address]:
         """Residents that moves under way put to sleep."""
-        return [moving.source for moving in self._under_way.values() if moving.source is not None]
+        return [moving.donor for moving in self._under_way.values() if moving.donor is not None]
 
     def on(self, slot: str) -> MoveView | None:
         """The move under way on a slot."""

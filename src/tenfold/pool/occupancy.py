@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from tenfold.pool.host import ResidentStatus, Slot
-from tenfold.pool.moves import Door
+from tenfold.pool.moves import Address
 
 
 class Occupancy:
@@ -21,7 +21,7 @@ class Occupancy:
         self.slots: dict[str, Slot] = {}
         self.residents: dict[str, ResidentStatus] = {}
         self.holder: dict[str, str | None] = {}
-        self.awake: dict[str, Door] = {}
+        self.awake: dict[str, Address] = {}
         self.unasked: set[str] = set()
 
     def take(self, slots: Sequence[Slot], residents: Sequence[ResidentStatus]) -> bool:
@@ -32,20 +32,20 @@ class Occupancy:
         self.residents = {resident.name: resident for resident in residents}
         return before != self.residents
 
-    def dead(self) -> list[tuple[str, Door]]:
+    def dead(self) -> list[tuple[str, Address]]:
         """Slots whose resident was awake and is dead, with that resident."""
-        return [(slot, door) for slot, door in self.awake.items() if self.is_dead(door)]
+        return [(slot, address) for slot, address in self.awake.items() if self.is_dead(address)]
 
-    def is_dead(self, door: Door) -> bool:
+    def is_dead(self, address: Address) -> bool:
         """Whether this very process is gone; another of its name may live."""
-        resident = self.residents.get(door.name)
-        return resident is None or resident.pid != door.pid
+        resident = self.residents.get(address.name)
+        return resident is None or resident.pid != address.pid
 
-    def occupy(self, slot: str, door: Door) -> None:
+    def occupy(self, slot: str, address: Address) -> None:
         """Note who is awake on a slot, or may be: then nobody else is woken there until it is known to be dead."""
-        resident = self.residents.get(door.name)
+        resident = self.residents.get(address.name)
         self.holder[slot] = resident.workload if resident is not None else None
-        self.awake[slot] = door
+        self.awake[slot] = address
 
     def vacate(self, slot: str) -> str | None:
         """Note that nobody is awake on a slot and nobody holds it; who held it."""
@@ -53,16 +53,16 @@ class Occupancy:
         holder, self.holder[slot] = self.holder.get(slot), None
         return holder
 
-    def door(self, name: str) -> Door | None:
+    def address(self, name: str) -> Address | None:
         """How to reach a resident; none if it is not loaded."""
         resident = self.residents.get(name)
         if resident is None or resident.url is None or resident.pid is None:
             return None
-        return Door(name, resident.url, resident.pid)
+        return Address(name, resident.url, resident.pid)
 
-    def doors(self, workload: str) -> Iterator[Door]:
+    def addresses(self, workload: str) -> Iterator[Address]:
         """Residents of a workload that are awake, by the name of their slot."""
-        return (door for slot, door in sorted(self.awake.items()) if self.holder.get(slot) == workload)
+        return (address for slot, address in sorted(self.awake.items()) if self.holder.get(slot) == workload)
 
     def living_on(self, slot: str) -> list[ResidentStatus]:
         """All residents of a slot."""

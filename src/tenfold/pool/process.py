@@ -32,7 +32,7 @@ from tenfold.pool.answer import answered
 from tenfold.pool.connection import Connection
 from tenfold.pool.core_time import CoreTime
 from tenfold.pool.heartbeat import BeatingServer, Pulse
-from tenfold.pool.resident import Counters, Resident, Surroundings
+from tenfold.pool.resident import Context, Counters, Resident
 from tenfold.pool.token import ask_for_token
 
 ASLEEP_HEADER = "x-tenfold-asleep"
@@ -49,9 +49,9 @@ Phase = Literal["asleep", "waking", "awake", "draining"]
 class ProcessSpec:
     """What to run: a resident on a slot, or a workload's companion (``port`` given, no slot).
 
-    ``factory``: ``module:function``; ``create(surroundings) -> Resident``, or for a companion
-    ``serve_forever(surroundings, port, *, host, on_ready, beat) -> None``. ``bind``: address its server listens on.
-    ``cpu_share``: see ``Surroundings``.
+    ``factory``: ``module:function``; ``create(context) -> Resident``, or for a companion
+    ``serve_forever(context, port, *, host, on_ready, beat) -> None``. ``bind``: address its server listens on.
+    ``cpu_share``: see ``Context``.
     """
 
     name: str
@@ -79,9 +79,9 @@ class ProcessSpec:
         """Invert ``to_json``."""
         return _SPEC.validate_json(line)
 
-    def surroundings(self) -> Surroundings:
+    def context(self) -> Context:
         """Tell the workload where it is."""
-        return Surroundings(
+        return Context(
             slot=self.slot or self.name,
             threads=self.threads,
             home=Path(self.home),
@@ -142,9 +142,9 @@ def run(spec: ProcessSpec, ready: Callable[[int], None], pulse: Pulse) -> None:
     module_name, function_name = spec.factory.split(":")
     function = getattr(importlib.import_module(module_name), function_name)
     if spec.slot is None:
-        function(spec.surroundings(), spec.port, host=spec.bind, on_ready=ready, beat=pulse.beat)
+        function(spec.context(), spec.port, host=spec.bind, on_ready=ready, beat=pulse.beat)
         return
-    resident: Resident = function(spec.surroundings())
+    resident: Resident = function(spec.context())
     resident.load()
     face = ResidentFace(resident, spec.token)
     listener = socket.create_server((spec.bind, spec.port))

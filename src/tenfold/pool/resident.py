@@ -38,7 +38,7 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Context:
     """What a resident is told when it is made.
 
     ``slot``: name of its slot. ``threads``: compute threads it may use (its process is already pinned).

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from tenfold.pool.demand import DemandMeter
-from tenfold.pool.moves import Door
+from tenfold.pool.moves import Address
 from tenfold.pool.occupancy import Occupancy
 from tenfold.pool.reports import Routes
 
@@ -46,11 +46,11 @@ def routes_of(
     epoch: int,
     ready: bool,
     queue_per_slot: int,
-    leaving: Iterable[Door],
+    leaving: Iterable[Address],
 ) -> Routes:
     """Make the routes: who is awake or waking or put to sleep, and how many requests each workload takes."""
     held = occupancy.held(meters)
-    awake = {workload: tuple(door.url for door in occupancy.doors(workload)) for workload in meters}
+    awake = {workload: tuple(address.url for address in occupancy.addresses(workload)) for workload in meters}
     return Routes(
         version=version,
         epoch=epoch,
@@ -58,7 +58,7 @@ def routes_of(
         awake=awake,
         # A slot is held from the decision on.
         waking={workload: held[workload] - len(awake[workload]) for workload in meters},
-        leaving=tuple(door.url for door in leaving),
+        leaving=tuple(address.url for address in leaving),
         queue_limit={
             workload: queue_limit(meter, held[workload], queue_per_slot) for workload, meter in meters.items()
         },

@@ -2,12 +2,16 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tenfold.core.frozen import Frozen
 
 ResidentPhase = Literal["loading", "asleep", "waking", "awake", "draining", "dead"]
 MoveState = Literal["draining", "waking", "done", "failed"]
+
+
+OLD_NAMES = {"source": "donor", "target": "receiver", "price_usd_per_s": "gain_usd_per_s"}
+"""What fields of a move were called in ledgers of 0.1.0's first weeks."""
 
 
 class View(Frozen):
@@ -61,7 +65,7 @@ class WorkloadView(View):
     workload: str
     unit: str = Field(description="unit of its work: token, request")
     slots: int = Field(description="slots awake now")
-    target_slots: int = Field(description="slots the policy wants for it")
+    held: int = Field(description="slots given to it, those included that it is not awake on yet")
     floor: int
     ceiling: int
     arrival_per_s: float | None = Field(description="requests a second now; none where it takes no requests")
@@ -77,7 +81,7 @@ class WorkloadView(View):
     latency_p50_s: float | None
     latency_p95_s: float | None
     latency_target_s: float | None
-    attained: float | None = Field(description="share of recent requests answered within the target, 0 to 1")
+    in_time_share: float | None = Field(description="share of recent requests answered within the target, 0 to 1")
     value_last_slot_usd_per_s: float = Field(description="value of the last slot it has")
     value_next_slot_usd_per_s: float = Field(description="value of one more slot")
     price: PriceView | None = Field(None, description="what a unit of its work is worth")
@@ -85,19 +89,27 @@ class WorkloadView(View):
 
 
 class MoveView(View):
-    """One move: a resident slept, another woke."""
+    """One move: a resident slept, another woke. Ledgers from before have other names of some fields; they are read."""
 
     move: int
     epoch: int
     at: float = Field(description="Unix seconds when it was decided")
     slot: str
-    source: str | None = Field(description="workload that sleeps; none if the slot was idle")
-    target: str | None = Field(description="workload that wakes; none if the slot goes idle")
+    donor: str | None = Field(description="workload that sleeps; none if the slot was idle")
+    receiver: str | None = Field(description="workload that wakes; none if the slot goes idle")
     reason: str
-    price_usd_per_s: float = Field(description="value per second that the move gains")
+    gain_usd_per_s: float = Field(description="value per second that the move gains")
     deadline_s: float
     state: MoveState
     seconds: float | None = Field(description="decision to done")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, told: object) -> object:
+        """Read a move that was recorded when its fields had other names."""
+        if not isinstance(told, dict):
+            return told
+        return {OLD_NAMES.get(name, name): value for name, value in told.items()}
 
 
 class HistoryPoint(View):
@@ -155,11 +167,11 @@ class SpreadView(View):
 
 
 class MoveTotal(View):
-    """Moves of one way that ended so."""
+    """How many moves from this donor to this receiver ended in this state."""
 
-    source: str | None
-    target: str | None
-    outcome: str
+    donor: str | None
+    receiver: str | None
+    state: str
     count: int
 
 

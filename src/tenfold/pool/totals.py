@@ -47,9 +47,9 @@ class Totals:
 
     def moved(self, move: MoveView) -> None:
         """Count a move that has ended."""
-        self._moves[move.source, move.target, move.state] += 1
-        if move.target is not None and move.seconds is not None:
-            self._move[move.target].add(move.seconds)
+        self._moves[move.donor, move.receiver, move.state] += 1
+        if move.receiver is not None and move.seconds is not None:
+            self._move[move.receiver].add(move.seconds)
 
     def restarted(self, residents: Iterable[ResidentStatus]) -> None:
         """Count what hosts have started again since the last report; a host that is new begins from zero again."""
@@ -65,7 +65,7 @@ class Totals:
         return ControllerTotals(
             tick=self.tick.view(),
             decision=self.decision.view(),
-            moves=tuple(MoveTotal(source=s, target=t, outcome=o, count=n) for (s, t, o), n in self._moves.items()),
+            moves=tuple(MoveTotal(donor=d, receiver=r, state=s, count=n) for (d, r, s), n in self._moves.items()),
             move={workload: spread.view() for workload, spread in self._move.items()},
             restarts=tuple(RestartTotal(workload=w, role=r, count=n) for (w, r), n in self._restarts.items()),
             recorded=recorded,

@@ -38,7 +38,7 @@ class Traffic:
 
     arrived: int = 0
     answered: int = 0
-    attained: int = 0
+    in_time: int = 0
     shed: int = 0
     failed: int = 0
     waiting: int = 0
@@ -58,12 +58,12 @@ class Traffic:
         return GatewayTotals(
             arrived=self.arrived,
             answered=self.answered,
-            attained=self.attained,
+            in_time=self.in_time,
             shed=self.shed,
             failed=self.failed,
             waiting=self.waiting,
             unrouted=self.unrouted,
             latency_p50_s=latencies[count // 2] if count else None,
             latency_p95_s=latencies[min(count - 1, int(count * 0.95))] if count else None,
-            attained_share=sum(attained for _, _, attained in self.recent) / count if count else None,
+            in_time_share=sum(in_time for _, _, in_time in self.recent) / count if count else None,
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from tenfold.policy.account import Account
 from tenfold.pool.demand import DemandMeter
 from tenfold.pool.host import ResidentStatus, Slot
-from tenfold.pool.moves import Door
+from tenfold.pool.moves import Address
 from tenfold.pool.state import (
     AccountView,
     HistoryPoint,
@@ -17,7 +17,9 @@ from tenfold.pool.state import (
 )
 
 
-def slot_view(slot: Slot, residents: Iterable[ResidentStatus], awake: Door | None, moving: MoveView | None) -> SlotView:
+def slot_view(
+    slot: Slot, residents: Iterable[ResidentStatus], awake: Address | None, moving: MoveView | None
+) -> SlotView:
     """Show a slot and its residents.
 
     Args:
@@ -41,14 +43,14 @@ def slot_view(slot: Slot, residents: Iterable[ResidentStatus], awake: Door | Non
     return SlotView(slot=slot.slot, kind=slot.kind, node=slot.node, cores=slot.cores, awake=awake_here, residents=views)
 
 
-def _phase(resident: ResidentStatus, awake: Door | None, moving: MoveView | None) -> ResidentPhase:
+def _phase(resident: ResidentStatus, awake: Address | None, moving: MoveView | None) -> ResidentPhase:
     if resident.pid is None:
         return "dead"
     if resident.url is None:
         return "loading"
-    if moving is not None and moving.source == resident.workload:
+    if moving is not None and moving.donor == resident.workload:
         return "draining"
-    if moving is not None and moving.target == resident.workload:
+    if moving is not None and moving.receiver == resident.workload:
         return "waking"
     return "awake" if awake is not None and awake.name == resident.name else "asleep"
 
@@ -61,7 +63,7 @@ def workload_view(meter: DemandMeter, *, slots: int, held: int, awake: int) -> W
         workload=plan.workload,
         unit=plan.unit,
         slots=awake,
-        target_slots=held,
+        held=held,
         floor=plan.floor,
         ceiling=min(slots, plan.ceiling or slots),
         arrival_per_s=meter.arrival_per_s if plan.takes_requests else None,
@@ -77,7 +79,7 @@ def workload_view(meter: DemandMeter, *, slots: int, held: int, awake: int) -> W
         latency_p50_s=totals.latency_p50_s,
         latency_p95_s=totals.latency_p95_s,
         latency_target_s=plan.latency_target_s,
-        attained=totals.attained_share,
+        in_time_share=totals.in_time_share,
         value_last_slot_usd_per_s=marginal[held - 1] if held else 0.0,
         value_next_slot_usd_per_s=marginal[held],
         price=meter.price,
@@ -91,7 +93,7 @@ def account_views(account: Account, workloads: Iterable[str]) -> tuple[AccountVi
         AccountView(
             workload=workload,
             asked=int(account.asked_W[place]),
-            in_time=int(account.answered_W[place]),
+            in_time=int(account.in_time_W[place]),
             shed=int(account.shed_W[place]),
             working_s=float(account.working_s_W[place]),
             starting_s=float(account.starting_s_W[place]),

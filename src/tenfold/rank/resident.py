@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from tenfold.core.errors import AssetError
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import error_body
-from tenfold.pool.resident import Counters, Resident, Surroundings
+from tenfold.pool.resident import Context, Counters, Resident
 from tenfold.pool.work_clock import WorkClock
 from tenfold.rank.contract import (
     MOST_SAMPLE_USERS,
@@ -32,9 +32,9 @@ from tenfold.rank.train import mend
 _WARM_UP_ROUNDS = 5
 
 
-def create(surroundings: Surroundings) -> Resident:
+def create(context: Context) -> Resident:
     """Make the resident of one slot; ``load`` reads its files."""
-    return RankResident(surroundings)
+    return RankResident(context)
 
 
 class RankResident:
@@ -44,8 +44,8 @@ class RankResident:
     requests share the slot's one core, which answers both later.
     """
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._clock = WorkClock()
         self._ranked = 0
         self._desk: RankDesk | None = None
@@ -58,8 +58,8 @@ class RankResident:
         Raises:
             AssetError: the ranker is not trained, or MovieLens-100K is missing or cannot be fetched again.
         """
-        torch.set_num_threads(self._surroundings.threads)
-        cache = self._surroundings.cache
+        torch.set_num_threads(self._context.threads)
+        cache = self._context.cache
         try:
             (ranker, meta), data = load_ranker(cache), load_movielens(cache)
         except AssetError:

@@ -296,7 +296,7 @@ class _Run:
             moves=account.moves,
             kills=self._kills,
             slot_seconds=account.slot_seconds(),
-            earned_usd=float(account.answered_W[:count] @ week.usd_per_request_S + self._work_J @ week.usd_per_s_J),
+            earned_usd=float(account.in_time_W[:count] @ week.usd_per_request_S + self._work_J @ week.usd_per_s_J),
             jobs_arrived=self._arrived,
             jobs_done=int(np.isfinite(done_at_s_J).sum()),
             deadlines=int(np.isfinite(due_s_J).sum()),

@@ -119,7 +119,7 @@ def attained(
             service.name,
             service.family,
             float(account.asked_W[index]),
-            float(account.answered_W[index]),
+            float(account.in_time_W[index]),
             float(account.shed_W[index]),
             float(full_S[index]),
             float(unpreventable_S[index]),

@@ -113,6 +113,6 @@ class Tenfold:
             ceiling_W=np.concatenate((np.full(count, week.slots_K.sum()), most_A)),
             least_W=np.concatenate((np.ones(count, dtype=np.int64), week.least_J[jobs_A])),
             held_W=np.concatenate((view.service_slots_SK.sum(axis=1), held_A)),
-            toll_W=np.concatenate((serves_s_S / self.dwell_s, joins_s_A / joined_dwell_s)).clip(0.0, 1.0),
-            pause_W=np.concatenate((np.zeros(count), still_s_A / dwell_s_A)),
+            join_cost_W=np.concatenate((serves_s_S / self.dwell_s, joins_s_A / joined_dwell_s)).clip(0.0, 1.0),
+            resize_cost_W=np.concatenate((np.zeros(count), still_s_A / dwell_s_A)),
         )

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from tenfold.pool.process import ASLEEP_HEADER
-from tenfold.pool.resident import Counters, Surroundings
+from tenfold.pool.resident import Context, Counters
 from tenfold.serve.bodies import ChatBody, CompletionBody, GenerationBody
 from tenfold.serve.engine import Endpoint, Engine
 from tenfold.serve.openai_api import Rejection, read_generation
@@ -23,13 +23,13 @@ _CUT_SHARE = 0.5
 _CUT_MAX_S = 0.75
 
 
-def create(surroundings: Surroundings) -> "ServeResident":
+def create(context: Context) -> "ServeResident":
     """Make the resident of this slot with the engine that its settings name."""
-    settings = ServeSettings.model_validate(surroundings.settings)
-    return ServeResident(settings, _choose_engine(settings, surroundings))
+    settings = ServeSettings.model_validate(context.settings)
+    return ServeResident(settings, _choose_engine(settings, context))
 
 
-def _choose_engine(settings: ServeSettings, surroundings: Surroundings) -> Engine:
+def _choose_engine(settings: ServeSettings, context: Context) -> Engine:
     if settings.engine == "vllm":
         from tenfold.serve.vllm import VllmEngine
 
@@ -43,9 +43,9 @@ def _choose_engine(settings: ServeSettings, surroundings: Surroundings) -> Engin
     from tenfold.serve.model import prepare_smollm2
 
     return LlamaCppEngine(
-        prepare_smollm2(surroundings.cache),
+        prepare_smollm2(context.cache),
         model=settings.model,
-        threads=surroundings.threads,
+        threads=context.threads,
         parallel=settings.parallel,
         context_tokens=settings.context_tokens,
     )

@@ -190,8 +190,8 @@ class Watch:
                 sums[name] += slots.get(name, 0) * counted_s
         changes = self._shadow.decide(places, claims, self._real, self._wake_s, counted_s, self._resize_s)
         return [
-            replace(change, because=self._meters[change.target].reason(change.because))
-            if change.target in self._meters
+            replace(change, because=self._meters[change.receiver].reason(change.because))
+            if change.receiver in self._meters
             else change
             for change in changes
         ]

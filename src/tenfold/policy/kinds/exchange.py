@@ -25,7 +25,7 @@ class Exchange:
     def __init__(self, mixture: Mixture, worth: Worth, counts_WK: Ints, most_trades: int) -> None:
         claims, converts_W = mixture.claims, mixture.converts_W
         self._mixture, self._worth, self._trades_left = mixture, worth, most_trades
-        self._toll: list[float] = claims.toll_W.clip(0.0, 1.0).tolist()
+        self._join_cost: list[float] = claims.join_cost_W.clip(0.0, 1.0).tolist()
         self._least: list[int] = claims.least_W.tolist()
         self._gangs: list[int] = np.flatnonzero(claims.least_W > 1).tolist()
         self._converts: list[bool] = converts_W.tolist()
@@ -82,7 +82,7 @@ class Exchange:
         """Those who would stand still for longer than the slots that join repay."""
         counts_WK, held_WK = self.counts_WK(), self._mixture.held_WK
         joined_W = np.maximum(0, counts_WK - held_WK).sum(axis=1)
-        repays_W = joined_W >= self._mixture.claims.pause_W * counts_WK.sum(axis=1)
+        repays_W = joined_W >= self._mixture.claims.resize_cost_W * counts_WK.sum(axis=1)
         return np.flatnonzero((joined_W > 0) & held_WK.any(axis=1) & ~repays_W).tolist()
 
     def _hold_back(self, hasty: list[int]) -> None:
@@ -120,7 +120,7 @@ class Exchange:
         """Find what a workload would gain by one slot more of each kind, and lose by one less."""
         self._bar(workload)
         self._changes += 1
-        value, toll = self._worth.of_one, self._toll[workload]
+        value, join_cost = self._worth.of_one, self._join_cost[workload]
         mine = list(zip(self._speed[workload], self._counts[workload], self._held[workload], strict=True))
         working_slots = sum([speed * count for speed, count, _ in mine])
         waking_slots = sum([speed * min(count, held) for speed, count, held in mine])
@@ -128,14 +128,14 @@ class Exchange:
         for kind, (speed, count, held) in enumerate(mine):
             if not speed:
                 continue
-            gain = (1.0 - toll) * (value(workload, working_slots + speed) - working)
+            gain = (1.0 - join_cost) * (value(workload, working_slots + speed) - working)
             if count < held:
-                gain += toll * (value(workload, waking_slots + speed) - waking)
+                gain += join_cost * (value(workload, waking_slots + speed) - waking)
             loss = np.inf
             if count:
-                loss = (1.0 - toll) * (working - value(workload, working_slots - speed))
+                loss = (1.0 - join_cost) * (working - value(workload, working_slots - speed))
                 if count <= held:
-                    loss += toll * (waking - value(workload, waking_slots - speed))
+                    loss += join_cost * (waking - value(workload, waking_slots - speed))
             self._gain[kind][workload], self._loss[kind][workload] = gain, loss
 
     def _trade(self) -> None:

@@ -37,9 +37,9 @@ class Mixture:
 
 
 class Worth:
-    """Value per second of any counts, net of moves: ``toll`` of the time, slots that have just joined do not work yet.
+    """Value per second of any counts, net of moves: for ``join_cost`` of the time, slots that just joined still wake.
 
-    So a workload is worth ``toll x V(effective slots kept) + (1 - toll) x V(all)``, with V its curve; this is concave,
+    So a workload is worth ``join_cost x V(effective slots kept) + (1 - join_cost) x V(all)``, V its curve; concave,
     and with one kind the same as what ``fill`` maximises.
     """
 
@@ -60,7 +60,7 @@ class Worth:
         self._firsts, self._lasts = self._first_W.tolist(), last_W.tolist()
 
     def value(self, effective_W: Floats, who: Ints | slice = slice(None)) -> Floats:
-        """Value per second of so many effective slots, without any toll; for some workloads or all."""
+        """Value per second of so many effective slots, without any join cost; for some workloads or all."""
         first_W = self._first_W[who]
         at_W = self._before_R[first_W] + np.minimum(effective_W, self._width_W[who])
         run_W = np.searchsorted(self._end_R, at_W)
@@ -76,14 +76,14 @@ class Worth:
     def of_one_slot(self, counts_WK: Ints) -> tuple[Floats, Floats]:
         """What one slot more of each kind gains everybody, net of moves, and what one less costs; without one: inf."""
         speed_WK, held_WK = self._mixture.speed_WK, self._mixture.held_WK
-        toll_W1 = self._mixture.claims.toll_W.clip(0.0, 1.0)[:, None]
+        join_cost_W1 = self._mixture.claims.join_cost_W.clip(0.0, 1.0)[:, None]
         everybody = np.arange(len(counts_WK))[:, None]
         working_W1 = (speed_WK * counts_WK).sum(axis=1, keepdims=True)
         waking_W1 = (speed_WK * np.minimum(counts_WK, held_WK)).sum(axis=1, keepdims=True)
 
         def net_WK(working: Floats, waking: Floats) -> Floats:
             working, waking = (self.value(np.maximum(0.0, slots), everybody) for slots in (working, waking))
-            return toll_W1 * waking + (1.0 - toll_W1) * working
+            return join_cost_W1 * waking + (1.0 - join_cost_W1) * working
 
         now_W1 = net_WK(working_W1, waking_W1)
         more_WK = net_WK(working_W1 + speed_WK, waking_W1 + speed_WK * (counts_WK < held_WK))
@@ -92,7 +92,7 @@ class Worth:
 
     def net_W(self, counts_WK: Ints) -> Floats:
         """Value per second of the counts, net of what moves cost."""
-        mixture, toll_W = self._mixture, self._mixture.claims.toll_W.clip(0.0, 1.0)
+        mixture, join_cost_W = self._mixture, self._mixture.claims.join_cost_W.clip(0.0, 1.0)
         kept_W = (mixture.speed_WK * np.minimum(counts_WK, mixture.held_WK)).sum(axis=1)
         all_W = (mixture.speed_WK * counts_WK).sum(axis=1)
-        return toll_W * self.value(kept_W) + (1.0 - toll_W) * self.value(all_W)
+        return join_cost_W * self.value(kept_W) + (1.0 - join_cost_W) * self.value(all_W)

@@ -294,12 +294,12 @@ def _runs(mixture: Mixture, classes: _Classes) -> _Runs:
     claims = mixture.claims
     unit_R, ceiling_R = classes.unit_W[claims.owner_R], claims.ceiling_W[claims.owner_R]
     start_R, usd_R = claims.start_R(), claims.usd_R * unit_R
-    toll_R = claims.toll_W.clip(0.0, 1.0)[claims.owner_R]
+    join_cost_R = claims.join_cost_W.clip(0.0, 1.0)[claims.owner_R]
     return _Runs(
         start_R=np.minimum(start_R / unit_R, ceiling_R),
         end_R=np.minimum((start_R + claims.slots_R) / unit_R, ceiling_R),
-        working_usd_R=usd_R * (1.0 - toll_R),
-        waking_usd_R=usd_R * toll_R,
+        working_usd_R=usd_R * (1.0 - join_cost_R),
+        waking_usd_R=usd_R * join_cost_R,
     )
 
 

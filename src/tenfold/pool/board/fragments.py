@@ -82,7 +82,7 @@ def tiles(state: PoolState | None) -> str:
 def workload_head(view: WorkloadView, pool_slots: int) -> str:
     """Give the top of a workload's card: its name, its slots as pips, and how many the policy wants."""
     colour = css(view.workload)
-    wanted = f' <span class="wanted">wants {view.target_slots}</span>' if view.target_slots != view.slots else ""
+    wanted = f' <span class="wanted">wants {view.held}</span>' if view.held != view.slots else ""
     pips = ""
     if pool_slots <= 16:
         pips = "".join(f'<i style="--c:{colour}"{_HELD if i < view.slots else ""}></i>' for i in range(pool_slots))
@@ -133,7 +133,7 @@ def workload_foot(view: WorkloadView) -> str:
         parts.append(f"floor <b>{view.floor}</b>, ceiling <b>{view.ceiling}</b>")
     else:
         parts = [
-            f"in time <b>{share(view.attained)}</b>",
+            f"in time <b>{share(view.in_time_share)}</b>",
             f"waiting <b>{view.waiting:,}</b>",
             f"answered <b>{view.requests_total:,}</b>",
             f"shed <b>{view.shed_total:,}</b>",
@@ -211,11 +211,11 @@ def _move(move: MoveView) -> str:
     clock = datetime.fromtimestamp(move.at).astimezone().strftime("%H:%M:%S")
     took = duration(move.seconds) if move.seconds is not None else _MOVE_STATES[move.state]
     failed = ' <b class="late">failed</b>' if move.state == "failed" else ""
-    gain = f"{'+' if move.price_usd_per_s > 0 else ''}{money_rate(move.price_usd_per_s)}"
+    gain = f"{'+' if move.gain_usd_per_s > 0 else ''}{money_rate(move.gain_usd_per_s)}"
     slot = escape(move.slot.rpartition("/")[2])
     return (
         f'<div class="move {move.state}"><time>{clock}</time><span class="slot">{slot}</span>'
-        f'<span class="way">{_side(move.source)}<i class="arrow">→</i>{_side(move.target)}</span>'
+        f'<span class="way">{_side(move.donor)}<i class="arrow">→</i>{_side(move.receiver)}</span>'
         f'<span class="gain">{gain}</span><span class="took">{took}{failed}</span>'
         f'<span class="reason" title="{escape(move.reason)}">{escape(move.reason)}</span></div>'
     )
