@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.pool.demand import DemandMeter, GatewayTotals, Requests, WorkloadPlan, look_around
+from tenfold.pool.demand import DemandMeter, GatewayTotals, Requests, WorkloadPlan
+from tenfold.pool.meters import look_around
 from tenfold.pool.resident import Counters
 from tenfold.pool.views import workload_view
 

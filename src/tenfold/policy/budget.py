@@ -9,6 +9,7 @@ Letters: W services, or groups of services that share a budget; D demands that m
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,12 @@ class Tally:
     def none(count: int) -> "Tally":
         """Nothing asked of so many services."""
         return Tally(np.zeros(count), np.zeros(count), np.zeros(count), np.zeros(count))
+
+    @staticmethod
+    def together(parts: Sequence["Tally"]) -> "Tally":
+        """Make one of several, in their order; each keeps its own budget."""
+        each = [(part.asked_W, part.missed_W, part.owed_W, part.seconds_W) for part in (Tally.none(0), *parts)]
+        return Tally(*(np.concatenate(arrays) for arrays in zip(*each, strict=True)))
 
     @property
     def attained_W(self) -> Floats:

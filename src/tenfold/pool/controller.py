@@ -21,9 +21,10 @@ from tenfold.pool.adoption import Adoption
 from tenfold.pool.alarms import Alarms, DamageWatch
 from tenfold.pool.deaths import Deaths
 from tenfold.pool.decision import claims_now, fixed, places
-from tenfold.pool.demand import DemandMeter, WorkloadPlan, look_around
+from tenfold.pool.demand import DemandMeter, WorkloadPlan
 from tenfold.pool.earnings import Earnings, EarningsReport
 from tenfold.pool.host import Slot
+from tenfold.pool.meters import look_around
 from tenfold.pool.move_book import MoveBook, Moving
 from tenfold.pool.moves import Address, Mover
 from tenfold.pool.occupancy import Occupancy

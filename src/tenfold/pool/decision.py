@@ -7,7 +7,8 @@ import numpy as np
 
 from tenfold.policy.claims import Claims
 from tenfold.policy.policy import SlotPlace
-from tenfold.pool.demand import DemandMeter, claims_of
+from tenfold.pool.demand import DemandMeter
+from tenfold.pool.meters import measured_claims
 from tenfold.pool.occupancy import Occupancy
 
 
@@ -50,7 +51,7 @@ def claims_now(
         dwell_s: seconds that a change is expected to last; at 0 nobody asks for more than floors.
         idle_s: seconds after its last request in which a service keeps a slot.
     """
-    return claims_of(
+    return measured_claims(
         list(meters.values()),
         slots=len(occupancy.slots),
         held=occupancy.held(meters),

@@ -1,17 +1,17 @@
 """What a workload asks for and what a slot of it does, measured."""
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import Field
 
 from tenfold.core.frozen import Frozen
-from tenfold.policy.budget import Generosity, Tally, generosity, most_worth
-from tenfold.policy.claims import Claims, Floats, Ints
-from tenfold.policy.forecast import CHANCES_D, Forecasts
-from tenfold.policy.value import service_runs, sustainable_utilisation
+from tenfold.policy.budget import Generosity, Tally
+from tenfold.policy.forecast import Forecasts
+from tenfold.policy.needs import Services
+from tenfold.policy.value import sustainable_utilisation
 from tenfold.pool.resident import Counters
 from tenfold.pool.state import PriceView, configured_price
 
@@ -229,96 +229,44 @@ class DemandMeter:
 
     def _backlog_units_per_s(self) -> float:
         """Units per second that clear the waiting requests within the latency target."""
-        clear_s = max(1.0, self.plan.latency_target_s or 1.0)
-        return self.totals.waiting * self.units_per_request / clear_s
+        return self.totals.waiting * self.units_per_request / self._clear_s
+
+    @property
+    def _clear_s(self) -> float:
+        """Seconds in which waiting requests shall be answered."""
+        return max(1.0, self.plan.latency_target_s or 1.0)
+
+    def asks(self) -> Services:
+        """What is asked of it and what a slot of it does; of a workload that takes requests."""
+        return Services(
+            demands_SD=self.forecast.demands_SD() * self.units_per_request,
+            waiting_S=np.array([self.totals.waiting * self.units_per_request]),
+            clear_s_S=np.array([self._clear_s]),
+            slot_units_per_s_S=np.array([self._slot_units_per_s()]),
+            usd_per_unit_S=np.array([self.plan.value_per_unit_usd]),
+            attains_S=np.array([self.plan.attains or math.nan]),
+            tally=self.tally,
+        )
 
     def generosity(self) -> Generosity:
-        """How generously it is provided for, by what it shall attain and what it attained."""
-        slot_usd_per_s = np.array([self._per_slot() * self.plan.value_per_unit_usd])
-        attains = np.array([self.plan.attains or math.nan])
-        return generosity(self.tally, attains, most_worth(self.rival_usd_per_s, slot_usd_per_s))
+        """How generously it is provided for, by the share of requests that it shall answer in time and that it did."""
+        return self.asks().generosity(self.rival_usd_per_s)
 
-    def _per_slot(self) -> float:
-        """Units per second of a slot that may be planned on."""
+    def _slot_units_per_s(self) -> float:
+        """Units per second of a slot, as far as they may be planned on."""
         return self.capacity * sustainable_utilisation(
             request_s=self.units_per_request / self.capacity, target_s=self.plan.latency_target_s
         )
 
-    def runs(self, slots: int) -> tuple[Floats, Ints]:
-        """Value of each further slot, USD per second, and of how many slots it is the value; for ``slots`` at most.
-
-        Training has always more to do, so every slot of it is worth the same.
-        """
-        if not self.plan.takes_requests:
-            return np.array([self.capacity * self.plan.value_per_unit_usd]), np.array([slots])
-        demands_SD = np.maximum(self._backlog_units_per_s(), self.forecast.demands_SD() * self.units_per_request)
-        per_slot, generous = self._per_slot(), self.generosity()
-        needs_SD, chances_D = generous.provided(demands_SD / per_slot, CHANCES_D)
-        usd_per_s_S = generous.worth_W * per_slot * self.plan.value_per_unit_usd
-        _, usd_R, slots_R = service_runs(np.minimum(needs_SD, slots), chances_D, usd_per_s_S)
-        return usd_R, slots_R
+    @property
+    def slot_usd_per_s(self) -> float:
+        """What a slot that is always in use earns; training has always more to do."""
+        return self.capacity * self.plan.value_per_unit_usd
 
     def marginal_usd_per_s(self, slots: int) -> tuple[float, ...]:
         """Value of the 1st, 2nd, ... slot, USD per second, length ``slots``."""
-        usd_R, slots_R = self.runs(slots)
+        if not self.plan.takes_requests:
+            return (self.slot_usd_per_s,) * slots
+        _, usd_R, slots_R = self.asks().runs(self.rival_usd_per_s, slots)
         marginal = np.repeat(usd_R, slots_R)[:slots]
         return (*marginal.tolist(), *[0.0] * (slots - len(marginal)))
-
-
-def look_around(meters: Sequence[DemandMeter], *, slots: int, held: Mapping[str, int]) -> None:
-    """Tell every meter what the others make of slots, and whether it has all that it could have.
-
-    A service can have every slot but those of other services; they are not taken from to make its misses good.
-
-    Args:
-        meters: of all workloads.
-        slots: of the pool.
-        held: slots that each has now.
-    """
-    services = sum(held[meter.plan.workload] for meter in meters if meter.plan.takes_requests)
-    rivals = [m.capacity * m.plan.value_per_unit_usd for m in meters if not m.plan.takes_requests]
-    for meter in meters:
-        mine = held[meter.plan.workload]
-        meter.rival_usd_per_s = max(rivals, default=0.0)
-        meter.has_all = mine >= min(slots - (services - mine), meter.plan.ceiling or slots)
-
-
-def claims_of(
-    meters: Sequence[DemandMeter],
-    *,
-    slots: int,
-    held: Mapping[str, int],
-    wanted: Set[str],
-    wake_s: Mapping[str, float],
-    dwell_s: float,
-    resize_s: Mapping[str, float] | None = None,
-) -> Claims:
-    """What each workload asks for.
-
-    Args:
-        meters: of all workloads, most important first.
-        slots: of the pool.
-        held: slots that each has now.
-        wanted: who keeps one slot, however little it earns.
-        wake_s: seconds in which a slot that joins works for nobody, by workload.
-        dwell_s: seconds that a change is expected to last; at 0 nobody asks for more than floors.
-        resize_s: seconds in which all slots of a workload stand still when some join; not named: none do.
-    """
-    # One slot more than there is, so that it can be told who would get it; ceilings keep to what there is.
-    runs = [meter.runs(slots + 1) for meter in meters]
-    plans = [meter.plan for meter in meters]
-    names = tuple(plan.workload for plan in plans)
-    wake_s_W = np.array([wake_s[name] for name in names])
-    resize_s_W = np.array([(resize_s or {}).get(name, 0.0) for name in names])
-    return Claims(
-        names=names,
-        owner_R=np.repeat(np.arange(len(meters)), [len(usd_R) for usd_R, _ in runs]),
-        usd_R=np.concatenate([usd_R for usd_R, _ in runs]),
-        slots_R=np.concatenate([slots_R for _, slots_R in runs]),
-        floor_W=np.array([max(plan.floor, int(plan.workload in wanted)) for plan in plans]),
-        ceiling_W=np.array([min(slots, plan.ceiling or slots) for plan in plans]),
-        least_W=np.ones(len(meters), dtype=np.int64),
-        held_W=np.array([held[name] for name in names]),
-        join_cost_W=np.clip(wake_s_W / dwell_s, 0.0, 1.0) if dwell_s > 0 else np.ones(len(meters)),
-        resize_cost_W=resize_s_W / dwell_s if dwell_s > 0 else np.zeros(len(meters)),
-    )

@@ -16,7 +16,8 @@ from tenfold.core.errors import InfeasibleError
 from tenfold.core.explain import suggest
 from tenfold.policy.policy import Change, SlotPlace
 from tenfold.policy.shadow import Shadow
-from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan, claims_of, look_around
+from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan
+from tenfold.pool.meters import look_around, measured_claims
 from tenfold.pool.resident import Counters
 from tenfold.pool.state import ShadowView, View
 from tenfold.watch.watch_file import JobTable, ServiceTable, WatchError, WatchFile
@@ -174,7 +175,7 @@ class Watch:
             return []
         look_around(meters, slots=len(self._real), held={m.plan.workload: held[m.plan.workload] for m in meters})
         wanted = {name for name, meter in self._meters.items() if meter.idle_s < self._file.idle_s}
-        claims = claims_of(
+        claims = measured_claims(
             meters,
             slots=len(self._real),
             held={meter.plan.workload: held[meter.plan.workload] for meter in meters},
