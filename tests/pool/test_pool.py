@@ -14,7 +14,7 @@ from minipool import TOKEN, plan, until
 
 from idle import least_cpu_s
 from tenfold.ledger.ledger import Ledger
-from tenfold.pool.controller import Controller
+from tenfold.pool.observation import Observation
 from tenfold.pool.token import TOKEN_HEADER
 
 
@@ -403,7 +403,7 @@ async def test_a_controller_whose_ticks_stop_ends_though_it_answers(make_pool, m
     await pool.ready()
     await asyncio.sleep(4)
     assert not ended
-    monkeypatch.setattr(Controller, "_observe", lambda *_: asyncio.Event().wait())
+    monkeypatch.setattr(Observation, "observe", lambda *_: asyncio.Event().wait())
     await until(lambda: ended)
     assert (await pool.state())["ready"]
     ((status, error), *_) = ended

@@ -1,15 +1,83 @@
-"""From what the controller holds to what the policy is asked: pure functions, called once a tick."""
+"""Once a tick the policy is asked who shall have each slot, and what it said is recorded."""
 
-from collections.abc import Mapping, Set
+import time
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
 
 from tenfold.policy.claims import Claims
-from tenfold.policy.policy import SlotPlace
+from tenfold.policy.policy import Change, SlotPlace, allocate
+from tenfold.policy.shadow import Shadow, change_body
 from tenfold.pool.demand import DemandMeter
+from tenfold.pool.knowledge import Knowledge
 from tenfold.pool.meters import measured_claims
 from tenfold.pool.occupancy import Occupancy
+from tenfold.pool.standing import standings
+from tenfold.pool.state import ShadowView
+
+TELL_S = 10.0
+"""How often standings are recorded while nothing changes."""
+
+
+class Decisions:
+    """Decides, and records how all stand and what a shadow would do."""
+
+    def __init__(self, known: Knowledge) -> None:
+        self._known = known
+        self._shadow = Shadow() if known.settings.policy == "shadow" else None
+        self._shadow_told_at = self._told_at = known.clock()
+
+    def decide(self, seconds: float, hold: str) -> tuple[Claims, list[Change]]:
+        """Find what each workload asks for, and the changes that are worth more than they cost.
+
+        Args:
+            seconds: since the last tick.
+            hold: why the allocation must not change by value, or nothing.
+        """
+        known = self._known
+        began = time.monotonic()
+        slots, holder, wake_s = places(known.occupancy, known.meters), known.occupancy.holder, known.moves.wake_s
+        claims = claims_now(
+            known.occupancy,
+            known.meters,
+            known.served,
+            wake_s,
+            dwell_s=0.0 if hold else known.settings.dwell_s,
+            idle_s=known.settings.idle_s,
+        )
+        if self._shadow is not None and known.ready:
+            self._note_shadow(self._shadow.decide(slots, claims, holder, wake_s, seconds), self._shadow)
+        if known.settings.policy != "tenfold":
+            claims = fixed(claims, known.meters, known.served, len(slots))
+        changes = allocate(slots, claims, holder, known.moves.slots)
+        known.totals.decision.add(time.monotonic() - began)
+        return claims, changes
+
+    def tell(self, claims: Claims, at_once: bool) -> None:
+        """Record how all stand, at every change and every while; the orders have gone out and do not wait for it."""
+        known = self._known
+        if not at_once and known.clock() - self._told_at < TELL_S:
+            return
+        self._told_at = known.clock()
+        held = known.held()
+        held_W = np.array([held[workload] for workload in known.meters])
+        found = standings(claims, list(known.meters.values()), held_W, len(known.occupancy.slots), known.epoch)
+        known.ledger.append("standings", "pool", found.model_dump())
+
+    def _note_shadow(self, changes: Sequence[Change], shadow: Shadow) -> None:
+        """Record what the policy would have done, and every while what that has been worth."""
+        known = self._known
+        for change in changes:
+            told = replace(change, because=known.meters[change.receiver].reason(change.because))
+            known.ledger.append("shadow_move", change.slot, change_body(told))
+        if known.clock() - self._shadow_told_at >= TELL_S:
+            self._shadow_told_at = known.clock()
+            known.ledger.append("shadow", "pool", ShadowView.of(shadow.sums()).model_dump())
+
+    def shadow_view(self) -> ShadowView | None:
+        """What the policy would have done, where it only watches."""
+        return None if self._shadow is None else ShadowView.of(self._shadow.sums())
 
 
 def places(occupancy: Occupancy, meters: Mapping[str, DemandMeter]) -> list[SlotPlace]:

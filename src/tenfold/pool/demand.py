@@ -9,8 +9,8 @@ from pydantic import Field
 
 from tenfold.core.frozen import Frozen
 from tenfold.policy.budget import Generosity, Tally
+from tenfold.policy.claiming import Services
 from tenfold.policy.forecast import Forecasts
-from tenfold.policy.needs import Services
 from tenfold.policy.value import sustainable_utilisation
 from tenfold.pool.resident import Counters
 from tenfold.pool.state import PriceView, configured_price

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
+from tenfold.policy.claiming import Jobs, Services, Terms, claims_of
 from tenfold.policy.claims import Claims
-from tenfold.policy.needs import Jobs, Services, Terms, claims_of
 from tenfold.pool.demand import DemandMeter
 
 

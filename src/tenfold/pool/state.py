@@ -140,6 +140,11 @@ class ShadowView(View):
     real_usd: float = Field(description="expected value of the slots as they were")
     shadow_usd: float = Field(description="expected value of the slots as they would have been, less what moves cost")
 
+    @classmethod
+    def of(cls, sums: object) -> "ShadowView":
+        """Show the ``ShadowSums`` of a shadow."""
+        return cls.model_validate(sums, from_attributes=True)
+
     @property
     def gain(self) -> float | None:
         """By how much more the shadow's slots would have earned, as a share; none while nothing was earned."""

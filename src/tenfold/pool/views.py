@@ -1,20 +1,65 @@
 """From what the controller holds to what others see of it: pure functions to ``pool.state``."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from tenfold.policy.account import Account
 from tenfold.pool.demand import DemandMeter
 from tenfold.pool.host import ResidentStatus, Slot
+from tenfold.pool.knowledge import Knowledge
 from tenfold.pool.moves import Address
 from tenfold.pool.state import (
     AccountView,
     HistoryPoint,
     MoveView,
+    PoolState,
     ResidentPhase,
     ResidentView,
+    ShadowView,
     SlotView,
     WorkloadView,
 )
+
+
+def pool_state(
+    known: Knowledge, *, running: bool, history: Iterable[HistoryPoint], shadow: ShadowView | None
+) -> PoolState:
+    """Show the pool now.
+
+    Args:
+        known: what the controller knows.
+        running: whether hosts have reported, so that there is a pool to show.
+        history: the last minutes, oldest first.
+        shadow: what the policy would have done, where it only watches.
+    """
+    held, slots, occupancy = known.held(), known.occupancy.slots, known.occupancy
+    awake = Counter(occupancy.holder[slot] for slot in occupancy.awake)
+    return PoolState(
+        at=known.clock(),
+        epoch=known.epoch,
+        policy=known.settings.policy,
+        controller="running" if running else "starting",
+        ready=known.ready,
+        served=known.ready,
+        alarms=known.alarms.texts,
+        slots=tuple(
+            slot_view(slot, occupancy.living_on(name), occupancy.awake.get(name), known.moves.on(name))
+            for name, slot in slots.items()
+        ),
+        workloads=tuple(
+            workload_view(meter, slots=len(slots), held=held[workload], awake=awake[workload])
+            for workload, meter in known.meters.items()
+        ),
+        moves=known.moves.views(),
+        history=tuple(history),
+        loss=(),
+        account=account_views(known.account, known.meters),
+        idle_s=known.account.idle_s,
+        shadow=shadow,
+        totals=known.totals.view(
+            recorded=known.ledger.recorded, dropped=known.ledger.dropped, unrecorded=known.ledger.unrecorded
+        ),
+    )
 
 
 def slot_view(

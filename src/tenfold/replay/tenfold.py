@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tenfold.policy.claiming import Jobs, Services, Terms, claims_of
 from tenfold.policy.claims import Claims
 from tenfold.policy.kinds.mix import mix
 from tenfold.policy.kinds.mixture import Mixture
 from tenfold.policy.kinds.relaxation import Relaxation
-from tenfold.policy.needs import Jobs, Services, Terms, claims_of
 from tenfold.replay.rule import Decision, View
 from tenfold.replay.scaling import dial_S
 

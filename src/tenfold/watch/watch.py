@@ -245,7 +245,7 @@ class Watch:
                 self._watched(name, held[name], would_hold.get(name, 0))
                 for name in (*self._file.services, *self._file.jobs)
             ),
-            shadow=ShadowView.model_validate(self._shadow.sums(), from_attributes=True),
+            shadow=ShadowView.of(self._shadow.sums()),
             missed=self._missed,
             alarms=self._alarms,
         )
