@@ -1,9 +1,10 @@
-"""How generously a service is provided for, steered by the share of its requests that it answers in time.
+"""How generously a service is provided for, so that it answers the share of its requests in time that it should.
 
-A target leaves a budget of requests that may be missed. While less is missed, less of demand is provided for and the
-slots work for others; once too much was missed, answers are worth more until it is made good. Only what slots could
-have answered is made good, and an answer is worth more only as far as more slots answer more: a target out of reach
-costs no more than coming close to it does.
+If 95% must be answered in time, 5% may be missed: that is the budget. While it is not used up, the service bids for
+slots for only a part of its demand, and the other slots work for others. When it is overdrawn, each answer is worth
+more than its price until the budget is kept again. Two limits keep this from costing more than it can bring: only
+misses that slots could have prevented overdraw the budget, and an answer is never worth more than it takes to win slots
+that would still answer something.
 
 Letters: W services, or groups of services that share a budget; D demands that may come.
 """
@@ -21,23 +22,23 @@ MEMORY_S = 7 * 86400.0
 """Requests fade with this time constant."""
 
 SHARE_PER_H = 0.04
-"""How much less of demand is provided for, for each hour of the budget that is unspent."""
+"""Each hour of unspent budget lowers the share of demand that is provided for by this much."""
 
 WORTH_PER_H, MOST_WORTH = 1.2, 200.0
-"""By what factor an answer is worth more, for each hour of the budget that is overdrawn; and by what factor at most."""
+"""Each hour of overdrawn budget multiplies an answer's worth by the first; the second is the most it may come to."""
 
 LEAST_USE = 0.03
-"""An answer is worth no more than lets slots outbid other work that are in use for this share of the time; the next
-slot would be in use even less, so that it would answer next to nothing."""
+"""The least use of a slot, as a share of time, for which a service may outbid other work. A slot that is used even less
+would answer next to nothing."""
 
 BURN = 4.0
-"""However much is unspent, no more than so many times the budget is left out at once."""
+"""The share of demand that is left out is at most this many times the budget, however much is unspent."""
 
 RESERVE_S = 60.0
-"""What all requests of so many seconds are of the budget is kept for bursts, which are missed in whole."""
+"""A part of the budget is kept for a burst that is missed as a whole: all requests of this many seconds."""
 
 SPARE = 0.01
-"""What an answer past the share that is provided for is worth, as a share of what the others are."""
+"""Worth of an answer beyond the provided share of demand, relative to one within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,13 @@ class Tally:
         return np.divide(of_W, self.asked_W, out=np.zeros_like(self.asked_W), where=self.asked_W > 0)
 
     def overdrawn_h(self, budget_W: Floats) -> Floats:
-        """Hours by which more is owed than the budget allows, below 0 less; some is kept in reserve for bursts."""
+        """By how many hours' worth of budget a service is overdrawn; below 0 so much is unspent, less the reserve."""
         hours_W = self.seconds_W / 3600.0
         overdrawn_h_W = self.owed_share_W / budget_W * hours_W - hours_W + RESERVE_S / 3600.0 / budget_W
         return np.where(self.asked_W > 0, overdrawn_h_W, 0.0)
 
     def shared(self, group_W: Ints) -> "Tally":
-        """What was asked of each service's whole group, and missed by it, since the first service was asked."""
+        """Give each service the sums of its whole group, so that all in a group share one budget."""
         asked_G, missed_G, owed_G = (
             np.bincount(group_W, of_W).astype(np.float64) for of_W in (self.asked_W, self.missed_W, self.owed_W)
         )
@@ -95,10 +96,10 @@ class Tally:
     def after(
         self, asked_W: Floats, missed_W: Floats, seconds: float, unpreventable_W: Floats | None = None
     ) -> "Tally":
-        """Add what came over the last ``seconds``; who still waits may count as missed until the answer comes.
+        """Add the requests of the last ``seconds``; one that still waits may count as missed until it is answered.
 
-        ``unpreventable_W``: so many requests that were missed, now or a moment ago, no slots could have answered; none
-        if not given.
+        ``unpreventable_W``: how many of the requests missed, now or a moment ago, no slots could have answered; 0 if
+        not given.
         """
         kept = math.exp(-seconds / MEMORY_S)
         asked_W = kept * self.asked_W + asked_W
@@ -121,9 +122,9 @@ class Generosity:
     stretched_W: NDArray[np.bool_]
 
     def provided(self, needs_WD: Floats, chances_D: Floats) -> tuple[Floats, Floats]:
-        """Demands that may come, and their chances, such that what lies past the share is worth next to nothing.
+        """Demands that may come, and their chances, of which only the share is worth its price.
 
-        A share of demand is a smaller demand, nearly surely; the rest gets slots that would be idle.
+        Demand beyond the share counts with 1% weight, so it only receives slots that would be idle.
         """
         if (self.share_W == 1.0).all():
             return needs_WD, chances_D
@@ -132,14 +133,14 @@ class Generosity:
 
 
 def most_worth(rival_usd_per_s: float, slot_usd_per_s_W: Floats) -> Floats:
-    """Find how many times its price an answer is worth at most.
+    """Find how many times its price an answer may be worth at most.
 
-    As many as make a slot that is in use for ``LEAST_USE`` of the time worth what others would make of it. Further
-    slots are in use even less. Where nothing else wants slots, they cost nothing: ``MOST_WORTH``.
+    At that worth, a slot that is in use for ``LEAST_USE`` of the time earns as much as jobs would earn with it; any
+    further slot would be in use even less. Without jobs slots cost nothing, and the limit is ``MOST_WORTH``.
 
     Args:
-        rival_usd_per_s: what other work than requests makes of a slot.
-        slot_usd_per_s_W: what a slot that is always in use earns by answers at their price.
+        rival_usd_per_s: what jobs earn with a slot.
+        slot_usd_per_s_W: what a slot earns that answers all the time, at the price.
     """
     if rival_usd_per_s <= 0:
         return np.full(len(slot_usd_per_s_W), MOST_WORTH)
@@ -147,13 +148,13 @@ def most_worth(rival_usd_per_s: float, slot_usd_per_s_W: Floats) -> Floats:
 
 
 def generosity(tally: Tally, attains_W: Floats, most_worth_W: Floats | float = MOST_WORTH) -> Generosity:
-    """Find what steers services to the share of requests that they shall answer in time.
+    """Find how generously each service is provided for now, given what it missed so far.
 
-    What no slots could have answered is not owed: it neither overdraws the budget nor spends it.
+    A request that no slots could have answered is not owed: it does not count against the budget.
 
     Args:
-        tally: what was asked and missed.
-        attains_W: that share; NaN for services without one, for which the price decides.
+        tally: requests asked for and missed.
+        attains_W: share of requests to answer in time; NaN for services without one, for which the price decides.
         most_worth_W: see ``most_worth``.
     """
     budget_W = np.maximum(1.0 - attains_W, 1e-6)

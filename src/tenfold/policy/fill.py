@@ -10,10 +10,10 @@ import numpy as np
 from tenfold.policy.claims import Claims, Floats, Ints
 
 _HELD_FIRST = 1e-9
-"""By what share a slot is worth more to who holds it: of equals, nobody moves."""
+"""A slot is worth more to its holder by this share, so that it does not move between equals."""
 
 _GANG_FIRST = 1e-9
-"""The same for the slots that a gang cannot do without, over those by which another is larger than it must be."""
+"""A slot that a gang cannot work without is worth more by this share than one by which another gang could grow."""
 
 
 def fill(claims: Claims, slots: int) -> Ints:
@@ -24,9 +24,9 @@ def fill(claims: Claims, slots: int) -> Ints:
     1966), and no slot moves unless that pays. Floors come first. Slots that are worth nothing to anybody stay with
     their holder.
 
-    Two things are not concave, and are dealt with afterwards: a gang that would get less than it can work on gives up
-    all its slots, the last such gang first; and one that would stand still for longer than its new slots repay, keeps
-    what it has.
+    Two things are not concave and are mended afterwards. A gang that would get fewer slots than it can work on gives up
+    all of them, the last such gang first. A workload whose new slots would not repay the time for which all its slots
+    stand still keeps what it has.
 
     Args:
         claims: of everybody.
@@ -49,13 +49,13 @@ def fill(claims: Claims, slots: int) -> Ints:
 
 
 def _pour_whole_gangs(claims: Claims, slots: int) -> tuple[Claims, Ints]:
-    """Water-fill so that no gang has less than it can work on; who gives up has a ceiling of 0 in what is returned."""
+    """Water-fill so that no gang has less than it can work on; in the claims returned, gangs that gave up end at 0."""
     while True:
         counts_W = _pour(claims, slots)
         cut = np.flatnonzero((counts_W > 0) & (counts_W < claims.least_W))
         if not len(cut):
             return claims, counts_W
-        # What the last one gives up is too little also for every larger gang that waits behind it.
+        # What the last one gives up is too little for every larger waiting gang, too.
         spare = counts_W[cut[-1]] + slots - counts_W.sum()
         gives_up_W = (counts_W == 0) & (claims.held_W == 0) & (claims.least_W > max(1, spare))
         gives_up_W[cut[-1]] = True
@@ -63,7 +63,7 @@ def _pour_whole_gangs(claims: Claims, slots: int) -> tuple[Claims, Ints]:
 
 
 def _pour(claims: Claims, slots: int) -> Ints:
-    """Water-fill: floors in order, then runs by value, then what nobody wants back to who holds it."""
+    """Water-fill: floors in order, then runs by value; slots that nobody wants stay with their holder."""
     floor_W = np.minimum(claims.floor_W, claims.ceiling_W)
     floor_W = np.clip(slots - (np.cumsum(floor_W) - floor_W), 0, floor_W)
     counts_W = floor_W.copy()
@@ -73,7 +73,7 @@ def _pour(claims: Claims, slots: int) -> Ints:
     held_R, least_R = claims.held_W[claims.owner_R], claims.least_W[claims.owner_R]
     kept_R = np.maximum(0.0, 1.0 - claims.join_cost_W)[claims.owner_R]
     low_R = np.maximum(start_R, floor_W[claims.owner_R])
-    # Each run in three parts: what a gang cannot do without, what is held, what would be new.
+    # Each run in parts: slots that a gang cannot work without (held and new), other held slots, other new slots.
     pieces: list[tuple[Ints, Ints, Floats]] = []
     for since_R, until_R, worth_R in (
         (low_R, np.minimum(least_R, held_R), 1.0 + _HELD_FIRST + _GANG_FIRST),

@@ -1,4 +1,4 @@
-"""Which slots change hands, once it is known how many each workload gets.
+"""Which slots change hands, when it is decided how many each workload gets.
 
 Letters: N slots, W workloads.
 """
@@ -13,19 +13,19 @@ Bools = NDArray[np.bool_]
 
 
 def place(holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools) -> tuple[Ints, Ints]:
-    """Choose among alike slots those that change hands: as few as possible, each at most once, spread over shares.
+    """Choose which of several equal slots change hands: as few as possible, each at most once, spread over cores.
 
-    A workload does better on many cores than on few, so donors give up slots where they have most of a share and those
-    who wait for slots have least; then each receiver takes what crowds it least. Work grows with the slots once and
-    with the changes, not with their product.
+    Slots of one core (or host) contend with each other and form a share. So donors give up slots in shares of which
+    they have most and receivers least, and each receiver takes slots in shares where it has fewest. The time this takes
+    grows with the number of slots plus the number of changes, not with their product.
 
     Args:
         holder_N: who holds each slot, ``IDLE`` if nobody.
         counts_W: slots that each workload shall have.
-        share_N: which slots contend with each other, numbered from 0.
+        share_N: number of each slot's share, from 0; slots of one share contend with each other.
         movable_N: whether a slot may change hands now.
     Returns:
-        The slots that change, and who gets each. Fewer than wanted if too few may change; never more.
+        The slots that change, and the workload that gets each. If too few may change, fewer than wanted.
     """
     workloads = len(counts_W)
     held_W = np.bincount(holder_N[holder_N != IDLE], minlength=workloads)
@@ -57,7 +57,7 @@ def place(holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools) -> tu
 
 
 def _released(holder_N: Ints, surplus_W: Ints, share_N: Ints, movable_N: Bools, waiting_share: Ints) -> Ints:
-    """Choose what donors give up: from each first the shares where it has most."""
+    """Choose what donors give up: each donor gives first from the shares where it has most slots."""
     gives_N = np.append(surplus_W > 0, False)[holder_N]
     given = np.flatnonzero(gives_N)
     pair = holder_N[given] * len(waiting_share) + share_N[given]
@@ -74,7 +74,7 @@ def _released(holder_N: Ints, surplus_W: Ints, share_N: Ints, movable_N: Bools, 
 
 
 def _nth(group_P: Ints) -> Ints:
-    """How many of the same group come before each."""
+    """For each element, how many elements of the same group come before it."""
     order = _order(group_P)
     nth = np.empty(len(order), dtype=np.int64)
     nth[order] = np.arange(len(order)) - np.searchsorted(group_P[order], group_P[order])
@@ -82,7 +82,7 @@ def _nth(group_P: Ints) -> Ints:
 
 
 def _least(key_P: Ints, count: int) -> Ints:
-    """Where the least keys are, so many of them, in their order."""
+    """Indices of the ``count`` smallest keys, ascending by key."""
     picks = np.argpartition(key_P, count - 1)[:count] if count < len(key_P) else np.arange(len(key_P))
     return picks[np.argsort(key_P[picks])]
 

@@ -1,4 +1,4 @@
-"""What each further slot is worth to a workload: a non-increasing series of marginal values.
+"""Dollars per second that each further slot would earn a service: expected work times price.
 
 Letters: S services, D demands that may come, R runs of slots of equal value.
 """
@@ -17,7 +17,7 @@ LATE_SHARE = 0.01
 
 
 def sustainable_utilisation(*, request_s: float, target_s: float | None) -> float:
-    """Share of a slot's time that may be in use with 1% of its requests late; between 70% and 90%.
+    """Share of a slot's time that can be in use while 99% of its requests are in time; between 70% and 90%.
 
     In a queue with one server and exponential service (M/M/1) a request takes longer than ``target_s`` with
     probability ``exp(-(1 - utilisation) x target_s / request_s)``. So short requests with time to wait can fill a
@@ -33,20 +33,21 @@ def sustainable_utilisation(*, request_s: float, target_s: float | None) -> floa
 
 
 def service_runs(needs_SD: Floats, chances_D: Floats, usd_per_s_S: Floats) -> tuple[Ints, Floats, Ints]:
-    """Expected value per second of each further slot of services that shed what they cannot serve.
+    """Dollars per second that each further slot would earn: expected work times price, averaged over what may be asked.
 
-    Shedding makes value linear in slots up to need and flat beyond, hence concave, and so is its mean over what demand
-    may be; a raw latency curve would be S-shaped and break greedy allocation. How rare a demand is still provided for
-    follows from the prices (the newsvendor's ratio), and is not a setting.
+    Services shed what they cannot serve. So each slot up to the need earns the same, and further ones nothing: a
+    concave curve, and its mean over several demands is concave too. (A raw latency curve is S-shaped, and greedy
+    allocation would fail on it.) How rare a demand still gets slots follows from the prices, as in the newsvendor's
+    problem; it is not a setting.
 
     Args:
         needs_SD: slots that the demands which may come would fill, ascending along D.
         chances_D: how likely each of them is; sums to 1.
         usd_per_s_S: USD per second of a slot that is in use.
     Returns:
-        Runs of slots of equal value, in the order of services and non-increasing within each: whose they are, USD per
-        second of each slot in them, and how many slots they have. Slots past the greatest need are worth nothing and
-        have no run. Past ``MOST_RUNS`` slots whose use is uncertain, neighbours share one run at their mean value.
+        Runs of slots of equal value, in the order of services and non-increasing within each: the service of each run,
+        USD per second of one slot in it, and how many slots it has. Slots beyond the greatest need earn nothing and
+        have no run. Where more than ``MOST_RUNS`` slots may or may not be used, neighbours form one run at their mean.
     """
     sure_S = np.floor(needs_SD[:, 0]).astype(np.int64)
     unsure_S = np.ceil(needs_SD[:, -1]).astype(np.int64) - sure_S

@@ -9,17 +9,17 @@ from tenfold.policy.claims import Ints
 from tenfold.policy.kinds.mixture import Mixture, Worth
 
 _PAYS = 1e-9
-"""By what share of its loss a trade must gain."""
+"""A trade must gain more than it loses, by this share."""
 
 _NOBODY = -1
-"""In place of a donor: the slot is idle."""
+"""Stands for the donor of an idle slot."""
 
 
 class Exchange:
-    """Whole counts while they are being improved, and what one slot more or less of each kind would change.
+    """Whole counts while they are improved, with what each workload gains by one slot more and loses by one less.
 
-    A trade touches two workloads. They are valued anew in plain Python, which over so few numbers is faster than numpy;
-    numpy finds the best of all workloads.
+    A trade changes two workloads. These two are valued again in plain Python, which is faster than numpy for so few
+    numbers; numpy finds the best trade among all workloads.
     """
 
     def __init__(self, mixture: Mixture, worth: Worth, counts_WK: Ints, most_trades: int) -> None:
@@ -38,11 +38,12 @@ class Exchange:
         self._limit(claims.ceiling_W)
         gain_WK, loss_WK = worth.of_one_slot(counts_WK)
         self._gain, self._loss = list(gain_WK.T.copy()), list(loss_WK.T.copy())
-        # Infinity bars: from getting, those who do not convert and those who do; from giving; and from giving to those
-        # who convert where no more can be converted.
-        self._shut_W = np.zeros(len(converts_W)), np.zeros(len(converts_W))
-        self._firm_W = np.zeros(len(converts_W))
-        self._stays_W = np.zeros(len(converts_W)), np.where(converts_W, 0.0, np.inf)
+        # Masks that are added to gains and losses: infinite for those who cannot, 0 for the others. Receivers who
+        # convert are searched apart from those who do not, so there is a mask for each, indexed by ``converts``.
+        self._cannot_receive_W = np.zeros(len(converts_W)), np.zeros(len(converts_W))
+        self._cannot_give_W = np.zeros(len(converts_W))
+        # Indexed by whether all conversion of a kind is in use: then only a converting donor can give to a converter.
+        self._cannot_give_to_converting_W = np.zeros(len(converts_W)), np.where(converts_W, 0.0, np.inf)
         for workload in range(len(converts_W)):
             self._bar(workload)
         # Of each kind: the number of changes after which nobody would trade it.
@@ -53,10 +54,12 @@ class Exchange:
         return np.array(self._counts, dtype=np.int64).reshape(len(self._counts), len(self._idle))
 
     def settle(self) -> bool:
-        """Trade until nobody would pay for a slot more, with floors met and gangs whole; the hasty are held back once.
+        """Trade until no slot is worth more to somebody else, with floors met and every gang whole or without slots.
+
+        Then those whose new slots do not repay the resize are limited to what they hold, and it trades again.
 
         Returns:
-            Whether it came to that within the trades that are allowed.
+            Whether all of that took fewer trades than are allowed.
         """
         self._round()
         if hasty := self._hasty():
@@ -79,14 +82,14 @@ class Exchange:
         self._floor: list[int] = np.minimum(self._mixture.claims.floor_W, ceiling_W).tolist()
 
     def _hasty(self) -> list[int]:
-        """Those who would stand still for longer than the slots that join repay."""
+        """Workloads whose new slots do not repay the time for which all their slots stand still."""
         counts_WK, held_WK = self.counts_WK(), self._mixture.held_WK
         joined_W = np.maximum(0, counts_WK - held_WK).sum(axis=1)
         repays_W = joined_W >= self._mixture.claims.resize_cost_W * counts_WK.sum(axis=1)
         return np.flatnonzero((joined_W > 0) & held_WK.any(axis=1) & ~repays_W).tolist()
 
     def _hold_back(self, hasty: list[int]) -> None:
-        """Let some have no more than they hold; gangs that were dropped may start where they leave room."""
+        """Limit some to what they hold; the slots that this frees may start a gang that had to give up."""
         ceiling_W = self._mixture.claims.ceiling_W.copy()
         for workload in hasty:
             held = self._held[workload]
@@ -112,9 +115,9 @@ class Exchange:
         may_get = total < self._ceiling[workload] and (total > 0 or least <= 1)
         may_give = total > self._floor[workload] and (total != least or least <= 1)
         converts = self._converts[workload]
-        self._shut_W[converts][workload] = 0.0 if may_get else np.inf
-        self._shut_W[not converts][workload] = np.inf
-        self._firm_W[workload] = 0.0 if may_give else np.inf
+        self._cannot_receive_W[converts][workload] = 0.0 if may_get else np.inf
+        self._cannot_receive_W[not converts][workload] = np.inf
+        self._cannot_give_W[workload] = 0.0 if may_give else np.inf
 
     def _value_again(self, workload: int) -> None:
         """Find what a workload would gain by one slot more of each kind, and lose by one less."""
@@ -144,7 +147,7 @@ class Exchange:
             pass
 
     def _trade_kind(self, kind: int) -> bool:
-        """Let slots of a kind change hands, those first by which most is gained; says whether one did."""
+        """Let slots of a kind change hands, the trade that gains most first; tell whether there was one."""
         began = self._changes
         while self._calm_at[kind] != self._changes and self._trades_left:
             pair = self._best_pair(kind)
@@ -164,20 +167,20 @@ class Exchange:
         self._value_again(receiver)
 
     def _best_pair(self, kind: int) -> tuple[int, int] | None:
-        """Who shall get a slot of a kind, and from whom; none if that pays for nobody."""
+        """The receiver and the donor of the trade that gains most; none if no trade gains anything."""
         gain_W, loss_W = self._gain[kind], self._loss[kind]
         most, best = 0.0, None
         for converts in (False, True):
-            wish_W = gain_W - self._shut_W[converts]
+            wish_W = gain_W - self._cannot_receive_W[converts]
             receiver = int(wish_W.argmax())
             gain = float(wish_W[receiver])
             if gain <= 0:
                 continue
-            # Where no more can be converted, only a slot that is converted already will do.
+            # Where no further slot can be converted, only a slot that is converted already will do.
             full = converts and self._convertible[kind] <= 0
             donor, loss = _NOBODY, 0.0
             if full or not self._idle[kind]:
-                cost_W = loss_W + self._firm_W + self._stays_W[full]
+                cost_W = loss_W + self._cannot_give_W + self._cannot_give_to_converting_W[full]
                 donor = int(cost_W.argmin())
                 loss = float(cost_W[donor])
             if gain > loss * (1.0 + _PAYS) + 1e-15 and gain - loss > most:
@@ -185,7 +188,7 @@ class Exchange:
         return best
 
     def _meet_floors(self) -> None:
-        """Bring everybody to the floor, in the order of claims: from idle slots, else from who loses least."""
+        """Bring all workloads to their floors, in the order of claims, from idle slots or else from who loses least."""
         for workload, floor in enumerate(self._floor):
             while self._total[workload] < floor and self._serve(workload):
                 pass
@@ -205,7 +208,7 @@ class Exchange:
             if self._idle[kind] and not full:
                 offers.append((gain, kind, _NOBODY))
                 continue
-            cost_W = self._loss[kind] + keeps_W + self._stays_W[full]
+            cost_W = self._loss[kind] + keeps_W + self._cannot_give_to_converting_W[full]
             donor = int(cost_W.argmin())
             if np.isfinite(cost_W[donor]):
                 offers.append((gain - float(cost_W[donor]), kind, donor))
