@@ -68,8 +68,7 @@ def synthetic_week(
     endless: int = 16,
     ranking: Bursts | Rates | None = None,
 ) -> Week:
-    (
-        """A fleet that serves LLMs, ranks, and trains with what is left.
+    """A fleet that serves LLMs, ranks, and trains with what is left.
 
     Args:
         seed: of all that is random; the same seed gives the same week.
@@ -90,8 +89,6 @@ def synthetic_week(
         ranking: load of the ranking services: a bursty kind of ``bursts.SOURCES``, or series as for ``llm_rates`` but
             each step's rate held through its finer steps, as counts are; none: ``loads.ranking_load``.
     """
-        ""
-    )
     fleet = FLEET[:kinds]
     made = _fleet(slots, kinds)
     training_K, llm_K, ranking_K = (np.array([kind[place] for kind in fleet]) for place in (2, 3, 4))

@@ -14,8 +14,8 @@ from tenfold.policy.claims import Floats, Ints
 class SlotSeconds:
     """Slot-seconds by what the slots did.
 
-    ``working``: for whom they were given. ``starting``: given to somebody and not working yet, or standing still.
-    ``draining``: given to nobody and still being left. ``idle``: the rest.
+    ``working``: for the workload that holds them. ``starting``: held, but not working yet or standing still.
+    ``draining``: held by nobody, while the last holder leaves. ``idle``: the rest.
     """
 
     working: float = 0.0

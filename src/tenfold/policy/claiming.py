@@ -1,4 +1,4 @@
-"""From what is asked of services and what jobs can use to claims: the one way for live pool, watch and replay.
+"""How claims are made from what is asked of services and what jobs can use, for live pool, watch and replay alike.
 
 Letters: S services, J jobs, W workloads (services and jobs), D demands that may come, R runs of slots of equal value.
 """
@@ -59,7 +59,7 @@ class Services:
         return generosity(self.tally, self.attains_S, most_worth(rival_usd_per_s, self.slot_usd_per_s_S))
 
     def runs(self, rival_usd_per_s: float, most_slots: float = math.inf) -> tuple[Ints, Floats, Ints]:
-        """What each further slot earns, for ``most_slots`` at most: whose, USD per second, and how many slots."""
+        """Runs of slots of equal value, ``most_slots`` a service at most: whose, USD per second of a slot, how many."""
         demands_SD = np.maximum(self.demands_SD, (self.waiting_S / self.clear_s_S)[:, None])
         generous = self.generosity(rival_usd_per_s)
         needs_SD, chances_D = generous.provided(demands_SD / self.slot_units_per_s_S[:, None], CHANCES_D)
@@ -88,7 +88,7 @@ class Terms:
 
     Args:
         names: who they are.
-        serves_W: whether each is one of the services; the others are the jobs, both in their own order.
+        serves_W: true for services, in their order; false for jobs, in theirs.
         wanted_W: who keeps one slot, however little it earns.
         floor_W: slots that each has before any value counts.
         ceiling_W: slots that each never exceeds.
@@ -120,8 +120,8 @@ def claims_of(services: Services, jobs: Jobs, terms: Terms, *, most_slots: float
         services: what is asked of those that ``terms`` calls services.
         jobs: what the others can use.
         terms: of all.
-        most_slots: slots past which nobody's are valued. The fewer they are, the finer are the runs where demand is far
-            more than a small pool can meet, so a live pool gives its own; a replay values all.
+        most_slots: how many slots of each service are valued at most. A live pool gives its size plus one: where demand
+            is far more than a small pool can meet, the runs within that size are then finer. A replay values all.
     """
     service_S, job_J = np.flatnonzero(terms.serves_W), np.flatnonzero(~terms.serves_W)
     owner_R, usd_R, slots_R = services.runs(jobs.rival_usd_per_s, most_slots)
@@ -142,5 +142,5 @@ def claims_of(services: Services, jobs: Jobs, terms: Terms, *, most_slots: float
 
 
 def _cost(lost_s_W: Floats, dwell_s_W: Floats, at_no_dwell: float) -> Floats:
-    """Seconds lost as a share of the seconds that a change is expected to last."""
+    """The seconds lost by a change as a share of the seconds that it is expected to last."""
     return np.divide(lost_s_W, dwell_s_W, out=np.full(len(lost_s_W), at_no_dwell), where=dwell_s_W > 0)

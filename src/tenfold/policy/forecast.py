@@ -1,4 +1,4 @@
-"""What may be asked of each service when a slot that is decided on now serves a moment later.
+"""What may be asked of each service a moment from now, when a slot that is decided on now begins to serve.
 
 Letters: S services, E ways to forecast, B bins of a season, M errors remembered, D demands that may come.
 """
@@ -15,13 +15,13 @@ from tenfold.policy.claims import Floats
 
 _EDGES = np.r_[np.arange(0.0, 0.9, 0.05), np.arange(0.90, 0.99, 0.01), 0.99, 0.992, 0.994, 0.996, 0.998, 0.999, 1.0]
 LEVELS_D: Floats = (_EDGES[:-1] + _EDGES[1:]) / 2
-"""Levels of the quantiles that stand for all that demand may be; they lie closer where few slots more are decided."""
+"""Quantiles that stand for everything that demand may be; denser near the top, where the last few slots are decided."""
 
 CHANCES_D: Floats = np.diff(_EDGES)
-"""How likely each of them is; sums to 1."""
+"""How likely demand is to lie in the part that each quantile stands for; sums to 1."""
 
 PRIOR_SPREAD, PRIOR_ERRORS = 0.1, 20.0
-"""Before errors are known they are taken to scatter by a tenth of demand; that counts as much as 20 errors seen."""
+"""Until errors are known, forecasts are assumed to err by a tenth of demand; that weighs as much as 20 errors seen."""
 
 _PRIOR_D: Floats = PRIOR_SPREAD * np.array([NormalDist().inv_cdf(level) for level in LEVELS_D])
 
@@ -29,7 +29,7 @@ TREND_SHARE = 0.5
 """How much of the last change is expected to go on."""
 
 LEAST_LEVEL, LEAST_OF_ACTUAL = 0.05, 0.05
-"""Errors scatter like the root of demand, and as if demand were at least these shares of its mean and of what came."""
+"""Errors are divided by the root of demand, which is taken as at least these shares of its mean and of what came."""
 
 SKILL_OBSERVATIONS = 60.0
 """Observations over which the ways to forecast are compared."""
@@ -42,12 +42,12 @@ MOST_ERRORS = 1024
 """Errors remembered; of more within the memory the oldest are forgotten."""
 
 SORTS_PER_MEMORY = 128
-"""How often the quantiles of errors are found anew while all of them are replaced once."""
+"""Quantiles of errors are found anew this often in the time in which all remembered errors are replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """What was known at the end of one observation; what was predicted then for the next ``horizon_s``.
+    """What was known after one observation, and what was then predicted for the next ``horizon_s``.
 
     ``most_S``: the most that demand might be.
     """
@@ -61,15 +61,16 @@ class _Moment:
 
 
 class Forecasts:
-    """Demand of S services at the wake-up horizon, and the recent errors of that very forecast.
+    """Demand of S services a horizon from now, and how far such forecasts were off lately.
 
-    Four ways compete for each service, and the one with the least recent error speaks: the last measurement; that with
-    part of its last change; that carried along the season's profile; and a smoothed level. At every observation
-    the demand of the last ``horizon_s`` is compared with what was predicted for it. The errors say what demand may be:
-    bursty demand gets a wide spread and steady demand a narrow one, with nothing to tune per service. A shift of level
-    is followed at once, and its error is one of many. Errors are kept over the root of what was predicted, as counts
-    scatter: a surge at noon is larger than the same one at night. Season and trend only propose; where they do not
-    help, as in the noise of a few requests a second, they are not heard.
+    There are four ways to forecast: the last measurement; the same plus part of its last change; the same carried along
+    the profile of the day; and a smoothed level. For each service the way with the smallest recent error is used, so
+    season and trend are ignored where they do not help, as in the noise of a few requests a second.
+
+    At every observation the demand of the last ``horizon_s`` is compared with what had been predicted for it. These
+    errors tell what demand may be: bursty demand gets a wide spread and steady demand a narrow one, with nothing to
+    tune per service. A new level is followed at once, and its error is only one of many. Errors are remembered divided
+    by the root of the prediction, because counts scatter like that: a surge at noon is larger than one at night.
 
     Args:
         horizon_s_S: seconds over which demand must be met: from a decision to the slot's first work, or as long as a
@@ -111,9 +112,9 @@ class Forecasts:
 
     @property
     def unforeseen_S(self) -> Floats:
-        """Demand beyond the most that was thought possible a horizon before.
+        """Demand beyond the most that was thought possible one horizon ago.
 
-        It is that of the last horizon, of which one observation is a part: what comes at once is told over a horizon.
+        It is averaged over the last horizon, of which one observation is a part; so a jump shows for a whole horizon.
         """
         return self._unforeseen_S
 
@@ -152,11 +153,11 @@ class Forecasts:
     def _window(
         self, last: _Moment, cumulative_S: Floats, seconds_S: Floats
     ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-        """Find demand over the last horizon and the one before it; each way, what spoke and the most for the last."""
+        """Find demand over the last two horizons, and what was predicted for the last: each way, the best, the most."""
         actual_S, before_S = last.actual_S.copy(), last.actual_S.copy()
         ways_ES, predicted_S, most_S = last.ways_ES.copy(), last.predicted_S.copy(), last.most_S.copy()
         for horizon_s, columns in self._columns:
-            # The window reaches back to the last moment that is at least a horizon old.
+            # The window begins at the latest moment that is at least one horizon ago.
             since = self._moments[max(0, bisect_right(self._ends_s, self._now_s - horizon_s + 1e-9) - 1)]
             span_S = seconds_S[columns] - since.seconds_S[columns]
             seen = columns[span_S > 0]
@@ -168,12 +169,12 @@ class Forecasts:
         return actual_S, before_S, ways_ES, predicted_S, most_S
 
     def _judge(self, judged_S: NDArray[np.bool_], actual_S: Floats, ways_ES: Floats, predicted_S: Floats) -> None:
-        """Remember the error of what was predicted, and of each way; before the first measurement nothing was."""
+        """Remember how far each way and the prediction were off; before the first measurement there was none."""
         missed_ES = np.abs(ways_ES - actual_S)
         self._skill_ES += np.where(judged_S, (missed_ES - self._skill_ES) / SKILL_OBSERVATIONS, 0.0)
         columns = np.flatnonzero(judged_S)
         rows = self._error_count_S[columns] % MOST_ERRORS
-        # Demand that comes out of nothing must not look as if it could grow as many times again.
+        # Demand that starts from nothing must not look as if it could grow as many times again.
         scale_S = self._scale_S(np.maximum(predicted_S, LEAST_OF_ACTUAL * actual_S))
         self._errors_MS[rows, columns] = (actual_S[columns] - predicted_S[columns]) / scale_S[columns]
         self._error_at_MS[rows, columns] = self._now_s
@@ -203,7 +204,7 @@ class Forecasts:
         return scale_S[:, None] * self._sorted_DS[levels].T + (prior_S * predicted_S)[:, None] * _PRIOR_D[levels]
 
     def _scale_S(self, predicted_S: Floats) -> Floats:
-        """What errors are kept over; 1 where nothing was ever asked."""
+        """What errors are divided by: the root of demand; 1 where nothing was ever asked."""
         level_S = np.maximum(predicted_S, LEAST_LEVEL * self._mean_S)
         return np.sqrt(np.where(level_S > 0, level_S, 1.0))
 

@@ -1,6 +1,6 @@
-"""Who gets each slot: how many by water-filling, which ones by what moves least and crowds least.
+"""Who gets each slot. Water-filling says how many; which ones is chosen so that few move and none is crowded.
 
-Pure functions of the slots, the claims and the current allocation; the live controller and a replay call the same.
+Pure functions of the slots, the claims and the current allocation.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -66,7 +66,7 @@ def allocate(slots: Sequence[SlotPlace], claims: Claims, current: Allocation, mo
     class_N = np.array([classes[place.suits] for place in slots])
     suits_WC = np.array([[name in suits for suits in classes] for name in claims.names])
     stuck_W = np.bincount(holder_N[(holder_N != IDLE) & ~movable_N], minlength=len(index))
-    # What cannot run anywhere, or cannot leave, is not asked to.
+    # A workload that can run nowhere gets no slot, and one whose slots are moving keeps them.
     claims = replace(
         claims,
         held_W=np.bincount(holder_N[holder_N != IDLE], minlength=len(index)),
@@ -84,7 +84,7 @@ def allocate(slots: Sequence[SlotPlace], claims: Claims, current: Allocation, mo
 
 
 def _counts(claims: Claims, holder_N: Ints, class_N: Ints, suits_WC: Bools) -> Ints:
-    """Count the slots of each class that each workload shall have; classes differ in who can run there."""
+    """Count the slots of each class that each workload shall have; on slots of one class the same workloads can run."""
     slots_C = np.bincount(class_N)
     if len(slots_C) == 1:
         return fill(claims, len(class_N))[:, None]
@@ -104,7 +104,7 @@ def _counts(claims: Claims, holder_N: Ints, class_N: Ints, suits_WC: Bools) -> I
 def _changes(
     slots: Sequence[SlotPlace], claims: Claims, holder_N: np.ndarray, chosen: Sequence[int], takers: Sequence[int]
 ) -> list[Change]:
-    """Price each change: what the slot was worth to the donor, and what it is worth to the receiver."""
+    """Say of each change what it gains: the slot's worth to the receiver, less its worth to the donor."""
     held = claims.held_W.tolist()
     changes = []
     for slot, taker in zip(chosen, takers, strict=True):

@@ -1,7 +1,7 @@
 """What the policy would have done with slots that others hold, and what that would have been worth.
 
-A shadow decides like the live controller, from the same measurements, on an allocation of its own that nobody carries
-out. How a cautious team starts.
+A shadow decides like the live controller and from the same measurements, but nobody carries out its allocation. So a
+cautious team can watch it first.
 """
 
 from collections import Counter
@@ -97,7 +97,7 @@ def change_body(change: Change) -> Mapping[str, object]:
 
 
 def _standstill_usd(claims: Claims, changes: Sequence[Change], held_W: Ints, resize_s: Mapping[str, float]) -> float:
-    """What is not earned while workloads whose slots changed stand still, each once."""
+    """What workloads whose slots changed do not earn while they stand still; each counts once."""
     resized = {name for change in changes for name in (change.donor, change.receiver)}
     own_WW = np.diag(held_W)
     return sum(

@@ -1,4 +1,4 @@
-"""Take up residents that were awake before the controller knew of them: those alone know that they are."""
+"""Take up residents that were awake before the controller knew of them. It asks each, since nobody else can tell."""
 
 import asyncio
 import logging

@@ -13,7 +13,7 @@ KILL_CONFIRM_S = 3.0
 
 
 class Deaths:
-    """Orders kills, which the supervisor carries out, and waits until hosts report the death.
+    """Asks the supervisor to kill residents, and waits until hosts report that they are dead.
 
     Args:
         occupancy: who lives, as hosts report it.

@@ -17,10 +17,10 @@ from tenfold.pool.state import PriceView, configured_price
 
 CAPACITY_MEMORY_S = 20.0
 SUPPLY_MEMORY_S = 1.0
-"""What a core gives its slots can change at once, when another program on the machine wants it."""
+"""Short, because another program on the machine can take a core away at once."""
 
 LEAST_SUPPLY = 0.05
-"""A slot that had next to nothing of its core lately is still taken to do something."""
+"""A slot that lately got next to nothing of its core is still expected to do this share of its work."""
 
 WAKE_UP_S = 1.5
 """From a decision to the first work of the slot, with the tick that it takes to notice."""
@@ -140,7 +140,7 @@ class DemandMeter:
             units += now.units - before.units
             requests += now.requests - before.requests
             busy_s += now.busy_s - before.busy_s
-            # Beside an idle slot it has more of the core than it is sure of, which makes up for nothing elsewhere.
+            # What a slot gets beyond its own share, beside an idle one, does not make up for a slot that got less.
             had_s += min(now.busy_s - before.busy_s, now.wanted_s - before.wanted_s)
             wanted_s += now.wanted_s - before.wanted_s
             self._last[process] = now
@@ -151,7 +151,7 @@ class DemandMeter:
         weight = 1.0 - math.exp(-seconds / 2.0)
         self.units_per_s += weight * (units / seconds - self.units_per_s)
         if busy_s > 0.02 and units > 0:
-            # Until a few seconds of work were measured, the assumption fades as fast as evidence comes.
+            # Until some seconds of work are measured, each measurement replaces its share of the assumption.
             self._measured_busy_s = min(self._measured_busy_s + busy_s, CAPACITY_MEMORY_S)
             share = min(1.0, busy_s / self._measured_busy_s)
             self.sure_capacity += share * (units / busy_s - self.sure_capacity)
@@ -185,10 +185,11 @@ class DemandMeter:
         self._seen_gateway = True
 
     def _unpreventable(self, missed: float, seconds: float) -> float:
-        """Of the requests that ended missed, those that no slots could have answered.
+        """How many of the requests that just ended missed could not have been answered with any number of slots.
 
-        That is all while it has all slots that it could have. Otherwise it is as many as came unforeseen. That is told
-        over a horizon and requests end late, so both are remembered for about that long; those of a moment ago count.
+        All of them, while the service holds every slot that it could have. Otherwise as many as came unforeseen. The
+        forecast tells that over a whole horizon and a missed request ends late, so both counts are kept for about that
+        long and are set off against each other.
         """
         fade = math.exp(-seconds / (2.0 * self.plan.wake_up_s + (self.plan.latency_target_s or 0.0)))
         self._excused = fade * self._excused + float(self.forecast.unforeseen_S[0])

@@ -14,7 +14,7 @@ class Occupancy:
         residents: all residents and companions that hosts report, by name.
         holder: the workload that each slot is given to; from the decision on, so before its resident is awake.
         awake: who is awake on each slot, or may be.
-        unasked: slots that have come, or come back, and on which somebody may be awake that ``awake`` does not tell.
+        unasked: slots that are new or back, whose residents have not been asked yet whether they are awake.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Occupancy:
         return resident is None or resident.pid != address.pid
 
     def occupy(self, slot: str, address: Address) -> None:
-        """Note who is awake on a slot, or may be: then nobody else is woken there until it is known to be dead."""
+        """Note who is awake on a slot, or may be. Nobody else is woken there until that one is known to be dead."""
         resident = self.residents.get(address.name)
         self.holder[slot] = resident.workload if resident is not None else None
         self.awake[slot] = address

@@ -20,7 +20,7 @@ class RoutesVersion:
         self._changed = asyncio.Condition()
 
     def raise_quietly(self) -> None:
-        """Count a change; who waits learns of it with the next one that is announced."""
+        """Count a change without waking those who wait; they learn of it at the next ``announce``."""
         self.number += 1
 
     async def announce(self) -> None:
@@ -66,7 +66,7 @@ def routes_of(
 
 
 def queue_limit(meter: DemandMeter, held: int, queue_per_slot: int) -> int:
-    """Requests in work or waiting beyond which more would miss the target: what its slots do in that time."""
+    """How many requests its slots can answer within the target; with more in work or waiting, some would be late."""
     requests_per_s = meter.capacity / max(1e-9, meter.units_per_request)
     in_time = int(requests_per_s * (meter.plan.latency_target_s or 0.0))
     return max(queue_per_slot, in_time) * max(1, held)

@@ -78,7 +78,7 @@ def standings(claims: Claims, meters: Sequence[DemandMeter], held_W: Ints, slots
         )
         for index, meter in enumerate(meters)
     )
-    # Who may have every slot may have the one more, too.
+    # A workload that may hold every slot may also hold the one that is added here.
     ceiling_W = np.where(claims.ceiling_W >= slots, slots + 1, claims.ceiling_W)
     gained_W = fill(replace(claims, held_W=held_W, ceiling_W=ceiling_W), slots + 1) - held_W
     receiver = int(np.argmax(gained_W))

@@ -1,8 +1,8 @@
 """What no policy can exceed: the most training that a week allows at a given attainment of its services.
 
-Three bounds: perfect knowledge and moves that cost nothing; perfect knowledge and the true times of moves; and no more
-knowledge of the future than the forecast has. They are relaxations: slots are divisible, jobs of equal speed are one,
-gangs and places do not count.
+There are three bounds. The first knows the whole week and moves cost it nothing; the second knows the week and pays the
+true times of moves; the third knows no more of the future than the forecast does. All are relaxations: slots can be
+divided, jobs of equal speed are one job, and gangs and places are ignored.
 
 Letters: T steps, K kinds.
 """
@@ -62,10 +62,10 @@ def clairvoyant(week: Week, attainment: Mapping[str, float], *, moves: bool) -> 
 def informed(week: Week, attainment: Mapping[str, float]) -> Bound:
     """Bound useful training of policies that know no more of the next step than the forecast does.
 
-    The forecast of the pool is run over the week. For each service and each quarter of its levels, the errors that it
-    really had are taken as known, and slots are provided up to the one quantile of them that attains what is asked at
-    the least cost (the newsvendor's ratio, one price per family). Moves are free, and of jobs all is known. No policy
-    that sees only the forecast and its level can do better on average.
+    The pool's forecast is run over the week, and the errors that it made are taken as known, for each service and each
+    quarter of its demand levels. Slots are provided up to the one quantile of these errors that attains what is asked
+    at the least cost (the newsvendor's ratio, with one price per family). Moves are free, and everything about jobs is
+    known. So no policy that sees only the forecast and its level can do better on average.
 
     Raises:
         Infeasible: no policy can keep to the floors and attain that much.

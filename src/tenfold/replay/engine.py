@@ -22,18 +22,18 @@ from tenfold.replay.rule import Decision, Rule, View
 from tenfold.replay.week import Floats, Ints, Week
 
 RETRY_S = 600.0
-"""After how long a job that found no room in a node or rack is tried again; until then its slots go to others."""
+"""A job that found no room in a node or rack is tried again after this time; until then its slots go to others."""
 
 
 class NotAllowed(TenfoldError):
-    """A policy decided what cannot be: more slots than there are, or a job on slots that it cannot use."""
+    """A policy granted more slots than there are, or slots to a job that cannot use them."""
 
 
 def replay(week: Week, rule: Rule, *, on_step: Callable[[int], None] | None = None) -> Outcome:
     """Play a week under a policy.
 
-    When a step begins the policy decides on what was measured before it, so that it reacts a step late at the earliest.
-    Slots change hands, donors first; services answer or shed; jobs work. Nothing is drawn by chance.
+    When a step begins, the policy decides from what was measured before it, so it reacts one step late at the earliest.
+    Then slots change hands, donors first; services answer or shed; jobs work. Nothing is random.
 
     Args:
         week: what is asked and what there is.
@@ -125,7 +125,7 @@ class _Run:
         week, held_SK = self._week, self._queues.held_SK
         able_S = (held_SK * week.capacity_SK).sum(axis=1) * week.step_s
         busy_S = np.divide(served.answered_S, able_S, out=np.zeros_like(able_S), where=able_S > 0).clip(0.0, 1.0)
-        # What was at work a step ago cannot be given to others within the step: nobody knew that a surge would end.
+        # Slots that worked for others a step ago do not count: nobody could know that their work would end.
         working_SK = held_SK.astype(np.float64) * busy_S[:, None]
         busy_SK, self._busy_SK = np.maximum(working_SK, np.minimum(self._busy_SK, held_SK)), working_SK
         converted_SK = np.where(week.converts_S[:, None], busy_SK, 0.0)
@@ -310,7 +310,7 @@ class _Run:
 
 
 def _unseen(decision: Decision, seen_A: NDArray[np.bool_]) -> Decision:
-    """Give jobs that the policy was not shown nothing."""
+    """Extend a decision to jobs that the policy was not shown: they get nothing."""
     job_slots_AK = np.zeros((len(seen_A), decision.job_slots_AK.shape[1]), dtype=np.int64)
     killed_A = np.zeros(len(seen_A), dtype=bool)
     job_slots_AK[seen_A], killed_A[seen_A] = decision.job_slots_AK, decision.killed_A

@@ -1,7 +1,7 @@
 """Where slots lie: jobs that need one node or one rack get theirs there, or wait.
 
-Only such jobs have a place. Services and all other jobs are one crowd, of which is known how many slots of each node it
-has: they are taken to be spread so that where a slot is needed, one of those that shrink holds it.
+Only such jobs have a place. Services and all other jobs together are one crowd, and only its number of slots on each
+node is known. Where a slot is needed, a member of the crowd that shrinks is assumed to hold it.
 
 Letters: N nodes of a kind, R its racks, K kinds, A jobs in the system.
 """

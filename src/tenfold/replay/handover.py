@@ -1,4 +1,4 @@
-"""Slots between their holders: whoever leaves one, when it is free, and who takes it then.
+"""Slots on their way from one holder to the next: when each becomes free, and who takes it then.
 
 Letters: F batches of slots that nobody holds, R receivers, P pieces handed over.
 """

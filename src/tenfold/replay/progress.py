@@ -61,7 +61,7 @@ class Progress:
         self._still_until_s_J: Floats = np.zeros(len(jobs))
 
     def leave(self, jobs_A: Ints, target_AK: Ints, killed_A: NDArray[np.bool_], now_s: float) -> Left:
-        """Give up what exceeds the target: after saving, or at once if killed."""
+        """Give up slots beyond what was decided: after saving, or at once if killed."""
         held_AK = self.held_JK[jobs_A]
         left_AK = np.maximum(held_AK - target_AK, 0)
         leaves_A = left_AK.any(axis=1)

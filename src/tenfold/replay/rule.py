@@ -1,6 +1,6 @@
 """What every policy sees and says: the one interface of Tenfold and of the rules it is compared with.
 
-A rule decides when a step begins, and knows only the steps before it; a finer step shows a faster loop.
+A rule decides when a step begins and knows only the steps before it. Shorter steps stand for a faster control loop.
 
 Letters: K kinds, S services, A jobs that have arrived and are not done, H steps of history, D demands that may come.
 """
@@ -36,7 +36,7 @@ class View:
             one that needs a node or a rack are of one kind.
         remaining_A: slot-seconds at speed 1 that each still has to do.
         since_checkpoint_A: seconds of work that a kill would lose, per slot.
-        most_A: slots that each can use; no more than it has for a while, if there is no more room where it is.
+        most_A: slots that each can use; for a while no more than it has, if its node or rack has no more room.
         settled_s_A: seconds since its slots last changed.
         started_A: whether each has ever had slots; where residents are kept warm, its processes are loaded since.
     """

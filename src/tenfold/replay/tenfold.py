@@ -18,13 +18,13 @@ from tenfold.replay.scaling import dial_S
 class Tenfold:
     """Slots go where they are worth most, by what may be asked and what it earns.
 
-    ``attains``: the share of requests that each family shall answer in time, as one; what is not named is provided for
-    as its price is worth. ``utilisation``: share of a slot's capacity that is planned on; all of it if not named, since
-    a week's capacity is what a slot answers in time. How long a change is expected to last: ``dwell_s`` of a service's
-    slot, ``joined_dwell_s`` of a slot that joins a job, which services soon want back, and ``job_dwell_s``, at most, of
-    a job's size, for which all of it stands still. ``idle_s``: a service that was asked for something in that time
-    keeps one slot, as in the live pool. ``relaxation``: what the solver keeps from step to step; it begins anew with a
-    week.
+    ``attains``: the share of its requests that each family as a whole shall answer in time; for a family not named the
+    price decides. ``utilisation``: the share of a slot's capacity that is planned on; all of it if not named, since a
+    week's capacity is what a slot answers in time. Three dwells say how long a change is expected to last:
+    ``dwell_s`` for a service's slot; ``joined_dwell_s`` for a slot that joins a job, since services soon want it back;
+    ``job_dwell_s``, at most, for the size of a job, since a resize stops all of it. ``idle_s``: a service that was
+    asked for something in that time keeps one slot, as in the live pool. ``relaxation``: what the solver keeps from
+    step to step; it begins anew with each week.
     """
 
     attains: tuple[tuple[str, float], ...] = ()
@@ -92,7 +92,7 @@ class Tenfold:
         start_s_A = week.job_times_J.start_s_W[jobs_A]
         if self.warm:
             serves_s_S, still_s_A = week.service_times_S.wake_s_W, week.job_times_J.resize_s_W[jobs_A]
-            # Who has been stopped is still loaded, so that it comes back by a wake.
+            # A job that was stopped is still loaded, so it comes back by a wake.
             joins_s_A = np.where(view.started_A, week.job_times_J.wake_s_W[jobs_A], start_s_A)
         else:
             # Processes start; every change of a job saves and restarts it.

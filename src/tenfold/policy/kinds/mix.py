@@ -1,4 +1,4 @@
-"""How many slots of each kind each workload gets: what is held, or the best divisible mix, improved slot by slot.
+"""How many slots of each kind each workload gets, improved slot by slot from what is held or from a linear program.
 
 Letters: W workloads, K kinds.
 """
@@ -15,17 +15,17 @@ from tenfold.policy.kinds.mixture import Mixture, Worth
 from tenfold.policy.kinds.relaxation import Relaxation
 
 _FEW_TRADES, _MOST_TRADES = 0.5, 100
-"""Trades per workload at most: from what is held (the program is faster than more of them), and from the program."""
+"""Most trades per workload: from what is held (more would take longer than the program), and from the program."""
 
 
 def mix(mixture: Mixture, relaxation: Relaxation) -> Ints:
     """Give slots of several kinds where they are worth most, less what moving them costs.
 
-    Slots change hands one at a time while one is worth more to another: for one kind that is the optimum (Fox 1966),
-    for several it falls short of a linear program's bound by little. It starts from what is held. If that ends further
-    below the bound, at the prices of the program's last solution, than that solution did, the program is solved again,
-    and its fractions are rounded down and improved in the same way. Floors, gangs and pauses are as in ``fill``; one
-    kind of speed 1 goes there directly.
+    Starting from what is held, slots change hands one at a time while a slot is worth more to somebody else. For one
+    kind that ends at the optimum (Fox 1966), for several a little below the bound that a linear program proves. If it
+    ends further below that bound than the program's last solution did, the program is solved again, its counts are
+    rounded down, and slots change hands from there. Floors, gangs and resize costs are as in ``fill``, which is used
+    directly where there is one kind of speed 1.
 
     Args:
         mixture: what is asked.
@@ -49,7 +49,7 @@ def mix(mixture: Mixture, relaxation: Relaxation) -> Ints:
 
 
 def mix_by_program(mixture: Mixture, relaxation: Relaxation) -> Ints:
-    """Do as ``mix`` does, for one kind too."""
+    """Do as ``mix`` does, but without the short cut for one kind."""
     worth, workloads = Worth(mixture), len(mixture.held_WK)
     found = []
     enough_usd_per_s = relaxation.enough(mixture)
@@ -69,12 +69,12 @@ def mix_by_program(mixture: Mixture, relaxation: Relaxation) -> Ints:
 
 
 def _valued(worth: Worth, counts_WK: Ints) -> tuple[float, Ints]:
-    """What counts are worth per second, and they."""
+    """Put what counts are worth per second before them."""
     return float(worth.net_W(counts_WK).sum()), counts_WK
 
 
 def _fits(mixture: Mixture, counts_WK: Ints) -> bool:
-    """Whether nothing is granted twice, nor against ceilings and conversion."""
+    """Whether no slot is granted twice, and ceilings and conversion are kept to."""
     return bool(
         (counts_WK.sum(axis=0) <= mixture.slots_K).all()
         and (counts_WK[mixture.converts_W].sum(axis=0) <= mixture.conversion_K).all()

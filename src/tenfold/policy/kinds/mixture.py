@@ -19,13 +19,13 @@ class Mixture:
     """Claims on several kinds of slots.
 
     Args:
-        claims: of everybody. Runs are counted in effective slots, those of a kind of speed 1; floors, ceilings, least
-            sizes in slots of any kind. Its ``held_W`` is not read.
-        speed_WK: effective slots that one slot of a kind gives; 0 where a workload cannot run.
+        claims: of everybody. Runs count effective slots, which are slots of speed 1; floors, ceilings and least sizes
+            count slots of any kind. Its ``held_W`` is not read.
+        speed_WK: how many effective slots one slot of each kind is; 0 where a workload cannot run.
         held_WK: slots that each has now.
         slots_K: slots of each kind.
-        converts_W: who needs general compute and storage beside the slot.
-        conversion_K: for how many slots of each kind there is that.
+        converts_W: which workloads need general compute and storage beside the slot.
+        conversion_K: how many slots of each kind have that.
     """
 
     claims: Claims
@@ -74,7 +74,7 @@ class Worth:
         return self._values[run] - self._values[first] + self._usds[run] * (at - self._befores[run])
 
     def of_one_slot(self, counts_WK: Ints) -> tuple[Floats, Floats]:
-        """What one slot more of each kind gains everybody, net of moves, and what one less costs; without one: inf."""
+        """Each workload's gain by one slot more of each kind, and its loss by one less (infinite where it has none)."""
         speed_WK, held_WK = self._mixture.speed_WK, self._mixture.held_WK
         join_cost_W1 = self._mixture.claims.join_cost_W.clip(0.0, 1.0)[:, None]
         everybody = np.arange(len(counts_WK))[:, None]

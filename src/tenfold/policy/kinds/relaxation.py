@@ -1,4 +1,4 @@
-"""The best mix of kinds if slots could be divided: a linear program that is kept warm from tick to tick.
+"""The best mix of kinds if slots could be divided: a linear program that starts each tick from its last solution.
 
 Letters: W workloads, K kinds, C classes of workloads, B buckets of a class's curve, R runs, M (class, kind) pairs.
 """
@@ -13,15 +13,15 @@ from tenfold.policy.claims import Floats, Ints
 from tenfold.policy.kinds.mixture import Mixture
 
 _OFFSETS = np.array([-(10**9), -64, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 64, 10**9])
-"""Edges of the buckets, in runs from where the class was last: single runs there, coarse ones far away."""
+"""Edges of the buckets, counted in runs from the class's last place: single runs near it, many runs far away."""
 
 _BUCKETS = len(_OFFSETS) - 1
 _GAP, _MOST_ROUNDS = 1e-5, 6
 _SLACK = 5e-4
-"""By what share of the bound counts may lie further below it than the last ones before the program is solved again."""
+"""The program is solved again once counts lie this share of the bound further below it than after the last solution."""
 
-_LEAST_TOLL = 1e-6
-"""Of equals nobody moves."""
+_LEAST_JOIN_COST = 1e-6
+"""A cost so small that it only keeps slots from moving between equals."""
 
 
 class MixFailed(TenfoldError):
@@ -43,7 +43,7 @@ class Relaxed:
 
 @dataclass(frozen=True, slots=True)
 class _Classes:
-    """Workloads whose speeds are in proportion and who convert alike, as one. Units: slots of the class's best kind."""
+    """Workloads with proportional speeds and equal conversion, as one class. Unit: a slot of the class's best kind."""
 
     of_W: Ints
     speed_CK: Floats
@@ -86,11 +86,11 @@ class _Curve:
 class Relaxation:
     """A linear program in HiGHS for the mixes of one pool, tick after tick.
 
-    While the classes stay the same, only costs and bounds are sent, and the solver starts from the last basis. A
-    class's curve is seen through few buckets, fine where it was last. The row duals tell how much the coarse buckets
-    may hide (a bound, not a guess); while that is more than ``_GAP`` of the value, the buckets are moved to where the
-    duals point and the program is solved again. Within one class, floors, ceilings and what is held count as sums.
-    Between two solutions the last row duals, as prices, tell whether it is worth solving again.
+    While the classes stay the same, only new costs and bounds are sent and the solver starts from its last basis. The
+    curve of a class is described by few buckets, narrow near the last solution and wide elsewhere. The row duals bound
+    how much value the wide buckets can hide; while that is more than ``_GAP`` of the value, the buckets are centred
+    where the duals point and the program is solved again. Floors, ceilings and holdings of a class are sums over its
+    members. Between two solutions, the last row duals serve as prices that tell whether solving again is worth it.
     """
 
     def __init__(self) -> None:
@@ -135,17 +135,17 @@ class Relaxation:
         return Relaxed(_members(mixture, classes, by_holder, counts_CK, used_C), self._bound_usd_per_s)
 
     def reached(self, usd_per_s: float) -> None:
-        """Note what whole counts made of the last solution."""
+        """Note what the last solution was worth after it was made whole."""
         self._short_usd_per_s = self._bound_usd_per_s - usd_per_s
 
     def enough(self, mixture: Mixture) -> float:
-        """What counts must be worth for a new solution to promise little more; infinite before there is one."""
+        """The value from which a new solution promises little more; infinite before the first one."""
         return self.bound(mixture) * (1.0 - _SLACK) - self._short_usd_per_s
 
     def bound(self, mixture: Mixture) -> float:
-        """What no counts are worth more than, by the prices of the last solution; infinite where they say nothing.
+        """A value that no counts exceed, from the prices of the last solution; infinite where these say nothing.
 
-        By weak duality prices of any time give a bound; it is tight while little has changed.
+        By weak duality any prices give a bound; these give a tight one while little has changed.
         """
         classes = _classes(mixture)
         if classes.structure != self._structure:
@@ -236,7 +236,7 @@ class Relaxation:
         earns = -cost * scale
         upper[self._keep_M] = held_CK[self._pair_class, self._pair_kind]
         # Everything is in units of the best slot's worth, which keeps the solver's tolerances meaningful.
-        cost[self._join_M] = _LEAST_TOLL
+        cost[self._join_M] = _LEAST_JOIN_COST
         cost[self._short_C] = 10.0
         index = np.arange(self._columns, dtype=np.int32)
         self._highs.changeColsBounds(self._columns, index, np.zeros(self._columns), upper)
