@@ -37,7 +37,11 @@ def fill(url: str, days: int) -> None:
             ledger.extend([Event(0, at + 10.0 * number, "standings", "pool", body) for number in range(A_DAY)])
 
 
-async def record_meanwhile(recorder: Recorder, wanted: retention.Retention) -> tuple[retention.Forgotten, list[float]]:
+async def record_meanwhile(
+    recorder: Recorder, wanted: retention.Retention
+) -> tuple[retention.Forgotten, list[float], float]:
+    await recorder.opened()
+    start = time.perf_counter()
     work = asyncio.create_task(retention._in_a_process(wanted))
     waits = []
     while not work.done():
@@ -45,7 +49,7 @@ async def record_meanwhile(recorder: Recorder, wanted: retention.Retention) -> t
         recorder.append("move", "n0/cpu0", {"number": len(waits), "reason": "worth more", "seconds": 0.1})
         waits.append(time.perf_counter() - began)
         await asyncio.sleep(EVERY_S)
-    return work.result(), waits
+    return work.result(), waits, time.perf_counter() - start
 
 
 def main() -> None:
@@ -60,11 +64,8 @@ def main() -> None:
         path = home / "ledger.db"
         before = path.stat().st_size
         recorder = Recorder(lambda: Ledger(url, mends=True), str(path))
-        recorder.latest("move")
         wanted = retention.Retention(url=url, folder=home / "days", keep_days=chosen.keep)
-        began = time.perf_counter()
-        found, waits = asyncio.run(record_meanwhile(recorder, wanted))
-        seconds = time.perf_counter() - began
+        found, waits, seconds = asyncio.run(record_meanwhile(recorder, wanted))
         assert not recorder.trouble, recorder.trouble
         recorder.close()
         used = resource.getrusage(resource.RUSAGE_CHILDREN)

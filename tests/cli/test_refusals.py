@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from tenfold.cli.history import read_moves
+from tenfold.cli.main import main
 from tenfold.cli.supervisor import check_memory, listen
 from tenfold.core.config import KindSettings, PoolSettings
 from tenfold.core.errors import NotEnoughMemory, NotRunning, PortTaken
@@ -42,6 +43,22 @@ def test_slots_per_core_counts_when_slots_are_not_given():
         check_memory(CONFIG(pool=PoolSettings(kinds={"cpu": per_core})))
     except NotEnoughMemory as error:
         assert str(error).startswith(f"{16 * cores} slots need")
+
+
+def test_up_is_refused_while_the_ledgers_server_is_away(tmp_path, monkeypatch, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    config = tmp_path / "tenfold.toml"
+    config.write_text(
+        f'[pool]\nport = 0\n[pool.kinds.cpu]\nslots = 1\n[store]\nurl = "postgresql://me:secret@{address}/x"\n'
+    )
+    monkeypatch.setenv("TENFOLD_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit, match="1"):
+        main(["up", "--config", str(config)])
+    told = capsys.readouterr().err
+    assert address in told and "cannot be used" in told and "next:  see that PostgreSQL runs there" in told
+    assert "secret" not in told
 
 
 def test_moves_of_a_home_without_a_ledger_say_how_to_start_one(tmp_path):

@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
 TRY_EVERY_S = 1.0
-WAIT_S = 0.5
-"""Longer than the ledger's own patience, so that it is the ledger that says what it waited for."""
+WAIT_S = 2.0
+"""A slow disk is no trouble yet; heartbeats go on after it. The ledger itself gives up a lock sooner, and says so."""
 OPEN_S = 60.0
-CLOSE_S = 2.0
+CLOSE_S = 1.5
 TOGETHER = 100
 """Events that are written in one transaction, at most."""
 KEPT = 1000
@@ -133,11 +133,12 @@ class Recorder:
 
     def close(self) -> None:
         """Close the ledger; what could not be written is lost."""
+        wait_s = 0.0 if self._is_late else CLOSE_S
         if self._waiting:
-            self._write(CLOSE_S)
+            self._write(wait_s)
         if self._waiting:
             log.warning("%d events were never recorded: %s (%s)", len(self._waiting), self._where, self._cause)
-        if not _is_done(self._thread.do(self._close), CLOSE_S):
+        if not _is_done(self._thread.do(self._close), wait_s):
             log.warning("%s does not answer; it is left without a word", self._where)
         self._thread.end()
 

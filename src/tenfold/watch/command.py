@@ -104,6 +104,7 @@ async def _watch(
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     until = math.inf if duration_s is None else time.monotonic() + duration_s
     forgetting = asyncio.create_task(forget_forever(ledger, retention))
+    await ledger.opened()
     async with aiohttp.ClientSession() as session:
         dashboard = Dashboard(session, settings, os.environ.get(TOKEN_VARIABLE))
         last = time.monotonic()
