@@ -12,8 +12,11 @@ from rich.console import Console
 
 from synthetic_study import synthetic_study, to_yaml
 from tenfold.cli.main import main
+from tenfold.core.paths import home_dir
 from tenfold.page.figures import usd
+from tenfold.page.shelf import left
 from tenfold.plan import show
+from tenfold.plan.page import SHELF
 from tenfold.plan.plan import make_plan
 from tenfold.plan.result import load_plan
 from tenfold.plan.solve import Effort
@@ -187,6 +190,7 @@ def test_a_plan_is_followed_along_futures_that_it_has_not_seen(capsys, example, 
         assert part in out
     assert "re-planning" in err and "wrote" in err
     assert page.read_text().startswith("<!doctype html>")
+    assert page.read_bytes() in [each.path.read_bytes() for each in left(home_dir() / SHELF)]
     code, out, err = run(capsys, "simulate", str(example), "--futures", "2", "--json")
     assert code == 0 and err == ""
     found = json.loads(out)

@@ -1,4 +1,4 @@
-"""The plan's page in the console: what the last runs of ``tenfold plan solve`` found, or how to make one."""
+"""The plan's page in the console: what ``tenfold plan solve`` and ``simulate`` found last, or how to make a plan."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,8 @@ an option up; with what it costs and what can go wrong.</p></div>
 <p>Or from a study of your own: take one as a start, put in your demand, sites and offers, and solve it.</p>
 <pre>tenfold plan example meta-2024-07 &gt; study.yaml
 tenfold plan solve study.yaml</pre>
-<p>The plan then appears here. <code>docs/plan.md</code> explains each key of a study.</p></div>"""
+<p>The plan then appears here, and so does what <code>tenfold plan simulate study.yaml</code> finds.
+<code>docs/plan.md</code> explains each key of a study.</p></div>"""
 
 
 def html(home: Path, query: Mapping[str, str]) -> str:
