@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from tenfold.replay.generate import synthetic_week
 from tiny_study import TINY, study_of
 
+from synthetic_week import synthetic_week
 from tenfold.page.palette import by_night
 from tenfold.page.shelf import left
 from tenfold.plan import page as plan_page

@@ -4,10 +4,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from tenfold.core.errors import UsageError
 from tenfold.core.explain import unread
+from tenfold.core.frozen import Frozen
 from tenfold.plan.proven import TOLERANCE
 from tenfold.plan.study import Study
 
@@ -16,10 +17,8 @@ class PlanFileError(UsageError):
     """A file is not a ``plan.json`` of this version."""
 
 
-class Record(BaseModel):
+class Record(Frozen):
     """Base of what a plan is made of: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Verdict(StrEnum):

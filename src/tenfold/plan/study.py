@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
+from tenfold.core.frozen import Frozen
 from tenfold.plan.calendar import Calendar
 
 Label = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
@@ -17,10 +18,8 @@ MOST_NODES = 20_000
 Scalar = str | int | float | bool | None
 
 
-class Table(BaseModel):
+class Table(Frozen):
     """Base of every table: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Jumps(Table):
