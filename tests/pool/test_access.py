@@ -82,6 +82,7 @@ def door(tmp_path) -> Door:
         ("owner", "/v1/shopping", "GET", 403),
         ("owner", "/api/state", "GET", 403),
         ("owner", "/_nicegui/assets/a.js", "GET", 200),
+        ("owner", "/_nicegui_ws/socket.io/", "POST", 200),
         ("advertiser", "/v1/shop/stock", "GET", 403),
         ("visitor", "/v1/shop/stock", "GET", 403),
         ("visitor", "/v1/models", "GET", 403),

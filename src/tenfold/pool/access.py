@@ -30,7 +30,7 @@ PUBLIC = "public"
 
 READS = ("GET", "HEAD")
 _WANTED = (b"host", b"authorization", b"cookie", TOKEN_HEADER.encode())
-_PAGE_PARTS = "/_nicegui"
+_PAGE_PARTS = ("/_nicegui", "/_nicegui_ws")
 """What any page of the console loads; it shows nobody more than the page itself."""
 
 
@@ -109,7 +109,7 @@ class Access:
         return scope.get("method") == "OPTIONS" and self.keyring.knows_origin(origin)
 
     def _may(self, key: Key, path: str, method: str) -> bool:
-        if key.role == "operator" or covers(_PAGE_PARTS, path):
+        if key.role == "operator" or any(covers(part, path) for part in _PAGE_PARTS):
             return True
         if key.role == "viewer":
             return method in READS
