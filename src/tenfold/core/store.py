@@ -54,7 +54,15 @@ def store_url(settings: StoreSettings, home: Path, name: str) -> str:
 def place_of(url: str) -> str:
     """Name a database in sentences: the path of its file, or its URL without the password."""
     parsed = sa.make_url(url)
-    return str(_file_of(parsed) or parsed.render_as_string(hide_password=True))
+    if (path := _file_of(parsed)) is not None:
+        return str(path)
+    shown = parsed.set(drivername="postgresql").difference_update_query([_SCHEMA])
+    return f"{shown.render_as_string(hide_password=True)} (schema {_schema_of(parsed)})"
+
+
+def cause_of(error: sa.exc.DBAPIError) -> str:
+    """What the database or its driver said, in one line."""
+    return (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]
 
 
 class Store:
@@ -119,7 +127,7 @@ def open_store(url: str, migrations: Path, *, patience_s: float = PATIENCE_S, du
         if schema is None:
             raise
         raise StoreError(
-            f"the database {place_of(url)} cannot be used: {str(error.orig).strip()}",
+            f"the database {place_of(url)} cannot be used: {cause_of(error)}",
             next_step="see that PostgreSQL runs there and lets this user in, or take store.url out of tenfold.toml",
         ) from error
     except BaseException:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tenfold.core.config import StoreSettings
 from tenfold.core.errors import ConfigError, LedgerError, NotRunning
-from tenfold.core.store import place_of, store_url
+from tenfold.core.store import cause_of, place_of, store_url
 from tenfold.ledger.ledger import LEDGER, Event, Ledger
 
 RESOLVED = "config.json"
@@ -57,7 +57,7 @@ def open_ledger(home: Path, url: str = "", how: str = "start a pool with 'tenfol
             yield ledger
     except DBAPIError as error:
         raise LedgerError(
-            f"the ledger {place} cannot be read: {error.orig}",
+            f"the ledger {place} cannot be read: {cause_of(error)}",
             next_step=f"see that the disk of {home} has room and can be written",
         ) from error
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from tenfold.core.errors import TenfoldError
+from tenfold.core.store import cause_of
 from tenfold.ledger.ledger import Event, Ledger
 
 log = logging.getLogger(__name__)
@@ -201,7 +202,7 @@ class Recorder:
         if not isinstance(error, DBAPIError | OSError | TenfoldError):
             raise error
         self._tried_at = self._clock()
-        self._cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        self._cause = cause_of(error) if isinstance(error, DBAPIError) else str(error)
         if self._failed_at is None:
             self._failed_at = self._tried_at
             log.warning("%s cannot be written: %s", self._where, self._cause)

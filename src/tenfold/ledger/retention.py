@@ -21,7 +21,7 @@ from pydantic import Field
 
 from tenfold.core.errors import TenfoldError
 from tenfold.core.frozen import Frozen
-from tenfold.core.store import Store, open_store
+from tenfold.core.store import Store, cause_of, open_store
 from tenfold.ledger.recorder import Recorder
 from tenfold.ledger.tables import MIGRATIONS, events
 
@@ -206,7 +206,7 @@ def main() -> None:
         found = forget(store, retention.folder, retention.keep_days, time.time(), pause)
         store.close()
     except sa.exc.DBAPIError as error:
-        sys.exit(str(error.orig).strip())
+        sys.exit(cause_of(error))
     except (OSError, TenfoldError) as error:
         sys.exit(str(error))
     except Stopped:
