@@ -1,0 +1,268 @@
+"""What the feed remembers: events as they came, what they say of each person and item, and the sums of both arms.
+
+The events are the truth. The other tables are kept beside them in the same transactions, so that a feed reads the rows
+of one person and not a life of events.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from tenfold.feed.contract import FeedEvent
+from tenfold.feed.holdout import is_held_out
+
+HISTORY = 100
+"""Latest items of a person that ranking is given."""
+
+TIRED_AFTER = 3
+"""An item that was shown so often and never chosen is not shown again."""
+
+metadata = sa.MetaData()
+
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("person", sa.String, primary_key=True),
+    sa.Column("held_out", sa.Boolean, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+)
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("person", sa.String, primary_key=True),
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("surface", sa.String, nullable=False),
+    sa.Column("item", sa.BigInteger, nullable=False),
+    sa.Column("action", sa.String, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("taken_at", sa.Float, nullable=False),
+)
+seen = sa.Table(
+    "seen",
+    metadata,
+    sa.Column("person", sa.String, primary_key=True),
+    sa.Column("item", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("shown", sa.Integer, nullable=False),
+    sa.Column("chosen_at", sa.Float, nullable=True),
+    sa.Column("blocked", sa.Boolean, nullable=False),
+)
+opened = sa.Table(
+    "opened",
+    metadata,
+    sa.Column("item", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("people", sa.BigInteger, nullable=False),
+)
+arms = sa.Table(
+    "arms",
+    metadata,
+    sa.Column("held_out", sa.Boolean, primary_key=True),
+    sa.Column("people", sa.BigInteger, nullable=False),
+    sa.Column("watched_s", sa.Float, nullable=False),
+    sa.Column("lists", sa.BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What a feed needs to know of one person.
+
+    ``history``: items chosen (opened, watched or liked), the latest last. ``seen``: all of them, however long ago.
+    ``blocked``: items not to be shown again. ``tired``: items shown so often that they are not shown again.
+    """
+
+    held_out: bool
+    history: tuple[int, ...] = ()
+    seen: frozenset[int] = frozenset()
+    blocked: frozenset[int] = frozenset()
+    tired: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What became of some events. ``chosen``: the item of each person who chose it for the first time."""
+
+    new: int
+    repeated: int
+    chosen: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What an arm has come to since the feed began. ``lists``: feeds that the people of the arm opened."""
+
+    people: int = 0
+    watched_s: float = 0.0
+    lists: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """One row of ``seen``."""
+
+    shown: int = 0
+    chosen_at: float | None = None
+    blocked: bool = False
+
+    def after(self, action: str, at: float) -> "_Sight":
+        if action == "shown":
+            return replace(self, shown=self.shown + 1)
+        if action == "not_interested":
+            return replace(self, blocked=True)
+        return replace(self, chosen_at=at if self.chosen_at is None else max(self.chosen_at, at))
+
+
+def meet(connection: Connection, person: str, share: float, now: float) -> Person:
+    """Read what is known of a person who opens a feed, and count the feed; whoever is new gets an arm for good.
+
+    Args:
+        connection: in a transaction that may write.
+        person: anybody's name.
+        share: of new people who are held out.
+        now: Unix seconds.
+    """
+    held_out = _held_out(connection, [person], share, now)[person]
+    _add_to_arm(connection, held_out, lists=1)
+    return _read(connection, person, held_out)
+
+
+def read_person(connection: Connection, person: str) -> Person | None:
+    """Read what is known of a person; none of whom nothing is."""
+    held_out = connection.scalar(sa.select(people.c.held_out).where(people.c.person == person))
+    return None if held_out is None else _read(connection, person, bool(held_out))
+
+
+def take(connection: Connection, came: Sequence[FeedEvent], share: float, now: float) -> Noted:
+    """Write events down, each once by person and id, and what they change.
+
+    A late event takes its place in a person's history by when it happened. Taking the same events again, in any order
+    and in any parts, changes nothing.
+
+    Args:
+        connection: in a transaction that may write.
+        came: events of any people.
+        share: of new people who are held out.
+        now: Unix seconds; when an event without a time happened. No event happened later.
+    """
+    first: dict[tuple[str, str], FeedEvent] = {}
+    for event in came:
+        first.setdefault((event.person, event.id), event)
+    key = sa.tuple_(events.c.person, events.c.id)
+    known = {(row.person, row.id) for row in connection.execute(sa.select(events).where(key.in_(list(first))))}
+    fresh = [event for named, event in first.items() if named not in known]
+    if not fresh:
+        return Noted(0, len(came), ())
+    at = [now if event.at is None else min(event.at, now) for event in fresh]
+    rows = [event.model_dump() | {"at": at_s, "taken_at": now} for event, at_s in zip(fresh, at, strict=True)]
+    connection.execute(sa.insert(events), rows)
+    held_out = _held_out(connection, sorted({event.person for event in fresh}), share, now)
+    for arm in (False, True):
+        watched_s = sum(e.seconds for e in fresh if e.action == "watched" and held_out[e.person] is arm)
+        _add_to_arm(connection, arm, watched_s=watched_s)
+    chosen = _see(connection, fresh, at)
+    _count_opened(connection, chosen)
+    return Noted(len(fresh), len(came) - len(fresh), tuple(chosen))
+
+
+def read_arms(connection: Connection) -> tuple[Sums, Sums]:
+    """Read the sums of the people who get ranked feeds, and of those held out."""
+    found = {
+        bool(row.held_out): Sums(row.people, row.watched_s, row.lists) for row in connection.execute(sa.select(arms))
+    }
+    return found.get(False, Sums()), found.get(True, Sums())
+
+
+def read_opened(connection: Connection) -> list[tuple[int, int]]:
+    """Read how many people chose each item."""
+    return [(row.item, row.people) for row in connection.execute(sa.select(opened))]
+
+
+def count_events(connection: Connection, person: str) -> int:
+    """Count the events of a person."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(events).where(events.c.person == person)) or 0
+
+
+def forget(connection: Connection, person: str) -> int:
+    """Delete all that is known of a person, and return how many events that were; sums over people stay."""
+    gone = connection.execute(sa.delete(events).where(events.c.person == person)).rowcount
+    connection.execute(sa.delete(seen).where(seen.c.person == person))
+    connection.execute(sa.delete(people).where(people.c.person == person))
+    return gone
+
+
+def _read(connection: Connection, person: str, held_out: bool) -> Person:
+    rows = connection.execute(sa.select(seen).where(seen.c.person == person)).all()
+    chosen = [(row.chosen_at, row.item) for row in rows if row.chosen_at is not None]
+    blocked = frozenset(row.item for row in rows if row.blocked)
+    return Person(
+        held_out,
+        history=tuple(item for _, item in sorted(chosen) if item not in blocked)[-HISTORY:],
+        seen=frozenset(item for _, item in chosen),
+        blocked=blocked,
+        tired=frozenset(row.item for row in rows if row.chosen_at is None and row.shown >= TIRED_AFTER),
+    )
+
+
+def _held_out(connection: Connection, names: Sequence[str], share: float, now: float) -> dict[str, bool]:
+    """Tell which of ``names`` are held out; those who are new are counted in."""
+    rows = connection.execute(sa.select(people.c.person, people.c.held_out).where(people.c.person.in_(names)))
+    found = {row.person: bool(row.held_out) for row in rows}
+    new = {name: is_held_out(name, share) for name in names if name not in found}
+    if new:
+        rows_new = [{"person": name, "held_out": held_out, "since": now} for name, held_out in new.items()]
+        connection.execute(sa.insert(people), rows_new)
+    for arm in (False, True):
+        _add_to_arm(connection, arm, people=sum(held_out is arm for held_out in new.values()))
+    return found | new
+
+
+def _see(connection: Connection, fresh: Sequence[FeedEvent], at: Sequence[float]) -> list[int]:
+    """Bring ``seen`` up to date; give the item of each person who chose it for the first time."""
+    keys = sorted({(event.person, event.item) for event in fresh})
+    found = connection.execute(sa.select(seen).where(sa.tuple_(seen.c.person, seen.c.item).in_(keys)))
+    before = {(row.person, row.item): _Sight(row.shown, row.chosen_at, bool(row.blocked)) for row in found}
+    after = {key: before.get(key, _Sight()) for key in keys}
+    for event, at_s in zip(fresh, at, strict=True):
+        key = event.person, event.item
+        after[key] = after[key].after(event.action, at_s)
+    rows = {
+        key: {"shown": sight.shown, "chosen_at": sight.chosen_at, "blocked": sight.blocked}
+        for key, sight in after.items()
+    }
+    new = [{"person": key[0], "item": key[1]} | row for key, row in rows.items() if key not in before]
+    old = [{"of": key[0], "at_item": key[1]} | row for key, row in rows.items() if key in before]
+    if new:
+        connection.execute(sa.insert(seen), new)
+    if old:
+        mine = (seen.c.person == sa.bindparam("of")) & (seen.c.item == sa.bindparam("at_item"))
+        connection.execute(sa.update(seen).where(mine), old)
+    first = [key for key in keys if after[key].chosen_at is not None and before.get(key, _Sight()).chosen_at is None]
+    return [item for _, item in first]
+
+
+def _count_opened(connection: Connection, chosen: Sequence[int]) -> None:
+    for item in sorted(set(chosen)):
+        more = chosen.count(item)
+        changed = connection.execute(
+            sa.update(opened).where(opened.c.item == item).values(people=opened.c.people + more)
+        )
+        if not changed.rowcount:
+            connection.execute(sa.insert(opened).values(item=item, people=more))
+
+
+def _add_to_arm(
+    connection: Connection, held_out: bool, *, people: int = 0, watched_s: float = 0.0, lists: int = 0
+) -> None:
+    if not (people or watched_s or lists):
+        return
+    more = {
+        "people": arms.c.people + people,
+        "watched_s": arms.c.watched_s + watched_s,
+        "lists": arms.c.lists + lists,
+    }
+    changed = connection.execute(sa.update(arms).where(arms.c.held_out == held_out).values(more))
+    if not changed.rowcount:
+        row = {"held_out": held_out, "people": people, "watched_s": watched_s, "lists": lists}
+        connection.execute(sa.insert(arms).values(row))

@@ -1,0 +1,119 @@
+"""Events count once, whatever order and parts they come in, and a person's next feed knows them."""
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tenfold.feed import tables
+from tenfold.feed.contract import FeedEvent
+from tenfold.feed.holdout import is_held_out
+
+SHARE, NOW = 0.3, 1_000_000.0
+
+
+@pytest.fixture
+def connection():
+    engine = sa.create_engine("sqlite://")
+    tables.metadata.create_all(engine)
+    with engine.begin() as found:
+        yield found
+    engine.dispose()
+
+
+def event(number, person="ann", item=1, action="opened", seconds=0.0, at=None):
+    return FeedEvent(id=str(number), person=person, surface="home", item=item, action=action, seconds=seconds, at=at)
+
+
+def test_what_was_chosen_is_the_history_and_the_latest_is_last(connection):
+    tables.take(connection, [event(1, item=5, at=30.0), event(2, item=7, at=10.0)], SHARE, NOW)
+    tables.take(connection, [event(3, item=7, action="liked", at=50.0)], SHARE, NOW)
+    # It comes last and happened first.
+    tables.take(connection, [event(4, item=9, action="watched", seconds=60, at=5.0)], SHARE, NOW)
+    person = tables.read_person(connection, "ann")
+    assert person.history == (9, 5, 7)
+    assert person.seen == {5, 7, 9}
+
+
+def test_what_does_not_interest_is_blocked_and_leaves_the_history(connection):
+    tables.take(connection, [event(1, item=5), event(2, item=6), event(3, item=5, action="not_interested")], SHARE, NOW)
+    person = tables.read_person(connection, "ann")
+    assert (person.history, person.blocked) == ((6,), {5})
+
+
+def test_what_was_shown_three_times_and_never_chosen_is_tired(connection):
+    shown = [event(n, item=n % 2, action="shown") for n in range(6)]
+    tables.take(connection, [*shown, event(6, item=1)], SHARE, NOW)
+    assert tables.read_person(connection, "ann").tired == {0}
+
+
+def test_nobody_can_have_happened_later_than_now(connection):
+    tables.take(connection, [event(1, item=5, at=NOW + 1e6), event(2, item=6)], SHARE, NOW)
+    tables.take(connection, [event(3, item=7)], SHARE, NOW + 1)
+    assert tables.read_person(connection, "ann").history == (5, 6, 7)
+
+
+def test_whoever_opens_a_feed_is_counted_into_an_arm_once_and_for_good(connection):
+    names = [f"p{n}" for n in range(200)]
+    for share in (SHARE, 0.9 * SHARE, 0.01):
+        for name in names:
+            assert tables.meet(connection, name, share, NOW).held_out == is_held_out(name, SHARE)
+    ranked, popular = tables.read_arms(connection)
+    assert popular.people == sum(is_held_out(name, SHARE) for name in names)
+    assert 30 < popular.people < 90
+    assert ranked.people == 200 - popular.people
+    assert (ranked.lists, popular.lists) == (3 * ranked.people, 3 * popular.people)
+
+
+def test_what_is_forgotten_is_gone_and_the_sums_stay(connection):
+    tables.take(connection, [event(1, action="watched", seconds=30), event(2, person="bob")], SHARE, NOW)
+    before = tables.read_arms(connection)
+    assert tables.forget(connection, "ann") == 1
+    assert tables.read_person(connection, "ann") is None
+    assert tables.read_person(connection, "bob") is not None
+    assert tables.count_events(connection, "ann") == 0
+    assert tables.read_arms(connection) == before
+
+
+EVENTS = st.lists(
+    st.builds(
+        event,
+        st.integers(0, 12),
+        person=st.sampled_from(["ann", "bob", "eve"]),
+        item=st.integers(0, 4),
+        action=st.sampled_from(["shown", "opened", "watched", "liked", "not_interested"]),
+        seconds=st.integers(0, 100).map(float),
+        at=st.integers(0, 100).map(float),
+    ),
+    max_size=20,
+    unique_by=lambda e: (e.person, e.id),
+)
+
+
+def told(connection):
+    return (
+        {name: tables.read_person(connection, name) for name in ("ann", "bob", "eve")},
+        tables.read_arms(connection),
+        sorted(tables.read_opened(connection)),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS, st.data())
+def test_order_parts_and_repetitions_change_nothing(came, data):
+    engine = sa.create_engine("sqlite://")
+    tables.metadata.create_all(engine)
+    with engine.connect() as connection:
+        outer = connection.begin()
+        if came:
+            noted = tables.take(connection, came, SHARE, NOW)
+            assert (noted.new, noted.repeated) == (len(came), 0)
+        once = told(connection)
+        outer.rollback()
+        again = data.draw(st.permutations(came + came[::2]))
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(again)), max_size=3)))
+        for start, end in zip([0, *cuts], [*cuts, len(again)], strict=True):
+            if again[start:end]:
+                tables.take(connection, again[start:end], SHARE, NOW)
+        assert told(connection) == once
+    engine.dispose()
