@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from tenfold.feed.catalog import Film
 from tenfold.feed.contract import FeedEvent
 from tenfold.feed.holdout import is_held_out
 
@@ -61,7 +62,15 @@ arms = sa.Table(
     sa.Column("held_out", sa.Boolean, primary_key=True),
     sa.Column("people", sa.BigInteger, nullable=False),
     sa.Column("watched_s", sa.Float, nullable=False),
-    sa.Column("lists", sa.BigInteger, nullable=False),
+    sa.Column("told_s", sa.Float, nullable=False),
+)
+films = sa.Table(
+    "films",
+    metadata,
+    sa.Column("item", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("title", sa.String, nullable=False),
+    sa.Column("genres", sa.JSON, nullable=False),
+    sa.Column("viewers", sa.BigInteger, nullable=False),
 )
 
 
@@ -91,11 +100,11 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What an arm has come to since the feed began. ``lists``: feeds that the people of the arm opened."""
+    """What an arm has come to since the feed began. ``told_s``: of the watched seconds, those whose worth was told."""
 
     people: int = 0
     watched_s: float = 0.0
-    lists: int = 0
+    told_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,7 @@ class _Sight:
 
 
 def meet(connection: Connection, person: str, share: float, now: float) -> Person:
-    """Read what is known of a person who opens a feed, and count the feed; whoever is new gets an arm for good.
+    """Read what is known of a person who opens a feed; whoever is new gets an arm for good.
 
     Args:
         connection: in a transaction that may write.
@@ -124,7 +133,6 @@ def meet(connection: Connection, person: str, share: float, now: float) -> Perso
         now: Unix seconds.
     """
     held_out = _held_out(connection, [person], share, now)[person]
-    _add_to_arm(connection, held_out, lists=1)
     return _read(connection, person, held_out)
 
 
@@ -169,9 +177,38 @@ def take(connection: Connection, came: Sequence[FeedEvent], share: float, now: f
 def read_arms(connection: Connection) -> tuple[Sums, Sums]:
     """Read the sums of the people who get ranked feeds, and of those held out."""
     found = {
-        bool(row.held_out): Sums(row.people, row.watched_s, row.lists) for row in connection.execute(sa.select(arms))
+        bool(row.held_out): Sums(row.people, row.watched_s, row.told_s) for row in connection.execute(sa.select(arms))
     }
     return found.get(False, Sums()), found.get(True, Sums())
+
+
+def take_untold(connection: Connection) -> tuple[Sums, Sums] | None:
+    """Give the sums of both arms, and count all that was watched as told; none while one of them has nobody.
+
+    Without anybody held out nothing is known of what ranking adds; what was watched waits until somebody is.
+
+    Args:
+        connection: in a transaction that may write, and that also writes what is told.
+    """
+    ranked, popular = read_arms(connection)
+    if not ranked.people or not popular.people:
+        return None
+    connection.execute(sa.update(arms).values(told_s=arms.c.watched_s))
+    return ranked, popular
+
+
+def read_catalog(connection: Connection) -> list[Film]:
+    """Read all items."""
+    rows = connection.execute(sa.select(films).order_by(films.c.item))
+    return [Film(row.item, row.title, tuple(row.genres), row.viewers) for row in rows]
+
+
+def write_catalog(connection: Connection, catalog: Sequence[Film]) -> None:
+    """Put ``catalog`` in place of the items that there are."""
+    connection.execute(sa.delete(films))
+    rows = [{"item": f.item, "title": f.title, "genres": list(f.genres), "viewers": f.viewers} for f in catalog]
+    if rows:
+        connection.execute(sa.insert(films), rows)
 
 
 def read_opened(connection: Connection) -> list[tuple[int, int]]:
@@ -252,17 +289,11 @@ def _count_opened(connection: Connection, chosen: Sequence[int]) -> None:
             connection.execute(sa.insert(opened).values(item=item, people=more))
 
 
-def _add_to_arm(
-    connection: Connection, held_out: bool, *, people: int = 0, watched_s: float = 0.0, lists: int = 0
-) -> None:
-    if not (people or watched_s or lists):
+def _add_to_arm(connection: Connection, held_out: bool, *, people: int = 0, watched_s: float = 0.0) -> None:
+    if not (people or watched_s):
         return
-    more = {
-        "people": arms.c.people + people,
-        "watched_s": arms.c.watched_s + watched_s,
-        "lists": arms.c.lists + lists,
-    }
+    more = {"people": arms.c.people + people, "watched_s": arms.c.watched_s + watched_s}
     changed = connection.execute(sa.update(arms).where(arms.c.held_out == held_out).values(more))
     if not changed.rowcount:
-        row = {"held_out": held_out, "people": people, "watched_s": watched_s, "lists": lists}
+        row = {"held_out": held_out, "people": people, "watched_s": watched_s, "told_s": 0.0}
         connection.execute(sa.insert(arms).values(row))

@@ -27,7 +27,7 @@ class Habit:
 
     leaves: float = 0.35
     hold: float = 6.0
-    usual: float = 0.35
+    usual: float = 0.5
 
     def stays(self, pleased: float) -> float:
         """Chance that a person who is so pleased opens another page."""

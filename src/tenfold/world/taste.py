@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 WIDTH = 24
-POPULAR = 0.25
-"""How far what is popular is liked for that alone: the exponent of an item's count in everybody's score."""
-
 PICKY = 8.0
 """An item at share q of a person's order is liked with q to this power: a few much, most hardly."""
 
@@ -59,6 +56,6 @@ def draw_tastes(user_E: NDArray[np.int64], row_E: NDArray[np.int64], *, items: i
     random = np.random.default_rng([seed, 11])
     first, second = random.integers(0, len(user_UD), (2, people))
     person_PD = _TWIN * user_UD[first] + (1.0 - _TWIN) * user_UD[second]
-    score_PI = (person_PD @ right_DI[:WIDTH]) * count_I**POPULAR
+    score_PI = person_PD @ right_DI[:WIDTH]
     order_PI = score_PI.argsort(axis=1).argsort(axis=1)
     return Tastes((((order_PI + 1.0) / items) ** PICKY).astype(np.float32))

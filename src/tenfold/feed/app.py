@@ -1,0 +1,112 @@
+"""The feed's HTTP API."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import FastAPI, Query
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from tenfold.feed.contract import LONGEST_NAME, MOST_CARDS, Feed, FeedEvents, Known, Taken
+from tenfold.feed.desk import Desk, NoCatalog
+from tenfold.feed.poster import poster
+from tenfold.pool.api_error import error_body
+from tenfold.product.context import Context
+
+Name = Annotated[str, Query(min_length=1, max_length=LONGEST_NAME)]
+_MOST_PROBLEMS = 3
+
+
+def make_app(context: Context) -> ASGIApp:
+    """Build the app of ``feed``."""
+    desk = Desk(context)
+    surfaces = desk.settings.surfaces
+
+    @asynccontextmanager
+    async def living(_: FastAPI) -> AsyncIterator[None]:
+        working = asyncio.create_task(desk.run())
+        yield
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+    api = FastAPI(
+        title="Tenfold feed", lifespan=living, docs_url=None, redoc_url=None, openapi_url="/v1/feed/openapi.json"
+    )
+    api.add_exception_handler(HTTPException, _as_error)
+    api.add_exception_handler(RequestValidationError, _as_wrong)
+    api.add_exception_handler(NoCatalog, _as_starting)
+
+    def check(where: str, surface: str) -> None:
+        if surface not in surfaces:
+            raise HTTPException(422, f"{where}: there is no surface {surface!r}; there are: {', '.join(surfaces)}")
+
+    @api.get("/v1/feed")
+    async def feed(
+        person: Name, surface: Name = surfaces[0], k: Annotated[int, Query(ge=1, le=MOST_CARDS)] = 10
+    ) -> Feed:
+        """Give a person's feed: what they have not seen, best first."""
+        check("surface", surface)
+        return await desk.feed(person, surface, k)
+
+    @api.post("/v1/feed/events")
+    async def events(body: FeedEvents) -> Taken:
+        """Take what people did; answered when it is on disk. The next feed of each person knows it."""
+        for place, event in enumerate(body.events):
+            check(f"events[{place}].surface", event.surface)
+        return await desk.take(body.events)
+
+    @api.get("/v1/feed/people/{person}")
+    async def known(person: str) -> Known:
+        """Tell what is remembered of a person."""
+        found = await desk.known(person)
+        if found is None:
+            raise HTTPException(404, f"nothing is remembered of {person[:LONGEST_NAME]!r}")
+        return found
+
+    @api.delete("/v1/feed/people/{person}")
+    async def forget(person: str) -> dict[str, int]:
+        """Delete all that is remembered of a person."""
+        return {"forgotten": await desk.forget(person)}
+
+    @api.get("/v1/feed/posters/{item}.svg")
+    async def picture(item: int) -> Response:
+        """Draw an item's poster."""
+        film = desk.film(item)
+        if film is None:
+            raise HTTPException(404, f"there is no item {item}")
+        keep = {"cache-control": "public, max-age=86400"}
+        return Response(poster(film.title, film.genres), media_type="image/svg+xml", headers=keep)
+
+    return api
+
+
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(error_body(status, message), status, headers, media_type="application/json")
+
+
+def _as_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _error(error.status_code, f"{request.method} {request.url.path!r:.200}: {error.detail}")
+
+
+def _as_wrong(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    told = [f"{_place(each['loc'])}: {each['msg']}, got {each['input']!r:.80}" for each in found[:_MOST_PROBLEMS]]
+    more = [f"and {len(found) - _MOST_PROBLEMS} more"] if len(found) > _MOST_PROBLEMS else []
+    return _error(422, "; ".join([*told, *more]))
+
+
+def _place(location: tuple[object, ...]) -> str:
+    """Write ``("body", "events", 3, "item")`` as ``events[3].item``."""
+    parts = location[1:] or location
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def _as_starting(_request: Request, _error_: Exception) -> Response:
+    return _error(503, "the feed has not read its catalog yet; try again in a second", {"retry-after": "1"})

@@ -1,0 +1,214 @@
+"""Composes feeds, takes events, and tells what ranking earned: the feed without its HTTP."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from tenfold.core.store import Store
+from tenfold.feed import tables
+from tenfold.feed.catalog import Catalog, Film, Popularity
+from tenfold.feed.choose import card_of, cards_for
+from tenfold.feed.contract import By, Feed, FeedEvent, Known, Taken
+from tenfold.feed.holdout import Arm, gain_usd
+from tenfold.feed.settings import FeedSettings
+from tenfold.pool.loops import for_ever
+from tenfold.product.calls import Late
+from tenfold.product.context import Context
+
+log = logging.getLogger(__name__)
+
+CATALOG_EVERY_S = 3600.0
+CATALOG_RETRY_S = 1.0
+CATALOG_DEADLINE_S = 10.0
+EARN_EVERY_S = 2.0
+MOST_RANKED = 100
+"""Items that ranking gives at most."""
+
+_HELD_OUT = "for the comparison: this person is among those who always get the popular list"
+_LATE = {
+    "deadline": "ranking was late",
+    "unreachable": "ranking is away",
+    "busy": "ranking is busy",
+}
+
+
+class NoCatalog(Exception):
+    """The catalog has not been read yet."""
+
+
+class Desk:
+    """Everything that the feed does. Its database calls run in threads, so the event loop never waits for a disk."""
+
+    def __init__(self, context: Context) -> None:
+        assert isinstance(context.settings, FeedSettings)
+        self.settings = context.settings
+        self._context = context
+        self._store: Store = context.database
+        self._catalog: Catalog | None = None
+        self._popularity: Popularity | None = None
+        self._lists = 0
+        self.trouble = ""
+
+    async def run(self) -> None:
+        """Read the catalog and tell earnings, until cancelled."""
+        self._use(await asyncio.to_thread(self._read_catalog))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(for_ever("reading the catalog", self._follow_catalog, self._note))
+            tasks.create_task(for_ever("telling what ranking earned", self._earn, self._note))
+
+    async def feed(self, person: str, surface: str, k: int) -> Feed:
+        """Compose one feed.
+
+        Raises:
+            NoCatalog: there is nothing to show yet.
+        """
+        if self._catalog is None or self._popularity is None:
+            raise NoCatalog
+        known = await asyncio.to_thread(self._meet, person)
+        without = known.seen | known.blocked | known.tired
+        by: By = "popular"
+        if known.held_out:
+            because = _HELD_OUT
+        else:
+            ranked = await self._rank(known, without, k)
+            because = _LATE.get(ranked.reason, "ranking failed") if isinstance(ranked, Late) else ""
+            if not isinstance(ranked, Late):
+                by = "rank"
+                cards = cards_for(ranked, self._catalog, k=k, without=without, history=known.history)
+        if by == "popular":
+            items, viewers = self._popularity.items(), self._popularity.viewers
+            cards = cards_for(items, self._catalog, k=k, without=without, viewers=viewers)
+        return Feed(person=person, surface=surface, by=by, because=because, cards=cards)
+
+    async def take(self, events: Sequence[FeedEvent]) -> Taken:
+        """Write events down; they are on disk when this returns."""
+        noted = await asyncio.to_thread(self._take, events)
+        if self._popularity is not None:
+            for item in noted.chosen:
+                self._popularity.opened(item)
+        return Taken(new=noted.new, repeated=noted.repeated)
+
+    async def known(self, person: str) -> Known | None:
+        """Tell what is remembered of a person; none if nothing is."""
+
+        def read() -> tuple[tables.Person | None, int]:
+            with self._store.reading() as connection:
+                return tables.read_person(connection, person), tables.count_events(connection, person)
+
+        found, count = await asyncio.to_thread(read)
+        if found is None:
+            return None
+        films = [film for item in found.history if (film := self.film(item)) is not None]
+        return Known(
+            person=person,
+            holdout=found.held_out,
+            watched=tuple(card_of(film, "watched") for film in films),
+            blocked=tuple(sorted(found.blocked)),
+            events=count,
+        )
+
+    async def forget(self, person: str) -> int:
+        """Delete what is remembered of a person; gives how many events that were."""
+
+        def delete() -> int:
+            with self._store.writing() as connection:
+                return tables.forget(connection, person)
+
+        return await asyncio.to_thread(delete)
+
+    def film(self, item: int) -> Film | None:
+        """Give an item of the catalog, or none."""
+        return None if self._catalog is None else self._catalog.get(item)
+
+    async def _rank(self, known: tables.Person, without: frozenset[int], k: int) -> list[int] | Late:
+        """Give items of the catalog, best first, enough for ``k`` after those left out are gone."""
+        assert self._catalog is not None
+        # Ranking leaves the history out itself.
+        beside = len(without - set(known.history))
+        body: dict[str, object] = {"history": list(known.history), "k": min(MOST_RANKED, k + beside)}
+        if k + beside > MOST_RANKED:
+            body["candidates"] = [film.item for film in self._catalog.films() if film.item not in without]
+        if body.get("candidates") == []:
+            return []
+        answer = await self._context.pool.rank(body, deadline_s=self.settings.rank_deadline_s)
+        if isinstance(answer, Late):
+            log.debug("without ranking: %s", answer.detail)
+            return answer
+        self._lists += 1
+        found = answer["items"]
+        assert isinstance(found, list)
+        return [item["item"] for item in found]
+
+    def _meet(self, person: str) -> tables.Person:
+        with self._store.reading() as connection:
+            known = tables.read_person(connection, person)
+        if known is not None:
+            return known
+        with self._store.writing() as connection:
+            return tables.meet(connection, person, self.settings.holdout, time.time())
+
+    def _take(self, events: Sequence[FeedEvent]) -> tables.Noted:
+        with self._store.writing() as connection:
+            return tables.take(connection, events, self.settings.holdout, time.time())
+
+    # ---- the catalog
+
+    def _read_catalog(self) -> tuple[list[Film], list[tuple[int, int]]]:
+        with self._store.reading() as connection:
+            return tables.read_catalog(connection), tables.read_opened(connection)
+
+    def _use(self, read: tuple[list[Film], list[tuple[int, int]]]) -> None:
+        films, opened = read
+        if films:
+            self._catalog = Catalog(films)
+            self._popularity = Popularity(self._catalog, opened)
+
+    async def _follow_catalog(self) -> None:
+        answer = await self._context.pool.items(deadline_s=CATALOG_DEADLINE_S)
+        if isinstance(answer, Late):
+            log.debug("without a newer catalog: %s", answer.detail)
+            await asyncio.sleep(CATALOG_RETRY_S)
+            return
+        rows = answer["items"]
+        assert isinstance(rows, list)
+        films = [Film(row["item"], row["title"], tuple(row["genres"]), row["viewers"]) for row in rows]
+
+        def write() -> tuple[list[Film], list[tuple[int, int]]]:
+            with self._store.writing() as connection:
+                tables.write_catalog(connection, films)
+                return films, tables.read_opened(connection)
+
+        self._use(await asyncio.to_thread(write))
+        await asyncio.sleep(CATALOG_EVERY_S)
+
+    # ---- what ranking earned
+
+    async def _earn(self) -> None:
+        await asyncio.sleep(EARN_EVERY_S)
+        lists, self._lists = self._lists, 0
+        try:
+            told = await asyncio.to_thread(self._tell, lists)
+        except BaseException:
+            self._lists += lists
+            raise
+        if not told:
+            self._lists += lists
+
+    def _tell(self, lists: int) -> bool:
+        """Tell what ranking earned since the last time; false while nobody is held out, or nobody is not."""
+        with self._store.writing() as connection:
+            sums = tables.take_untold(connection)
+            if sums is None:
+                return False
+            ranked, popular = (
+                Arm(arm.people, (arm.watched_s - arm.told_s) / 60.0 * self.settings.usd_per_watched_minute)
+                for arm in sums
+            )
+            usd = gain_usd(ranked, popular)
+            if usd or lists:
+                self._context.earned(connection, "rank", usd, lists, "watched minutes")
+        return True
+
+    def _note(self, loop: str, text: str) -> None:
+        self.trouble = f"{loop}: {text}" if text else ""

@@ -1,0 +1,146 @@
+"""Plays people against a running pool over HTTP: visits begin by the hour of the day, and go on as people please."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+import aiohttp
+import numpy as np
+
+from tenfold.world.person import Deed, Habit, Visit
+from tenfold.world.taste import Tastes
+
+SURFACE = "home"
+PAGE = 10
+DAY_S = 86_400.0
+_PATIENCE = aiohttp.ClientTimeout(total=20, sock_connect=5)
+
+
+@dataclass(slots=True)
+class Truth:
+    """What really happened, which only the world knows.
+
+    ``watched_s``: world seconds watched. ``pages``: feeds opened, by who chose them (``rank``, ``popular``), or
+    ``failed`` where none came. ``visits``: begun. ``feed_s``: wall seconds of each answered feed.
+    """
+
+    watched_s: float = 0.0
+    pages: Counter[str] = field(default_factory=Counter)
+    visits: int = 0
+    lost_events: int = 0
+    feed_s: list[float] = field(default_factory=list)
+
+
+class People:
+    """The people of a world, at a pool's address.
+
+    Args:
+        session: HTTP client with the pool's address as base.
+        tastes: of all people.
+        items: id of each item of ``tastes``.
+        seconds_per_s: world seconds in a wall second.
+        habit: how people use a feed now; asked at each page, since a world may change.
+        seed: of everything that they do.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        tastes: Tastes,
+        items: Sequence[int],
+        *,
+        seconds_per_s: float,
+        habit: Callable[[], Habit],
+        seed: int,
+    ) -> None:
+        self._session = session
+        self._tastes = tastes
+        self._row_of = {item: row for row, item in enumerate(items)}
+        self._seconds_per_s = seconds_per_s
+        self._habit = habit
+        self._seed = seed
+        self._random = Random(f"{seed} who visits")
+        self._idle = list(range(len(tastes)))
+        self._visits = 0
+        self.truth = Truth()
+
+    async def come(self, at_s: Sequence[float]) -> None:
+        """Begin a visit at each of these times, in wall seconds from now, and wait until all have ended."""
+        began_s = time.monotonic()
+        async with asyncio.TaskGroup() as tasks:
+            for due_s in at_s:
+                await asyncio.sleep(max(0.0, began_s + due_s - time.monotonic()))
+                if self._idle:
+                    tasks.create_task(self._visit(self._somebody()))
+
+    def _somebody(self) -> int:
+        """Take one of those who are not here."""
+        place = self._random.randrange(len(self._idle))
+        self._idle[place], self._idle[-1] = self._idle[-1], self._idle[place]
+        return self._idle.pop()
+
+    async def _visit(self, person: int) -> None:
+        self._visits += 1
+        self.truth.visits += 1
+        name = f"world {self._seed} person {person}"
+        number, page = self._visits, 0
+        visit = Visit(person, self._tastes, self._habit(), Random(f"{self._seed} {number}"), self._row_of)
+        try:
+            while True:
+                items = await self._open(name)
+                deeds = visit.read(items)
+                await asyncio.sleep((deeds[-1].after_s if deeds else 0.0) / self._seconds_per_s)
+                await self._tell(name, f"{number}/{page}", deeds)
+                visit.habit = self._habit()
+                if not visit.stays():
+                    return
+                page += 1
+        finally:
+            self._idle.append(person)
+
+    async def _open(self, name: str) -> list[int]:
+        """Open a page of the feed; an empty one where none comes."""
+        began_s = time.monotonic()
+        try:
+            async with self._session.get(
+                "/v1/feed", params={"person": name, "surface": SURFACE, "k": PAGE}, timeout=_PATIENCE
+            ) as answer:
+                found = await answer.json() if answer.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError):
+            found = None
+        if found is None:
+            self.truth.pages["failed"] += 1
+            return []
+        self.truth.feed_s.append(time.monotonic() - began_s)
+        self.truth.pages[found["by"]] += 1
+        return [card["item"] for card in found["cards"]]
+
+    async def _tell(self, name: str, page: str, deeds: Sequence[Deed]) -> None:
+        """Do what was decided, and let the surface tell the feed: it sends again what was not acknowledged."""
+        self.truth.watched_s += sum(deed.seconds for deed in deeds)
+        events = [
+            {"id": f"{page}/{n}", "person": name, "surface": SURFACE, "item": deed.item, "action": deed.action}
+            | ({"seconds": deed.seconds} if deed.action == "watched" else {})
+            for n, deed in enumerate(deeds)
+        ]
+        for wait_s in (0.2, 1.0, 3.0, None):
+            if not events or await self._post(events):
+                return
+            if wait_s is not None:
+                await asyncio.sleep(wait_s)
+        self.truth.lost_events += len(events)
+
+    async def _post(self, events: list[dict[str, object]]) -> bool:
+        try:
+            async with self._session.post("/v1/feed/events", json={"events": events}, timeout=_PATIENCE) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+
+def percentile_ms(seconds: Sequence[float], percent: float) -> float | None:
+    """Give a percentile of some durations in milliseconds, or none without any."""
+    return round(float(np.percentile(seconds, percent)) * 1e3, 1) if seconds else None
