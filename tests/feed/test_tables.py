@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenfold.feed import tables
+from tenfold.feed.catalog import Film
 from tenfold.feed.contract import FeedEvent
 from tenfold.feed.holdout import is_held_out
 
@@ -25,32 +26,40 @@ def event(number, person="ann", item=1, action="opened", seconds=0.0, at=None):
     return FeedEvent(id=str(number), person=person, surface="home", item=item, action=action, seconds=seconds, at=at)
 
 
+def read(connection, person="ann", again_before=NOW + 1):
+    return tables.read_person(connection, person, again_before=again_before)
+
+
 def test_what_was_chosen_is_the_history_and_the_latest_is_last(connection):
     tables.take(connection, [event(1, item=5, at=30.0), event(2, item=7, at=10.0)], SHARE, NOW)
     tables.take(connection, [event(3, item=7, action="liked", at=50.0)], SHARE, NOW)
     # It comes last and happened first.
     tables.take(connection, [event(4, item=9, action="watched", seconds=60, at=5.0)], SHARE, NOW)
-    person = tables.read_person(connection, "ann")
+    person = read(connection)
     assert person.history == (9, 5, 7)
     assert person.seen == {5, 7, 9}
 
 
 def test_what_does_not_interest_is_blocked_and_leaves_the_history(connection):
     tables.take(connection, [event(1, item=5), event(2, item=6), event(3, item=5, action="not_interested")], SHARE, NOW)
-    person = tables.read_person(connection, "ann")
+    person = read(connection)
     assert (person.history, person.blocked) == ((6,), {5})
 
 
-def test_what_was_shown_three_times_and_never_chosen_is_tired(connection):
+def test_what_was_shown_lately_or_three_times_is_not_shown(connection):
     shown = [event(n, item=n % 2, action="shown") for n in range(6)]
     tables.take(connection, [*shown, event(6, item=1)], SHARE, NOW)
-    assert tables.read_person(connection, "ann").tired == {0}
+    assert read(connection).tired == {0, 1}
+    assert read(connection).history == (1,)
+    tables.take(connection, [event(7, item=8, action="shown"), event(8, item=9, action="shown")], SHARE, NOW)
+    assert read(connection, again_before=NOW - 60).tired == {0, 1, 8, 9}
+    assert read(connection, again_before=NOW + 60).tired == {0, 1}
 
 
 def test_nobody_can_have_happened_later_than_now(connection):
     tables.take(connection, [event(1, item=5, at=NOW + 1e6), event(2, item=6)], SHARE, NOW)
     tables.take(connection, [event(3, item=7)], SHARE, NOW + 1)
-    assert tables.read_person(connection, "ann").history == (5, 6, 7)
+    assert read(connection).history == (5, 6, 7)
 
 
 def test_whoever_opens_a_feed_is_counted_into_an_arm_once_and_for_good(connection):
@@ -58,19 +67,36 @@ def test_whoever_opens_a_feed_is_counted_into_an_arm_once_and_for_good(connectio
     for share in (SHARE, 0.9 * SHARE, 0.01):
         for name in names:
             assert tables.meet(connection, name, share, NOW).held_out == is_held_out(name, SHARE)
+            assert read(connection, name).held_out == is_held_out(name, SHARE)
     ranked, popular = tables.read_arms(connection)
     assert popular.people == sum(is_held_out(name, SHARE) for name in names)
     assert 30 < popular.people < 90
     assert ranked.people == 200 - popular.people
-    assert (ranked.lists, popular.lists) == (3 * ranked.people, 3 * popular.people)
+
+
+def test_what_was_watched_is_told_once_and_waits_while_nobody_is_held_out(connection):
+    held_out = {is_held_out(name, SHARE): name for name in ("a", "b", "c", "d", "e", "f")}
+    tables.take(connection, [event(1, held_out[False], action="watched", seconds=30)], SHARE, NOW)
+    assert tables.take_untold(connection) is None
+    tables.take(connection, [event(1, held_out[True], action="watched", seconds=20)], SHARE, NOW)
+    assert tables.take_untold(connection) == (tables.Sums(1, 30.0, 0.0), tables.Sums(1, 20.0, 0.0))
+    tables.take(connection, [event(2, held_out[True], action="watched", seconds=5)], SHARE, NOW)
+    assert tables.take_untold(connection) == (tables.Sums(1, 30.0, 30.0), tables.Sums(1, 25.0, 20.0))
+
+
+def test_the_catalog_is_replaced_whole(connection):
+    films = [Film(1, "Alien", ("Horror", "Sci-Fi"), 10), Film(2, "Babe", (), 3)]
+    tables.write_catalog(connection, films)
+    tables.write_catalog(connection, films[1:])
+    assert tables.read_catalog(connection) == films[1:]
 
 
 def test_what_is_forgotten_is_gone_and_the_sums_stay(connection):
     tables.take(connection, [event(1, action="watched", seconds=30), event(2, person="bob")], SHARE, NOW)
     before = tables.read_arms(connection)
     assert tables.forget(connection, "ann") == 1
-    assert tables.read_person(connection, "ann") is None
-    assert tables.read_person(connection, "bob") is not None
+    assert read(connection) is None
+    assert read(connection, "bob") is not None
     assert tables.count_events(connection, "ann") == 0
     assert tables.read_arms(connection) == before
 
@@ -92,7 +118,7 @@ EVENTS = st.lists(
 
 def told(connection):
     return (
-        {name: tables.read_person(connection, name) for name in ("ann", "bob", "eve")},
+        {name: read(connection, name) for name in ("ann", "bob", "eve")},
         tables.read_arms(connection),
         sorted(tables.read_opened(connection)),
     )

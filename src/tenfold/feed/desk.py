@@ -5,6 +5,8 @@ import logging
 import time
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
 from tenfold.core.store import Store
 from tenfold.feed import tables
 from tenfold.feed.catalog import Catalog, Film, Popularity
@@ -66,7 +68,7 @@ class Desk:
         if self._catalog is None or self._popularity is None:
             raise NoCatalog
         known = await asyncio.to_thread(self._meet, person)
-        without = known.seen | known.blocked | known.tired
+        without = known.hidden
         by: By = "popular"
         if known.held_out:
             because = _HELD_OUT
@@ -94,7 +96,7 @@ class Desk:
 
         def read() -> tuple[tables.Person | None, int]:
             with self._store.reading() as connection:
-                return tables.read_person(connection, person), tables.count_events(connection, person)
+                return self._read(connection, person), tables.count_events(connection, person)
 
         found, count = await asyncio.to_thread(read)
         if found is None:
@@ -142,11 +144,14 @@ class Desk:
 
     def _meet(self, person: str) -> tables.Person:
         with self._store.reading() as connection:
-            known = tables.read_person(connection, person)
+            known = self._read(connection, person)
         if known is not None:
             return known
         with self._store.writing() as connection:
             return tables.meet(connection, person, self.settings.holdout, time.time())
+
+    def _read(self, connection: Connection, person: str) -> tables.Person | None:
+        return tables.read_person(connection, person, again_before=time.time() - self.settings.again_after_s)
 
     def _take(self, events: Sequence[FeedEvent]) -> tables.Noted:
         with self._store.writing() as connection:

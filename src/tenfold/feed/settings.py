@@ -13,4 +13,7 @@ class FeedSettings(Settings):
     holdout: float = Field(
         0.1, ge=0.01, le=0.5, description="share of people who get the popular list, so that ranking's worth is known"
     )
+    again_after_s: float = Field(
+        1800.0, ge=0, description="seconds in which an item that was shown and not chosen is not shown again"
+    )
     rank_deadline_s: float = Field(0.5, gt=0, le=10, description="seconds to wait for a ranking before doing without")

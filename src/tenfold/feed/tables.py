@@ -5,7 +5,7 @@ of one person and not a life of events.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -47,6 +47,7 @@ seen = sa.Table(
     sa.Column("person", sa.String, primary_key=True),
     sa.Column("item", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("shown", sa.Integer, nullable=False),
+    sa.Column("shown_at", sa.Float, nullable=True),
     sa.Column("chosen_at", sa.Float, nullable=True),
     sa.Column("blocked", sa.Boolean, nullable=False),
 )
@@ -79,7 +80,7 @@ class Person:
     """What a feed needs to know of one person.
 
     ``history``: items chosen (opened, watched or liked), the latest last. ``seen``: all of them, however long ago.
-    ``blocked``: items not to be shown again. ``tired``: items shown so often that they are not shown again.
+    ``blocked``: items that do not interest. ``tired``: items shown lately, or so often that they are not shown again.
     """
 
     held_out: bool
@@ -87,6 +88,11 @@ class Person:
     seen: frozenset[int] = frozenset()
     blocked: frozenset[int] = frozenset()
     tired: frozenset[int] = frozenset()
+
+    @property
+    def hidden(self) -> frozenset[int]:
+        """Everything that is not shown now."""
+        return self.seen | self.blocked | self.tired
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +118,20 @@ class _Sight:
     """One row of ``seen``."""
 
     shown: int = 0
+    shown_at: float | None = None
     chosen_at: float | None = None
     blocked: bool = False
 
     def after(self, action: str, at: float) -> "_Sight":
         if action == "shown":
-            return replace(self, shown=self.shown + 1)
+            return replace(self, shown=self.shown + 1, shown_at=max(at, self.shown_at or 0.0))
         if action == "not_interested":
             return replace(self, blocked=True)
-        return replace(self, chosen_at=at if self.chosen_at is None else max(self.chosen_at, at))
+        return replace(self, chosen_at=max(at, self.chosen_at or 0.0))
 
 
 def meet(connection: Connection, person: str, share: float, now: float) -> Person:
-    """Read what is known of a person who opens a feed; whoever is new gets an arm for good.
+    """Give somebody who is new an arm for good.
 
     Args:
         connection: in a transaction that may write.
@@ -132,14 +139,34 @@ def meet(connection: Connection, person: str, share: float, now: float) -> Perso
         share: of new people who are held out.
         now: Unix seconds.
     """
-    held_out = _held_out(connection, [person], share, now)[person]
-    return _read(connection, person, held_out)
+    return Person(_held_out(connection, [person], share, now)[person])
 
 
-def read_person(connection: Connection, person: str) -> Person | None:
-    """Read what is known of a person; none of whom nothing is."""
+def read_person(connection: Connection, person: str, *, again_before: float) -> Person | None:
+    """Read what is known of a person; none of whom nothing is.
+
+    Args:
+        connection: in a transaction.
+        person: anybody's name.
+        again_before: Unix seconds; what was shown before that, and not chosen, may be shown again.
+    """
     held_out = connection.scalar(sa.select(people.c.held_out).where(people.c.person == person))
-    return None if held_out is None else _read(connection, person, bool(held_out))
+    if held_out is None:
+        return None
+    rows = connection.execute(sa.select(seen).where(seen.c.person == person)).all()
+    chosen = [(row.chosen_at, row.item) for row in rows if row.chosen_at is not None]
+    blocked = frozenset(row.item for row in rows if row.blocked)
+    return Person(
+        bool(held_out),
+        history=tuple(item for _, item in sorted(chosen) if item not in blocked)[-HISTORY:],
+        seen=frozenset(item for _, item in chosen),
+        blocked=blocked,
+        tired=frozenset(
+            row.item
+            for row in rows
+            if row.shown_at is not None and (row.shown >= TIRED_AFTER or row.shown_at >= again_before)
+        ),
+    )
 
 
 def take(connection: Connection, came: Sequence[FeedEvent], share: float, now: float) -> Noted:
@@ -229,19 +256,6 @@ def forget(connection: Connection, person: str) -> int:
     return gone
 
 
-def _read(connection: Connection, person: str, held_out: bool) -> Person:
-    rows = connection.execute(sa.select(seen).where(seen.c.person == person)).all()
-    chosen = [(row.chosen_at, row.item) for row in rows if row.chosen_at is not None]
-    blocked = frozenset(row.item for row in rows if row.blocked)
-    return Person(
-        held_out,
-        history=tuple(item for _, item in sorted(chosen) if item not in blocked)[-HISTORY:],
-        seen=frozenset(item for _, item in chosen),
-        blocked=blocked,
-        tired=frozenset(row.item for row in rows if row.chosen_at is None and row.shown >= TIRED_AFTER),
-    )
-
-
 def _held_out(connection: Connection, names: Sequence[str], share: float, now: float) -> dict[str, bool]:
     """Tell which of ``names`` are held out; those who are new are counted in."""
     rows = connection.execute(sa.select(people.c.person, people.c.held_out).where(people.c.person.in_(names)))
@@ -259,15 +273,14 @@ def _see(connection: Connection, fresh: Sequence[FeedEvent], at: Sequence[float]
     """Bring ``seen`` up to date; give the item of each person who chose it for the first time."""
     keys = sorted({(event.person, event.item) for event in fresh})
     found = connection.execute(sa.select(seen).where(sa.tuple_(seen.c.person, seen.c.item).in_(keys)))
-    before = {(row.person, row.item): _Sight(row.shown, row.chosen_at, bool(row.blocked)) for row in found}
+    before = {
+        (row.person, row.item): _Sight(row.shown, row.shown_at, row.chosen_at, bool(row.blocked)) for row in found
+    }
     after = {key: before.get(key, _Sight()) for key in keys}
     for event, at_s in zip(fresh, at, strict=True):
         key = event.person, event.item
         after[key] = after[key].after(event.action, at_s)
-    rows = {
-        key: {"shown": sight.shown, "chosen_at": sight.chosen_at, "blocked": sight.blocked}
-        for key, sight in after.items()
-    }
+    rows = {key: asdict(sight) for key, sight in after.items()}
     new = [{"person": key[0], "item": key[1]} | row for key, row in rows.items() if key not in before]
     old = [{"of": key[0], "at_item": key[1]} | row for key, row in rows.items() if key in before]
     if new:

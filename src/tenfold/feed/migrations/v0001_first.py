@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("person", sa.String, primary_key=True),
         sa.Column("item", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("shown", sa.Integer, nullable=False),
+        sa.Column("shown_at", sa.Float, nullable=True),
         sa.Column("chosen_at", sa.Float, nullable=True),
         sa.Column("blocked", sa.Boolean, nullable=False),
     )
