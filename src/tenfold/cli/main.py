@@ -32,7 +32,7 @@ COMMANDS = {
     "tenfold.plan.command:app": ("plan", "What to commit to now, and what to keep as an option."),
     "tenfold.compute.command:app": ("compute", "What training, inference and ranking take on which accelerators."),
     "tenfold.llama.command:app": ("train", "Show the training run: step, loss, tokens, last checkpoint."),
-    "tenfold.world.command:app": ("load", "Play a day of ranking and chat traffic against the running pool."),
+    "tenfold.world.command:app": ("load", "Play a day of people and programs who use the running pool."),
     "tenfold.rank.command:app": ("rank", "Show the ranking model's quality, or rank the catalog for USER."),
     "tenfold.replay.command:app": (
         "replay",

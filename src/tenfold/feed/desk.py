@@ -68,19 +68,14 @@ class Desk:
         if self._catalog is None or self._popularity is None:
             raise NoCatalog
         known = await asyncio.to_thread(self._meet, person)
-        without = known.hidden
-        by: By = "popular"
-        if known.held_out:
-            because = _HELD_OUT
-        else:
-            ranked = await self._rank(known, without, k)
-            because = _LATE.get(ranked.reason, "ranking failed") if isinstance(ranked, Late) else ""
-            if not isinstance(ranked, Late):
-                by = "rank"
-                cards = cards_for(ranked, self._catalog, k=k, without=without, history=known.history)
-        if by == "popular":
+        ranked = _HELD_OUT if known.held_out else await self._rank(known, k)
+        by: By = "popular" if isinstance(ranked, str) else "rank"
+        if isinstance(ranked, str):
             items, viewers = self._popularity.items(), self._popularity.viewers
-            cards = cards_for(items, self._catalog, k=k, without=without, viewers=viewers)
+            cards = cards_for(items, self._catalog, k=k, without=known.hidden, viewers=viewers)
+        else:
+            cards = cards_for(ranked, self._catalog, k=k, without=known.hidden, history=known.history)
+        because = ranked if isinstance(ranked, str) else ""
         return Feed(person=person, surface=surface, by=by, because=because, cards=cards)
 
     async def take(self, events: Sequence[FeedEvent]) -> Taken:
@@ -123,20 +118,21 @@ class Desk:
         """Give an item of the catalog, or none."""
         return None if self._catalog is None else self._catalog.get(item)
 
-    async def _rank(self, known: tables.Person, without: frozenset[int], k: int) -> list[int] | Late:
-        """Give items of the catalog, best first, enough for ``k`` after those left out are gone."""
+    async def _rank(self, known: tables.Person, k: int) -> list[int] | str:
+        """Give items of the catalog, best first, enough for ``k`` without those hidden; or say why ranking did not."""
         assert self._catalog is not None
         # Ranking leaves the history out itself.
-        beside = len(without - set(known.history))
-        body: dict[str, object] = {"history": list(known.history), "k": min(MOST_RANKED, k + beside)}
-        if k + beside > MOST_RANKED:
-            body["candidates"] = [film.item for film in self._catalog.films() if film.item not in without]
-        if body.get("candidates") == []:
-            return []
+        more = k + len(known.hidden - set(known.history))
+        body: dict[str, object] = {"history": list(known.history), "k": min(MOST_RANKED, more)}
+        if more > MOST_RANKED:
+            left = [film.item for film in self._catalog.films() if film.item not in known.hidden]
+            if not left:
+                return []
+            body |= {"candidates": left, "k": k}
         answer = await self._context.pool.rank(body, deadline_s=self.settings.rank_deadline_s)
         if isinstance(answer, Late):
             log.debug("without ranking: %s", answer.detail)
-            return answer
+            return _LATE.get(answer.reason, "ranking failed")
         self._lists += 1
         found = answer["items"]
         assert isinstance(found, list)

@@ -74,6 +74,7 @@ def day_for(
     *,
     rank_peak_per_s: float | None = None,
     chat_burst_per_s: float | None = None,
+    visits: float = 0.0,
     seed: int = 0,
 ) -> Day:
     """Draw a day that fits the pool: its peaks are multiples of the measured capacity of a slot.
@@ -83,6 +84,7 @@ def day_for(
         duration_s: seconds that the day is compressed to.
         rank_peak_per_s: ranking requests a second at the peak; default: ``RANK_PEAK_SLOTS`` slots' worth.
         chat_burst_per_s: chat requests a second in a burst; default: ``CHAT_BURST_SLOTS`` slots' worth.
+        visits: to the feed, expected over the day.
         seed: draws the same day again.
 
     Raises:
@@ -92,7 +94,9 @@ def day_for(
         rank_peak_per_s = RANK_PEAK_SLOTS * _capacity(state, RANK)
     if chat_burst_per_s is None:
         chat_burst_per_s = CHAT_BURST_SLOTS * _capacity(state, CHAT) / REPLY_TOKENS
-    return draw_day(duration_s, rank_peak_per_s=rank_peak_per_s, chat_burst_per_s=chat_burst_per_s, seed=seed)
+    return draw_day(
+        duration_s, rank_peak_per_s=rank_peak_per_s, chat_burst_per_s=chat_burst_per_s, visits=visits, seed=seed
+    )
 
 
 async def run_day(

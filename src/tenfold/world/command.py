@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from tenfold.core.command import Json, whole
-from tenfold.core.paths import home_dir
+from tenfold.core.paths import cache_dir, home_dir
 from tenfold.core.show import machine, out, talk
 from tenfold.core.written import parse_duration_s
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tenfold.world.report import DayReport
 
 app = App(name="load")
+VISITS = 2.0
+"""Of each person in a day."""
 
 
 @app.default
@@ -22,35 +24,58 @@ def load(
     day: Annotated[str, Parameter(help="How long the day takes, e.g. 5m or 90s.")] = "5m",
     rank_peak: Annotated[float | None, Parameter(help="Ranking requests a second at the day's peak.")] = None,
     chat_peak: Annotated[float | None, Parameter(help="Chat requests a second in a burst.")] = None,
-    seed: Annotated[int, whole("Of the arrivals.", least=0)] = 0,
+    people: Annotated[
+        int | None, whole("People who come to the feed, twice a day each; default: one for each second.", least=0)
+    ] = None,
+    seed: Annotated[int, whole("Of all that happens.", least=0)] = 0,
     json: Json = False,
 ) -> None:
-    """Play a day of ranking and chat traffic against the running pool."""
+    """Play a day of people and programs who use the running pool."""
     from tenfold.pool.runfile import require_running
-    from tenfold.world.report import table
+    from tenfold.world.report import in_words, table
 
-    url = require_running(home_dir()).url
-    found = asyncio.run(_play(url, parse_duration_s(day), rank_peak, chat_peak, seed))
+    url, duration_s = require_running(home_dir()).url, parse_duration_s(day)
+    count = round(duration_s) if people is None else people
+    found = asyncio.run(_play(url, duration_s, rank_peak, chat_peak, count, seed))
     if json:
         machine(found)
-    else:
-        out.print(table(found))
+        return
+    out.print(table(found))
+    if found.people is not None:
+        out.print(in_words(found.people), markup=False)
 
 
 async def _play(
-    url: str, duration_s: float, rank_peak_per_s: float | None, chat_burst_per_s: float | None, seed: int
+    url: str,
+    duration_s: float,
+    rank_peak_per_s: float | None,
+    chat_burst_per_s: float | None,
+    people: int,
+    seed: int,
 ) -> "DayReport":
     """Play one day that suits the pool at ``url``, and report on it."""
+    import aiohttp
+
     from tenfold.world import client
     from tenfold.world.bar import run
+    from tenfold.world.people import DAY_S, People, draw_crowd
 
     day = client.day_for(
         await client.fetch_state(url),
         duration_s,
         rank_peak_per_s=rank_peak_per_s,
         chat_burst_per_s=chat_burst_per_s,
+        visits=VISITS * people,
         seed=seed,
     )
-    asked = f"{len(day.rank_at_s)} ranking and {len(day.chat_at_s)} chat requests"
+    asked = f"{len(day.rank_at_s)} ranking and {len(day.chat_at_s)} chat requests, {len(day.visit_at_s)} visits"
     talk.print(f"  a day in {day.duration_s:g} s: {asked}", style="dim", markup=False)
-    return await run(url, day, talk)
+    if not people:
+        return await run(url, day, talk)
+    crowd = await asyncio.to_thread(draw_crowd, cache_dir(), people, seed)
+    async with aiohttp.ClientSession(url) as session:
+        here = People(session, crowd, seconds_per_s=DAY_S / day.duration_s, seed=seed)
+        coming = asyncio.create_task(here.come(day.visit_at_s))
+        report = await run(url, day, talk)
+        await coming
+        return report.model_copy(update={"people": here.report()})

@@ -7,7 +7,7 @@ one seed, so a day can be played again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,7 @@ class Day:
 
     ``duration_s``: what the day is compressed to. ``rank_at_s``: arrivals of ranking requests; ``chat_at_s``: of chat
     requests. ``bursts_s``: begin and end of each chat burst, shape (bursts, 2). ``seed``: draws this day again.
+    ``visit_at_s``: when somebody comes to the feed.
     """
 
     duration_s: float
@@ -50,6 +51,7 @@ class Day:
     chat_at_s: Seconds
     bursts_s: Seconds
     seed: int
+    visit_at_s: Seconds = field(default_factory=lambda: np.empty(0))
 
 
 def diurnal(hour: Seconds) -> Seconds:
@@ -68,23 +70,28 @@ def chat_diurnal(hour: Seconds) -> Seconds:
     return CHAT_NIGHT_SHARE + (1 - CHAT_NIGHT_SHARE) * (diurnal(hour) - NIGHT_SHARE) / (1 - NIGHT_SHARE)
 
 
-def draw_day(duration_s: float, *, rank_peak_per_s: float, chat_burst_per_s: float, seed: int = 0) -> Day:
+def draw_day(
+    duration_s: float, *, rank_peak_per_s: float, chat_burst_per_s: float, visits: float = 0.0, seed: int = 0
+) -> Day:
     """Draw a day.
 
     Args:
         duration_s: seconds that the day is compressed to; rates are per second of this compressed time.
         rank_peak_per_s: ranking requests a second at the evening peak.
         chat_burst_per_s: chat requests a second in a burst at the busiest hour.
+        visits: to the feed, expected over the day; as many come in each hour as ranking requests do.
         seed: of the random generators.
 
     Raises:
         UsageError: the duration is not positive, or a rate is negative.
     """
-    if duration_s <= 0 or rank_peak_per_s < 0 or chat_burst_per_s < 0:
+    if duration_s <= 0 or min(rank_peak_per_s, chat_burst_per_s, visits) < 0:
         given = f"{duration_s!r} s, ranking {rank_peak_per_s!r}/s, chat {chat_burst_per_s!r}/s"
         raise UsageError(f"a day has a positive duration and rates of 0 or more, got {given}")
     # One generator each: more ranking must not change when chat bursts.
-    rank_random, burst_random, chat_random = (np.random.default_rng([seed, stream]) for stream in range(3))
+    rank_random, burst_random, chat_random, visit_random = (
+        np.random.default_rng([seed, stream]) for stream in (0, 1, 2, 4)
+    )
     bursts_s = _draw_bursts(duration_s, burst_random)
 
     def rank_share(at_s: Seconds) -> Seconds:
@@ -99,6 +106,7 @@ def draw_day(duration_s: float, *, rank_peak_per_s: float, chat_burst_per_s: flo
         chat_at_s=_thin(chat_share, chat_burst_per_s, duration_s, chat_random),
         bursts_s=bursts_s,
         seed=seed,
+        visit_at_s=_thin(rank_share, visits / duration_s / diurnal(_CLOCK).mean(), duration_s, visit_random),
     )
 
 

@@ -5,13 +5,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 import aiohttp
-import numpy as np
 
+from tenfold.rank.dataset import load_movielens
 from tenfold.world.person import Deed, Habit, Visit
-from tenfold.world.taste import Tastes
+from tenfold.world.report import PeopleReport, percentiles
+from tenfold.world.taste import Tastes, draw_tastes
 
 SURFACE = "home"
 PAGE = 10
@@ -24,7 +26,8 @@ class Truth:
     """What really happened, which only the world knows.
 
     ``watched_s``: world seconds watched. ``pages``: feeds opened, by who chose them (``rank``, ``popular``), or
-    ``failed`` where none came. ``visits``: begun. ``feed_s``: wall seconds of each answered feed.
+    ``failed`` where none came. ``visits``: begun. ``lost_events``: never acknowledged. ``feed_s``: wall seconds to each
+    answered feed.
     """
 
     watched_s: float = 0.0
@@ -34,13 +37,32 @@ class Truth:
     feed_s: list[float] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Who there is. ``items``: the id of each item of ``tastes``."""
+
+    tastes: Tastes
+    items: tuple[int, ...]
+
+
+def draw_crowd(cache: Path, people: int, seed: int) -> Crowd:
+    """Draw people whose hidden tastes are like those of MovieLens-100K's users.
+
+    Raises:
+        AssetError: the data set has not been fetched.
+    """
+    data = load_movielens(cache)
+    items = tuple(item.item for item in data.catalog.items)
+    tastes = draw_tastes(data.events.user_E, data.events.row_E, items=len(items), people=people, seed=seed)
+    return Crowd(tastes, items)
+
+
 class People:
     """The people of a world, at a pool's address.
 
     Args:
         session: HTTP client with the pool's address as base.
-        tastes: of all people.
-        items: id of each item of ``tastes``.
+        crowd: who they are.
         seconds_per_s: world seconds in a wall second.
         habit: how people use a feed now; asked at each page, since a world may change.
         seed: of everything that they do.
@@ -49,23 +71,38 @@ class People:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        tastes: Tastes,
-        items: Sequence[int],
+        crowd: Crowd,
         *,
         seconds_per_s: float,
-        habit: Callable[[], Habit],
+        habit: Callable[[], Habit] = Habit,
         seed: int,
     ) -> None:
         self._session = session
-        self._tastes = tastes
-        self._row_of = {item: row for row, item in enumerate(items)}
+        self._tastes = crowd.tastes
+        self._row_of = {item: row for row, item in enumerate(crowd.items)}
         self._seconds_per_s = seconds_per_s
         self._habit = habit
         self._seed = seed
         self._random = Random(f"{seed} who visits")
-        self._idle = list(range(len(tastes)))
+        self._idle = list(range(len(crowd.tastes)))
         self._visits = 0
         self.truth = Truth()
+
+    def report(self) -> PeopleReport:
+        """Sum up what happened until now."""
+        truth, pages = self.truth, self.truth.pages
+        p50, p95 = percentiles(truth.feed_s, (50, 95))
+        return PeopleReport(
+            people=len(self._tastes),
+            visits=truth.visits,
+            pages=pages["rank"] + pages["popular"],
+            ranked=pages["rank"],
+            failed=pages["failed"],
+            watched_minutes=truth.watched_s / 60.0,
+            lost_events=truth.lost_events,
+            feed_p50_s=p50,
+            feed_p95_s=p95,
+        )
 
     async def come(self, at_s: Sequence[float]) -> None:
         """Begin a visit at each of these times, in wall seconds from now, and wait until all have ended."""
@@ -139,8 +176,3 @@ class People:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
-
-
-def percentile_ms(seconds: Sequence[float], percent: float) -> float | None:
-    """Give a percentile of some durations in milliseconds, or none without any."""
-    return round(float(np.percentile(seconds, percent)) * 1e3, 1) if seconds else None

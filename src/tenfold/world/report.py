@@ -50,6 +50,20 @@ class WorkloadReport(Frozen):
     tokens: int = Field(description="tokens received")
 
 
+class PeopleReport(Frozen):
+    """What people did with the feed, as only the world knows."""
+
+    people: int
+    visits: int
+    pages: int = Field(description="feeds opened and answered")
+    ranked: int = Field(description="of these, chosen by the ranking model")
+    failed: int = Field(description="feeds asked for that did not come")
+    watched_minutes: float = Field(description="of the world's time")
+    lost_events: int = Field(description="events that the feed never acknowledged")
+    feed_p50_s: float | None = Field(description="seconds to a feed")
+    feed_p95_s: float | None
+
+
 class DayReport(Frozen):
     """A day's result."""
 
@@ -61,14 +75,15 @@ class DayReport(Frozen):
     training_tokens: float = Field(description="tokens trained on during the day")
     training_tokens_per_s: float
     sender_cpu_s: float = Field(description="CPU seconds that sending took")
+    people: PeopleReport | None = Field(None, description="none where nobody came to the feed")
 
 
 def workload_report(workload: str, records: Sequence[Record], target_s: float | None) -> WorkloadReport:
     """Sum up one workload's records; a shed or failed request has missed its target."""
     mine = [record for record in records if record.workload == workload]
     answered = [record for record in mine if record.outcome == "answered"]
-    p50, p95, p99 = _percentiles([record.latency_s for record in answered], (50, 95, 99))
-    (total_p95,) = _percentiles([record.total_s for record in answered], (95,))
+    p50, p95, p99 = percentiles([record.latency_s for record in answered], (50, 95, 99))
+    (total_p95,) = percentiles([record.total_s for record in answered], (95,))
     return WorkloadReport(
         workload=workload,
         requests=len(mine),
@@ -96,6 +111,15 @@ def overall_attainment(workloads: Sequence[WorkloadReport]) -> float | None:
     return sum((each.attainment or 0.0) * each.requests for each in workloads) / asked if asked else None
 
 
+def in_words(people: PeopleReport) -> str:
+    """Say in a line what people did."""
+    pages = f"{people.pages:,} pages ({people.ranked:,} ranked, {people.failed:,} failed)"
+    return (
+        f"{people.people:,} people: {people.visits:,} visits, {pages}, {people.watched_minutes:,.0f} minutes watched; "
+        f"a feed took {_duration(people.feed_p50_s)}, p95 {_duration(people.feed_p95_s)}"
+    )
+
+
 def table(report: DayReport) -> Table:
     """Give the report as a table for a terminal, training as its last row."""
     title = f"A day in {report.duration_s:g} s (seed {report.seed}); {report.wall_s:.1f} s to the last answer"
@@ -120,7 +144,8 @@ def table(report: DayReport) -> Table:
     return view
 
 
-def _percentiles(values: Sequence[float], percents: Sequence[int]) -> list[float | None]:
+def percentiles(values: Sequence[float], percents: Sequence[int]) -> list[float | None]:
+    """Give percentiles to six digits; none of no values."""
     if not values:
         return [None] * len(percents)
     return [round(float(value), 6) for value in np.percentile(values, percents)]
