@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from tenfold.feed.catalog import Catalog, Film, Popularity
 from tenfold.feed.choose import cards_for, popular_reason, ranked_reason
-from tenfold.feed.holdout import Arm, gain_usd, is_held_out
 
 CATALOG = Catalog(
     [
@@ -46,16 +45,3 @@ def test_the_popular_order_after_any_openings_is_that_of_all_counts(openings):
     counted = Popularity(CATALOG, [(item, openings.count(item)) for item in set(openings)])
     assert list(moved.items()) == list(counted.items())
     assert moved.viewers == counted.viewers
-
-
-def test_the_holdout_is_about_its_share_and_only_grows():
-    names = [f"person {n}" for n in range(4000)]
-    small = {name for name in names if is_held_out(name, 0.1)}
-    assert 320 < len(small) < 480
-    assert small < {name for name in names if is_held_out(name, 0.2)}
-
-
-def test_the_gain_is_what_ranked_people_earn_beyond_as_many_with_the_popular_list():
-    assert gain_usd(Arm(90, 12.0), Arm(10, 1.0)) == 3.0
-    assert gain_usd(Arm(90, 6.0), Arm(10, 1.0)) == -3.0
-    assert gain_usd(Arm(90, 6.0), Arm(0, 0.0)) == gain_usd(Arm(0, 0.0), Arm(10, 1.0)) == 0.0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tenfold.feed import tables
 from tenfold.feed.catalog import Film
 from tenfold.feed.contract import FeedEvent
-from tenfold.feed.holdout import is_held_out
+from tenfold.product.holdout import is_held_out as drawn
 
 SHARE, NOW = 0.3, 1_000_000.0
 
@@ -20,6 +20,10 @@ def connection():
     with engine.begin() as found:
         yield found
     engine.dispose()
+
+
+def is_held_out(person, share):
+    return drawn(person, share, tables.EXPERIMENT)
 
 
 def event(number, person="ann", item=1, action="opened", seconds=0.0, at=None):

@@ -33,6 +33,7 @@ COMMANDS = {
     "tenfold.compute.command:app": ("compute", "What training, inference and ranking take on which accelerators."),
     "tenfold.llama.command:app": ("train", "Show the training run: step, loss, tokens, last checkpoint."),
     "tenfold.world.command:app": ("load", "Play a day of people and programs who use the running pool."),
+    "tenfold.feed.command:app": ("feed", "Show a person's feed, and why each item is in it."),
     "tenfold.rank.command:app": ("rank", "Show the ranking model's quality, or rank the catalog for USER."),
     "tenfold.replay.command:app": (
         "replay",

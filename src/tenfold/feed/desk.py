@@ -7,16 +7,15 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from tenfold.core.store import Store
 from tenfold.feed import tables
 from tenfold.feed.catalog import Catalog, Film, Popularity
 from tenfold.feed.choose import card_of, cards_for
 from tenfold.feed.contract import By, Feed, FeedEvent, Known, Taken
-from tenfold.feed.holdout import Arm, gain_usd
 from tenfold.feed.settings import FeedSettings
 from tenfold.pool.loops import for_ever
 from tenfold.product.calls import Late
 from tenfold.product.context import Context
+from tenfold.product.holdout import earned_beyond_fallback
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ class Desk:
         assert isinstance(context.settings, FeedSettings)
         self.settings = context.settings
         self._context = context
-        self._store: Store = context.database
+        self._store = context.store
         self._catalog: Catalog | None = None
         self._popularity: Popularity | None = None
         self._lists = 0
@@ -202,14 +201,17 @@ class Desk:
             sums = tables.take_untold(connection)
             if sums is None:
                 return False
-            ranked, popular = (
-                Arm(arm.people, (arm.watched_s - arm.told_s) / 60.0 * self.settings.usd_per_watched_minute)
-                for arm in sums
+            ranked, popular = sums
+            usd = earned_beyond_fallback(
+                self._usd(ranked), self._usd(popular), served_people=ranked.people, held_out_people=popular.people
             )
-            usd = gain_usd(ranked, popular)
             if usd or lists:
-                self._context.earned(connection, "rank", usd, lists, "watched minutes")
+                self._context.earned(connection, "rank", usd or 0.0, lists, "watched minutes")
         return True
+
+    def _usd(self, arm: tables.Sums) -> float:
+        """What the people of an arm earned since it was last told."""
+        return (arm.watched_s - arm.told_s) / 60.0 * self.settings.usd_per_watched_minute
 
     def _note(self, loop: str, text: str) -> None:
         self.trouble = f"{loop}: {text}" if text else ""

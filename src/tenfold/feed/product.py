@@ -4,10 +4,5 @@ from tenfold.feed.settings import FeedSettings
 from tenfold.product.product import Product
 
 FEED = Product(
-    name="feed",
-    settings=FeedSettings,
-    app="tenfold.feed.app:make_app",
-    tables="tenfold.feed.migrations",
-    page="tenfold.feed.page:mount",
-    command="tenfold.feed.command:feed",
+    name="feed", settings=FeedSettings, app="tenfold.feed.app:make_app", tables="tenfold.feed.tables:MIGRATIONS"
 )

@@ -6,13 +6,19 @@ of one person and not a life of events.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tenfold.feed.catalog import Film
 from tenfold.feed.contract import FeedEvent
-from tenfold.feed.holdout import is_held_out
+from tenfold.product.holdout import is_held_out
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+EXPERIMENT = "feed: ranked or popular"
+"""What the draw of people into the two arms is called."""
 
 HISTORY = 100
 """Latest items of a person that ranking is given."""
@@ -260,7 +266,7 @@ def _held_out(connection: Connection, names: Sequence[str], share: float, now: f
     """Tell which of ``names`` are held out; those who are new are counted in."""
     rows = connection.execute(sa.select(people.c.person, people.c.held_out).where(people.c.person.in_(names)))
     found = {row.person: bool(row.held_out) for row in rows}
-    new = {name: is_held_out(name, share) for name in names if name not in found}
+    new = {name: is_held_out(name, share, EXPERIMENT) for name in names if name not in found}
     if new:
         rows_new = [{"person": name, "held_out": held_out, "since": now} for name, held_out in new.items()]
         connection.execute(sa.insert(people), rows_new)

@@ -63,6 +63,10 @@ class PoolClient:
         """Rank a catalog; ``body`` as ``POST /v1/rank`` takes it."""
         return await self._call("rank", "/v1/rank", body, tenant, deadline_s)
 
+    async def items(self, *, deadline_s: float, tenant: str = "") -> Json | Late:
+        """Read the catalog that can be ranked; as ``GET /v1/rank/items`` gives it."""
+        return await self._call("items", "/v1/rank/items", None, tenant, deadline_s)
+
     async def chat(self, body: Json, *, deadline_s: float, tenant: str = "") -> Json | Late:
         """Answer a chat; ``body`` as ``POST /v1/chat/completions`` takes it."""
         return await self._call("chat", "/v1/chat/completions", {**body, "stream": False}, tenant, deadline_s)
@@ -97,7 +101,7 @@ class PoolClient:
             return self._count("chat", Late("broken", f"{url} broke off: {error or type(error).__name__}"))
         return Stream(response, first, silence_s)
 
-    async def _call(self, what: str, path: str, body: Json, tenant: str, deadline_s: float) -> Json | Late:
+    async def _call(self, what: str, path: str, body: Json | None, tenant: str, deadline_s: float) -> Json | Late:
         found = await call(self._session, f"{self._url}{path}", body, self._headers(tenant), deadline_s)
         return self._count(what, found) if isinstance(found, Late) else found
 

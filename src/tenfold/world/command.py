@@ -75,7 +75,7 @@ async def _play(
     crowd = await asyncio.to_thread(draw_crowd, cache_dir(), people, seed)
     async with aiohttp.ClientSession(url) as session:
         here = People(session, crowd, seconds_per_s=DAY_S / day.duration_s, seed=seed)
-        coming = asyncio.create_task(here.come(day.visit_at_s))
+        coming = asyncio.create_task(here.come(day.visit_at_s.tolist()))
         report = await run(url, day, talk)
         await coming
         return report.model_copy(update={"people": here.report()})

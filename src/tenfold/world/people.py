@@ -158,7 +158,7 @@ class People:
     async def _tell(self, name: str, page: str, deeds: Sequence[Deed]) -> None:
         """Do what was decided, and let the surface tell the feed: it sends again what was not acknowledged."""
         self.truth.watched_s += sum(deed.seconds for deed in deeds)
-        events = [
+        events: list[dict[str, object]] = [
             {"id": f"{page}/{n}", "person": name, "surface": SURFACE, "item": deed.item, "action": deed.action}
             | ({"seconds": deed.seconds} if deed.action == "watched" else {})
             for n, deed in enumerate(deeds)
