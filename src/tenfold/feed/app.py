@@ -29,6 +29,7 @@ def make_app(context: Context) -> ASGIApp:
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
+        await desk.open()
         working = asyncio.create_task(desk.run())
         yield
         working.cancel()

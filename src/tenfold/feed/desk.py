@@ -51,9 +51,12 @@ class Desk:
         self._lists = 0
         self.trouble = ""
 
-    async def run(self) -> None:
-        """Read the catalog and tell earnings, until cancelled."""
+    async def open(self) -> None:
+        """Take up the catalog that was read in a life before."""
         self._use(await asyncio.to_thread(self._read_catalog))
+
+    async def run(self) -> None:
+        """Read the catalog again now and then, and tell earnings, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(for_ever("reading the catalog", self._follow_catalog, self._note))
             tasks.create_task(for_ever("telling what ranking earned", self._earn, self._note))
