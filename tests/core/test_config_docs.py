@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from tenfold.core import config
 from tenfold.core.config import KindSettings
-from tenfold.wiring import CONFIG, WORKLOADS, load_config
+from tenfold.wiring import CONFIG, PRODUCTS, WORKLOADS, load_config
 
 PAGE = Path(__file__).parents[2] / "docs" / "config.md"
 TABLES: dict[str, type[BaseModel]] = {
@@ -21,6 +21,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[access]`": config.AccessSettings,
     "`[pool.kinds.cpu]` and `[pool.kinds.gpu]`": KindSettings,
     **{f"`[{workload.name}]`": workload.settings for workload in WORKLOADS},
+    **{f"`[{product.name}]`": product.settings for product in PRODUCTS},
     "`[store]`": config.StoreSettings,
     "`[ledger]`": config.LedgerSettings,
 }

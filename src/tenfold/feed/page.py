@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from tenfold.feed.contract import Action, Card, Feed
-from tenfold.pool.asking import Refused, accept, asking
+from tenfold.pool.asking import Refused, accept, asking, rights_of
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
 PAGE = 12
@@ -28,6 +28,7 @@ class FeedPage:
     def draw(self, heading: ui.element) -> None:
         """Fill the page."""
         ui.add_css(_STYLE)
+        ui.html("The feed", sanitize=False, tag="h1").classes("unseen")
         with heading:
             said = ui.html("", sanitize=False).classes("feed-by").props("role=status")
         with ui.element("div").classes("feed-who"):
@@ -38,7 +39,7 @@ class FeedPage:
         with ui.element("div").classes("feed-cards") as cards:
             pass
         more = ui.button("More", color=None).props("unelevated").classes("go feed-more")
-        scroll = Scroll(self._base_url, cards, said)
+        scroll = Scroll(self._base_url, rights_of(ui.context.client.request.headers), cards, said)
 
         async def begin() -> None:
             await scroll.begin((person.value or "").strip())
@@ -52,8 +53,11 @@ class FeedPage:
 class Scroll:
     """The cards that one browser has been shown, of one person."""
 
-    def __init__(self, base_url: Callable[[], str], cards: ui.element, said: ui.html) -> None:
+    def __init__(
+        self, base_url: Callable[[], str], rights: Mapping[str, str], cards: ui.element, said: ui.html
+    ) -> None:
         self._base_url = base_url
+        self._rights = rights
         self._cards = cards
         self._said = said
         self._person = ""
@@ -122,7 +126,7 @@ class Scroll:
 
     async def _fetch(self) -> Feed:
         asked = urlencode({"person": self._person, "surface": SURFACE, "k": PAGE})
-        async with asking(self._base_url()) as session, session.get(f"/v1/feed?{asked}") as response:
+        async with asking(self._base_url(), self._rights) as session, session.get(f"/v1/feed?{asked}") as response:
             await accept(response)
             return Feed.model_validate_json(await response.read())
 
@@ -137,7 +141,7 @@ class Scroll:
             return
         try:
             async with (
-                asking(self._base_url()) as session,
+                asking(self._base_url(), self._rights) as session,
                 session.post("/v1/feed/events", json={"events": events}) as response,
             ):
                 await accept(response)

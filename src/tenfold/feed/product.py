@@ -4,5 +4,9 @@ from tenfold.feed.settings import FeedSettings
 from tenfold.product.product import Product
 
 FEED = Product(
-    name="feed", settings=FeedSettings, app="tenfold.feed.app:make_app", tables="tenfold.feed.tables:MIGRATIONS"
+    name="feed",
+    settings=FeedSettings,
+    app="tenfold.feed.app:make_app",
+    tables="tenfold.feed.tables:MIGRATIONS",
+    page="tenfold.feed.page:FeedPage",
 )

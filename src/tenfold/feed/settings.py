@@ -9,7 +9,7 @@ class FeedSettings(Settings):
     """What the feed shows, and what it earns."""
 
     surfaces: tuple[str, ...] = Field(("home", "video"), min_length=1, description="places that show a feed")
-    usd_per_watched_minute: float = Field(0.005, ge=0, description="USD that a minute watched earns")
+    usd_per_watched_minute: float = Field(1e-6, ge=0, description="USD that a minute watched earns")
     holdout: float = Field(
         0.1, ge=0.01, le=0.5, description="share of people who get the popular list, so that ranking's worth is known"
     )

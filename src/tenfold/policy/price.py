@@ -7,7 +7,7 @@ most of what it tells is noise.
 
 The price is the posterior mean of the earnings per unit. The model is normal, with the configured price as prior:
 
-    prior       p ~ N(p0, s0^2),  s0 = p0           a configured price is easily wrong by its own size
+    prior       p ~ N(p0, s0^2)                     s0^2 = max(p0^2, s^2 / PRIOR_UNITS)
     evidence    u_i ~ N(p n_i, s^2 n_i)             earnings u_i of the n_i units of one bin of ``BIN_S`` seconds
     fading      each bin's log-likelihood counts w_i = exp(-age_i / memory)
 
@@ -21,6 +21,10 @@ of squares, with a guess (ten times the price, for earnings that are mostly noth
 as three bins:
 
     s^2 = (3 (10 p0)^2 + Q - U^2 / N) / (3 + max(0, M - 1))
+
+A configured price is easily wrong by its own size, and it may be wrong by any factor: where units earn so differently
+that it would take long to find that out, the prior counts as ``PRIOR_UNITS`` units and no more (a unit-information
+prior, Kass & Wasserman 1995).
 
 So a small holdout, which makes bins differ much, moves the price slowly, and the interval says so. Discounting the
 likelihood (West & Harrison, Bayesian Forecasting and Dynamic Models, 1997, ch. 6; the power prior of Ibrahim & Chen
@@ -40,6 +44,8 @@ from statistics import NormalDist
 
 BIN_S = 20.0
 PRIOR_BINS = 3.0
+LEAST_UNITS = 0.5
+PRIOR_UNITS = 200.0
 NOISE_SHARE = 10.0
 """Guess of one unit's noise before bins were seen, as a multiple of the configured price."""
 
@@ -68,7 +74,7 @@ class Evidence:
     def after(self, at: float, memory_s: float) -> "Evidence":
         """The same evidence later: older, and with its bin closed if that is full.
 
-        A bin without units stays open: late earnings belong to the units that come next.
+        A bin without a unit stays open: late earnings belong to the units that come next.
         """
         kept = math.exp(-max(0.0, at - self.at) / memory_s)
         aged = Evidence(
@@ -81,7 +87,7 @@ class Evidence:
             kept * self.open_units,
             kept * self.open_usd,
         )
-        if at - self.open_since < BIN_S or aged.open_units <= 0:
+        if at - self.open_since < BIN_S or aged.open_units < LEAST_UNITS:
             return aged
         # The bin was faded as its units were; its square per unit fades once with them.
         return Evidence(
@@ -134,7 +140,7 @@ def price(configured_usd: float, evidence: Evidence) -> Price:
     spread = evidence.squares - evidence.usd**2 / evidence.units if evidence.units > 0 else 0.0
     noise = PRIOR_BINS * (NOISE_SHARE * configured_usd) ** 2 + max(0.0, spread)
     noise /= PRIOR_BINS + max(0.0, evidence.bins - 1.0)
-    prior_precision, precision = configured_usd**-2, units / noise
+    prior_precision, precision = min(configured_usd**-2, PRIOR_UNITS / noise), units / noise
     mean = (prior_precision * configured_usd + usd / noise) / (prior_precision + precision)
     half = _Z / math.sqrt(prior_precision + precision)
     return Price(

@@ -159,8 +159,9 @@ class People:
         """Do what was decided, and let the surface tell the feed: it sends again what was not acknowledged."""
         self.truth.watched_s += sum(deed.seconds for deed in deeds)
         events: list[dict[str, object]] = [
-            {"id": f"{page}/{n}", "person": name, "surface": SURFACE, "item": deed.item, "action": deed.action}
-            | ({"seconds": deed.seconds} if deed.action == "watched" else {})
+            dict(
+                id=f"{page}/{n}", person=name, surface=SURFACE, item=deed.item, action=deed.action, seconds=deed.seconds
+            )
             for n, deed in enumerate(deeds)
         ]
         for wait_s in (0.2, 1.0, 3.0, None):
