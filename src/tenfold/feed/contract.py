@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from tenfold.core.frozen import Frozen
 
 LONGEST_NAME = 100
 MOST_CARDS = 50
@@ -13,11 +15,7 @@ Action = Literal["shown", "opened", "watched", "liked", "not_interested"]
 By = Literal["rank", "popular"]
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FeedEvent(_Wire):
+class FeedEvent(Frozen):
     """Something that a person did with an item, told by the surface that showed it."""
 
     id: str = Field(
@@ -33,20 +31,20 @@ class FeedEvent(_Wire):
     )
 
 
-class FeedEvents(_Wire):
+class FeedEvents(Frozen):
     """Events in any order; they may be late, and may be sent again."""
 
     events: tuple[FeedEvent, ...] = Field(min_length=1, max_length=MOST_EVENTS)
 
 
-class Taken(_Wire):
+class Taken(Frozen):
     """What became of the events. They are on disk when this is answered."""
 
     new: int = Field(description="counted now")
     repeated: int = Field(description="counted before, by their ids")
 
 
-class Card(_Wire):
+class Card(Frozen):
     """One item of a feed."""
 
     item: int
@@ -56,7 +54,7 @@ class Card(_Wire):
     poster: str = Field(description="path of its picture")
 
 
-class Feed(_Wire):
+class Feed(Frozen):
     """What a person is shown, best first."""
 
     person: str
@@ -66,7 +64,7 @@ class Feed(_Wire):
     cards: tuple[Card, ...]
 
 
-class Known(_Wire):
+class Known(Frozen):
     """What the feed remembers of a person."""
 
     person: str

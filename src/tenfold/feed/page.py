@@ -19,35 +19,27 @@ FIRST_PERSON = "ann"
 SURFACE = "home"
 
 
-class FeedPage:
-    """The page of one browser. ``base_url`` gives the front's own address."""
-
-    def __init__(self, base_url: Callable[[], str]) -> None:
-        self._base_url = base_url
-
-    def draw(self, heading: ui.element) -> None:
-        """Fill the page."""
-        ui.add_css(_STYLE)
-        ui.html("The feed", sanitize=False, tag="h1").classes("unseen")
-        with heading:
-            said = ui.html("", sanitize=False).classes("feed-by").props("role=status")
+def draw(heading: ui.element, base_url: Callable[[], str]) -> None:
+    """Fill one browser's page. ``base_url`` gives the front's own address."""
+    ui.add_css(_STYLE)
+    ui.html("The feed", sanitize=False, tag="h1").classes("unseen")
+    with heading:
+        said = ui.html("", sanitize=False).classes("feed-by").props("role=status")
+    with ui.element("div").classes("feed-page"):
         with ui.element("div").classes("feed-who"):
-            person = ui.input(value=FIRST_PERSON).props(
-                'dense outlined prefix="Feed of" aria-label="person" maxlength=100'
-            )
-            go = ui.button("Show", color=None).props("unelevated").classes("go")
-        with ui.element("div").classes("feed-cards") as cards:
-            pass
-        more = ui.button("More", color=None).props("unelevated").classes("go feed-more")
-        scroll = Scroll(self._base_url, rights_of(ui.context.client.request.headers), cards, said)
+            person = ui.input(value=FIRST_PERSON).props('dense outlined prefix="Feed of" aria-label="person"')
+            go = ui.button("Show", color=None).props("unelevated no-caps").classes("go")
+        cards = ui.element("div").classes("feed-cards")
+        more = ui.button("More", color=None).props("unelevated no-caps").classes("go feed-more")
+    scroll = Scroll(base_url, rights_of(ui.context.client.request.headers), cards, said)
 
-        async def begin() -> None:
-            await scroll.begin((person.value or "").strip())
+    async def begin() -> None:
+        await scroll.begin((person.value or "").strip())
 
-        go.on_click(begin)
-        person.on("keydown.enter", begin)
-        more.on_click(scroll.more)
-        ui.timer(0.1, begin, once=True)
+    go.on_click(begin)
+    person.on("keydown.enter", begin)
+    more.on_click(scroll.more)
+    ui.timer(0.1, begin, once=True)
 
 
 class Scroll:
@@ -92,11 +84,11 @@ class Scroll:
     def _show(self, card: Card) -> None:
         with ui.element("article").classes("feed-card") as place:
             ui.html(f'<img src="{card.poster}" alt="" loading="lazy" width="240" height="340">', sanitize=False)
-            ui.html(f"<h2>{escape(card.title)}</h2><p>{escape(card.reason)}</p>", sanitize=False)
+            ui.html(f'<h2 class="unseen">{escape(card.title)}</h2><p>{escape(card.reason)}</p>', sanitize=False)
             with ui.element("div").classes("feed-deeds"):
-                watch = ui.button("Watch", color=None).props("unelevated dense").classes("go")
-                like = ui.button("Like", color=None).props("flat dense")
-                block = ui.button("Not for me", color=None).props("flat dense")
+                watch = ui.button("Watch", color=None).props("unelevated dense no-caps").classes("go")
+                like = ui.button("Like", color=None).props("flat dense no-caps")
+                block = ui.button("Not for me", color=None).props("flat dense no-caps")
         began_s = 0.0
 
         async def toggle() -> None:

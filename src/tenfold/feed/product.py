@@ -8,5 +8,5 @@ FEED = Product(
     settings=FeedSettings,
     app="tenfold.feed.app:make_app",
     tables="tenfold.feed.tables:MIGRATIONS",
-    page="tenfold.feed.page:FeedPage",
+    page="tenfold.feed.page:draw",
 )

@@ -14,9 +14,9 @@ def feed(found: Feed, json: bool) -> None:
     if not found.cards:
         out.print("nothing is left to show", markup=False)
         return
-    table = grid("item", "title", "genres", "why", folding={"why"})
+    table = grid("item", "title", "why", folding={"why"})
     for card in found.cards:
-        table.add_row(str(card.item), card.title, ", ".join(card.genres), card.reason)
+        table.add_row(str(card.item), card.title, card.reason)
     out.print(table, markup=False)
 
 
