@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -12,6 +14,7 @@ from minipool import TOKEN, until
 from test_controller_server import spec
 
 from tenfold.cli.keeper import Keeper
+from tenfold.pool.heartbeat import PARENT
 from tenfold.pool.token import TOKEN_HEADER
 
 
@@ -114,3 +117,11 @@ async def test_a_process_that_cannot_be_started_is_tried_again(tmp_path, monkeyp
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert "could not be started: Resource temporarily unavailable" in caplog.text
+
+
+def test_a_child_whose_keeper_died_before_it_could_ask_to_die_with_it_ends():
+    code = f"import os; from tenfold.pool.process import die_with_parent as d; d(); print({PARENT!r} in os.environ)"
+    for parent, told in ((os.getpid(), (0, "False")), (1, (1, ""))):
+        command, found = [sys.executable, "-c", code], {**os.environ, PARENT: str(parent)}
+        done = subprocess.run(command, env=found, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout.strip()) == told

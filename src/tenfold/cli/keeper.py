@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tenfold.core.logs import open_log, rotate_logs
-from tenfold.pool.heartbeat import BEAT_EVERY_S, Vigil, drained, resume_if_stopped
+from tenfold.pool.heartbeat import BEAT_EVERY_S, PARENT, Vigil, drained, resume_if_stopped
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +102,7 @@ class Keeper:
                 stdout=output,
                 stderr=output,
                 pass_fds=[*self._pass_fds, beat_on],
+                env={**os.environ, PARENT: str(os.getpid())},
                 # Its own session: a Ctrl-C at the terminal reaches the supervisor only, which then stops in order.
                 start_new_session=True,
             )

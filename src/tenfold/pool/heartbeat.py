@@ -19,6 +19,9 @@ SILENT_LOOKS = 5
 START_LOOKS = 180
 """The same before its first beat: it imports, loads and binds."""
 
+PARENT = "TENFOLD_PARENT"
+"""Environment variable in which a keeper tells its process id to a child that shall die with it."""
+
 
 class Pulse:
     """The kept process's end.

@@ -31,7 +31,7 @@ from tenfold.core.logs import log_as
 from tenfold.pool.answer import answered
 from tenfold.pool.connection import Connection
 from tenfold.pool.core_time import CoreTime
-from tenfold.pool.heartbeat import BeatingServer, Pulse
+from tenfold.pool.heartbeat import PARENT, BeatingServer, Pulse
 from tenfold.pool.resident import Context, Counters, Resident
 from tenfold.pool.token import ask_for_token
 
@@ -125,9 +125,16 @@ class CountersReport(Frozen):
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, so that nothing outlives the pool."""
+    """Ask Linux to kill this process when its parent dies, so that nothing outlives the pool.
+
+    A parent may die before it is asked; so the one that set ``PARENT`` must still be there.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Children of this process have another parent.
+    parent = os.environ.pop(PARENT, "")
+    if parent and os.getppid() != int(parent):
+        os._exit(1)
 
 
 def run(spec: ProcessSpec, ready: Callable[[int], None], pulse: Pulse) -> None:
