@@ -8,7 +8,7 @@ from tenfold.page.palette import by_night, css, hue_of
 from tenfold.pool.board import fragments
 from tenfold.pool.board.figures import count, duration, money_rate, quantity, share
 from tenfold.pool.board.picture import Sketchbook, picture_of
-from tenfold.pool.state import ShadowView
+from tenfold.pool.state import PriceView, ShadowView, configured_price
 from tenfold.rank.page import RankedItem, list_html, user_of
 from tenfold.wiring import WORKLOADS
 
@@ -60,6 +60,18 @@ def test_a_running_pool_in_words(pretend_pool):
         "cpu2 train → serve +31.0 µ$/s 310 ms serve: a slot is worth 31x more there; it needs 1, ha"
     )
     assert fragments.banner(state, NOON) == ""
+
+
+def test_the_page_tells_what_a_unit_is_worth_and_how_that_is_known(pretend_pool):
+    serve = next(view for view in pretend_pool.pretend(NOON).workloads if view.workload == "serve")
+
+    def told(price: PriceView) -> str:
+        return words(fragments.workload_foot(serve.model_copy(update={"price": price}))).partition("failed 0 ")[2]
+
+    assert told(configured_price(2e-6, is_fixed=False)) == snapshot("a token is worth 2.00 µ$ , configured")
+    assert told(configured_price(2e-6, is_fixed=True)) == snapshot("a token is worth 2.00 µ$ , fixed")
+    measured = PriceView(usd=5e-6, source="measured", configured_usd=2e-6, low_usd=-4e-7, high_usd=1.04e-5)
+    assert told(measured) == snapshot("a token is worth 5.00 µ$ , measured: earned -400 n$ to 10.4 µ$")
 
 
 def test_frozen_silent_and_starting_are_told_apart(pretend_pool):

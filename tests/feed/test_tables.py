@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tenfold.core.store import open_store
 from tenfold.feed import tables
 from tenfold.feed.catalog import Film
 from tenfold.feed.contract import FeedEvent
@@ -14,12 +15,18 @@ SHARE, NOW = 0.3, 1_000_000.0
 
 
 @pytest.fixture
-def connection():
-    engine = sa.create_engine("sqlite://")
-    tables.metadata.create_all(engine)
-    with engine.begin() as found:
+def connection(database):
+    store = open_store(database("feed"), tables.MIGRATIONS)
+    with store.writing() as found:
         yield found
-    engine.dispose()
+    store.close()
+
+
+def test_the_migrations_make_the_tables_that_the_feed_uses(connection):
+    made = sa.inspect(connection)
+    for table in tables.metadata.tables.values():
+        columns = {column["name"]: column["nullable"] for column in made.get_columns(table.name)}
+        assert columns == {column.name: column.nullable for column in table.columns}
 
 
 def is_held_out(person, share):

@@ -38,13 +38,18 @@ def money_rate(value_usd_per_s: float | None) -> str:
     """Give money per second with an SI prefix: ``12.3 µ$/s``, ``1.20 m$/s``, ``0 $/s``."""
     if value_usd_per_s is None or not math.isfinite(value_usd_per_s):
         return ABSENT
-    size = abs(value_usd_per_s)
+    return f"{money(value_usd_per_s)}/s"
+
+
+def money(usd: float) -> str:
+    """Give money with an SI prefix: ``12.3 µ$``, ``0 $``."""
+    size = abs(usd)
     if size < 1e-12:
-        return "0 $/s"
+        return "0 $"
     scale, prefix = next(((s, p) for s, p in _PREFIXES if size >= 0.9995 * s), _PREFIXES[-1])
-    scaled = value_usd_per_s / scale
+    scaled = usd / scale
     digits = 0 if abs(scaled) >= 99.95 else 1 if abs(scaled) >= 9.995 else 2
-    return f"{scaled:,.{digits}f} {prefix}$/s"
+    return f"{scaled:,.{digits}f} {prefix}$"
 
 
 def share(value: float | None) -> str:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from html import escape
 
 from tenfold.page.palette import css
-from tenfold.pool.board.figures import ABSENT, count, duration, money_rate, quantity, share
-from tenfold.pool.state import MoveView, PoolState, ResidentView, ShadowView, SlotView, WorkloadView
+from tenfold.pool.board.figures import ABSENT, count, duration, money, money_rate, quantity, share
+from tenfold.pool.state import MoveView, PoolState, PriceView, ResidentView, ShadowView, SlotView, WorkloadView
 
 SILENCE_S = 4.0
 """Seconds without news after which the page says so."""
@@ -139,6 +139,8 @@ def workload_foot(view: WorkloadView) -> str:
             f"shed <b>{view.shed_total:,}</b>",
             f"failed <b>{view.failed_total:,}</b>",
         ]
+    if view.price is not None:
+        parts.append(_price(view.unit, view.price))
     return "".join(f"<span>{part}</span>" for part in parts)
 
 
@@ -152,6 +154,14 @@ def moves_list(state: PoolState | None) -> str:
 def legend(names: Iterable[str]) -> str:
     """Give the key of the colours."""
     return "".join(f'<span><i class="dot" style="background:{css(name)}"></i>{escape(name)}</span>' for name in names)
+
+
+def _price(unit: str, price: PriceView) -> str:
+    """Say what a unit is worth, and how that is known."""
+    said = f"a {escape(unit)} is worth <b>{money(price.usd)}</b>, {price.source}"
+    if price.low_usd is None or price.high_usd is None:
+        return said
+    return f"{said}: earned {money(price.low_usd)} to {money(price.high_usd)}"
 
 
 def _fact(text: str) -> str:
