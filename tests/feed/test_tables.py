@@ -90,7 +90,9 @@ def test_what_was_watched_is_told_once_and_waits_while_nobody_is_held_out(connec
     tables.take(connection, [event(1, held_out[False], action="watched", seconds=30)], SHARE, NOW)
     assert tables.take_untold(connection) is None
     tables.take(connection, [event(1, held_out[True], action="watched", seconds=20)], SHARE, NOW)
+    assert tables.has_untold(connection)
     assert tables.take_untold(connection) == (tables.Sums(1, 30.0, 0.0), tables.Sums(1, 20.0, 0.0))
+    assert not tables.has_untold(connection)
     tables.take(connection, [event(2, held_out[True], action="watched", seconds=5)], SHARE, NOW)
     assert tables.take_untold(connection) == (tables.Sums(1, 30.0, 30.0), tables.Sums(1, 25.0, 20.0))
 

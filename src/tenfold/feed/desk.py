@@ -34,6 +34,10 @@ _LATE = {
 }
 
 
+def _in_the_log(_loop: str, _text: str) -> None:
+    """Say no more: ``for_ever`` has logged it, and a product has no alarm to raise."""
+
+
 class NoCatalog(Exception):
     """The catalog has not been read yet."""
 
@@ -49,7 +53,6 @@ class Desk:
         self._catalog: Catalog | None = None
         self._popularity: Popularity | None = None
         self._lists = 0
-        self.trouble = ""
 
     async def open(self) -> None:
         """Take up the catalog that was read in a life before."""
@@ -58,8 +61,8 @@ class Desk:
     async def run(self) -> None:
         """Read the catalog again now and then, and tell earnings, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(for_ever("reading the catalog", self._follow_catalog, self._note))
-            tasks.create_task(for_ever("telling what ranking earned", self._earn, self._note))
+            tasks.create_task(for_ever("reading the catalog", self._follow_catalog, _in_the_log))
+            tasks.create_task(for_ever("telling what ranking earned", self._earn, _in_the_log))
 
     async def feed(self, person: str, surface: str, k: int) -> Feed:
         """Compose one feed.
@@ -123,9 +126,10 @@ class Desk:
     async def _rank(self, known: tables.Person, k: int) -> list[int] | str:
         """Give items of the catalog, best first, enough for ``k`` without those hidden; or say why ranking did not."""
         assert self._catalog is not None
-        # Ranking leaves the history out itself.
-        more = k + len(known.hidden - set(known.history))
-        body: dict[str, object] = {"history": list(known.history), "k": min(MOST_RANKED, more)}
+        # Ranking refuses what is not in its catalog, and leaves the history out itself.
+        history = [item for item in known.history if self._catalog.get(item) is not None]
+        more = k + len(known.hidden.difference(history))
+        body: dict[str, object] = {"history": history, "k": min(MOST_RANKED, more)}
         if more > MOST_RANKED:
             left = [film.item for film in self._catalog.films() if film.item not in known.hidden]
             if not left:
@@ -200,6 +204,9 @@ class Desk:
 
     def _tell(self, lists: int) -> bool:
         """Tell what ranking earned since the last time; false while nobody is held out, or nobody is not."""
+        with self._store.reading() as connection:
+            if not lists and not tables.has_untold(connection):
+                return True
         with self._store.writing() as connection:
             sums = tables.take_untold(connection)
             if sums is None:
@@ -215,6 +222,3 @@ class Desk:
     def _usd(self, arm: tables.Sums) -> float:
         """What the people of an arm earned since it was last told."""
         return (arm.watched_s - arm.told_s) / 60.0 * self.settings.usd_per_watched_minute
-
-    def _note(self, loop: str, text: str) -> None:
-        self.trouble = f"{loop}: {text}" if text else ""

@@ -215,6 +215,11 @@ def read_arms(connection: Connection) -> tuple[Sums, Sums]:
     return found.get(False, Sums()), found.get(True, Sums())
 
 
+def has_untold(connection: Connection) -> bool:
+    """Tell whether anything was watched since it was last told."""
+    return connection.execute(sa.select(arms.c.held_out).where(arms.c.watched_s != arms.c.told_s)).first() is not None
+
+
 def take_untold(connection: Connection) -> tuple[Sums, Sums] | None:
     """Give the sums of both arms, and count all that was watched as told; none while one of them has nobody.
 
