@@ -110,14 +110,13 @@ async def test_what_a_person_does_is_in_the_next_feed_and_what_ranking_earned_is
     assert "always get the popular list" in found["because"]
     watched = event(1, 40, "watched", HELD_OUT, seconds=30.0)
     assert (await pool.ask("feed", "/v1/feed/events", {"events": [watched]}))[0] == 200
-    # Two were served, "somebody" of the fixture being one, and one held out: 1 USD less twice 0.25.
-    people = 1 + (not is_held_out("somebody", SHARE, EXPERIMENT)), 1 + is_held_out("somebody", SHARE, EXPERIMENT)
-    usd = 2 * 0.5 - people[0] / people[1] * 0.25
-    await until(lambda: earned(tmp_path)[0] == round(usd * USD), 30)
-    assert earned(tmp_path)[1] >= 3
+    # What was watched while nobody was held out is not told; after that, two minutes against half a minute.
+    later = event(20, 9, "watched", seconds=120.0)
+    assert (await pool.ask("feed", "/v1/feed/events", {"events": [later]}))[0] == 200
+    await until(lambda: earned(tmp_path)[0] in (round(0.75 * USD), round(1.75 * USD)), 30)
 
     _, known = await pool.ask("feed", f"/v1/feed/people/{SERVED}")
-    assert ([card["item"] for card in known["watched"]], known["blocked"], known["events"]) == ([2], [7], 8)
+    assert ([card["item"] for card in known["watched"]], known["blocked"], known["events"]) == ([2, 9], [7], 9)
 
 
 async def test_it_does_without_ranking_that_is_late_and_keeps_what_was_acknowledged_through_a_kill(pool, gateway):

@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from tenfold.feed.contract import LONGEST_NAME, MOST_CARDS, Feed, FeedEvents, Known, Taken
+from tenfold.feed.contract import LONGEST_NAME, MOST_CARDS, PLAIN, Feed, FeedEvents, Known, Taken
 from tenfold.feed.desk import Desk, NoCatalog
 from tenfold.feed.poster import poster
 from tenfold.pool.api_error import error_body
 from tenfold.product.context import Context
 
-Name = Annotated[str, Query(min_length=1, max_length=LONGEST_NAME)]
+Name = Annotated[str, Query(pattern=PLAIN, max_length=LONGEST_NAME)]
 _MOST_PROBLEMS = 3
 
 
@@ -61,7 +61,7 @@ def make_app(context: Context) -> ASGIApp:
             check(f"events[{place}].surface", event.surface)
         return await desk.take(body.events)
 
-    @api.get("/v1/feed/people/{person}")
+    @api.get("/v1/feed/people/{person:path}")
     async def known(person: str) -> Known:
         """Tell what is remembered of a person."""
         found = await desk.known(person)
@@ -69,7 +69,7 @@ def make_app(context: Context) -> ASGIApp:
             raise HTTPException(404, f"nothing is remembered of {person[:LONGEST_NAME]!r}")
         return found
 
-    @api.delete("/v1/feed/people/{person}")
+    @api.delete("/v1/feed/people/{person:path}")
     async def forget(person: str) -> dict[str, int]:
         """Delete all that is remembered of a person."""
         return {"forgotten": await desk.forget(person)}
@@ -80,7 +80,7 @@ def make_app(context: Context) -> ASGIApp:
         film = desk.film(item)
         if film is None:
             raise HTTPException(404, f"there is no item {item}")
-        keep = {"cache-control": "public, max-age=86400"}
+        keep = {"cache-control": "private, max-age=86400"}
         return Response(poster(film.title, film.genres), media_type="image/svg+xml", headers=keep)
 
     return api

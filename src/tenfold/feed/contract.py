@@ -11,6 +11,9 @@ MOST_CARDS = 50
 MOST_EVENTS = 1_000
 LONGEST_WATCH_S = 24 * 3600.0
 
+PLAIN = r"^[^\x00-\x1f\x7f]+$"
+"""No control characters: PostgreSQL takes no NUL in a text, and no name needs a line's end."""
+
 Action = Literal["shown", "opened", "watched", "liked", "not_interested"]
 By = Literal["rank", "popular"]
 
@@ -21,7 +24,7 @@ class FeedEvent(Frozen):
     id: str = Field(
         min_length=1, max_length=LONGEST_NAME, description="of the sender's; one seen before is not counted"
     )
-    person: str = Field(min_length=1, max_length=LONGEST_NAME)
+    person: str = Field(pattern=PLAIN, max_length=LONGEST_NAME)
     surface: str = Field(min_length=1, max_length=LONGEST_NAME)
     item: int = Field(ge=0, le=2**53)
     action: Action

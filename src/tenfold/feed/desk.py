@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -15,9 +17,12 @@ from tenfold.feed.settings import FeedSettings
 from tenfold.pool.loops import for_ever
 from tenfold.product.calls import Late
 from tenfold.product.context import Context
-from tenfold.product.holdout import earned_beyond_fallback
+from tenfold.product.holdout import earned_beyond_fallback, is_held_out
 
 log = logging.getLogger(__name__)
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 CATALOG_EVERY_S = 3600.0
 CATALOG_RETRY_S = 1.0
@@ -53,6 +58,8 @@ class Desk:
         self._catalog: Catalog | None = None
         self._popularity: Popularity | None = None
         self._lists = 0
+        # One thread for all that writes: those who wait for their turn hold no connection that a reader could use.
+        self._writer = ThreadPoolExecutor(1, "writes")
 
     async def open(self) -> None:
         """Take up the catalog that was read in a life before."""
@@ -72,7 +79,7 @@ class Desk:
         """
         if self._catalog is None or self._popularity is None:
             raise NoCatalog
-        known = await asyncio.to_thread(self._meet, person)
+        known = await asyncio.to_thread(self._known, person)
         ranked = _HELD_OUT if known.held_out else await self._rank(known, k)
         by: By = "popular" if isinstance(ranked, str) else "rank"
         if isinstance(ranked, str):
@@ -85,7 +92,7 @@ class Desk:
 
     async def take(self, events: Sequence[FeedEvent]) -> Taken:
         """Write events down; they are on disk when this returns."""
-        noted = await asyncio.to_thread(self._take, events)
+        noted = await self._write(self._take, events)
         if self._popularity is not None:
             for item in noted.chosen:
                 self._popularity.opened(item)
@@ -112,12 +119,7 @@ class Desk:
 
     async def forget(self, person: str) -> int:
         """Delete what is remembered of a person; gives how many events that were."""
-
-        def delete() -> int:
-            with self._store.writing() as connection:
-                return tables.forget(connection, person)
-
-        return await asyncio.to_thread(delete)
+        return await self._write(self._forget, person)
 
     def film(self, item: int) -> Film | None:
         """Give an item of the catalog, or none."""
@@ -137,20 +139,22 @@ class Desk:
             body |= {"candidates": left, "k": k}
         answer = await self._context.pool.rank(body, deadline_s=self.settings.rank_deadline_s)
         if isinstance(answer, Late):
-            log.debug("without ranking: %s", answer.detail)
+            # One that is refused is this feed's mistake, and would be for ever.
+            log.log(logging.WARNING if answer.reason == "refused" else logging.DEBUG, "no ranking: %s", answer.detail)
             return _LATE.get(answer.reason, "ranking failed")
         self._lists += 1
         found = answer["items"]
         assert isinstance(found, list)
         return [item["item"] for item in found]
 
-    def _meet(self, person: str) -> tables.Person:
+    async def _write(self, work: Callable[[Given], Made], given: Given) -> Made:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work, given)
+
+    def _known(self, person: str) -> tables.Person:
+        """Read what is known of a person; who is new is counted with the first event, since looking writes nothing."""
         with self._store.reading() as connection:
-            known = self._read(connection, person)
-        if known is not None:
-            return known
-        with self._store.writing() as connection:
-            return tables.meet(connection, person, self.settings.holdout, time.time())
+            found = self._read(connection, person)
+        return found or tables.Person(is_held_out(person, self.settings.holdout, tables.EXPERIMENT))
 
     def _read(self, connection: Connection, person: str) -> tables.Person | None:
         return tables.read_person(connection, person, again_before=time.time() - self.settings.again_after_s)
@@ -159,13 +163,17 @@ class Desk:
         with self._store.writing() as connection:
             return tables.take(connection, events, self.settings.holdout, time.time())
 
+    def _forget(self, person: str) -> int:
+        with self._store.writing() as connection:
+            return tables.forget(connection, person)
+
     # ---- the catalog
 
     def _read_catalog(self) -> tuple[list[Film], list[tuple[int, int]]]:
         with self._store.reading() as connection:
             return tables.read_catalog(connection), tables.read_opened(connection)
 
-    def _use(self, read: tuple[list[Film], list[tuple[int, int]]]) -> None:
+    def _use(self, read: tuple[Sequence[Film], list[tuple[int, int]]]) -> None:
         films, opened = read
         if films:
             self._catalog = Catalog(films)
@@ -181,13 +189,13 @@ class Desk:
         assert isinstance(rows, list)
         films = [Film(row["item"], row["title"], tuple(row["genres"]), row["viewers"]) for row in rows]
 
-        def write() -> tuple[list[Film], list[tuple[int, int]]]:
-            with self._store.writing() as connection:
-                tables.write_catalog(connection, films)
-                return films, tables.read_opened(connection)
-
-        self._use(await asyncio.to_thread(write))
+        self._use(await self._write(self._write_catalog, films))
         await asyncio.sleep(CATALOG_EVERY_S)
+
+    def _write_catalog(self, films: Sequence[Film]) -> tuple[Sequence[Film], list[tuple[int, int]]]:
+        with self._store.writing() as connection:
+            tables.write_catalog(connection, films)
+            return films, tables.read_opened(connection)
 
     # ---- what ranking earned
 
@@ -195,29 +203,27 @@ class Desk:
         await asyncio.sleep(EARN_EVERY_S)
         lists, self._lists = self._lists, 0
         try:
-            told = await asyncio.to_thread(self._tell, lists)
+            await self._write(self._tell, lists)
         except BaseException:
             self._lists += lists
             raise
-        if not told:
-            self._lists += lists
 
-    def _tell(self, lists: int) -> bool:
-        """Tell what ranking earned since the last time; false while nobody is held out, or nobody is not."""
+    def _tell(self, lists: int) -> None:
+        """Tell what ranking earned since the last time."""
         with self._store.reading() as connection:
             if not lists and not tables.has_untold(connection):
-                return True
+                return
         with self._store.writing() as connection:
-            sums = tables.take_untold(connection)
-            if sums is None:
-                return False
-            ranked, popular = sums
-            usd = earned_beyond_fallback(
-                self._usd(ranked), self._usd(popular), served_people=ranked.people, held_out_people=popular.people
-            )
-            if usd or lists:
-                self._context.earned(connection, "rank", usd or 0.0, lists, "watched minutes")
-        return True
+            compared = tables.take_untold(connection)
+            found = [
+                earned_beyond_fallback(
+                    self._usd(served), self._usd(held_out),
+                    served_people=served.people, held_out_people=held_out.people,
+                )
+                for served, held_out in compared
+            ]  # fmt: skip
+            if found:
+                self._context.earned(connection, "rank", sum(usd or 0.0 for usd in found), lists, "watched minutes")
 
     def _usd(self, arm: tables.Sums) -> float:
         """What the people of an arm earned since it was last told."""

@@ -62,17 +62,22 @@ class Scroll:
             return
         self._person = person
         self._cards.clear()
-        await self.more()
+        await self._show_page(person)
 
     async def more(self) -> None:
         """Show the next page of it."""
-        if self._busy.locked():
-            return
+        if not self._busy.locked():
+            await self._show_page(self._person)
+
+    async def _show_page(self, person: str) -> None:
         async with self._busy:
             try:
-                found = await self._fetch()
+                found = await self._fetch(person)
             except Refused as refusal:
                 self._said.set_content(escape(str(refusal)))
+                return
+            if person != self._person:
+                # Somebody else's feed was asked for meanwhile.
                 return
             chosen = "the ranking model" if found.by == "rank" else f"popularity ({escape(found.because)})"
             self._said.set_content(f"chosen by {chosen}" if found.cards else "nothing is left to show")
@@ -116,8 +121,8 @@ class Scroll:
         like.on_click(liked)
         block.on_click(blocked)
 
-    async def _fetch(self) -> Feed:
-        asked = urlencode({"person": self._person, "surface": SURFACE, "k": PAGE})
+    async def _fetch(self, person: str) -> Feed:
+        asked = urlencode({"person": person, "surface": SURFACE, "k": PAGE})
         async with asking(self._base_url(), self._rights) as session, session.get(f"/v1/feed?{asked}") as response:
             await accept(response)
             return Feed.model_validate_json(await response.read())

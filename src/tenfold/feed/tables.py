@@ -4,12 +4,14 @@ The events are the truth. The other tables are kept beside them in the same tran
 of one person and not a life of events.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from tenfold.feed.catalog import Film
 from tenfold.feed.contract import FeedEvent
@@ -32,6 +34,7 @@ people = sa.Table(
     "people",
     metadata,
     sa.Column("person", sa.String, primary_key=True),
+    sa.Column("share", sa.Float, nullable=False),
     sa.Column("held_out", sa.Boolean, nullable=False),
     sa.Column("since", sa.Float, nullable=False),
 )
@@ -66,6 +69,7 @@ opened = sa.Table(
 arms = sa.Table(
     "arms",
     metadata,
+    sa.Column("share", sa.Float, primary_key=True),
     sa.Column("held_out", sa.Boolean, primary_key=True),
     sa.Column("people", sa.BigInteger, nullable=False),
     sa.Column("watched_s", sa.Float, nullable=False),
@@ -110,6 +114,16 @@ class Noted:
     chosen: tuple[int, ...]
 
 
+class Arm(NamedTuple):
+    """Who got the same kind of feed: people that came while ``share`` of them were held out, and were or were not.
+
+    People of different shares are never compared: those who came earlier may watch more or less for other reasons.
+    """
+
+    share: float
+    held_out: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Sums:
     """What an arm has come to since the feed began. ``told_s``: of the watched seconds, those whose worth was told."""
@@ -134,18 +148,6 @@ class _Sight:
         if action == "not_interested":
             return replace(self, blocked=True)
         return replace(self, chosen_at=max(at, self.chosen_at or 0.0))
-
-
-def meet(connection: Connection, person: str, share: float, now: float) -> Person:
-    """Give somebody who is new an arm for good.
-
-    Args:
-        connection: in a transaction that may write.
-        person: anybody's name.
-        share: of new people who are held out.
-        now: Unix seconds.
-    """
-    return Person(_held_out(connection, [person], share, now)[person])
 
 
 def read_person(connection: Connection, person: str, *, again_before: float) -> Person | None:
@@ -190,29 +192,26 @@ def take(connection: Connection, came: Sequence[FeedEvent], share: float, now: f
     first: dict[tuple[str, str], FeedEvent] = {}
     for event in came:
         first.setdefault((event.person, event.id), event)
-    key = sa.tuple_(events.c.person, events.c.id)
-    known = {(row.person, row.id) for row in connection.execute(sa.select(events).where(key.in_(list(first))))}
+    known = {(row.person, row.id) for row in _rows(connection, events, events.c.id, list(first))}
     fresh = [event for named, event in first.items() if named not in known]
     if not fresh:
         return Noted(0, len(came), ())
     at = [now if event.at is None else min(event.at, now) for event in fresh]
     rows = [event.model_dump() | {"at": at_s, "taken_at": now} for event, at_s in zip(fresh, at, strict=True)]
     connection.execute(sa.insert(events), rows)
-    held_out = _held_out(connection, sorted({event.person for event in fresh}), share, now)
-    for arm in (False, True):
-        watched_s = sum(e.seconds for e in fresh if e.action == "watched" and held_out[e.person] is arm)
+    arm_of = _arms_of(connection, sorted({event.person for event in fresh}), share, now)
+    for arm in sorted(set(arm_of.values())):
+        watched_s = sum(e.seconds for e in fresh if e.action == "watched" and arm_of[e.person] == arm)
         _add_to_arm(connection, arm, watched_s=watched_s)
     chosen = _see(connection, fresh, at)
     _count_opened(connection, chosen)
     return Noted(len(fresh), len(came) - len(fresh), tuple(chosen))
 
 
-def read_arms(connection: Connection) -> tuple[Sums, Sums]:
-    """Read the sums of the people who get ranked feeds, and of those held out."""
-    found = {
-        bool(row.held_out): Sums(row.people, row.watched_s, row.told_s) for row in connection.execute(sa.select(arms))
-    }
-    return found.get(False, Sums()), found.get(True, Sums())
+def read_arms(connection: Connection) -> dict[Arm, Sums]:
+    """Read the sums of all arms."""
+    rows = connection.execute(sa.select(arms)).all()
+    return {Arm(row.share, bool(row.held_out)): Sums(row.people, row.watched_s, row.told_s) for row in rows}
 
 
 def has_untold(connection: Connection) -> bool:
@@ -220,19 +219,19 @@ def has_untold(connection: Connection) -> bool:
     return connection.execute(sa.select(arms.c.held_out).where(arms.c.watched_s != arms.c.told_s)).first() is not None
 
 
-def take_untold(connection: Connection) -> tuple[Sums, Sums] | None:
-    """Give the sums of both arms, and count all that was watched as told; none while one of them has nobody.
+def take_untold(connection: Connection) -> list[tuple[Sums, Sums]]:
+    """Count all that was watched as told, and give what can be compared: those served and those held out, by share.
 
-    Without anybody held out nothing is known of what ranking adds; what was watched waits until somebody is.
+    While one of two arms has nobody, nothing is known of what ranking adds. What was watched meanwhile is never told:
+    set against the first person of the other arm, who has had no time to watch, it would look like a gain.
 
     Args:
         connection: in a transaction that may write, and that also writes what is told.
     """
-    ranked, popular = read_arms(connection)
-    if not ranked.people or not popular.people:
-        return None
+    found = read_arms(connection)
     connection.execute(sa.update(arms).values(told_s=arms.c.watched_s))
-    return ranked, popular
+    pairs = [(sums, found.get(Arm(arm.share, True), Sums())) for arm, sums in found.items() if not arm.held_out]
+    return [(served, held_out) for served, held_out in pairs if served.people and held_out.people]
 
 
 def read_catalog(connection: Connection) -> list[Film]:
@@ -260,30 +259,48 @@ def count_events(connection: Connection, person: str) -> int:
 
 
 def forget(connection: Connection, person: str) -> int:
-    """Delete all that is known of a person, and return how many events that were; sums over people stay."""
+    """Delete all that is known of a person, and return how many events that were; what was watched stays summed up."""
+    row = connection.execute(sa.select(people).where(people.c.person == person)).first()
+    if row is not None:
+        _add_to_arm(connection, Arm(row.share, bool(row.held_out)), people=-1)
     gone = connection.execute(sa.delete(events).where(events.c.person == person)).rowcount
     connection.execute(sa.delete(seen).where(seen.c.person == person))
     connection.execute(sa.delete(people).where(people.c.person == person))
     return gone
 
 
-def _held_out(connection: Connection, names: Sequence[str], share: float, now: float) -> dict[str, bool]:
-    """Tell which of ``names`` are held out; those who are new are counted in."""
-    rows = connection.execute(sa.select(people.c.person, people.c.held_out).where(people.c.person.in_(names)))
-    found = {row.person: bool(row.held_out) for row in rows}
-    new = {name: is_held_out(name, share, EXPERIMENT) for name in names if name not in found}
+def _arms_of(connection: Connection, names: Sequence[str], share: float, now: float) -> dict[str, Arm]:
+    """Tell the arm of each of ``names``; those who are new are counted in."""
+    rows = connection.execute(sa.select(people).where(people.c.person.in_(names))).all()
+    found = {row.person: Arm(row.share, bool(row.held_out)) for row in rows}
+    new = {name: Arm(share, is_held_out(name, share, EXPERIMENT)) for name in names if name not in found}
     if new:
-        rows_new = [{"person": name, "held_out": held_out, "since": now} for name, held_out in new.items()]
+        rows_new = [{"person": name, "since": now} | arm._asdict() for name, arm in new.items()]
         connection.execute(sa.insert(people), rows_new)
-    for arm in (False, True):
-        _add_to_arm(connection, arm, people=sum(held_out is arm for held_out in new.values()))
+    for arm, count in Counter(new.values()).items():
+        _add_to_arm(connection, arm, people=count)
     return found | new
+
+
+def _rows(connection: Connection, table: sa.Table, column: sa.Column, keys: Sequence[tuple[str, object]]) -> list[Row]:
+    """Read the rows of these persons and values of ``column``, person by person.
+
+    SQLite would look for a list of pairs by reading the whole table.
+    """
+    of: dict[str, list[object]] = {}
+    for person, value in keys:
+        of.setdefault(person, []).append(value)
+    return [
+        row
+        for person, values in of.items()
+        for row in connection.execute(sa.select(table).where(table.c.person == person, column.in_(values)))
+    ]
 
 
 def _see(connection: Connection, fresh: Sequence[FeedEvent], at: Sequence[float]) -> list[int]:
     """Bring ``seen`` up to date; give the item of each person who chose it for the first time."""
     keys = sorted({(event.person, event.item) for event in fresh})
-    found = connection.execute(sa.select(seen).where(sa.tuple_(seen.c.person, seen.c.item).in_(keys)))
+    found = _rows(connection, seen, seen.c.item, keys)
     before = {
         (row.person, row.item): _Sight(row.shown, row.shown_at, row.chosen_at, bool(row.blocked)) for row in found
     }
@@ -313,11 +330,11 @@ def _count_opened(connection: Connection, chosen: Sequence[int]) -> None:
             connection.execute(sa.insert(opened).values(item=item, people=more))
 
 
-def _add_to_arm(connection: Connection, held_out: bool, *, people: int = 0, watched_s: float = 0.0) -> None:
+def _add_to_arm(connection: Connection, arm: Arm, *, people: int = 0, watched_s: float = 0.0) -> None:
     if not (people or watched_s):
         return
     more = {"people": arms.c.people + people, "watched_s": arms.c.watched_s + watched_s}
-    changed = connection.execute(sa.update(arms).where(arms.c.held_out == held_out).values(more))
-    if not changed.rowcount:
-        row = {"held_out": held_out, "people": people, "watched_s": watched_s, "told_s": 0.0}
+    mine = (arms.c.share == arm.share) & (arms.c.held_out == arm.held_out)
+    if not connection.execute(sa.update(arms).where(mine).values(more)).rowcount:
+        row = arm._asdict() | {"people": people, "watched_s": watched_s, "told_s": 0.0}
         connection.execute(sa.insert(arms).values(row))

@@ -58,6 +58,10 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self.transport is None or self.transport.is_closing():
             return
+        if self.transport.get_protocol() is not self:
+            # It has become a websocket, which asks for nothing more.
+            self._stop_waiting()
+            return
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:

@@ -68,11 +68,13 @@ class Earnings:
         self._clock = clock
         self._plans = {plan.workload: plan for plan in plans}
         self._evidence: dict[str, Evidence] = {}
+        self._unsure: set[tuple[str, int]] = set()
 
     def resume(self) -> None:
         """Take up the evidence that is in the ledger, and no other."""
         # What was told before this is in the ledger, too.
         self._evidence = {}
+        self._unsure = set()
         since = self._clock() - RESUMED_MEMORIES * self._memory_s
         for event in reversed(self._ledger.latest(EARNED, RESUMED_EVENTS)):
             if event.at < since:
@@ -87,9 +89,14 @@ class Earnings:
         """Record a report, unless it is recorded already; false if the ledger cannot be written now."""
         subject = f"{report.product}/{report.incarnation}"
         is_new = await self._ledger.record_once(EARNED, subject, report.number, report.model_dump())
-        if is_new:
+        if is_new is None:
+            # It may be written all the same, only too late to say so: then it is not new when it is told again.
+            self._unsure.add((subject, report.number))
+            return False
+        if is_new or (subject, report.number) in self._unsure:
             self._learn(report, self._clock())
-        return is_new is not None
+        self._unsure.discard((subject, report.number))
+        return True
 
     def price_of(self, workload: str) -> PriceView:
         """What a unit of a workload's work is worth now, and where that is from."""

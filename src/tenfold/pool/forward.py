@@ -32,6 +32,16 @@ def headers_of(scope: Scope, more: Mapping[str, str]) -> list[tuple[str, str]]:
     return [*told, *more.items()]
 
 
+def behind(url: str, scope: Scope) -> URL:
+    """The address of a request at the process behind, as it came.
+
+    What a client has quoted is not quoted again, and dots stay what they are: the path was judged as it is.
+    """
+    path = scope["raw_path"].decode("latin-1").replace("#", "%23")
+    query = scope["query_string"].decode("latin-1").replace("#", "%23")
+    return URL(f"{url}{path}{'?' if query else ''}{query}", encoded=True)
+
+
 async def forward(
     session: aiohttp.ClientSession,
     url: str,
@@ -67,13 +77,10 @@ async def forward(
         await begin(response.status)
         await send(_head(response))
 
-    # As it came: what a client has quoted is not quoted again.
-    path = scope["raw_path"].decode("latin-1").replace("#", "%23")
-    query = scope["query_string"].decode("latin-1")
     try:
         async with session.request(
             scope["method"],
-            URL(f"{url}{path}{'?' if query else ''}{query}", encoded=True),
+            behind(url, scope),
             data=body,
             headers=headers,
             skip_auto_headers=_NOT_ADDED,

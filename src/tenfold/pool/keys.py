@@ -169,7 +169,8 @@ class Keyring:
             try:
                 self._keys, self.trouble = {key.id: key for key in read_keys(self._home)}, ""
             except AssetError as error:
-                self._keys, self.trouble = {}, f"no key is taken: {error}"
+                # Read again at the next request: it may be mended, or there were no descriptors to be had.
+                self._keys, self._seen, self.trouble = {}, None, f"no key is taken: {error}"
         return self._keys
 
 

@@ -77,6 +77,9 @@ def _page(wanted: str, fault: str = "", status: int = 200) -> Response:
 
 def _own_path(wanted: str) -> str:
     """A path of this pool; what would lead a browser elsewhere becomes the first page."""
-    parts = urlsplit(wanted)
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return "/"
     is_own = not parts.scheme and not parts.netloc and wanted.startswith("/") and "\\" not in wanted
     return wanted if is_own and not wanted.startswith("//") else "/"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import aiohttp
 from starlette.types import Receive, Scope, Send
 
-from tenfold.pool.forward import CONNECT_S
+from tenfold.pool.forward import CONNECT_S, behind
 
 LONGEST_MESSAGE_BYTES = 1 << 20
 """From the process behind; what a client may send is the server's own bound."""
@@ -31,11 +31,10 @@ async def relay(
         False if the process behind did not take it; the handshake is then still to be answered.
     """
     await receive()
-    path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
     try:
         async with asyncio.timeout(CONNECT_S * 2):
-            behind = await session.ws_connect(
-                f"{url}{path}{'?' if query else ''}{query}",
+            other = await session.ws_connect(
+                behind(url, scope),
                 protocols=scope["subprotocols"],
                 headers=[(name, value) for name, value in headers if not name.startswith(_OWN)],
                 heartbeat=HEARTBEAT_S,
@@ -43,9 +42,9 @@ async def relay(
             )
     except (aiohttp.ClientError, TimeoutError):
         return False
-    async with behind:
-        await send({"type": "websocket.accept", "subprotocol": behind.protocol})
-        ways = [asyncio.create_task(_to_behind(receive, behind)), asyncio.create_task(_to_client(behind, send))]
+    async with other:
+        await send({"type": "websocket.accept", "subprotocol": other.protocol})
+        ways = [asyncio.create_task(_to_behind(receive, other)), asyncio.create_task(_to_client(other, send))]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:

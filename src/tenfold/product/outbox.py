@@ -20,6 +20,9 @@ from tenfold.pool.earnings import USD, Earned, EarningsReport
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+AT_ONCE = 100
+"""Reports read at once; a controller that was away for a day left some 40,000."""
+
 TABLES = sa.MetaData()
 _SOURCE = sa.Table(
     "earnings_source",
@@ -77,10 +80,11 @@ class Outbox:
                 connection.execute(_SOURCE.update().values(reports=number))
 
     def sealed(self) -> list[EarningsReport]:
-        """All reports that were not acknowledged, the oldest first."""
+        """Reports that were not acknowledged, the oldest first, so many as are told at once."""
         totals = sa.func.sum(_EARNED.c.nano_usd), sa.func.sum(_EARNED.c.units)
         keys = _EARNED.c.report, _EARNED.c.workload, _EARNED.c.what
-        query = sa.select(*keys, *totals).where(~_UNSEALED).group_by(*keys).order_by(*keys)
+        oldest = sa.select(_EARNED.c.report).where(~_UNSEALED).distinct().order_by(_EARNED.c.report).limit(AT_ONCE)
+        query = sa.select(*keys, *totals).where(_EARNED.c.report.in_(oldest)).group_by(*keys).order_by(*keys)
         with self._store.reading() as connection:
             incarnation = connection.execute(sa.select(_SOURCE.c.incarnation)).scalar_one()
             rows = connection.execute(query).all()

@@ -24,7 +24,16 @@ def prefix_of(body: bytes) -> bytes | None:
             first = next(
                 (n for n, each in enumerate(messages) if isinstance(each, dict) and each.get("role") == "user"), 0
             )
-            return orjson.dumps([each.get("content") for each in messages[: first + 1] if isinstance(each, dict)])
+            said = [each.get("content") for each in messages[: first + 1] if isinstance(each, dict)]
+            return _written(said)
         case {"prompt": str(prompt)}:
             return prompt[:PROMPT_CHARACTERS].encode("utf-8", "replace")
     return None
+
+
+def _written(said: list[object]) -> bytes | None:
+    try:
+        return orjson.dumps(said)
+    except orjson.JSONEncodeError:
+        # Nested deeper than it writes, though it reads that.
+        return None

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -86,6 +87,8 @@ class People:
         self._random = Random(f"{seed} who visits")
         self._idle = list(range(len(crowd.tastes)))
         self._visits = 0
+        # The same people come again in another run, and do new things.
+        self._run = uuid.uuid4().hex[:12]
         self.truth = Truth()
 
     def report(self) -> PeopleReport:
@@ -160,7 +163,12 @@ class People:
         self.truth.watched_s += sum(deed.seconds for deed in deeds)
         events: list[dict[str, object]] = [
             dict(
-                id=f"{page}/{n}", person=name, surface=SURFACE, item=deed.item, action=deed.action, seconds=deed.seconds
+                id=f"{self._run}/{page}/{n}",
+                person=name,
+                surface=SURFACE,
+                item=deed.item,
+                action=deed.action,
+                seconds=deed.seconds,
             )
             for n, deed in enumerate(deeds)
         ]

@@ -12,6 +12,7 @@ def upgrade() -> None:
     op.create_table(
         "people",
         sa.Column("person", sa.String, primary_key=True),
+        sa.Column("share", sa.Float, nullable=False),
         sa.Column("held_out", sa.Boolean, nullable=False),
         sa.Column("since", sa.Float, nullable=False),
     )
@@ -42,6 +43,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "arms",
+        sa.Column("share", sa.Float, primary_key=True),
         sa.Column("held_out", sa.Boolean, primary_key=True),
         sa.Column("people", sa.BigInteger, nullable=False),
         sa.Column("watched_s", sa.Float, nullable=False),
