@@ -1,7 +1,7 @@
 """The front's own HTTP API: what it answers itself, with errors in one shape."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal
 
@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from tenfold.cli.workload_api import publish
 from tenfold.core.frozen import Frozen
-from tenfold.pool.api_error import ErrorBody, error_body
+from tenfold.pool.api_error import ErrorBody, error_response
 from tenfold.pool.state import PoolState
 from tenfold.wiring import WORKLOADS
 
@@ -81,7 +81,7 @@ def make_api(
         """Describe the pool: slots, workloads, moves, alarms."""
         found = state()
         if found is None:
-            return _error(503, "the controller has not answered yet")
+            return error_response(503, "the controller has not answered yet")
         return Response(found.model_dump_json(), media_type="application/json")
 
     @api.get("/metrics", response_class=PlainTextResponse)
@@ -108,14 +108,14 @@ def without_files(alarm: str) -> str:
     return _FILE.sub("<file>", alarm)
 
 
-def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(error_body(status, message), status, headers, media_type="application/json")
-
-
 def _as_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _error(error.status_code, f"{request.method} {request.url.path!r:.200}: {error.detail}", error.headers)
+    return error_response(
+        error.status_code, f"{request.method} {request.url.path!r:.200}: {error.detail}", error.headers
+    )
 
 
 def _as_server_error(request: Request, error: Exception) -> Response:
-    return _error(500, f"{request.method} {request.url.path!r:.200} failed: {type(error).__name__}; see logs/front.log")
+    return error_response(
+        500, f"{request.method} {request.url.path!r:.200} failed: {type(error).__name__}; see logs/front.log"
+    )

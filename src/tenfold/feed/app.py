@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from tenfold.feed.contract import LONGEST_NAME, MOST_CARDS, PLAIN, Feed, FeedEvents, Known, Taken
 from tenfold.feed.desk import Desk, NoCatalog
 from tenfold.feed.poster import poster
-from tenfold.pool.api_error import error_body
+from tenfold.pool.api_error import error_response
 from tenfold.product.context import Context
 
 Name = Annotated[str, Query(pattern=PLAIN, max_length=LONGEST_NAME)]
@@ -86,13 +86,9 @@ def make_app(context: Context) -> ASGIApp:
     return api
 
 
-def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(error_body(status, message), status, headers, media_type="application/json")
-
-
 def _as_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _error(error.status_code, f"{request.method} {request.url.path!r:.200}: {error.detail}")
+    return error_response(error.status_code, f"{request.method} {request.url.path!r:.200}: {error.detail}")
 
 
 def _as_wrong(_: Request, error: Exception) -> Response:
@@ -100,7 +96,7 @@ def _as_wrong(_: Request, error: Exception) -> Response:
     found = error.errors()
     told = [f"{_place(each['loc'])}: {each['msg']}, got {each['input']!r:.80}" for each in found[:_MOST_PROBLEMS]]
     more = [f"and {len(found) - _MOST_PROBLEMS} more"] if len(found) > _MOST_PROBLEMS else []
-    return _error(422, "; ".join([*told, *more]))
+    return error_response(422, "; ".join([*told, *more]))
 
 
 def _place(location: tuple[object, ...]) -> str:
@@ -110,4 +106,4 @@ def _place(location: tuple[object, ...]) -> str:
 
 
 def _as_starting(_request: Request, _error_: Exception) -> Response:
-    return _error(503, "the feed has not read its catalog yet; try again in a second", {"retry-after": "1"})
+    return error_response(503, "the feed has not read its catalog yet; try again in a second", {"retry-after": "1"})

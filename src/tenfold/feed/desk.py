@@ -188,7 +188,6 @@ class Desk:
         rows = answer["items"]
         assert isinstance(rows, list)
         films = [Film(row["item"], row["title"], tuple(row["genres"]), row["viewers"]) for row in rows]
-
         self._use(await self._write(self._write_catalog, films))
         await asyncio.sleep(CATALOG_EVERY_S)
 
@@ -215,15 +214,19 @@ class Desk:
                 return
         with self._store.writing() as connection:
             compared = tables.take_untold(connection)
-            found = [
-                earned_beyond_fallback(
-                    self._usd(served), self._usd(held_out),
-                    served_people=served.people, held_out_people=held_out.people,
+            usd = 0.0
+            for served, held_out in compared:
+                usd += (
+                    earned_beyond_fallback(
+                        self._usd(served),
+                        self._usd(held_out),
+                        served_people=served.people,
+                        held_out_people=held_out.people,
+                    )
+                    or 0.0
                 )
-                for served, held_out in compared
-            ]  # fmt: skip
-            if found:
-                self._context.earned(connection, "rank", sum(usd or 0.0 for usd in found), lists, "watched minutes")
+            if compared:
+                self._context.earned(connection, "rank", usd, lists, "watched minutes")
 
     def _usd(self, arm: tables.Sums) -> float:
         """What the people of an arm earned since it was last told."""

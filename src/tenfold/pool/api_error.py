@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from pydantic import Field
+from starlette.responses import Response
 from starlette.types import Send
 
 from tenfold.core.frozen import Frozen
@@ -40,6 +41,11 @@ def error_body(
     detail = ErrorDetail(message=message, type=kind, param=param, code=status if code is None else code)
     request = REQUEST.get() if request_id is None else request_id
     return ErrorBody(error=detail, request_id=request).model_dump_json().encode()
+
+
+def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Make the answer of a route."""
+    return Response(error_body(status, message), status, headers, media_type="application/json")
 
 
 async def send_error(
