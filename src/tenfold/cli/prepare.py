@@ -47,8 +47,9 @@ class Failure(Frozen):
 
 
 def needs() -> list[Need]:
-    """All that the workloads need, in the order in which it is made."""
-    return [need for workload in wiring.WORKLOADS for need in workload.needs]
+    """All that the workloads and products need, in the order in which it is made; what several need once."""
+    found = {need.name: need for each in (*wiring.WORKLOADS, *wiring.PRODUCTS) for need in each.needs}
+    return list(found.values())
 
 
 def inventory(cache: Path, *, quick: bool) -> list[AssetRow]:

@@ -1,4 +1,4 @@
-"""What a workload needs in the user's cache before it starts: files that are fetched, and what is made from them."""
+"""What a workload or product needs in the cache before it starts: files that are fetched, and what is made of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from tenfold.core.config import Settings
+from tenfold.pool.need import Need
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,30}")
 
@@ -23,7 +24,7 @@ class Product:
     ``/.well-known/``.
     ``page``: ``module:function`` that fills its page in the console, at ``/name``: ``draw(heading, base_url)``, called
     in each browser's page with the place at the head's right for a summary, and with what gives the front's address.
-    ``roles``: of keys that may use its API, beside operators.
+    ``roles``: of keys that may use its API, beside operators. ``needs``: what must be in the cache before it starts.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Product:
     page: str | None = None
     public: tuple[str, ...] = ()
     roles: frozenset[str] = frozenset()
+    needs: tuple[Need, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
