@@ -1,0 +1,1 @@
+"""Migrations of the embeddings that are kept."""
