@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from tenfold.catalog.words import terms
@@ -38,7 +37,8 @@ class BM25:
         for term, at in postings.items():
             places = np.array([place for place, _ in at], np.int32)
             weight = np.array([weight for _, weight in at], np.float32)
-            self._postings[term] = places, self.idf[term] * weight * (k1 + 1) / (weight + norm_N[places])
+            impact = self.idf[term] * weight * (k1 + 1) / (weight + norm_N[places])
+            self._postings[term] = places, impact.astype(np.float32)
         self._by_length: dict[int, list[str]] = defaultdict(list)
         for term in postings:
             self._by_length[len(term)].append(term)
@@ -57,10 +57,10 @@ class BM25:
             return {term: 1.0}
         slips = 1 if len(term) < 8 else 2
         near = [each for length in range(len(term) - slips, len(term) + slips + 1) for each in self._by_length[length]]
-        found = process.extract(term, near, scorer=OSA.distance, score_cutoff=slips, limit=4)
-        best = min((distance for _, distance, _ in found), default=0)
-        alike = [known for known, distance, _ in found if distance == best and known[0] == term[0]]
-        return {known: GUESS for known in alike} or {term: 1.0}
+        distances = [(OSA.distance(term, known, score_cutoff=slips), known) for known in near if known[0] == term[0]]
+        best = min((distance for distance, _ in distances), default=slips + 1)
+        alike = [known for distance, known in distances if distance == best <= slips]
+        return {known: GUESS for known in alike[:4]} or {term: 1.0}
 
     def scores(self, query: Mapping[str, float]) -> Scores:
         """Score all texts for a query, shape (N,); 0 for those that share no term with it."""

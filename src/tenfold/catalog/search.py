@@ -4,7 +4,7 @@ Both ways give an order of chunks; their ranks are fused, so that no score of on
 other's. Without an embedder words alone decide.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -87,7 +87,7 @@ class _Index(Generic[T]):
         if self._embedder is not None and self._vectors_CD is not None:
             cosine_C = self._vectors_CD @ self._embedder.embed([query])[0]
             orders.append(_best(cosine_C, LOOKED_AT))
-        fused: dict[int, float] = Counter()
+        fused: dict[int, float] = defaultdict(float)
         for order in orders:
             for rank, chunk in enumerate(order):
                 fused[int(chunk)] += FUSED_AT / (FUSED_AT + rank)
@@ -155,7 +155,7 @@ def _item_chunks(item: Item) -> Iterable[Chunk]:
 
 
 def _weights(chunk: Chunk) -> dict[str, float]:
-    weights: dict[str, float] = Counter(terms(chunk.text))
+    weights: dict[str, float] = {term: float(count) for term, count in Counter(terms(chunk.text)).items()}
     for term in terms(chunk.title):
         weights[term] = weights.get(term, 0.0) + TITLE_WEIGHT
     return weights

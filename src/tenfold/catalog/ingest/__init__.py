@@ -1,0 +1,1 @@
+"""Reading what businesses have: feeds, pages, FAQ files, folders of documents, whole sites."""

@@ -1,0 +1,166 @@
+"""From rows of a feed to items: which rows are variants of one item, what are options, what is wrong with a row.
+
+Every feed that comes in rows (CSV, Google Merchant) is brought to these first. A row is one variant.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tenfold.catalog.gathered import Gathered, Skipped
+from tenfold.catalog.ingest.price import Mark, decimal_mark, read_price, read_stock
+from tenfold.catalog.item import Item, Offer, Variant
+from tenfold.catalog.words import fold
+
+OPTION_NAMES = ("color", "size", "material", "pattern", "gender", "age group", "style", "flavor", "scent", "capacity")
+"""Facts that are options where an item's variants differ in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """One variant as a feed tells it, everything as text; empty where it says nothing.
+
+    ``where``: as ``products.csv, row 3``. ``group``: what the rows of one item have in common. ``options``: what sets
+    the variant apart; ``facts``: whatever else is told, which are options where variants differ in them.
+    """
+
+    where: str
+    id: str
+    title: str
+    price: str
+    group: str = ""
+    sale_price: str = ""
+    currency: str = ""
+    stock: str = ""
+    availability: str = ""
+    description: str = ""
+    brand: str = ""
+    category: str = ""
+    url: str = ""
+    image: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    row: FeedRow
+    offer: Offer
+
+
+def items_of(rows: Sequence[FeedRow], currency: str) -> Gathered:
+    """Make items of rows; a row that cannot be sold by is left out, and said why.
+
+    Args:
+        rows: in the feed's order.
+        currency: of prices that name none.
+    """
+    mark = decimal_mark(text for row in rows for text in (row.price, row.sale_price))
+    skipped: list[Skipped] = []
+    groups: dict[str, list[_Read]] = defaultdict(list)
+    for row in rows:
+        try:
+            group, read = _group(row), _Read(row, _offer(row, currency, mark))
+            groups[group].append(read)
+        except ValueError as error:
+            skipped.append(Skipped(row.where, str(error)))
+    taken: set[str] = set()
+    items = []
+    for group in groups.values():
+        item, twice = _item(group, taken)
+        skipped += twice
+        if item is not None:
+            items.append(item)
+    return Gathered(tuple(items), (), tuple(skipped))
+
+
+def read_options(text: str) -> dict[str, str]:
+    """Read ``"color: blue; size: M"``; a part without a name is called ``option``."""
+    options: dict[str, str] = {}
+    for part in re.split(r"[;|\n]", text):
+        name, colon, value = part.partition(":")
+        if not colon:
+            name, colon, value = part.partition("=")
+        name, value = (name.strip(), value.strip()) if colon else ("option", part.strip())
+        if name and value:
+            options[name] = value
+    return options
+
+
+def _group(row: FeedRow) -> str:
+    if not row.title:
+        raise ValueError("it has no title, and a title is needed to sell it by")
+    return f"g {row.group}" if row.group else f"t {fold(row.title).strip()}"
+
+
+def _offer(row: FeedRow, currency: str, mark: Mark | None) -> Offer:
+    if not row.price and not row.sale_price:
+        raise ValueError("it has no price, as '19.99'")
+    own = row.currency.strip().upper() or currency
+    price = read_price(row.price or row.sale_price, own, mark)
+    available, stock = read_stock(row.stock)
+    if row.availability:
+        said, counted = read_stock(row.availability)
+        # Of a count and a word the one that says no is believed.
+        available, stock = available and said, counted if stock is None else stock
+    reduced = read_price(row.sale_price, own, mark) if row.sale_price else price
+    if reduced.currency == price.currency and reduced.micros < price.micros:
+        return Offer(reduced, available, stock, price)
+    return Offer(price, available, stock)
+
+
+def _item(group: Sequence[_Read], taken: set[str]) -> tuple[Item | None, list[Skipped]]:
+    """One item of its rows, and those of them that tell of a variant that is there already."""
+    differing = {
+        name
+        for name in {name for read in group for name in read.row.facts}
+        if name in OPTION_NAMES and len({read.row.facts.get(name, "") for read in group}) > 1
+    }
+    first = group[0].row
+    item_id = _unused(first.group or (first.id if len(group) == 1 else "") or _slug(first.title), taken)
+    many_share = Counter(read.row.id for read in group)
+    variants: dict[str, Variant] = {}
+    skipped = []
+    for read in group:
+        row = read.row
+        options = {**dict(row.options), **{name: row.facts[name] for name in sorted(differing & row.facts.keys())}}
+        name = row.id if row.id and many_share[row.id] == 1 else _slug(row.id or item_id, *options.values())
+        if name in variants or (name in taken and name != item_id):
+            skipped.append(Skipped(row.where, f"there is a variant {name!r} already; give each row an id of its own"))
+            continue
+        variants[name] = Variant(name, item_id, options, read.offer, row.url)
+    if not variants:
+        return None, skipped
+    taken |= {item_id, *variants}
+    shared = {name: value for name, value in _shared(group) if name not in differing}
+    best = max(group, key=lambda read: len(read.row.description)).row
+    item = Item(
+        item_id,
+        first.title,
+        tuple(variants.values()),
+        best.description,
+        first.brand,
+        first.category,
+        shared,
+        first.url,
+        next((read.row.image for read in group if read.row.image), ""),
+    )
+    return item, skipped
+
+
+def _shared(group: Sequence[_Read]) -> Iterator[tuple[str, str]]:
+    """Facts that all rows tell alike."""
+    for name, value in group[0].row.facts.items():
+        if value and all(read.row.facts.get(name) == value for read in group):
+            yield name, value
+
+
+def _slug(*parts: str) -> str:
+    return "-".join(filter(None, (re.sub(r"[^a-z0-9]+", "-", fold(part)).strip("-") for part in parts))) or "item"
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    return next(each for number in range(2, len(taken) + 3) if (each := f"{name}-{number}") not in taken)

@@ -1,0 +1,224 @@
+"""Product feeds of every kind that shops have: what is read, and what is left out and said."""
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenfold.catalog.ingest.csv_feed import read_csv
+from tenfold.catalog.ingest.decode import decode
+from tenfold.catalog.ingest.google import read_google
+from tenfold.catalog.ingest.schema_org import read_json_ld
+from tenfold.catalog.ingest.shopify import read_shopify
+from tenfold.catalog.ingest.source import feed_of, read_html
+from tenfold.catalog.item import Offer
+from tenfold.catalog.money import Money
+
+PLAIN = """id,title,options,price,stock
+100,Trail jacket,"color: blue; size: M",89.00,3
+101,Trail jacket,"color: red; size: M",79.00,0
+200,Wool socks,,9.50,in stock
+"""
+
+
+def offers_of(item):
+    return {
+        variant.id: (str(variant.offer.price), variant.offer.available, variant.offer.stock)
+        for variant in item.variants
+    }
+
+
+def test_rows_with_one_title_are_variants_of_one_item():
+    read = read_csv(PLAIN, "products.csv")
+    assert not read.skipped
+    jacket, socks = read.items
+    assert jacket.id == "trail-jacket" and jacket.title == "Trail jacket"
+    assert offers_of(jacket) == {"100": ("89.00 USD", True, 3), "101": ("79.00 USD", False, 0)}
+    assert [dict(variant.options) for variant in jacket.variants] == [
+        {"color": "blue", "size": "M"},
+        {"color": "red", "size": "M"},
+    ]
+    assert socks.id == "200" and socks.variants[0].id == "200" and socks.variants[0].options == {}
+
+
+def test_rows_of_one_id_are_variants_named_by_their_options():
+    text = (
+        "sku;name;price;colour;material\nT1;Tee;12,00;red;cotton\nT1;Tee;12,00;blue;cotton\nT1;Tee;12,00;blue;cotton\n"
+    )
+    read = read_csv(text, "tees.csv", "EUR")
+    (tee,) = read.items
+    assert [(variant.id, dict(variant.options)) for variant in tee.variants] == [
+        ("t1-red", {"color": "red"}),
+        ("t1-blue", {"color": "blue"}),
+    ]
+    assert tee.attributes == {"material": "cotton"}
+    assert str(tee.variants[0].offer.price) == "12.00 EUR"
+    assert [skip.where for skip in read.skipped] == ["tees.csv, row 4"]
+
+
+def test_each_row_that_is_left_out_is_named_with_the_reason():
+    rows = [
+        "id,title,price,stock",
+        "1,,5,1",
+        "2,Cup,,1",
+        "3,Cup,from 5,1",
+        "4,Cup,5-6,1",
+        "5,Cup,5,perhaps",
+        "6,Cup,5,1,9",
+    ]
+    read = read_csv("\n".join([*rows, "7,Cup,5,1"]), "cups.csv")
+    assert [variant.id for item in read.items for variant in item.variants] == ["7"]
+    told = {skip.where: skip.why for skip in read.skipped}
+    assert set(told) == {f"cups.csv, row {number}" for number in range(2, 8)}
+    assert "title" in told["cups.csv, row 2"] and "range" in told["cups.csv, row 5"]
+    assert "'perhaps'" in told["cups.csv, row 6"] and "5 cells under 4 names" in told["cups.csv, row 7"]
+
+
+def test_a_file_that_is_no_feed_says_what_is_missing():
+    (skip,) = read_csv("a,b\n1,2\n", "x.csv").skipped
+    assert "'id,title,options,price,stock'" in skip.why and "'a', 'b'" in skip.why
+    assert read_csv("", "empty.csv").skipped
+
+
+def test_shopifys_export_in_csv():
+    text = (
+        "Handle,Title,Body (HTML),Vendor,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price,"
+        "Variant Compare At Price\n"
+        'mug,Mug,"<p>Holds 0.4 l.</p><script>alert(1)</script>",Clay,Color,Green,MUG-G,4,8.00,10.00\n'
+        "mug,,,,,Blue,MUG-B,0,8.00,\n"
+    )
+    read = read_csv(text, "export.csv")
+    (mug,) = read.items
+    assert (mug.id, mug.title, mug.description, mug.brand) == ("mug", "Mug", "Holds 0.4 l.", "Clay")
+    green, blue = mug.variants
+    assert green.offer == Offer(Money.of(8, "USD"), True, 4, Money.of(10, "USD")) and green.options == {
+        "Color": "Green"
+    }
+    assert blue.offer == Offer(Money.of(8, "USD"), False, 0) and blue.id == "MUG-B"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_old_encodings_quoted_line_ends_and_signs_in_heads(encoding):
+    text = 'ID,Name,"Price (EUR)",Description\r\n1,Café crème,"1.299,00","two\r\nlines"\r\n'
+    (item,) = read_csv(decode(text.encode(encoding)), "x.csv").items
+    assert item.title == "Café crème" and item.description == "two\nlines"
+    assert str(item.variants[0].offer.price) == "1,299.00 EUR"
+
+
+CELLS = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")), min_size=1, max_size=12
+)
+
+
+@given(
+    st.lists(st.tuples(CELLS, CELLS, st.integers(0, 10**7), st.integers(0, 999)), min_size=1, max_size=8),
+    st.sampled_from([",", ";", "\t"]),
+)
+def test_every_row_of_a_feed_becomes_a_variant_or_is_named(rows, delimiter):
+    file = io.StringIO()
+    table = csv.writer(file, delimiter=delimiter)
+    table.writerow(["id", "title", "price", "stock"])
+    for name, title, cents, stock in rows:
+        table.writerow([name, title, f"{cents // 100}.{cents % 100:02}", stock])
+    read = read_csv(file.getvalue(), "x.csv")
+    variants = [variant for item in read.items for variant in item.variants]
+    assert len(variants) + len(read.skipped) == len(rows)
+    assert len({variant.id for variant in variants}) == len(variants)
+    assert len({item.id for item in read.items}) == len(read.items)
+    sold = {(round(variant.offer.price.amount * 100), variant.offer.stock) for variant in variants}
+    assert sold <= {(cents, stock) for _, _, cents, stock in rows}
+
+
+GOOGLE = """<?xml version="1.0"?>
+<rss version="2.0" xmlns:g="http://base.google.com/ns/1.0"><channel><title>Shop</title>
+<item><g:id>TV-1</g:id><title>LED TV</title><description>&lt;b&gt;Sharp&lt;/b&gt;</description><link>https://s.example/tv</link>
+<g:price>159.00 USD</g:price><g:sale_price>149.00 USD</g:sale_price><g:availability>in_stock</g:availability>
+<g:item_group_id>TV</g:item_group_id><g:size>22"</g:size><g:brand>Acme</g:brand></item>
+<item><g:id>TV-2</g:id><title>LED TV</title><g:price>259.00 USD</g:price><g:availability>out_of_stock</g:availability>
+<g:item_group_id>TV</g:item_group_id><g:size>32"</g:size><g:brand>Acme</g:brand></item>
+<item><g:id>X</g:id><title>No price</title></item>
+</channel></rss>"""
+
+
+def test_google_merchant_in_xml():
+    read = read_google(GOOGLE, "feed.xml")
+    (tv,) = read.items
+    assert (tv.id, tv.brand, tv.description, tv.url) == ("TV", "Acme", "Sharp", "https://s.example/tv")
+    assert [dict(variant.options) for variant in tv.variants] == [{"size": '22"'}, {"size": '32"'}]
+    first, second = (variant.offer for variant in tv.variants)
+    assert first == Offer(Money.of(149, "USD"), True, None, Money.of(159, "USD"))
+    assert second == Offer(Money.of(259, "USD"), False)
+    assert [skip.where for skip in read.skipped] == ["feed.xml, item 3"]
+
+
+def test_google_merchant_in_atom_and_in_tabs():
+    atom = (
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.com/ns/1.0"><entry><g:id>1</g:id>'
+        '<title>Cup</title><link href="https://s.example/cup"/><g:price>5 EUR</g:price></entry></feed>'
+    )
+    tabs = "id\ttitle\tlink\tprice\tavailability\n1\tCup\thttps://s.example/cup\t5 EUR\tin_stock\n"
+    assert feed_of(atom, "feed.xml", "USD").items == feed_of(tabs, "feed.tsv", "USD").items
+    assert feed_of(atom, "feed.xml", "USD").items[0].url == "https://s.example/cup"
+
+
+def test_xml_that_would_grow_or_is_broken_is_left_out():
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><rss><item><title>&a;</title></item></rss>'
+    assert "entities" in read_google(bomb, "x").skipped[0].why
+    assert "no XML" in read_google("<rss><item>", "x").skipped[0].why
+
+
+def test_shopifys_products_json():
+    products = json.loads("""[
+      {"id": 7, "title": "Tee", "handle": "tee", "body_html": "<p>Soft.</p>", "vendor": "Acme", "tags": ["a", "b"],
+       "options": [{"name": "Size"}], "images": [{"src": "https://s.example/t.jpg"}],
+       "variants": [{"id": 71, "option1": "S", "price": "20.00", "compare_at_price": "25.00", "available": true},
+                    {"id": 72, "option1": "M", "price": "20.00", "compare_at_price": null, "available": false}]},
+      {"id": 8, "title": "Ghost"}]""")
+    read = read_shopify(products, "products.json", "USD", "https://s.example")
+    (tee,) = read.items
+    assert (tee.id, tee.url, tee.description, tee.image) == (
+        *("7", "https://s.example/products/tee", "Soft."),
+        "https://s.example/t.jpg",
+    )
+    small, medium = tee.variants
+    assert small.offer == Offer(Money.of(20, "USD"), True, None, Money.of(25, "USD")) and small.options == {"Size": "S"}
+    assert not medium.offer.available and medium.offer.list_price is None
+    assert [skip.where for skip in read.skipped] == ["products.json, product 2"]
+
+
+PAGE = """<html><head><title>Lamp | Shop</title><link rel="canonical" href="https://s.example/lamp">
+<script type="application/ld+json">{"@context": "https://schema.org", "@graph": [
+ {"@type": "ProductGroup", "name": "Lamp", "productGroupID": "L", "brand": {"@type": "Brand", "name": "Lux"},
+  "hasVariant": [
+   {"@type": "Product", "sku": "L-b", "name": "Lamp black", "color": "black", "offers": {"price": 39.9,
+    "priceCurrency": "EUR", "availability": "https://schema.org/InStock", "inventoryLevel": {"value": 4}}},
+   {"@type": "Product", "sku": "L-w", "name": "Lamp white", "color": "white", "offers": [{"@type": "Offer",
+    "priceSpecification": {"price": "41,90", "priceCurrency": "EUR"}, "availability": "OutOfStock"}]}]},
+ {"@type": ["Product"], "name": "Bulb", "sku": "B", "offers": {"@type": "AggregateOffer", "lowPrice": "3",
+   "highPrice": "5", "priceCurrency": "EUR"}},
+ {"@type": "FAQPage", "mainEntity": [{"@type": "Question", "name": "Is it warm?",
+   "acceptedAnswer": {"@type": "Answer", "text": "<p>2700 K.</p>"}}]}]}</script></head>
+<body><nav>Home</nav><main><h1>Lamp</h1><p>A lamp for reading.</p><h2>Care</h2><p>Dust it.</p></main></body></html>"""
+
+
+def test_a_page_tells_what_it_sells_and_what_people_ask(now):
+    read = read_html(PAGE, "lamp", "", now)
+    assert [(row.id, row.title, row.group, row.price, row.currency) for row in read.rows] == [
+        ("L-b", "Lamp", "L", "39.9", "EUR"),
+        ("L-w", "Lamp", "L", "41,90", "EUR"),
+        ("B", "Bulb", "", "3 to 5", "EUR"),
+    ]
+    assert [(passage.title, passage.text) for passage in read.gathered.passages] == [
+        ("Lamp", "A lamp for reading."),
+        ("Lamp - Care", "Dust it."),
+        ("Is it warm?", "2700 K."),
+    ]
+    assert {passage.url for passage in read.gathered.passages} == {"https://s.example/lamp"}
+
+
+def test_broken_json_ld_is_said_and_the_rest_is_read():
+    said = read_json_ld(["{", '{"@type": "Product", "name": "Cup", "sku": "c", "offers": {"price": "5"}}'], "page")
+    assert len(said.skipped) == 1 and [row.title for row in said.rows] == ["Cup"]
