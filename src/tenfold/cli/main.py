@@ -34,6 +34,7 @@ COMMANDS = {
     "tenfold.llama.command:app": ("train", "Show the training run: step, loss, tokens, last checkpoint."),
     "tenfold.world.command:app": ("load", "Play a day of people and programs who use the running pool."),
     "tenfold.feed.command:app": ("feed", "Show a person's feed, and why each item is in it."),
+    "tenfold.agents.command:app": ("agents", "Agents of businesses: what they know, and what they answer."),
     "tenfold.rank.command:app": ("rank", "Show the ranking model's quality, or rank the catalog for USER."),
     "tenfold.replay.command:app": (
         "replay",

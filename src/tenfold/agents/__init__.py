@@ -1,0 +1,1 @@
+"""An agent for every business: it answers customers from the business's own catalog and texts."""

@@ -1,0 +1,351 @@
+"""What is answered to a question about things for sale, once it is read: from offers, by templates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tenfold.agents.choose import Choice, choices_of, costs, extreme, fits
+from tenfold.agents.memory import Wish
+from tenfold.agents.reading.cues import SORTS, Amounts, Best
+from tenfold.agents.reading.lexicon import YES
+from tenfold.agents.reading.question import Reading
+from tenfold.agents.shop import Shop
+from tenfold.agents.wording import (
+    SHOWN,
+    Draft,
+    costs_line,
+    label,
+    listed,
+    option_names,
+    options_line,
+    price,
+    range_line,
+    stock,
+    values_of,
+)
+from tenfold.catalog.money import MICROS
+from tenfold.reply.reply import Reply, Unknown
+
+_YES_NO = ("exists", "stock")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer with the variants that it names, in their order."""
+
+    reply: Reply
+    shown: tuple[Choice, ...] = ()
+
+
+def answer(shop: Shop, reading: Reading) -> Found:
+    """Answer a question whose items are known."""
+    items = [shop.now(item) for item in reading.items]
+    all_choices = choices_of(items)
+    if reading.pointed:
+        all_choices = [each for each in all_choices if each.variant.id in reading.pointed] or all_choices
+    if reading.absent:
+        return _not_offered(reading, all_choices)
+    if reading.puzzling:
+        return _described(shop, reading, all_choices)
+    wanted = [each for each in all_choices if fits(each, reading.wishes)]
+    return _fitting(reading, wanted, all_choices) if wanted else _no_such(reading, all_choices)
+
+
+def _fitting(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choice]) -> Found:
+    """Answer by the variants that are what was wished, whatever they cost."""
+    amounts = reading.amounts
+    if amounts.exact is not None:
+        return _is_price(reading, wanted)
+    affordable = [each for each in wanted if costs(each, amounts)]
+    if not affordable:
+        return _too_dear(reading, wanted)
+    if reading.best is not None:
+        found = _superlative(reading, affordable, reading.best)
+        if found is not None:
+            return found
+    if reading.asked in ("count", "pieces"):
+        return _counted(reading, affordable) if reading.asked == "count" else _pieces(affordable)
+    if (reading.about and reading.asked in ("options", "describe", "exists", "list", "")) or reading.asked == "options":
+        return _options(reading, affordable)
+    return _told(reading, affordable, all_choices)
+
+
+def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choice]) -> Found:
+    """What fits: one by one where few do, in a range where many do; with yes or no where that was asked."""
+    draft = Draft()
+    there = [each for each in wanted if each.is_there]
+    ordered = sorted(wanted, key=lambda each: (not each.is_there, each.price))
+    shown = ordered[:SHOWN]
+    titles = list(dict.fromkeys(each.item.title for each in ordered))
+    if len(wanted) <= SHOWN:
+        for each in ordered:
+            draft.say(costs_line(each), each)
+    elif len(titles) == 1:
+        item = ordered[0].item
+        range_line(draft, wanted, f"{titles[0]}{_with(reading.wishes)} comes")
+        draft.say(f"{item.title}: {options_line(wanted)}.", *([item] if len(wanted) == len(item.variants) else wanted))
+        shown = _ends(wanted)
+        for word, each in zip(("Cheapest", "Most expensive"), shown, strict=False):
+            draft.say(f"{word}: {costs_line(each)}", each)
+    else:
+        by_item = {title: [each for each in ordered if each.item.title == title] for title in titles[:SHOWN]}
+        shown = [group[0] for group in by_item.values()]
+        draft.say(
+            f"{len({each.item.id for each in wanted})} products fit.", *{e.item.id: e.item for e in wanted}.values()
+        )
+        for each in shown:
+            draft.say(f"{label(each)} costs {price(each)} and is {stock(each)}.", each)
+    if reading.asked in _YES_NO or reading.amounts != Amounts():
+        draft.lead("Yes. " if there or (reading.asked != "stock" and not _asks_now(reading)) else "No, not now. ")
+    if not there and len(wanted) < len(all_choices):
+        others = sorted(
+            (each for each in all_choices if each.is_there and fits(each, reading.wishes[:1])),
+            key=lambda each: each.price,
+        )
+        for each in others[:2]:
+            draft.say(f"In stock is {label(each)} for {price(each)}.", each)
+    return Found(draft.answer(), tuple(shown))
+
+
+def _asks_now(reading: Reading) -> bool:
+    return reading.asked == "exists"
+
+
+def _with(wishes: Sequence[Wish]) -> str:
+    said = [_wish_text(wish) for wish in wishes]
+    return f" with {listed(said)}" if said else ""
+
+
+def _wish_text(wish: Wish) -> str:
+    values = dict.fromkeys(value for _, value in wish.pairs)
+    names = dict.fromkeys(name for name, _ in wish.pairs)
+    text = f"{' or '.join(names)}: {' or '.join(values)}"
+    return f"no {text}" if wish.is_excluded else text
+
+
+def _ends(wanted: Sequence[Choice]) -> list[Choice]:
+    ordered = sorted(wanted, key=lambda each: (each.price, not each.is_there))
+    return [ordered[0], ordered[-1]] if ordered[0].price != ordered[-1].price else ordered[:1]
+
+
+def _not_offered(reading: Reading, choices: Sequence[Choice]) -> Found:
+    """A value that the items do not come in: which they do come in, and what else was wanted of them."""
+    draft = Draft()
+    items = {each.item.id: each.item for each in choices}
+    named = listed(dict.fromkeys(item.title for item in list(items.values())[:SHOWN]))
+    for each in reading.absent:
+        values = values_of(choices, each.attribute)
+        draft.say(
+            f"{named}: not offered in {each.attribute} “{each.said}”, only in {', '.join(values)}.", *items.values()
+        )
+    draft.lead("No. ")
+    same = {each.attribute for each in reading.absent}
+    wishes = [wish for wish in reading.wishes if wish.attributes <= same and not wish.is_excluded]
+    shown: list[Choice] = []
+    for wish in wishes:
+        fitting = sorted((e for e in choices if fits(e, reading.wishes)), key=lambda e: (not e.is_there, e.price))[:3]
+        shown += fitting
+        if fitting:
+            draft.say(f"Yes for {wish.said}: " + " ".join(costs_line(e) for e in fitting), *fitting)
+    return Found(draft.answer(), tuple(shown))
+
+
+def _no_such(reading: Reading, choices: Sequence[Choice]) -> Found:
+    """Each value is there, and no variant has all of them: the closest ones."""
+    draft = Draft()
+    items = {each.item.id: each.item for each in choices}
+    named = listed(dict.fromkeys(item.title for item in list(items.values())[:SHOWN]))
+    wished = listed([_wish_text(wish) for wish in reading.wishes])
+    if len(items) > 20:
+        draft.say(f"Nothing with {wished}.", *list(items.values()))
+    else:
+        draft.say(f"No {named} with {wished}.", *items.values())
+    if (
+        any(w.is_excluded or {v.casefold() for _, v in w.pairs} & YES for w in reading.wishes)
+        or reading.asked in _YES_NO
+    ):
+        draft.lead("No. ")
+    best = max(sum(fits(each, [wish]) for wish in reading.wishes) for each in choices)
+    closest = [each for each in choices if best and sum(fits(each, [wish]) for wish in reading.wishes) == best]
+    closest.sort(key=lambda each: (not each.is_there, each.price))
+    for each in closest[:3]:
+        draft.say(f"Closest: {costs_line(each)}", each)
+    return Found(draft.answer(), tuple(closest[:3]))
+
+
+def _is_price(reading: Reading, wanted: Sequence[Choice]) -> Found:
+    """Whether something costs what the customer says that it costs."""
+    draft = Draft()
+    said = round((reading.amounts.exact or 0) * MICROS)
+    same = [each for each in wanted if each.price == said]
+    ordered = sorted(same or wanted, key=lambda each: (each.price, not each.is_there))
+    if len(ordered) > SHOWN:
+        item = ordered[0].item
+        name = item.title if len({each.item.id for each in ordered}) == 1 else "What fits"
+        range_line(draft, ordered, f"{name} comes")
+    else:
+        for each in ordered:
+            draft.say(costs_line(each), each)
+    draft.lead("Yes. " if same else "No. ")
+    return Found(draft.answer(), tuple(ordered[:SHOWN]))
+
+
+def _too_dear(reading: Reading, wanted: Sequence[Choice]) -> Found:
+    """Nothing that fits costs so little, or so much: the nearest price."""
+    draft = Draft()
+    ordered = sorted(wanted, key=lambda each: (each.price, not each.is_there))
+    is_dear = reading.amounts.most is not None
+    nearest = ordered[0] if is_dear else ordered[-1]
+    word = "cheapest" if is_dear else "most expensive"
+    draft.say(f"No. The {word} that fits: {costs_line(nearest)}", nearest, *ordered[:20])
+    return Found(draft.answer(), (nearest,))
+
+
+def _superlative(reading: Reading, wanted: Sequence[Choice], best: Best) -> Found | None:
+    """The cheapest, the largest, the one most in stock; and of those in stock, if it is not."""
+    attribute, tops = extreme(wanted, best, reading.about)
+    if not tops:
+        return None
+    draft = Draft()
+    tops = sorted(tops, key=lambda each: (not each.is_there, each.price))
+    which = f"{best.word} {attribute}" if best.of == "size" else best.word
+    named = [label(each) for each in tops[:4]]
+    if len(tops) > 4 and best.of == "size":
+        values = listed(values_of(tops, attribute))
+        low = min(tops, key=lambda each: each.price)
+        draft.say(f"The {which} is {values}: {len(tops)} versions have it, from {price(low)}.", *tops)
+        tops = [low]
+    for each, name in zip(tops[:4], named, strict=False):
+        draft.say(f"The {which} is {name}: it costs {price(each)} and is {stock(each)}.", each)
+    there = [each for each in wanted if each.is_there]
+    if not any(each.is_there for each in tops) and there and best.of != "stock":
+        _, others = extreme(there, best, reading.about)
+        for each in others[:2]:
+            draft.say(
+                f"Of those in stock, the {which} is {label(each)}: it costs {price(each)} and is {stock(each)}.", each
+            )
+    return Found(draft.answer(), tuple(tops[:4]))
+
+
+def _counted(reading: Reading, wanted: Sequence[Choice]) -> Found:
+    """How many values, versions or products there are."""
+    draft = Draft()
+    items = {each.item.id: each.item for each in wanted}
+    whole = sum(len(item.variants) for item in items.values()) == len(wanted)
+    sources = list(items.values()) if whole else list(wanted)
+    if reading.about and not SORTS.search(reading.text.split("how many")[-1][:12]):
+        for name in reading.about[:3]:
+            values = values_of(wanted, name)
+            titles = listed(list(dict.fromkeys(item.title for item in items.values()))[:SHOWN])
+            draft.say(
+                f"{titles}{_with(reading.wishes)} comes in {len(values)} for {name}: {', '.join(values)}.", *sources
+            )
+        return Found(draft.answer(), tuple(wanted[:SHOWN]))
+    there = sum(1 for each in wanted if each.is_there)
+    if len(items) == 1:
+        title = wanted[0].item.title
+        draft.say(
+            f"{title}{_with(reading.wishes)}: {len(wanted)} versions, {there} of them in stock.", *sources, *wanted
+        )
+        if whole and wanted[0].known:
+            draft.say(f"{title}: {options_line(wanted)}.", *sources)
+    else:
+        draft.say(f"{len(items)} products fit, in {len(wanted)} versions, {there} of them in stock.", *sources, *wanted)
+        draft.say(
+            f"Among them: {', '.join(dict.fromkeys(i.title for i in list(items.values())[:20]))}.", *items.values()
+        )
+    return Found(draft.answer(), tuple(wanted[:SHOWN]))
+
+
+def _pieces(wanted: Sequence[Choice]) -> Found:
+    """How many pieces are in stock."""
+    draft = Draft()
+    counted = [each for each in wanted if each.variant.offer.stock is not None]
+    if len(wanted) > 1 and counted:
+        ids = "|".join(each.variant.id for each in counted)
+        titles = listed(list(dict.fromkeys(each.item.title for each in wanted))[:SHOWN])
+        draft.say(f"{titles}: {{pieces:{ids}}} pieces in stock in all.", *counted)
+    ordered = sorted(wanted, key=lambda each: (not each.is_there, each.price))
+    for each in ordered[:SHOWN]:
+        draft.say(f"{label(each)} is {stock(each)} and costs {price(each)}.", each)
+    return Found(draft.answer(), tuple(ordered[:SHOWN]))
+
+
+def _options(reading: Reading, wanted: Sequence[Choice]) -> Found:
+    """Which values of an option there are."""
+    draft = Draft()
+    items = {each.item.id: each.item for each in wanted}
+    names = [name for name in reading.about if values_of(wanted, name)] or option_names(wanted)
+    whole = sum(len(item.variants) for item in items.values()) == len(wanted)
+    for item in list(items.values())[:SHOWN]:
+        own = [each for each in wanted if each.item.id == item.id]
+        told = [f"{name}: {', '.join(values)}" for name in names if (values := values_of(own, name))]
+        if told:
+            draft.say(f"{item.title}{_with(reading.wishes)} comes in {'; '.join(told)}.", *([item] if whole else own))
+        out = [each for each in own if not each.is_there]
+        if out and len(out) <= 4 and len(own) > 1:
+            draft.say(f"Out of stock now: {'; '.join(label(each) for each in out)}.", *out)
+        if len(own) == 1:
+            draft.say(costs_line(own[0]), own[0])
+    if not draft.claims:
+        return _told(reading, wanted, wanted)
+    return Found(draft.answer(), tuple(wanted[:SHOWN]))
+
+
+def _described(shop: Shop, reading: Reading, choices: Sequence[Choice]) -> Found:
+    """Something asked about the thing that its options do not tell: its description may."""
+    from tenfold.agents.describe import sentence_about
+
+    items = {each.item.id: each.item for each in choices}
+    for item in list(items.values())[:3]:
+        told = sentence_about(item, reading.puzzling)
+        if told:
+            draft = Draft()
+            draft.say(f"{item.title}: “{told}”", item)
+            shown = sorted((e for e in choices if e.item.id == item.id), key=lambda e: e.price)
+            for each in shown[: 1 if len(shown) > SHOWN else SHOWN]:
+                draft.say(costs_line(each), each)
+            return Found(draft.answer(), tuple(shown[:SHOWN]))
+    title = next(iter(items.values())).title
+    about = f"{' '.join(reading.puzzling)} ({title})"
+    return Found(Unknown(shop.as_of, ("the catalog",), about), ())
+
+
+def compared(shop: Shop, readings: Sequence[Reading], best: Best | None) -> Found | None:
+    """Sides of a comparison one after another, and which is the cheaper or larger."""
+    sides = []
+    for reading in readings:
+        choices = [each for each in choices_of([shop.now(i) for i in reading.items]) if fits(each, reading.wishes)]
+        if not choices:
+            return None
+        sides.append(choices)
+    draft = Draft()
+    shown = []
+    for choices in sides:
+        low, high = min(choices, key=lambda e: (e.price, not e.is_there)), max(choices, key=lambda e: e.price)
+        shown.append(low)
+        if len(choices) == 1:
+            draft.say(costs_line(low), low)
+        else:
+            told = f"costs from {price(low)} to {price(high)}" if low.price != high.price else f"costs {price(low)}"
+            draft.say(f"{low.item.title} {told}: {options_line(choices)}.", low, high, *choices[:40])
+    _verdict(draft, sides, best)
+    return Found(draft.answer(), tuple(shown))
+
+
+def _verdict(draft: Draft, sides: Sequence[Sequence[Choice]], best: Best | None) -> None:
+    if best is None or best.of == "price":
+        lows = [min(choices, key=lambda each: each.price) for choices in sides]
+        ordered = sorted(lows, key=lambda each: each.price, reverse=bool(best and best.is_most))
+        first, second = ordered[0], ordered[1]
+        if first.price == second.price:
+            draft.say(f"{label(first)} and {label(second)} cost the same: {price(first)}.", first, second)
+        else:
+            word = best.word if best else "cheaper"
+            gap = f"{{gap:{first.variant.id}|{second.variant.id}}}"
+            draft.say(f"The {word} is {label(first)}: {price(first)} against {price(second)}, by {gap}.", first, second)
+        return
+    both = [each for choices in sides for each in choices]
+    attribute, tops = extreme(both, best, ())
+    if tops:
+        values = listed(values_of(tops, attribute))
+        draft.say(f"The {best.word} by {attribute} is {label(tops[0])} with {values}.", *tops[:10])

@@ -1,0 +1,99 @@
+"""Questions from a file, answered as the agent would answer customers: without a pool, from a feed and documents."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from tenfold.agents.brain import Said, speak
+from tenfold.agents.memory import Memory
+from tenfold.agents.shop import Embedder, Shop
+from tenfold.catalog.gathered import Gathered
+from tenfold.catalog.ingest.source import read_feed, read_folder
+from tenfold.catalog.item import Item, Variant
+from tenfold.catalog.passage import Passage
+from tenfold.core.errors import UsageError
+from tenfold.core.frozen import Frozen
+from tenfold.core.show import talk
+from tenfold.reply.reply import Answer, Claim, Evidence
+from tenfold.reply.write import kind_of
+
+
+class Question(Frozen):
+    """A line of the file."""
+
+    id: str | int
+    question: str
+    thread: str = Field("", description="questions of one thread build on one another; none: each stands alone")
+
+
+def questions_of(path: Path) -> list[Question]:
+    """Read a file of questions, one JSON object a line.
+
+    Raises:
+        UsageError: it cannot be read, or a line is no question; names the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", next_step="give a file of questions") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                found.append(Question.model_validate_json(line))
+            except ValidationError as error:
+                told = error.errors()[0]
+                where = ".".join(map(str, told["loc"]))
+                raise UsageError(
+                    f"line {number} of {path} is no question: {where} {told['msg']}".replace("  ", " "),
+                    next_step='write each line as {"id": "q1", "question": "Do you have it in blue?"}',
+                ) from error
+    return found
+
+
+def answers(shop: Shop, questions: list[Question], now: datetime) -> Iterator[dict[str, object]]:
+    """Answer each question: ``id``, ``type``, ``text``, ``claims``."""
+    threads: dict[str, Memory] = defaultdict(Memory)
+    for each in questions:
+        said = asyncio.run(speak(shop, each.question, threads[each.thread] if each.thread else Memory(), now))
+        if each.thread:
+            threads[each.thread] = said.memory
+        yield {"id": each.id, **told(said)}
+
+
+def told(said: Said) -> dict[str, object]:
+    """A reply as JSON: its type, its text, and each claim with where it comes from."""
+    claims = said.reply.claims if isinstance(said.reply, Answer) else ()
+    evidence = said.reply.evidence if isinstance(said.reply, Answer) else {}
+    listed = [{"text": claim.text, "evidence": sources_of(claim, evidence)} for claim in claims]
+    return {"type": kind_of(said.reply), "text": said.text, "claims": listed}
+
+
+def sources_of(claim: Claim, evidence: Mapping[str, Evidence]) -> list[dict[str, str]]:
+    """What a claim rests on: variants by their id, an item by those of its variants, a passage by its address."""
+    cited = [evidence[each].source for each in claim.evidence]
+    variants = [{"product": each.id} for each in cited if isinstance(each, Variant)]
+    items = [{"product": one.id} for each in cited if isinstance(each, Item) for one in each.variants]
+    passages = [{"url": each.url or each.document} for each in cited if isinstance(each, Passage)]
+    return [*(variants or items), *passages]
+
+
+def shop_from_files(business: str, feed: Path | None, docs: Path | None, model: Embedder, now: datetime) -> Shop:
+    """Make a shop from a feed and a folder of documents; what of them is left out is told on standard error."""
+    gathered = Gathered()
+    if feed is not None:
+        gathered += read_feed(feed, now)
+    if docs is not None:
+        gathered += read_folder(docs, now)
+    for each in gathered.skipped:
+        talk.print(f"left out {each.where}: {each.why}", style="dim", markup=False, soft_wrap=True)
+    return Shop.of(business, gathered.items, gathered.passages, model, now)
+
+
+def now_utc() -> datetime:
+    """This moment."""
+    return datetime.now(UTC)

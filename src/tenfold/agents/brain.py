@@ -1,0 +1,142 @@
+"""The agent's answer to a customer: retrieve, decide, write. Pure: the same question gives the same reply.
+
+No language model understands the question, so nothing in a catalog, a text or a message can give the agent orders.
+Prices and stock in the reply are slots; ``speak`` fills them when it is sent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tenfold.agents.answer import Found, answer, compared
+from tenfold.agents.greet import small_talk
+from tenfold.agents.lookup import passage_answer, similar
+from tenfold.agents.memory import Memory
+from tenfold.agents.reading.acts import act_of, wants_human
+from tenfold.agents.reading.cues import COMPARES
+from tenfold.agents.reading.parts import sides_of
+from tenfold.agents.reading.question import Reading, read
+from tenfold.agents.shop import Shop
+from tenfold.reply.fill import OfferChanged, fill
+from tenfold.reply.reply import Answer, HandOff, Reply, Unknown
+from tenfold.reply.write import Writer, text_of, write
+
+TRIES = 5
+"""Times that a reply is made again because an offer changed while it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A reply as it is sent, with what the thread is about now; ``refused``: what the gate kept back."""
+
+    reply: Reply
+    memory: Memory
+    text: str
+    refused: tuple[str, ...] = ()
+
+
+async def speak(shop: Shop, question: str, memory: Memory, now: datetime, writer: Writer | None = None) -> Said:
+    """Answer a customer, worded by ``writer`` where the gate lets it, with prices and stock of this moment.
+
+    Raises:
+        OfferChanged: offers changed while the reply was made, five times in a row.
+    """
+    for attempt in range(TRIES):
+        reply, after = respond(shop, question, memory, now)
+        if not isinstance(reply, Answer):
+            return Said(reply, after, text_of(reply))
+        written = await write(question, reply, writer if attempt == 0 else None)
+        try:
+            answered = fill(written.answer, shop.offer_of)
+        except OfferChanged:
+            continue
+        return Said(answered, after, text_of(answered), written.refused)
+    raise OfferChanged(question)
+
+
+def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[Reply, Memory]:
+    """Answer a customer; prices and stock are slots. ``now``: the time of the question."""
+    if wants_human(question):
+        return HandOff("asked", question), memory
+    act = act_of(shop, question)
+    if act is not None:
+        return HandOff("policy", question, {"act": act.name, **act.facts}), memory
+    talk = small_talk(shop, question)
+    if talk is not None:
+        return talk, memory
+    told = passage_answer(shop, question)
+    if told is not None:
+        return told, memory
+    reading = read(shop, question, memory)
+    found = _found(shop, reading, question, memory)
+    if isinstance(found.reply, Unknown):
+        found = _by_text(shop, question, reading) or found
+    return found.reply, _remembered(memory, reading, found)
+
+
+def _found(shop: Shop, reading: Reading, question: str, memory: Memory) -> Found:
+    if COMPARES.search(reading.text):
+        sides = [read(shop, side, Memory()) for side in sides_of(reading.text)]
+        sides = _completed(sides, reading)
+        if len(sides) >= 2:
+            found = compared(shop, sides, reading.than or reading.best)
+            if found is not None:
+                return found
+    if reading.how in ("named", "alike", "thread"):
+        return answer(shop, reading)
+    if reading.how == "all" and _is_about_goods(reading):
+        return answer(shop, reading)
+    found = similar(shop, question, reading)
+    return found or Found(Unknown(now_of(shop), ("the catalog",), reading.thing), ())
+
+
+def now_of(shop: Shop) -> datetime:
+    """When the shop's sources were read."""
+    return shop.as_of
+
+
+def _by_text(shop: Shop, question: str, reading: Reading) -> Found | None:
+    told = passage_answer(shop, question, is_sure=False)
+    return Found(told, ()) if told is not None else None
+
+
+def _is_about_goods(reading: Reading) -> bool:
+    """Whether a question that names nothing is about all that is sold, as "anything in blue under $20?"."""
+    return bool(reading.wishes or reading.best or reading.is_generic) and not reading.puzzling
+
+
+def _completed(sides: Sequence[Reading], whole: Reading) -> list[Reading]:
+    """Sides of a comparison; one that names only values is of the thing that another names."""
+    named = [side for side in sides if side.how in ("named", "alike")]
+    full: list[Reading] = []
+    for side in sides:
+        if side.how in ("named", "alike"):
+            full.append(side)
+        elif named and (side.wishes or side.how == "all"):
+            again = read_in(whole, named, side)
+            if again is not None:
+                full.append(again)
+    distinct = {(tuple(item.id for item in side.items), side.wishes) for side in full}
+    return full if len(distinct) == len(full) else []
+
+
+def read_in(whole: Reading, named: Sequence[Reading], side: Reading) -> Reading | None:
+    """A side without a thing of its own, in the options of the thing that another side names."""
+    items = named[-1].items
+    wishes = tuple(wish for wish in side.wishes if wish.pairs)
+    return replace(side, items=items, how="named", wishes=wishes) if wishes else None
+
+
+def _remembered(memory: Memory, reading: Reading, found: Found) -> Memory:
+    if isinstance(found.reply, Unknown) and not reading.items:
+        return memory
+    amounts = reading.amounts
+    items = tuple(dict.fromkeys(each.item.id for each in found.shown)) or tuple(item.id for item in reading.items[:20])
+    return Memory(
+        items=items,
+        wishes=reading.wishes,
+        most=round(amounts.most * 1e6) if amounts.most is not None else None,
+        least=round(amounts.least * 1e6) if amounts.least is not None else None,
+        shown=tuple(each.variant.id for each in found.shown) or memory.shown,
+        asked=reading.asked or memory.asked,
+    )

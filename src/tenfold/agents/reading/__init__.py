@@ -1,0 +1,1 @@
+"""What a customer's question says, understood by the catalog's own words and without a language model."""

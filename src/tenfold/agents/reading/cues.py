@@ -1,0 +1,177 @@
+"""What is asked, told by words: a price, stock, which values, how many, the cheapest, a comparison, an amount."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from tenfold.agents.reading.quantity import read_number
+
+Asked = Literal["price", "total", "pieces", "stock", "options", "count", "compare", "exists", "describe", "list", ""]
+
+_ASKED: tuple[tuple[Asked, str], ...] = (
+    ("pieces", r"how many\b.*\b(left|in stock|on hand|on stock|in (the )?(warehouse|inventory)|remain\w*)\b"),
+    ("pieces", r"\b(stock (level|count|quantity)|how much stock|quantity (in stock|available)|units (left|"
+    r"available))\b"),
+    ("pieces", r"\bhow many (pieces|units)\b"),
+    ("count", r"\b(how many|number of)\b"),
+    ("options", r"\b(what|which)( \w+){0,2} (options|variants|variations|versions|choices|selection)\b"),
+    ("price", r"\b(how much (?!stock)|price|prices|priced|pricing|cost|costs|costing|how expensive|pricey)\b"),
+    ("price", r"\b(what('s| is| are| would| does| do|'d)( \w+){1,6} (set me back|go for|sell for|run me)|"
+    r"charge for)\b"),
+    ("stock", r"\b(in stock|out of stock|sold out|available|availability|on stock|unavailable|any left|still have)\b"),
+    ("exists", r"\b(do|does|did|would|don't|doesn't) (you|it|they|the shop|your (shop|store))( guys| also| even| still|"
+               r" really| actually| currently)* (have|sell|carry|offer|stock|come|make|got)\b"),
+    ("exists", r"\b(is|are|isn't|aren't) there\b|\b(have you got|got any|you got|can i (get|buy|order|have)|"
+    r"any chance)\b"),
+    ("exists", r"\bcomes? in\b|\bdoes\b.*\b(have|come|support|include|offer)\b"),
+    ("describe", r"\b(tell me (more )?about|describe|details|specs?|specifications?|more info\w*|what features)\b"),
+    ("exists", r"^(is|are|was|were|isn't|aren't|can|could|does|do|will) "),
+    ("list", r"\b(looking for|i('d| would)? (want|need|like)|show me|find me|searching for|list|"
+    r"what\b.*\b(have|sell|carry)|"
+             r"recommend|suggest|give me)\b"),
+)  # fmt: skip
+_ASKED_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _ASKED)
+
+_NUMBER = r"\d+(?:[.,]\d+)*"
+_WORDS = r"(?:dollars?|usd|euros?|eur|€|bucks|pounds|gbp|\$)"
+_MONEY = rf"(?:[$€£]\s?{_NUMBER}|{_NUMBER}\s?{_WORDS})"
+_UNITS = (
+    r"(?:\"|%|[a-z]*(?:inch|mah|gb|tb|ml|lit|hour|cm|mm|lb|kg|oz|watt|mp|bar|ft|feet|foot|piece|degree|cup|min|"
+    r"day|week|"
+    r"month|year|person|people|pack|lumen|l\b|w\b|g\b|m\b))"
+)
+_BARE = rf"{_NUMBER}(?![\w.,]*\d)(?!\s*-?\s*{_UNITS})"
+_BELOW = (
+    r"(?:under|below|less than|cheaper than|up to|at most|no more than|not more than|max(?:imum)?(?: of)?|within|"
+    r"budget (?:is|of)|for less than|lower than|beneath|not over|spend|afford|only have|have only)"
+)
+_ABOVE = (
+    r"(?:over|above|more than|at least|more expensive than|starting at|upwards of|minimum(?: of)?|no less than|"
+    r"exceeding|"
+    r"higher than)"
+)
+_RANGE = re.compile(
+    rf"(?:between|from)\s+[$€£]?\s?{_NUMBER}\s*(?:and|to|-)\s*{_MONEY}|"
+    rf"between\s+[$€£]{_NUMBER}\s*(?:and|to|-)\s*[$€£]?\s?{_NUMBER}"
+)
+_MOST = re.compile(
+    rf"{_BELOW}\s+(?:about |around )?(?:{_MONEY}|{_BARE})|"
+    rf"{_MONEY}\s*(?:or less|or under|max\b|budget|or cheaper|tops)"
+)
+_LEAST = re.compile(
+    rf"{_ABOVE}\s+(?:about |around )?(?:{_MONEY}|{_BARE})|{_MONEY}\s*(?:or more|or over|and up|minimum)"
+)
+_NEAR = re.compile(rf"(?:around|about|roughly|approximately|near)\s+{_MONEY}")
+_EXACT = re.compile(_MONEY)
+_FREE = re.compile(
+    r"\b(?:is|are|be|it's|was|get) (?:\w+ ){0,4}?(?:free|for free|gratis)\b(?! shipping| delivery| return)|"
+    r"\bfree of charge\b"
+)
+_SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "dollar": "USD", "dollars": "USD", "usd": "USD", "euro": "EUR",
+          "euros": "EUR", "eur": "EUR", "pounds": "GBP", "gbp": "GBP", "bucks": "USD"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Bounds of a price that a question names, in whole units; ``exact``: what it says that something costs.
+
+    ``currency``: named, if any. ``spans``: where the amounts stand.
+    """
+
+    least: float | None = None
+    most: float | None = None
+    exact: float | None = None
+    currency: str = ""
+    spans: tuple[tuple[int, int], ...] = ()
+    is_strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """A superlative: ``of`` is price, stock, or an attribute's size; ``is_most``: the largest."""
+
+    of: Literal["price", "stock", "size"]
+    is_most: bool
+    word: str
+
+
+_BEST: tuple[tuple[str, Best], ...] = (
+    (r"\b(cheapest|least expensive|lowest[- ]priced?|lowest (price|cost)|most affordable|least costly|minimum price|"
+     r"most inexpensive|best price)\b", Best("price", False, "cheapest")),
+    (r"\b(most expensive|priciest|highest[- ]priced?|highest (price|cost)|dearest|most costly|maximum price|"
+    r"costliest)\b",
+     Best("price", True, "most expensive")),
+    (r"\b(most (in )?stock|highest (stock|inventory|quantity)|best stocked|most (units|pieces)|largest stock|"
+     r"most available|in stock the most|(stock|have) the most( of)?)\b", Best("stock", True, "most in stock")),
+    (r"\b(least (in )?stock|lowest (stock|inventory|quantity)|fewest (units|pieces|left|in stock)|fewest in stock|"
+     r"least units)\b", Best("stock", False, "fewest in stock")),
+    (r"\b(largest|biggest|highest|longest|greatest|widest|tallest|heaviest|thickest|strongest|brightest|maximum|"
+     r"most (storage|memory|ram|pieces|power\w*|capacity|battery))\b", Best("size", True, "largest")),
+    (r"\b(smallest|lowest|shortest|lightest|narrowest|thinnest|tiniest|minimum|"
+    r"least)\b", Best("size", False, "smallest")),
+)  # fmt: skip
+_BEST_PATTERNS = tuple((re.compile(pattern), best) for pattern, best in _BEST)
+_THAN: tuple[tuple[str, Best], ...] = (
+    (r"\b(cheaper|less expensive|costs? less|lower price|more affordable)\b", Best("price", False, "cheaper")),
+    (r"\b(more expensive|pricier|costs? more|higher price|dearer)\b", Best("price", True, "more expensive")),
+    (r"\b(larger|bigger|longer|higher|taller|wider|heavier|thicker|brighter|more (storage|memory|ram|pieces))\b",
+     Best("size", True, "larger")),
+    (r"\b(smaller|shorter|lower|lighter|thinner)\b", Best("size", False, "smaller")),
+)  # fmt: skip
+_THAN_PATTERNS = tuple((re.compile(pattern), best) for pattern, best in _THAN)
+COMPARES = re.compile(
+    r"\b(vs|versus|compared?|comparison|difference|differ|between)\b|\bwhich (one )?(of|is|has|are|costs?)\b|"
+    r"\b(cheaper|pricier|larger|bigger|smaller|longer|more expensive|less expensive|costs? (more|less))\b"
+)
+SORTS = re.compile(
+    r"\b(versions?|variants?|variations?|options?|models?|kinds?|types?|configurations?|sorts?|different)\b"
+)
+
+
+def asked_of(text: str) -> Asked:
+    """What kind of thing a question asks."""
+    return next((kind for kind, pattern in _ASKED_PATTERNS if pattern.search(text)), "")
+
+
+def best_of(text: str) -> Best | None:
+    """The superlative of a question: only where a word says it."""
+    return next((best for pattern, best in _BEST_PATTERNS if pattern.search(text)), None)
+
+
+def than_of(text: str) -> Best | None:
+    """The comparative of a question."""
+    return next((best for pattern, best in _THAN_PATTERNS if pattern.search(text)), None)
+
+
+def amounts_of(text: str) -> Amounts:
+    """Amounts of money that a question names."""
+    if found := _RANGE.search(text):
+        numbers = [read_number(each) for each in re.findall(r"\d+(?:[.,]\d+)*", found.group())]
+        if len(numbers) == 2 and None not in numbers:
+            low, high = sorted(float(each) for each in numbers if each is not None)
+            return Amounts(low, high, None, _currency(found.group()), (found.span(),))
+    most, least, near = _MOST.search(text), _LEAST.search(text), _NEAR.search(text)
+    if most or least:
+        spans = tuple(each.span() for each in (most, least) if each)
+        strict = bool(most and re.match(r"under|below|less|cheaper|for less|lower|beneath", most.group()))
+        named = _currency((most.group() if most else "") + (least.group() if least else ""))
+        return Amounts(_amount(least), _amount(most), None, named, spans, strict)
+    if near:
+        about = _amount(near) or 0.0
+        return Amounts(about * 0.8, about * 1.2, None, _currency(near.group()), (near.span(),))
+    if exact := _EXACT.search(text):
+        return Amounts(None, None, _amount(exact), _currency(exact.group()), (exact.span(),))
+    if free := _FREE.search(text):
+        return Amounts(exact=0.0, spans=(free.span(),))
+    return Amounts()
+
+
+def _amount(match: re.Match[str] | None) -> float | None:
+    if match is None:
+        return None
+    numbers = re.findall(r"\d+(?:[.,]\d+)*", match.group())
+    return read_number(numbers[-1]) if numbers else None
+
+
+def _currency(text: str) -> str:
+    return next((code for sign, code in _SIGNS.items() if sign in text), "")

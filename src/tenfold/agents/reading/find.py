@@ -1,0 +1,119 @@
+"""Which items a question names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tenfold.agents.reading.lexicon import Stems, Title
+from tenfold.agents.reading.token import Token
+from tenfold.agents.reading.words import COLOR_STEMS, GENERIC, MATERIAL_STEMS, SETS, SMALL_STEMS, SUFFIXES
+from tenfold.agents.shop import Shop
+from tenfold.catalog.item import Item
+
+SAME_THING = 0.72
+"""Cosine from which two names are taken to mean the same: "couch" and "sofa" .86, "snowboard" and "skateboard" .63."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Items that a question names, and the places of the tokens that name them; ``is_alike``: by another word."""
+
+    items: tuple[Item, ...]
+    places: frozenset[int]
+    is_alike: bool = False
+
+
+NOTHING = Named((), frozenset())
+
+
+def named(shop: Shop, tokens: Sequence[Token], taken: frozenset[int] = frozenset()) -> Named:
+    """Find the items that the tokens name by their title, brand or category, or by a usual other word for it."""
+    found = _by_title(shop, tokens, taken)
+    if found.items:
+        return found
+    for start in range(len(tokens)):
+        for end in range(min(start + 3, len(tokens)), start, -1):
+            others = shop.lexicon.same.get(tuple(token.stem for token in tokens[start:end]), ())
+            for other in others:
+                swapped = [*tokens[:start], *(Token(each, each, -1, -1) for each in other), *tokens[end:]]
+                places = range(start, start + len(other))
+                found = _by_title(shop, swapped, frozenset(), must=frozenset(places))
+                if found.items:
+                    shift = len(other) - (end - start)
+                    kept = {p if p < start else p - shift for p in found.places if p not in places}
+                    return Named(found.items, frozenset(kept | set(range(start, end))))
+    return NOTHING
+
+
+def alike(shop: Shop, phrase: str, least: float = SAME_THING) -> tuple[Item, ...]:
+    """Items whose title means much the same as a phrase."""
+    if not shop.items or not phrase:
+        return ()
+    near_I = shop.title_vectors_ID @ shop.model.embed([phrase])[0]
+    items = list(shop.items.values())
+    return tuple(items[at] for at in np.argsort(-near_I)[:3] if near_I[at] >= max(least, near_I.max() - 0.03))
+
+
+def _by_title(shop: Shop, tokens: Sequence[Token], taken: frozenset[int], must: frozenset[int] = frozenset()) -> Named:
+    lexicon = shop.lexicon
+    places: dict[str, list[int]] = {}
+    for place, token in enumerate(tokens):
+        if place not in taken and (token.stem not in SMALL_STEMS or token.stem in lexicon.items_by_stem):
+            places.setdefault(token.stem, []).append(place)
+    candidates = {item for each in places if each not in GENERIC for item in lexicon.items_by_stem.get(each, ())}
+    scored: list[tuple[float, bool, str, frozenset[int]]] = []
+    for item in candidates:
+        title = lexicon.titles[item]
+        used = frozenset(place for each in {*title.stems, *lexicon.around[item]} for place in places.get(each, ()))
+        strength = _strength(title, set(places), lexicon.around[item])
+        if strength and must <= used:
+            weight = sum(lexicon.rarity(tokens[place].stem) for place in used if tokens[place].stem not in SMALL_STEMS)
+            explained = _explained(shop, item, tokens, used)
+            scored.append((weight + 0.8 * explained, strength == 2, item, used))
+    if not scored:
+        return NOTHING
+    # The whole title, said as it is written, beats what else the words may mean.
+    whole = [each for each in scored if each[1]]
+    best = max(score + (1.0 if is_whole else 0.0) for score, is_whole, *_ in scored)
+    kept = [each for each in scored if each[0] + (1.0 if each[1] else 0.0) >= best - 1e-6]
+    if whole and not any(each[1] for each in kept):
+        kept = [each for each in scored if each[0] >= max(score for score, *_ in scored) - 1e-6]
+    order = {item: at for at, item in enumerate(shop.items)}
+    kept.sort(key=lambda each: order[each[2]])
+    used_all = frozenset(place for *_, used in kept for place in used)
+    return Named(tuple(shop.items[item] for *_, item, _ in kept), used_all)
+
+
+def _strength(title: Title, said: set[str], around: frozenset[str]) -> int:
+    """2: the whole title was said. 1: what names the thing, or its brand or category. 0: a word beside it only."""
+    if all(title.stems[at] in said for at in title.core):
+        return 2
+    if any(title.stems[at] in said for at in title.heads):
+        return 1
+    if around and (around & said) - SMALL_STEMS - MATERIAL_STEMS:
+        return 1
+    return 0
+
+
+def _explained(shop: Shop, item: str, tokens: Sequence[Token], used: frozenset[int]) -> float:
+    """Weight of tokens, other than those that name the item, that are values of its options."""
+    said = {each for value in shop.lexicon.values[item] for words in (*value.said, *value.loose) for each in words}
+    said |= {each for value in shop.lexicon.values[item] for each in value.attribute.split()}
+    rest = [token.stem for place, token in enumerate(tokens) if place not in used]
+    return float(sum(1 for each in rest if each in said and each not in SMALL_STEMS))
+
+
+def is_content(token: Token) -> bool:
+    """Whether a word names a thing or what it is like, as far as no catalog has to tell."""
+    return token.stem not in SMALL_STEMS and token.text not in SMALL_STEMS and not token.is_number
+
+
+def is_color_or_material(each: str) -> bool:
+    """Whether a stem is a colour's or a material's."""
+    return each in COLOR_STEMS or each in MATERIAL_STEMS
+
+
+def tail(stems: Stems) -> Stems:
+    """Stems without what only tells editions apart."""
+    return tuple(each for each in stems if each not in SUFFIXES | SETS)

@@ -1,0 +1,173 @@
+"""What a catalog teaches: names of things, options and their values, with the words that mean them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from math import log
+
+from tenfold.agents.reading.quantity import Quantity, quantity_of
+from tenfold.agents.reading.token import stem, stems_of, tokens_of
+from tenfold.agents.reading.words import SAME_THING, SAME_VALUE, SETS, SIZES, SUFFIXES
+from tenfold.catalog.item import Item, Variant
+
+Stems = tuple[str, ...]
+YES = frozenset({"yes", "true", "y"})
+NO = frozenset({"no", "false", "n", "none", "not"})
+_BREAK = re.compile(r"\s+(?:for|with|in|of|from|by|-|\u2013)\s+|[,(|/:;]|\s-\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value of an option, and the words that mean it; ``loose`` words mean it where nothing else is meant by them."""
+
+    attribute: str
+    text: str
+    said: tuple[Stems, ...]
+    loose: tuple[Stems, ...]
+    quantity: Quantity | None
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number without a unit, as a shoe's size."""
+        return re.fullmatch(r"\d+(?:[.,]\d+)?", self.text.strip()) is not None
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Attribute and value."""
+        return self.attribute, self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """An item's title in stems; ``heads``: places of what names the thing, as "bottle" in "water bottle"."""
+
+    stems: Stems
+    heads: frozenset[int]
+    core: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """All of a catalog's words.
+
+    ``titles``: by item's id. ``items_by_stem``: ids of items whose title, brand or category has a word. ``values``: by
+    item's id, those of its variants. ``words``: what a misspelt word may have been. ``joined``: words that a title
+    writes apart, by how they are written together.
+    """
+
+    titles: Mapping[str, Title]
+    around: Mapping[str, frozenset[str]]
+    items_by_stem: Mapping[str, tuple[str, ...]]
+    values: Mapping[str, tuple[Value, ...]]
+    words: frozenset[str]
+    joined: Mapping[str, tuple[str, ...]]
+    same: Mapping[Stems, tuple[Stems, ...]]
+
+    def rarity(self, stem: str) -> float:
+        """How much a word of a title tells; a rare one more."""
+        return log(1 + len(self.titles) / (1 + len(self.items_by_stem.get(stem, ()))))
+
+
+def attribute_name(name: str) -> str:
+    """An option's name as people say it."""
+    return " ".join(name.replace("_", " ").split()).casefold()
+
+
+def options_of(item: Item, variant: Variant) -> dict[str, str]:
+    """All that is known of a variant, by attribute; a value that lists several is kept as it is."""
+    known = {**item.attributes, **variant.options}
+    return {attribute_name(name): value for name, value in known.items() if str(value).strip()}
+
+
+def learn(items: Iterable[Item]) -> Lexicon:
+    """Learn the words of a catalog."""
+    titles, around, by_stem, values = {}, {}, defaultdict(list), {}
+    words: set[str] = set()
+    joined: dict[str, tuple[str, ...]] = {}
+    made: dict[tuple[str, str], Value] = {}
+    items = list(items)
+    siblings = _siblings(items)
+    for item in items:
+        titles[item.id] = title_of(item.title)
+        around[item.id] = frozenset(stems_of(f"{item.brand} {item.category.replace('_', ' ')}"))
+        for each in {*titles[item.id].stems, *around[item.id]}:
+            by_stem[each].append(item.id)
+        pairs = {pair: None for variant in item.variants for pair in options_of(item, variant).items()}
+        for attribute, text in pairs:
+            if (attribute, text) not in made:
+                made[attribute, text] = _value(attribute, text, siblings[attribute])
+        values[item.id] = tuple(made[pair] for pair in pairs)
+        for text in (item.title, item.brand, item.category, *(f"{name} {value}" for name, value in pairs)):
+            spelled = [token.text for token in tokens_of(text) if token.text.isalpha()]
+            words.update(word for word in spelled if len(word) > 3)
+            joined.update({a + b: (a, b) for a, b in pairwise(spelled) if len(a + b) > 4})
+    return Lexicon(
+        titles, around, {each: tuple(ids) for each, ids in by_stem.items()}, values, frozenset(words), joined, _same()
+    )
+
+
+def title_of(title: str) -> Title:
+    """Find what names the thing in a title: the last word of its first part, before what only tells editions apart."""
+    first = _BREAK.split(title)[0] or title
+    count = len(stems_of(first)) or len(stems_of(title))
+    stems = stems_of(title)
+    last = count - 1
+    while last > 0 and (stems[last] in SUFFIXES or stems[last].isdigit()):
+        last -= 1
+    heads = {last}
+    if last > 0 and stems[last] in SETS:
+        heads.add(last - 1)
+    return Title(stems, frozenset(heads), frozenset(range(last + 1)))
+
+
+def _siblings(items: Iterable[Item]) -> dict[str, dict[str, int]]:
+    """How many values of an attribute have a word, by attribute."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        for variant in item.variants:
+            for attribute, text in options_of(item, variant).items():
+                values[attribute].add(text)
+    found: dict[str, dict[str, int]] = {}
+    for attribute, texts in values.items():
+        counts: dict[str, int] = defaultdict(int)
+        for text in texts:
+            for each in set(stems_of(text)):
+                counts[each] += 1
+        found[attribute] = counts
+    return found
+
+
+def _value(attribute: str, text: str, siblings: Mapping[str, int]) -> Value:
+    exact = stems_of(text)
+    said = [exact] if exact else []
+    lowered = text.strip().casefold()
+    if lowered in SIZES:
+        said += [stems_of(each) for each in SIZES[lowered]]
+    for group in SAME_VALUE:
+        if exact in (stems := [stems_of(each) for each in group]):
+            said += stems
+    if lowered in YES:
+        said = [stems_of(attribute), *_same_as(stems_of(attribute))]
+    if lowered in NO:
+        said = []
+    if len(exact) > 1:
+        said.append((stem("".join(token.text for token in tokens_of(text))),))
+    loose = [(each,) for each in exact if len(exact) > 1 and siblings[each] == 1 and len(each) > 2 and each.isalpha()]
+    kept = tuple(dict.fromkeys(each for each in said if each))
+    return Value(attribute, text, kept, tuple(each for each in loose if each not in kept), quantity_of(text))
+
+
+def _same_as(stems: Stems) -> list[Stems]:
+    groups = [[stems_of(each) for each in group] for group in SAME_VALUE]
+    return [each for group in groups if stems in group for each in group]
+
+
+def _same() -> dict[Stems, tuple[Stems, ...]]:
+    found: dict[Stems, tuple[Stems, ...]] = {}
+    for group in SAME_THING:
+        stems = [stems_of(each) for each in group]
+        for each in stems:
+            found[each] = tuple(other for other in stems if other != each)
+    return found

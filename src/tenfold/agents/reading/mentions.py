@@ -1,0 +1,291 @@
+"""Values and names of options that a question mentions, and which of them it excludes."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tenfold.agents.reading.lexicon import NO, YES, Stems, Value
+from tenfold.agents.reading.quantity import Quantity, quantities_of
+from tenfold.agents.reading.token import Token, stems_of
+from tenfold.agents.shop import Shop
+from tenfold.catalog.item import Item
+
+_DENY = frozenset(
+    [
+        "not",
+        "no",
+        "without",
+        "except",
+        "excluding",
+        "non",
+        "nor",
+        "besides",
+        "isn't",
+        "aren't",
+        "avoid",
+        "hate",
+        "dislike",
+        "neither",
+        "minus",
+        "exclude",
+    ]
+)
+_SKIP = frozenset(
+    [
+        "in",
+        "of",
+        "made",
+        "the",
+        "a",
+        "an",
+        "any",
+        "one",
+        "ones",
+        "too",
+        "be",
+        "it",
+        "is",
+        "or",
+        "nor",
+        "and",
+        "color",
+        "colour",
+        "colored",
+        "material",
+        "size",
+        "from",
+        "with",
+        "containing",
+        "type",
+        "anything",
+        "with",
+    ]
+)
+_DENY_PAIRS = frozenset(
+    {("other", "than"), ("rather", "than"), ("anything", "but"), ("all", "but"), ("everything", "but"),
+     ("instead", "of"), ("don't", "want"), ("don't", "like"), ("allergic", "to")}
+)  # fmt: skip
+_PLAIN_NAMES = frozenset(["color", "type", "size", "material", "kind", "style", "option", "feature", "set"])
+_LEAST = re.compile(
+    r"(at least|minimum( of)?|more than|over|above|no less than|larger than|bigger than|longer than|>=?)\s*$"
+)
+_MOST = re.compile(
+    r"(at most|maximum( of)?|less than|under|below|up to|no more than|smaller than|shorter than|<=?)\s*$"
+)
+_STRICT = re.compile(r"(more than|over|above|larger than|bigger than|longer than|less than|under|below|smaller than|"
+                     r"shorter than|>|<)\s*$")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Part of a question about an option: its values that are meant, or its names, or a value that it does not have."""
+
+    places: frozenset[int]
+    said: str
+    values: tuple[Value, ...] = ()
+    names: tuple[str, ...] = ()
+    absent: str = ""
+    is_excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Values and names of options of some items, by the words that mean them."""
+
+    values: tuple[Value, ...]
+    said: dict[Stems, list[Value]]
+    loose: dict[Stems, list[Value]]
+    names: dict[Stems, list[str]]
+
+    @classmethod
+    def of(cls, shop: Shop, items: Iterable[Item]) -> "Scope":
+        """Of these items."""
+        values = tuple(dict.fromkeys(value for item in items for value in shop.lexicon.values[item.id]))
+        said: dict[Stems, list[Value]] = {}
+        loose: dict[Stems, list[Value]] = {}
+        names: dict[Stems, list[str]] = {}
+        for value in values:
+            for words in value.said:
+                said.setdefault(words, []).append(value)
+            for words in value.loose:
+                loose.setdefault(words, []).append(value)
+            stems = stems_of(value.attribute)
+            for words in {stems, *((each,) for each in stems if len(each) > 2)}:
+                if value.attribute not in names.setdefault(words, []):
+                    names[words].append(value.attribute)
+        return cls(values, said, loose, names)
+
+
+def mentions_of(text: str, tokens: Sequence[Token], scope: Scope, taken: frozenset[int]) -> list[Mention]:
+    """Find what a question says of options; ``taken``: places of tokens that mean something else."""
+    found: list[Mention] = []
+    used = set(taken)
+    for quantity in quantities_of(text):
+        places = frozenset(
+            at for at, token in enumerate(tokens) if quantity.start <= token.start < quantity.end and at not in used
+        )
+        mention = _quantity(text, tokens, quantity, places, scope) if places else None
+        if mention:
+            found.append(mention)
+            used |= places
+    for words in (scope.said, scope.loose):
+        longest = max(map(len, words), default=0)
+        for length in range(longest, 0, -1):
+            for start in range(len(tokens) - length + 1):
+                places = frozenset(range(start, start + length))
+                values = words.get(tuple(token.stem for token in tokens[start : start + length]))
+                if not values or places & used:
+                    continue
+                values = [value for value in values if not value.is_number or _is_size(tokens, start, value)]
+                if not values:
+                    continue
+                found.append(_value(text, tokens, places, _near(tokens, places, values)))
+                used |= places
+    found += _names(text, tokens, scope, used)
+    return sorted(found, key=lambda each: min(each.places))
+
+
+def is_denied(text: str, tokens: Sequence[Token], at: int) -> bool:
+    """Whether the token at ``at`` is what is not wanted: "not wool", "anything but black", "no leather or suede"."""
+    boundary = tokens[at].start
+    for back in range(at - 1, max(at - 8, -1), -1):
+        word, before = tokens[back].text, tokens[back - 1].text if back else ""
+        between = text[tokens[back].end : boundary]
+        if re.search(r"[;.!?]", between) or ("," in between and word not in _DENY and before not in _DENY):
+            return False
+        if word in _DENY or (before, word) in _DENY_PAIRS:
+            return word not in _DENY or not _denies_stock(tokens, back)
+        if _begins_anew(word, before, tokens[back + 1].text, is_next=back + 1 == at):
+            return False
+        boundary = tokens[back].start
+    return False
+
+
+def _begins_anew(word: str, before: str, after: str, *, is_next: bool) -> bool:
+    """Whether what follows a word is no longer part of what was denied before it."""
+    if word == "and" and after in {"in", "with", "under", "for", "size"}:
+        return True
+    if word in {"with", "in"} and before not in _DENY | {"made", "or", "than", "but"}:
+        return True
+    return word not in _SKIP and (is_next or after not in {"or", "nor", "and"})
+
+
+def _denies_stock(tokens: Sequence[Token], at: int) -> bool:
+    following = [token.text for token in tokens[at + 1 : at + 3]]
+    return bool(following) and following[0] in {"available", "sold", "sure", "only", "more", "less", "over", "just"}
+
+
+def _value(text: str, tokens: Sequence[Token], places: frozenset[int], values: Sequence[Value]) -> Mention:
+    said = text[min(tokens[at].start for at in places) : max(tokens[at].end for at in places)]
+    return Mention(places, said, tuple(values), is_excluded=is_denied(text, tokens, min(places)))
+
+
+def _near(tokens: Sequence[Token], places: frozenset[int], values: Sequence[Value]) -> list[Value]:
+    """Of values of several attributes those whose attribute is named beside: "black frame" is no black lens."""
+    if len({value.attribute for value in values}) < 2:
+        return list(values)
+    beside = {
+        token.stem
+        for at, token in enumerate(tokens)
+        if at not in places and min(abs(at - place) for place in places) <= 2
+    }
+    after = {tokens[at].stem for at in (max(places) + 1, max(places) + 2) if at < len(tokens)}
+    for near in (after, beside):
+        kept = [value for value in values if (set(stems_of(value.attribute)) - _PLAIN_NAMES) & near]
+        if kept and len(kept) < len(values):
+            return kept
+    return list(values)
+
+
+def _is_size(tokens: Sequence[Token], at: int, value: Value) -> bool:
+    """Whether a bare number is meant as the value: beside the option's name, or as in "in 10", "a 9"."""
+    names = set(stems_of(value.attribute))
+    beside = [tokens[near].stem for near in (at - 2, at - 1, at + 1) if 0 <= near < len(tokens)]
+    if names & set(beside):
+        return True
+    before = tokens[at - 1].text if at > 0 else ""
+    return before in {"in", "a", "an", "size", "or", "and", "not", "no", "the"} and len(value.text) <= 4
+
+
+def _quantity(
+    text: str, tokens: Sequence[Token], quantity: Quantity, places: frozenset[int], scope: Scope
+) -> Mention | None:
+    same = [value for value in scope.values if value.quantity and value.quantity.dimension == quantity.dimension]
+    said = text[quantity.start : quantity.end]
+    if quantity.dimension == "count":
+        numbers = [
+            value
+            for value in scope.values
+            if value.is_number and set(stems_of(value.attribute)) & {"piec", "piece", "count", "pack"}
+        ]
+        same_count = [value for value in numbers if float(value.text) == quantity.magnitude]
+        if numbers:
+            return Mention(places, said, tuple(same_count), absent="" if same_count else numbers[0].attribute)
+    if not same:
+        return None
+    before, after = text[: quantity.start], text[quantity.end :]
+    holds = _bound(before, after, quantity)
+    values = [value for value in same if value.quantity and holds(value.quantity)]
+    if not values and any(f" {said}" == f" {value.text.casefold()}" for value in scope.values):
+        return None
+    if values:
+        values = _near(tokens, places, values)
+        return Mention(places, said, tuple(values), is_excluded=is_denied(text, tokens, min(places)))
+    return Mention(places, said, absent=_nearest(tokens, places, same).attribute)
+
+
+def _nearest(tokens: Sequence[Token], places: frozenset[int], values: Sequence[Value]) -> Value:
+    return _near(tokens, places, values)[0]
+
+
+def _bound(before: str, after: str, wanted: Quantity):  # noqa: ANN202
+    strict = _STRICT.search(before) is not None
+    if _LEAST.search(before) or re.match(r"\s*(or more|or larger|or bigger|or longer|and up|\+|minimum|plus\b)", after):
+        return lambda has: has.magnitude > wanted.magnitude * (1.005 if strict else 0.995)
+    if _MOST.search(before) or re.match(r"\s*(or less|or smaller|or shorter|maximum|max\b)", after):
+        return lambda has: has.magnitude < wanted.magnitude * (0.995 if strict else 1.005)
+    return wanted.same
+
+
+def _names(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> list[Mention]:
+    """Options that are named without a value; "without backlight" means the value that says none."""
+    found = []
+    longest = max(map(len, scope.names), default=0)
+    for length in range(longest, 0, -1):
+        for start in range(len(tokens) - length + 1):
+            places = frozenset(range(start, start + length))
+            names = scope.names.get(tuple(token.stem for token in tokens[start : start + length]))
+            if not names or places & used:
+                continue
+            used |= places
+            said = text[tokens[start].start : tokens[start + length - 1].end]
+            number = _odd_number(tokens, start, length, used, scope, names)
+            if number is not None:
+                used.add(number)
+                found.append(Mention(places | {number}, tokens[number].text, absent=names[0]))
+                continue
+            none = tuple(value for value in scope.values if value.attribute in names and value.text.casefold() in NO)
+            word = tokens[start - 1].text if start else ""
+            before = tokens[start - 2].text if start > 1 else ""
+            is_denied_here = word in _DENY or (word in {"any", "a", "the"} and before in _DENY)
+            if (
+                none
+                and (is_denied_here or word == "with")
+                and not any(v.text.casefold() in YES for v in scope.values if v.attribute in names)
+            ):
+                found.append(Mention(places, said, none, is_excluded=not is_denied_here))
+            else:
+                found.append(Mention(places, said, names=tuple(names)))
+    return found
+
+
+def _odd_number(
+    tokens: Sequence[Token], start: int, length: int, used: set[int], scope: Scope, names: Sequence[str]
+) -> int | None:
+    """A number beside a numeric option's name, of which it has no such value: "size 15"."""
+    for at in (start + length, start - 1):
+        if 0 <= at < len(tokens) and at not in used and tokens[at].is_number:
+            values = [value for value in scope.values if value.attribute in names]
+            if values and any(value.is_number for value in values):
+                return at
+    return None

@@ -1,0 +1,98 @@
+"""Numbers with units, made comparable: 1.5 liters and 1500ml are the same."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tenfold.agents.reading.token import plain
+
+_UNITS: dict[str, tuple[str, dict[str, float]]] = {
+    "length": ("m", {
+        "mm": 1e-3, "millimeter": 1e-3, "cm": 1e-2, "centimeter": 1e-2, "m": 1.0, "meter": 1.0, "metre": 1.0,
+        "km": 1e3, "inch": 0.0254, "inches": 0.0254, "in": 0.0254, '"': 0.0254, "ft": 0.3048, "foot": 0.3048,
+        "feet": 0.3048, "yd": 0.9144, "yard": 0.9144,
+    }),
+    "volume": ("l", {
+        "ml": 1e-3, "milliliter": 1e-3, "millilitre": 1e-3, "cl": 1e-2, "dl": 0.1, "l": 1.0, "liter": 1.0, "litre": 1.0,
+        "gallon": 3.785, "gal": 3.785, "pint": 0.473, "quart": 0.946,
+    }),
+    "cups": ("cups", {"cup": 1.0}),
+    "weight": ("kg", {
+        "mg": 1e-6, "g": 1e-3, "gram": 1e-3, "kg": 1.0, "kilo": 1.0, "kilogram": 1.0, "lb": 0.4536, "pound": 0.4536,
+        "lbs": 0.4536, "oz": 0.02835, "ounce": 0.02835,
+    }),
+    "data": ("GB", {"kb": 1e-6, "mb": 1e-3, "gb": 1.0, "gigabyte": 1.0, "gig": 1.0, "gigs": 1.0, "tb": 1e3,
+                    "terabyte": 1e3}),
+    "time": ("h", {
+        "second": 1 / 3600, "sec": 1 / 3600, "minute": 1 / 60, "min": 1 / 60, "h": 1.0, "hr": 1.0, "hour": 1.0,
+        "day": 24.0, "week": 168.0, "month": 730.0, "year": 8766.0, "yr": 8766.0,
+    }),
+    "power": ("W", {"w": 1.0, "watt": 1.0, "kw": 1e3}),
+    "charge": ("Ah", {"mah": 1e-3, "ah": 1.0}),
+    "voltage": ("V", {"v": 1.0, "volt": 1.0}),
+    "pressure": ("bar", {"bar": 1.0, "psi": 0.0689}),
+    "pixels": ("MP", {"mp": 1.0, "megapixel": 1.0}),
+    "lines": ("p", {"p": 1.0}),
+    "angle": ("degrees", {"degree": 1.0, "°": 1.0, "deg": 1.0}),
+    "share": ("%", {"%": 1.0, "percent": 1.0}),
+    "times": ("x", {"x": 1.0}),
+    "frequency": ("Hz", {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}),
+    "count": ("pieces", {"piece": 1.0, "pc": 1.0, "pcs": 1.0, "pack": 1.0, "count": 1.0, "ct": 1.0}),
+    "people": ("people", {"person": 1.0, "people": 1.0, "seater": 1.0}),
+}  # fmt: skip
+_BY_NAME = {
+    spelled: (dimension, factor)
+    for dimension, (_, units) in _UNITS.items()
+    for unit, factor in units.items()
+    for spelled in ((unit, f"{unit}s") if len(unit) > 2 and unit.isalpha() else (unit,))
+}
+_NAMES = "|".join(sorted(map(re.escape, _BY_NAME), key=len, reverse=True))
+_QUANTITY = re.compile(rf"(?<![\w.,$€£])(\d+(?:[.,]\d+)*)[\s-]*({_NAMES})(?![\w°])")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """``magnitude`` in the dimension's main unit, as liters; ``start`` and ``end`` are its place in the text."""
+
+    dimension: str
+    magnitude: float
+    start: int
+    end: int
+
+    def same(self, other: "Quantity") -> bool:
+        """Whether both are equal, to half a percent."""
+        near = abs(self.magnitude - other.magnitude) <= 0.005 * max(abs(self.magnitude), abs(other.magnitude))
+        return self.dimension == other.dimension and near
+
+
+def quantities_of(text: str) -> Iterator[Quantity]:
+    """Find numbers with units in a text."""
+    for match in _QUANTITY.finditer(plain(text)):
+        dimension, factor = _BY_NAME[match.group(2)]
+        number = read_number(match.group(1))
+        if number is None or (match.group(2) == "in" and not _is_end(text, match.end())):
+            continue
+        yield Quantity(dimension, number * factor, match.start(), match.end())
+
+
+def quantity_of(text: str) -> Quantity | None:
+    """The one quantity of an option's value, as "512GB SSD"; none where it has several, as "5-25 lbs"."""
+    found = list(quantities_of(text))
+    numbers = re.findall(r"\d+(?:[.,]\d+)*", text)
+    return found[0] if len(found) == 1 and len(numbers) == 1 else None
+
+
+def read_number(text: str) -> float | None:
+    """A number as people write it: 1,000 and 1000 and 1.5 and 1,5."""
+    text = re.sub(r",(?=\d{3}(\D|$))", "", text).replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _is_end(text: str, at: int) -> bool:
+    """Whether "in" is inches: before an end or a noun, and not in "10 in black"."""
+    return (
+        re.match(r"\s*(?:$|[.,;?!)]|screen|display|laptop|tablet|wide|tall|long|deep)", text[at:].lower()) is not None
+    )

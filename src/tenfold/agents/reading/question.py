@@ -1,0 +1,314 @@
+"""A question about things for sale, read without a language model: which items, what they must be, what is asked."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tenfold.agents.memory import Memory, Wish
+from tenfold.agents.reading.cues import Amounts, Asked, Best, amounts_of, asked_of, best_of, than_of
+from tenfold.agents.reading.find import NOTHING, Named, alike, is_color_or_material, is_content, named
+from tenfold.agents.reading.lexicon import NO
+from tenfold.agents.reading.mentions import Mention, Scope, is_denied, mentions_of
+from tenfold.agents.reading.spelling import corrected
+from tenfold.agents.reading.token import Token, plain, tokens_of
+from tenfold.agents.reading.words import COLOR_STEMS, GENERIC, MATERIAL_STEMS, OPINION
+from tenfold.agents.shop import Shop
+from tenfold.catalog.item import Item
+
+NO_AMOUNTS = Amounts()
+How = Literal["named", "alike", "thread", "all", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Said of an attribute that the items have, and not among its values."""
+
+    said: str
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a question, or one side of a comparison, is understood to say.
+
+    ``how``: the items were named, or named by another word, or are what the thread is about, or all. ``about``: names
+    of attributes asked for. ``absent``: values that are not offered. ``puzzling``: words about the thing that nothing
+    here explains. ``thing``: what was asked for, in the customer's words.
+    """
+
+    text: str
+    tokens: tuple[Token, ...]
+    items: tuple[Item, ...]
+    how: How
+    asked: Asked
+    wishes: tuple[Wish, ...] = ()
+    amounts: Amounts = NO_AMOUNTS
+    best: Best | None = None
+    than: Best | None = None
+    about: tuple[str, ...] = ()
+    absent: tuple[Absent, ...] = ()
+    puzzling: tuple[str, ...] = ()
+    thing: str = ""
+    is_generic: bool = False
+    pointed: tuple[str, ...] = ()
+
+
+def read(shop: Shop, question: str, memory: Memory) -> Reading:
+    """Read a question, or a part of one."""
+    text = plain(question)
+    tokens = corrected(shop, tokens_of(text))
+    said = _respelt(text, tokens)
+    amounts = amounts_of(said)
+    # Amounts are found in the respelt text, whose places differ: found again by their numbers.
+    money = frozenset(at for at, token in enumerate(tokens) if token.is_number and _is_amount(token, amounts))
+    found = named(shop, tokens, money)
+    found, how, items, pointed = _whose(shop, tokens, said, found, memory)
+    scope = Scope.of(shop, items)
+    mentions = mentions_of(text, tokens, scope, found.places | money)
+    explained = found.places | money | frozenset(at for each in mentions for at in each.places)
+    about = tuple(
+        dict.fromkeys(name for each in mentions for name in each.names if not each.values and not each.absent)
+    )
+    absent, puzzling = _unexplained(shop, tokens, items, how, found, explained, text)
+    absent = (*(Absent(each.said, each.absent) for each in mentions if each.absent and not each.is_excluded), *absent)
+    best = best_of(said)
+    if best and any(_is_value(each, tokens, best) for each in mentions):
+        best = None
+    reading = Reading(
+        text=said,
+        tokens=tokens,
+        items=items,
+        how=how,
+        asked=asked_of(said),
+        wishes=wishes_of(mentions, said),
+        amounts=amounts,
+        best=best,
+        than=than_of(said),
+        about=about,
+        absent=absent,
+        puzzling=puzzling,
+        thing=thing_of(tokens),
+        is_generic=any(token.stem in GENERIC or token.text in GENERIC for token in tokens),
+        pointed=pointed,
+    )
+    return _carried_on(reading, memory) if how == "thread" else reading
+
+
+def wishes_of(mentions: Sequence[Mention], text: str) -> tuple[Wish, ...]:
+    """What is wanted: values of one attribute, or joined by "or", are alternatives; all else must hold at once."""
+    wishes: list[Wish] = []
+    for each in mentions:
+        if not each.values:
+            continue
+        wish = Wish(tuple(value.pair for value in each.values), each.said, each.is_excluded)
+        for at, other in enumerate(wishes):
+            both = wish.attributes & other.attributes
+            is_or = f"{other.said} or " in text or f"or {each.said}" in text
+            same = wish.attributes == other.attributes or (both and is_or)
+            if same and wish.is_excluded == other.is_excluded:
+                pairs = dict.fromkeys((*other.pairs, *wish.pairs))
+                wishes[at] = Wish(tuple(pairs), f"{other.said} or {wish.said}", wish.is_excluded)
+                break
+        else:
+            wishes.append(wish)
+    return tuple(wishes)
+
+
+def thing_of(tokens: Sequence[Token]) -> str:
+    """The longest run of words that name something, in the customer's spelling as corrected."""
+    runs: list[list[Token]] = [[]]
+    for token in tokens:
+        if is_content(token) and token.stem not in OPINION:
+            runs[-1].append(token)
+        else:
+            runs.append([])
+    best = max(runs, key=len)
+    return " ".join(token.text for token in best)
+
+
+_POINTS = {
+    "first": 0,
+    "1st": 0,
+    "second": 1,
+    "2nd": 1,
+    "third": 2,
+    "3rd": 2,
+    "fourth": 3,
+    "4th": 3,
+    "fifth": 4,
+    "5th": 4,
+}
+_THREAD = re.compile(
+    r"\b(it|its|it's|that|this|these|those|them|they|one|ones|same|other|others|another)\b|^(and|or|but|"
+    r"what about|how about|"
+    r"also|in|with|ok|okay|what if)\b"
+)
+
+
+def _whose(
+    shop: Shop, tokens: tuple[Token, ...], text: str, found: Named, memory: Memory
+) -> tuple[Named, How, tuple[Item, ...], tuple[str, ...]]:
+    """Whose options are spoken of: items named here, those of the thread, or all."""
+    pointed = _pointed(text, memory)
+    if found.items:
+        return found, "named", found.items, ()
+    ahead = [token for token in tokens if is_content(token) and token.stem not in OPINION]
+    known = tuple(shop.items[each] for each in memory.items if each in shop.items)
+    unknown = [token for token in ahead if not _is_option(shop, token)]
+    if known and not unknown and (len(tokens) < 12 or _THREAD.search(text)):
+        return NOTHING, "thread", known, pointed
+    if known and unknown and _THREAD.search(text) and not re.search(r"\b(have|sell|carry|need|want|find) an?\b", text):
+        return NOTHING, "thread", known, pointed
+    if unknown:
+        items = alike(shop, " ".join(token.text for token in unknown[:3]))
+        if items:
+            places = frozenset(at for at, token in enumerate(tokens) if token in unknown[:3])
+            return Named(items, places, True), "alike", items, ()
+        return NOTHING, "none", (), ()
+    return NOTHING, "all", tuple(shop.items.values()), ()
+
+
+def _pointed(text: str, memory: Memory) -> tuple[str, ...]:
+    """The variant that "the second one" points at among those shown."""
+    match = re.search(
+        r"\bthe (first|1st|second|2nd|third|3rd|fourth|4th|fifth|5th|last|latter|former)\b(?! time)", text
+    )
+    if not match or not memory.shown:
+        return ()
+    at = {"last": -1, "latter": -1, "former": 0}.get(match.group(1), _POINTS.get(match.group(1), 0))
+    return (memory.shown[at],) if at < len(memory.shown) else ()
+
+
+def _is_option(shop: Shop, token: Token) -> bool:
+    return is_color_or_material(token.stem) or token.stem in shop.option_stems
+
+
+_BREAK = re.compile(r"[.;:!?,()]")
+_TIGHT = frozenset(
+    [
+        "in",
+        "with",
+        "has",
+        "have",
+        "having",
+        "of",
+        "made",
+        "from",
+        "include",
+        "includes",
+        "including",
+        "support",
+        "supports",
+        "by",
+        "without",
+    ]
+)
+
+
+def _unexplained(
+    shop: Shop,
+    tokens: tuple[Token, ...],
+    items: tuple[Item, ...],
+    how: How,
+    found: Named,
+    explained: frozenset[int],
+    text: str,
+) -> tuple[tuple[Absent, ...], tuple[str, ...]]:
+    """Words about the thing that neither its title nor its options explain: values not offered, and riddles."""
+    if how not in ("named", "alike", "thread"):
+        return (), ()
+    attributes = {value.attribute for item in items for value in shop.lexicon.values[item.id]}
+    asks = re.match(r"\s*(is|are|was|does|do|can|could|will|has|have|did|why|when)\b", text) is not None
+    absent, puzzling = [], []
+    for at, token in enumerate(tokens):
+        if at in explained or not is_content(token) or token.stem in OPINION:
+            continue
+        kind = _kind_of(token.stem, shop, items)
+        if kind and not is_denied(text, tokens, at):
+            absent.append(Absent(token.text, kind))
+            continue
+        is_joined = at > 0 and not _BREAK.search(text[tokens[at - 1].end : token.start])
+        after = is_joined and (at - 1 in found.places or (at - 1 in explained and not tokens[at - 1].is_number))
+        before = at + 1 in found.places and not _BREAK.search(text[token.end : tokens[at + 1].start])
+        led = _led_by(tokens, at) in _TIGHT
+        says = (
+            asks and bool(found.places or how == "thread") and at > max(found.places, default=0) and _ends(tokens, at)
+        )
+        if (after or before or led or says) and attributes is not None:
+            puzzling.append(token.text)
+    return tuple(dict.fromkeys(absent)), tuple(dict.fromkeys(puzzling))
+
+
+def _led_by(tokens: Sequence[Token], at: int) -> str:
+    """The small word before a word, an article or opinion between them left out."""
+    back = at - 1
+    while back >= 0 and tokens[back].text in {"a", "an", "the", "any", "built", "some", "pure", "real"}:
+        back -= 1
+    return tokens[back].text if back >= 0 else ""
+
+
+def _ends(tokens: Sequence[Token], at: int) -> bool:
+    return all(not is_content(token) for token in tokens[at + 1 :])
+
+
+def _kind_of(stem: str, shop: Shop, items: tuple[Item, ...]) -> str:
+    """The attribute of the items of which a word is a value elsewhere, or in the language."""
+    values = [value for item in items for value in shop.lexicon.values[item.id]]
+    if not values:
+        return ""
+    for stems, word in ((COLOR_STEMS, "color"), (MATERIAL_STEMS, "material")):
+        if stem in stems:
+            named_so = [value.attribute for value in values if word in value.attribute or "colour" in value.attribute]
+            if word == "material":
+                named_so = [
+                    value.attribute for value in values if "material" in value.attribute or "fabric" in value.attribute
+                ]
+            alike = [
+                value.attribute for value in values if any(len(each) == 1 and each[0] in stems for each in value.said)
+            ]
+            return next(iter((*named_so, *alike)), "")
+    names = {value.attribute for value in values}
+    for others in shop.lexicon.values.values():
+        for value in others:
+            if value.attribute in names and (stem,) in value.said and value.text.casefold() not in NO:
+                return value.attribute
+    return ""
+
+
+def _is_value(mention: Mention, tokens: Sequence[Token], best: Best) -> bool:
+    """Whether the word of a superlative is a value of an option, as "high" is."""
+    said = " ".join(tokens[at].text for at in sorted(mention.places))
+    return bool(mention.values) and said == best.word
+
+
+def _is_amount(token: Token, amounts: Amounts) -> bool:
+    number = float(token.text.replace(",", "")) if re.fullmatch(r"[\d,]+(\.\d+)?", token.text) else None
+    return number is not None and number in (amounts.least, amounts.most, amounts.exact)
+
+
+def _respelt(text: str, tokens: Sequence[Token]) -> str:
+    """The text with misspelt words put right."""
+    parts, at = [], 0
+    for token in tokens:
+        if token.start < at:
+            continue
+        parts += [text[at : token.start], token.text if token.text.isalpha() else text[token.start : token.end]]
+        at = token.end
+    return "".join([*parts, text[at:]])
+
+
+def _carried_on(reading: Reading, memory: Memory) -> Reading:
+    """A follow-up: what it does not say is as in the question before."""
+    fresh = frozenset(name for wish in reading.wishes for name in wish.attributes)
+    fresh |= frozenset(each.attribute for each in reading.absent)
+    kept = tuple(wish for wish in memory.wishes if not wish.attributes & fresh and not reading.best)
+    if reading.than and memory.shown:
+        kept = ()
+    about = set(reading.about)
+    kept = tuple(wish for wish in kept if not (about & wish.attributes and reading.asked in ("options", "count")))
+    amounts = reading.amounts
+    if amounts == NO_AMOUNTS and (memory.most is not None or memory.least is not None):
+        amounts = Amounts(memory.least and memory.least / 1e6, memory.most and memory.most / 1e6)
+    asked = reading.asked or (memory.asked if not reading.about else "options")
+    return replace(reading, wishes=(*kept, *reading.wishes), amounts=amounts, asked=asked)  # type: ignore[arg-type]

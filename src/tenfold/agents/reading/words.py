@@ -1,0 +1,38 @@
+"""Words of customers that no catalog teaches, from ``words.toml``: small words, colours, words for the same thing."""
+
+import tomllib
+from pathlib import Path
+
+from tenfold.agents.reading.token import stem, tokens_of
+
+_FILE = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+
+
+def _stems(name: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in _FILE[name].split())
+
+
+def _groups(name: str) -> tuple[tuple[str, ...], ...]:
+    lines = _FILE["same"][name].strip().splitlines()
+    return tuple(tuple(word.strip() for word in line.split(",")) for line in lines)
+
+
+SMALL = frozenset(_FILE["small"].split())
+"""Words that name neither a thing nor what it is like."""
+SMALL_STEMS = SMALL | frozenset(token.stem for word in SMALL for token in tokens_of(word))
+GENERIC = frozenset(_FILE["generic"].split())
+"""Nouns that stand for anything sold."""
+OPINION = _stems("opinion")
+COLORS = frozenset(_FILE["colors"].split())
+MATERIALS = frozenset(_FILE["materials"].split())
+COLOR_STEMS = _stems("colors")
+MATERIAL_STEMS = _stems("materials")
+SUFFIXES = _stems("suffixes")
+"""Words at the end of a title that do not name the thing."""
+SETS = _stems("sets")
+SIZES = {size: tuple(each.strip() for each in said.split(",")) for size, said in _FILE["sizes"].items()}
+"""Letter sizes, and how people say them."""
+SAME_THING = _groups("things")
+"""Words for the same thing, most usual first."""
+SAME_VALUE = _groups("values")
+"""Words for the same value of an option."""
