@@ -51,15 +51,15 @@ def test_markdown_is_cut_at_its_headings(now):
 
 
 @pytest.mark.parametrize(
-    "text",
+    "faq",
     [
         "Q: Do you ship to Norway?\nA: Yes, in five days.\n\nQ: Is it free?\nA: Above 50 euros.\n",
         "# FAQ\n## Do you ship to Norway?\nYes, in five days.\n## Is it free?\nAbove 50 euros.\n",
         "**Q: Do you ship to Norway?**\n\nYes, in five days.\n\n**Q: Is it free?**\n\nAbove 50 euros.\n",
     ],
 )
-def test_each_question_is_a_passage_of_its_own(text, now):
-    read = read_document(text, "faq.md", now)
+def test_each_question_is_a_passage_of_its_own(faq, now):
+    read = read_document(faq, "faq.md", now)
     assert [(title.rpartition(" - ")[2], told) for _, title, told in parts(read)] == [
         ("Do you ship to Norway?", "Yes, in five days."),
         ("Is it free?", "Above 50 euros."),

@@ -9,7 +9,7 @@ from tenfold.catalog.money import MICROS, Money
 
 
 @pytest.mark.parametrize(
-    ("text", "amount"),
+    ("written", "amount"),
     [
         ("19.99", "19.99 USD"),
         ("$5", "5.00 USD"),
@@ -29,16 +29,16 @@ from tenfold.catalog.money import MICROS, Money
         ("5,- €", "5.00 EUR"),
     ],
 )
-def test_prices_are_read_as_they_are_written(text, amount):
-    assert str(read_price(text, "USD")) == amount
+def test_prices_are_read_as_they_are_written(written, amount):
+    assert str(read_price(written, "USD")) == amount
 
 
 @pytest.mark.parametrize(
-    "text", ["", "call us", "10-20 USD", "10 - 20", "-5", "$-5", "from 5", "12.34.56", "5 quid", "1,2,3", "1.2e3"]
+    "written", ["", "call us", "10-20 USD", "10 - 20", "-5", "$-5", "from 5", "12.34.56", "5 quid", "1,2,3", "1.2e3"]
 )
-def test_what_is_no_single_price_is_refused(text):
+def test_what_is_no_single_price_is_refused(written):
     with pytest.raises(ValueError, match=r"price|range|currency"):
-        read_price(text, "USD")
+        read_price(written, "USD")
 
 
 def test_a_shared_sign_is_the_feeds_own_currency_if_it_can_be():
@@ -62,7 +62,7 @@ def test_what_money_writes_is_read_back(cents, currency):
 
 
 @pytest.mark.parametrize(
-    ("text", "read"),
+    ("written", "read"),
     [
         ("", (True, None)),
         ("in stock", (True, None)),
@@ -79,8 +79,8 @@ def test_what_money_writes_is_read_back(cents, currency):
         ("4 left", (True, 4)),
     ],
 )
-def test_stock_is_a_number_or_a_word(text, read):
-    assert read_stock(text) == read
+def test_stock_is_a_number_or_a_word(written, read):
+    assert read_stock(written) == read
 
 
 def test_another_word_for_stock_is_refused():
