@@ -1,0 +1,16 @@
+"""The shop that comes with the package, for trying things out and for tests: Larch & Loom, which does not exist."""
+
+from datetime import datetime
+from pathlib import Path
+
+from tenfold.catalog.gathered import Gathered
+from tenfold.catalog.ingest.source import read_folder
+
+DEMO_FOLDER = Path(__file__).parent / "demo"
+DEMO_NAME = "Larch & Loom"
+DEMO_CURRENCY = "EUR"
+
+
+def demo_shop(now: datetime) -> Gathered:
+    """Read its 25 items with 86 variants, and what it writes on shipping, returns, hours and the rest."""
+    return read_folder(DEMO_FOLDER, now, DEMO_CURRENCY)
