@@ -1,6 +1,7 @@
 """Search over a folder of documents, without a pool and without a database: ``tenfold agents search``."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +12,9 @@ from tenfold.catalog.ingest.decode import decode
 from tenfold.catalog.ingest.source import read_folder
 from tenfold.catalog.search import Embedder, PassageIndex
 from tenfold.catalog.vectors import Kept, open_vectors
+from tenfold.core.assets import AssetStatus, check, fetch
 from tenfold.core.errors import UsageError
-from tenfold.core.minilm import MODEL, load_minilm
+from tenfold.core.minilm import MINILM, MINILM_TOKENIZER, MODEL, load_minilm
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,26 @@ def read_queries(path: Path) -> list[Query]:
     return queries
 
 
-def open_embedder(cache: Path, progress: Callable[[int, int], None], threads: int = 1) -> Embedder:
-    """Load the embedder; what it has embedded before is taken from the cache.
+def open_embedder(cache: Path, say: Callable[[str], object], threads: int | None = None) -> Embedder:
+    """Load the embedder, fetched first if it is not there; what it has embedded before is taken from the cache.
+
+    Args:
+        cache: the user's cache folder.
+        say: told what is being done.
+        threads: that embed; by default as many as there are cores, four at most.
 
     Raises:
-        AssetError: the model was not fetched.
+        AssetError: the model is not there and cannot be fetched.
     """
-    return Kept(load_minilm(cache, threads=threads), MODEL, open_vectors(cache), progress=progress)
+    for asset in (MINILM, MINILM_TOKENIZER):
+        if check(asset, cache, quick=True) is not AssetStatus.PRESENT:
+            fetch(asset, cache, lambda now: say(f"{now.stage} {now.asset}, {now.done_bytes / 1e6:.0f} MB"))
+
+    def told(done: int, total: int) -> None:
+        say(f"embedding: {done:,} of {total:,} parts are new and done")
+
+    minilm = load_minilm(cache, threads=threads or min(4, os.cpu_count() or 1))
+    return Kept(minilm, MODEL, open_vectors(cache), progress=told)
 
 
 @dataclass(frozen=True, slots=True)
