@@ -47,7 +47,7 @@ def read_queries(path: Path) -> list[Query]:
     return queries
 
 
-def open_embedder(cache: Path, say: Callable[[str], object], threads: int | None = None) -> Embedder:
+def open_embedder(cache: Path, say: Callable[[str], None], threads: int | None = None) -> Embedder:
     """Load the embedder, fetched first if it is not there; what it has embedded before is taken from the cache.
 
     Args:
