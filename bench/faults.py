@@ -9,9 +9,10 @@ fresh one.
 
     python bench/faults.py [--only NAME,...] [--list] [--day 4m] [--seed 1] [--limit-s 45]
 
-Per fault: `failed` requests of the day, but for those that were streaming from what died (`cut`) and those that were
-shed with 429 (`shed`); `whole_s` from the fault's end until the pool is whole; `steps_lost` by how many steps training
-fell back. Models and data are fetched and prepared first where they are missing, which takes time of its own.
+Per fault: `failed` requests of the day, but for those that were streaming from what died (`cut`), those whose
+connection broke with the killed front that held it, before a byte of an answer (`in_hand`), and those that were shed
+with 429 (`shed`); `whole_s` from the fault's end until the pool is whole; `steps_lost` by how many steps training fell
+back. Models and data are fetched and prepared first where they are missing, which takes time of its own.
 
 The last line is one JSON object.
 """
@@ -99,12 +100,16 @@ def explain(pool: Pool) -> None:
 
 def table(rows: list[Row]) -> str:
     """Lay out all faults, one a line."""
-    lines = [f"{'fault':<20}{'failed':>7}{'cut':>5}{'shed':>6}{'answered':>10}{'whole':>9}{'steps lost':>12}  note"]
+    lines = [
+        f"{'fault':<20}{'failed':>7}{'in hand':>9}{'cut':>5}{'shed':>6}"
+        f"{'answered':>10}{'whole':>9}{'steps lost':>12}  note"
+    ]
     for each, counted in rows:
         whole = "-" if each.whole_s is None else f"{each.whole_s:.1f} s"
         note = counted.ends or (each.note if each.whole_s is None else "")
+        failed = counted.failed + each.own_failed
         lines.append(
-            f"{each.fault.name:<20}{counted.failed + each.own_failed:>7}{counted.cut:>5}{counted.shed:>6}"
+            f"{each.fault.name:<20}{failed:>7}{counted.in_hand:>9}{counted.cut:>5}{counted.shed:>6}"
             f"{counted.answered:>10}{whole:>9}{each.steps_lost:>12}  {note}"
         )
     return "\n".join(lines)
@@ -145,6 +150,8 @@ def main() -> None:
     found = {
         each.fault.name: {
             "failed": counted.failed + each.own_failed,
+            "in_hand": counted.in_hand,
+            "cut": counted.cut,
             "whole_s": None if each.whole_s is None else round(each.whole_s, 1),
             "steps_lost": each.steps_lost,
         }

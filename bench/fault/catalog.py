@@ -1,7 +1,7 @@
 """All faults of a pool on one machine, by name, in the order in which the bench does them."""
 
 from fault import damage, hostile
-from fault.kinds import ANY_STREAMS, RESIDENT_STREAMS, Fault, Struck, kill, stop
+from fault.kinds import ANY_STREAMS, FRONT_HANDS, RESIDENT_STREAMS, Fault, Struck, kill, stop
 from fault.pool import NotHappened, Pool
 
 FAULTS = (
@@ -9,7 +9,7 @@ FAULTS = (
     Fault("kill_serve", "a chat resident is killed", kill("serve"), RESIDENT_STREAMS),
     Fault("kill_train", "a training worker is killed", kill("train")),
     Fault("kill_controller", "the controller is killed", kill("controller")),
-    Fault("kill_front", "the front is killed", kill("front"), ANY_STREAMS),
+    Fault("kill_front", "the front is killed", kill("front"), ANY_STREAMS, FRONT_HANDS),
     Fault("kill_coordinator", "training's coordinator is killed", kill("coordinator")),
     Fault("kill_nursery", "the parent of all residents is killed", kill("nursery"), ANY_STREAMS),
     Fault("kill_host", "the host process is killed", kill("host"), ANY_STREAMS),

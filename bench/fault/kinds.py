@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,16 +19,21 @@ RESIDENT_STREAMS = 4
 ANY_STREAMS = 10_000
 """What all answers pass through, or what all residents die with."""
 
+FRONT_HANDS = 16
+"""Requests without a byte of answer that the front may hold: what comes within a second of the day's peak."""
+
 
 @dataclass(frozen=True, slots=True)
 class Struck:
     """A fault that is over.
 
-    ``unhealed``: says what of it is left, or nothing. ``failed``: honest requests of its own that failed.
+    ``unhealed``: says what of it is left, or nothing. ``failed``: honest requests of its own that failed. ``died_at``:
+    when what it killed was seen dead, by the monotonic clock.
     """
 
     unhealed: Callable[[], str] = lambda: ""
     failed: int = 0
+    died_at: float | None = None
 
 
 Strike = Callable[[Pool], Struck]
@@ -40,12 +46,17 @@ Raises:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that can go wrong. ``streams``: how many answers what dies of it may be streaming."""
+    """One thing that can go wrong.
+
+    ``streams``: how many answers what dies of it may be streaming. ``hands``: how many clients' connections it may hold
+    on which no byte of an answer has gone out. The kernel closes them with it, so nobody else can answer there.
+    """
 
     name: str
     text: str
     strike: Strike
     streams: int = 0
+    hands: int = 0
 
 
 def kill(role: str) -> Strike:
@@ -54,7 +65,7 @@ def kill(role: str) -> Strike:
     def strike(pool: Pool) -> Struck:
         pid = pool.pid(role)
         kill_process(pid)
-        return Struck(lambda: not_replaced(pool, role, pid))
+        return Struck(lambda: not_replaced(pool, role, pid), died_at=time.monotonic())
 
     return strike
 

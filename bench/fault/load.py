@@ -20,6 +20,9 @@ CHAT_BURST_PER_S = 0.4
 
 LONGEST_S = 7200.0
 
+BREAKS_WITHIN_S = 2.0
+"""A client hears within this time that the process at the other end of its connection has died."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -126,18 +129,27 @@ def days(day_s: float, total_s: float, seed: int) -> Day:
 class Tally:
     """Requests of one fault's time.
 
-    ``cut``: failed while what died was streaming their answer. ``ends``: how those ended that failed, with the longest
-    time that one took, for who looks for the cause; status 0 is a broken connection, or none.
+    ``cut``: failed while what died was streaming their answer. ``in_hand``: failed with the process that held their
+    connection, before a byte of an answer. ``failed``: all others that failed. ``ends``: how those ended that failed,
+    with the longest time that one took, for who looks for the cause; status 0 is a broken connection, or none.
     """
 
     answered: int = 0
     shed: int = 0
     cut: int = 0
+    in_hand: int = 0
     failed: int = 0
     ends: str = ""
 
 
-def tally(requests: Sequence[Request], began_at: float, next_at: float, streams: int) -> Tally:
+def tally(
+    requests: Sequence[Request],
+    began_at: float,
+    next_at: float,
+    streams: int,
+    hands: int = 0,
+    died_at: float | None = None,
+) -> Tally:
     """Count the requests of one fault's time, from its begin to the next fault's.
 
     A request belongs to the time in which it was due; one whose connection broke, to the time in which it broke.
@@ -147,18 +159,27 @@ def tally(requests: Sequence[Request], began_at: float, next_at: float, streams:
         began_at: when the fault began, seconds.
         next_at: when the next one began.
         streams: how many answers what died may have been streaming; as many that broke in mid-answer are ``cut``.
+        hands: how many clients' connections it may have held besides; as many that broke with it are ``in_hand``.
+        died_at: when it was seen dead.
     """
     mine = [request for request in requests if began_at <= _moment(request) < next_at]
     failed = [request for request in mine if request.record.outcome == "failed"]
     broken = sum(request.was_answering for request in failed)
     cut = min(broken, streams)
+    in_hand = 0 if died_at is None else min(sum(_broke_with(request, died_at) for request in failed), hands)
     return Tally(
         answered=sum(request.record.outcome == "answered" for request in mine),
         shed=sum(request.record.outcome == "shed" for request in mine),
         cut=cut,
-        failed=len(failed) - cut,
+        in_hand=in_hand,
+        failed=len(failed) - cut - in_hand,
         ends=_ends(failed),
     )
+
+
+def _broke_with(request: Request, died_at: float) -> bool:
+    """Whether a request was sent to a process that lived, and its connection broke as that died."""
+    return request.record.status == 0 and request.due_at <= died_at and request.ended_at <= died_at + BREAKS_WITHIN_S
 
 
 def _ends(failed: Sequence[Request]) -> str:

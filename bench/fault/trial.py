@@ -4,7 +4,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from fault.kinds import Fault
+from fault.kinds import Fault, Struck
 from fault.load import Load, Tally, tally
 from fault.pool import NotHappened, Pool
 
@@ -18,7 +18,7 @@ class Suffered:
 
     ``whole_s``: from the fault's end until the pool was whole; none if it was not within the limit. ``steps_lost``: by
     how many steps training fell back. ``own_failed``: honest requests of the fault's own that failed. ``note``: what
-    was missing last, or why the fault did not count.
+    was missing last, or why the fault did not count. ``died_at``: when what was killed was seen dead.
     """
 
     fault: Fault
@@ -28,6 +28,7 @@ class Suffered:
     own_failed: int
     note: str
     happened: bool
+    died_at: float | None = None
 
 
 class Steps:
@@ -60,17 +61,16 @@ def suffer(pool: Pool, fault: Fault, limit_s: float) -> Suffered:
     """Do a fault to a whole pool and watch until it is whole again, ``limit_s`` at most."""
     began_at = time.monotonic()
     steps = Steps(pool)
-    whole_s, missing, own_failed, happened = None, "", 0, True
+    whole_s, missing, happened, struck = None, "", True, Struck()
     try:
         time.sleep(2 * STEP_EVERY_S)
         struck = fault.strike(pool)
-        own_failed = struck.failed
         whole_s, missing = pool.until_whole(pool.step() or 0, limit_s, struck.unhealed)
     except NotHappened as error:
         missing, happened = str(error), False
     finally:
         lost = steps.stop()
-    return Suffered(fault, began_at, whole_s, lost, own_failed, missing, happened)
+    return Suffered(fault, began_at, whole_s, lost, struck.failed, missing, happened, struck.died_at)
 
 
 def settle(pool: Pool, limit_s: float) -> bool:
@@ -84,5 +84,6 @@ def tallies(suffered: list[Suffered], load: Load) -> list[Tally]:
     """Count the requests of each fault's time; the load must have stopped."""
     ends = [each.began_at for each in suffered[1:]] + [float("inf")]
     return [
-        tally(load.requests, each.began_at, end, each.fault.streams) for each, end in zip(suffered, ends, strict=True)
+        tally(load.requests, each.began_at, end, each.fault.streams, each.fault.hands, each.died_at)
+        for each, end in zip(suffered, ends, strict=True)
     ]

@@ -9,6 +9,7 @@ from typing import Any
 from tenfold.core.config import Config, config_type, read_config
 from tenfold.feed.product import FEED
 from tenfold.llama.workload import TRAIN
+from tenfold.pool.model_plan import ModelPlan
 from tenfold.pool.traffic import GatewayRoute
 from tenfold.pool.workload import Workload
 from tenfold.product.product import Product
@@ -38,6 +39,13 @@ def gateway_routes(config: Config) -> dict[str, GatewayRoute]:
     return {route.path: route for workload in WORKLOADS for route in workload.routes(config)}
 
 
-def models(config: Config) -> tuple[str, ...]:
-    """Names by which OpenAI's clients can ask some workload."""
-    return tuple(name for each in WORKLOADS if each.models for name in each.models(each.table(config)))
+def model_plan(config: Config) -> ModelPlan:
+    """What can be asked by the name of a model."""
+    workload = model_workload()
+    assert workload.models is not None
+    return workload.models(workload.table(config))
+
+
+def model_workload() -> Workload[Any]:
+    """The workload that serves models."""
+    return next(each for each in WORKLOADS if each.models is not None)

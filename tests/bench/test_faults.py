@@ -40,6 +40,19 @@ def test_what_nothing_that_died_was_streaming_has_failed():
     assert tally(REQUESTS, 10, 15, streams=0).failed == 3
 
 
+def test_what_a_killed_front_held_is_counted_apart_up_to_what_it_may_hold():
+    died_at = 11.8
+    counted = tally(REQUESTS, 10, 15, streams=4, hands=16, died_at=died_at)
+    assert (counted.in_hand, counted.cut, counted.failed) == (1, 1, 1), "the 503 was told by one that lived"
+    assert tally(REQUESTS, 10, 15, streams=4, hands=0, died_at=died_at).failed == 2
+    held = [request(died_at - 0.1, 12, "failed", 0)] * 20
+    counted = tally(held, 10, 15, streams=0, hands=16, died_at=died_at)
+    assert (counted.in_hand, counted.failed) == (16, 4)
+    came_later = request(died_at + 0.1, 12, "failed", 0)
+    broke_later = request(died_at - 0.1, 14.5, "failed", 0)
+    assert tally([came_later, broke_later], 10, 15, streams=0, hands=16, died_at=died_at).failed == 2
+
+
 def test_days_follow_one_another():
     two = days(10, 15, seed=3)
     assert two.duration_s == 20

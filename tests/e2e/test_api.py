@@ -14,15 +14,32 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tenfold.core.minilm import MODEL
 from tenfold.wiring import CONFIG, gateway_routes
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = {"/v1/chat/completions": 25, "/v1/completions": 25, "/v1/rank": 40, "/v1/rank/users": 15}
-GENERATES = ("/v1/chat/completions", "/v1/completions")
+EXAMPLES = {
+    "/v1/chat/completions": 25,
+    "/v1/completions": 25,
+    "/v1/responses": 15,
+    "/v1/embeddings": 15,
+    "/v1/rank": 40,
+    "/v1/rank/users": 15,
+}
+GENERATES = {
+    "/v1/chat/completions": "max_tokens",
+    "/v1/completions": "max_tokens",
+    "/v1/responses": "max_output_tokens",
+}
 _CHAT = {"model": "smollm2-135m", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4}
 RIGHT = {
     "/v1/chat/completions": [_CHAT, _CHAT | {"stream": True}],
     "/v1/completions": [{"model": "smollm2-135m", "prompt": "Once", "max_tokens": 4}],
+    "/v1/responses": [{"model": "smollm2-135m", "input": "Say hello.", "max_output_tokens": 4}],
+    "/v1/embeddings": [
+        {"model": MODEL, "input": ["Hello."]},
+        {"model": MODEL, "input": "a", "encoding_format": "base64"},
+    ],
     "/v1/rank": [{"user": 196}, {"history": []}],
     "/v1/rank/users": [None],
     "/v1/rank/items": [None],
@@ -58,7 +75,7 @@ def test_whatever_is_asked_the_answer_is_in_the_schema_and_no_server_error(schem
     def ask(case, right_model):
         if path in GENERATES and isinstance(case.body, dict):
             # A random request may ask for as many tokens as the context holds, which takes minutes.
-            case.body["max_tokens"] = 4
+            case.body[GENERATES[path]] = 4
             case.body.pop("max_completion_tokens", None)
             if right_model:
                 case.body["model"] = "smollm2-135m"

@@ -1,4 +1,7 @@
-"""Twenty minutes of load during which every fault of ``bench/faults.py`` comes at random: nothing is lost."""
+"""Twenty minutes of load during which every fault of ``bench/faults.py`` comes at random: nothing is lost.
+
+Requests are judged as there: those that a killed front had in its hands are counted apart, and so many at most.
+"""
 
 import os
 import random
@@ -68,7 +71,11 @@ def report(suffered, counted, memory, step) -> None:
         mine = [(each, tally) for each, tally in zip(suffered, counted, strict=True) if each.fault.name == name]
         worst = max(each.whole_s for each, _ in mine)
         failed = sum(tally.failed + each.own_failed for each, tally in mine)
-        cut, shed = sum(tally.cut for _, tally in mine), sum(tally.shed for _, tally in mine)
-        print(f"{name:<20}{count:>3} times  failed {failed}  cut {cut}  shed {shed}  whole within {worst:.1f} s")
+        in_hand, cut = sum(tally.in_hand for _, tally in mine), sum(tally.cut for _, tally in mine)
+        shed = sum(tally.shed for _, tally in mine)
+        print(
+            f"{name:<20}{count:>3} times  failed {failed}  in hand {in_hand}  cut {cut}  shed {shed}  "
+            f"whole within {worst:.1f} s"
+        )
     print(f"answered {sum(tally.answered for tally in counted)}, training reached step {step}")
     print("memory, MB at seconds:", ", ".join(f"{mb:.0f} at {at:.0f}" for at, mb in memory))

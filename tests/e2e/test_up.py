@@ -15,6 +15,8 @@ import psutil
 import pytest
 from e2e_pool import Pool, environment, get, living, runs, start, stop, tenfold, until
 
+from tenfold.core.minilm import MODEL
+
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -35,7 +37,7 @@ def test_every_workload_has_served_when_the_pool_says_ready(pool):
 
 def test_openai_client_chats_and_streams(pool):
     client = openai.OpenAI(base_url=f"{pool.url}/v1", api_key="none", max_retries=0)
-    assert [model.id for model in client.models.list()] == ["smollm2-135m"]
+    assert [model.id for model in client.models.list()] == ["smollm2-135m", MODEL]
     messages = [{"role": "user", "content": "What is the capital of France?"}]
     answer = client.chat.completions.create(model="smollm2-135m", messages=messages, max_tokens=24, temperature=0)
     assert "Paris" in answer.choices[0].message.content
@@ -48,7 +50,14 @@ def test_openai_client_chats_and_streams(pool):
     assert "Paris" in "".join(words)
     with pytest.raises(openai.NotFoundError, match="smollm2-135m"):
         client.chat.completions.create(model="gpt-9", messages=messages)
+    told = client.responses.create(model="smollm2-135m", input="What is the capital of France?", max_output_tokens=24)
+    assert told.output_text
+    assert len(client.embeddings.create(model=MODEL, input=["a", "b"]).data) == 2
     client.close()
+    rows = json.loads(tenfold(pool.home, "serve", "meter", "--json").stdout)["rows"]
+    used = {row["model"]: row for row in rows if row["product"] == "api"}
+    assert used["smollm2-135m"]["tokens_out"] >= 2 * answer.usage.completion_tokens
+    assert used["smollm2-135m"]["slot_s"] > 0 and used[MODEL]["tokens_in"] > 0
 
 
 def test_ranking_wakes_by_a_request_and_never_shows_what_was_seen(pool):

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tenfold.pool.backends.backends import BackendView
 from tenfold.pool.demand import GatewayTotals
 from tenfold.pool.host import ResidentStatus
+from tenfold.pool.metering.used import Used
 from tenfold.pool.metrics import Seen, Training, exposition
 from tenfold.pool.state import AccountView, MoveView, PoolState, ResidentView, SlotView, WorkloadView
 from tenfold.pool.totals import FIRST_BYTE_BOUNDS_S, Spread, Totals
@@ -18,7 +20,7 @@ UNITS = ("_seconds", "_total", "_usd_per_second", "_per_second", "_nats", "_even
 COUNTS = {
     "tenfold_ready", "tenfold_controller_running", "tenfold_alarms", "tenfold_console_pages",
     "tenfold_requests_waiting", "tenfold_slots", "tenfold_slots_held", "tenfold_residents",
-    "tenfold_training_workers",
+    "tenfold_training_workers", "tenfold_backend_open",
 }  # fmt: skip
 """Gauges of things that are counted or are true: they have no unit."""
 
@@ -74,7 +76,9 @@ def seen() -> Seen:
     for seconds in (0.001, 0.3, 99.0):
         first_byte.add(seconds)
     counted = GatewayTotals(arrived=9, answered=6, in_time=5, shed=1, failed=2, waiting=3)
-    return Seen(pool, {"serve": (counted, first_byte.view())}, Training(8, 4096, 3.25, 2, 5), 6)
+    used = {("feed", ""): Used(1, 2, 3, 4, 0.5, 6)}
+    backends = (BackendView("far", "http://far", ("m",), "open", 0, 7, 5, 1),)
+    return Seen(pool, {"serve": (counted, first_byte.view())}, Training(8, 4096, 3.25, 2, 5), 6, used, backends)
 
 
 @pytest.fixture
@@ -103,6 +107,14 @@ def test_what_is_told_is_what_was_counted(scrape):
     assert value(scrape, "tenfold_ledger_waiting_events") == 4
     assert value(scrape, "tenfold_training_tokens_total") == 4096
     assert value(scrape, "tenfold_forecast_requests_per_second", workload="serve") == 2.5
+
+
+def test_what_was_used_of_models_and_how_backends_do_is_told(scrape):
+    who = {"product": "feed", "tenant": ""}
+    assert value(scrape, "tenfold_model_requests_total", **who, outcome="refused") == 2
+    assert value(scrape, "tenfold_model_tokens_total", **who, way="out") == 4
+    assert value(scrape, "tenfold_backend_requests_total", backend="far", outcome="failed") == 5
+    assert value(scrape, "tenfold_backend_open", backend="far") == 1
 
 
 def test_slots_by_state_sum_to_the_pool(scrape):

@@ -16,9 +16,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from tenfold.core.assets import fetch
+from tenfold.core.minilm import MINILM, MINILM_TOKENIZER
 from tenfold.core.paths import cache_dir
 from tenfold.pool.resident import Context
-from tenfold.serve.model import SMOLLM2
+from tenfold.serve.model import SMOLLM2, prepare_smollm2
 from tenfold.serve.resident import ServeResident, create
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -81,14 +82,16 @@ def run_resident() -> Callable[[ServeResident], Iterator[RunningResident]]:
 
 @pytest.fixture(scope="session")
 def smollm2_cache() -> Path:
-    fetch(SMOLLM2, cache_dir(), lambda _: None)
+    for asset in (SMOLLM2, MINILM, MINILM_TOKENIZER):
+        fetch(asset, cache_dir(), lambda _: None)
     return cache_dir()
 
 
 @pytest.fixture(scope="module")
 def started(smollm2_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningResident]:
     home = tmp_path_factory.mktemp("home")
-    settings: dict[str, object] = {"parallel": 2, "context_tokens": 512}
+    twin = {"file": str(prepare_smollm2(smollm2_cache)), "parallel": 1, "context_tokens": 256}
+    settings: dict[str, object] = {"parallel": 2, "context_tokens": 512, "models": {"twin": twin}}
     yield from serve_over_http(create(Context("n0/cpu0", 1, home, smollm2_cache, settings, {}, "token")))
 
 

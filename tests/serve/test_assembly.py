@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tenfold.serve.assembly import assemble
-from tenfold.serve.openai_api import Rejection
+from tenfold.serve.rejection import Rejection
 
 
 def stream(*events: dict[str, object]) -> bytes:

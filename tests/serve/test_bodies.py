@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from tenfold.serve.bodies import ChatBody, CompletionBody
 from tenfold.serve.json_schema import BadSchema, bounded
-from tenfold.serve.openai_api import Rejection, read_generation
+from tenfold.serve.openai_api import read_generation
 from tenfold.serve.pattern import BadPattern, check_pattern
+from tenfold.serve.rejection import Rejection
 
 MODEL = "smollm2-135m"
 HELLO = [{"role": "user", "content": "hi"}]

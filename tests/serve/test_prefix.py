@@ -26,6 +26,14 @@ def test_prompts_that_begin_alike_have_one_key():
     assert prefix_of(orjson.dumps({"prompt": long + "a"})) == prefix_of(orjson.dumps({"prompt": long + "b"}))
 
 
+def test_the_turns_of_a_response_have_one_key():
+    one = [{"role": "user", "content": "Hello"}]
+    two = [*one, {"role": "assistant", "content": "Hi."}, {"role": "user", "content": "And now?"}]
+    asked = [orjson.dumps({"instructions": "You are brief.", "input": said}) for said in (one, two)]
+    assert prefix_of(asked[0]) == prefix_of(asked[1])
+    assert prefix_of(orjson.dumps({"instructions": "You are long.", "input": one})) != prefix_of(asked[0])
+
+
 def test_what_is_no_request_has_no_key():
     for body in (b"", b"[1]", b"{", b'{"messages": 3}', b'{"prompt": ["a"]}', b"{}"):
         assert prefix_of(body) is None

@@ -33,7 +33,7 @@ COMPLETION = json.dumps({"model": MODEL, "prompt": "Once", "max_tokens": 1}).enc
 
 
 def slots(running: "RunningResident") -> list[dict[str, object]]:
-    endpoint = running.resident._endpoint
+    endpoint = next(iter(running.resident._models.values())).endpoint
     assert endpoint is not None
     request = urllib.request.Request(f"{endpoint.url}/slots", headers=dict(endpoint.headers))
     with urllib.request.urlopen(request) as response:
@@ -102,6 +102,23 @@ def test_another_model_is_not_found(client: openai.OpenAI) -> None:
     ) as caught:
         client.chat.completions.create(model="gpt-5", messages=HELLO)
     assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
+
+
+def test_a_second_model_answers_by_its_name_within_its_own_bounds(
+    running: "RunningResident", client: openai.OpenAI
+) -> None:
+    before = running.resident.counters()
+    answer = client.chat.completions.create(model="twin", messages=HELLO, temperature=0, max_tokens=4)
+    assert answer.model == "twin"
+    assert answer.usage is not None
+    running.wait_until(lambda: running.resident.counters().in_flight == 0)
+    assert running.resident.counters().units - before.units == answer.usage.completion_tokens
+    # 300 tokens fit into the first model's context of 512, and not into this one's of 256.
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.completions.create(model="twin", prompt="fox " * 300, max_tokens=1)
+    assert caught.value.code == "context_length_exceeded"
+    with pytest.raises(openai.BadRequestError, match="at most 1 answers"):
+        client.completions.create(model="twin", prompt="fox", n=2)
 
 
 def test_a_prompt_longer_than_the_context_is_refused(client: openai.OpenAI) -> None:

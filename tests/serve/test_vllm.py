@@ -22,9 +22,8 @@ import psutil
 import pytest
 
 from tenfold.core.errors import ResidentFailed
-from tenfold.serve.resident import ServeResident
+from tenfold.serve.resident import Served, ServeResident
 from tenfold.serve.vllm import VllmEngine
-from tenfold.serve.workload import ServeSettings
 
 if TYPE_CHECKING:
     from tests.serve.conftest import RunningResident
@@ -132,7 +131,7 @@ def test_a_server_without_sleep_mode_is_explained_and_left_running(attached: str
 
 @pytest.fixture
 def running(engine: VllmEngine, run_resident) -> Iterator["RunningResident"]:
-    yield from run_resident(ServeResident(ServeSettings.model_validate({"model": "m", "engine": "vllm"}), engine))
+    yield from run_resident(ServeResident({"m": Served(engine, 4, 2048)}))
 
 
 def test_the_resident_serves_it(running: "RunningResident") -> None:

@@ -1,11 +1,13 @@
 """The front's own HTTP API: what it answers itself, with errors in one shape."""
 
+import datetime as dt
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import FastAPI
+import sqlalchemy as sa
+from fastapi import FastAPI, Query
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import Field
@@ -15,8 +17,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from tenfold.cli.workload_api import publish
+from tenfold.core.errors import StoreError
 from tenfold.core.frozen import Frozen
-from tenfold.pool.api_error import ErrorBody, error_response
+from tenfold.pool.api_error import ErrorBody, error_body, error_response
+from tenfold.pool.backends.backends import BackendView
+from tenfold.pool.metering.view import MeterView, meter_view
+from tenfold.pool.models import Models
 from tenfold.pool.state import PoolState
 from tenfold.wiring import WORKLOADS
 
@@ -53,7 +59,7 @@ def make_api(
     ready: Callable[[], bool],
     state: Callable[[], PoolState | None],
     metrics: Callable[[], bytes],
-    models: Sequence[str],
+    models: Models,
 ) -> FastAPI:
     """Build what the front answers without asking a resident.
 
@@ -62,7 +68,7 @@ def make_api(
         ready: whether every workload answers now.
         state: gives the pool's state, or none while the controller has not answered yet.
         metrics: gives the metrics in Prometheus' text format.
-        models: names of the models that can be asked.
+        models: the models that can be asked, and what they were used for.
     """
     # FastAPI's pages of documentation load scripts from a CDN: the schema is published, the pages are not.
     api = FastAPI(title="Tenfold", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -91,8 +97,36 @@ def make_api(
 
     @api.get("/v1/models")
     def list_models() -> ModelList:
-        """List what can be asked, in the OpenAI shape; here and not in a resident, so that asking wakes nobody."""
-        return ModelList(data=tuple(Model(id=model) for model in models))
+        """List what can be asked, in the OpenAI shape, the default chat model first; it wakes nobody."""
+        return ModelList(data=tuple(Model(id=model) for model in models.plan.models))
+
+    @api.get("/v1/models/{model:path}", responses={404: {"model": ErrorBody, "description": "there is no such model"}})
+    def one_model(model: str) -> Response:
+        """Tell of one model."""
+        if model not in models.plan.models:
+            text = f"the model {model!r:.80} does not exist"
+            return Response(
+                error_body(404, text, param="model", code="model_not_found"), 404, media_type="application/json"
+            )
+        return Response(Model(id=model).model_dump_json(), media_type="application/json")
+
+    @api.get(
+        "/api/meter",
+        response_model=MeterView,
+        responses={503: {"model": ErrorBody, "description": "its database is away"}},
+    )
+    async def meter(day: Annotated[dt.date | None, Query(description="of UTC; default: today")] = None) -> Response:
+        """Tell what each product and tenant used of models in a day."""
+        try:
+            shown = await meter_view(models.meter, day)
+        except (StoreError, sa.exc.SQLAlchemyError) as error:
+            return error_response(503, f"the meter's database cannot be read: {error}")
+        return Response(shown.model_dump_json(), media_type="application/json")
+
+    @api.get("/api/backends")
+    async def backends() -> tuple[BackendView, ...]:
+        """Tell how the backends do that serve further models."""
+        return models.backends.views()
 
     publish(api, WORKLOADS)
     return api

@@ -22,6 +22,7 @@ from tenfold.core.errors import TenfoldError
 from tenfold.core.frozen import Frozen
 from tenfold.core.logs import end_process, log_as
 from tenfold.core.paths import home_dir
+from tenfold.core.store import store_url
 from tenfold.llama.status import status as training_status
 from tenfold.llama.workload import TRAIN
 from tenfold.pool.access import Access, is_required
@@ -33,14 +34,16 @@ from tenfold.pool.gateway import Gateway
 from tenfold.pool.heartbeat import BeatingServer, Pulse
 from tenfold.pool.keys import Keyring
 from tenfold.pool.loops import for_ever
+from tenfold.pool.metering.meter import METER
 from tenfold.pool.methods import take_methods
 from tenfold.pool.metrics import Seen, Training, exposition
+from tenfold.pool.models import MODEL_ROLES, Models
 from tenfold.pool.process import KEEP_ALIVE_S, die_with_parent
 from tenfold.pool.product_route import ProductRoute
 from tenfold.pool.proxy import Proxy
 from tenfold.pool.runfile import read_run_file
 from tenfold.pool.state import LossPoint, PoolState
-from tenfold.wiring import CONFIG, PRODUCTS, gateway_routes, models
+from tenfold.wiring import CONFIG, PRODUCTS, gateway_routes, model_plan, model_workload
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +82,14 @@ class Front:
         )
         self._proxy = Proxy(spec.token, body_limit_bytes=pool.body_limit_bytes)
         self._proxy.learn(spec.products)
+        keyring = Keyring(home_dir())
+        self._models = self._open_models(spec.config, keyring)
         self._access = Access(
-            Keyring(home_dir()),
+            keyring,
             spec.token,
             required=is_required(spec.config.access, pool.host),
             is_public=self._proxy.is_public,
-            roles_of=self._proxy.roles_of,
+            roles_of=self._roles_of,
         )
         self._train_at = spec.companions[TRAIN.name]
         self._loss: tuple[LossPoint, ...] = ()
@@ -98,7 +103,7 @@ class Front:
 
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-            async with self._gateway.running(), self._proxy.running():
+            async with self._gateway.running(), self._proxy.running(), self._models.running():
                 turns = {"following the run file": self._take_run_file, "following training": self._take_training}
                 tasks = [asyncio.create_task(for_ever(name, turn, self._alarm)) for name, turn in turns.items()]
                 yield
@@ -111,14 +116,32 @@ class Front:
             ready=lambda: self._gateway.link.ready,
             state=self.state,
             metrics=exposition(self._seen),
-            models=models(config),
+            models=self._models,
         )
         methods = methods_of(api) | {path: {route.method} for path, route in routes.items()}
         own = own_pages(state=self.state, base_url=self._url, home=home_dir())
         mount(api, (*own, *product_pages(PRODUCTS, self._url)), most_pages=config.pool.pages)
         names = HostNames([config.pool.host, *config.pool.hosts])
-        rooms = take_methods(FrontApp(api, self._gateway, self._proxy, routes.keys(), methods.keys()), methods)
+        rooms = take_methods(
+            FrontApp(api, self._gateway, self._models, self._proxy, routes.keys(), methods.keys()), methods
+        )
         return Doorkeeper(rooms, names, {*routes, "/v1/models"}, self._proxy.is_public, self._access)
+
+    def _open_models(self, config: Config, keyring: Keyring) -> Models:
+        workload = model_workload()
+        return Models(
+            self._gateway,
+            model_plan(config),
+            workload.name,
+            keyring,
+            store_url(config.store, home_dir(), METER),
+            state=lambda: self._gateway.link.state,
+            body_limit_bytes=config.pool.body_limit_bytes,
+            usd_per_unit=workload.table(config).value_per_unit_usd,
+        )
+
+    def _roles_of(self, path: str) -> Collection[str]:
+        return MODEL_ROLES if self._models.has(path) else self._proxy.roles_of(path)
 
     def state(self) -> PoolState | None:
         """Return the pool's state with the training run's loss curve and alarm."""
@@ -135,7 +158,8 @@ class Front:
         return self._spec.url
 
     def _seen(self) -> Seen:
-        return Seen(self.state(), self._gateway.totals(), self._training, open_pages())
+        used, backends = self._models.meter.totals, self._models.backends.views()
+        return Seen(self.state(), self._gateway.totals(), self._training, open_pages(), used, backends)
 
     async def _take_run_file(self) -> None:
         """Learn where training's coordinator and the products are now: each moves when its host or process is lost."""
@@ -144,6 +168,8 @@ class Front:
             self._train_at = run.companions.get(TRAIN.name, self._train_at)
             self._proxy.learn({**self._spec.products, **run.products})
         self._alarm("keys", self._access.keyring.trouble)
+        self._alarm("meter", self._models.meter.trouble)
+        self._alarm("backends", self._models.trouble())
         await asyncio.sleep(RUN_FILE_EVERY_S)
 
     async def _take_training(self) -> None:
@@ -168,7 +194,8 @@ class FrontApp:
 
     Args:
         api: the front's own routes, and the console on all that is left.
-        gateway: answers ``workload_paths``.
+        gateway: answers ``workload_paths``, but for those of ``models``.
+        models: answers for models, by their names.
         proxy: answers the products' prefixes, of which the longest counts.
         workload_paths: the workloads' paths.
         known_paths: those and the API's own.
@@ -178,12 +205,14 @@ class FrontApp:
         self,
         api: FastAPI,
         gateway: Gateway,
+        models: Models,
         proxy: Proxy,
         workload_paths: Collection[str],
         known_paths: Collection[str],
     ) -> None:
         self._api = api
         self._gateway = gateway
+        self._models = models
         self._proxy = proxy
         self._workload_paths = frozenset(workload_paths)
         self._known_paths = frozenset(known_paths)
@@ -191,15 +220,20 @@ class FrontApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch one connection."""
         kind, path = scope["type"], scope.get("path", "")
-        if kind == "http" and path in self._workload_paths:
+        if kind == "http" and path in self._models.asked_at:
+            await self._models.door(scope, receive, send)
+        elif kind == "http" and path in self._workload_paths:
             await self._gateway(scope, receive, send)
         elif kind != "lifespan" and path not in self._known_paths and self._proxy.product_of(path) is not None:
             await self._proxy(scope, receive, send)
-        elif kind == "http" and path not in self._known_paths and path.startswith(("/v1/", "/api/")):
+        elif kind == "http" and not self._is_known(path) and path.startswith(("/v1/", "/api/")):
             # Only programs ask for such a path: where it is wrong, they must not get a web page.
             await send_error(send, 404, f"there is no {path[:200]!r} here; see /openapi.json for what there is")
         else:
             await self._api(scope, receive, send)
+
+    def _is_known(self, path: str) -> bool:
+        return path in self._known_paths or self._models.has(path)
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ COMMANDS = {
     "tenfold.feed.command:app": ("feed", "Show a person's feed, and why each item is in it."),
     "tenfold.agents.command:app": ("agents", "Agents of businesses: what they know, and what they answer."),
     "tenfold.rank.command:app": ("rank", "Show the ranking model's quality, or rank the catalog for USER."),
+    "tenfold.serve.command:app": ("serve", "List models, meter their use, or measure how fast one is here."),
     "tenfold.replay.command:app": (
         "replay",
         "Play a recorded week again under any policy: what each would have done.",

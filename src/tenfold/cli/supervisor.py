@@ -395,7 +395,7 @@ def check_memory(config: Config) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cpu = config.pool.kinds.get("cpu")
     slots = (cpu.slots or cores * cpu.slots_per_core) if cpu else 0
-    need_mb = OVERHEAD_MB + slots * sum(workload.resident_mb for workload in wiring.WORKLOADS)
+    need_mb = OVERHEAD_MB + slots * sum(workload.memory_mb(config) for workload in wiring.WORKLOADS)
     free_mb = psutil.virtual_memory().available // (1 << 20)
     if free_mb < need_mb:
         raise NotEnoughMemory(

@@ -21,6 +21,9 @@ from tenfold.pool.token import TOKEN_HEADER
 
 ROLE_HEADER = "x-tenfold-role"
 TENANT_HEADER = "x-tenfold-tenant"
+KEY_HEADER = "x-tenfold-key"
+"""Id of the API key that was shown."""
+
 FOR_HEADER = "x-tenfold-for"
 """``product/tenant`` on whose behalf a product asks a workload."""
 
@@ -45,11 +48,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who sends a request. ``is_process``: one of this pool's own, by the token."""
+    """Who sends a request. ``is_process``: one of this pool's own, by the token. ``key``: id of the key it showed."""
 
     role: str
     tenant: str = ""
     is_process: bool = False
+    key: str = ""
 
 
 class Access:
@@ -95,7 +99,7 @@ class Access:
             )
         if not self._may(key, path, method):
             return Refusal(403, f"a key of role {key.role!r} may not {method} {path[:200]!r}", "not_allowed")
-        return Asker(key.role, key.tenant)
+        return Asker(key.role, key.tenant, key=key.id)
 
     def allows_origin(self, origin: str, scope: Scope) -> bool:
         """Whether a page of ``origin`` may use a public path: its tenant names it among its own.
@@ -168,10 +172,12 @@ def headers_of(scope: Scope, wanted: tuple[bytes, ...]) -> dict[str, str | None]
 
 def introduce(scope: Scope, asker: Asker) -> Scope:
     """The scope with who sends it among its headers, and without what anybody could have claimed there."""
-    claims = {ROLE_HEADER.encode(), TENANT_HEADER.encode(), TOKEN_HEADER.encode()}
+    claims = {name.encode() for name in (ROLE_HEADER, TENANT_HEADER, KEY_HEADER, TOKEN_HEADER)}
     if not asker.is_process:
         claims.add(FOR_HEADER.encode())
     told = [(ROLE_HEADER.encode(), asker.role.encode()), (TENANT_HEADER.encode(), asker.tenant.encode())]
+    if asker.key:
+        told.append((KEY_HEADER.encode(), asker.key.encode()))
     headers = [(name, value) for name, value in scope["headers"] if name not in claims]
     return {**scope, "headers": [*headers, *told]}
 

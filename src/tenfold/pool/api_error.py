@@ -49,10 +49,16 @@ def error_response(status: int, message: str, headers: Mapping[str, str] | None 
 
 
 async def send_error(
-    send: Send, status: int, message: str, *, code: str | int | None = None, headers: Mapping[str, str] | None = None
+    send: Send,
+    status: int,
+    message: str,
+    *,
+    code: str | int | None = None,
+    param: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> None:
     """Answer an HTTP request of an ASGI app with an error."""
-    body = error_body(status, message, code=code)
+    body = error_body(status, message, code=code, param=param)
     lines = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})

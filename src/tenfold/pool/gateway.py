@@ -29,6 +29,7 @@ from tenfold.pool.controller_link import ControllerLink
 from tenfold.pool.demand import GatewayTotals
 from tenfold.pool.forward import Fate, forward, headers_of, while_client_stays
 from tenfold.pool.process import ASLEEP_HEADER
+from tenfold.pool.slot_time import SlotTime
 from tenfold.pool.state import SpreadView
 from tenfold.pool.token import TOKEN_HEADER
 from tenfold.pool.traffic import GatewayRoute, Traffic
@@ -44,6 +45,9 @@ ALONE_S = 5.0
 
 MOST_HELD = 512
 """Requests that wait for a new gateway's first routes; what comes beyond them is judged without."""
+
+SLOT_S = "tenfold.slot_s"
+"""Of a request's scope: its part of the time of the slots that worked on it, seconds, once it has ended."""
 
 MOST_DEATHS = 2
 MOST_BREAKS = 4
@@ -109,7 +113,12 @@ class Gateway:
         self._held = 0
         self._traffic = {route.workload: Traffic() for route in routes.values()}
         self.link = ControllerLink(controller_url, token, self._traffic)
+        self._slot_time = SlotTime()
         self._session: aiohttp.ClientSession | None = None
+
+    def paths_of(self, workload: str) -> frozenset[str]:
+        """The paths that a workload answers."""
+        return frozenset(path for path, route in self._routes.items() if route.workload == workload)
 
     def totals(self) -> dict[str, tuple[GatewayTotals, SpreadView]]:
         """What it has counted since it started, by workload, and how long first bytes took."""
@@ -196,6 +205,7 @@ class Gateway:
                 return
             traffic.in_flight[url] += 1
             traffic.silent[url] += 1
+            began = self._slot_time.begin(url)
             fate: Fate = "broken"
             heard = [False]
             try:
@@ -203,6 +213,7 @@ class Gateway:
                 if fate in ("answered", "cut"):
                     return
             finally:
+                errand.scope[SLOT_S] = errand.scope.get(SLOT_S, 0.0) + self._slot_time.end(url, began)
                 self._end_try(url, errand, heard[0])
                 await self.link.wake_waiting()
             errand.tried[url] = self.link.routes.version

@@ -22,16 +22,18 @@ from pydantic import Field
 from tenfold.core.errors import AssetError, UsageError
 from tenfold.core.frozen import Frozen
 from tenfold.core.sound import read_record, write_record
+from tenfold.pool.metering.budget import Budget
 
-Role = Literal["viewer", "operator", "owner", "advertiser", "visitor"]
+Role = Literal["viewer", "operator", "developer", "owner", "advertiser", "visitor"]
 ROLES: dict[Role, str] = {
     "viewer": "reads everything, changes nothing",
     "operator": "may do everything",
+    "developer": "uses models over the OpenAI API, as its tenant",
     "owner": "a business: uses the products that serve owners, as its tenant",
     "advertiser": "uses the products that serve advertisers, as its tenant",
     "visitor": "a tenant's public key, which may stand in a web page: uses public paths, from its origins",
 }
-_TENANT_ROLES = ("owner", "advertiser", "visitor")
+_TENANT_ROLES = ("developer", "owner", "advertiser", "visitor")
 _TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY = re.compile(r"tf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
@@ -47,6 +49,7 @@ class Key(Frozen):
     digest: str = Field(description="SHA-256 of the secret, hexadecimal")
     origins: tuple[str, ...] = Field((), description="web pages that may use it from a browser, e.g. https://acme.com")
     hosts: tuple[str, ...] = Field((), description="names under which public paths are this tenant's")
+    budget: Budget | None = Field(None, description="of what it may use of models")
 
 
 class KeyFile(Frozen):
@@ -80,6 +83,7 @@ def make_key(
     note: str = "",
     origins: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
+    budget: Budget | None = None,
     clock: Callable[[], float] = time.time,
 ) -> str:
     """Make a key and keep its digest; returns the key itself, which is nowhere else.
@@ -109,6 +113,7 @@ def make_key(
         digest=_digest(secret),
         origins=origins,
         hosts=tuple(host.lower() for host in hosts),
+        budget=budget,
     )
     with _changing(home):
         _write(home, (*read_keys(home), key))
@@ -149,6 +154,11 @@ class Keyring:
             return None
         key = self._known().get(match[1])
         return key if key is not None and hmac.compare_digest(key.digest, _digest(match[2])) else None
+
+    def budget_of(self, identity: str) -> Budget | None:
+        """What the key with this id may use of models in a day; none for any amount."""
+        key = self._known().get(identity)
+        return key.budget if key is not None else None
 
     def of_host(self, host: str) -> Key | None:
         """The visitor's key of the tenant whose name ``host`` is; without its port."""

@@ -6,13 +6,15 @@ Prometheus expects. docs/metrics.md says what each means; a test holds both toge
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from tenfold.pool.backends.backends import BackendView
 from tenfold.pool.demand import GatewayTotals
+from tenfold.pool.metering.used import NANO, Used
 from tenfold.pool.state import ControllerTotals, PoolState, SlotView, SpreadView
 
 NOBODY = "none"
@@ -32,12 +34,17 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the front knows at a scrape. ``pool`` and ``training`` are none until first heard of."""
+    """What the front knows at a scrape. ``pool`` and ``training`` are none until first heard of.
+
+    ``used``: of models since the front started, by product and tenant.
+    """
 
     pool: PoolState | None
     gateway: Mapping[str, tuple[GatewayTotals, SpreadView]]
     training: Training | None
     pages: int
+    used: Mapping[tuple[str, str], Used] = field(default_factory=dict)
+    backends: tuple[BackendView, ...] = ()
 
 
 class _Scrape(Collector):
@@ -71,6 +78,8 @@ def families(seen: Seen) -> Iterator[Metric]:
             yield from _controller(seen.pool.totals)
     if seen.training is not None:
         yield from _training(seen.training)
+    yield from _used(seen.used)
+    yield from _backends(seen.backends)
 
 
 def _gateway(gateway: Mapping[str, tuple[GatewayTotals, SpreadView]]) -> Iterator[Metric]:
@@ -165,6 +174,29 @@ def _training(training: Training) -> Iterator[Metric]:
     if training.checkpoint_step is not None:
         text = "Step of the newest durable checkpoint"
         yield _gauge("tenfold_training_checkpoint_step", text, training.checkpoint_step)
+
+
+def _used(used: Mapping[tuple[str, str], Used]) -> Iterator[Metric]:
+    who = ("product", "tenant")
+    requests = [((*name, "answered"), each.requests) for name, each in used.items()]
+    requests += [((*name, "refused"), each.refused) for name, each in used.items()]
+    yield _counter("tenfold_model_requests", "Requests for models, by how they ended", (*who, "outcome"), requests)
+    tokens = [((*name, "in"), each.tokens_in) for name, each in used.items()]
+    tokens += [((*name, "out"), each.tokens_out) for name, each in used.items()]
+    yield _counter("tenfold_model_tokens", "Tokens of prompts and of answers", (*who, "way"), tokens)
+    slots = [(name, each.slot_s) for name, each in used.items()]
+    yield _counter("tenfold_model_slot_seconds", "Seconds of slots that requests for models took", who, slots)
+    usd = [(name, each.nano_usd / NANO) for name, each in used.items()]
+    yield _counter("tenfold_model_usd", "What they cost, USD", who, usd)
+
+
+def _backends(views: tuple[BackendView, ...]) -> Iterator[Metric]:
+    ended = [((view.name, "answered"), view.answered) for view in views]
+    ended += [((view.name, "failed"), view.failed) for view in views]
+    text = "Requests passed to a backend, by how they ended"
+    yield _counter("tenfold_backend_requests", text, ("backend", "outcome"), ended)
+    left_alone = [((view.name,), float(view.state == "open")) for view in views]
+    yield _gauges("tenfold_backend_open", "1 while a backend is left alone", ("backend",), left_alone)
 
 
 _Labels = tuple[str, ...]

@@ -3,7 +3,7 @@
 ``tenfold.wiring`` names them all. The pool reads them and imports none: what runs is named by strings.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from tenfold.core.config import Config, Kind, Settings
 from tenfold.pool.demand import WorkloadPlan
+from tenfold.pool.model_plan import ModelPlan
 from tenfold.pool.need import Need
 from tenfold.pool.traffic import GatewayRoute
 
@@ -71,13 +72,15 @@ class Workload(Generic[S]):
     ``colour``: its own in every chart, #rrggbb.
     ``factory``: ``module:function`` that makes its resident. ``companion``: the same of the process without a slot
     that outlives its residents, if it has one.
-    ``assumed_capacity``: units per second and CPU slot until measured. ``resident_mb``: memory of one resident.
+    ``assumed_capacity``: units per second and CPU slot until measured. ``resident_mb``: memory of one resident;
+    ``more_mb``: what its settings add to that.
     ``light``: its modules import no heavy library, so that its residents are forked while others' libraries load.
     ``operations``: what it answers over HTTP; none: it takes no requests, and always has more to do.
     ``probe``: path and JSON body of a request that shows that it serves.
     ``at_once``: requests that one resident works on together; none for any number.
     ``key_of``: finds in a body what one resident may have prepared, see ``GatewayRoute``.
-    ``models``: names by which OpenAI's clients can ask it. ``needs``: what must be in the cache before it starts.
+    ``models``: what OpenAI's clients can ask it by name, see ``ModelPlan``.
+    ``needs``: what must be in the cache before it starts.
     """
 
     name: str
@@ -87,13 +90,14 @@ class Workload(Generic[S]):
     factory: str
     assumed_capacity: float
     resident_mb: int
+    more_mb: Callable[[S], int] | None = None
     companion: str | None = None
     light: bool = False
     operations: tuple[Operation, ...] = ()
     probe: Callable[[S], tuple[str, Mapping[str, object]]] | None = None
     at_once: Callable[[S], int] | None = None
     key_of: Callable[[bytes], bytes | None] | None = None
-    models: Callable[[S], Sequence[str]] | None = None
+    models: Callable[[S], ModelPlan] | None = None
     needs: tuple[Need, ...] = ()
 
     @property
@@ -104,6 +108,10 @@ class Workload(Generic[S]):
     def table(self, config: Config) -> S:
         """Its settings in a pool's config."""
         return config.table(self.name, self.settings)
+
+    def memory_mb(self, config: Config) -> int:
+        """Memory of one resident with its settings in a pool's config."""
+        return self.resident_mb + (self.more_mb(self.table(config)) if self.more_mb else 0)
 
     def plan(self, config: Config) -> WorkloadPlan:
         """Describe it to the controller."""

@@ -5,11 +5,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """Any of them."""
+
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
-class Usage(_Answer):
+class Usage(Answer):
     """Tokens of a request."""
 
     prompt_tokens: int
@@ -17,14 +19,14 @@ class Usage(_Answer):
     total_tokens: int
 
 
-class AnswerMessage(_Answer):
+class AnswerMessage(Answer):
     """What the model said, or the functions that it calls."""
 
     role: Literal["assistant"]
     content: str | None = None
 
 
-class ChatChoice(_Answer):
+class ChatChoice(Answer):
     """One answer to a chat."""
 
     index: int
@@ -32,7 +34,7 @@ class ChatChoice(_Answer):
     finish_reason: str | None
 
 
-class ChatAnswer(_Answer):
+class ChatAnswer(Answer):
     """Body of an answer of POST /v1/chat/completions without ``stream``."""
 
     id: str
@@ -43,7 +45,7 @@ class ChatAnswer(_Answer):
     usage: Usage | None = None
 
 
-class TextChoice(_Answer):
+class TextChoice(Answer):
     """One continuation of a prompt."""
 
     index: int
@@ -51,7 +53,7 @@ class TextChoice(_Answer):
     finish_reason: str | None
 
 
-class TextAnswer(_Answer):
+class TextAnswer(Answer):
     """Body of an answer of POST /v1/completions without ``stream``."""
 
     id: str

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import orjson
 
-from tenfold.serve.openai_api import Rejection, read_engine_error
+from tenfold.serve.rejection import Rejection, read_engine_error
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 

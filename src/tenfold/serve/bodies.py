@@ -5,6 +5,7 @@ takes 0.9 GB, ``n_predict`` overrides ``max_tokens``, a nested ``grammar`` of 60
 named here is refused, and fields that say nothing to an engine (``user``, ``store``, ...) are taken and dropped.
 """
 
+from collections.abc import Set
 from typing import Annotated, Literal, Self
 
 import orjson
@@ -17,7 +18,8 @@ MOST_MESSAGES = 1024
 """Writing the prompt of 10,000 messages took the engine 11 CPU-seconds, of 1,000 it took 0.4."""
 
 _SHORT = 256
-_Text = Annotated[str, Field(max_length=_SHORT)]
+_TEXT_PARTS = frozenset({"text"})
+Text = Annotated[str, Field(max_length=_SHORT)]
 _Stop = Annotated[str, Field(min_length=1, max_length=_SHORT)]
 _Penalty = Annotated[float, Field(ge=-2, le=2)]
 
@@ -54,9 +56,24 @@ class FunctionCall(_Wire):
 class ToolCall(_Wire):
     """One call of an assistant's message."""
 
-    id: _Text
+    id: Text
     type: Literal["function"] = "function"
     function: FunctionCall
+
+
+def join_parts(content: object, text_kinds: Set[str]) -> object:
+    """Make one text of a list of parts, all of ``text_kinds``; nothing else can be read by a model of text."""
+    if not isinstance(content, list):
+        return content
+    texts = []
+    for index, part in enumerate(content):
+        kind = part.get("type") if isinstance(part, dict) else None
+        text = part.get("text") if isinstance(part, dict) else None
+        if kind not in text_kinds or not isinstance(text, str):
+            said = {"part": index, "kind": kind if isinstance(kind, str) and len(kind) < _SHORT else "?"}
+            raise PydanticCustomError("parts", "part {part} is of type '{kind}'; this model reads text only", said)
+        texts.append(text)
+    return "\n".join(texts)
 
 
 class ChatMessage(BaseModel):
@@ -66,25 +83,14 @@ class ChatMessage(BaseModel):
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | None = None
-    name: _Text | None = None
+    name: Text | None = None
     tool_calls: Annotated[tuple[ToolCall, ...], Field(strict=False, max_length=128)] | None = None
-    tool_call_id: _Text | None = None
+    tool_call_id: Text | None = None
 
     @field_validator("content", mode="before")
     @classmethod
     def _join_parts(cls, content: object) -> object:
-        """Make one text of a list of text parts; nothing else can be read by a model of text."""
-        if not isinstance(content, list):
-            return content
-        texts = []
-        for index, part in enumerate(content):
-            kind = part.get("type") if isinstance(part, dict) else None
-            text = part.get("text") if isinstance(part, dict) else None
-            if kind != "text" or not isinstance(text, str):
-                said = {"part": index, "kind": kind if isinstance(kind, str) and len(kind) < _SHORT else "?"}
-                raise PydanticCustomError("parts", "part {part} is of type '{kind}'; this model reads text only", said)
-            texts.append(text)
-        return "\n".join(texts)
+        return join_parts(content, _TEXT_PARTS)
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -112,7 +118,7 @@ class Tool(_Wire):
 class NamedFunction(_Wire):
     """The name of a function."""
 
-    name: _Text
+    name: Text
 
 
 class ToolChoice(_Wire):
@@ -150,7 +156,7 @@ class GenerationBody(_Wire):
     ``max_tokens`` is 256 if it is not given, and never more than the context, however much is asked for.
     """
 
-    model: _Text
+    model: Text
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: int | None = Field(None, ge=1)
@@ -162,7 +168,7 @@ class GenerationBody(_Wire):
     presence_penalty: _Penalty | None = None
     frequency_penalty: _Penalty | None = None
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = Field(None, max_length=1024)
-    user: _Text | None = None
+    user: Text | None = None
     # Beyond OpenAI's: what local engines offer.
     top_k: int | None = Field(None, ge=0, le=1000)
     min_p: float | None = Field(None, ge=0, le=1)
@@ -191,14 +197,14 @@ class ChatBody(GenerationBody):
     tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     modalities: list[Literal["text"]] | None = None
-    metadata: Annotated[dict[_Text, Annotated[str, Field(max_length=512)]], Field(max_length=16)] | None = None
+    metadata: Annotated[dict[Text, Annotated[str, Field(max_length=512)]], Field(max_length=16)] | None = None
     store: bool | None = None
-    reasoning_effort: _Text | None = None
-    verbosity: _Text | None = None
-    service_tier: _Text | None = None
-    safety_identifier: _Text | None = None
-    prompt_cache_key: _Text | None = None
-    prompt_cache_retention: _Text | None = None
+    reasoning_effort: Text | None = None
+    verbosity: Text | None = None
+    service_tier: Text | None = None
+    safety_identifier: Text | None = None
+    prompt_cache_key: Text | None = None
+    prompt_cache_retention: Text | None = None
 
 
 class CompletionBody(GenerationBody):

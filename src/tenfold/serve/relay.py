@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from tenfold.pool.answer import request_id
 from tenfold.pool.process import ASLEEP_HEADER
-from tenfold.serve.assembly import assemble
-from tenfold.serve.openai_api import Generation, Rejection, read_engine_error
+from tenfold.serve.openai_api import Generation
+from tenfold.serve.rejection import Rejection, read_engine_error
 from tenfold.serve.work import Job, Work
 
 GIVEN_AWAY = Rejection(
@@ -66,8 +66,8 @@ class Relay(Response):
         try:
             async with self._session.post(self._url, data=self._generation.body, headers=headers) as upstream:
                 if upstream.status >= 400:
-                    rejection = read_engine_error(upstream.status, await upstream.read())
-                    await rejection.to_response(scope)(scope, receive, send)
+                    refused = read_engine_error(upstream.status, await upstream.read())
+                    await self._generation.dialect.terms(refused).to_response(scope)(scope, receive, send)
                 elif self._generation.stream:
                     await self._pass_stream(upstream, send, job)
                 else:
@@ -89,10 +89,11 @@ class Relay(Response):
             job.pass_events(chunk)
             held += chunk
             if job.events > 1:
-                await self._send_events(send, upstream, held, more=True)
+                await self._send_events(send, upstream, self._generation.dialect.events(held), more=True)
                 held = b""
         job.finish()
-        await self._send_events(send, upstream, held, more=False)
+        last = self._generation.dialect.events(held) + self._generation.dialect.end()
+        await self._send_events(send, upstream, last, more=False)
 
     async def _send_events(self, send: Send, upstream: aiohttp.ClientResponse, events: bytes, *, more: bool) -> None:
         if not self._started:
@@ -106,7 +107,7 @@ class Relay(Response):
             job.pass_events(chunk)
             stream += chunk
         job.finish()
-        body = assemble(bytes(stream))
+        body = self._generation.dialect.whole(bytes(stream))
         await self._send_start(send, {"content-type": "application/json", "content-length": str(len(body))})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -125,7 +126,7 @@ class Relay(Response):
         # A client that does not read must not keep the slot.
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORD_S):
-                body = b"data: " + reason.to_json(request_id(scope)) + b"\n\n"
+                body = self._generation.dialect.failure(reason.to_json(request_id(scope)))
                 await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

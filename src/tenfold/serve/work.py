@@ -17,6 +17,9 @@ _TAIL_BYTES = 4096
 _GENERATED = re.compile(rb'"(?:completion_tokens|predicted_n)":\s*(\d+)')
 _PROMPT = re.compile(rb'"(?:prompt_tokens|prompt_n)":\s*(\d+)')
 
+EMBEDDED_PER_GENERATED = 64
+"""Tokens that are embedded in the time that one is generated: 4,400 a CPU-second against 41 alone and 78 by eight."""
+
 
 @dataclass(slots=True)
 class Work:
@@ -25,10 +28,16 @@ class Work:
     requests: int = 0
     tokens: int = 0
     prompt_tokens: int = 0
+    embedded_tokens: int = 0
     cut: int = 0
     disconnected: int = 0
     clock: WorkClock = field(default_factory=WorkClock)
     _jobs: set["Job"] = field(default_factory=set)
+
+    @property
+    def units(self) -> float:
+        """All that was done, in generated tokens."""
+        return self.tokens + self.embedded_tokens / EMBEDDED_PER_GENERATED
 
     @contextmanager
     def begin(self) -> Generator["Job"]:

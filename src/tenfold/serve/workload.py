@@ -2,18 +2,48 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from tenfold.core.config import Settings
+from tenfold.core.minilm import MINILM, MINILM_TOKENIZER
+from tenfold.core.minilm import MODEL as EMBEDDER
+from tenfold.pool.backends.settings import BackendSettings
+from tenfold.pool.metering.budget import read_budget
+from tenfold.pool.model_plan import ModelPlan
 from tenfold.pool.need import Say, fetched
 from tenfold.pool.workload import Operation, Workload, WorkloadSettings
 from tenfold.serve.answers import ChatAnswer, TextAnswer
 from tenfold.serve.bodies import ChatBody, CompletionBody
+from tenfold.serve.embeddings import EmbeddingAnswer, EmbeddingBody
 from tenfold.serve.model import SMOLLM2, check_smollm2, prepare_smollm2
 from tenfold.serve.prefix import prefix_of
+from tenfold.serve.responses import ResponseAnswer, ResponseBody
+from tenfold.serve.work import EMBEDDED_PER_GENERATED
 
 CHAT = "/v1/chat/completions"
+EMBEDDINGS = "/v1/embeddings"
+
+
+class ModelSettings(Settings):
+    """``[serve.models.NAME]``: a further chat model, loaded in each resident beside the first one."""
+
+    file: Path = Field(description="its GGUF file, read by llama.cpp; the same path on every node")
+    parallel: int = Field(4, ge=1, description="requests that one resident decodes together")
+    context_tokens: int = Field(2048, ge=128, description="context length of one request")
+
+    @field_validator("file")
+    @classmethod
+    def _is_there(cls, file: Path) -> Path:
+        if not file.expanduser().is_file():
+            raise ValueError(f"there is no file {str(file)!r}")
+        return file.expanduser().resolve()
+
+    @property
+    def memory_mb(self) -> int:
+        """About what it takes: its weights, and a quarter more for contexts and buffers."""
+        return round(1.25 * self.file.stat().st_size / 1e6) + 100
 
 
 class ServeSettings(WorkloadSettings):
@@ -27,11 +57,50 @@ class ServeSettings(WorkloadSettings):
     vllm_url: str | None = Field(None, description="base URL of a running vLLM server; default: start one per slot")
     parallel: int = Field(4, ge=1, description="requests that one resident decodes together")
     context_tokens: int = Field(2048, ge=128, description="context length of one request")
+    embeddings: bool = Field(True, description="answer /v1/embeddings; takes 180 MB per slot once asked")
+    models: dict[str, ModelSettings] = Field({}, description="further chat models, by name")
+    backends: dict[str, BackendSettings] = Field({}, description="servers of other models, by name")
+    budgets: dict[str, str] = Field({}, description="what products and tenants may use of models in a day")
+
+    @field_validator("budgets")
+    @classmethod
+    def _are_budgets(cls, budgets: dict[str, str]) -> dict[str, str]:
+        for text in budgets.values():
+            read_budget(text)
+        return budgets
+
+    @model_validator(mode="after")
+    def _names_each_model_once(self) -> Self:
+        own = [self.model, *self.models, *([EMBEDDER] if self.embeddings else [])]
+        for backend in self.backends.values():
+            for name in backend.models:
+                if name in own:
+                    raise ValueError(f"the model {name!r} is served by this pool and by a backend; name it differently")
+        if len(set(own)) < len(own):
+            raise ValueError(f"the model {self.model!r} is in serve.models again")
+        return self
 
 
 def _hello(settings: ServeSettings) -> tuple[str, Mapping[str, object]]:
     messages = [{"role": "user", "content": "Say hello."}]
     return CHAT, {"model": settings.model, "messages": messages, "max_tokens": 8}
+
+
+def _plan(settings: ServeSettings) -> ModelPlan:
+    return ModelPlan(
+        own=(settings.model, *settings.models, *([EMBEDDER] if settings.embeddings else [])),
+        units=_units,
+        backends=settings.backends,
+        budgets={name: read_budget(text) for name, text in settings.budgets.items()},
+    )
+
+
+def _units(path: str, tokens_in: int, tokens_out: int) -> float:
+    return tokens_in / EMBEDDED_PER_GENERATED if path == EMBEDDINGS else float(tokens_out)
+
+
+def _more_mb(settings: ServeSettings) -> int:
+    return sum(model.memory_mb for model in settings.models.values())
 
 
 def _convert(cache: Path, say: Say) -> None:
@@ -46,15 +115,22 @@ SERVE = Workload(
     colour="#0d9488",
     factory="tenfold.serve.resident:create",
     assumed_capacity=20.0,
-    resident_mb=230,
+    resident_mb=410,
     light=True,
     operations=(
         Operation(CHAT, "Answer a chat", ChatBody, ChatAnswer, streams=True),
         Operation("/v1/completions", "Continue a prompt", CompletionBody, TextAnswer, streams=True),
+        Operation(EMBEDDINGS, "Embed texts", EmbeddingBody, EmbeddingAnswer),
+        Operation("/v1/responses", "Answer, in the shape of responses", ResponseBody, ResponseAnswer, streams=True),
     ),
     probe=_hello,
     at_once=lambda settings: settings.parallel,
     key_of=prefix_of,
-    models=lambda settings: (settings.model,),
-    needs=(fetched(SMOLLM2, lambda cache: check_smollm2(cache, anew=True), _convert),),
+    models=_plan,
+    more_mb=_more_mb,
+    needs=(
+        fetched(SMOLLM2, lambda cache: check_smollm2(cache, anew=True), _convert),
+        fetched(MINILM),
+        fetched(MINILM_TOKENIZER),
+    ),
 )

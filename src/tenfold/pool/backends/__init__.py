@@ -1,0 +1,1 @@
+"""Models elsewhere: any URL that speaks OpenAI's API."""
