@@ -1,5 +1,6 @@
 """What is answered to a question about things for sale, once it is read: from offers, by templates."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,7 +65,8 @@ def _fitting(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[C
             return found
     if reading.asked in ("count", "pieces"):
         return _counted(reading, affordable) if reading.asked == "count" else _pieces(affordable)
-    if (reading.about and reading.asked in ("options", "describe", "exists", "list", "")) or reading.asked == "options":
+    is_about = reading.about and reading.asked in ("options", "describe", "exists", "list", "")
+    if is_about or reading.asked == "options":
         return _options(reading, affordable)
     return _told(reading, affordable, all_choices)
 
@@ -263,7 +265,9 @@ def _pieces(wanted: Sequence[Choice]) -> Found:
     if len(wanted) > 1 and counted:
         ids = "|".join(each.variant.id for each in counted)
         titles = listed(list(dict.fromkeys(each.item.title for each in wanted))[:SHOWN])
-        draft.say(f"{titles}: {{pieces:{ids}}} pieces in stock in all.", *counted)
+        there = sum(1 for each in counted if each.is_there)
+        told = f"{{pieces:{ids}}} pieces in stock in all, in {there} of {len(counted)} versions"
+        draft.say(f"{titles}: {told}.", *counted)
     ordered = sorted(wanted, key=lambda each: (not each.is_there, each.price))
     for each in ordered[:SHOWN]:
         draft.say(f"{label(each)} is {stock(each)} and costs {price(each)}.", each)
@@ -310,7 +314,7 @@ def _described(shop: Shop, reading: Reading, choices: Sequence[Choice]) -> Found
     return Found(Unknown(shop.as_of, ("the catalog",), about), ())
 
 
-def compared(shop: Shop, readings: Sequence[Reading], best: Best | None) -> Found | None:
+def compared(shop: Shop, readings: Sequence[Reading], best: Best | None, asked: str) -> Found | None:
     """Sides of a comparison one after another, and which is the cheaper or larger."""
     sides = []
     for reading in readings:
@@ -328,24 +332,30 @@ def compared(shop: Shop, readings: Sequence[Reading], best: Best | None) -> Foun
         else:
             told = f"costs from {price(low)} to {price(high)}" if low.price != high.price else f"costs {price(low)}"
             draft.say(f"{low.item.title} {told}: {options_line(choices)}.", low, high, *choices[:40])
-    _verdict(draft, sides, best)
+    first = _verdict(draft, sides, best)
+    if best is not None and re.match(r"\W*(is|are|does|do|was) ", asked) and first is not None:
+        draft.lead("Yes. " if first == 0 else "No. ")
     return Found(draft.answer(), tuple(shown))
 
 
-def _verdict(draft: Draft, sides: Sequence[Sequence[Choice]], best: Best | None) -> None:
+def _verdict(draft: Draft, sides: Sequence[Sequence[Choice]], best: Best | None) -> int | None:
+    """Say which side is the cheaper or larger; its number, or none where they are the same or cannot be measured."""
     if best is None or best.of == "price":
         lows = [min(choices, key=lambda each: each.price) for choices in sides]
         ordered = sorted(lows, key=lambda each: each.price, reverse=bool(best and best.is_most))
         first, second = ordered[0], ordered[1]
         if first.price == second.price:
             draft.say(f"{label(first)} and {label(second)} cost the same: {price(first)}.", first, second)
-        else:
-            word = best.word if best else "cheaper"
-            gap = f"{{gap:{first.variant.id}|{second.variant.id}}}"
-            draft.say(f"The {word} is {label(first)}: {price(first)} against {price(second)}, by {gap}.", first, second)
-        return
+            return None
+        word = best.word if best else "cheaper"
+        gap = f"{{gap:{first.variant.id}|{second.variant.id}}}"
+        draft.say(f"The {word} is {label(first)}: {price(first)} against {price(second)}, by {gap}.", first, second)
+        return lows.index(first)
     both = [each for choices in sides for each in choices]
     attribute, tops = extreme(both, best, ())
-    if tops:
-        values = listed(values_of(tops, attribute))
-        draft.say(f"The {best.word} by {attribute} is {label(tops[0])} with {values}.", *tops[:10])
+    if not tops:
+        return None
+    values = listed(values_of(tops, attribute))
+    draft.say(f"The {best.word} by {attribute} is {label(tops[0])} with {values}.", *tops[:10])
+    at = [number for number, choices in enumerate(sides) if any(each in choices for each in tops)]
+    return at[0] if len(at) == 1 else None

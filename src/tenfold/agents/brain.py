@@ -21,6 +21,8 @@ from tenfold.reply.fill import OfferChanged, fill
 from tenfold.reply.reply import Answer, HandOff, Reply, Unknown
 from tenfold.reply.write import Writer, text_of, write
 
+REMEMBERED = 50
+"""Items that a thread may be about."""
 TRIES = 5
 """Times that a reply is made again because an offer changed while it was made."""
 
@@ -70,7 +72,7 @@ def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[R
     reading = read(shop, question, memory)
     found = _found(shop, reading, question, memory)
     if isinstance(found.reply, Unknown):
-        found = _by_text(shop, question, reading) or found
+        found = _by_text(shop, question) or found
     return found.reply, _remembered(memory, reading, found)
 
 
@@ -79,11 +81,13 @@ def _found(shop: Shop, reading: Reading, question: str, memory: Memory) -> Found
         sides = [read(shop, side, Memory()) for side in sides_of(reading.text)]
         sides = _completed(sides, reading)
         if len(sides) >= 2:
-            found = compared(shop, sides, reading.than or reading.best)
+            found = compared(shop, sides, reading.than or reading.best, reading.text)
             if found is not None:
                 return found
     if reading.how in ("named", "alike", "thread"):
-        return answer(shop, reading)
+        # "How do I wash the sweater?" asks for no fact of the catalog.
+        told = _by_text(shop, question) if reading.spare and reading.asked == "" else None
+        return told or answer(shop, reading)
     if reading.how == "all" and _is_about_goods(reading):
         return answer(shop, reading)
     found = similar(shop, question, reading)
@@ -95,14 +99,15 @@ def now_of(shop: Shop) -> datetime:
     return shop.as_of
 
 
-def _by_text(shop: Shop, question: str, reading: Reading) -> Found | None:
+def _by_text(shop: Shop, question: str) -> Found | None:
     told = passage_answer(shop, question, is_sure=False)
     return Found(told, ()) if told is not None else None
 
 
 def _is_about_goods(reading: Reading) -> bool:
     """Whether a question that names nothing is about all that is sold, as "anything in blue under $20?"."""
-    return bool(reading.wishes or reading.best or reading.is_generic) and not reading.puzzling
+    bounds = (reading.amounts.least, reading.amounts.most)
+    return bool(reading.wishes or reading.best or reading.is_generic or any(bounds)) and not reading.puzzling
 
 
 def _completed(sides: Sequence[Reading], whole: Reading) -> list[Reading]:
@@ -131,7 +136,9 @@ def _remembered(memory: Memory, reading: Reading, found: Found) -> Memory:
     if isinstance(found.reply, Unknown) and not reading.items:
         return memory
     amounts = reading.amounts
-    items = tuple(dict.fromkeys(each.item.id for each in found.shown)) or tuple(item.id for item in reading.items[:20])
+    # "The cheapest one?" narrows what is shown, and "only in blue" goes back to all that was spoken of.
+    named = reading.items if reading.how != "all" and len(reading.items) <= REMEMBERED else ()
+    items = tuple(item.id for item in named) or tuple(dict.fromkeys(each.item.id for each in found.shown))
     return Memory(
         items=items,
         wishes=reading.wishes,

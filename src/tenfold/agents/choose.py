@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tenfold.agents.memory import Wish
-from tenfold.agents.reading.cues import Amounts, Best
+from tenfold.agents.reading.cues import MEASURES, Amounts, Best
 from tenfold.agents.reading.lexicon import options_of
 from tenfold.agents.reading.quantity import quantity_of
 from tenfold.agents.reading.token import stems_of
@@ -76,7 +76,7 @@ def extreme(choices: Sequence[Choice], best: Best, about: Sequence[str]) -> tupl
     if best.of == "stock":
         ranked = {id(each): each.variant.offer.stock or 0 for each in choices if each.variant.offer.stock is not None}
         return "stock", _tops([each for each in choices if id(each) in ranked], ranked, best.is_most)
-    for attribute in _measured(choices, about):
+    for attribute in _measured(choices, about, best.word):
         sizes = {id(each): size_of(each.known.get(attribute, "")) for each in choices}
         ranked = {key: size for key, size in sizes.items() if size is not None}
         if len(set(ranked.values())) > 1 or (len(choices) == 1 and ranked):
@@ -104,11 +104,14 @@ def _tops(choices: Sequence[Choice], ranked: Mapping[int, float], is_most: bool)
     return [each for each in choices if ranked[id(each)] == top]
 
 
-def _measured(choices: Sequence[Choice], about: Sequence[str]) -> list[str]:
+def _measured(choices: Sequence[Choice], about: Sequence[str], word: str) -> list[str]:
     """Attributes that can be measured: those asked for, else the one that says a size, else the only one."""
     names = list(dict.fromkeys(name for each in choices for name in each.known))
     if about:
         return [name for name in about if name in names]
+    meant = set(stems_of(MEASURES.get(word, "")))
+    if hinted := [name for name in names if set(stems_of(name)) & meant]:
+        return hinted
     able = [name for name in names if all(size_of(each.known.get(name, "")) is not None for each in choices)]
     sized = [name for name in able if set(stems_of(name)) & _SIZE_NAMES]
     return sized or (able if len(able) == 1 else [])

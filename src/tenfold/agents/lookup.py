@@ -1,13 +1,16 @@
 """Answers from what the business wrote, and things found by what they are for."""
 
 import re
+from collections.abc import Sequence
+
+import numpy as np
 
 from tenfold.agents.answer import Found
 from tenfold.agents.choose import choices_of, costs, fits
 from tenfold.agents.describe import sentences_of
 from tenfold.agents.reading.question import Reading
-from tenfold.agents.reading.token import plain, stems_of
-from tenfold.agents.reading.words import SMALL_STEMS
+from tenfold.agents.reading.token import plain, stem, stems_of
+from tenfold.agents.reading.words import SAME_POLICY, SMALL_STEMS
 from tenfold.agents.shop import Shop
 from tenfold.agents.wording import Draft, label, price, stock
 from tenfold.catalog.passage import Passage
@@ -36,12 +39,43 @@ SURE = 0.35
 """Cosine from which a passage is taken to be about a question that has a word of policies."""
 ALIKE = 0.50
 """Cosine from which a passage is taken to be about any question, if it has half of its words too."""
-NEED = 0.30
+NEED = 0.20
 """Cosine from which an item is named for what it is for."""
+WINDOWS = 2
+"""Pairs of sentences that are quoted at most."""
+SHORT = 60
+"""Words up to which a passage is quoted whole."""
+EMBEDDED = 16
+"""Pairs of sentences that are compared by meaning; chosen by words."""
+_KINDS = (
+    (
+        re.compile(r"\bhow (much|expensive)|\bcosts?\b|\bfees?\b|\bprice\b|\bfree\b"),
+        re.compile(r"[$€£]\s?\d|\d\s?(usd|eur|gbp)|free", re.IGNORECASE),
+    ),
+    (
+        re.compile(
+            r"\bhow (long|fast|soon|quick\w*|late)|\bwhen\b|\b(after|within) \d|\bopen\b|\bhours\b|\d (days|"
+            r"weeks|months)"
+        ),
+        re.compile(
+            r"\b(\d+|one|two|three) ?(\w+ )?(minutes?|hours?|days?|weeks?|months?|years?|am|pm)\b|\d:\d\d",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        re.compile(r"\bwhere\b|\baddress\b|\blocat"),
+        re.compile(r"\d+ [A-Z]\w+ |\b(street|avenue|road|find us|located)\b", re.IGNORECASE),
+    ),
+)
 _NEEDS = re.compile(
-    r"\b(something|anything|what)\b.*\b(for|to|that|when|i can|so)\b|\b(i need|i want|looking for|help me|gift|"
-    r"present|recommend|"
-    r"suggest|which .* (should|would)|what (should|would|can|could) i|keeps?|so (that )?i)\b"
+    r"\b(something|anything|thing|stuff|way|place|tool|device|game|gift|present) .*\b(for|to|that|when|i can|"
+    r"so|which|in|on)\b|"
+    r"\b(what|which) .*\b(can|could|should|would) (i|help)\b|\bi (want|need|would like|'d like|have|like|love) to \w+|"
+    r"\b(help me|recommend|suggest|gift for|present for)\b|\bmy \w+ (is|are|\w+s)\b|"
+    r"\bi('m| am| get| feel| keep| can't| cannot| suffer| struggle)\b(?! looking| searching| after)|"
+    r"\bi need .* (for|to)\b|"
+    r"\bso (that )?(i|my|we|he|she|they)\b|\bthe \w+ (in|on|at) my \w+ (is|are)\b|\b\w+ (loves?|likes?|"
+    r"enjoys?) \w+ing\b"
 )
 
 
@@ -53,42 +87,54 @@ def passage_answer(shop: Shop, question: str, *, is_sure: bool = True) -> Reply 
     text = plain(question)
     if not shop.passages or (is_sure and not POLICY.search(text)):
         return None
+    question = _in_its_words(shop, question)
     found = shop.passage_index.search(question, 8)
     if not found:
         return None
-    asked = _asked(question)
     best = max(found, key=lambda each: 0.7 * each.cosine + 0.3 * each.coverage)
     is_close = best.cosine >= ALIKE and best.coverage >= 0.4
     if not (is_close or (is_sure and (best.cosine >= SURE or best.coverage >= 0.6))):
         return None
-    windows = [
-        (window, each.what)
-        for each in found
-        if each.cosine >= best.cosine - 0.15
-        for window in _windows(each.what, asked)
-    ]
-    windows = sorted(windows, key=lambda each: -_covers(f"{each[1].title} {each[0]}", asked))[:12]
-    vectors = shop.model.embed([question, *(f"{passage.title}. {window}" for window, passage in windows)])
-    scores = vectors[1:] @ vectors[0]
-    ranked = sorted(
-        range(len(windows)),
-        key=lambda at: -(float(scores[at]) + 0.35 * _covers(f"{windows[at][1].title} {windows[at][0]}", asked)),
-    )
+    ranked = _ranked(shop, question, [each.what for each in found if each.cosine >= best.cosine - 0.15])
     draft = Draft()
-    window, passage = windows[ranked[0]]
-    draft.say(f"{passage.title}: {window}", passage)
+    for score, window, passage in ranked[:WINDOWS]:
+        if score >= ranked[0][0] - 0.15:
+            draft.say(f"{passage.title}: {window}", passage)
     return draft.answer()
+
+
+def _ranked(shop: Shop, question: str, passages: Sequence[Passage]) -> list[tuple[float, str, Passage]]:
+    """Two sentences each of passages, best first: by meaning, by words, and by the kind of fact that is asked for."""
+    asked, kind = _asked(question), _kind(question)
+    windows = [(window, passage) for passage in passages for window in _windows(passage)]
+    windows.sort(key=lambda each: -_covers(f"{each[1].title} {each[0]}", asked))
+    windows = windows[:EMBEDDED]
+    vectors = shop.model.embed([question, *(f"{passage.title}. {window}" for window, passage in windows)])
+    scored = []
+    for (window, passage), cosine in zip(windows, vectors[1:] @ vectors[0], strict=True):
+        covers = _covers(window, asked) + 0.5 * _covers(passage.title, asked)
+        has_kind = kind is not None and kind.search(window) is not None
+        scored.append((float(cosine) + 0.35 * covers + (0.1 if has_kind else 0.0), window, passage))
+    kept: list[tuple[float, str, Passage]] = []
+    for score, window, passage in sorted(scored, key=lambda each: -each[0]):
+        # Windows overlap by a sentence: of those that share one, the best.
+        sentences = set(sentences_of(window))
+        if not any(passage is other and sentences & set(sentences_of(said)) for _, said, other in kept):
+            kept.append((score, window, passage))
+    return kept
 
 
 def similar(shop: Shop, question: str, reading: Reading) -> Found | None:
     """Things that may serve what the customer needs, where the question says why and not what."""
     if not shop.items or not _NEEDS.search(plain(question)):
         return None
-    found = [each for each in shop.item_index.search(question, 5) if each.cosine >= NEED]
-    if not found:
-        return None
-    top = max(each.cosine for each in found)
-    kept = [shop.now(each.what) for each in found if each.cosine >= top - 0.06][:3]
+    asked_D = shop.model.embed([question])[0]
+    items = list(shop.items.values())
+    cosine_I = np.maximum(shop.title_vectors_ID @ asked_D, shop.help_vectors_ID @ asked_D)
+    described = {each.what.id: each.cosine for each in shop.item_index.search(question, 10) if each.what.description}
+    cosine_I = np.maximum(cosine_I, [described.get(item.id, 0.0) for item in items])
+    near = [int(at) for at in np.argsort(-cosine_I)[:3] if cosine_I[at] >= max(NEED, cosine_I.max() - 0.12)]
+    kept = [shop.now(items[at]) for at in near]
     draft, shown = Draft(), []
     for item in kept:
         choices = [each for each in choices_of([item]) if fits(each, reading.wishes) and costs(each, reading.amounts)]
@@ -98,16 +144,33 @@ def similar(shop: Shop, question: str, reading: Reading) -> Found | None:
     return Found(draft.answer(), tuple(shown)) if draft.claims else None
 
 
+def _in_its_words(shop: Shop, question: str) -> str:
+    """The question with words that the shop does not use replaced by its own: "ship" by "deliver"."""
+    words = []
+    for word in question.split():
+        each = stem(word.casefold().strip("?.,!"))
+        group = next((group for group in SAME_POLICY if each in map(stem, group)), ())
+        own = [other for other in group if stem(other) in shop.passage_stems]
+        words.append(own[0] if group and own and each not in shop.passage_stems else word)
+    return " ".join(words)
+
+
 def _asked(question: str) -> set[str]:
     return {each for each in stems_of(question) if each not in SMALL_STEMS}
 
 
-def _windows(passage: Passage, asked: set[str]) -> list[str]:
-    """Two sentences after one another, where one of them has a word of the question; the first two otherwise."""
+def _windows(passage: Passage) -> list[str]:
+    """Two sentences after one another, all such of a passage; a short one whole."""
     sentences = sentences_of(passage.text)
-    pairs = [" ".join(sentences[at : at + 2]) for at in range(max(1, len(sentences) - 1))]
-    touched = [each for each in pairs if asked & set(stems_of(each))]
-    return touched or pairs[:2]
+    if len(passage.text.split()) <= SHORT:
+        return [passage.text]
+    return [" ".join(sentences[at : at + 2]) for at in range(max(1, len(sentences) - 1))]
+
+
+def _kind(question: str) -> re.Pattern[str] | None:
+    """What the fact that is asked for looks like: an amount, a time, a place."""
+    text = plain(question)
+    return next((looks for asks, looks in _KINDS if asks.search(text)), None)
 
 
 def _covers(text: str, asked: set[str]) -> float:

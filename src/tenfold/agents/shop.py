@@ -74,6 +74,11 @@ class Shop:
         return {variant.id: variant for item in self.items.values() for variant in item.variants}
 
     @cached_property
+    def item_of(self) -> Mapping[str, Item]:
+        """Items by the ids of their variants."""
+        return {variant.id: item for item in self.items.values() for variant in item.variants}
+
+    @cached_property
     def item_index(self) -> ItemIndex:
         """Items by words and meaning."""
         return ItemIndex(self.items.values(), self.model)
@@ -82,6 +87,11 @@ class Shop:
     def passage_index(self) -> PassageIndex:
         """Passages by words and meaning."""
         return PassageIndex(self.passages, self.model)
+
+    @cached_property
+    def passage_stems(self) -> frozenset[str]:
+        """Every word of the passages, in stems."""
+        return frozenset(each for passage in self.passages for each in stems_of(f"{passage.title} {passage.text}"))
 
     @cached_property
     def title_runs(self) -> frozenset[tuple[str, ...]]:
@@ -103,7 +113,13 @@ class Shop:
 
     def warm(self) -> None:
         """Embed all that questions are compared with, so that the first one need not wait for it."""
-        _ = self.item_index, self.passage_index, self.title_vectors_ID
+        _ = self.item_index, self.passage_index, self.title_vectors_ID, self.help_vectors_ID
+
+    @cached_property
+    def help_vectors_ID(self) -> Vectors:
+        """Embedding of each item as what helps, which is nearer to a need than its bare title, shape (item I, 384)."""
+        titles = [f"A {item.title} would help." for item in self.items.values()]
+        return self.model.embed(titles) if titles else np.zeros((0, 384), np.float32)
 
     @property
     def currency(self) -> str:

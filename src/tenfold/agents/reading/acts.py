@@ -17,7 +17,8 @@ _HUMAN = re.compile(
     rf"\b(speak|talk|chat|connect|transfer|switch|put|get|reach|contact|escalate|hand|need|want|give|call|bring)\b"
     rf"[\w' ]{{0,22}}?\b(to |with |through to |over to |me |on to )*{_WHO}\b(?! size)|"
     r"^\W*(human|agent|representative|operator|real person|live agent|person)( please)?\W*$|"
-    r"\b(not|no more) (with )?(a |the )?(bots?|robots?|machine|chatbot|ai)\b|\b(real|actual|live) (human|"
+    r"\b(not|no more|don't want)( to)?( chat| talk| speak| deal)?( to| with)? ?(a |an |the |this )?(bots?|"
+    r"robots?|machine|chatbot|ai)\b|\b(real|actual|live) (human|"
     r"person|agent)\b|"
     r"\bhuman (being|agent|help|support|operator|please)\b|\bcall me( back)?\b|\bstop the bot\b|"
     r"\b(mit (einem|einer|jemandem)[\w ]*(menschen|mitarbeiter\w*|person|sprechen|reden))\b|\b(hablar|habla)\b[\w ]*"
@@ -60,13 +61,14 @@ _ACTS: tuple[tuple[str, str, bool], ...] = (
                r"refund .{0,20}(not|n't|yet))\b", True),
     ("status", r"\bwhere('s| is| are)\b.{0,20}\b(my|the)\b.{0,30}\b(order|package|parcel|delivery|shipment|"
     r"stuff|refund|items?)\b|"
-               r"\btrack (my|the|an|this|order)\b|\btracking (number|info\w*|link) (for|of) (my|order)|\bmy tracking\b|"
+               r"\btracking (number|info\w*|link) (for|of) (my|order)|\bmy tracking\b|"
                r"\border status\b|\bstatus of (my|the|order|an order)\b|"
                r"\b(has|did|will|when|is) .{0,25}\bmy (order|package|parcel|delivery|shipment|item)\b|"
                r"\b(hasn't|hasnt|has not|haven't|have not|didn't|did not|never|not yet|still not|hadn't)\b.{0,22}"
                r"\b(arriv\w*|receiv\w*|show\w* up|been delivered|come|shipped|delivered|got\w*)\b|\bstill waiting\b|"
                r"\b(my|the) (order|package|parcel|delivery|shipment) (is|was|has|hasn't|never|got|says|"
                r"still)\b", False),
+    ("status", r"\btrack (my|the|an|this|order)\b", True),
     ("address", r"\b(change|update|edit|correct|modify|fix|wrong|new)\b.{0,30}\b(address|shipping details|"
     r"delivery date)\b", True),
     ("order", r"\b(change|modify|edit|update|amend|add\b.*\bto|remove\b.*\bfrom)\b.{0,30}\b(my|the|an|existing|"
@@ -84,7 +86,7 @@ _ACTS: tuple[tuple[str, str, bool], ...] = (
                 r"\b(update|change|remove)\b.{0,20}\b(my|the)\b.{0,12}\b(email|phone|card|payment)\b|"
                 r"unsubscribe me", True),
     ("payment", r"\b(charged|billed)\b.{0,25}\b(twice|double|wrong\w*|too much|extra|again|incorrect\w*|"
-    r"two times|more)\b|"
+    r"2 times|more)\b|"
                 r"\b(double|over)[ -]?charged?\b|\b(payment|card|transaction)\b.{0,25}\b(declined|fail\w*|"
                 r"rejected|not go(ing)? through|"
                 r"didn't go|won't go|didn't work)\b|\bunauthori[sz]ed\b|\bdidn't (order|buy|authori[sz]e)\b", False),

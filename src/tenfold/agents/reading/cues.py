@@ -1,7 +1,7 @@
 """What is asked, told by words: a price, stock, which values, how many, the cheapest, a comparison, an amount."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tenfold.agents.reading.quantity import read_number
@@ -108,8 +108,21 @@ _BEST: tuple[tuple[str, Best], ...] = (
     (r"\b(largest|biggest|highest|longest|greatest|widest|tallest|heaviest|thickest|strongest|brightest|maximum|"
      r"most (storage|memory|ram|pieces|power\w*|capacity|battery))\b", Best("size", True, "largest")),
     (r"\b(smallest|lowest|shortest|lightest|narrowest|thinnest|tiniest|minimum|"
-    r"least)\b", Best("size", False, "smallest")),
+    r"(?<!at )least)\b", Best("size", False, "smallest")),
 )  # fmt: skip
+MEASURES = {
+    "lightest": "weight",
+    "heaviest": "weight",
+    "longest": "length life time cord",
+    "shortest": "length",
+    "tallest": "height",
+    "brightest": "brightness",
+    "thickest": "thickness",
+    "thinnest": "thickness",
+    "widest": "width diameter",
+    "narrowest": "width diameter",
+}
+"""Words of the options that a superlative measures, where it says so."""
 _BEST_PATTERNS = tuple((re.compile(pattern), best) for pattern, best in _BEST)
 _THAN: tuple[tuple[str, Best], ...] = (
     (r"\b(cheaper|less expensive|costs? less|lower price|more affordable)\b", Best("price", False, "cheaper")),
@@ -135,7 +148,10 @@ def asked_of(text: str) -> Asked:
 
 def best_of(text: str) -> Best | None:
     """The superlative of a question: only where a word says it."""
-    return next((best for pattern, best in _BEST_PATTERNS if pattern.search(text)), None)
+    for pattern, best in _BEST_PATTERNS:
+        if found := pattern.search(text):
+            return replace(best, word=found.group(1)) if best.of == "size" else best
+    return None
 
 
 def than_of(text: str) -> Best | None:

@@ -27,10 +27,21 @@ class Named:
 NOTHING = Named((), frozenset())
 
 
-def named(shop: Shop, tokens: Sequence[Token], taken: frozenset[int] = frozenset()) -> Named:
-    """Find the items that the tokens name by their title, brand or category, or by a usual other word for it."""
-    found = _by_title(shop, tokens, taken)
+def named(
+    shop: Shop, tokens: Sequence[Token], taken: frozenset[int] = frozenset(), denied: frozenset[int] = frozenset()
+) -> Named:
+    """Find the items that the tokens name by their title, brand or category, or by a usual other word for it.
+
+    ``taken``: places of tokens that mean something else. ``denied``: of those that say what is not wanted.
+    """
+    found = _by_title(shop, tokens, taken | denied)
     if found.items:
+        others = {at: shop.lexicon.items_by_stem.get(tokens[at].stem, ()) for at in denied}
+        barred = frozenset(item for items in others.values() for item in items)
+        again = _by_title(shop, tokens, taken | denied, barred=barred) if barred else NOTHING
+        if again.items:
+            meant = {at for at, items in others.items() if {item.id for item in found.items} & set(items)}
+            return Named(again.items, again.places | meant)
         return found
     for start in range(len(tokens)):
         for end in range(min(start + 3, len(tokens)), start, -1):
@@ -55,13 +66,21 @@ def alike(shop: Shop, phrase: str, least: float = SAME_THING) -> tuple[Item, ...
     return tuple(items[at] for at in np.argsort(-near_I)[:3] if near_I[at] >= max(least, near_I.max() - 0.03))
 
 
-def _by_title(shop: Shop, tokens: Sequence[Token], taken: frozenset[int], must: frozenset[int] = frozenset()) -> Named:
+def _by_title(
+    shop: Shop,
+    tokens: Sequence[Token],
+    taken: frozenset[int],
+    must: frozenset[int] = frozenset(),
+    barred: frozenset[str] = frozenset(),
+) -> Named:
     lexicon = shop.lexicon
     places: dict[str, list[int]] = {}
     for place, token in enumerate(tokens):
         if place not in taken and (token.stem not in SMALL_STEMS or token.stem in lexicon.items_by_stem):
             places.setdefault(token.stem, []).append(place)
-    candidates = {item for each in places if each not in GENERIC for item in lexicon.items_by_stem.get(each, ())}
+    candidates = {
+        item for each in places if each not in GENERIC for item in lexicon.items_by_stem.get(each, ())
+    } - barred
     scored: list[tuple[float, bool, str, frozenset[int]]] = []
     for item in candidates:
         title = lexicon.titles[item]

@@ -9,7 +9,7 @@ from math import log
 
 from tenfold.agents.reading.quantity import Quantity, quantity_of
 from tenfold.agents.reading.token import stem, stems_of, tokens_of
-from tenfold.agents.reading.words import SAME_THING, SAME_VALUE, SETS, SIZES, SUFFIXES
+from tenfold.agents.reading.words import COLOR_STEMS, SAME_THING, SAME_VALUE, SETS, SIZES, SUFFIXES
 from tenfold.catalog.item import Item, Variant
 
 Stems = tuple[str, ...]
@@ -88,7 +88,6 @@ def learn(items: Iterable[Item]) -> Lexicon:
     joined: dict[str, tuple[str, ...]] = {}
     made: dict[tuple[str, str], Value] = {}
     items = list(items)
-    siblings = _siblings(items)
     for item in items:
         titles[item.id] = title_of(item.title)
         around[item.id] = frozenset(stems_of(f"{item.brand} {item.category.replace('_', ' ')}"))
@@ -97,12 +96,12 @@ def learn(items: Iterable[Item]) -> Lexicon:
         pairs = {pair: None for variant in item.variants for pair in options_of(item, variant).items()}
         for attribute, text in pairs:
             if (attribute, text) not in made:
-                made[attribute, text] = _value(attribute, text, siblings[attribute])
+                made[attribute, text] = _value(attribute, text)
         values[item.id] = tuple(made[pair] for pair in pairs)
-        for text in (item.title, item.brand, item.category, *(f"{name} {value}" for name, value in pairs)):
+        for text in (item.title, item.brand, item.category, *(part for pair in pairs for part in pair)):
             spelled = [token.text for token in tokens_of(text) if token.text.isalpha()]
-            words.update(word for word in spelled if len(word) > 3)
-            joined.update({a + b: (a, b) for a, b in pairwise(spelled) if len(a + b) > 4})
+            words.update(spelled)
+            joined.update({a + b: (a, b) for a, b in pairwise(spelled) if len(a + b) > 4 and len(b) > 2})
     return Lexicon(
         titles, around, {each: tuple(ids) for each, ids in by_stem.items()}, values, frozenset(words), joined, _same()
     )
@@ -114,32 +113,20 @@ def title_of(title: str) -> Title:
     count = len(stems_of(first)) or len(stems_of(title))
     stems = stems_of(title)
     last = count - 1
-    while last > 0 and (stems[last] in SUFFIXES or stems[last].isdigit()):
+    while last > 0 and _is_suffix(stems[last]):
         last -= 1
-    heads = {last}
+    # "Cordless Drill 18V Pro": a number or an edition follows what names the thing.
+    heads = {last} | {at for at in range(last) if _is_suffix(stems[at + 1]) and not _is_suffix(stems[at])}
     if last > 0 and stems[last] in SETS:
         heads.add(last - 1)
     return Title(stems, frozenset(heads), frozenset(range(last + 1)))
 
 
-def _siblings(items: Iterable[Item]) -> dict[str, dict[str, int]]:
-    """How many values of an attribute have a word, by attribute."""
-    values: dict[str, set[str]] = defaultdict(set)
-    for item in items:
-        for variant in item.variants:
-            for attribute, text in options_of(item, variant).items():
-                values[attribute].add(text)
-    found: dict[str, dict[str, int]] = {}
-    for attribute, texts in values.items():
-        counts: dict[str, int] = defaultdict(int)
-        for text in texts:
-            for each in set(stems_of(text)):
-                counts[each] += 1
-        found[attribute] = counts
-    return found
+def _is_suffix(each: str) -> bool:
+    return each in SUFFIXES or each in COLOR_STEMS or any(letter.isdigit() for letter in each)
 
 
-def _value(attribute: str, text: str, siblings: Mapping[str, int]) -> Value:
+def _value(attribute: str, text: str) -> Value:
     exact = stems_of(text)
     said = [exact] if exact else []
     lowered = text.strip().casefold()
@@ -154,7 +141,7 @@ def _value(attribute: str, text: str, siblings: Mapping[str, int]) -> Value:
         said = []
     if len(exact) > 1:
         said.append((stem("".join(token.text for token in tokens_of(text))),))
-    loose = [(each,) for each in exact if len(exact) > 1 and siblings[each] == 1 and len(each) > 2 and each.isalpha()]
+    loose = [(each,) for each in exact if len(exact) > 1 and len(each) > 2 and each.isalpha()]
     kept = tuple(dict.fromkeys(each for each in said if each))
     return Value(attribute, text, kept, tuple(each for each in loose if each not in kept), quantity_of(text))
 

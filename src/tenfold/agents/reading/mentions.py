@@ -30,6 +30,7 @@ _DENY = frozenset(
         "exclude",
     ]
 )
+_HAVING = frozenset({"with", "have", "has", "include", "includes", "including"})
 _SKIP = frozenset(
     [
         "in",
@@ -108,7 +109,10 @@ class Scope:
             for words in value.said:
                 said.setdefault(words, []).append(value)
             for words in value.loose:
-                loose.setdefault(words, []).append(value)
+                # A part of a value means it only where no other value of the option has that part.
+                others = [each for each in values if each.attribute == value.attribute and each is not value]
+                if not any(words[0] in part for each in others for part in (*each.said, *each.loose)):
+                    loose.setdefault(words, []).append(value)
             stems = stems_of(value.attribute)
             for words in {stems, *((each,) for each in stems if len(each) > 2)}:
                 if value.attribute not in names.setdefault(words, []):
@@ -134,7 +138,8 @@ def mentions_of(text: str, tokens: Sequence[Token], scope: Scope, taken: frozens
             for start in range(len(tokens) - length + 1):
                 places = frozenset(range(start, start + length))
                 values = words.get(tuple(token.stem for token in tokens[start : start + length]))
-                if not values or places & used:
+                # "USB-C hub": part of a value may be part of what names the thing, but not all of it.
+                if not values or places & (used - taken) or places <= used:
                     continue
                 values = [value for value in values if not value.is_number or _is_size(tokens, start, value)]
                 if not values:
@@ -218,7 +223,8 @@ def _quantity(
             for value in scope.values
             if value.is_number and set(stems_of(value.attribute)) & {"piec", "piece", "count", "pack"}
         ]
-        same_count = [value for value in numbers if float(value.text) == quantity.magnitude]
+        holds = _bound(text[: quantity.start], text[quantity.end :], quantity)
+        same_count = [v for v in numbers if holds(Quantity("count", float(v.text), 0, 0))]
         if numbers:
             return Mention(places, said, tuple(same_count), absent="" if same_count else numbers[0].attribute)
     if not same:
@@ -267,10 +273,12 @@ def _names(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> 
             none = tuple(value for value in scope.values if value.attribute in names and value.text.casefold() in NO)
             word = tokens[start - 1].text if start else ""
             before = tokens[start - 2].text if start > 1 else ""
-            is_denied_here = word in _DENY or (word in {"any", "a", "the"} and before in _DENY)
+            article = word in {"any", "a", "an", "the"}
+            is_denied_here = word in _DENY or (article and before in _DENY)
+            is_had = word in _HAVING or (article and before in _HAVING)
             if (
                 none
-                and (is_denied_here or word == "with")
+                and (is_denied_here or is_had)
                 and not any(v.text.casefold() in YES for v in scope.values if v.attribute in names)
             ):
                 found.append(Mention(places, said, none, is_excluded=not is_denied_here))

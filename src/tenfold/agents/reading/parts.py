@@ -9,4 +9,6 @@ _SPLIT = re.compile(
 
 def sides_of(text: str) -> list[str]:
     """Parts of a question between conjunctions."""
+    if re.match(r"\W*(compare|what's the difference|difference)\b", text):
+        text = text.replace(" with ", " and ")
     return [part.strip(" ?.!") for part in _SPLIT.split(text) if part.strip(" ?.!")]

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from rapidfuzz.distance import DamerauLevenshtein
+
 from tenfold.agents.memory import Memory, Wish
 from tenfold.agents.reading.cues import Amounts, Asked, Best, amounts_of, asked_of, best_of, than_of
 from tenfold.agents.reading.find import NOTHING, Named, alike, is_color_or_material, is_content, named
@@ -12,7 +14,7 @@ from tenfold.agents.reading.lexicon import NO
 from tenfold.agents.reading.mentions import Mention, Scope, is_denied, mentions_of
 from tenfold.agents.reading.spelling import corrected
 from tenfold.agents.reading.token import Token, plain, tokens_of
-from tenfold.agents.reading.words import COLOR_STEMS, GENERIC, MATERIAL_STEMS, OPINION
+from tenfold.agents.reading.words import COLOR_STEMS, GENERIC, MATERIAL_STEMS, MEASURES, OPINION
 from tenfold.agents.shop import Shop
 from tenfold.catalog.item import Item
 
@@ -34,7 +36,7 @@ class Reading:
 
     ``how``: the items were named, or named by another word, or are what the thread is about, or all. ``about``: names
     of attributes asked for. ``absent``: values that are not offered. ``puzzling``: words about the thing that nothing
-    here explains. ``thing``: what was asked for, in the customer's words.
+    here explains; ``spare``: other such words. ``thing``: what was asked for, in the customer's words.
     """
 
     text: str
@@ -49,6 +51,7 @@ class Reading:
     about: tuple[str, ...] = ()
     absent: tuple[Absent, ...] = ()
     puzzling: tuple[str, ...] = ()
+    spare: tuple[str, ...] = ()
     thing: str = ""
     is_generic: bool = False
     pointed: tuple[str, ...] = ()
@@ -62,7 +65,12 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
     amounts = amounts_of(said)
     # Amounts are found in the respelt text, whose places differ: found again by their numbers.
     money = frozenset(at for at, token in enumerate(tokens) if token.is_number and _is_amount(token, amounts))
-    found = named(shop, tokens, money)
+    denied = frozenset(
+        at
+        for at, token in enumerate(tokens)
+        if token.stem in shop.lexicon.items_by_stem and is_content(token) and is_denied(text, tokens, at)
+    )
+    found = named(shop, tokens, money, denied - money)
     found, how, items, pointed = _whose(shop, tokens, said, found, memory)
     scope = Scope.of(shop, items)
     mentions = mentions_of(text, tokens, scope, found.places | money)
@@ -70,8 +78,15 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
     about = tuple(
         dict.fromkeys(name for each in mentions for name in each.names if not each.values and not each.absent)
     )
-    absent, puzzling = _unexplained(shop, tokens, items, how, found, explained, text)
+    measured, unmeasured = _measured(said, scope)
+    about = tuple(dict.fromkeys((*about, *measured)))
+    absent, puzzling, spare = _unexplained(shop, tokens, items, how, found, explained, text)
+    puzzling = (*puzzling, *unmeasured)
     absent = (*(Absent(each.said, each.absent) for each in mentions if each.absent and not each.is_excluded), *absent)
+    wishes = wishes_of(mentions, said)
+    # "with mesh lining" says which lining, and asks for none.
+    spoken = frozenset(name for wish in wishes for name in wish.attributes)
+    about = tuple(name for name in about if name not in spoken)
     best = best_of(said)
     if best and any(_is_value(each, tokens, best) for each in mentions):
         best = None
@@ -81,13 +96,14 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
         items=items,
         how=how,
         asked=asked_of(said),
-        wishes=wishes_of(mentions, said),
+        wishes=wishes,
         amounts=amounts,
         best=best,
         than=than_of(said),
         about=about,
         absent=absent,
         puzzling=puzzling,
+        spare=spare,
         thing=thing_of(tokens),
         is_generic=any(token.stem in GENERIC or token.text in GENERIC for token in tokens),
         pointed=pointed,
@@ -127,6 +143,7 @@ def thing_of(tokens: Sequence[Token]) -> str:
     return " ".join(token.text for token in best)
 
 
+_ONE = re.compile(r"\b(it|its|it's|that one|this one)\b")
 _POINTS = {
     "first": 0,
     "1st": 0,
@@ -156,6 +173,10 @@ def _whose(
     ahead = [token for token in tokens if is_content(token) and token.stem not in OPINION]
     known = tuple(shop.items[each] for each in memory.items if each in shop.items)
     unknown = [token for token in ahead if not _is_option(shop, token)]
+    if len(memory.shown) == 1 and _ONE.search(text):
+        # "Is it in stock?" is about the one that was named last; "is it there in red?" about the like of it.
+        known = (shop.item_of[memory.shown[0]],) if memory.shown[0] in shop.item_of else known
+        pointed = pointed or (() if any(_is_option(shop, token) for token in tokens) else memory.shown)
     if known and not unknown and (len(tokens) < 12 or _THREAD.search(text)):
         return NOTHING, "thread", known, pointed
     if known and unknown and _THREAD.search(text) and not re.search(r"\b(have|sell|carry|need|want|find) an?\b", text):
@@ -214,15 +235,17 @@ def _unexplained(
     found: Named,
     explained: frozenset[int],
     text: str,
-) -> tuple[tuple[Absent, ...], tuple[str, ...]]:
+) -> tuple[tuple[Absent, ...], tuple[str, ...], tuple[str, ...]]:
     """Words about the thing that neither its title nor its options explain: values not offered, and riddles."""
     if how not in ("named", "alike", "thread"):
-        return (), ()
+        return (), (), ()
     attributes = {value.attribute for item in items for value in shop.lexicon.values[item.id]}
     asks = re.match(r"\s*(is|are|was|does|do|can|could|will|has|have|did|why|when)\b", text) is not None
     absent, puzzling = [], []
     for at, token in enumerate(tokens):
         if at in explained or not is_content(token) or token.stem in OPINION:
+            continue
+        if _is_slip(token.text, items):
             continue
         kind = _kind_of(token.stem, shop, items)
         if kind and not is_denied(text, tokens, at):
@@ -237,7 +260,27 @@ def _unexplained(
         )
         if (after or before or led or says) and attributes is not None:
             puzzling.append(token.text)
-    return tuple(dict.fromkeys(absent)), tuple(dict.fromkeys(puzzling))
+    spare = [token.text for at, token in enumerate(tokens) if at not in explained and is_content(token)]
+    told = {*puzzling, *(each.said for each in absent)}
+    return tuple(dict.fromkeys(absent)), tuple(dict.fromkeys(puzzling)), tuple(w for w in spare if w not in told)
+
+
+_HOW = re.compile(rf"\bhow ({'|'.join(MEASURES)})\b(?! is (the )?(delivery|shipping))")
+
+
+def _measured(text: str, scope: Scope) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Options that tell "how heavy" a thing is; or the word itself, where none does."""
+    found = _HOW.search(text)
+    if found is None:
+        return (), ()
+    names = [name for words, names in scope.names.items() for name in names if MEASURES[found.group(1)] & set(words)]
+    return tuple(dict.fromkeys(names)), () if names else (f"how {found.group(1)}",)
+
+
+def _is_slip(word: str, items: tuple[Item, ...]) -> bool:
+    """Whether a word of the language is a slip for a word of the title, as "trial shoes" for "trail shoes"."""
+    title = {token.text for item in items[:5] for token in tokens_of(item.title)}
+    return len(word) > 3 and any(DamerauLevenshtein.distance(word, each, score_cutoff=1) <= 1 for each in title)
 
 
 def _led_by(tokens: Sequence[Token], at: int) -> str:
@@ -269,11 +312,21 @@ def _kind_of(stem: str, shop: Shop, items: tuple[Item, ...]) -> str:
             ]
             return next(iter((*named_so, *alike)), "")
     names = {value.attribute for value in values}
+    shape = _shape(stem)
+    for value in values:
+        # "A4" among A5 and A6, "i3" among i5 and i7.
+        if shape and _shape(value.text.casefold()) == shape:
+            return value.attribute
     for others in shop.lexicon.values.values():
         for value in others:
             if value.attribute in names and (stem,) in value.said and value.text.casefold() not in NO:
                 return value.attribute
     return ""
+
+
+def _shape(word: str) -> str:
+    """Letters, then one digit, as "a?": how sizes and grades are named; empty for other words."""
+    return f"{word[:-1]}?" if re.fullmatch(r"[a-z]{1,2}\d", word) else ""
 
 
 def _is_value(mention: Mention, tokens: Sequence[Token], best: Best) -> bool:
@@ -302,7 +355,7 @@ def _carried_on(reading: Reading, memory: Memory) -> Reading:
     """A follow-up: what it does not say is as in the question before."""
     fresh = frozenset(name for wish in reading.wishes for name in wish.attributes)
     fresh |= frozenset(each.attribute for each in reading.absent)
-    kept = tuple(wish for wish in memory.wishes if not wish.attributes & fresh and not reading.best)
+    kept = tuple(wish for wish in memory.wishes if not wish.attributes & fresh)
     if reading.than and memory.shown:
         kept = ()
     about = set(reading.about)

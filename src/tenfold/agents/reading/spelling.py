@@ -26,16 +26,20 @@ def corrected(shop: Shop, tokens: Iterable[Token]) -> tuple[Token, ...]:
     for token in _apart(tokens, shop):
         word = token.text
         is_known = word in SMALL or token.stem in SMALL_STEMS or token.stem in stems or word in known
-        if is_known or len(word) < 4 or not word.isalpha() or shop.is_word(word):
+        if is_known or len(word) < 3 or not word.isalpha() or (len(word) > 4 and shop.is_word(word)):
             found.append(token)
             continue
-        best = _closest(word, known)
+        best = _closest(word, known, is_word=shop.is_word(word))
         found.append(token if best is None else Token(best, stem(best), token.start, token.end))
     return _together(found, shop)
 
 
-def _closest(word: str, known: Iterable[str]) -> str | None:
+def _closest(word: str, known: Iterable[str], *, is_word: bool) -> str | None:
     allowed = 1 if len(word) <= 6 else 2
+    known = [each for each in known if len(each) > 3]
+    if len(word) < 4 or is_word:
+        # Too short to tell a slip from another word, but for a letter that a colour lacks.
+        known = [each for each in COLORS | MATERIALS if len(each) == len(word) + 1 and each[0] == word[0]]
     close = [
         (each, slips)
         for each in known

@@ -9,6 +9,12 @@ from snowballstemmer import stemmer
 
 _TOKEN = re.compile(r"[^\W_]+(?:[.,]\d+)*(?:['\u2019][a-z]{1,2}\b)?|%|\+")
 _QUOTES = str.maketrans("\u2018\u2019\u2013\u2014", "''--")
+_COUNTS = {
+    word: str(count)
+    for count, word in enumerate(("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve"), 2)
+} | {"twelve": "12"}
+_COUNTED = re.compile(rf"\b({'|'.join(_COUNTS)})\b")
+_HALF = re.compile(r"\bhalf an? (lit(?:er|re)|kilo(?:gram)?|gallon|hour|inch|pound)\b")
 _STEMMER = stemmer("english")
 
 
@@ -28,9 +34,10 @@ class Token:
 
 
 def plain(text: str) -> str:
-    """The text in small letters and one form of each character, of the same length."""
+    """The text in small letters and one form of each character, counts in digits."""
     folded = unicodedata.normalize("NFKC", text).translate(_QUOTES)
-    return "".join(each.lower() if len(each.lower()) == 1 else each for each in folded)
+    small = "".join(each.lower() if len(each.lower()) == 1 else each for each in folded)
+    return _COUNTED.sub(lambda found: _COUNTS[found.group(1)], _HALF.sub(r"0.5 \1", small))
 
 
 def tokens_of(text: str) -> tuple[Token, ...]:
@@ -55,6 +62,8 @@ def stem(word: str) -> str:
     word = word.split("'", maxsplit=1)[0] if word.endswith(("'s", "'")) else word
     if len(word) < 3 or not word.isalpha():
         return word
+    if word.endswith("s") and not set(word) & set("aeiouy"):
+        return word[:-1]
     if word in _SAME:
         return _SAME[word]
     # Twice, as "lens" loses its s too and must be what "lenses" becomes.

