@@ -35,6 +35,7 @@ COMMANDS = {
     "tenfold.world.command:app": ("load", "Play a day of people and programs who use the running pool."),
     "tenfold.feed.command:app": ("feed", "Show a person's feed, and why each item is in it."),
     "tenfold.agents.command:app": ("agents", "Agents of businesses: what they know, and what they answer."),
+    "tenfold.assistant.command:app": ("assistant", "Ask what dated sources say, and get who said it and when."),
     "tenfold.rank.command:app": ("rank", "Show the ranking model's quality, or rank the catalog for USER."),
     "tenfold.serve.command:app": ("serve", "List models, meter their use, or measure how fast one is here."),
     "tenfold.replay.command:app": (

@@ -1,0 +1,133 @@
+"""Questions of a file, answered from the passages of a file: what ``tenfold assistant ask`` does, without a pool."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tenfold.assistant.brain import respond
+from tenfold.assistant.sources import Sources
+from tenfold.catalog.passage import Passage
+from tenfold.core.errors import UsageError
+from tenfold.reply.reply import Answer, Reply, Unknown
+from tenfold.reply.write import kind_of
+from tenfold.reply.write import text_of as in_words
+
+Read = TypeVar("Read", bound=BaseModel)
+
+
+class PassageLine(BaseModel):
+    """One line of a file of passages; keys beside these are left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    url: str = Field(description="where it came from")
+    title: str = ""
+    published: datetime | date | None = Field(None, description="ISO date or time; UTC where it has no zone")
+    text: str
+
+
+class QuestionLine(BaseModel):
+    """One line of a file of questions; keys beside these are left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str | int
+    question: str
+
+
+def read_lines(path: Path, kind: type[Read]) -> list[Read]:
+    """Read a file of JSON lines.
+
+    Raises:
+        UsageError: it is missing, or a line is not what it should be; names the line.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}", next_step="give a file of JSON lines in UTF-8") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            found.append(kind.model_validate_json(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the line"
+            keys = ", ".join(kind.model_fields)
+            raise UsageError(
+                f"{path}, line {number}: {where}: {first['msg']}", next_step=f"each line is a JSON object with {keys}"
+            ) from error
+    return found
+
+
+def read_now(text: str | None) -> datetime:
+    """Read a date (its last second, so that what was published that day is known) or a time; now if there is none.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--now {text!r} is no date", next_step="give one like 2026-11-16 or 2026-11-16T09:30"
+        ) from error
+    if len(text) <= len("2026-11-16"):
+        found = datetime.combine(found.date(), time(23, 59, 59))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def passages_of(lines: list[PassageLine], now: datetime) -> list[Passage]:
+    """Make passages of lines; each is a document by itself, numbered where an address comes twice."""
+    return [
+        Passage(str(number), line.url, line.url, line.title, line.text, now, _time(line.published))
+        for number, line in enumerate(lines)
+    ]
+
+
+def answers(sources: Sources, questions: list[QuestionLine], now: datetime) -> Iterator[dict[str, object]]:
+    """Answer each question by itself, as one line of output each."""
+    for each in questions:
+        yield {"id": each.id, **as_line(respond(sources, each.question, now))}
+
+
+def text_of(reply: Reply) -> str:
+    """A reply as people read it: a claim a line, each with who says it and when."""
+    if isinstance(reply, Answer):
+        return "\n".join(claim.text for claim in reply.claims)
+    if not isinstance(reply, Unknown):
+        return in_words(reply)
+    where = f" I searched {', '.join(reply.searched)}." if reply.searched else " There are no sources yet."
+    return f"My sources up to {reply.as_of:%-d %B %Y, %H:%M} do not tell.{where} That says nothing about what happened."
+
+
+def as_line(reply: Reply) -> dict[str, object]:
+    """A reply as the command and the API give it."""
+    claims = []
+    if isinstance(reply, Answer):
+        for claim in reply.claims:
+            cited = [reply.evidence[each].source for each in claim.evidence]
+            claims.append({"text": claim.text, "evidence": [_cited(one) for one in cited if isinstance(one, Passage)]})
+    line: dict[str, object] = {"type": kind_of(reply), "text": text_of(reply), "claims": claims}
+    if isinstance(reply, Unknown):
+        line |= {"as_of": reply.as_of.isoformat(), "searched": list(reply.searched)}
+    return line
+
+
+def _cited(passage: Passage) -> dict[str, str | None]:
+    when = passage.published
+    return {"url": passage.url, "title": passage.title, "published": when.isoformat() if when else None}
+
+
+def _time(published: datetime | date | None) -> datetime | None:
+    if published is None:
+        return None
+    if not isinstance(published, datetime):
+        published = datetime.combine(published, time())
+    return published if published.tzinfo else published.replace(tzinfo=UTC)
