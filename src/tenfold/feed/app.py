@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import FastAPI, Query
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,9 +16,9 @@ from tenfold.feed.desk import Desk, NoCatalog
 from tenfold.feed.poster import poster
 from tenfold.pool.api_error import error_response
 from tenfold.product.context import Context
+from tenfold.product.json_api import json_api
 
 Name = Annotated[str, Query(pattern=PLAIN, max_length=LONGEST_NAME)]
-_MOST_PROBLEMS = 3
 
 
 def make_app(context: Context) -> ASGIApp:
@@ -35,11 +34,7 @@ def make_app(context: Context) -> ASGIApp:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
 
-    api = FastAPI(
-        title="Tenfold feed", lifespan=living, docs_url=None, redoc_url=None, openapi_url="/v1/feed/openapi.json"
-    )
-    api.add_exception_handler(HTTPException, _as_error)
-    api.add_exception_handler(RequestValidationError, _as_wrong)
+    api = json_api("feed", living)
     api.add_exception_handler(NoCatalog, _as_starting)
 
     def check(where: str, surface: str) -> None:
@@ -84,25 +79,6 @@ def make_app(context: Context) -> ASGIApp:
         return Response(poster(film.title, film.genres), media_type="image/svg+xml", headers=keep)
 
     return api
-
-
-def _as_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return error_response(error.status_code, f"{request.method} {request.url.path!r:.200}: {error.detail}")
-
-
-def _as_wrong(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    found = error.errors()
-    told = [f"{_place(each['loc'])}: {each['msg']}, got {each['input']!r:.80}" for each in found[:_MOST_PROBLEMS]]
-    more = [f"and {len(found) - _MOST_PROBLEMS} more"] if len(found) > _MOST_PROBLEMS else []
-    return error_response(422, "; ".join([*told, *more]))
-
-
-def _place(location: tuple[object, ...]) -> str:
-    """Write ``("body", "events", 3, "item")`` as ``events[3].item``."""
-    parts = location[1:] or location
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
 
 def _as_starting(_request: Request, _error_: Exception) -> Response:

@@ -22,7 +22,7 @@ def get_state(url: str) -> PoolState:
     return PoolState.model_validate_json(ask(url, "/api/state"))
 
 
-def ask(url: str, path: str, body: dict[str, object] | None = None) -> bytes:
+def ask(url: str, path: str, body: dict[str, object] | None = None, *, timeout_s: float = TIMEOUT_S) -> bytes:
     """Give what the pool at ``url`` answers on ``path``, to a body if there is one.
 
     Raises:
@@ -33,7 +33,7 @@ def ask(url: str, path: str, body: dict[str, object] | None = None) -> bytes:
     data = None if body is None else orjson.dumps(body)
     request = urllib.request.Request(where, data, {"content-type": "application/json", **own_headers(home_dir())})
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+        with urllib.request.urlopen(request, timeout=timeout_s) as response:
             return bytes(response.read())
     except urllib.error.HTTPError as error:
         text = error.read().decode("utf-8", "replace")

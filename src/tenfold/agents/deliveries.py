@@ -1,0 +1,176 @@
+"""What goes out by itself: replies on WhatsApp and Messenger, and the word to a human that a customer waits for them.
+
+It is written in the transaction of what it tells, so that neither is there without the other, and sent afterwards until
+it was taken. A process killed between sending and noting that it was sent sends once more, unless the channel tells
+meanwhile that it has it: WhatsApp's reports of status quote the delivery.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from tenfold.agents.tables import metadata
+
+log = logging.getLogger(__name__)
+
+Made = TypeVar("Made")
+Run = Callable[[Callable[[Connection], Made]], Awaitable[Made]]
+Channel = Literal["whatsapp", "messenger", "webhook", "email"]
+
+MOST_TRIES = 10
+FIRST_PAUSE_S = 2.0
+"""Until a delivery is tried again; twice as long each further time, to an hour."""
+LONGEST_PAUSE_S = 3600.0
+DOUBT_S = 60.0
+"""How long a delivery that a killed process was sending waits for a word that it arrived."""
+AT_ONCE = 50
+LOOK_EVERY_S = 5.0
+_WAITS = ("pending", "sending")
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("business", sa.String, nullable=False),
+    sa.Column("thread", sa.String, nullable=False),
+    sa.Column("channel", sa.String, nullable=False),
+    sa.Column("address", sa.String, nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("next_at", sa.Float, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Something to send. ``detail``: why the last try failed."""
+
+    number: int
+    business: str
+    thread: str
+    channel: Channel
+    address: str
+    content: Mapping[str, object]
+    state: str
+    tries: int
+    next_at: float
+    detail: str
+
+
+class NotSent(Exception):
+    """It was not taken; ``for_good``: it never will be."""
+
+    def __init__(self, message: str, *, for_good: bool = False) -> None:
+        super().__init__(message)
+        self.for_good = for_good
+
+
+def send_later(
+    connection: Connection,
+    business: str,
+    thread: str,
+    channel: Channel,
+    address: str,
+    content: Mapping[str, object],
+    now: float,
+) -> None:
+    """Have something sent, once the caller's transaction is committed."""
+    row = {"business": business, "thread": thread, "channel": channel, "address": address, "content": dict(content)}
+    connection.execute(sa.insert(deliveries).values(**row, state="pending", tries=0, next_at=now, detail=""))
+
+
+def note_arrived(connection: Connection, business: str, number: int) -> None:
+    """Note that a delivery is there: the channel says so."""
+    mine = (deliveries.c.number == number) & (deliveries.c.business == business)
+    connection.execute(sa.update(deliveries).where(mine).values(state="sent", detail=""))
+
+
+def read_failed(connection: Connection, business: str, most: int = 20) -> list[Delivery]:
+    """Read what could not be sent, the latest first."""
+    query = sa.select(deliveries).where(deliveries.c.business == business, deliveries.c.state == "failed")
+    return [Delivery(*row) for row in connection.execute(query.order_by(deliveries.c.number.desc()).limit(most))]
+
+
+class Courier:
+    """Sends what is due.
+
+    Args:
+        read: runs work in a reading transaction, outside of the loop.
+        write: the same, in a writing one.
+        send: sends one; raises ``NotSent``.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self, read: Run, write: Run, send: Callable[[Delivery], Awaitable[None]], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._read = read
+        self._write = write
+        self._send = send
+        self._clock = clock
+        self._wanted = asyncio.Event()
+
+    def hurry(self) -> None:
+        """Look at once: something may be due."""
+        self._wanted.set()
+
+    async def turn(self) -> None:
+        """Send all that is due, then wait until something may be."""
+        self._wanted.clear()
+        due = await self._read(self._due)
+        # In order within a thread; threads beside each other.
+        by_thread: dict[tuple[str, str, str], list[Delivery]] = {}
+        for delivery in due:
+            by_thread.setdefault((delivery.business, delivery.thread, delivery.channel), []).append(delivery)
+        await asyncio.gather(*map(self._send_in_order, by_thread.values()))
+        if len(due) == AT_ONCE:
+            return
+        try:
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._wanted.wait()
+        except TimeoutError:
+            pass
+
+    def _due(self, connection: Connection) -> list[Delivery]:
+        now = self._clock()
+        # What comes behind one that is to be tried again later waits with it: a thread is read in order.
+        before = deliveries.alias("before")
+        same = (before.c.business == deliveries.c.business) & (before.c.thread == deliveries.c.thread)
+        earlier = same & (before.c.channel == deliveries.c.channel) & (before.c.number < deliveries.c.number)
+        held_up = sa.exists().where(earlier, before.c.state.in_(_WAITS), before.c.next_at > now)
+        due = deliveries.c.state.in_(_WAITS) & (deliveries.c.next_at <= now) & ~held_up
+        query = sa.select(deliveries).where(due).order_by(deliveries.c.number).limit(AT_ONCE)
+        return [Delivery(*row) for row in connection.execute(query)]
+
+    async def _send_in_order(self, due: list[Delivery]) -> None:
+        for delivery in due:
+            if not await self._send_one(delivery):
+                return
+
+    async def _send_one(self, delivery: Delivery) -> bool:
+        """Whether it was sent; what comes behind it in its thread waits for it."""
+        begun = {"state": "sending", "tries": delivery.tries + 1, "next_at": self._clock() + DOUBT_S}
+        await self._set(delivery, **begun)
+        try:
+            await self._send(delivery)
+        except NotSent as error:
+            is_over = error.for_good or delivery.tries + 1 >= MOST_TRIES
+            pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**delivery.tries)
+            state = "failed" if is_over else "pending"
+            log.log(logging.WARNING if is_over else logging.INFO, "delivery %d: %s", delivery.number, error)
+            await self._set(delivery, state=state, next_at=self._clock() + pause_s, detail=str(error)[:500])
+            return False
+        await self._set(delivery, state="sent", detail="")
+        return True
+
+    async def _set(self, delivery: Delivery, **values: object) -> None:
+        mine = deliveries.c.number == delivery.number
+        await self._write(lambda connection: connection.execute(sa.update(deliveries).where(mine).values(**values)))

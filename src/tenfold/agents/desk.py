@@ -1,0 +1,179 @@
+"""All that agents do, joined: conversations, what they may do for customers, and what goes out by itself."""
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import aiohttp
+from sqlalchemy import Connection
+
+from tenfold.agents import meta, tables
+from tenfold.agents.acting import Kept
+from tenfold.agents.answering import Answering
+from tenfold.agents.business_settings import BusinessSettings
+from tenfold.agents.conversations import Conversations
+from tenfold.agents.corrections import SOURCE as CORRECTIONS
+from tenfold.agents.corrections import check, gathered, read_corrections
+from tenfold.agents.deeds import Deeds, summary_of
+from tenfold.agents.deliveries import Courier, Delivery, NotSent
+from tenfold.agents.notices import post_notice, send_mail
+from tenfold.agents.orders import Ask, Line, Orders
+from tenfold.agents.own_orders import OwnOrders
+from tenfold.agents.settings import AgentsSettings
+from tenfold.agents.settling import Settled, Settling
+from tenfold.agents.shop_orders import ShopOrders
+from tenfold.agents.shops import Shops
+from tenfold.agents.tables import Business, Message, Opening, Thread
+from tenfold.agents.uploads import PartIn, PartOut, Uploads
+from tenfold.catalog.shelf import Shelf
+from tenfold.core.links import connector
+from tenfold.pool.loops import for_ever
+from tenfold.product.context import Context
+
+Made = TypeVar("Made")
+
+log = logging.getLogger(__name__)
+
+
+def _in_the_log(_loop: str, _text: str) -> None:
+    """Say no more: ``for_ever`` has logged it, and a product has no alarm to raise."""
+
+
+class Desk:
+    """Everything that the agents' process does, without its HTTP."""
+
+    def __init__(self, context: Context) -> None:
+        assert isinstance(context.settings, AgentsSettings)
+        self.settings = context.settings
+        self.context = context
+        self.shelf = Shelf(context.store)
+        self.shops = Shops(context.store, self.shelf, context.cache)
+        self.answering = Answering(context.store, self.shelf, self.shops, self._settle)
+        self.conversations = Conversations(context.store, self.answering, self._sent)
+        self.deeds = Deeds(self.conversations.read, self.conversations.write)
+        self.settling = Settling(self.deeds, self.business, self.orders_of, self.summary_now)
+        self._courier = Courier(self.conversations.read, self.conversations.write, self._send)
+        self._uploads = Uploads(self.shelf)
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Work for as long as this lasts."""
+        async with aiohttp.ClientSession(connector=connector()) as self._session:
+            await self.conversations.open()
+            warming = asyncio.create_task(self.answering.warm())
+            sending = asyncio.create_task(for_ever("sending", self._courier.turn, _in_the_log))
+            try:
+                yield
+            finally:
+                sending.cancel()
+                warming.cancel()
+                await asyncio.gather(sending, warming, return_exceptions=True)
+                await self.conversations.close()
+
+    async def business(self, identity: str) -> Business | None:
+        """Read a business; none if there is none of this name."""
+        return await self.conversations.read(lambda connection: tables.read_business(connection, identity))
+
+    def settings_of(self, business: Business) -> BusinessSettings:
+        """Read a business's own settings."""
+        return BusinessSettings.model_validate(business.settings)
+
+    def opening(self, business: str, thread: str, channel: str, address: str) -> Opening:
+        """Say what a thread begins with, if it is new."""
+        return Opening(channel, address, held_out=False, share=0.0)
+
+    def orders_of(self, business: Business) -> Orders:
+        """Give the carts and orders of a business: the shop's own, or those kept here."""
+        assert self._session is not None
+        settings = self.settings_of(business)
+        if settings.orders_url:
+            return ShopOrders(business, settings.orders_url, self._session)
+        return OwnOrders(
+            business.id,
+            self.conversations.read,
+            self.conversations.write,
+            lambda variants: self.shelf.offers(business.id, variants),
+            settings.checkout_url,
+        )
+
+    def summary_now(self, business: str) -> Callable[[Ask], str]:
+        """Give what says what a tool would do at the prices of now."""
+
+        def say(ask: Ask) -> str:
+            held = self.shops.get(business)
+            assert held is not None
+            offers = self.shelf.offers(business, [line.variant for line in ask.lines])
+            return summary_of(ask, held.title_of, offers)
+
+        return say
+
+    async def in_thread(self, work: Callable[[], Made]) -> Made:
+        """Compute where replies are computed, so that the loop never waits."""
+        return await asyncio.get_running_loop().run_in_executor(self.answering.thinkers, work)
+
+    async def upload(self, business: str, part: PartIn) -> PartOut:
+        """Take a part of a source; with the last one the agent knows it.
+
+        Raises:
+            ValueError: the part does not belong to its upload.
+        """
+        done = await self.in_thread(lambda: self._uploads.take(business, part))
+        if not done.missing:
+            await self.look_again(business)
+        return done
+
+    async def forget_source(self, business: str, source: str) -> None:
+        """Forget a source of a business, and all that it brought."""
+        await self.in_thread(lambda: self.shelf.forget(business, source, dt.datetime.now(dt.UTC)))
+        await self.look_again(business)
+
+    async def corrected(self, business: str) -> None:
+        """Take up the owner's answers as they are now."""
+        found = await self.conversations.read(lambda connection: read_corrections(connection, business))
+        now = dt.datetime.now(dt.UTC)
+        await self.in_thread(lambda: self.shelf.put(business, CORRECTIONS, gathered(found), now))
+        await self.look_again(business)
+
+    async def look_again(self, business: str) -> None:
+        """Take up what a business's agent knows now, and ask again what its owner has answered."""
+        found = await self.conversations.read(lambda connection: read_corrections(connection, business))
+        held = await self.in_thread(lambda: self.shops.get(business))
+        if held is not None and found:
+            now = dt.datetime.now(dt.UTC)
+            await self.conversations.write(await self.in_thread(lambda: check(held.shop, found, now)))
+
+    def note_sold(self, connection: Connection, business: Business, thread: str, lines: Sequence[Line]) -> None:
+        """Note that a conversation has sold something."""
+        tables.change_thread(connection, business.id, thread, resolved_by="order")
+
+    async def note_resolved(self, business: str, thread: str, by: str) -> None:
+        """Note how a thread is known to be resolved, or that it is not (empty)."""
+        await self.conversations.write(
+            lambda connection: tables.change_thread(connection, business, thread, resolved_by=by)
+        )
+
+    def hurry(self) -> None:
+        """Send what was written to be sent."""
+        self._courier.hurry()
+
+    async def _settle(self, thread: Thread, message: Message, kept: Kept) -> Settled | None:
+        return await self.settling.settle(thread, message, kept)
+
+    def _sent(self, _: Message) -> None:
+        self._courier.hurry()
+
+    async def _send(self, delivery: Delivery) -> None:
+        assert self._session is not None
+        business = await self.business(delivery.business)
+        if business is None:
+            raise NotSent(f"there is no business {delivery.business!r} any more", for_good=True)
+        if delivery.channel == "webhook":
+            await post_notice(self._session, delivery.address, delivery.content, business.secret)
+        elif delivery.channel == "email":
+            await send_mail(self.settings, delivery.address, delivery.content)
+        else:
+            await meta.send(self._session, self.settings.graph_url, delivery, self.settings_of(business))

@@ -1,0 +1,172 @@
+"""WhatsApp's Cloud API and Messenger, by Meta's Graph API: what comes is read, what goes is sent.
+
+Meta signs the raw body of what it sends. It sends batches, sends them again until it is answered 200, and in any order:
+messages are told apart by their ids.
+"""
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import aiohttp
+import orjson
+
+from tenfold.agents.business_settings import BusinessSettings, Messenger, WhatsApp
+from tenfold.agents.deliveries import Delivery, NotSent
+
+log = logging.getLogger(__name__)
+
+MetaChannel = Literal["whatsapp", "messenger"]
+SIGNATURE_HEADER = "x-hub-signature-256"
+PATIENCE = aiohttp.ClientTimeout(total=20)
+LONGEST: dict[MetaChannel, int] = {"whatsapp": 4096, "messenger": 2000}
+"""Characters of one message."""
+_FOR_GOOD = range(400, 429)
+"""Statuses after which trying again helps nothing; 429 is not among them."""
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message from a customer. ``at``: when the customer sent it, in Unix seconds."""
+
+    id: str
+    sender: str
+    text: str
+    at: float
+
+
+def is_signed(body: bytes, signature: str, app_secret: str) -> bool:
+    """Whether Meta, or who else knows the secret, sent this very body."""
+    expected = "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
+
+
+def read_whatsapp(body: bytes, settings: WhatsApp) -> tuple[list[Incoming], list[int]]:
+    """Read messages to this number, the oldest first, and which of our deliveries are said to have arrived."""
+    found, arrived = [], []
+    for entry in _rows(_json(body), "entry"):
+        for change in _rows(entry, "changes"):
+            value = _part(change, "value")
+            if _part(value, "metadata").get("phone_number_id") != settings.phone_number_id:
+                continue
+            found += [each for row in _rows(value, "messages") if (each := _whatsapp_message(row)) is not None]
+            for status in _rows(value, "statuses"):
+                told = str(status.get("biz_opaque_callback_data", ""))
+                if status.get("status") in ("sent", "delivered", "read") and told.isdigit():
+                    arrived.append(int(told))
+    return sorted(found, key=lambda each: each.at), arrived
+
+
+def read_messenger(body: bytes, settings: Messenger) -> list[Incoming]:
+    """Read messages to this page, the oldest first; not what the page itself wrote."""
+    found = []
+    for entry in _rows(_json(body), "entry"):
+        if entry.get("id") != settings.page_id:
+            continue
+        for event in _rows(entry, "messaging"):
+            message, sender = _part(event, "message"), str(_part(event, "sender").get("id", ""))
+            if not sender or message.get("is_echo") or not message.get("mid"):
+                continue
+            text = str(message.get("text") or "(an attachment)")
+            found.append(Incoming(str(message["mid"]), sender, text, _seconds(event.get("timestamp"), 1e-3)))
+    return sorted(found, key=lambda each: each.at)
+
+
+def parts_of(text: str, longest: int) -> Iterator[str]:
+    """Cut a long text at line ends or spaces."""
+    while len(text) > longest:
+        cut = max(text.rfind("\n", 0, longest), text.rfind(" ", 0, longest))
+        cut = cut if cut > longest // 2 else longest
+        yield text[:cut].rstrip()
+        text = text[cut:].lstrip()
+    yield text
+
+
+async def send(session: aiohttp.ClientSession, graph_url: str, delivery: Delivery, settings: BusinessSettings) -> None:
+    """Send a reply by the Graph API.
+
+    Raises:
+        NotSent: it was not taken.
+    """
+    text = str(delivery.content["text"])
+    if delivery.channel == "whatsapp" and settings.whatsapp is not None:
+        whatsapp = settings.whatsapp
+        url, token = f"{graph_url}/{whatsapp.phone_number_id}/messages", whatsapp.access_token
+        for part in parts_of(text, LONGEST["whatsapp"]):
+            body: dict[str, object] = {
+                "messaging_product": "whatsapp",
+                "recipient_type": "individual",
+                "to": delivery.address,
+                "type": "text",
+                "text": {"body": part},
+                "biz_opaque_callback_data": str(delivery.number),
+            }
+            await _post(session, url, token, body)
+    elif delivery.channel == "messenger" and settings.messenger is not None:
+        messenger = settings.messenger
+        url, token = f"{graph_url}/{messenger.page_id}/messages", messenger.access_token
+        for part in parts_of(text, LONGEST["messenger"]):
+            recipient = {"recipient": {"id": delivery.address}, "messaging_type": "RESPONSE"}
+            await _post(session, url, token, {**recipient, "message": {"text": part}})
+    else:
+        raise NotSent(f"{delivery.business} has no {delivery.channel} any more", for_good=True)
+
+
+async def _post(session: aiohttp.ClientSession, url: str, token: str, body: Json) -> None:
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    try:
+        async with session.post(url, data=orjson.dumps(body), headers=headers, timeout=PATIENCE) as answer:
+            text = await answer.text(errors="replace")
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise NotSent(f"{url} does not answer: {error or type(error).__name__}") from error
+    if answer.status != 200:
+        raise NotSent(f"{url} answered {answer.status}: {text:.300}", for_good=answer.status in _FOR_GOOD)
+
+
+def _whatsapp_message(row: Json) -> Incoming | None:
+    identity, sender, kind = row.get("id"), row.get("from"), row.get("type")
+    if not isinstance(identity, str) or not isinstance(sender, str):
+        return None
+    if kind == "text":
+        text = _part(row, "text").get("body")
+    elif kind == "button":
+        text = _part(row, "button").get("text")
+    elif kind == "interactive":
+        inside = _part(row, "interactive")
+        text = _part(inside, "button_reply").get("title") or _part(inside, "list_reply").get("title")
+    elif kind in ("reaction", "system", "unsupported"):
+        return None
+    else:
+        text = _part(row, str(kind)).get("caption") or f"({kind})"
+    return Incoming(identity, sender, str(text or f"({kind})"), _seconds(row.get("timestamp"), 1.0))
+
+
+def _json(body: bytes) -> Json:
+    """The body; an empty one where it is no JSON object, which a signed body never is."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        log.warning("a signed webhook's body is no JSON: %r", body[:100])
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _rows(of: Json, key: str) -> list[Json]:
+    rows = of.get(key)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _part(of: Json, key: str) -> Json:
+    part = of.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _seconds(value: object, scale: float) -> float:
+    try:
+        return float(str(value)) * scale
+    except ValueError:
+        return 0.0

@@ -1,0 +1,17 @@
+"""``[agents]`` of ``tenfold.toml``."""
+
+from pydantic import Field
+
+from tenfold.core.config import Settings
+
+
+class AgentsSettings(Settings):
+    """How agents answer, and what their work is worth."""
+
+    public_url: str = Field("", description="address under which customers reach this pool; default: its own")
+    reply_wait_s: float = Field(
+        10.0, gt=0, le=25, description="seconds that a request waits for its reply; later it is fetched"
+    )
+    smtp_url: str | None = Field(None, description="mail server, smtp://, smtp+starttls:// or smtps://user:word@host")
+    smtp_from: str = Field("agents@localhost", description="sender of mails")
+    graph_url: str = Field("https://graph.facebook.com/v24.0", description="Meta's Graph API, which sends messages")
