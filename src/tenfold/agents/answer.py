@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tenfold.agents.choose import Choice, choices_of, costs, extreme, fits
 from tenfold.agents.memory import Wish
@@ -23,8 +23,9 @@ from tenfold.agents.wording import (
     stock,
     values_of,
 )
+from tenfold.catalog.item import Item
 from tenfold.catalog.money import MICROS
-from tenfold.reply.reply import Reply, Unknown
+from tenfold.reply.reply import Answer, Evidence, Reply, Unknown
 
 _YES_NO = ("exists", "stock")
 
@@ -40,6 +41,18 @@ class Found:
 def answer(shop: Shop, reading: Reading) -> Found:
     """Answer a question whose items are known."""
     items = [shop.now(item) for item in reading.items]
+    return _weighed(_answered(shop, reading, items), items)
+
+
+def _weighed(found: Found, items: Sequence[Item]) -> Found:
+    """With all that was weighed as evidence: where another has become the cheapest since, the reply is made again."""
+    if not isinstance(found.reply, Answer):
+        return found
+    weighed = {f"item:{item.id}": Evidence(f"item:{item.id}", item) for item in items}
+    return replace(found, reply=replace(found.reply, evidence={**weighed, **found.reply.evidence}))
+
+
+def _answered(shop: Shop, reading: Reading, items: Sequence[Item]) -> Found:
     all_choices = choices_of(items)
     if reading.pointed:
         all_choices = [each for each in all_choices if each.variant.id in reading.pointed] or all_choices
@@ -210,6 +223,7 @@ def _superlative(reading: Reading, wanted: Sequence[Choice], best: Best) -> Foun
     draft = Draft()
     tops = sorted(tops, key=lambda each: (not each.is_there, each.price))
     which = f"{best.word} {attribute}" if best.of == "size" else best.word
+    which += _with(reading.wishes)
     named = [label(each) for each in tops[:4]]
     if len(tops) > 4 and best.of == "size":
         values = listed(values_of(tops, attribute))
@@ -335,7 +349,8 @@ def compared(shop: Shop, readings: Sequence[Reading], best: Best | None, asked: 
     first = _verdict(draft, sides, best)
     if best is not None and re.match(r"\W*(is|are|does|do|was) ", asked) and first is not None:
         draft.lead("Yes. " if first == 0 else "No. ")
-    return Found(draft.answer(), tuple(shown))
+    weighed = {each.item.id: each.item for choices in sides for each in choices}
+    return _weighed(Found(draft.answer(), tuple(shown)), list(weighed.values()))
 
 
 def _verdict(draft: Draft, sides: Sequence[Sequence[Choice]], best: Best | None) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tenfold.agents.choose import Choice
-from tenfold.agents.reading.lexicon import options_of
+from tenfold.agents.reading.lexicon import attribute_name, options_of
 from tenfold.catalog.item import Item
 from tenfold.catalog.passage import Passage
 from tenfold.reply.reply import Answer, Claim, Evidence
@@ -48,9 +48,10 @@ class Draft:
 
 def label(choice: Choice) -> str:
     """A variant in words: its title and options."""
-    known = options_of(choice.item, choice.variant) if len(choice.item.variants) == 1 else {
-        name.replace("_", " ").casefold(): value for name, value in choice.variant.options.items()
-    }  # fmt: skip
+    known = options_of(choice.item, choice.variant)
+    if len(choice.item.variants) > 1:
+        own = {attribute_name(name) for name in choice.variant.options}
+        known = {name: value for name, value in known.items() if name in own}
     inside = ", ".join(f"{name}: {value}" for name, value in known.items())
     return f"{choice.item.title} ({inside})" if inside else choice.item.title
 

@@ -8,7 +8,7 @@ V and W are ids of variants, which the claim cites.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from tenfold.catalog.item import Item, Offer, Variant
@@ -34,13 +34,15 @@ def fill(answer: Answer, offer_of: OfferOf) -> Answer:
 
     Raises:
         OfferChanged: an offer that a claim was made from has changed since, so "the cheapest" may be another.
-        KeyError: a slot names a variant that is not for sale.
+        KeyError: a slot names a variant that the answer does not cite, or that is not for sale.
     """
-    for each in answer.evidence.values():
-        for variant in variants_of(each):
-            if offer_of(variant.id) != variant.offer:
-                raise OfferChanged(variant.id)
-    claims = tuple(replace(claim, text=filled(claim.text, offer_of)) for claim in answer.claims)
+    variants = {variant.id: variant for each in answer.evidence.values() for variant in variants_of(each)}
+    # Read once, so that all of a reply is of one moment.
+    offers = {each: offer_of(each) for each in variants}
+    changed = next((each for each, variant in variants.items() if offers[each] != variant.offer), None)
+    if changed is not None:
+        raise OfferChanged(changed)
+    claims = tuple(replace(claim, text=filled(claim.text, offers.__getitem__)) for claim in answer.claims)
     return replace(answer, claims=claims)
 
 
@@ -86,8 +88,3 @@ def _value(kind: str, about: str, offer_of: OfferOf) -> str:
         first, second = (offer_of(each).price for each in about.split("|"))
         return str(Money(first.currency, abs(first.micros - second.micros)))
     return str(sum(offer.stock or 0 for offer in map(offer_of, about.split("|")) if is_there(offer)))
-
-
-def offers_by(variants: Mapping[str, Variant]) -> OfferOf:
-    """Offers as the catalog was read: for a catalog that nobody changes."""
-    return lambda variant: variants[variant].offer

@@ -55,7 +55,7 @@ def faults(text: str, claim: Claim, evidence: Mapping[str, Evidence], *, is_temp
     found += _numbers(bare, ground, cited, is_template)
     if not is_template:
         found += _claims_words(bare, ground, _plain(SLOT.sub(" ", claim.text)))
-        if bool(DENIES.search(bare)) != bool(DENIES.search(SLOT.sub(" ", claim.text))):
+        if len(DENIES.findall(bare)) != len(DENIES.findall(_bare(claim.text, claim))):
             found.append("it denies what the claim says, or says what it denies")
     found += _names(bare, ground, is_template)
     return tuple(found)
@@ -84,7 +84,8 @@ def counts_of(cited: Iterable[Evidence]) -> set[int]:
             counts |= {len(variants), sum(1 for one in variants if one.offer.available and one.offer.stock != 0)}
             for name in {name for one in variants for name in one.options}:
                 counts.add(len({one.options.get(name) for one in variants} - {None}))
-        counts.add(sum(1 for one in cited if isinstance(one.source, Variant)))
+        own = [one.source for one in cited if isinstance(one.source, Variant)]
+        counts |= {len(own), sum(1 for variant in own if variant.offer.available and variant.offer.stock != 0)}
         counts.add(sum(1 for one in cited if isinstance(one.source, Item)))
     return counts
 

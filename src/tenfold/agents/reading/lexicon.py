@@ -13,6 +13,7 @@ from tenfold.agents.reading.words import COLOR_STEMS, SAME_THING, SAME_VALUE, SE
 from tenfold.catalog.item import Item, Variant
 
 Stems = tuple[str, ...]
+LONGEST_VALUE = 60
 YES = frozenset({"yes", "true", "y"})
 NO = frozenset({"no", "false", "n", "none", "not"})
 _BREAK = re.compile(r"\s+(?:for|with|in|of|from|by|-|\u2013)\s+|[,(|/:;]|\s-\s")
@@ -76,9 +77,14 @@ def attribute_name(name: str) -> str:
 
 
 def options_of(item: Item, variant: Variant) -> dict[str, str]:
-    """All that is known of a variant, by attribute; a value that lists several is kept as it is."""
+    """All that is known of a variant, by attribute; sentences are left out."""
     known = {**item.attributes, **variant.options}
-    return {attribute_name(name): value for name, value in known.items() if str(value).strip()}
+    return {attribute_name(name): value for name, value in known.items() if _is_value(value)}
+
+
+def _is_value(text: str) -> bool:
+    """Whether a text is a value and no sentence, which would speak to customers in the shop's name."""
+    return bool(text.strip()) and len(text) <= LONGEST_VALUE and not re.search(r"[.!?]\s|[!?]$", text)
 
 
 def learn(items: Iterable[Item]) -> Lexicon:

@@ -143,6 +143,9 @@ def thing_of(tokens: Sequence[Token]) -> str:
     return " ".join(token.text for token in best)
 
 
+_ALL = re.compile(
+    r"\b(thing|things|product|products|item|items|anything|everything|what|all)\b.* you (sell|have|carry|offer|stock)\b"
+)
 _ONE = re.compile(r"\b(it|its|it's|that one|this one)\b")
 _POINTS = {
     "first": 0,
@@ -163,31 +166,44 @@ _THREAD = re.compile(
 )
 
 
-def _whose(
-    shop: Shop, tokens: tuple[Token, ...], text: str, found: Named, memory: Memory
-) -> tuple[Named, How, tuple[Item, ...], tuple[str, ...]]:
-    """Whose options are spoken of: items named here, those of the thread, or all."""
-    pointed = _pointed(text, memory)
+Whose = tuple[Named, How, tuple[Item, ...], tuple[str, ...]]
+
+
+def _whose(shop: Shop, tokens: tuple[Token, ...], text: str, found: Named, memory: Memory) -> Whose:
+    """Whose options are spoken of: items named here, those of the thread, or all; and variants that are pointed at."""
     if found.items:
         return found, "named", found.items, ()
     ahead = [token for token in tokens if is_content(token) and token.stem not in OPINION]
-    known = tuple(shop.items[each] for each in memory.items if each in shop.items)
     unknown = [token for token in ahead if not _is_option(shop, token)]
-    if len(memory.shown) == 1 and _ONE.search(text):
-        # "Is it in stock?" is about the one that was named last; "is it there in red?" about the like of it.
-        known = (shop.item_of[memory.shown[0]],) if memory.shown[0] in shop.item_of else known
-        pointed = pointed or (() if any(_is_option(shop, token) for token in tokens) else memory.shown)
-    if known and not unknown and (len(tokens) < 12 or _THREAD.search(text)):
-        return NOTHING, "thread", known, pointed
-    if known and unknown and _THREAD.search(text) and not re.search(r"\b(have|sell|carry|need|want|find) an?\b", text):
-        return NOTHING, "thread", known, pointed
-    if unknown:
-        items = alike(shop, " ".join(token.text for token in unknown[:3]))
+    if not (_ALL.search(text) and not unknown):
+        items, pointed = _of_thread(shop, tokens, text, unknown, memory)
         if items:
-            places = frozenset(at for at, token in enumerate(tokens) if token in unknown[:3])
-            return Named(items, places, True), "alike", items, ()
+            return NOTHING, "thread", items, pointed
+    if not unknown:
+        return NOTHING, "all", tuple(shop.items.values()), ()
+    items = alike(shop, " ".join(token.text for token in unknown[:3]))
+    if not items:
         return NOTHING, "none", (), ()
-    return NOTHING, "all", tuple(shop.items.values()), ()
+    places = frozenset(at for at, token in enumerate(tokens) if token in unknown[:3])
+    return Named(items, places, True), "alike", items, ()
+
+
+def _of_thread(
+    shop: Shop, tokens: tuple[Token, ...], text: str, unknown: Sequence[Token], memory: Memory
+) -> tuple[tuple[Item, ...], tuple[str, ...]]:
+    """Items that the thread is about, where the question goes on about them, and the variants that it points at."""
+    known = tuple(shop.items[each] for each in memory.items if each in shop.items)
+    pointed = _pointed(text, memory)
+    if len(memory.shown) == 1 and memory.shown[0] in shop.item_of and _ONE.search(text):
+        # "Is it in stock?" is about the one that was named last; "is it there in red?" about the like of it.
+        known = (shop.item_of[memory.shown[0]],)
+        pointed = pointed or (() if any(_is_option(shop, token) for token in tokens) else memory.shown)
+    goes_on = _THREAD.search(text) is not None
+    if unknown:
+        goes_on = goes_on and not re.search(r"\b(have|sell|carry|need|want|find) an?\b", text)
+    else:
+        goes_on = goes_on or len(tokens) < 12
+    return (known, pointed) if goes_on else ((), ())
 
 
 def _pointed(text: str, memory: Memory) -> tuple[str, ...]:

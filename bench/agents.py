@@ -1,0 +1,109 @@
+"""What agents say: never a wrong price, nothing unauthorised, and how many questions they resolve.
+
+    python bench/agents.py [--turns 10000] [--attacks 1000] [--suites lies,attacks,questions]
+
+- **lies**: random shops whose prices and stock change in mid-conversation, with a writer that lies on purpose.
+- **attacks**: orders to the agent in product texts, feeds, documents and messages.
+- **questions**: four sets, written before the agent was tuned; two of the shops it was not tuned on are told apart.
+
+Everything runs on the embedded default, without a language model. The last line is one JSON object.
+"""
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent import attacks, lies, questions
+from tenfold.core.assets import fetch
+from tenfold.core.minilm import MINILM, MINILM_TOKENIZER, MiniLM, load_minilm
+from tenfold.core.paths import cache_dir
+
+Figures = dict[str, float | None]
+KEYS = (
+    "turns wrong_prices unauthorised_writes leaks resolution handoff_precision handoff_recall wrong_assertions "
+    "unsupported_denials abstention first_reply_p95_s onboarding_s"
+)
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+def run_lies(model: MiniLM, options: argparse.Namespace) -> Figures:
+    told = lies.play(model, options.turns, seed=options.seed)
+    for each in told.wrong[:10]:
+        print(f"  WRONG {each}")
+    print(
+        f"lies: {told.turns:,} turns, {told.refused:,} with a sentence that the gate refused, {len(told.wrong)} wrong"
+    )
+    return {"turns": told.turns, "wrong_prices": len(told.wrong)}
+
+
+def run_attacks(model: MiniLM, options: argparse.Namespace) -> Figures:
+    told = attacks.play(model, cache_dir(), options.attacks, options.seed)
+    print(
+        f"attacks: {told.messages:,} messages, {told.unauthorised_writes} writes, {told.leaks} leaks, "
+        f"{told.wrong_prices} wrong prices"
+    )
+    return {"unauthorised_writes": told.unauthorised_writes, "leaks": told.leaks}
+
+
+def run_questions(model: MiniLM, options: argparse.Namespace) -> Figures:
+    asked: dict[str, list[questions.Asked]] = {}
+    waits: list[float] = []
+    for name in (*questions.TUNED, *questions.HELD_OUT):
+        shop = questions.shop_of(name, cache_dir(), model, NOW)
+        began = time.process_time()
+        shop.warm()
+        onboarded = time.process_time() - began
+        asked[name], took = _timed(lambda shop=shop, name=name: questions.ask_all(shop, name, NOW))
+        waits.append(took / len(asked[name]))
+        about = "not tuned on" if name in questions.HELD_OUT else "tuned on"
+        print(f"questions {name} ({about}): {questions.figures(asked[name])}; embedded in {onboarded:.1f} CPU-s")
+        for each in asked[name] if options.show else ():
+            if not each.is_right:
+                print(
+                    f"  {'WRONG' if each.is_wrong else 'missed'} {each.id} {each.question}\n      {each.replied.text}"
+                )
+    held_out = questions.figures(each for name in questions.HELD_OUT for each in asked[name])
+    tuned = questions.figures(each for name in questions.TUNED for each in asked[name])
+    print(f"tuned on: {tuned}\nnot tuned on: {held_out}")
+    whole = questions.figures(each for some in asked.values() for each in some)
+    names = ("handoff_precision", "handoff_recall", "wrong_assertions")
+    return {"resolution": held_out["resolution"], **{name: whole[name] for name in names}}
+
+
+def _timed(run: Callable[[], list[questions.Asked]]) -> tuple[list[questions.Asked], float]:
+    began = time.process_time()
+    return run(), time.process_time() - began
+
+
+SUITES: Mapping[str, Callable[[MiniLM, argparse.Namespace], Figures]] = {
+    "lies": run_lies,
+    "attacks": run_attacks,
+    "questions": run_questions,
+}
+"""Each prints what it found and gives its figures; of two that give the same figure, the later counts."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=10_000)
+    parser.add_argument("--attacks", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--show", action="store_true", help="print each question that is not answered rightly")
+    parser.add_argument("--suites", default=",".join(SUITES))
+    options = parser.parse_args()
+    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
+    for asset in (MINILM, MINILM_TOKENIZER):
+        fetch(asset, cache_dir(), lambda _: None)
+    model = load_minilm(Path(cache_dir()))
+    figures: Figures = dict.fromkeys(KEYS.split())
+    for name in options.suites.split(","):
+        figures |= SUITES[name](model, options)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
