@@ -1,43 +1,23 @@
-"""Find what was meant: passages and items, by words (BM25) and by meaning (embeddings), in memory.
+"""Find what was meant: passages, documents and items, in memory. Without an embedder words alone decide."""
 
-Both ways give an order of chunks; their ranks are fused, so that no score of one needs to be comparable with the
-other's. Without an embedder words alone decide.
-"""
-
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tenfold.catalog.bm25 import BM25
-from tenfold.catalog.chunk import Chunk, chunks_of
+from tenfold.catalog.chunk import chunks_of
 from tenfold.catalog.item import Item
 from tenfold.catalog.passage import Passage
-from tenfold.catalog.words import terms
+from tenfold.catalog.scoring import Chunks, Embedder, Groups
 
-FUSED_AT = 20
-"""Rank at which a find counts half of what the first counts, in each order that is fused."""
-LOOKED_AT = 100
-"""Chunks of each order that are fused."""
 FRESH_FOR = timedelta(days=30)
 """Age at which being new counts half."""
 FRESH = 0.5
-"""What being published now adds to a score, as a share of it, where the time of asking is given."""
-TITLE_WEIGHT = 2.0
-"""What a word of a title counts, where one of the text counts 1."""
+"""What being published now adds to a score, in standard deviations, where the time of asking is given."""
 
-
-class Embedder(Protocol):
-    """Makes vectors of texts, as ``core.minilm.MiniLM`` does."""
-
-    def embed(self, texts: Sequence[str], /) -> NDArray[np.float32]:
-        """Embed N texts, shape (N, width), each of length 1."""
-        ...
-
+__all__ = ["Embedder", "Found", "FoundDocument", "ItemIndex", "PassageIndex"]
 
 T = TypeVar("T")
 
@@ -67,47 +47,68 @@ class FoundDocument:
 
 
 class _Index(Generic[T]):
-    """Chunks of things, each thing found by its best chunk."""
+    """Things by title and text, which ``told`` gives."""
 
-    def __init__(self, things: Sequence[T], chunked: Callable[[T], Iterable[Chunk]], embedder: Embedder | None) -> None:
+    def __init__(self, things: Sequence[T], told: Callable[[T], tuple[str, str]], embedder: Embedder | None) -> None:
         self.things = tuple(things)
-        pairs = [(place, chunk) for place, thing in enumerate(self.things) for chunk in chunked(thing)]
-        self._chunks = [chunk for _, chunk in pairs]
-        self._thing_C = np.array([place for place, _ in pairs], np.int64)
-        self._bm25 = BM25([_weights(chunk) for chunk in self._chunks])
-        self._embedder = embedder
-        self._vectors_CD = embedder.embed([chunk.titled for chunk in self._chunks]) if embedder and pairs else None
+        texts = [told(thing) for thing in self.things]
+        pairs = [(place, chunk) for place, (title, text) in enumerate(texts) for chunk in chunks_of(title, text)]
+        self.thing_C = np.array([place for place, _ in pairs], np.int64)
+        self.chunks = Chunks([chunk for _, chunk in pairs], embedder)
+        self.by_thing = Groups([place for place, _ in pairs], [([title], text) for title, text in texts])
 
-    def search(self, query: str, boost: Callable[[T], float]) -> list[Found[T]]:
-        asked = self._bm25.query(query)
-        words_C = self._bm25.scores(asked)
-        covered_C = self._bm25.coverage(asked)
-        orders = [_best(words_C, LOOKED_AT)]
-        cosine_C = np.zeros(len(self._chunks), np.float32)
-        if self._embedder is not None and self._vectors_CD is not None:
-            cosine_C = self._vectors_CD @ self._embedder.embed([query])[0]
-            orders.append(_best(cosine_C, LOOKED_AT))
-        fused: dict[int, float] = defaultdict(float)
-        for order in orders:
-            for rank, chunk in enumerate(order):
-                fused[int(chunk)] += FUSED_AT / (FUSED_AT + rank)
+    def search(
+        self, query: str, k: int, groups: Groups, more: Callable[[T], float | None] | None = None
+    ) -> list[Found[T]]:
+        """Give the ``k`` best groups, each as the thing in it that fits best.
+
+        Args:
+            query: what was asked.
+            k: how many.
+            groups: things, or what they belong to.
+            more: what a thing's score gets beside; none: it is not there.
+        """
+        if not self.things or not query.strip():
+            return []
+        scored = self.chunks.score(query, groups)
+        total_C = scored.score_G[groups.group_C]
+        fits_C = (scored.cosine_C > 0) | (scored.coverage_C > 0)
+        if more is not None:
+            told = (more(thing) for thing in self.things)
+            more_T = np.array([-np.inf if each is None else each for each in told], np.float32)
+            total_C = total_C + more_T[self.thing_C]
+            fits_C &= np.isfinite(total_C)
+        # Best groups first, and in each the chunk that fits best.
+        places_C = np.flatnonzero(fits_C)
+        order = places_C[np.lexsort((places_C, -scored.fit_C[places_C], -total_C[places_C]))]
         found: dict[int, Found[T]] = {}
-        for chunk in sorted(fused, key=lambda chunk: (-fused[chunk], chunk)):
-            place = int(self._thing_C[chunk])
-            if place not in found:
-                thing = self.things[place]
-                cosine, coverage = float(cosine_C[chunk]), float(covered_C[chunk])
-                score = fused[chunk] * boost(thing)
-                if score > 0:
-                    found[place] = Found(thing, score, self._chunks[chunk].text, cosine, coverage)
-        return sorted(found.values(), key=lambda each: -each.score)
+        for chunk in order.tolist():
+            group = int(groups.group_C[chunk])
+            if group not in found:
+                if len(found) == k:
+                    break
+                found[group] = Found(
+                    self.things[self.thing_C[chunk]],
+                    float(total_C[chunk]),
+                    self.chunks.chunks[chunk].text,
+                    float(scored.cosine_C[chunk]),
+                    float(scored.coverage_C[chunk]),
+                )
+        return list(found.values())
 
 
 class PassageIndex:
     """Passages by what they say. Making it takes 0.15 CPU-seconds per 200 words that the embedder has not seen."""
 
     def __init__(self, passages: Iterable[Passage], embedder: Embedder | None = None) -> None:
-        self._index = _Index(tuple(passages), lambda passage: chunks_of(passage.title, passage.text), embedder)
+        self._index = _Index(tuple(passages), lambda passage: (passage.title, passage.text), embedder)
+        parts: dict[str, list[Passage]] = {}
+        for passage in self._index.things:
+            parts.setdefault(passage.document, []).append(passage)
+        place = {document: number for number, document in enumerate(parts)}
+        document_C = [place[self._index.things[thing].document] for thing in self._index.thing_C]
+        texts = [([each.title for each in some], "\n".join(each.text for each in some)) for some in parts.values()]
+        self._by_document = Groups(document_C, texts)
 
     @property
     def passages(self) -> Sequence[Passage]:
@@ -116,22 +117,19 @@ class PassageIndex:
 
     def search(self, query: str, k: int, *, now: datetime | None = None) -> list[Found[Passage]]:
         """Give the ``k`` best passages, best first. With ``now`` new ones count more, and later ones are not there."""
-        return self._index.search(query, lambda passage: _freshness(passage, now))[:k]
+        return self._index.search(query, k, self._index.by_thing, _fresher(now))
 
     def documents(self, query: str, k: int, *, now: datetime | None = None) -> list[FoundDocument]:
-        """Give the ``k`` documents whose best passages fit best."""
-        best: dict[str, FoundDocument] = {}
-        for found in self._index.search(query, lambda passage: _freshness(passage, now)):
-            document = found.what.document
-            best.setdefault(document, FoundDocument(document, found.score, found))
-        return list(best.values())[:k]
+        """Give the ``k`` documents that fit best as a whole and in their best parts."""
+        found = self._index.search(query, k, self._by_document, _fresher(now))
+        return [FoundDocument(best.what.document, best.score, best) for best in found]
 
 
 class ItemIndex:
     """Items by title, brand, category, options, attributes and description."""
 
     def __init__(self, items: Iterable[Item], embedder: Embedder | None = None) -> None:
-        self._index = _Index(tuple(items), _item_chunks, embedder)
+        self._index = _Index(tuple(items), _told, embedder)
 
     @property
     def items(self) -> Sequence[Item]:
@@ -140,38 +138,29 @@ class ItemIndex:
 
     def search(self, query: str, k: int) -> list[Found[Item]]:
         """Give the ``k`` best items, best first."""
-        return self._index.search(query, lambda _: 1.0)[:k]
+        return self._index.search(query, k, self._index.by_thing)
 
 
-def _item_chunks(item: Item) -> Iterable[Chunk]:
+def _told(item: Item) -> tuple[str, str]:
     options: dict[str, dict[str, None]] = {}
     for variant in item.variants:
         for name, value in variant.options.items():
             options.setdefault(name, {})[value] = None
     facts = [item.brand, item.category, *(f"{name}: {value}" for name, value in item.attributes.items())]
     facts += [f"{name}: {', '.join(values)}" for name, values in options.items()]
-    text = "\n".join((*(fact for fact in facts if fact), item.description))
-    return chunks_of(item.title, text)
+    return item.title, "\n".join((*(fact for fact in facts if fact), item.description))
 
 
-def _weights(chunk: Chunk) -> dict[str, float]:
-    weights: dict[str, float] = {term: float(count) for term, count in Counter(terms(chunk.text)).items()}
-    for term in terms(chunk.title):
-        weights[term] = weights.get(term, 0.0) + TITLE_WEIGHT
-    return weights
-
-
-def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Places of the ``k`` highest scores above 0, highest first."""
-    order = np.argsort(-scores, kind="stable")[:k]
-    return order[scores[order] > 0]
-
-
-def _freshness(passage: Passage, now: datetime | None) -> float:
+def _fresher(now: datetime | None) -> Callable[[Passage], float | None] | None:
+    """What being new adds to a passage's score."""
     if now is None:
-        return 1.0
-    if passage.published is None:
-        return 1.0
-    if passage.published > now:
-        return 0.0
-    return 1.0 + FRESH * 0.5 ** ((now - passage.published) / FRESH_FOR)
+        return None
+
+    def fresher(passage: Passage) -> float | None:
+        if passage.published is None:
+            return 0.0
+        if passage.published > now:
+            return None
+        return FRESH * 0.5 ** ((now - passage.published) / FRESH_FOR)
+
+    return fresher
