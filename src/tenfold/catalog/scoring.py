@@ -28,7 +28,7 @@ MOST_PARTS = 12
 TITLE_WEIGHT = 2.0
 """What a word of a title counts, where one of the text counts 1."""
 
-Scores = NDArray[np.float32]
+Scores = NDArray[np.floating]
 
 
 class Embedder(Protocol):
