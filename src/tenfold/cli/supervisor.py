@@ -319,7 +319,8 @@ class Supervisor:
                 cluster.changed.clear()
                 if not cluster.nodes:
                     continue
-                body = cluster.report().model_dump_json()
+                troubles = {keeper.name: keeper.trouble for keeper in self._keepers if keeper.trouble}
+                body = cluster.report().model_copy(update={"troubles": troubles}).model_dump_json()
                 try:
                     async with session.post(f"{self._controller_url}/hosts", data=body) as response:
                         response.raise_for_status()
