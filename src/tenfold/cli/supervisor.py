@@ -56,7 +56,7 @@ class Supervisor:
         home: the pool's folder.
         cache: folder of fetched models and data.
         address: a Ray cluster to join, or none to start one.
-        say: told each stage, for the terminal.
+        say: told what it does, for the terminal.
         before: the run file of a supervisor that is gone, whose hosts are adopted; none to begin afresh.
     """
 
