@@ -90,6 +90,33 @@ async def test_what_is_silent_without_being_stopped_is_replaced(tmp_path, monkey
 
 
 @pytest.mark.slow
+async def test_what_does_not_stay_up_or_come_up_is_told_until_it_has_been_up(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr("tenfold.cli.keeper.PAUSE_S", 0.01)
+    monkeypatch.setattr("tenfold.cli.keeper.UP_S", 0.5)
+    broken = tmp_path / "broken"
+    broken.touch()
+    keeper = Keeper("frail", "frail_process", lambda beat_on: f"{beat_on} {broken}", tmp_path / "frail.log")
+    task = asyncio.create_task(keeper.run())
+    try:
+        await until(lambda: keeper.pid is not None)
+        assert keeper.trouble == "", "it may die twice"
+        await until(lambda: keeper.trouble)
+        assert keeper.trouble.startswith("frail does not stay up; it ended with 1: ValueError: it is broken (/")
+        broken.unlink()
+        await until(lambda: not keeper.trouble)
+        monkeypatch.setattr("tenfold.cli.keeper.ABSENT_S", 0.0)
+        assert keeper.trouble == "", "it is up"
+        broken.write_text("silent")
+        os.kill(keeper.pid, signal.SIGKILL)
+        await until(lambda: keeper.trouble.startswith("frail is not up "))
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await keeper.stop(0.0)
+
+
+@pytest.mark.slow
 async def test_what_cannot_log_is_kept_alive_all_the_same(tmp_path):
     """The log's folder is a file, as good as a disk on which no file can be made."""
     (tmp_path / "logs").write_text("")

@@ -218,13 +218,16 @@ def make_app(port: int) -> FastAPI:
 
     @app.post("/v1/rank")
     async def rank(request: Request) -> dict[str, object]:
-        k = (await request.json())["k"]
-        titles = [TITLES[i % len(TITLES)] for i in range(k)]
+        asked = await request.json()
+        titles = [TITLES[i % len(TITLES)] for i in range(asked["k"])]
         return {
+            "model": "pretend",
+            "user": asked["user"],
             "items": [
-                {"item": i, "title": t, "genres": "Drama, Thriller", "score": 3.2 - 0.2 * i}
+                {"item": i, "title": t, "genres": ["Drama", "Thriller"], "score": 3.2 - 0.2 * i}
                 for i, t in enumerate(titles, 1)
-            ]
+            ],
+            "seen_excluded": 0,
         }
 
     own = own_pages(state=state, base_url=lambda: f"http://127.0.0.1:{port}", home=home_dir())

@@ -9,7 +9,8 @@ from tenfold.pool.board import fragments
 from tenfold.pool.board.figures import count, duration, money_rate, quantity, share
 from tenfold.pool.board.picture import Sketchbook, picture_of
 from tenfold.pool.state import PriceView, ShadowView, configured_price
-from tenfold.rank.page import RankedItem, list_html, user_of
+from tenfold.rank.contract import RankedItem
+from tenfold.rank.page import list_html, user_of
 from tenfold.wiring import WORKLOADS
 
 NOON = 1_760_000_000.0
@@ -111,7 +112,7 @@ def test_text_from_outside_cannot_become_markup(pretend_pool):
         state.model_copy(update={"alarms": (evil,), "moves": moves, "slots": slots, "workloads": views}), NOON
     )
     assert all("<img" not in html for html in picture.html.values())
-    assert "<img" not in list_html([RankedItem(1, evil, evil, 1.0)])
+    assert "<img" not in list_html([RankedItem(item=1, title=evil, genres=(evil,), score=1.0)])
 
 
 def test_many_browsers_cost_one_drawing(pretend_pool):

@@ -132,10 +132,10 @@ def test_a_fetched_asset_is_unpacked_verified_and_shown_as_it_comes(
     assert sorted(path.name for path in folder.iterdir()) == ["LICENSE", "big.bin", "manifest.json"]
     assert check(asset, cache) is check(asset, cache, quick=True) is AssetStatus.PRESENT
     assert require(asset, cache) == folder == asset_folder(asset, cache)
-    downloading = [step for step in seen if step.stage == "downloading"]
+    downloading = [step for step in seen if step.doing == "downloading"]
     assert [step.done_bytes for step in downloading] == sorted({step.done_bytes for step in downloading})
     assert (downloading[-1].done_bytes, downloading[-1].total_bytes) == (len(wheel), len(wheel))
-    assert list(dict.fromkeys(step.stage for step in seen)) == ["locating", "downloading", "unpacking", "done"]
+    assert list(dict.fromkeys(step.doing for step in seen)) == ["locating", "downloading", "unpacking", "done"]
     assert not list(cache.rglob("*.part"))
 
 

@@ -44,7 +44,17 @@ RIGHT = {
     "/v1/rank/users": [None],
     "/v1/rank/items": [None],
 }
-OPERATIONS = (*EXAMPLES, "/v1/rank/items", "/v1/models", "/healthz", "/api/state", "/metrics")
+OPERATIONS = (
+    *EXAMPLES,
+    "/v1/rank/items",
+    "/v1/models",
+    "/v1/models/{model}",
+    "/healthz",
+    "/api/state",
+    "/api/meter",
+    "/api/backends",
+    "/metrics",
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """What a newcomer does: bring the pool up, talk to it, break it, take it down."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import psutil
 import pytest
 from e2e_pool import Pool, environment, get, living, runs, start, stop, tenfold, until
 
+from tenfold.cli.keeper import DEATHS_BEFORE_ALARM
 from tenfold.core.minilm import MODEL
 
 pytestmark = pytest.mark.timeout(600)
@@ -180,6 +182,26 @@ def test_killed_gateway_comes_back_and_no_connection_is_refused(pool):
     # The listening socket belongs to the supervisor: this request waits in its backlog.
     assert len(post(f"{pool.url}/v1/rank", {"user": 7})["items"]) == 10
     until(lambda: get(f"{pool.url}/healthz")[0] == 200, what="ready again")
+
+
+def test_a_product_that_keeps_dying_is_an_alarm_until_it_stays_up(pool):
+    def logs_as_feed(process: psutil.Process) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return Path(f"/proc/{process.pid}/fd/1").readlink() == pool.home / "logs" / "feed.log"
+        return False
+
+    killed: set[int] = set()
+    for _ in range(DEATHS_BEFORE_ALARM):
+        victim = until(
+            lambda: next((p.pid for p in living(pool.family()) if p.pid not in killed and logs_as_feed(p)), None),
+            what="the feed's process",
+        )
+        os.kill(victim, signal.SIGKILL)
+        killed.add(victim)
+    alarm = "feed does not stay up; it ended with -9"
+    until(lambda: alarm in get(f"{pool.url}/healthz")[1].decode(), what="an alarm")
+    assert f"alarm: {alarm}" in pool.command("status").stdout
+    until(lambda: alarm not in get(f"{pool.url}/healthz")[1].decode(), what="the alarm's end")
 
 
 def test_stopped_controller_front_and_coordinator_go_on_with_what_they_have_in_hand(pool):

@@ -59,7 +59,9 @@ def changed(draw, plan: Plan) -> Plan:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_a_plan_does_not_differ_from_itself(plan, data):
     one = data.draw(changed(plan))
     assert not diff(one, one)
@@ -68,7 +70,9 @@ def test_a_plan_does_not_differ_from_itself(plan, data):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_backwards_the_difference_is_mirrored(plan, data):
     one, other = data.draw(changed(plan)), data.draw(changed(plan))
     there, back = diff(one, other), diff(other, one)

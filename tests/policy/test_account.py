@@ -9,8 +9,9 @@ def test_what_is_asked_is_answered_shed_or_waits():
     account = Account(2)
     account.served(slice(0, 2), np.array([10.0, 0.0]), np.array([6.0, 0.0]), np.array([3.0, 0.0]))
     account.served(slice(0, 2), np.array([0.0, 0.0]), np.array([1.0, 0.0]), np.array([0.0, 0.0]))
-    assert account.waiting_W.tolist() == [0.0, 0.0]
-    assert account.attainment_W.tolist() == [0.7, 1.0]
+    assert account.asked_W.tolist() == [10.0, 0.0]
+    assert (account.in_time_W + account.shed_W).tolist() == [10.0, 0.0]
+    assert account.in_time_W.tolist() == [7.0, 0.0]
 
 
 def test_slot_seconds_add_up_by_state():

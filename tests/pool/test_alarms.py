@@ -40,3 +40,16 @@ def test_what_was_set_aside_is_an_alarm_for_a_day_or_until_it_is_taken_away(tmp_
     assert alarms.texts == ()
     assert len(ledger.latest("alarm", 9)) == 2
     ledger.close()
+
+
+def test_what_a_source_says_no_more_has_ended_and_others_stay(tmp_path):
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    alarms = Alarms(ledger)
+    alarms.set("hold", "it holds")
+    alarms.replace("census", {"process feed": "feed does not stay up", "node n1": "n1 is away"})
+    alarms.replace("census", {"process feed": "feed does not stay up; it ended with 1"})
+    assert alarms.texts == ("it holds", "feed does not stay up; it ended with 1")
+    alarms.replace("census", {})
+    assert alarms.texts == ("it holds",)
+    assert len(ledger.latest("alarm", 9)) == 3, "one that goes on is told once"
+    ledger.close()

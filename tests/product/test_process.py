@@ -106,7 +106,7 @@ async def test_every_nano_dollar_is_in_the_ledger_once_through_restarts_of_produ
             for nano_usd in itertools.count(start, 13):
                 try:
                     status, _ = await pool.ask("till", "/v1/till/sell", {"nano_usd": nano_usd})
-                except OSError:
+                except aiohttp.ClientError:
                     status = 0
                 fates[status] += 1
                 await asyncio.sleep(0.02)

@@ -29,20 +29,14 @@ def test_the_thriftiest_dials_that_attain_are_found(made):
     tuned = tune(made, policy, FLOORS, budget=12)
     # By hand: 8 slots answer 52 of 55, 7 only 49; and all 10 are needed for 99%.
     assert dict(tuned.chosen.dials) == {"llm": 8.0, "ranking": 10.0}
-    assert tuned.chosen.shortfall(FLOORS, "requests") == 0.0
+    assert tuned.chosen.shortfall(FLOORS) == 0.0
     assert len(tuned.trials) <= 12
-
-
-def test_another_measure_finds_other_dials(made):
-    policy = fixed(tuple(float(slots) for slots in range(1, 17)))
-    tuned = tune(made, policy, FLOORS, measure="steps")
-    assert dict(tuned.chosen.dials) == {"llm": 9.0, "ranking": 10.0}
 
 
 def test_if_nothing_attains_the_nearest_is_chosen(made):
     tuned = tune(made, fixed((1.0, 2.0, 3.0, 4.0)), FLOORS)
     assert dict(tuned.chosen.dials) == {"llm": 4.0, "ranking": 4.0}
-    assert tuned.chosen.shortfall(FLOORS, "requests") > 0
+    assert tuned.chosen.shortfall(FLOORS) > 0
 
 
 def test_the_frontier_trades_attainment_for_training(made):

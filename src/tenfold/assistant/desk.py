@@ -70,7 +70,7 @@ class Desk:
         )
         async with open_web(private=self.settings.private_hosts) as web:
             self._following = Following(self.settings, web, self.write, self._clock)
-            tasks = [asyncio.create_task(for_ever(name, turn, _in_the_log)) for name, turn in loops.items()]
+            tasks = [asyncio.create_task(for_ever(name, turn, _in_the_log)) for name, turn in loops]
             try:
                 yield
             finally:

@@ -60,7 +60,7 @@ def open_embedder(cache: Path, say: Callable[[str], None], threads: int | None =
     """
     for asset in (MINILM, MINILM_TOKENIZER):
         if check(asset, cache, quick=True) is not AssetStatus.PRESENT:
-            fetch(asset, cache, lambda now: say(f"{now.stage} {now.asset}, {now.done_bytes / 1e6:.0f} MB"))
+            fetch(asset, cache, lambda now: say(f"{now.doing} {now.asset}, {now.done_bytes / 1e6:.0f} MB"))
 
     def told(done: int, total: int) -> None:
         say(f"embedding: {done:,} of {total:,} parts are new and done")

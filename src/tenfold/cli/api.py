@@ -113,12 +113,17 @@ def make_api(
     @api.get(
         "/api/meter",
         response_model=MeterView,
-        responses={503: {"model": ErrorBody, "description": "its database is away"}},
+        responses={
+            400: {"model": ErrorBody, "description": "no date"},
+            503: {"model": ErrorBody, "description": "the meter's database is away"},
+        },
     )
-    async def meter(day: Annotated[dt.date | None, Query(description="of UTC; default: today")] = None) -> Response:
+    async def meter(day: Annotated[str, Query(description="of UTC, as 2026-11-28; default: today")] = "") -> Response:
         """Tell what each product and tenant used of models in a day."""
         try:
-            shown = await meter_view(models.meter, day)
+            shown = await meter_view(models.meter, dt.date.fromisoformat(day) if day else None)
+        except ValueError:
+            return error_response(400, f"'day': {day!r:.80} is no date; write it as 2026-11-28")
         except (StoreError, sa.exc.SQLAlchemyError) as error:
             return error_response(503, f"the meter's database cannot be read: {error}")
         return Response(shown.model_dump_json(), media_type="application/json")

@@ -10,10 +10,11 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tenfold.core.logs import open_log, rotate_logs
+from tenfold.core.logs import last_line, open_log, rotate_logs
 from tenfold.pool.heartbeat import BEAT_EVERY_S, PARENT, Vigil, drained, resume_if_stopped
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,14 @@ log = logging.getLogger(__name__)
 EARLY_END_S = 5.0
 PAUSE_S = 1.0
 """Before the next start of a process that ended within ``EARLY_END_S``."""
+
+DEATHS_BEFORE_ALARM = 3
+DEATHS_WINDOW_S = 300.0
+UP_S = 10.0
+"""A process that has died so often is well again once it has been up for this long."""
+
+ABSENT_S = 60.0
+"""A process that is not up so long after its start is an alarm."""
 
 
 class Keeper:
@@ -52,6 +61,25 @@ class Keeper:
         self._pass_fds = tuple(pass_fds)
         self._started = started
         self._child: asyncio.subprocess.Process | None = None
+        self._deaths: deque[float] = deque(maxlen=DEATHS_BEFORE_ALARM)
+        self._last_end = ""
+        self._started_at = time.monotonic()
+        self._up_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the process."""
+        return self._name
+
+    @property
+    def trouble(self) -> str:
+        """Say that the process does not stay up, or does not come up; nothing while it is well."""
+        now = time.monotonic()
+        if self._up_at is None and now - self._started_at > ABSENT_S:
+            return f"{self._name} is not up {now - self._started_at:.0f} s after its start: {last_line(self._log_file)}"
+        died_often = len(self._deaths) == DEATHS_BEFORE_ALARM and now - self._deaths[0] < DEATHS_WINDOW_S
+        is_up = self._up_at is not None and now - self._up_at > UP_S
+        return f"{self._name} does not stay up; it {self._last_end}" if died_often and not is_up else ""
 
     @property
     def pid(self) -> int | None:
@@ -61,13 +89,14 @@ class Keeper:
     async def run(self) -> None:
         """Start it and start it again, until cancelled; the last process then lives on, until ``stop``."""
         while True:
-            began = time.monotonic()
+            began = self._started_at = time.monotonic()
             try:
                 ended = await self._live()
             except OSError as error:
                 # No process or memory to be had now; the others are kept alive meanwhile.
                 ended = f"could not be started: {error.strerror}"
             log.warning("%s %s; starting it again", self._name, ended)
+            self._note_death(ended)
             await asyncio.sleep(0.0 if time.monotonic() - began > EARLY_END_S else PAUSE_S)
 
     async def stop(self, grace_s: float) -> None:
@@ -75,13 +104,18 @@ class Keeper:
         child = self._child
         if child is None:
             return
+        # It may end between any two of these.
         with contextlib.suppress(ProcessLookupError):
             child.terminate()
-        try:
-            await asyncio.wait_for(child.wait(), grace_s)
-        except TimeoutError:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(child.wait(), grace_s)
             child.kill()
-            await child.wait()
+        await child.wait()
+
+    def _note_death(self, ended: str) -> None:
+        self._deaths.append(time.monotonic())
+        self._last_end = f"{ended}: {last_line(self._log_file)}"
+        self._up_at = None
 
     async def _live(self) -> str:
         """One life of the process; returns how it ended."""
@@ -123,6 +157,8 @@ class Keeper:
                 await asyncio.wait({ending}, timeout=BEAT_EVERY_S)
                 rotate_logs(self._log_file.parent)
                 heard = bool(drained(beats))
+                if heard and self._up_at is None:
+                    self._up_at = time.monotonic()
                 if not heard and not ending.done() and resume_if_stopped(child.pid):
                     log.warning("%s was stopped; it was told to go on", self._name)
                 if vigil.look(heard) and not ending.done():

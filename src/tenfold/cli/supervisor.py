@@ -56,7 +56,7 @@ class Supervisor:
         home: the pool's folder.
         cache: folder of fetched models and data.
         address: a Ray cluster to join, or none to start one.
-        say: told each stage, for the terminal.
+        say: told what it does, for the terminal.
         before: the run file of a supervisor that is gone, whose hosts are adopted; none to begin afresh.
     """
 
@@ -319,7 +319,8 @@ class Supervisor:
                 cluster.changed.clear()
                 if not cluster.nodes:
                     continue
-                body = cluster.report().model_dump_json()
+                troubles = {keeper.name: keeper.trouble for keeper in self._keepers if keeper.trouble}
+                body = cluster.report().model_copy(update={"troubles": troubles}).model_dump_json()
                 try:
                     async with session.post(f"{self._controller_url}/hosts", data=body) as response:
                         response.raise_for_status()

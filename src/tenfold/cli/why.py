@@ -7,10 +7,11 @@ from pydantic import Field
 
 from tenfold.cli.show import micro
 from tenfold.core.errors import NotRunning, UsageError
+from tenfold.core.frozen import Frozen
 from tenfold.ledger.past import open_ledger
 from tenfold.page.figures import percent_down
 from tenfold.pool.standing import Aim, Standing, Standings
-from tenfold.pool.state import MoveView, PriceView, View
+from tenfold.pool.state import MoveView, PriceView
 
 MOVES_SEARCHED = 1000
 SHORT_SUPPLY = 0.9
@@ -19,7 +20,7 @@ SHORT_SUPPLY = 0.9
 MOVES_TOLD = 3
 
 
-class Why(View):
+class Why(Frozen):
     """What is known of one workload's slots."""
 
     at: float = Field(description="Unix seconds of the decision that is explained")

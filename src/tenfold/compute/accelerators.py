@@ -1,6 +1,5 @@
 """Accelerators: peaks, memory, links, power, price and rent, each number with unit, source and date."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pydantic import Field
 
 from tenfold.compute.interval import Interval
 from tenfold.core.errors import UsageError
+from tenfold.core.explain import did_you_mean
 from tenfold.core.frozen import Frozen
 
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "fp4"]
@@ -134,9 +134,7 @@ def find_accelerator(name: str) -> Accelerator:
     found = _find(name)
     if found is not None:
         return found
-    known = _by_name()
-    near = difflib.get_close_matches(name.strip().lower(), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(name, _by_name())
     raise UsageError(
         f"accelerator {name!r} is not known",
         next_step=f"{hint}'tenfold compute accelerators' lists {', '.join(accelerators())}",

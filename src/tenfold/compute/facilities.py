@@ -1,6 +1,5 @@
 """Facilities: what power, its conversion and the building cost; and what a stretch of accelerator-hours costs there."""
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pydantic import Field
 from tenfold.compute.accelerators import Accelerator, Number, Source
 from tenfold.compute.interval import Interval
 from tenfold.core.errors import UsageError
+from tenfold.core.explain import did_you_mean
 from tenfold.core.frozen import Frozen
 
 DATA_FILE = "facilities.toml"
@@ -74,8 +74,7 @@ def find_facility(name: str) -> Facility:
     known = facilities()
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(name, known)
     raise UsageError(f"facility {name!r} is not known", next_step=f"{hint}there are {', '.join(known)}")
 
 

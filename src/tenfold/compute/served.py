@@ -1,6 +1,5 @@
 """Models as they are served: weights, cache and FLOPs per token."""
 
-import difflib
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -8,6 +7,7 @@ from importlib.resources import files
 from pydantic import Field
 
 from tenfold.core.errors import UsageError
+from tenfold.core.explain import did_you_mean
 from tenfold.core.frozen import Frozen
 
 DATA_FILE = "served_models.toml"
@@ -31,10 +31,10 @@ class ServedModel(Frozen):
     source: str = ""
     date: str = ""
 
-    def cache_bytes_per_token(self, bytes_per_number: float = 2) -> float:
-        """Key-value cache of one token over all layers."""
+    def cache_bytes_per_token(self) -> float:
+        """Key-value cache of one token over all layers, in 16 bits."""
         numbers = self.latent or 2 * (self.kv_heads or self.heads) * self.head_dim
-        return self.layers * numbers * bytes_per_number
+        return self.layers * numbers * 2
 
     def prefill_flops_per_pair(self) -> float:
         """Attention FLOPs of one token with one earlier token, over all layers, while reading the prompt."""
@@ -69,10 +69,9 @@ def find_served_model(name: str) -> ServedModel:
     known = served_models()
     if name.lower() in known:
         return known[name.lower()]
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
     raise UsageError(
-        f"model {name!r} is not known", next_step=f"{hint}there are {', '.join(known)}; or give --params instead"
+        f"model {name!r} is not known",
+        next_step=f"{did_you_mean(name, known)}there are {', '.join(known)}; or give --params instead",
     )
 
 

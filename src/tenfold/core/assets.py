@@ -76,7 +76,7 @@ class Progress:
     """How far the fetch of one asset is; ``total_bytes`` is none until the server has told it."""
 
     asset: str
-    stage: Literal["waiting", "locating", "downloading", "unpacking", "done"]
+    doing: Literal["waiting", "locating", "downloading", "unpacking", "done"]
     done_bytes: int = 0
     total_bytes: int | None = None
 
@@ -172,7 +172,7 @@ def fetch(
     Args:
         asset: what to fetch.
         cache: the user's cache folder.
-        progress: called at every stage and about every 256 KiB.
+        progress: called at every step and about every 256 KiB.
         locate: gives the URL (http, https or file) of the distribution file.
 
     Raises:

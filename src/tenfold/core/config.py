@@ -90,16 +90,16 @@ class Config(Settings):
     store: StoreSettings = StoreSettings()
     ledger: LedgerSettings = LedgerSettings()
 
-    def table(self, name: str, kind: type[T]) -> T:
-        """The table ``[name]``, which is of type ``kind``."""
+    def table(self, name: str, of: type[T]) -> T:
+        """The table ``[name]``, which is of this type."""
         found = getattr(self, name)
-        assert isinstance(found, kind), f"[{name}] is a {type(found).__name__}, not a {kind.__name__}"
+        assert isinstance(found, of), f"[{name}] is a {type(found).__name__}, not a {of.__name__}"
         return found
 
 
 def config_type(tables: Mapping[str, type[Settings]]) -> type[Config]:
     """The schema of ``tenfold.toml`` with these tables as well; each must have defaults throughout."""
-    fields: dict[str, Any] = {name: (kind, kind()) for name, kind in tables.items()}
+    fields: dict[str, Any] = {name: (table, table()) for name, table in tables.items()}
     return create_model("Config", __base__=Config, **fields)
 
 

@@ -4,8 +4,11 @@ import difflib
 import types
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from pydantic import BaseModel
+
+from tenfold.core.errors import UsageError
 
 # Kinds of error whose message speaks of Python's types.
 RIGHT = {
@@ -45,6 +48,24 @@ def explain(
     return f"{origin}: {key!r} is {shown}: {reason}"
 
 
+def text_of(path: Path, failure: type[UsageError], *, what: str, advice: str) -> str:
+    """Read a text file.
+
+    Args:
+        path: of the file.
+        failure: what is raised.
+        what: what the file is, for "cannot read ...".
+        advice: the next step where it cannot be read.
+
+    Raises:
+        failure: it is missing, may not be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise failure(f"cannot read {what} {str(path)!r}: {unread(error)}", next_step=advice) from error
+
+
 def unread(error: OSError | UnicodeDecodeError) -> str:
     """Why a text file could not be read."""
     return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
@@ -54,7 +75,13 @@ def suggest(wrong: str, known: typing.Iterable[str]) -> str:
     """Which of the known names was meant, or all of them."""
     names = list(known)
     close = difflib.get_close_matches(wrong, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(names))}"
+    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(names)) or 'none'}"
+
+
+def did_you_mean(wrong: str, known: typing.Iterable[str]) -> str:
+    """The question whether the nearest of the known names was meant, to stand before what else there is; or nothing."""
+    close = difflib.get_close_matches(wrong.strip().lower(), list(known), n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}? " if close else ""
 
 
 def _suggest(schema: type[BaseModel], location: tuple[object, ...]) -> str:

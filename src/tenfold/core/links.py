@@ -50,8 +50,8 @@ async def is_refused(host: str, port: int) -> bool:
 
 
 def _make_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
+    family, type_, protocol, _, _ = address
+    made = socket.socket(family, type_, protocol)
     made.setblocking(False)
     notice_lost_link(made)
     return made

@@ -20,6 +20,9 @@ LOG_LIMIT_BYTES = 10_000_000
 KEPT_LOGS = 3
 """Older parts of a log, as ``NAME.log.1`` (the newest) and so on."""
 
+LAST_BYTES = 8192
+"""Of a log, in which its last line is looked for."""
+
 REQUEST: ContextVar[str] = ContextVar("request", default="")
 """Id of the request that is being answered here; lines that are logged meanwhile name it."""
 
@@ -92,6 +95,17 @@ def open_log(path: Path) -> int:
     except OSError as error:
         log.warning("cannot log to %s: %s", path, error.strerror)
         return os.open(os.devnull, os.O_WRONLY)
+
+
+def last_line(path: Path) -> str:
+    """Read the end of a log, for an exception its message; where it cannot be read, say why."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LAST_BYTES))
+            lines = file.read().decode(errors="replace").strip().splitlines()
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return f"{lines[-1] if lines else 'it said nothing'} ({path})"
 
 
 def append_line(path: Path, text: str) -> None:

@@ -35,9 +35,22 @@ def record(data: Mapping[str, object], text: str, json: bool) -> None:
         out.print(text, markup=False)
 
 
-def grid(*columns: str, folding: Collection[str] | None = None) -> Table:
-    """A table without rules, to print; where it is wide, the columns in ``folding`` fold their cells, or all do."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=folding is not None and column not in folding)
+def grid(*columns: str, title: str = "", words: int | None = None, folding: Collection[str] | None = None) -> Table:
+    """A table without rules, to print.
+
+    Args:
+        columns: their headings.
+        title: above it, behind an empty line.
+        words: so many columns hold words; those behind them hold figures, set to the right. Default: all hold words.
+        folding: columns that fold their cells where the table is too wide; default: all do.
+    """
+    over = f"\n{title}" if title else None
+    table = Table(box=None, header_style="bold", pad_edge=False, title=over, title_justify="left")
+    for place, column in enumerate(columns):
+        table.add_column(
+            column,
+            justify="left" if words is None or place < words else "right",
+            no_wrap=folding is not None and column not in folding,
+            overflow="fold",
+        )
     return table

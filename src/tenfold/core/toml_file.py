@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tenfold.core.errors import UsageError
-from tenfold.core.explain import explain
+from tenfold.core.explain import explain, text_of
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -27,10 +27,8 @@ def read_toml(path: Path, schema: type[T], failure: type[UsageError], *, what: s
         failure: the file is missing, is not TOML, or has an unknown key or a bad value; names file and key.
     """
     try:
-        table = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise failure(f"cannot read {what} {str(path)!r}: {error.strerror}", next_step=advice) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = tomllib.loads(text_of(path, failure, what=what, advice=advice))
+    except tomllib.TOMLDecodeError as error:
         raise failure(f"{path} is not TOML: {error}", next_step=f"mend {path}") from error
     try:
         return schema.model_validate(table)

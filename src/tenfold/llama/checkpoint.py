@@ -20,14 +20,13 @@ from typing import Annotated
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from safetensors import SafetensorError
 
 from tenfold.core.errors import AssetError, Damaged
-from tenfold.core.frozen import Frozen
 from tenfold.core.paths import replace_file
 from tenfold.core.sound import parse_record, read_bytes, readable, sealed, set_aside
-from tenfold.llama.progress import TrainProgress
+from tenfold.llama.progress import Record, TrainProgress
 from tenfold.llama.recipe import Recipe, as_saved
 
 KEPT = 2
@@ -69,12 +68,6 @@ class StateVectors:
         for vector in (self.parameters_P, self.exp_avg_P, self.exp_avg_sq_P):
             digest.update(vector.data.cast("B"))
         return digest.hexdigest()
-
-
-class Record(Frozen):
-    """What is written down of a run; a number that is none is kept as such."""
-
-    model_config = ConfigDict(ser_json_inf_nan="constants")
 
 
 class RunMeta(Record):

@@ -325,7 +325,7 @@ class Coordinator:
             elif isinstance(message, Push) and connection in self._workers:
                 self._take_in(channel, message)
             else:
-                raise WireError(f"a {message.kind} message is out of turn", next_step="run the same Tenfold everywhere")
+                raise WireError(f"a {message.says} message is out of turn", next_step="run the same Tenfold everywhere")
 
     def _welcome(self, channel: Channel, connection: int, hello: Hello) -> None:
         if hello.text != self._text_sha256:

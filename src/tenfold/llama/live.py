@@ -20,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from tenfold.core.errors import AssetError, Damaged
 from tenfold.core.frozen import Frozen
 from tenfold.core.sound import parse_record, sealed
 from tenfold.llama.checkpoint import RunMeta, StateVectors
-from tenfold.llama.progress import TrainProgress
+from tenfold.llama.progress import Record, TrainProgress
 
 PAGE_BYTES = 4096
 META_BYTES = 16 * PAGE_BYTES
@@ -46,10 +46,8 @@ class _Header(Frozen):
     size: int
 
 
-class _HalfRecord(Frozen):
+class _HalfRecord(Record):
     """What one half holds."""
-
-    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     progress: TrainProgress
     words: int = Field(description="sum of the vectors' 32-bit words")

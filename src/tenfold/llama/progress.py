@@ -9,12 +9,13 @@ from tenfold.core.frozen import Frozen
 HISTORY_POINTS = 240
 
 
-class _Record(Frozen):
-    # A loss that is no number is kept as such; JSON's null would not be read back.
+class Record(Frozen):
+    """What is written down of a run. A loss that is no number is kept as such; JSON's null would not be read back."""
+
     model_config = ConfigDict(ser_json_inf_nan="constants")
 
 
-class LossSample(_Record):
+class LossSample(Record):
     """Mean loss of the steps up to and with ``step`` since the sample before."""
 
     step: int = Field(description="steps finished")
@@ -22,7 +23,7 @@ class LossSample(_Record):
     loss: float = Field(description="nats per token")
 
 
-class TrainProgress(_Record):
+class TrainProgress(Record):
     """What a run's state files say beside its vectors."""
 
     step: int = Field(0, description="steps finished")

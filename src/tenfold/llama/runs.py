@@ -16,9 +16,9 @@ from pydantic import Field
 
 from tenfold.core.errors import AlreadyRunning, AssetError, Damaged, UsageError
 from tenfold.core.sound import read_record, set_aside, write_record
-from tenfold.llama.checkpoint import Record, RunMeta, checkpoint_files, read_meta
+from tenfold.llama.checkpoint import RunMeta, checkpoint_files, read_meta
 from tenfold.llama.live import live_paths
-from tenfold.llama.progress import TrainProgress
+from tenfold.llama.progress import Record, TrainProgress
 from tenfold.llama.recipe import Recipe
 
 MAIN = "main"

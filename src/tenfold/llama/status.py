@@ -24,5 +24,5 @@ def fetch_status(address: str, token: str) -> TrainStatus:
     finally:
         channel.close()
     if not isinstance(answer, TrainStatus):
-        raise WireError(f"the coordinator answered a status query with {answer.kind}", next_step="restart the pool")
+        raise WireError(f"the coordinator answered a status query with {answer.says}", next_step="restart the pool")
     return answer

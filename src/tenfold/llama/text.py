@@ -11,7 +11,7 @@ import platform
 import shutil
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -248,15 +248,6 @@ class Sampler:
     def microbatch_BT(self, step: int, microbatch: int) -> NDArray[np.int64]:
         """Tokens of one microbatch with the token after each, shape (sequences, sequence_tokens + 1)."""
         return np.stack([self._read_window(window) for window in self.window_indices(step, microbatch)])
-
-    def held_out_BT(self) -> Iterator[NDArray[np.int64]]:
-        """Yield the held-out tail's windows in order, in batches shaped like microbatches."""
-        length, sequences = self.recipe.sequence_tokens, self.recipe.microbatch_sequences
-        starts = range(self.index.training_tokens, len(self._tokens) - length, length)
-        for first in range(0, len(starts), sequences):
-            yield np.stack(
-                [self._tokens[s : s + length + 1].astype(np.int64) for s in starts[first : first + sequences]]
-            )
 
     def _read_window(self, window: int) -> NDArray[np.int64]:
         start = window * self.recipe.sequence_tokens

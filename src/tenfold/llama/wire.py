@@ -33,7 +33,7 @@ class WireError(TenfoldError):
 class Hello(Frozen):
     """A worker joins, and says which parameters it still holds."""
 
-    kind: Literal["hello"] = "hello"
+    says: Literal["hello"] = "hello"
     worker: str
     text: str = Field(description="sha256 of its text")
     run: str = Field(description="run whose parameters it holds; empty if none")
@@ -43,14 +43,14 @@ class Hello(Frozen):
 class Next(Frozen):
     """A worker with the parameters of ``step`` asks for a microbatch; answered when there is one."""
 
-    kind: Literal["next"] = "next"
+    says: Literal["next"] = "next"
     step: int
 
 
 class Push(Frozen):
     """A worker hands in one microbatch; its gradient follows as a vector."""
 
-    kind: Literal["push"] = "push"
+    says: Literal["push"] = "push"
     run: str
     step: int
     microbatch: int
@@ -60,13 +60,13 @@ class Push(Frozen):
 class StatusQuery(Frozen):
     """Anyone asks how training goes."""
 
-    kind: Literal["status"] = "status"
+    says: Literal["status"] = "status"
 
 
 class Welcome(Frozen):
     """The coordinator lets a worker in; parameters follow if the worker's are not those of ``step``."""
 
-    kind: Literal["welcome"] = "welcome"
+    says: Literal["welcome"] = "welcome"
     run: str
     recipe: Recipe = Field(description="what the run trains, and how")
     step: int
@@ -76,7 +76,7 @@ class Welcome(Frozen):
 class Refused(Frozen):
     """The coordinator turns a worker away for good."""
 
-    kind: Literal["refused"] = "refused"
+    says: Literal["refused"] = "refused"
     message: str
     next_step: str
 
@@ -84,7 +84,7 @@ class Refused(Frozen):
 class Work(Frozen):
     """One microbatch to compute; parameters follow if the worker's are not those of ``step``."""
 
-    kind: Literal["work"] = "work"
+    says: Literal["work"] = "work"
     step: int
     microbatch: int
     parameters: bool
@@ -93,7 +93,7 @@ class Work(Frozen):
 class Acknowledged(Frozen):
     """What became of a push; ``loss`` is that of the last finished step, none before the first."""
 
-    kind: Literal["acknowledged"] = "acknowledged"
+    says: Literal["acknowledged"] = "acknowledged"
     accepted: bool
     step: int
     loss: float | None
@@ -102,7 +102,7 @@ class Acknowledged(Frozen):
 class TrainStatus(Frozen):
     """How training goes."""
 
-    kind: Literal["train_status"] = "train_status"
+    says: Literal["train_status"] = "train_status"
     run: str
     step: int = Field(description="steps finished")
     tokens: int
@@ -118,7 +118,7 @@ class TrainStatus(Frozen):
 
 Message = Annotated[
     Hello | Next | Push | StatusQuery | Welcome | Refused | Work | Acknowledged | TrainStatus,
-    Field(discriminator="kind"),
+    Field(discriminator="says"),
 ]
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Message)
 

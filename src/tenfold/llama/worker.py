@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from tenfold.core.errors import ResidentFailed
@@ -82,14 +81,6 @@ class GradientComputer:
             loss, balance = self._model.losses(window_BT)
         (loss + self.recipe.balance_weight * balance).backward()
         return loss.item()
-
-    def held_out_loss(self, batches: int) -> float:
-        """Mean loss over the first ``batches`` batches of the held-out text, nats per token."""
-        losses = []
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
-            for _, window_BT in zip(range(batches), self.sampler.held_out_BT(), strict=False):
-                losses.append(self._model.losses(torch.from_numpy(window_BT))[0].item())
-        return float(np.mean(losses))
 
 
 def bfloat16_is_fast() -> bool:
@@ -230,4 +221,4 @@ class Worker:
 
 
 def _out_of_turn(message: Message) -> ResidentFailed:
-    return ResidentFailed(f"the coordinator answered out of turn: {message.kind}", next_step="restart the pool")
+    return ResidentFailed(f"the coordinator answered out of turn: {message.says}", next_step="restart the pool")

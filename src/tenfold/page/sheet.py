@@ -4,6 +4,7 @@ Every number that is shown carries the unrounded one, as ``<data value>`` or ``d
 machine.
 """
 
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
@@ -49,12 +50,30 @@ def pair(*sections: str) -> str:
     return f'<div class="pair">\n{"".join(shown)}\n</div>' if len(shown) > 1 else "".join(shown)
 
 
-def tile(name: str, big: str, small: str) -> str:
-    """One figure with its name above and what it means below."""
-    return (
+def header(title: str, words: str) -> str:
+    """The page's title, and a line below it."""
+    return f'<header>\n<h1>{escape(title)}</h1>\n<p class="sub">{words}</p>\n</header>'
+
+
+def footer(lines: Iterable[str]) -> str:
+    """Small print, a paragraph each."""
+    return f"<footer>\n{''.join(f'<p>{line}</p>' for line in lines)}\n</footer>"
+
+
+def tiles(shown: Iterable[tuple[str, str, str]]) -> str:
+    """Figures side by side, each with its name above and what it means below."""
+    found = (
         f'<div class="tile"><div class="name">{name}</div><div class="big">{big}</div>'
         f'<div class="small">{small}</div></div>'
+        for name, big, small in shown
     )
+    return f'<div class="tiles">\n{"".join(found)}\n</div>'
+
+
+def heat(share: float) -> str:
+    """A cell of a table, the darker the larger the share."""
+    dark = ' class="dark"' if share > 0.6 else ""
+    return f'<td><span{dark} style="--p:{90 * share:.0f}%">{percent_data(share)}</span></td>'
 
 
 def data(value: float, words: str) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 
+from tenfold.core.errors import UsageError
 from tenfold.core.paths import home_dir, replace_file
 from tenfold.core.show import talk
 from tenfold.page.sheet import inset
@@ -41,6 +42,20 @@ def leave(name: str, subject: str, document: str) -> None:
             old.path.unlink(missing_ok=True)
     except OSError as error:
         talk.print(f"note: the console will not show this: {error}", markup=False, soft_wrap=True)
+
+
+def write_page(path: Path, document: str, option: str) -> None:
+    """Write a page where an option of a command says.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    try:
+        path.write_text(document, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the page {str(path)!r}: {error.strerror}", next_step=f"give another {option}"
+        ) from error
 
 
 def left(shelf: Path) -> list[Left]:

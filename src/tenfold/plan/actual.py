@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from tenfold.core.errors import UsageError
-from tenfold.core.explain import explain, unread
+from tenfold.core.explain import explain, text_of
 from tenfold.plan.calendar import NotAPeriod
 from tenfold.plan.columns import Floats
 from tenfold.plan.study import Label, NotNegative, Positive, Study, Table
@@ -49,14 +49,8 @@ def load_actual(path: Path) -> Actual:
     Raises:
         ActualError: the file is missing, or a key is unknown or wrong.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ActualError(
-            f"cannot read the actuals {str(path)!r}: {unread(error)}",
-            next_step="keys are listed in docs/plan-backtest.md",
-        ) from error
-    return parse_actual(text, str(path))
+    advice = "keys are listed in docs/plan-backtest.md"
+    return parse_actual(text_of(path, ActualError, what="the actuals", advice=advice), str(path))
 
 
 def parse_actual(text: str, origin: str = "actual.yaml") -> Actual:

@@ -1,10 +1,10 @@
 """What a study may not say although each of its keys is well-formed: names, periods, orders of phases, sense."""
 
-import difflib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from tenfold.core.explain import suggest
 from tenfold.plan.calendar import Calendar, NotAPeriod
 from tenfold.plan.dates import not_periods, too_late
 from tenfold.plan.scale import too_far_apart
@@ -46,10 +46,7 @@ def _sane(value: float) -> bool:
 
 
 def _unknown(key: str, name: str, known: Iterable[str], what: str) -> str:
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names) or 'none'}"
-    return f"{key!r}: there is no {what} {name!r}; {hint}"
+    return f"{key!r}: there is no {what} {name!r}; {suggest(name, known)}"
 
 
 def _labels(study: Study, calendar: Calendar) -> Iterator[str]:

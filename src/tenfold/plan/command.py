@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 app = App(name="plan")
 TOLD_EVERY_S = 5.0
 
+Gap = Annotated[float, Parameter(help="Stop a solve when it is proven this close to the best.")]
+Threads = Annotated[int, whole("Threads for the solver.", least=1)]
+Nodes = Annotated[int | None, whole("Nodes of the scenario tree, in place of the study's.")]
+
 
 @app.command
 def solve(
@@ -31,10 +35,10 @@ def solve(
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="Write the plan here, e.g. plan.json.")
     ] = None,
-    gap: Annotated[float, Parameter(help="Stop when the plan is proven this close to the best.")] = 0.005,
+    gap: Gap = 0.005,
     seconds: Annotated[float, Parameter(help="Or after about so many seconds, the values included.")] = 55.0,
-    threads: Annotated[int, whole("Threads for the solver.")] = 1,
-    nodes: Annotated[int | None, whole("Nodes of the scenario tree, in place of the study's.")] = None,
+    threads: Threads = 1,
+    nodes: Nodes = None,
     worth: Annotated[bool, Parameter(help="Also find what fungibility, staging, ... are worth.")] = True,
     json: Json = False,
 ) -> None:
@@ -49,8 +53,7 @@ def solve(
     from tenfold.plan.report import report as draw
     from tenfold.plan.solve import Effort
 
-    if not 0 < gap < 1 or not seconds > 0 or threads < 1:
-        raise UsageError("--gap must lie between 0 and 1, --seconds above 0, --threads at 1 or above")
+    _check_effort(gap, seconds)
     if output is not None:
         _check_writable(output, "plan", "--output")
     found = _study(study, nodes)
@@ -75,11 +78,12 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a plan as one page with pictures, which opens anywhere and asks the network for nothing."""
+    from tenfold.page.shelf import write_page
     from tenfold.plan.report import report as draw
     from tenfold.plan.result import load_plan
 
     page = draw(load_plan(plan))
-    _write_page(output, page, "--output")
+    write_page(output, page, "--output")
     record({"page": str(output.resolve()), "bytes": len(page.encode())}, f"wrote {output}", json)
 
 
@@ -105,7 +109,7 @@ def backtest(
     actual: str | None = None,
     *,
     seconds: Annotated[float, Parameter(help="For each solve.")] = 20.0,
-    nodes: Annotated[int | None, whole("Nodes of the scenario trees, in place of the study's.")] = None,
+    nodes: Nodes = None,
     json: Json = False,
 ) -> None:
     """Score a study's plan on what happened since: its fan, its triggers, and what its policy would have done.
@@ -140,15 +144,15 @@ def simulate(
     seed: Annotated[int, whole("Of the futures.", least=0)] = 1,
     report: Annotated[Path | None, Parameter(help="Write a page with pictures here, e.g. simulation.html.")] = None,
     seconds: Annotated[float, Parameter(help="For each of two solves: the plan, and the static one.")] = 20.0,
-    threads: Annotated[int, whole("Threads for the solver.", least=1)] = 1,
-    nodes: Annotated[int | None, whole("Nodes of the scenario tree, in place of the study's.")] = None,
+    threads: Threads = 1,
+    nodes: Nodes = None,
     json: Json = False,
 ) -> None:
     """Follow the plan of STUDY along futures that it has not seen: what it costs made anew every period, and not.
 
     STUDY is the path of a study.yaml, or the name of an example.
     """
-    from tenfold.page.shelf import leave
+    from tenfold.page.shelf import leave, write_page
     from tenfold.plan import show_simulation
     from tenfold.plan import simulate as unseen
     from tenfold.plan.page import SHELF
@@ -165,7 +169,7 @@ def simulate(
     page = draw(result)
     leave(SHELF, f"{found.name}, simulated", page)
     if report is not None:
-        _write_page(report, page, "--report")
+        write_page(report, page, "--report")
     if json:
         machine(result)
     else:
@@ -178,10 +182,10 @@ def simulate(
 def stability(
     study: str,
     *,
-    seeds: Annotated[int, whole("How many trees to try.")] = 4,
-    gap: Annotated[float, Parameter(help="Stop a solve when it is proven this close to the best.")] = 0.005,
+    seeds: Annotated[int, whole("How many trees to try.", least=2)] = 4,
+    gap: Gap = 0.005,
     seconds: Annotated[float, Parameter(help="Time for all solves together, about.")] = 120.0,
-    threads: Annotated[int, whole("Threads for the solver.")] = 1,
+    threads: Threads = 1,
     json: Json = False,
 ) -> None:
     """Solve STUDY on trees of several seeds: do cost and what to do now depend on the tree?"""
@@ -189,8 +193,7 @@ def stability(
     from tenfold.plan import stability as over_trees
     from tenfold.plan.solve import Effort
 
-    if seeds < 2 or not 0 < gap < 1 or not seconds > 0 or threads < 1:
-        raise UsageError("--seeds must be 2 or more, --gap between 0 and 1, --seconds above 0, --threads 1 or more")
+    _check_effort(gap, seconds)
     found = _study(study)
     with _progress(quiet=json) as report:
         effort = Effort(gap=gap, seconds=seconds, threads=threads)
@@ -209,13 +212,9 @@ def example(name: str = "two-racks") -> None:
     sys.stdout.write(text(name))
 
 
-def _write_page(path: Path, page: str, option: str) -> None:
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"cannot write the page {str(path)!r}: {error.strerror}", next_step=f"give another {option}"
-        ) from error
+def _check_effort(gap: float, seconds: float) -> None:
+    if not 0 < gap < 1 or not seconds > 0:
+        raise UsageError("--gap must lie between 0 and 1, --seconds above 0")
 
 
 def _check_writable(output: Path, what: str, option: str) -> None:

@@ -8,7 +8,19 @@ from html import escape
 from pathlib import Path
 
 from tenfold.page.figures import percent
-from tenfold.page.sheet import amount_data, data, document, pair, percent_data, section, tile, usd_data
+from tenfold.page.sheet import (
+    amount_data,
+    data,
+    document,
+    footer,
+    header,
+    heat,
+    pair,
+    percent_data,
+    section,
+    tiles,
+    usd_data,
+)
 from tenfold.plan.charts import capex_fan, colours, demand_against_capacity, power_fan, tornado_chart
 from tenfold.plan.gantt import staging
 from tenfold.plan.result import Item, Plan, Spread, Verdict, Worth
@@ -31,7 +43,7 @@ def report(plan: Plan) -> str:
             _shortages(plan),
             _tornado(plan),
             _worths(plan),
-            _footer(plan),
+            footer(_small_print(plan)),
         ]
     )
     return document(f"{plan.study.name}: the plan", style, body)
@@ -43,13 +55,13 @@ def _header(plan: Plan) -> str:
     counts = [sum(item.verdict is verdict for item in plan.items) for verdict in ORDER]
     span = first if first == last else f"{first} to {last}"
     words = f"{counts[0]} to commit to now, {counts[1]} to keep as options, {counts[2]} to leave"
-    return f'<header>\n<h1>{escape(study.name)}</h1>\n<p class="sub">{span} · {words}</p>\n</header>'
+    return header(study.name, f"{span} · {words}")
 
 
 def _tiles(plan: Plan) -> str:
     first, alpha = plan.capex[0], plan.study.risk.alpha
     worst = max(plan.workloads, key=lambda outlook: outlook.shortage_probability)
-    tiles = [
+    shown = [
         ("Cost", usd_data(plan.cost_usd.mean), f"mean, discounted; median {usd_data(plan.cost_usd.p50)}"),
         ("If it goes badly", usd_data(plan.cvar_usd), f"mean of the worst {percent(1 - alpha)} of futures"),
         (f"Capex in {first.year}", usd_data(first.capex_usd.p50), _range(first.capex_usd)),
@@ -60,8 +72,7 @@ def _tiles(plan: Plan) -> str:
         ),
         ("Proven within", data(plan.solve.gap, f"{plan.solve.gap:.2%}"), "of the cheapest plan there is"),
     ]
-    shown = [tile(name, big, small) for name, big, small in tiles]
-    return f'<div class="tiles">\n{"".join(shown)}\n</div>'
+    return tiles(shown)
 
 
 def _range(spread: Spread) -> str:
@@ -160,20 +171,15 @@ def _shortages(plan: Plan) -> str:
     head = "".join(f"<th>{period.period}</th>" for period in plan.workloads[0].periods)
     rows = []
     for outlook in plan.workloads:
-        cells = "".join(_heat(period.shortage_probability) for period in outlook.periods)
+        cells = "".join(heat(period.shortage_probability) for period in outlook.periods)
         name = escape(outlook.workload)
-        rows.append(f"<tr><td>{name}</td>{cells}{_heat(outlook.shortage_probability)}</tr>")
+        rows.append(f"<tr><td>{name}</td>{cells}{heat(outlook.shortage_probability)}</tr>")
     table = f'<table class="heat">\n<tr><th></th>{head}<th>ever</th></tr>\n{"".join(rows)}\n</table>'
     about = (
         "Share of futures in which less than 99.9% of demand is served. A shortage can be right where what would "
         "prevent it costs more than it does."
     )
     return section("Probability of a shortage", about, table, "wide")
-
-
-def _heat(share: float) -> str:
-    dark = ' class="dark"' if share > 0.6 else ""
-    return f'<td><span{dark} style="--p:{90 * share:.0f}%">{percent_data(share)}</span></td>'
 
 
 def _tornado(plan: Plan) -> str:
@@ -215,10 +221,6 @@ def _worth_figures(worth: Worth) -> tuple[str, str]:
     within = f"{usd_data(worth.low_usd)} to {usd_data(worth.high_usd)}" if worth.proven else f"{most}, perhaps nothing"
     share = "" if worth.share is None else f"{data(worth.share, f'{worth.share:.1%}')} of the cost; "
     return usd_data(worth.usd), share + within
-
-
-def _footer(plan: Plan) -> str:
-    return f"<footer>\n{''.join(f'<p>{line}</p>' for line in _small_print(plan))}\n</footer>"
 
 
 def _small_print(plan: Plan) -> Iterator[str]:

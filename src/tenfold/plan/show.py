@@ -5,6 +5,7 @@ import math
 from rich.console import Console
 from rich.table import Table
 
+from tenfold.core.show import grid
 from tenfold.core.show import out as OUT
 from tenfold.page.figures import amount, percent, usd
 from tenfold.plan.result import Item, Plan, Spread, Verdict, Worth
@@ -48,10 +49,7 @@ def _cost(plan: Plan) -> str:
 
 def _items(plan: Plan) -> Table:
     """What to do, in one block per verdict: names are long, so a column for the verdict would leave them no room."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("what", overflow="fold")
-    for heading in ("now", "costs", "later p10-p90", "ever"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = grid("what", "now", "costs", "later p10-p90", "ever", words=1, folding={"what"})
     for verdict in Verdict:
         items = [item for item in plan.items if item.verdict == verdict]
         if items:
@@ -88,9 +86,7 @@ def _unit(item: Item) -> str:
 
 
 def _capex(plan: Plan) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", title="\nCapex by year", title_justify="left")
-    for heading in ("", "p10", "p50", "p90", "mean"):
-        table.add_column(heading, justify="right")
+    table = grid("", "p10", "p50", "p90", "mean", title="Capex by year", words=0)
     for year in plan.capex:
         table.add_row(str(year.year), *_spread(year.capex_usd))
     return table
@@ -102,11 +98,8 @@ def _spread(spread: Spread) -> tuple[str, str, str, str]:
 
 def _shortages(plan: Plan) -> Table:
     """One row per period, since a study may have dozens of them and a terminal has 80 columns."""
-    title = "\nProbability of a shortage"
-    table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left")
-    table.add_column("", no_wrap=True)
-    for workload in plan.workloads:
-        table.add_column(workload.workload, justify="right", overflow="fold")
+    names = [workload.workload for workload in plan.workloads]
+    table = grid("", *names, title="Probability of a shortage", words=1, folding=names)
     for row in zip(*(workload.periods for workload in plan.workloads), strict=True):
         table.add_row(row[0].period, *(percent(period.shortage_probability) for period in row))
     table.add_row("ever", *(percent(workload.shortage_probability) for workload in plan.workloads))
@@ -114,15 +107,7 @@ def _shortages(plan: Plan) -> Table:
 
 
 def _worths(plan: Plan) -> Table:
-    table = Table(
-        box=None,
-        pad_edge=False,
-        header_style="dim",
-        title="\nWhat is worth how much",
-        title_justify="left",
-    )
-    for heading in ("", "value", "of cost", "within the gaps"):
-        table.add_column(heading, justify="right" if heading else "left")
+    table = grid("", "value", "of cost", "within the gaps", title="What is worth how much", words=1)
     for worth in plan.worth:
         table.add_row(worth.name, *_worth(worth))
     return table
@@ -152,18 +137,14 @@ def trial_record(trial: Trial) -> dict[str, object]:
 
 def stability(trials: list[Trial], out: Console = OUT) -> None:
     """Print how cost and commitments differ over trees."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("seed", "cost", "gap", "regret of the first's commitments"):
-        table.add_column(heading, justify="right")
+    table = grid("seed", "cost", "gap", "regret of the first's commitments", words=0)
     for trial in trials:
         share = trial.regret_usd / trial.cost_usd
         regret = f"{usd(trial.regret_usd)} ({share:.2%})" if math.isfinite(share) else "leaves no plan"
         table.add_row(str(trial.seed), usd(trial.cost_usd), f"{trial.gap:.2%}", "" if trial is trials[0] else regret)
     out.print(table)
     names = dict.fromkeys(key for trial in trials for key in trial.now)
-    now = Table(box=None, pad_edge=False, header_style="dim", title="\nCommitted to now", title_justify="left")
-    for heading in ("", *(f"seed {trial.seed}" for trial in trials)):
-        now.add_column(heading, justify="right" if heading else "left")
+    now = grid("", *(f"seed {trial.seed}" for trial in trials), title="Committed to now", words=1)
     for name in names:
         now.add_row(" ".join(name), *(amount(trial.now.get(name, 0.0)) for trial in trials))
     out.print(now)

@@ -2,7 +2,7 @@
 
 from rich.table import Table
 
-from tenfold.core.show import out
+from tenfold.core.show import grid, out
 from tenfold.page.figures import percent, usd
 from tenfold.plan.backtest import BUFFER, Backtest, FanScore, ReadingScore, Way
 
@@ -21,15 +21,9 @@ def backtest(score: Backtest) -> None:
         _reading(name, reading)
 
 
-def _table(title: str, *headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", title=f"\n{title}", title_justify="left")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left")
-    return table
-
-
 def _fan(fan: tuple[FanScore, ...]) -> Table:
-    table = _table("Capex: the plan's fan and the actual", "", "p10", "p50", "p90", "actual", "among the futures")
+    headings = ("", "p10", "p50", "p90", "actual", "among the futures")
+    table = grid(*headings, title="Capex: the plan's fan and the actual", words=1)
     for score in fan:
         planned = score.planned_usd
         table.add_row(
@@ -54,24 +48,23 @@ def _span(low: str, high: str) -> str:
 def _reading(name: str, reading: ReadingScore) -> None:
     out.print(f"\n[bold]Reading '{name}'[/bold]")
     out.print(f"  {reading.basis}", style="dim", markup=False)
-    table = _table("Triggers", "", "first met", "trigger")
+    table = grid("", "first met", "trigger", title="Triggers")
     for trigger in reading.triggers:
         table.add_row(trigger.state, trigger.first_met or "", trigger.text)
-    table.columns[2].justify = "left"
     out.print(table)
     out.print(_ways(reading))
 
 
 def _ways(reading: ReadingScore) -> Table:
     periods = list(next(iter(reading.ways.values())).capex_usd)
-    table = _table("Capex, the share of demand not served, and the study's cost", "", "", *periods, "cost")
+    title = "Capex, the share of demand not served, and the study's cost"
+    table = grid("", "", *periods, "cost", title=title, words=2)
     for name, way in reading.ways.items():
         more = way.cost_usd / reading.ways["policy"].cost_usd - 1
         cost = f"{usd(way.cost_usd)} ({more:+.1%})" if name != "policy" else usd(way.cost_usd)
         table.add_row(WAY[name], "capex", *(usd(way.capex_usd[period]) for period in periods), cost)
         for workload in _short(way):
             table.add_row("", f"{workload} short", *(percent(share) for share in way.unserved_share[workload].values()))
-    table.columns[1].justify = "left"
     return table
 
 

@@ -2,7 +2,7 @@
 
 from rich.table import Table
 
-from tenfold.core.show import out
+from tenfold.core.show import grid, out
 from tenfold.page.figures import amount, percent, usd
 from tenfold.plan.diff import FigureChange, ItemChange, KeyChange, PlanDiff, SpreadChange
 from tenfold.plan.result import Spread
@@ -31,15 +31,8 @@ def changes(diff: PlanDiff) -> None:
     out.print(f"\n{pending} of {len(diff.items)} changed items change what to do now" if diff.items else "")
 
 
-def _table(title: str, *headings: str, left: int = 1) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", title=f"\n{title}", title_justify="left")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place < left else "right", overflow="fold")
-    return table
-
-
 def _study(found: tuple[KeyChange, ...]) -> Table:
-    table = _table("The study", "key", "old", "new")
+    table = grid("key", "old", "new", title="The study", words=1)
     for change in found:
         table.add_row(change.key, _scalar(change.old), _scalar(change.new))
     return table
@@ -50,7 +43,7 @@ def _scalar(value: object) -> str:
 
 
 def _items(found: tuple[ItemChange, ...]) -> Table:
-    table = _table("What to do", "what", "old", "new", "now", "ever", left=3)
+    table = grid("what", "old", "new", "now", "ever", title="What to do", words=3)
     for change in found:
         table.add_row(
             f"{change.what} {change.name}",
@@ -86,7 +79,7 @@ def _triggers(found: tuple[ItemChange, ...]) -> None:
 
 
 def _capex(found: tuple[SpreadChange, ...]) -> Table:
-    table = _table("Capex by year, p10 / p50 / p90", "", "old", "new", "median by")
+    table = grid("", "old", "new", "median by", title="Capex by year, p10 / p50 / p90", words=1)
     for change in found:
         moved = change.new.p50 - change.old.p50 if change.old and change.new else None
         table.add_row(change.name, _spread(change.old), _spread(change.new), _signed(moved))
@@ -102,7 +95,7 @@ def _signed(moved: float | None) -> str:
 
 
 def _figures(title: str, found: tuple[FigureChange, ...]) -> Table:
-    table = _table(title, "", "old", "new")
+    table = grid("", "old", "new", title=title, words=1)
     for change in found:
         write = usd if change.measure == "usd" else percent
         old, new = (("-" if value is None else write(value)) for value in (change.old, change.new))

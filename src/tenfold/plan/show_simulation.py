@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tenfold.core.show import grid
 from tenfold.core.show import out as OUT
 from tenfold.page.figures import percent, usd
 from tenfold.plan.result import Spread
@@ -57,16 +58,9 @@ def bar(talk: Console, *, quiet: bool) -> Iterator[Callable[[Step, int, int], No
             progress.update(task, completed=progress.tasks[task].total)
 
 
-def _table(title: str, *headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", title=f"\n{title}", title_justify="left")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left", overflow="fold")
-    return table
-
-
 def _costs(found: Simulation) -> Table:
     worst = f"worst {100 * (1 - found.study.risk.alpha):.3g}%"
-    table = _table("Cost of a future", "", "mean", "p10", "p50", "p90", worst)
+    table = grid("", "mean", "p10", "p50", "p90", worst, title="Cost of a future", words=1)
     table.add_row("re-planned", *_spread(found.replanned.cost_usd), usd(found.replanned.cvar_usd))
     table.add_row("static", *_spread(found.static.cost_usd), usd(found.static.cvar_usd))
     table.add_row("had it been known", *_spread(found.foreseen_usd), "", style="dim")
@@ -79,7 +73,8 @@ def _spread(spread: Spread) -> tuple[str, str, str, str]:
 
 
 def _capex(found: Simulation) -> Table:
-    table = _table("Capex by year", "", "re-planned p10", "p50", "p90", "static p50", "the plan's own tree p50")
+    headings = ("", "re-planned p10", "p50", "p90", "static p50", "the plan's own tree p50")
+    table = grid(*headings, title="Capex by year", words=1)
     for own, fixed, planned in zip(found.replanned.capex, found.static.capex, found.plan_capex, strict=True):
         spread = own.capex_usd
         medians = usd(fixed.capex_usd.p50), usd(planned.capex_usd.p50)
@@ -89,7 +84,7 @@ def _capex(found: Simulation) -> Table:
 
 def _shortages(found: Simulation) -> Table:
     title = "Shortage: share of futures that have one, and of demand that is not served"
-    table = _table(title, "", "futures: re-planned", "static", "demand: re-planned", "static")
+    table = grid("", "futures: re-planned", "static", "demand: re-planned", "static", title=title, words=1)
     for own, fixed in zip(found.replanned.workloads, found.static.workloads, strict=True):
         chances = (percent(outlook.shortage_probability) for outlook in (own, fixed))
         table.add_row(own.workload, *chances, percent(own.unserved_share), percent(fixed.unserved_share))

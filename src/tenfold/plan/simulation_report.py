@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tenfold.page.drawing import Frame, line, picture, ticks, x_labels, y_axis
 from tenfold.page.figures import percent, usd
-from tenfold.page.sheet import data, document, pair, percent_data, section, tile, usd_data
+from tenfold.page.sheet import data, document, footer, header, heat, pair, percent_data, section, tiles, usd_data
 from tenfold.plan.charts import HALF, end_labels, fan, year_labels
 from tenfold.plan.costs import FLOOR_FACTOR
 from tenfold.plan.result import WorkloadOutlook
@@ -32,13 +32,13 @@ def _header(found: Simulation) -> str:
         f"{span} · followed along {data(found.futures, f'{found.futures:,}')} futures that the plan has not seen, "
         "once made anew every period and once held as it is"
     )
-    return f'<header>\n<h1>{escape(study.name)}</h1>\n<p class="sub">{words}</p>\n</header>'
+    return header(study.name, words)
 
 
 def _tiles(found: Simulation) -> str:
     saved, worst = found.saved, percent(1 - found.study.risk.alpha)
     share = "" if saved.share is None else f"{data(saved.share, f'{saved.share:.1%}')}, "
-    tiles = [
+    shown = [
         ("Re-planned", usd_data(found.replanned.cost_usd.mean), _tail(found.replanned.cvar_usd, worst)),
         ("Static", usd_data(found.static.cost_usd.mean), _tail(found.static.cvar_usd, worst)),
         (
@@ -49,7 +49,7 @@ def _tiles(found: Simulation) -> str:
         ("The plan expected", usd_data(found.plan_cost_usd.mean), "mean cost on its own tree of futures"),
         ("Had it been known", usd_data(found.foreseen_usd.mean), "the least that these futures could cost"),
     ]
-    return f'<div class="tiles">\n{"".join(tile(*each) for each in tiles)}\n</div>'
+    return tiles(shown)
 
 
 def _tail(cvar_usd: float, worst: str) -> str:
@@ -124,13 +124,8 @@ def _shortages(found: Simulation) -> str:
 
 
 def _shortage(outlook: WorkloadOutlook, way: str) -> str:
-    cells = "".join(_heat(period.unserved_share) for period in outlook.periods)
-    return f"<tr><td>{escape(outlook.workload)}, {way}</td>{cells}{_heat(outlook.unserved_share)}</tr>"
-
-
-def _heat(share: float) -> str:
-    dark = ' class="dark"' if share > 0.6 else ""
-    return f'<td><span{dark} style="--p:{90 * share:.0f}%">{percent_data(share)}</span></td>'
+    cells = "".join(heat(period.unserved_share) for period in outlook.periods)
+    return f"<tr><td>{escape(outlook.workload)}, {way}</td>{cells}{heat(outlook.unserved_share)}</tr>"
 
 
 def _footer(found: Simulation) -> str:
@@ -149,4 +144,4 @@ def _footer(found: Simulation) -> str:
         f"{data(found.plan_gap, f'{found.plan_gap:.2%}')}, followed in "
         f"{data(found.following_s, f'{found.following_s:.0f} s')}.",
     ]
-    return f"<footer>\n{''.join(f'<p>{each}</p>' for each in lines)}\n</footer>"
+    return footer(lines)

@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from tenfold.core.errors import UsageError
-from tenfold.core.explain import explain, unread
+from tenfold.core.explain import explain, text_of
 from tenfold.plan.checks import problems
 from tenfold.plan.study import Study
 
@@ -34,14 +34,8 @@ def load_study(path: Path) -> Study:
         StudyError: the file is missing or not YAML, a key is unknown, a value wrong, or the study contradicts itself;
             one line per mistake, each with file, key and what would be right.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(
-            f"cannot read the study {str(path)!r}: {unread(error)}",
-            next_step="write one with 'tenfold plan example > study.yaml'",
-        ) from error
-    return parse_study(text, str(path))
+    advice = "write one with 'tenfold plan example > study.yaml'"
+    return parse_study(text_of(path, StudyError, what="the study", advice=advice), str(path))
 
 
 def parse_study(text: str, origin: str = "study.yaml") -> Study:

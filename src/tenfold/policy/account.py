@@ -75,16 +75,6 @@ class Account:
         self.undone_W[who] += work
 
     @property
-    def waiting_W(self) -> Floats:
-        """Requests asked for that are neither answered nor shed yet."""
-        return self.asked_W - self.in_time_W - self.shed_W
-
-    @property
-    def attainment_W(self) -> Floats:
-        """Share of requests answered in time; 1 where nothing was asked."""
-        return np.divide(self.in_time_W, self.asked_W, out=np.ones_like(self.asked_W), where=self.asked_W > 0)
-
-    @property
     def moves(self) -> int:
         """Slots that joined anybody."""
         return int(self.joined_W.sum())

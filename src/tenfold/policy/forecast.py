@@ -34,6 +34,7 @@ LEAST_LEVEL, LEAST_OF_ACTUAL = 0.05, 0.05
 SKILL_OBSERVATIONS = 60.0
 """Observations over which the ways to forecast are compared."""
 
+SEASON_S = 86400.0
 SEASON_BINS = 144
 SEASON_WEIGHT = 0.4
 """Weight of the newest season in the profile."""
@@ -76,16 +77,15 @@ class Forecasts:
         horizon_s_S: seconds over which demand must be met: from a decision to the slot's first work, or as long as a
             request may wait, if that is longer.
         memory_s: how far back errors count.
-        season_s: length of the season.
     """
 
-    def __init__(self, horizon_s_S: Floats, memory_s: float = 90.0, season_s: float = 86400.0) -> None:
+    def __init__(self, horizon_s_S: Floats, memory_s: float = 90.0) -> None:
         count = len(horizon_s_S)
         self._horizon_s_S = np.asarray(horizon_s_S, dtype=np.float64)
         self._columns = [(h, np.flatnonzero(self._horizon_s_S == h)) for h in np.unique(self._horizon_s_S)]
         self._memory_s = memory_s
         self._now_s = 0.0
-        self._season = _Season(count, season_s)
+        self._season = _Season(count)
         zeros_S = np.zeros(count)
         start = _Moment(zeros_S, zeros_S, zeros_S, np.zeros((4, count)), zeros_S, np.full(count, np.inf))
         self._ends_s: list[float] = [0.0]
@@ -216,8 +216,8 @@ class Forecasts:
 class _Season:
     """The profile of a day, from the days before."""
 
-    def __init__(self, count: int, season_s: float) -> None:
-        self._bin_s = season_s / SEASON_BINS
+    def __init__(self, count: int) -> None:
+        self._bin_s = SEASON_S / SEASON_BINS
         self._now_s = 0.0
         self._units_S = np.zeros(count)
         self._seconds_S = np.zeros(count)

@@ -1,6 +1,6 @@
 """What is wrong now, in sentences."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 
 from tenfold.core.sound import damages
@@ -17,6 +17,7 @@ class Alarms:
     def __init__(self, ledger: Ledger | Recorder) -> None:
         self._ledger = ledger
         self._texts: dict[str, str] = {}
+        self._replaced: dict[str, Set[str]] = {}
 
     def set(self, key: str, text: str) -> None:
         """Say what is wrong; an empty text ends the alarm."""
@@ -26,6 +27,14 @@ class Alarms:
             self._texts[key] = text
         else:
             self._texts.pop(key, None)
+
+    def replace(self, source: str, texts: Mapping[str, str]) -> None:
+        """Say all that is wrong by one source, by key; what the source said before, and does not say now, has ended."""
+        for key in self._replaced.get(source, set()) - texts.keys():
+            self.set(key, "")
+        for key, text in texts.items():
+            self.set(key, text)
+        self._replaced[source] = texts.keys()
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -45,7 +54,6 @@ class DamageWatch:
     def __init__(self, alarms: Alarms, folders: Sequence[Path], clock: Callable[[], float]) -> None:
         self._alarms, self._folders, self._clock = alarms, folders, clock
         self._looked_at = float("-inf")
-        self._told: set[str] = set()
 
     def look(self) -> None:
         """See what was set aside, at most every ``LOOK_EVERY_S`` (0.3 ms for a home and a cache)."""
@@ -53,11 +61,5 @@ class DamageWatch:
         if now - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = now
-        found = {
-            f"damaged {damage.file} {damage.at}": damage.text for damage in damages(self._folders, now - TOLD_FOR_S)
-        }
-        for key in self._told - found.keys():
-            self._alarms.set(key, "")
-        for key, text in found.items():
-            self._alarms.set(key, text)
-        self._told = set(found)
+        found = damages(self._folders, now - TOLD_FOR_S)
+        self._alarms.replace("damage", {f"damaged {damage.file} {damage.at}": damage.text for damage in found})

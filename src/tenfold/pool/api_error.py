@@ -9,7 +9,7 @@ from starlette.types import Send
 from tenfold.core.frozen import Frozen
 from tenfold.core.logs import REQUEST
 
-_KINDS = {429: "rate_limit_exceeded", 503: "service_unavailable"}
+_TYPES = {429: "rate_limit_exceeded", 503: "service_unavailable"}
 
 
 class ErrorDetail(Frozen):
@@ -37,8 +37,8 @@ def error_body(
     request_id: str | None = None,
 ) -> bytes:
     """Encode an error; ``code`` is the status where no word is given, ``request_id`` that of this context."""
-    kind = _KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
-    detail = ErrorDetail(message=message, type=kind, param=param, code=status if code is None else code)
+    error_type = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+    detail = ErrorDetail(message=message, type=error_type, param=param, code=status if code is None else code)
     request = REQUEST.get() if request_id is None else request_id
     return ErrorBody(error=detail, request_id=request).model_dump_json().encode()
 

@@ -21,7 +21,6 @@ class Census:
     def __init__(self, known: Knowledge, deaths: Deaths) -> None:
         self._known = known
         self._deaths = deaths
-        self._out_of_reach: set[str] = set()
         # By the clock that only goes on: nobody is silent because the wall clock was set.
         self._taken_at = time.monotonic()
         self.taken = asyncio.Event()
@@ -46,14 +45,17 @@ class Census:
         return self._deaths.ordered()
 
     def _raise_alarms(self, report: HostsReport) -> None:
-        for resident in report.residents:
-            broken = resident.restarts >= RESTARTS_BEFORE_ALARM and resident.url is None
-            text = f"{resident.name} does not stay up; it {resident.last_words}" if broken else ""
-            self._known.alarms.set(f"broken {resident.name}", text)
-        for node in self._out_of_reach | set(report.out_of_reach):
-            text = f"the host of node {node} does not answer: its slots are left out until it does"
-            self._known.alarms.set(f"node {node}", text if node in report.out_of_reach else "")
-        self._out_of_reach = set(report.out_of_reach)
+        texts = {
+            f"broken {resident.name}": f"{resident.name} does not stay up; it {resident.last_words}"
+            for resident in report.residents
+            if resident.restarts >= RESTARTS_BEFORE_ALARM and resident.url is None
+        }
+        texts |= {
+            f"node {node}": f"the host of node {node} does not answer: its slots are left out until it does"
+            for node in report.out_of_reach
+        }
+        texts |= {f"process {name}": text for name, text in report.troubles.items()}
+        self._known.alarms.replace("census", texts)
 
     def fault(self) -> str:
         """Say what is wrong with the reports, or nothing."""

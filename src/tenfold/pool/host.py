@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 
 from tenfold.core.config import Kind, KindSettings
-from tenfold.core.logs import open_log
+from tenfold.core.logs import last_line, open_log
 from tenfold.pool.heartbeat import BEAT_EVERY_S, Vigil, resume_if_stopped
 from tenfold.pool.nursery import log_path
 from tenfold.pool.process import ProcessSpec
@@ -216,7 +216,7 @@ class Host:
             self._nursery = None
             if self._closing:
                 return
-            words = f"ended with {status}: {self._last_line('nursery')}"
+            words = f"ended with {status}: {last_line(log_path(self._log_dir, 'nursery'))}"
             log.error("the nursery %s", words)
             self._note_all_dead(f"ended with the nursery, which {words}")
             await asyncio.sleep(0.0 if came_up else NURSERY_PAUSE_S)
@@ -268,7 +268,7 @@ class Host:
         if name not in self._specs:
             self._forget(name)
             return
-        words = f"ended with {code}: {self._last_line(name)}"
+        words = f"ended with {code}: {last_line(log_path(self._log_dir, name))}"
         self._note(replace(status, pid=None, url=None, last_words=words))
         if not self._closing:
             pause_s = self._pause_before_restart(name)
@@ -303,15 +303,6 @@ class Host:
             status = self._statuses[name]
             self._note(replace(status, restarts=status.restarts + 1))
             self._fork(self._specs[name])
-
-    def _last_line(self, name: str) -> str:
-        """Read the end of the log of a resident, or of the nursery: for an exception, its message."""
-        path = log_path(self._log_dir, name)
-        try:
-            lines = path.read_text(errors="replace").strip().splitlines()
-        except OSError as error:
-            return f"{path}: {error.strerror}"
-        return f"{lines[-1] if lines else 'it said nothing'} ({path})"
 
     def _note(self, status: ResidentStatus) -> None:
         self._statuses[status.name] = status

@@ -44,7 +44,7 @@ def fetched(
         def told(now: assets.Progress) -> None:
             total = now.total_bytes or 0
             size = f" {now.done_bytes / 1e6:.0f} of {total / 1e6:.0f} MB" if total else ""
-            say(f"{now.stage}{size}", 1.0 if now.stage == "done" else (now.done_bytes / total if total else 0.0))
+            say(f"{now.doing}{size}", 1.0 if now.doing == "done" else (now.done_bytes / total if total else 0.0))
 
         assets.fetch(asset, cache, told)
         if then_make is not None:

@@ -10,12 +10,15 @@ from tenfold.pool.host import ResidentStatus, Slot
 class HostsReport(Frozen):
     """All slots, residents and companions (which have no slot) of all nodes; what is not in it is gone.
 
-    ``out_of_reach``: nodes whose hosts do not answer. They may come back, with residents that are awake.
+    ``out_of_reach``: nodes whose hosts do not answer. They may come back, with residents that are awake. ``troubles``:
+    processes that the supervisor keeps alive itself (controller, front, products) and that do not stay up, name to what
+    is wrong.
     """
 
     slots: tuple[Slot, ...]
     residents: tuple[ResidentStatus, ...]
     out_of_reach: tuple[str, ...] = ()
+    troubles: dict[str, str] = Field(default_factory=dict)
 
 
 class GatewayReport(Frozen):

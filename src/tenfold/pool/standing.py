@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field
 
+from tenfold.core.frozen import Frozen
 from tenfold.policy.claims import Claims, Ints
 from tenfold.policy.fill import fill
 from tenfold.pool.demand import DemandMeter
-from tenfold.pool.state import PriceView, View
+from tenfold.pool.state import PriceView
 
 
-class Aim(View):
+class Aim(Frozen):
     """A share of requests that a workload is steered to, and what that does to its demand and its price."""
 
     attains: float = Field(description="share of requests to answer in time")
@@ -25,7 +26,7 @@ class Aim(View):
     )
 
 
-class Standing(View):
+class Standing(Frozen):
     """One workload's part in a decision."""
 
     workload: str
@@ -42,7 +43,7 @@ class Standing(View):
     price: PriceView | None = Field(None, description="what a unit of its work is worth; none in older ledgers")
 
 
-class Standings(View):
+class Standings(Frozen):
     """All workloads at one decision, the most important first."""
 
     epoch: int

@@ -14,11 +14,7 @@ OLD_NAMES = {"source": "donor", "target": "receiver", "price_usd_per_s": "gain_u
 """What fields of a move were called in ledgers of 0.1.0's first weeks."""
 
 
-class View(Frozen):
-    """Base of every view: frozen, and an unknown key is an error."""
-
-
-class ResidentView(View):
+class ResidentView(Frozen):
     """One resident."""
 
     resident: str = Field(description="workload@slot")
@@ -29,7 +25,7 @@ class ResidentView(View):
     restarts: int
 
 
-class SlotView(View):
+class SlotView(Frozen):
     """One slot and who lives on it."""
 
     slot: str = Field(description="node/kindN, e.g. n0/cpu1")
@@ -40,7 +36,7 @@ class SlotView(View):
     residents: tuple[ResidentView, ...]
 
 
-class PriceView(View):
+class PriceView(Frozen):
     """What a unit of a workload's work is taken to be worth, and how that is known."""
 
     usd: float = Field(description="USD per unit, the price in use")
@@ -59,7 +55,7 @@ def configured_price(usd: float, *, is_fixed: bool) -> PriceView:
     return PriceView(usd=usd, source="fixed" if is_fixed else "configured", configured_usd=usd)
 
 
-class WorkloadView(View):
+class WorkloadView(Frozen):
     """One workload: what it asks for, what it gets, what it is worth."""
 
     workload: str
@@ -88,7 +84,7 @@ class WorkloadView(View):
     facts: dict[str, float] = Field(description="gauges, e.g. loss, step")
 
 
-class MoveView(View):
+class MoveView(Frozen):
     """One move: a resident slept, another woke. Ledgers from before have other names of some fields; they are read."""
 
     move: int
@@ -112,7 +108,7 @@ class MoveView(View):
         return {OLD_NAMES.get(name, name): value for name, value in told.items()}
 
 
-class HistoryPoint(View):
+class HistoryPoint(Frozen):
     """The pool at one second, for charts."""
 
     at: float
@@ -123,7 +119,7 @@ class HistoryPoint(View):
     units_per_s: dict[str, float]
 
 
-class LossPoint(View):
+class LossPoint(Frozen):
     """One point of the loss curve."""
 
     step: int
@@ -131,7 +127,7 @@ class LossPoint(View):
     loss: float
 
 
-class ShadowView(View):
+class ShadowView(Frozen):
     """The shadow so far. Values are the policy's own estimates, from measured demand, capacity and prices."""
 
     seconds: float = Field(description="how long it has watched")
@@ -151,7 +147,7 @@ class ShadowView(View):
         return self.shadow_usd / self.real_usd - 1 if self.real_usd > 0 else None
 
 
-class AccountView(View):
+class AccountView(Frozen):
     """What became of one workload's requests and slots since the controller started."""
 
     workload: str
@@ -163,7 +159,7 @@ class AccountView(View):
     joined: int = Field(description="moves that gave it a slot")
 
 
-class SpreadView(View):
+class SpreadView(Frozen):
     """How durations are spread; a histogram."""
 
     bounds_s: tuple[float, ...] = Field(description="upper bounds, seconds, ascending")
@@ -171,7 +167,7 @@ class SpreadView(View):
     sum_s: float
 
 
-class MoveTotal(View):
+class MoveTotal(Frozen):
     """How many moves from this donor to this receiver ended in this state."""
 
     donor: str | None
@@ -180,7 +176,7 @@ class MoveTotal(View):
     count: int
 
 
-class RestartTotal(View):
+class RestartTotal(Frozen):
     """How often residents or companions of a workload were started again."""
 
     workload: str
@@ -188,7 +184,7 @@ class RestartTotal(View):
     count: int
 
 
-class ControllerTotals(View):
+class ControllerTotals(Frozen):
     """What the controller has counted since it started."""
 
     tick: SpreadView = Field(description="a whole tick: reading counters, deciding, sending orders out")
@@ -201,7 +197,7 @@ class ControllerTotals(View):
     unrecorded: int = Field(description="events that wait until the ledger can be written")
 
 
-class PoolState(View):
+class PoolState(Frozen):
     """Everything the console shows."""
 
     at: float

@@ -169,17 +169,17 @@ def _settings_of(spec: ProductSpec) -> Settings:
     return settings.model_validate(spec.settings)
 
 
-def _named(name: str, kind: type[Named]) -> Named:
+def _named(name: str, of: type[Named]) -> Named:
     """What a string in a spec names.
 
     Raises:
-        ConfigError: it is not of the kind that belongs there.
+        ConfigError: it is not of the type that belongs there.
     """
     module, _, attribute = name.partition(":")
     found = getattr(importlib.import_module(module), attribute, None)
-    if not isinstance(found, kind):
+    if not isinstance(found, of):
         raise ConfigError(
-            f"{name!r} is a {type(found).__name__}, where a {kind.__name__} belongs",
+            f"{name!r} is a {type(found).__name__}, where a {of.__name__} belongs",
             next_step="mend the product's constant; see docs/adding-a-product.md",
         )
     return found

@@ -1,27 +1,17 @@
 """The ranked list for a user of the data set, for the console."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from nicegui import ui
 
 from tenfold.pool.asking import Refused, accept, asking, rights_of
+from tenfold.rank.contract import RankedItem, RankResponse
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
 FIRST_USER, LAST_USER = 1, 943
 LIST_LENGTH = 12
-
-
-@dataclass(frozen=True, slots=True)
-class RankedItem:
-    """One line of a ranked list."""
-
-    item: int
-    title: str
-    genres: str
-    score: float
 
 
 def ranked_list(base_url: Callable[[], str]) -> None:
@@ -54,7 +44,7 @@ def ranked_list(base_url: Callable[[], str]) -> None:
         rank_button = ui.button("Rank", on_click=show, color=None).props("unelevated").classes("go")
 
 
-async def rank(base_url: str, user: int, k: int, rights: Mapping[str, str]) -> list[RankedItem]:
+async def rank(base_url: str, user: int, k: int, rights: Mapping[str, str]) -> Sequence[RankedItem]:
     """Ask for the top ``k`` items for ``user``.
 
     Raises:
@@ -63,16 +53,7 @@ async def rank(base_url: str, user: int, k: int, rights: Mapping[str, str]) -> l
     body = {"user": user, "k": k}
     async with asking(base_url, rights) as session, session.post("/v1/rank", json=body) as response:
         await accept(response)
-        items = (await response.json())["items"]
-    return [
-        RankedItem(
-            item=int(item["item"]),
-            title=str(item["title"]),
-            genres=item["genres"] if isinstance(item["genres"], str) else ", ".join(item["genres"]),
-            score=float(item["score"]),
-        )
-        for item in items
-    ]
+        return RankResponse.model_validate_json(await response.read()).items
 
 
 def user_of(text: str | None) -> int | None:
@@ -82,7 +63,7 @@ def user_of(text: str | None) -> int | None:
     return user if FIRST_USER <= user <= LAST_USER else None
 
 
-def list_html(items: list[RankedItem]) -> str:
+def list_html(items: Sequence[RankedItem]) -> str:
     """Give a ranked list as HTML; the bars compare scores with the best and the last of the list."""
     if not items:
         return '<div class="blank">Nothing to rank: this user has seen everything.</div>'
@@ -90,7 +71,7 @@ def list_html(items: list[RankedItem]) -> str:
     spread = (best - last) or 1.0
     return "".join(
         f'<div class="item" title="score {item.score:.3f}"><span class="n">{place}</span>'
-        f'<span class="t">{escape(item.title)}<em>{escape(item.genres)}</em></span>'
+        f'<span class="t">{escape(item.title)}<em>{escape(", ".join(item.genres))}</em></span>'
         f'<span class="bar"><i style="width:{20 + 80 * (item.score - last) / spread:.0f}%"></i></span></div>'
         for place, item in enumerate(items, 1)
     )

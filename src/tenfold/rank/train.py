@@ -40,7 +40,7 @@ from tenfold.rank.ranker import Ranker
 from tenfold.rank.recipe import DATA, Recipe
 
 Progress = Callable[[str, float], None]
-"""Told the stage in words and the share of all work done, 0 to 1."""
+"""Told what is being done and the share of all work done, 0 to 1."""
 
 _FITTED = 0.85
 """Share of the work that is done when the network is fitted; the rest is evaluation."""

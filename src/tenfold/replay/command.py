@@ -38,7 +38,7 @@ def replay(
     json: Json = False,
 ) -> None:
     """Play WEEK, a week.toml, under each policy, and print what they made of it."""
-    from tenfold.page.shelf import leave
+    from tenfold.page.shelf import leave, write_page
     from tenfold.replay import show
     from tenfold.replay.compare import ALL, compare, compare_tuned, find_bounds, rules, summary, targets_of
     from tenfold.replay.page import SHELF
@@ -61,7 +61,7 @@ def replay(
     page = draw(comparison)
     leave(SHELF, comparison.week.name, page)
     if report is not None:
-        _write(report, page)
+        write_page(report, page, "--report")
     if json:
         machine(summary(comparison))
     else:
@@ -92,15 +92,6 @@ def _shares(text: str) -> dict[str, float]:
         if not 0 < shares[family.strip()] <= 1:
             raise UsageError(f"--attain {part!r}: a share lies above 0 and up to 1", next_step="write e.g. llm=0.95")
     return shares
-
-
-def _write(path: Path, page: str) -> None:
-    try:
-        path.write_text(page)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write the page {str(path)!r}: {error.strerror}", next_step="give another --report"
-        ) from error
 
 
 @contextmanager

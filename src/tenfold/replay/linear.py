@@ -41,18 +41,15 @@ class LinearProgram:
     def __init__(self, steps: int) -> None:
         self._steps = steps
         self._cost: list[Floats] = []
-        self._lower: list[Floats] = []
         self._upper: list[Floats] = []
         self._rows: list[tuple[Ints, Ints, Floats]] = []
         self._row_lower: list[Floats] = []
         self._row_upper: list[Floats] = []
         self._row_count = 0
 
-    def variable(
-        self, *, cost: float | Floats = 0.0, lower: float | Floats = 0.0, upper: float | Floats = INFINITE
-    ) -> int:
-        """Add a variable per step; returns its number."""
-        for given, series in ((cost, self._cost), (lower, self._lower), (upper, self._upper)):
+    def variable(self, *, cost: float | Floats = 0.0, upper: float | Floats = INFINITE) -> int:
+        """Add a variable of 0 and above per step; returns its number."""
+        for given, series in ((cost, self._cost), (upper, self._upper)):
             series.append(np.broadcast_to(np.asarray(given, dtype=np.float64), (self._steps,)))
         return len(self._cost) - 1
 
@@ -91,7 +88,7 @@ class LinearProgram:
         highs = load(
             Matrix.of(row, column, factor, self._row_count),
             cost_C=np.concatenate(self._cost),
-            lower_C=np.concatenate(self._lower),
+            lower_C=np.zeros(len(self._cost) * self._steps),
             upper_C=np.concatenate(self._upper),
             row_lower_R=np.concatenate(self._row_lower),
             row_upper_R=np.concatenate(self._row_upper),

@@ -4,7 +4,7 @@ from html import escape
 from pathlib import Path
 
 from tenfold.page.figures import amount
-from tenfold.page.sheet import amount_data, data, document, percent_data, section, tile
+from tenfold.page.sheet import amount_data, data, document, footer, header, percent_data, section, tiles
 from tenfold.replay.charts import (
     TRAINING,
     bucketed,
@@ -43,23 +43,22 @@ def _header(comparison: Comparison) -> str:
     words = (
         f"{fleet} · {len(week.services)} services · {len(week.jobs):,} jobs · {week.steps:,} steps of {week.step_s:g} s"
     )
-    return f'<header>\n<h1>{escape(week.name)}</h1>\n<p class="sub">{words}</p>\n</header>'
+    return header(week.name, words)
 
 
 def _tiles(comparison: Comparison) -> str:
     """The figures of Tenfold's policy, or of the first, with the best other one beside its training."""
     ours = next((each for each in comparison.played if each.outcome.policy == OURS), comparison.played[0]).outcome
-    tiles = [("Useful training", f"{amount_data(ours.useful_training_h)} h", _beside(comparison, ours))]
+    shown = [("Useful training", f"{amount_data(ours.useful_training_h)} h", _beside(comparison, ours))]
     if comparison.bound_h:
         share = comparison.share_of_bound(ours)
-        tiles.append(("Of what is possible", percent_data(share), "of the clairvoyant bound's training"))
+        shown.append(("Of what is possible", percent_data(share), "of the clairvoyant bound's training"))
     for family in comparison.families:
         share = ours.attainment(family)
         target = f"in time; target {100 * comparison.targets[family]:g}%"
-        tiles.append((escape(family), data(share, attainment(share)), target))
-    tiles.append(("Work lost", data(ours.work_lost, f"{ours.work_lost:.2%}"), "of training's slot-hours"))
-    shown = "".join(tile(*each) for each in tiles[:5])
-    return f'<p class="about">Under the policy {escape(ours.policy)}:</p>\n<div class="tiles">\n{shown}\n</div>'
+        shown.append((escape(family), data(share, attainment(share)), target))
+    shown.append(("Work lost", data(ours.work_lost, f"{ours.work_lost:.2%}"), "of training's slot-hours"))
+    return f'<p class="about">Under the policy {escape(ours.policy)}:</p>\n{tiles(shown[:5])}'
 
 
 def _beside(comparison: Comparison, ours: Outcome) -> str:
@@ -181,4 +180,4 @@ def _footer(comparison: Comparison) -> str:
         "Every policy saw what was measured before a step began, and the same forecast; it paid the same times for "
         "moves of its sort (warm: a loaded process wakes; cold: a process starts)."
     )
-    return f"<footer>\n{''.join(f'<p>{words}</p>' for words in lines)}\n</footer>"
+    return footer(lines)

@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
+from tenfold.core.show import grid
 from tenfold.core.show import out as OUT
 from tenfold.page.figures import percent
 from tenfold.replay.compare import Comparison, Played, attainment, notes
@@ -32,15 +33,10 @@ def comparison(comparison: Comparison, out: Console = OUT) -> None:
 
 
 def _table(comparison: Comparison) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
-    table.add_column("policy", no_wrap=True)
-    for family in comparison.families:
-        table.add_column(f"{family}\nin time", justify="right")
-        table.add_column(f"{family}\nin full", justify="right")
-    headings = ["training\nh", *(["of\nbound"] if comparison.bound_h else []), "lost\nto kills", "lost\nto moves"]
+    headings = [f"{family}\nin {way}" for family in comparison.families for way in ("time", "full")]
+    headings += ["training\nh", *(["of\nbound"] if comparison.bound_h else []), "lost\nto kills", "lost\nto moves"]
     headings += ["moves\na day", "\nidle", "frag-\nmented", "jobs\ndone", "CPU\ns"]
-    for heading in headings:
-        table.add_column(heading, justify="right")
+    table = grid("policy", *headings, words=1, folding=headings)
     for each in comparison.played:
         table.add_row(*_row(comparison, each), style="" if comparison.meets(each.outcome) else "dim")
     return table

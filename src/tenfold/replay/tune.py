@@ -8,7 +8,6 @@ attainment hardly depends on the others' dials. What is left of the budget follo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
 
 import numpy as np
 
@@ -32,9 +31,6 @@ RUNGS = 64
 FRONTIER = (-4, 4, -10, 10, -20, 20, -32, 32)
 """Rungs of a dial, and how far from the chosen ones the frontier is followed, as far as the budget goes."""
 
-Measure = Literal["requests", "steps"]
-"""What attainment is: a share of requests answered in time, or of steps served in full."""
-
 
 @dataclass(frozen=True, slots=True)
 class Tunable:
@@ -56,9 +52,9 @@ class Trial:
     dials: Dials
     outcome: Outcome
 
-    def shortfall(self, floors: Mapping[str, float], measure: Measure) -> float:
+    def shortfall(self, floors: Mapping[str, float]) -> float:
         """Sum up by how much families miss their floors; 0 if all attain."""
-        return sum(max(0.0, floor - attainment(self.outcome, family, measure)) for family, floor in floors.items())
+        return sum(max(0.0, floor - self.outcome.attainment(family)) for family, floor in floors.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +71,11 @@ class Tuned:
         return tuple(sorted(best, key=lambda trial: -trial.outcome.useful_training_h))
 
 
-def attainment(outcome: Outcome, family: str, measure: Measure) -> float:
-    """Look up how well a family was served."""
-    return outcome.attainment(family) if measure == "requests" else outcome.steps_in_full(family)
-
-
 def tune(
     week: Week,
     policy: Tunable,
     floors: Mapping[str, float] = FLOORS,
     *,
-    measure: Measure = "requests",
     budget: int = BUDGET,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> Tuned:
@@ -97,13 +87,12 @@ def tune(
         week: the one to tune on.
         policy: what to tune.
         floors: least attainment by family.
-        measure: which attainment is meant.
         budget: how many replays; the same for every policy that is compared.
         on_trial: called after each.
     """
     families = tuple(dict.fromkeys(service.family for service in week.services))
     floors = {family: floor for family, floor in floors.items() if family in families}
-    search = _Search(families, floors, measure, len(policy.rungs))
+    search = _Search(families, floors, len(policy.rungs))
     trials: dict[tuple[int, ...], Trial] = {}
     for rungs in chain(search.scan(trials), search.halve(trials), search.follow(trials)):
         if rungs in trials:
@@ -114,17 +103,15 @@ def tune(
         trials[rungs] = Trial(dials, replay(week, policy.make(week, dials)))
         if on_trial is not None:
             on_trial(trials[rungs])
-    chosen = min(
-        trials.values(), key=lambda trial: (trial.shortfall(floors, measure), -trial.outcome.useful_training_h)
-    )
+    chosen = min(trials.values(), key=lambda trial: (trial.shortfall(floors), -trial.outcome.useful_training_h))
     return Tuned(policy.make(week, chosen.dials), chosen, tuple(trials.values()))
 
 
 class _Search:
     """Which rungs to try next. ``trials`` grow between the steps of its generators."""
 
-    def __init__(self, families: Sequence[str], floors: Mapping[str, float], measure: Measure, count: int) -> None:
-        self._families, self._floors, self._measure, self._count = families, floors, measure, count
+    def __init__(self, families: Sequence[str], floors: Mapping[str, float], count: int) -> None:
+        self._families, self._floors, self._count = families, floors, count
         self._low = [-1 if family in floors else count - 2 for family in families]
         self._high = [count - 1] * len(families)
 
@@ -139,7 +126,7 @@ class _Search:
         for place, family in enumerate(self._families):
             if family not in self._floors:
                 continue
-            found = [attainment(trials[(step,) * len(self._families)].outcome, family, self._measure) for step in steps]
+            found = [trials[(step,) * len(self._families)].outcome.attainment(family) for step in steps]
             first = next((at for at, share in enumerate(found) if share >= self._floors[family]), int(np.argmax(found)))
             self._low[place], self._high[place] = steps[first - 1] if first else -1, steps[first]
 
@@ -166,16 +153,13 @@ class _Search:
         """Walk away from the best rungs, all dials together, both ways."""
         best = min(
             trials,
-            key=lambda rungs: (
-                trials[rungs].shortfall(self._floors, self._measure),
-                -trials[rungs].outcome.useful_training_h,
-            ),
+            key=lambda rungs: (trials[rungs].shortfall(self._floors), -trials[rungs].outcome.useful_training_h),
         )
         for offset in FRONTIER:
             yield tuple(int(np.clip(rung + offset, 0, self._count - 1)) for rung in best)
 
     def _attains(self, outcome: Outcome, family: str) -> bool:
-        return family not in self._floors or attainment(outcome, family, self._measure) >= self._floors[family]
+        return family not in self._floors or outcome.attainment(family) >= self._floors[family]
 
 
 def _beats(other: Trial, trial: Trial) -> bool:

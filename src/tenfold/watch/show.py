@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.table import Table
 
-from tenfold.core.show import machine
+from tenfold.core.show import grid, machine
 from tenfold.core.show import out as OUT
 from tenfold.watch.watch import WatchedView, WatchView
 
@@ -43,18 +42,8 @@ def summary(view: WatchView, json: bool, out: Console = OUT) -> None:
         markup=False,
         soft_wrap=True,
     )
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in (
-        "workload",
-        "slots",
-        "would have",
-        "slot-hours",
-        "would be",
-        "asked/s",
-        "to expect/s",
-        "a slot does/s",
-    ):
-        table.add_column(column, justify="left" if column == "workload" else "right")
+    measured = ("asked/s", "to expect/s", "a slot does/s")
+    table = grid("workload", "slots", "would have", "slot-hours", "would be", *measured, words=1)
     for row in view.workloads:
         table.add_row(*_cells(row))
     out.print(table)

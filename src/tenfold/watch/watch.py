@@ -14,12 +14,13 @@ from pydantic import Field
 
 from tenfold.core.errors import InfeasibleError
 from tenfold.core.explain import suggest
+from tenfold.core.frozen import Frozen
 from tenfold.policy.policy import Change, SlotPlace
 from tenfold.policy.shadow import Shadow
 from tenfold.pool.demand import DemandMeter, GatewayTotals, WorkloadPlan
 from tenfold.pool.meters import look_around, measured_claims
 from tenfold.pool.resident import Counters
-from tenfold.pool.state import ShadowView, View
+from tenfold.pool.state import ShadowView
 from tenfold.watch.watch_file import JobTable, ServiceTable, WatchError, WatchFile
 
 SETTLING_READINGS = 3
@@ -87,7 +88,7 @@ class Reading:
         return replicas | {series.deployment for counters in self.counters.values() for series in counters}
 
 
-class WatchedView(View):
+class WatchedView(Frozen):
     """One service or job: what it has, and what it would have."""
 
     workload: str
@@ -102,7 +103,7 @@ class WatchedView(View):
     waiting: int = Field(description="requests that wait for a replica")
 
 
-class WatchView(View):
+class WatchView(Frozen):
     """All that was watched. Values are the policy's own estimates."""
 
     slots: int = Field(description="slots that the services and jobs of the file share, idle ones among them")
