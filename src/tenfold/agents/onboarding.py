@@ -19,7 +19,7 @@ from tenfold.agents.shop import Shop
 from tenfold.agents.shops import Embedding
 from tenfold.agents.uploads import GATHERED, PartOut, cut
 from tenfold.catalog.gathered import Gathered, Skipped
-from tenfold.catalog.ingest.source import read_feed, read_file, read_folder
+from tenfold.catalog.ingest.place import Kind, is_address, read_place
 from tenfold.core.errors import TenfoldError, UsageError
 from tenfold.core.toml_file import read_toml
 from tenfold.pool.client import ask
@@ -32,15 +32,15 @@ UPLOAD_TIMEOUT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """Something to read. ``kind``: ``feed``, ``site`` or ``docs``."""
+    """Something to read. ``place``: its path, or its address."""
 
-    kind: str
-    path: Path
+    kind: Kind
+    place: str
 
     @property
     def name(self) -> str:
         """What the catalog calls it."""
-        return f"{self.kind} {self.path.name}"
+        return f"{self.kind} {self.place if is_address(self.place) else Path(self.place).name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +67,25 @@ class Added:
     seconds: float
 
 
-def sources_of(feeds: Sequence[Path], sites: Sequence[str], docs: Sequence[Path]) -> list[SourceFile]:
+def sources_of(feeds: Sequence[str], sites: Sequence[str], docs: Sequence[str]) -> list[SourceFile]:
     """See what is to be read.
 
     Raises:
         UsageError: there is nothing, or a path is not there.
     """
     found = [
-        *(SourceFile("feed", path) for path in feeds),
-        *(SourceFile("site", Path(path)) for path in sites),
-        *(SourceFile("docs", path) for path in docs),
+        *(SourceFile("feed", place) for place in feeds),
+        *(SourceFile("site", place) for place in sites),
+        *(SourceFile("docs", place) for place in docs),
     ]
     if not found:
         raise UsageError(
             "there is nothing that the agent could know", next_step="give --feed products.csv, --site ./site or --docs"
         )
     for each in found:
-        if not each.path.exists():
-            raise UsageError(f"--{each.kind}: there is no {str(each.path)!r}", next_step="give a file or folder")
+        if not is_address(each.place) and not Path(each.place).exists():
+            next_step = "give a file, a folder, or an address that begins with https://"
+            raise UsageError(f"--{each.kind}: there is no {each.place!r}", next_step=next_step)
     return found
 
 
@@ -112,7 +113,14 @@ def add(
     gathered = {}
     for place, source in enumerate(sources):
         say(f"reading {source.name}", place / len(sources))
-        gathered[source.name] = _read(source, now, currency)
+        gathered[source.name] = read_place(
+            source.kind,
+            source.place,
+            now,
+            currency,
+            cache / "sites",
+            lambda what, done, total: say(f"reading {what}: {done} of {total}", done / max(1, total)),
+        )
     whole = sum(gathered.values(), Gathered())
     if not whole.items and not whole.passages:
         reasons = "; ".join(f"{each.where}: {each.why}" for each in whole.skipped[:5])
@@ -148,12 +156,6 @@ def change_settings(url: str, business: str, file: Path) -> BusinessSettings:
     )
     body = given.model_dump(mode="json", exclude_unset=True)
     return BusinessSettings.model_validate_json(ask(url, f"{PREFIX}/{_part(business)}/settings", body))
-
-
-def _read(source: SourceFile, now: dt.datetime, currency: str) -> Gathered:
-    if source.path.is_dir():
-        return read_folder(source.path, now, currency)
-    return read_feed(source.path, now, currency) if source.kind == "feed" else read_file(source.path, now, currency)
 
 
 def _upload(url: str, business: str, source: str, gathered: Gathered) -> PartOut:

@@ -27,6 +27,7 @@ from tenfold.core.sound import read_record, write_record
 
 MOST_PAGES = 1000
 MOST_SITEMAPS = 50
+MOST_FEED_PAGES = 100
 FRESH = timedelta(hours=1)
 """A page fetched since then is not asked for again: a reading goes on."""
 _LOCATION = re.compile(r"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]]+?)\s*(?:\]\]>)?\s*</loc>", re.IGNORECASE)
@@ -122,8 +123,23 @@ async def read_web_feed(web: Web, url: str, currency: str = "USD") -> Gathered:
     Raises:
         Unreachable: it cannot be had.
     """
+    if urlsplit(url).path.endswith("/products.json") and not urlsplit(url).query:
+        return await _shopify(web, url, currency)
     fetched = await web.get(url)
     return feed_of(decode(fetched.body, fetched.charset), url, currency, site_of(url))
+
+
+async def _shopify(web: Web, url: str, currency: str) -> Gathered:
+    """Shopify gives 250 products a page at most."""
+    whole = Gathered()
+    for page in range(1, MOST_FEED_PAGES + 1):
+        fetched = await web.get(f"{url}?limit=250&page={page}")
+        found = feed_of(decode(fetched.body, fetched.charset), f"{url}, page {page}", currency, site_of(url))
+        whole += found
+        if not found.items:
+            return whole
+    why = f"it has more than {MOST_FEED_PAGES} pages of products"
+    return whole + Gathered(skipped=(Skipped(url, why),))
 
 
 async def _listed(web: Web, sitemaps: list[str], site: str) -> list[str]:
