@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-NOW = date(2026, 11, 16)
+SCHEDULED = "2026-10-01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +208,8 @@ def node(folder: Path) -> tuple[list[Text], list[Question]]:
         version = line.removeprefix("v")
         if not version.isdigit() or int(version) < 14:
             continue
+        # What lies ahead was told by the package.
+        told = min(row["start"], SCHEDULED)
         said = [f"Node.js {version} was first released on {row['start']}."]
         if "lts" in row:
             said.append(f"Node.js {version} enters long-term support on {row['lts']}, under the code name")
@@ -215,9 +217,7 @@ def node(folder: Path) -> tuple[list[Text], list[Question]]:
         if "maintenance" in row:
             said.append(f"Node.js {version} goes into maintenance on {row['maintenance']}.")
         said.append(f"Node.js {version} reaches its end of life on {row['end']}.")
-        texts.append(
-            Text(f"https://nodejs.org/schedule#{line}", f"Node.js {version} schedule", row["start"], " ".join(said))
-        )
+        texts.append(Text(f"https://nodejs.org/schedule#{line}", f"Node.js {version} schedule", told, " ".join(said)))
         asked[f"When does Node.js {version} reach end of life?"] = [[row["end"]]]
         if row.get("codename"):
             asked[f"What is the code name of Node.js {version}?"] = [[row["codename"]]]

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 WAIT_MS = 60_000
@@ -41,3 +42,31 @@ def test_a_user_gets_a_ranked_list(page):
     page.get_by_role("button", name="Rank").click()
     expect(page.locator(".item").first).to_be_visible(timeout=WAIT_MS)
     assert page.locator(".item").count() >= 10
+
+
+def test_somebody_asks_the_assistant_by_keyboard_on_a_phone_at_night_and_finds_it_again(pool, browser):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{pool.url}/assistant")
+    expect(page.get_by_text("It reads nothing yet")).to_be_visible(timeout=WAIT_MS)
+    for label, text, then in (
+        ("your name", "Ann", page.get_by_text("None yet.")),
+        ("new thread", "Outing", page.get_by_role("button", name="Outing")),
+    ):
+        page.fill(f'input[aria-label="{label}"]', text)
+        page.press(f'input[aria-label="{label}"]', "Enter")
+        expect(then).to_be_visible(timeout=WAIT_MS)
+    page.fill('input[aria-label="message"]', "Who won the Coastal Cup?")
+    page.press('input[aria-label="message"]', "Enter")
+    # There are no sources: it does not know, and says so.
+    expect(page.locator(".asst-said.assistant")).to_contain_text("do not tell", timeout=WAIT_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    found = Axe().run(page).response["violations"]
+    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+    page.reload()
+    page.get_by_role("button", name="Outing").click(timeout=WAIT_MS)
+    expect(page.locator(".asst-said.mine, .asst-said.theirs")).to_contain_text("Coastal Cup", timeout=WAIT_MS)
+    context.close()
+    assert complaints == []

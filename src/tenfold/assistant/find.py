@@ -37,6 +37,9 @@ def find(sources: Sources, question: Question, now: datetime) -> list[Finding]:
         return []
     reader = _Reader(sources, question, numbers)
     found = [each for each in reader.findings() if _agrees(sources, question, each)]
+    if question.span is not None and question.span.is_day:
+        # A source that names the day tells of it; one of the days after may.
+        found = [each for each in found if _names_day(sources, question.span.first, each)] or found
     return newer_first(question, found, lambda each: sources.documents[each.chunk.document].day)
 
 
@@ -163,8 +166,13 @@ def _agrees(sources: Sources, question: Question, found: Finding) -> bool:
     span = question.span
     if span is None or not span.is_written:
         return True
+    if span.covers(sources.documents[found.chunk.document].day):
+        return True
+    if span.is_day:
+        return _names_day(sources, span.first, found)
+    return says_span(span, sources.text(found.chunk))
+
+
+def _names_day(sources: Sources, day: date, found: Finding) -> bool:
     document = sources.documents[found.chunk.document]
-    if span.first == span.last:
-        text = f"{document.passage.title}. {' '.join(document.sentences[found.first : found.last])}"
-        return says_date(span.first, text) or span.first <= document.day <= span.last + DAY
-    return span.covers(document.day) or says_span(span, sources.text(found.chunk))
+    return says_date(day, f"{document.passage.title}. {' '.join(document.sentences[found.first : found.last])}")

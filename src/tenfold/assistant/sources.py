@@ -54,7 +54,7 @@ class Sources:
     """
 
     def __init__(self, passages: Sequence[Passage], embedder: Embedder) -> None:
-        self.embedder = Memo(embedder)
+        self.embedder = embedder if isinstance(embedder, Memo) else Memo(embedder)
         self.documents: list[Document] = [read_document(each) for each in passages]
         self.chunks: list[Chunk] = [
             chunk for number, document in enumerate(self.documents) for chunk in chunks(document, number)

@@ -42,6 +42,11 @@ class Span:
     last: date
     is_written: bool = False
 
+    @property
+    def is_day(self) -> bool:
+        """Whether it is one day that the question wrote out."""
+        return self.is_written and self.first == self.last
+
     def covers(self, published: date) -> bool:
         """Whether a source of that day may tell of it."""
         return self.first <= published <= self.last + LATER
@@ -123,6 +128,6 @@ def says_date(day: date, text: str) -> bool:
 def says_span(span: Span, text: str) -> bool:
     """Whether a text names the month or the year of a span."""
     if (span.first.month, span.last.month) == (1, 12):
-        return str(span.first.year) in text
+        return str(span.first.year) in text.replace(",", "")
     month = f"{span.first:%B}"
     return f"{span.first:%Y-%m}" in text or re.search(rf"\b{month[:3]}(?:{month[3:]})?\b", text) is not None
