@@ -66,7 +66,7 @@ class Desk:
         loops = {"replying": self._reply_turn, "following": self._follow_turn, "telling earnings": self._earn}
         async with open_web(private=self.settings.private_hosts) as web:
             self._following = Following(self.settings, web, self.write, self._clock)
-            tasks = [asyncio.create_task(for_ever(name, turn, _in_the_log)) for name, turn in loops]
+            tasks = [asyncio.create_task(for_ever(name, turn, _in_the_log)) for name, turn in loops.items()]
             try:
                 yield
             finally:
