@@ -11,13 +11,16 @@ _HELLO = re.compile(
     r"ciao|guten tag|"
     r"buenos d[ií]as|ol[áa]|yo|hi there|hello there|hey there)(\W+(there|everyone|team|all))?\W*$"
 )
-_THANKS = re.compile(
-    r"^\W*(ok(ay)?\W+|great\W+|perfect\W+|cool\W+|no\W+)*(thanks?( you)?( so much| a lot| very much| again)?|"
-    r"thx|ty|cheers|"
-    r"danke( sch[öo]n)?|gracias|merci|grazie|obrigad[oa]|that('s| is) all|(good)?bye|see you|have a (nice|good|"
-    r"great) day|"
-    r"got it|ok(ay)?|great|perfect|cool|awesome|never ?mind)((\W|\bfor\b|\byour\b|\bhelp\b|\bthe\b|\ball\b|\bbye\b)*)$"
-)
+_THANKED = """
+thanks thank thx ty cheers danke gracias merci grazie obrigado obrigada bye goodbye great perfect cool awesome ok okay
+nevermind
+"""
+_KIND = """
+you so much a lot very again that's that is all got it no have nice good day see for your the help never mind this was
+helpful schön sehr then will do
+"""
+_THANKS = frozenset(_THANKED.split())
+_POLITE = _THANKS | frozenset(_KIND.split())
 _WHO = re.compile(
     r"\b(who are you|are you (a |an )?(bot|robot|human|ai|real|machine|person)|what can you do|how can you help)\b"
 )
@@ -30,7 +33,8 @@ def small_talk(shop: Shop, question: str) -> Clarify | None:
         return Clarify("What can I find for you?")
     if _HELLO.match(text):
         return Clarify(f"Hello! I answer for {shop.business}. What can I find for you?")
-    if _THANKS.match(text):
+    words = re.findall(r"[\w']+", text)
+    if set(words) <= _POLITE and (set(words) & _THANKS or {"that's", "all"} <= set(words)):
         return Clarify("You're welcome. Is there anything else?")
     if _WHO.search(text):
         return Clarify(

@@ -8,6 +8,7 @@ import numpy as np
 from tenfold.agents.answer import Found
 from tenfold.agents.choose import choices_of, costs, fits
 from tenfold.agents.describe import sentences_of
+from tenfold.agents.reading.acts import masked
 from tenfold.agents.reading.question import Reading
 from tenfold.agents.reading.token import plain, stem, stems_of
 from tenfold.agents.reading.words import SAME_POLICY, SMALL_STEMS
@@ -27,7 +28,8 @@ POLICY = re.compile(
     r"e-?mail|contact|reach you|"
     r"gift ?(cards?|wrap\w*|certificates?|receipts?)|vouchers?|coupons?|promo|discounts?|student|loyalty|"
     r"rewards?|points|membership|"
-    r"newsletter|privacy|personal data|gdpr|cookies|track(ing)?|cancel\w*|price[- ]match\w*|repairs?|"
+    r"newsletter|privacy|my data|third part(y|ies)|personal data|gdpr|cookies|track(ing)?|cancel\w*|"
+    r"price[- ]match\w*|repairs?|"
     r"spare parts|assembly|"
     r"assemble|install\w*|tax(es)?|vat|customs|duties|international\w*|abroad|overseas|countries|express|"
     r"overnight|same[- ]day|"
@@ -84,7 +86,8 @@ def passage_answer(shop: Shop, question: str, *, is_sure: bool = True) -> Reply 
 
     ``is_sure``: the question must have a word of policies; else only a passage that is close to it will do.
     """
-    text = plain(question)
+    # "Do you have a repair kit?" asks for a thing, and not about repairs.
+    text = masked(shop, plain(question))
     if not shop.passages or (is_sure and not POLICY.search(text)):
         return None
     question = _in_its_words(shop, question)
@@ -93,7 +96,9 @@ def passage_answer(shop: Shop, question: str, *, is_sure: bool = True) -> Reply 
         return None
     best = max(found, key=lambda each: 0.7 * each.cosine + 0.3 * each.coverage)
     is_close = best.cosine >= ALIKE and best.coverage >= 0.4
-    if not (is_close or (is_sure and (best.cosine >= SURE or best.coverage >= 0.6))):
+    is_about = best.cosine >= SURE or (best.cosine >= 0.3 and best.coverage >= 0.3)
+    is_said = best.coverage >= 0.6 and best.cosine >= 0.2
+    if not (is_close or (is_sure and (is_about or is_said))):
         return None
     ranked = _ranked(shop, question, [each.what for each in found if each.cosine >= best.cosine - 0.15])
     draft = Draft()
@@ -126,7 +131,9 @@ def _ranked(shop: Shop, question: str, passages: Sequence[Passage]) -> list[tupl
 
 def similar(shop: Shop, question: str, reading: Reading) -> Found | None:
     """Things that may serve what the customer needs, where the question says why and not what."""
-    if not shop.items or not _NEEDS.search(plain(question)):
+    text = plain(question)
+    is_policy = shop.passages and POLICY.search(text) and not re.search(r"\b(something|anything|way|use|gift)\b", text)
+    if not shop.items or not _NEEDS.search(text) or is_policy:
         return None
     asked_D = shop.model.embed([question])[0]
     items = list(shop.items.values())
@@ -145,14 +152,13 @@ def similar(shop: Shop, question: str, reading: Reading) -> Found | None:
 
 
 def _in_its_words(shop: Shop, question: str) -> str:
-    """The question with words that the shop does not use replaced by its own: "ship" by "deliver"."""
-    words = []
-    for word in question.split():
-        each = stem(word.casefold().strip("?.,!"))
+    """The question, and the shop's own words for what it calls otherwise: "deliver" where it never says "ship"."""
+    added = []
+    for each in stems_of(question):
         group = next((group for group in SAME_POLICY if each in map(stem, group)), ())
         own = [other for other in group if stem(other) in shop.passage_stems]
-        words.append(own[0] if group and own and each not in shop.passage_stems else word)
-    return " ".join(words)
+        added += own[:1] if each not in shop.passage_stems else []
+    return " ".join([question, *added])
 
 
 def _asked(question: str) -> set[str]:

@@ -68,7 +68,7 @@ _ACTS: tuple[tuple[str, str, bool], ...] = (
                r"\b(arriv\w*|receiv\w*|show\w* up|been delivered|come|shipped|delivered|got\w*)\b|\bstill waiting\b|"
                r"\b(my|the) (order|package|parcel|delivery|shipment) (is|was|has|hasn't|never|got|says|"
                r"still)\b", False),
-    ("status", r"\btrack (my|the|an|this|order)\b", True),
+    ("status", r"\btrack (my |the |an |this )?(order|package|parcel|delivery|shipment|purchase)\b", True),
     ("address", r"\b(change|update|edit|correct|modify|fix|wrong|new)\b.{0,30}\b(address|shipping details|"
     r"delivery date)\b", True),
     ("order", r"\b(change|modify|edit|update|amend|add\b.*\bto|remove\b.*\bfrom)\b.{0,30}\b(my|the|an|existing|"
@@ -113,7 +113,8 @@ _ACTS: tuple[tuple[str, str, bool], ...] = (
 )  # fmt: skip
 _PATTERNS = tuple((name, re.compile(pattern), is_general) for name, pattern, is_general in _ACTS)
 _OWN = re.compile(r"\b(my|mine|our|i (bought|ordered|received|got|purchased|placed)|i want to|i need to|i'd like to|"
-                  r"i would like to|i have to|please|refund me|give me)\b|^(cancel|return|refund|exchange|"
+                  r"i would like to|i have to|please|refund me|give me|i demand|i want (a|my)|i need (a|my)|"
+                  r"i expect)\b|^(cancel|return|refund|exchange|"
                   r"change|update|track|delete|"
                   r"reset|start|remove|replace)\b")  # fmt: skip
 _ORDER = re.compile(r"(?:order|#)\s*(?:number|no\.?|id|#|is|:)*\s*#?\s*([a-z]{0,3}-?\d[\w-]{2,})", re.IGNORECASE)
@@ -130,11 +131,11 @@ def act_of(shop: Shop, question: str) -> Act | None:
     text = plain(question)
     if any(re.search(rf"\b{re.escape(topic.casefold())}\b", text) for topic in shop.human_topics):
         return Act("topic")
-    masked = _masked(shop, text)
-    is_general = _POLICY.search(masked) is not None and not _is_personal(masked)
+    said = masked(shop, text)
+    is_general = _POLICY.search(said) is not None and not _is_personal(said)
     for name, pattern, asks_policy in _PATTERNS:
-        if pattern.search(masked) and not (is_general and asks_policy):
-            if asks_policy and not _OWN.search(masked) and not _ORDER.search(text):
+        if pattern.search(said) and not (is_general and asks_policy):
+            if asks_policy and not _OWN.search(said) and not _ORDER.search(text):
                 continue
             order = _ORDER.search(question)
             return Act(name, {"order": order.group(1)} if order else {})
@@ -153,7 +154,7 @@ def _is_personal(text: str) -> bool:
     )
 
 
-def _masked(shop: Shop, text: str) -> str:
+def masked(shop: Shop, text: str) -> str:
     """The text with what the shop sells read as "item", so that "Return of the King" is not a return."""
     parts, at = [], 0
     titles = shop.title_runs

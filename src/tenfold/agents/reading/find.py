@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.agents.reading.lexicon import Stems, Title
-from tenfold.agents.reading.token import Token
+from tenfold.agents.reading.token import Token, stems_of
 from tenfold.agents.reading.words import COLOR_STEMS, GENERIC, MATERIAL_STEMS, SETS, SMALL_STEMS, SUFFIXES
 from tenfold.agents.shop import Shop
 from tenfold.catalog.item import Item
@@ -88,8 +88,7 @@ def _by_title(
         strength = _strength(title, set(places), lexicon.around[item])
         if strength and must <= used:
             weight = sum(lexicon.rarity(tokens[place].stem) for place in used if tokens[place].stem not in SMALL_STEMS)
-            explained = _explained(shop, item, tokens, used)
-            scored.append((weight + 0.8 * explained, strength == 2, item, used))
+            scored.append((weight, strength == 2, item, used))
     if not scored:
         return NOTHING
     # The whole title, said as it is written, beats what else the words may mean.
@@ -98,6 +97,11 @@ def _by_title(
     kept = [each for each in scored if each[0] + (1.0 if each[1] else 0.0) >= best - 1e-6]
     if whole and not any(each[1] for each in kept):
         kept = [each for each in scored if each[0] >= max(score for score, *_ in scored) - 1e-6]
+    if len({used for *_, used in kept}) > 1:
+        # "Backpack with a laptop compartment" names two things, and one of them explains the other's name.
+        explained = {item: _explained(shop, item, tokens) | used for *_, item, used in kept}
+        most = max(map(len, explained.values()))
+        kept = [each for each in kept if len(explained[each[2]]) == most]
     order = {item: at for at, item in enumerate(shop.items)}
     kept.sort(key=lambda each: order[each[2]])
     used_all = frozenset(place for *_, used in kept for place in used)
@@ -115,12 +119,11 @@ def _strength(title: Title, said: set[str], around: frozenset[str]) -> int:
     return 0
 
 
-def _explained(shop: Shop, item: str, tokens: Sequence[Token], used: frozenset[int]) -> float:
-    """Weight of tokens, other than those that name the item, that are values of its options."""
+def _explained(shop: Shop, item: str, tokens: Sequence[Token]) -> frozenset[int]:
+    """Places of tokens that are values of an item's options, or their names."""
     said = {each for value in shop.lexicon.values[item] for words in (*value.said, *value.loose) for each in words}
-    said |= {each for value in shop.lexicon.values[item] for each in value.attribute.split()}
-    rest = [token.stem for place, token in enumerate(tokens) if place not in used]
-    return float(sum(1 for each in rest if each in said and each not in SMALL_STEMS))
+    said |= {each for value in shop.lexicon.values[item] for each in stems_of(value.attribute)}
+    return frozenset(at for at, token in enumerate(tokens) if token.stem in said and token.stem not in SMALL_STEMS)
 
 
 def is_content(token: Token) -> bool:

@@ -1,7 +1,7 @@
 """What a catalog teaches: names of things, options and their values, with the words that mean them."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +14,9 @@ from tenfold.catalog.item import Item, Variant
 
 Stems = tuple[str, ...]
 LONGEST_VALUE = 60
+SEVERAL = 3
+"""Titles from which a first word that they share is taken for a brand."""
+_MAKERS = frozenset({"brand", "manufacturer", "maker", "vendor", "category", "department", "collection", "author"})
 YES = frozenset({"yes", "true", "y"})
 NO = frozenset({"no", "false", "n", "none", "not"})
 _BREAK = re.compile(r"\s+(?:for|with|in|of|from|by|-|\u2013)\s+|[,(|/:;]|\s-\s")
@@ -84,7 +87,8 @@ def options_of(item: Item, variant: Variant) -> dict[str, str]:
 
 def _is_value(text: str) -> bool:
     """Whether a text is a value and no sentence, which would speak to customers in the shop's name."""
-    return bool(text.strip()) and len(text) <= LONGEST_VALUE and not re.search(r"[.!?]\s|[!?]$", text)
+    is_sentence = re.search(r"[.!?]\s|[!?]$|[$€£]\s?\d", text) or (text.endswith(".") and len(text.split()) > 3)
+    return bool(text.strip()) and len(text) <= LONGEST_VALUE and not is_sentence
 
 
 def learn(items: Iterable[Item]) -> Lexicon:
@@ -94,9 +98,12 @@ def learn(items: Iterable[Item]) -> Lexicon:
     joined: dict[str, tuple[str, ...]] = {}
     made: dict[tuple[str, str], Value] = {}
     items = list(items)
+    firsts = Counter(stems_of(item.title)[:1] for item in items)
     for item in items:
         titles[item.id] = title_of(item.title)
-        around[item.id] = frozenset(stems_of(f"{item.brand} {item.category.replace('_', ' ')}"))
+        around[item.id] = frozenset(stems_of(" ".join((item.brand, item.category.replace("_", " "), *_makers(item)))))
+        if firsts[titles[item.id].stems[:1]] >= SEVERAL and len(titles[item.id].stems) > 2:
+            around[item.id] |= frozenset(titles[item.id].stems[:1])
         for each in {*titles[item.id].stems, *around[item.id]}:
             by_stem[each].append(item.id)
         pairs = {pair: None for variant in item.variants for pair in options_of(item, variant).items()}
@@ -113,6 +120,12 @@ def learn(items: Iterable[Item]) -> Lexicon:
     )
 
 
+def _makers(item: Item) -> set[str]:
+    """Values of options that say who makes a thing or where it is shelved; feeds have them under many names."""
+    pairs = [pair for variant in item.variants for pair in options_of(item, variant).items()]
+    return {value for name, value in pairs if name in _MAKERS}
+
+
 def title_of(title: str) -> Title:
     """Find what names the thing in a title: the last word of its first part, before what only tells editions apart."""
     first = _BREAK.split(title)[0] or title
@@ -122,7 +135,7 @@ def title_of(title: str) -> Title:
     while last > 0 and _is_suffix(stems[last]):
         last -= 1
     # "Cordless Drill 18V Pro": a number or an edition follows what names the thing.
-    heads = {last} | {at for at in range(last) if _is_suffix(stems[at + 1]) and not _is_suffix(stems[at])}
+    heads = {last} | {at for at in range(1, last) if _is_suffix(stems[at + 1]) and not _is_suffix(stems[at])}
     if last > 0 and stems[last] in SETS:
         heads.add(last - 1)
     return Title(stems, frozenset(heads), frozenset(range(last + 1)))

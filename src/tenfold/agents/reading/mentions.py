@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tenfold.agents.reading.lexicon import NO, YES, Stems, Value
 from tenfold.agents.reading.quantity import Quantity, quantities_of
@@ -146,8 +146,45 @@ def mentions_of(text: str, tokens: Sequence[Token], scope: Scope, taken: frozens
                     continue
                 found.append(_value(text, tokens, places, _near(tokens, places, values)))
                 used |= places
+    found = [_whole(each, tokens, used) for each in found]
+    found = _joined(found, text, tokens)
     found += _names(text, tokens, scope, used)
     return sorted(found, key=lambda each: min(each.places))
+
+
+def _whole(mention: Mention, tokens: Sequence[Token], used: set[int]) -> Mention:
+    """The mention with what stands beside it of its value, as "SSD" after the "1TB" of "1TB SSD"."""
+    words = {each for value in mention.values for each in stems_of(value.text)}
+    places = set(mention.places)
+    for at in (max(places) + 1, max(places) + 2, min(places) - 1):
+        if 0 <= at < len(tokens) and at not in used and tokens[at].stem in words:
+            places.add(at)
+            used.add(at)
+    return replace(mention, places=frozenset(places))
+
+
+def _joined(mentions: list[Mention], text: str, tokens: Sequence[Token]) -> list[Mention]:
+    """Mentions without those that are only part of another: "wi-fi and cellular" is one value, and not "wi-fi" too."""
+    found = []
+    for one in mentions:
+        wholes = [other for other in mentions if _is_part(one, other)]
+        ends = [(min(one.places | other.places), max(one.places | other.places)) for other in wholes]
+        if any(" or " in text[tokens[first].start : tokens[last].end] for first, last in ends):
+            wholes = []
+        if not wholes:
+            parts = [other for other in mentions if _is_part(other, one)]
+            places = one.places.union(*(other.places for other in parts)) if parts else one.places
+            found.append(replace(one, places=places))
+    return found
+
+
+def _is_part(one: Mention, other: Mention) -> bool:
+    """Whether one value is only part of another that is said beside it."""
+    if one is other or len(other.values) != 1 or not one.values or one.is_excluded != other.is_excluded:
+        return False
+    whole, parts = set(stems_of(other.values[0].text)), [set(stems_of(value.text)) for value in one.values]
+    near = min(abs(a - b) for a in one.places for b in other.places) <= 2
+    return near and one.values[0].attribute == other.values[0].attribute and all(part < whole for part in parts)
 
 
 def is_denied(text: str, tokens: Sequence[Token], at: int) -> bool:

@@ -86,7 +86,12 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
     wishes = wishes_of(mentions, said)
     # "with mesh lining" says which lining, and asks for none.
     spoken = frozenset(name for wish in wishes for name in wish.attributes)
-    about = tuple(name for name in about if name not in spoken)
+    about = tuple(
+        name
+        for each in mentions
+        if not each.values and not each.absent and not spoken & set(each.names)
+        for name in each.names
+    )
     best = best_of(said)
     if best and any(_is_value(each, tokens, best) for each in mentions):
         best = None
@@ -171,8 +176,10 @@ Whose = tuple[Named, How, tuple[Item, ...], tuple[str, ...]]
 
 def _whose(shop: Shop, tokens: tuple[Token, ...], text: str, found: Named, memory: Memory) -> Whose:
     """Whose options are spoken of: items named here, those of the thread, or all; and variants that are pointed at."""
-    if found.items:
+    if found.items and not _is_purpose(text, tokens, found):
         return found, "named", found.items, ()
+    if found.items:
+        return NOTHING, "none", (), ()
     ahead = [token for token in tokens if is_content(token) and token.stem not in OPINION]
     unknown = [token for token in ahead if not _is_option(shop, token)]
     if not (_ALL.search(text) and not unknown):
@@ -186,6 +193,18 @@ def _whose(shop: Shop, tokens: tuple[Token, ...], text: str, found: Named, memor
         return NOTHING, "none", (), ()
     places = frozenset(at for at, token in enumerate(tokens) if token in unknown[:3])
     return Named(items, places, True), "alike", items, ()
+
+
+_PURPOSE = re.compile(
+    r"\b(?:something|anything|what|stuff|way|place|tool|device|game|thing)\b.{0,24}?\b(?:to|for|that|when|so)\b|"
+    r"^(?:my|the) \w+ (?:is|are|hurts?|gets?|\w+s)\b|^(?:i|we) (?:can't|cannot|am|are|feel|get)\b"
+)
+
+
+def _is_purpose(text: str, tokens: Sequence[Token], found: Named) -> bool:
+    """Whether a thing is named only in what something else is wanted for: "something to start my car"."""
+    purpose = _PURPOSE.search(text)
+    return purpose is not None and all(tokens[at].start >= purpose.end() for at in found.places)
 
 
 def _of_thread(

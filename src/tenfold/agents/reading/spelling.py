@@ -39,7 +39,8 @@ def _closest(word: str, known: Iterable[str], *, is_word: bool) -> str | None:
     known = [each for each in known if len(each) > 3]
     if len(word) < 4 or is_word:
         # Too short to tell a slip from another word, but for a letter that a colour lacks.
-        known = [each for each in COLORS | MATERIALS if len(each) == len(word) + 1 and each[0] == word[0]]
+        longer = [each for each in (known if not is_word else COLORS | MATERIALS) if len(each) == len(word) + 1]
+        known = [each for each in longer if each.startswith(word) or (each[0], each[-1]) == (word[0], word[-1])]
     close = [
         (each, slips)
         for each in known
