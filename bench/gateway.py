@@ -36,7 +36,7 @@ from tenfold.cli.front import FrontSpec
 from tenfold.core.paths import cache_dir
 from tenfold.wiring import CONFIG
 
-LITELLM = "1.109.0"
+LITELLM = "1.108.5"
 LITELLM_START_S = 240
 INSTALL_S = 300
 EVENTS = 100
