@@ -36,9 +36,9 @@ from tenfold.cli.front import FrontSpec
 from tenfold.core.paths import cache_dir
 from tenfold.wiring import CONFIG
 
-LITELLM = "1.109.0"
-LITELLM_START_S = 240
-INSTALL_S = 300
+LITELLM = "1.108.5"
+LITELLM_START_S = 150
+INSTALL_S = 210
 EVENTS = 100
 NOBODY = "http://127.0.0.1:9"
 HERE = Path(__file__).parent
@@ -201,7 +201,13 @@ def litellm(folder: Path, upstream_url: str) -> Iterator[Gateway]:
     config.write_text(json.dumps(table))
     port = free_port()
     command = [str(python.parent / "litellm"), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
-    own = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_TELEMETRY": "False"}
+    own = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_TELEMETRY": "False",
+        # It is on loopback, and asks for no key, as the other one does not.
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+    }
     log = folder / "litellm.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -210,7 +216,8 @@ def litellm(folder: Path, upstream_url: str) -> Iterator[Gateway]:
     with ended(process):
         began = time.monotonic()
         if not wait_for(port, process, LITELLM_START_S, "/health/liveliness"):
-            raise RuntimeError(f"litellm did not start within {LITELLM_START_S} s: {log.read_text()[-300:]}")
+            why = "ended" if process.poll() is not None else f"did not answer within {LITELLM_START_S} s"
+            raise RuntimeError(f"litellm {why}: {log.read_text()[-300:]}")
         print(f"litellm {LITELLM} answers after {time.monotonic() - began:.0f} s", flush=True)
         yield Gateway("litellm", f"http://127.0.0.1:{port}", psutil.Process(process.pid))
 

@@ -10,6 +10,7 @@ from tenfold.pool.keys import Keyring, make_key, revoke_key
 from tenfold.pool.product_route import covers
 
 PUBLIC = "/v1/shop/widget"
+ROLES = {"/v1/chat/completions": ("developer",)}
 
 
 class Door:
@@ -21,6 +22,7 @@ class Door:
             "viewer": make_key(home, "viewer"),
             "operator": make_key(home, "operator"),
             "owner": make_key(home, "owner", tenant="acme"),
+            "developer": make_key(home, "developer", tenant="team"),
             "advertiser": make_key(home, "advertiser", tenant="brand"),
             "visitor": make_key(
                 home, "visitor", tenant="acme", origins=("https://acme.com",), hosts=("shop.acme.com",)
@@ -31,7 +33,7 @@ class Door:
             "token",
             required=required,
             is_public=lambda path: covers(PUBLIC, path),
-            roles_of=lambda path: ("owner",) if covers("/v1/shop", path) else (),
+            roles_of=lambda path: ("owner",) if covers("/v1/shop", path) else ROLES.get(path, ()),
         )
         self.seen: dict[str, str] = {}
         self.door = Doorkeeper(self.app, NAMES, PATHS, lambda path: covers(PUBLIC, path), access)
@@ -78,6 +80,10 @@ def door(tmp_path) -> Door:
         ("viewer", "/api/state", "GET", 200),
         ("viewer", "/v1/chat/completions", "POST", 403),
         ("operator", "/v1/chat/completions", "POST", 200),
+        ("developer", "/v1/chat/completions", "POST", 200),
+        ("developer", "/v1/shop/stock", "POST", 403),
+        ("developer", "/api/state", "GET", 403),
+        ("owner", "/v1/chat/completions", "POST", 403),
         ("owner", "/v1/shop/stock", "POST", 200),
         ("owner", "/v1/shopping", "GET", 403),
         ("owner", "/api/state", "GET", 403),
@@ -96,11 +102,13 @@ async def test_each_role_may_what_it_is_for(door, key, path, method, status):
 
 async def test_what_is_behind_the_door_is_told_who_asks_and_nobody_can_claim_it(door):
     claims = {"x_tenfold_role": "operator", "x_tenfold_tenant": "brand", "x_tenfold_for": "ads/brand"}
+    claims |= {"x_tenfold_key": "0123456789ab"}
     await door.ask("/v1/shop/stock", "owner", **claims)
     assert door.asker == Asker("owner", "acme")
+    assert door.seen["x-tenfold-key"] == door.keys["owner"].split("_")[1]
     assert "x-tenfold-for" not in door.seen
     await door.ask(PUBLIC, **claims)
-    assert door.asker == Asker("public", "")
+    assert door.asker == Asker("public", "") and "x-tenfold-key" not in door.seen
     await door.ask("/v1/models", x_tenfold_token="token", x_tenfold_for="ads/brand")
     assert door.asker == Asker("operator", "")
     assert door.seen["x-tenfold-for"] == "ads/brand" and "x-tenfold-token" not in door.seen

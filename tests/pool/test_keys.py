@@ -8,6 +8,7 @@ import pytest
 from tenfold.cli.main import main
 from tenfold.core.errors import AssetError, UsageError
 from tenfold.pool.keys import Keyring, keys_path, make_key, read_keys, revoke_key
+from tenfold.pool.metering.budget import Budget
 
 
 def test_a_key_opens_until_it_is_revoked_and_the_file_holds_no_secret(tmp_path):
@@ -37,6 +38,7 @@ def test_what_is_no_key_of_this_pool_opens_nothing(tmp_path):
     ("role", "given", "cause"),
     [
         ("owner", {}, "needs tenant"),
+        ("developer", {}, "needs tenant"),
         ("viewer", {"tenant": "acme"}, "takes no tenant"),
         ("owner", {"tenant": "acme\r\nx-tenfold-role: operator"}, "no name of a tenant"),
         ("owner", {"tenant": "acme", "origins": ("https://acme.com",)}, "only a visitor's key"),
@@ -83,6 +85,14 @@ def test_the_command_makes_lists_and_revokes(tmp_path, monkeypatch, capsys):
     main(["keys", "--json"])
     (listed,) = json.loads(capsys.readouterr().out)["keys"]
     assert listed["tenant"] == "acme" and "digest" not in listed
+    main(["keys", "make", "--role", "developer", "--tenant", "team", "--budget", "2.50 usd", "--json"])
+    key = Keyring(tmp_path).find(json.loads(capsys.readouterr().out)["key"])
+    assert Keyring(tmp_path).budget_of(key.id) == Budget(amount=2.5, unit="usd")
+    main(["keys"])
+    assert "2.5 USD a day" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["keys", "make", "--role", "developer", "--tenant", "team", "--budget", "a lot"])
+    assert "--budget: 'a lot' is no budget; write it as" in capsys.readouterr().err
     main(["keys", "revoke", listed["id"]])
     assert "revoked" in capsys.readouterr().out
     with pytest.raises(SystemExit) as ended:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
+from functools import lru_cache
 from typing import Literal
 
 import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 from yarl import URL
 
+from tenfold.core.links import connector
 from tenfold.pool.body import Disconnected
 from tenfold.pool.token import TOKEN_HEADER
 
@@ -22,8 +24,22 @@ _NOT_FORWARDED = _OF_ONE_CONNECTION | {TOKEN_HEADER.encode(), b"content-length",
 _NOT_ADDED = ("accept", "accept-encoding", "content-type", "user-agent")
 """What aiohttp adds by itself, though the client did not say it."""
 
+
 Begin = Callable[[int], Awaitable[None]]
 Headers = Iterable[tuple[str, str]]
+
+
+def passing_session() -> aiohttp.ClientSession:
+    """Connections on which clients' requests are passed on: nothing is added, unpacked or remembered.
+
+    A jar of cookies would show one client's to the server in the name of the next.
+    """
+    return aiohttp.ClientSession(
+        connector=connector(keepalive_s=30),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=_NOT_ADDED,
+    )
 
 
 def headers_of(scope: Scope, more: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -58,7 +74,7 @@ async def forward(
     """Send a request to ``url`` and pass the answer on as it comes, neither unpacked nor gathered.
 
     Args:
-        session: without automatic decompression.
+        session: of ``passing_session``.
         url: address of the process behind, without a path.
         scope: the client's request.
         send: takes the answer.
@@ -83,9 +99,8 @@ async def forward(
             behind(url, scope),
             data=body,
             headers=headers,
-            skip_auto_headers=_NOT_ADDED,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silent_s),
+            timeout=_timeout(silent_s),
         ) as response:
             if declines(response):
                 return "declined"
@@ -137,6 +152,11 @@ async def _leaves(receive: Receive, after: asyncio.Event | None) -> None:
         await after.wait()
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+@lru_cache(maxsize=64)
+def _timeout(silent_s: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silent_s)
 
 
 def _head(response: aiohttp.ClientResponse) -> Message:

@@ -20,14 +20,14 @@ import aiohttp
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
-from tenfold.core.links import connector, is_refused
+from tenfold.core.links import is_refused
 from tenfold.pool.affinity import prefer, ring_of
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
 from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
 from tenfold.pool.controller_link import ControllerLink
 from tenfold.pool.demand import GatewayTotals
-from tenfold.pool.forward import Fate, forward, headers_of, while_client_stays
+from tenfold.pool.forward import Fate, forward, headers_of, passing_session, while_client_stays
 from tenfold.pool.process import ASLEEP_HEADER
 from tenfold.pool.slot_time import SlotTime
 from tenfold.pool.state import SpreadView
@@ -129,7 +129,7 @@ class Gateway:
     async def running(self) -> AsyncIterator[None]:
         """Talk to the controller for as long as the context lasts."""
         # A request whose resident's link is cut breaks off, and goes to another.
-        session = aiohttp.ClientSession(connector=connector(keepalive_s=30), auto_decompress=False)
+        session = passing_session()
         async with session as self._session, self.link.held(session):
             yield
 

@@ -14,11 +14,10 @@ from typing import Any
 import aiohttp
 from starlette.types import Receive, Scope, Send
 
-from tenfold.core.links import connector
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
 from tenfold.pool.body import TOTAL_S, BodyReader, BodyRefused, Disconnected
-from tenfold.pool.forward import forward, headers_of, while_client_stays
+from tenfold.pool.forward import forward, headers_of, passing_session, while_client_stays
 from tenfold.pool.product_route import ProductRoute, covers
 from tenfold.pool.relay import relay
 from tenfold.pool.token import TOKEN_HEADER
@@ -82,7 +81,7 @@ class Proxy:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Hold connections to products for as long as the context lasts."""
-        session = aiohttp.ClientSession(connector=connector(keepalive_s=30), auto_decompress=False)
+        session = passing_session()
         async with session as self._session:
             yield
 

@@ -20,10 +20,10 @@ def models(listed: bytes, backends: bytes, json: bool) -> None:
         table.add_row(name, of.get(name, "this pool"))
     out.print(table, markup=False)
     if others:
-        table = grid("backend", "state", "in work", "answered", "failed", "url")
+        table = grid("backend", "url", "state", "in work", "answered", "failed", words=3)
         for other in others:
             counts = (str(other[name]) for name in ("in_flight", "answered", "failed"))
-            table.add_row(other["name"], other["state"], *counts, other["url"])
+            table.add_row(other["name"], other["url"], other["state"], *counts)
         out.print("", table, markup=False)
 
 
@@ -36,7 +36,8 @@ def meter(view: MeterView, json: bool) -> None:
     if not view.rows:
         out.print("nobody has used a model", markup=False)
         return
-    table = grid("product", "tenant", "key", "model", "requests", "refused", "tokens in", "tokens out", "slot s", "USD")
+    counted = ("requests", "refused", "tokens in", "tokens out", "slot s", "USD")
+    table = grid("product", "tenant", "key", "model", *counted, words=4)
     for row in view.rows:
         counts = (f"{count:,}" for count in (row.requests, row.refused, row.tokens_in, row.tokens_out))
         who = (row.product, row.tenant or "-", row.key or "-", row.model or "-")
@@ -56,7 +57,7 @@ def bench(found: Bench, json: bool) -> None:
         markup=False,
         soft_wrap=True,
     )
-    table = grid("batch", per, "units a slot-second", "USD a slot-hour")
+    table = grid("batch", per, "units a slot-second", "USD a slot-hour", words=1)
     for row in found.rows:
         name = f"{row.batch}" if row.what == "decode" else f"{row.batch} ({row.what})"
         earns = "-" if row.usd_per_slot_hour is None else f"{row.usd_per_slot_hour:.4f}"

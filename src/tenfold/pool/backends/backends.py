@@ -14,12 +14,11 @@ from dataclasses import dataclass
 import aiohttp
 from starlette.types import Scope, Send
 
-from tenfold.core.links import connector
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
 from tenfold.pool.backends.breaker import Breaker
 from tenfold.pool.backends.settings import BackendSettings
-from tenfold.pool.forward import Fate, forward, headers_of
+from tenfold.pool.forward import Fate, forward, headers_of, passing_session
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ class Backend:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Hold its connections for as long as the context lasts."""
-        session = aiohttp.ClientSession(connector=connector(keepalive_s=15), auto_decompress=False)
+        session = passing_session()
         async with session as self._session:
             yield
 
