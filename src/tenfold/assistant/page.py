@@ -274,10 +274,12 @@ class Page:
             if found.plan is not None:
                 with ui.element("li"):
                     ui.label(as_text(found.plan))
-            if not found.remembered and found.plan is None:
-                ui.label("Nothing beside its messages.").classes("asst-small")
-            else:
-                _button("Forget all", lambda: self._forget(""), plain=True)
+            # A list has items only, for those who hear it.
+            with ui.element("li"):
+                if not found.remembered and found.plan is None:
+                    ui.label("Nothing beside its messages.").classes("asst-small")
+                else:
+                    _button("Forget all", lambda: self._forget(""), plain=True)
 
     async def _forget(self, which: str) -> None:
         async def forget() -> None:
@@ -308,7 +310,8 @@ class Page:
                     if each.trouble:
                         ui.label(each.trouble).classes("asst-small asst-trouble")
             if not found.subscriptions:
-                ui.label("It reads nothing yet: give it a feed.").classes("asst-small")
+                with ui.element("li"):
+                    ui.label("It reads nothing yet: give it a feed.").classes("asst-small")
 
     async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
