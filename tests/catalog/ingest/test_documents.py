@@ -56,6 +56,8 @@ def test_markdown_is_cut_at_its_headings(now):
         "Q: Do you ship to Norway?\nA: Yes, in five days.\n\nQ: Is it free?\nA: Above 50 euros.\n",
         "# FAQ\n## Do you ship to Norway?\nYes, in five days.\n## Is it free?\nAbove 50 euros.\n",
         "**Q: Do you ship to Norway?**\n\nYes, in five days.\n\n**Q: Is it free?**\n\nAbove 50 euros.\n",
+        "Do you ship to Norway?\nYes, in five days.\n\nIs it free?\nAbove 50 euros.\n",
+        "**Do you ship to Norway?**\n\nYes, in five days.\n\n**Is it free?**\n\nAbove 50 euros.\n",
     ],
 )
 def test_each_question_is_a_passage_of_its_own(faq, now):

@@ -100,6 +100,24 @@ def test_shopifys_export_in_csv():
     assert blue.offer == Offer(Money.of(8, "USD"), False, 0) and blue.id == "MUG-B"
 
 
+def test_woocommerces_export_in_csv():
+    text = (
+        "ID,Type,SKU,Name,Regular price,Sale price,In stock?,Stock,Categories,Parent,Attribute 1 name,"
+        "Attribute 1 value(s)\n"
+        "5,variable,,Cap,,,1,,Hats,,,\n"
+        "6,variation,CAP-R,Cap,20,15,1,4,Hats,id:5,Color,Red\n"
+        "7,variation,CAP-B,Cap,20,,0,,Hats,id:5,Color,Blue\n"
+    )
+    read = read_csv(text, "woo.csv", "EUR")
+    (cap,) = read.items
+    assert cap.category == "Hats"
+    assert {variant.id: (dict(variant.options), variant.offer) for variant in cap.variants} == {
+        "6": ({"Color": "Red"}, Offer(Money.of(15, "EUR"), True, 4, Money.of(20, "EUR"))),
+        "7": ({"Color": "Blue"}, Offer(Money.of(20, "EUR"), False)),
+    }
+    assert [skip.where for skip in read.skipped] == ["woo.csv, row 2"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_old_encodings_quoted_line_ends_and_signs_in_heads(encoding):
     text = 'ID,Name,"Price (EUR)",Description\r\n1,Café crème,"1.299,00","two\r\nlines"\r\n'

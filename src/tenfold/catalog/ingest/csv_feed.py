@@ -23,11 +23,11 @@ _NAMES = {
     "availability": "availability available instock stockstatus status isinstock",
     "description": "description body bodyhtml longdescription shortdescription details beschreibung summary text",
     "brand": "brand vendor manufacturer marke",
-    "category": "category categories producttype type productcategory googleproductcategory collection department",
+    "category": "category categories producttype productcategory googleproductcategory collection department type",
     "url": "url link producturl permalink href",
     "image": "image imagelink imageurl images imagesrc picture photo img",
 }
-_KNOWN = {alias: name for name, aliases in _NAMES.items() for alias in aliases.split()}
+_KNOWN = {alias: (place, name) for name, aliases in _NAMES.items() for place, alias in enumerate(aliases.split())}
 _OPTION = re.compile(r"(?:option|attribute)\s*(\d+)\s*(name|value)s?(?:\(s\))?")
 _IN_NAME = re.compile(r"\b(usd|eur|gbp|cad|aud|chf|jpy)\b|([€$£])")
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
@@ -77,15 +77,16 @@ def _delimiter(text: str) -> str:
 
 
 def _columns(head: list[str]) -> dict[str, str]:
-    """What the columns tell, by their names; the first of several of one kind."""
-    found: dict[str, str] = {}
+    """What the columns tell, by their names; of several of one kind the one with the plainest name."""
+    found: dict[str, tuple[int, str]] = {}
     for cell in head:
-        name = _KNOWN.get(re.sub(r"[^a-z0-9]", "", fold(cell)))
-        if name is None and _IN_NAME.search(fold(cell)):
-            name = _KNOWN.get(re.sub(r"[^a-z0-9]", "", _IN_NAME.sub("", fold(cell))))
-        if name is not None and name not in found.values():
-            found[cell.strip()] = name
-    return found
+        plain = re.sub(r"[^a-z0-9]", "", fold(cell))
+        known = _KNOWN.get(plain) or _KNOWN.get(re.sub(r"[^a-z0-9]", "", _IN_NAME.sub("", fold(cell))))
+        if known is not None:
+            place, name = known
+            if name not in found or place < found[name][0]:
+                found[name] = place, cell.strip()
+    return {column: name for name, (_, column) in found.items()}
 
 
 def _row(place: str, told: Mapping[str, str], columns: Mapping[str, str], before: Mapping[str, str]) -> FeedRow:

@@ -29,6 +29,8 @@ _MARKDOWN = (
     (re.compile(r"(?<![\w*])\*(?=\S)([^*\n]+?)(?<=\S)\*(?![\w*])"), r"\1"),
     (re.compile(r"`([^`\n]+)`"), r"\1"),
 )
+LONGEST_QUESTION = 25
+"""Words of a question or a line in bold that is a heading."""
 _TITLE_KEYS = ("title", "name", "heading", "question", "subject")
 _TEXT_KEYS = ("content", "text", "body", "answer", "description")
 
@@ -119,29 +121,45 @@ def _is_only_top(text: str) -> bool:
 
 
 def _sections(text: str) -> Iterator[Section]:
-    heading, lines = "", list[str]()
-    rows = text.split("\n")
+    found, lines = "", list[str]()
+    rows = [row.rstrip() for row in text.split("\n")]
     fenced = False
-    for number, raw in enumerate(rows):
-        line = raw.rstrip()
+    for number, line in enumerate(rows):
         if line.lstrip().startswith(("```", "~~~")):
             fenced = not fenced
             continue
-        below = rows[number + 1].rstrip() if number + 1 < len(rows) else ""
-        marked = None if fenced else _HEADING.match(line)
-        asked = None if fenced else _ASKED.match(line.strip())
-        underlined = (
-            not fenced and bool(line.strip()) and bool(_UNDERLINE.match(below)) and len(below) >= len(line) // 2
-        )
-        if marked is not None or asked is not None or underlined:
-            if heading or any(lines):
-                yield Section(heading, _body(lines))
-            heading = _unmarked(marked.group(2) if marked else asked.group(1) if asked else line.strip())
-            lines = []
+        heading = None if fenced else _heading(rows, number)
+        if heading is not None:
+            if found or any(lines):
+                yield Section(found, _body(lines))
+            found, lines = _unmarked(heading), []
         elif fenced or not _UNDERLINE.match(line):
             lines.append(line if lines or not _ANSWERED.match(line) else _ANSWERED.sub("", line))
-    if heading or any(lines):
-        yield Section(heading, _body(lines))
+    if found or any(lines):
+        yield Section(found, _body(lines))
+
+
+def _heading(rows: Sequence[str], number: int) -> str | None:
+    """What a line says if it is a heading: marked, underlined, or a question that stands alone."""
+    line = rows[number].strip()
+    below = rows[number + 1] if number + 1 < len(rows) else ""
+    if (marked := _HEADING.match(rows[number])) is not None:
+        return marked.group(2)
+    if (asked := _ASKED.match(line)) is not None:
+        return asked.group(1)
+    if line and _UNDERLINE.match(below) and len(below) >= len(line) // 2:
+        return line
+    stands_alone = not number or not rows[number - 1].strip()
+    if (
+        stands_alone
+        and _unmarked(line).endswith("?")
+        and len(line.split()) <= LONGEST_QUESTION
+        and not line.startswith(("- ", "* ", "+ ", ">", "|"))
+    ):
+        return line
+    # A line in bold alone is one too.
+    bold = re.fullmatch(r"\*\*([^*]+?):?\*\*:?", line)
+    return bold.group(1) if bold is not None and stands_alone and len(line.split()) <= LONGEST_QUESTION else None
 
 
 def _body(lines: Sequence[str]) -> str:

@@ -101,7 +101,8 @@ def _offer(row: FeedRow, currency: str, mark: Mark | None) -> Offer:
     price = read_price(row.price or row.sale_price, own, mark)
     available, stock = read_stock(row.stock)
     if row.availability:
-        said, counted = read_stock(row.availability)
+        # There 1 and 0 are yes and no, and not pieces.
+        said, counted = read_stock({"1": "yes", "0": "no"}.get(row.availability, row.availability))
         # Of a count and a word the one that says no is believed.
         available, stock = available and said, counted if stock is None else stock
     reduced = read_price(row.sale_price, own, mark) if row.sale_price else price
