@@ -4,20 +4,23 @@
 
 - **lies**: random shops whose prices and stock change in mid-conversation, with a writer that lies on purpose.
 - **attacks**: orders to the agent in product texts, feeds, documents and messages.
+- **talk**: the agents' own process: 1,000 products to an agent, first replies, 200 conversations at once through a kill.
 - **questions**: four sets, written before the agent was tuned; two of the shops it was not tuned on are told apart.
 
 Everything runs on the embedded default, without a language model. The last line is one JSON object.
 """
 
 import argparse
+import asyncio
 import json
 import platform
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent import attacks, lies, questions
+from agent import attacks, lies, questions, talk
 from tenfold.core.assets import fetch
 from tenfold.core.minilm import MINILM, MINILM_TOKENIZER, MiniLM, load_minilm
 from tenfold.core.paths import cache_dir
@@ -79,10 +82,27 @@ def _timed(run: Callable[[], list[questions.Asked]]) -> tuple[list[questions.Ask
     return run(), time.process_time() - began
 
 
+def run_talk(_: MiniLM, options: argparse.Namespace) -> Figures:
+    with tempfile.TemporaryDirectory() as folder:
+        home, cache = Path(folder), Path(folder) / "cache"
+        cache.mkdir()
+        (cache / "assets").symlink_to(cache_dir() / "assets")
+        told = asyncio.run(talk.talk(home, cache, products=1000, people=200, turns=3, seed=options.seed, kill=True))
+    print(
+        f"talk: {told.products:,} products to a working agent in {told.onboarding_s:.1f} s; first reply "
+        f"{1000 * told.first_reply_p50_s:.0f} ms p50, {1000 * told.first_reply_p95_s:.0f} ms p95; "
+        f"{told.conversations} conversations at once with {told.messages} messages in {told.together_s:.1f} s, the "
+        f"process killed in between: {told.lost} lost, {told.doubled} replied to twice"
+    )
+    lost = {"conversation_messages_lost": told.lost, "conversation_messages_doubled": told.doubled}
+    return {"first_reply_p95_s": told.first_reply_p95_s, "onboarding_s": told.onboarding_s, **lost}
+
+
 SUITES: Mapping[str, Callable[[MiniLM, argparse.Namespace], Figures]] = {
     "lies": run_lies,
     "attacks": run_attacks,
     "questions": run_questions,
+    "talk": run_talk,
 }
 """Each prints what it found and gives its figures; of two that give the same figure, the later counts."""
 

@@ -22,6 +22,11 @@ _YES = re.compile(
     r"^\W*(yes|yep|yeah|ok|okay|sure|confirm(ed)?|do it|go ahead|please do|ja|oui|s[ií])\b[^?]{0,30}$", re.I
 )
 _NO = re.compile(r"^\W*(no|nope|don't|do not|stop|never ?mind|cancel that|nein|non)\b[^?]{0,30}$", re.IGNORECASE)
+_THANKS = re.compile(
+    r"^\W*((ok(ay)?|great|perfect|super|wow)\W+)?(many )?"
+    r"(thanks|thank you|thx|danke|merci|gracias|grazie|obrigad[oa])\b[^?]{0,40}$",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"^\W*(\d{6})\W*$")
 _COUNT = re.compile(
     r"\b(two|three|four|five|six)\b|\b([1-9]\d?)\s*(?:x|pieces|of (?:it|them|these|those))\b", re.IGNORECASE
@@ -64,6 +69,11 @@ def is_yes(text: str) -> bool:
 def is_no(text: str) -> bool:
     """Whether a message is a no."""
     return bool(_NO.match(text))
+
+
+def is_thanks(text: str) -> bool:
+    """Whether a message says thanks and asks nothing: the customer's word that they were helped."""
+    return bool(_THANKS.match(text))
 
 
 def code_in(text: str) -> str:

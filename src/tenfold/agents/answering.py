@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from tenfold.agents import tables
-from tenfold.agents.acting import Kept, wish_of
+from tenfold.agents.acting import Kept, is_thanks, wish_of
 from tenfold.agents.brain import respond
 from tenfold.agents.contract import Proposal, Said
 from tenfold.agents.conversations import Replied, ThinkAgain
@@ -24,6 +24,7 @@ from tenfold.agents.said import said_of
 from tenfold.agents.settling import Settle
 from tenfold.agents.shops import Held, Shops, gone
 from tenfold.agents.tables import Message, Thread
+from tenfold.agents.worth import resolve
 from tenfold.catalog.item import Offer
 from tenfold.catalog.shelf import Shelf
 from tenfold.core.store import Store
@@ -121,6 +122,8 @@ class Answering:
                 said, kept = self._proposed(connection, thread, message, thought.ask, held, kept, now)
             elif isinstance(thought.reply, HandOff):
                 self._hand_over(connection, thread, thought.reply, now)
+            elif is_thanks(message.text) and thread.memory and not thread.resolved_by:
+                self._thanked(connection, thread)
             if thread.channel in ("whatsapp", "messenger"):
                 text = {"text": _plain_text(said)}
                 send_later(connection, thread.business, thread.id, thread.channel, thread.address, text, now)
@@ -158,8 +161,13 @@ class Answering:
         said = Said(type="clarify", text=f"{summary} Shall I?", choices=("Yes", "No"), proposal=proposal)
         return said, replace(kept, deed=deed.id, coded=False)
 
+    def _thanked(self, connection: Connection, thread: Thread) -> None:
+        business = tables.read_business(connection, thread.business)
+        if business is not None:
+            resolve(connection, business, thread.id, "thanks")
+
     def _hand_over(self, connection: Connection, thread: Thread, reply: HandOff, now: float) -> None:
-        tables.change_thread(connection, thread.business, thread.id, held_by="human", handed_off=True, resolved_by="")
+        tables.change_thread(connection, thread.business, thread.id, held_by="human", handed_off=True)
         business = tables.read_business(connection, thread.business)
         if business is not None:
             tell_of_hand_off(connection, business, thread, reply.reason, reply.summary, now)

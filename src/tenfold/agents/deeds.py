@@ -217,6 +217,20 @@ class Deeds:
             await self._begin(deed, customer)
         return await self._do(deed, orders, customer)
 
+    async def resume(self, orders_of: Callable[[str], Awaitable[Orders | None]]) -> None:
+        """Go on with what was confirmed and begun in a life before; the shop does it once, by its key."""
+        begun = sa.select(deeds).where(deeds.c.state == "doing")
+        for deed in await self.read(lambda connection: [Deed(*row) for row in connection.execute(begun)]):
+            orders = await orders_of(deed.business)
+            if orders is None:
+                continue
+            try:
+                await self._do(deed, orders, deed.customer)
+            except NotDone as error:
+                log.info("deed %s of %s: %s", deed.id, deed.business, error)
+            except OSError as error:
+                log.warning("deed %s of %s is not done yet: %s", deed.id, deed.business, error)
+
     async def decline(self, business: str, identity: str, thread: str = "") -> None:
         """Take a proposal back; one that was done stays done."""
         mine = _is(business, identity) & (deeds.c.thread == thread) & (deeds.c.state == "proposed")

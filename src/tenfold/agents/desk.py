@@ -22,16 +22,20 @@ from tenfold.agents.deliveries import Courier, Delivery, NotSent
 from tenfold.agents.notices import post_notice, send_mail
 from tenfold.agents.orders import Ask, Line, Orders
 from tenfold.agents.own_orders import OwnOrders
+from tenfold.agents.serve_writer import ServeWriter
 from tenfold.agents.settings import AgentsSettings
 from tenfold.agents.settling import Settled, Settling
 from tenfold.agents.shop_orders import ShopOrders
 from tenfold.agents.shops import Shops
 from tenfold.agents.tables import Business, Message, Opening, Thread
 from tenfold.agents.uploads import PartIn, PartOut, Uploads
+from tenfold.agents.worth import draw, has_untold, resolve, sell, take_untold
 from tenfold.catalog.shelf import Shelf
 from tenfold.core.links import connector
 from tenfold.pool.loops import for_ever
 from tenfold.product.context import Context
+
+EARN_EVERY_S = 2.0
 
 Made = TypeVar("Made")
 
@@ -51,7 +55,8 @@ class Desk:
         self.context = context
         self.shelf = Shelf(context.store)
         self.shops = Shops(context.store, self.shelf, context.cache)
-        self.answering = Answering(context.store, self.shelf, self.shops, self._settle)
+        self._writer = ServeWriter(context.pool, self.settings)
+        self.answering = Answering(context.store, self.shelf, self.shops, self._settle, self._writer.of)
         self.conversations = Conversations(context.store, self.answering, self._sent)
         self.deeds = Deeds(self.conversations.read, self.conversations.write)
         self.settling = Settling(self.deeds, self.business, self.orders_of, self.summary_now)
@@ -64,14 +69,16 @@ class Desk:
         """Work for as long as this lasts."""
         async with aiohttp.ClientSession(connector=connector()) as self._session:
             await self.conversations.open()
-            warming = asyncio.create_task(self.answering.warm())
+            warming = asyncio.create_task(self._warm())
             sending = asyncio.create_task(for_ever("sending", self._courier.turn, _in_the_log))
+            telling = asyncio.create_task(for_ever("telling what was earned", self._tell, _in_the_log))
             try:
                 yield
             finally:
-                sending.cancel()
-                warming.cancel()
-                await asyncio.gather(sending, warming, return_exceptions=True)
+                tasks = sending, warming, telling
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
                 await self.conversations.close()
 
     async def business(self, identity: str) -> Business | None:
@@ -84,7 +91,8 @@ class Desk:
 
     def opening(self, business: str, thread: str, channel: str, address: str) -> Opening:
         """Say what a thread begins with, if it is new."""
-        return Opening(channel, address, held_out=False, share=0.0)
+        share = self.settings.holdout if self.settings.writer == "serve" else 0.0
+        return Opening(channel, address, held_out=draw(business, thread, share), share=share)
 
     def orders_of(self, business: Business) -> Orders:
         """Give the carts and orders of a business: the shop's own, or those kept here."""
@@ -148,17 +156,48 @@ class Desk:
 
     def note_sold(self, connection: Connection, business: Business, thread: str, lines: Sequence[Line]) -> None:
         """Note that a conversation has sold something."""
-        tables.change_thread(connection, business.id, thread, resolved_by="order")
+        offers = self.shelf.offers(business.id, [line.variant for line in lines])
+        sell(connection, business, thread, lines, offers)
 
     async def note_resolved(self, business: str, thread: str, by: str) -> None:
         """Note how a thread is known to be resolved, or that it is not (empty)."""
-        await self.conversations.write(
-            lambda connection: tables.change_thread(connection, business, thread, resolved_by=by)
-        )
+
+        def noting(connection: Connection) -> None:
+            known = tables.read_business(connection, business)
+            if known is not None:
+                resolve(connection, known, thread, by)
+
+        await self.conversations.write(noting)
 
     def hurry(self) -> None:
         """Send what was written to be sent."""
         self._courier.hurry()
+
+    async def _warm(self) -> None:
+        """Go on with what was begun in a life before, and read all shops."""
+        await self.deeds.resume(self._orders_by_name)
+        await self.answering.warm()
+
+    async def _orders_by_name(self, business: str) -> Orders | None:
+        found = await self.business(business)
+        return None if found is None else self.orders_of(found)
+
+    async def _tell(self) -> None:
+        """Tell what serve's words earned since the last time."""
+        await asyncio.sleep(EARN_EVERY_S)
+        tokens, self._writer.tokens = self._writer.tokens, 0
+
+        def telling(connection: Connection) -> None:
+            usd = take_untold(connection)
+            if usd is not None or tokens:
+                self.context.earned(connection, "serve", usd or 0.0, tokens, "resolved conversations")
+
+        try:
+            if tokens or await self.conversations.read(has_untold):
+                await self.conversations.write(telling)
+        except BaseException:
+            self._writer.tokens += tokens
+            raise
 
     async def _settle(self, thread: Thread, message: Message, kept: Kept) -> Settled | None:
         return await self.settling.settle(thread, message, kept)

@@ -13,6 +13,7 @@ AGENTS = Product(
     settings=AgentsSettings,
     app="tenfold.agents.app:make_app",
     tables="tenfold.agents.tables:MIGRATIONS",
+    page="tenfold.agents.page:draw",
     public=(PUBLIC, "/.well-known/ucp"),
     needs=EMBEDDER,
     roles=frozenset({"owner"}),

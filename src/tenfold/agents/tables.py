@@ -48,6 +48,8 @@ threads = sa.Table(
     sa.Column("resolved_by", sa.String, nullable=False),
     sa.Column("customer", sa.String, nullable=False),
     sa.Column("proven_until", sa.Float, nullable=False),
+    sa.Column("earned_usd", sa.Float, nullable=False),
+    sa.Column("told_usd", sa.Float, nullable=False),
 )
 messages = sa.Table(
     "messages",
@@ -88,6 +90,7 @@ class Thread:
     ``held_by``: who answers now. ``memory``: what the agent keeps from turn to turn. ``handed_off``: a human was asked
     for at least once. ``resolved_by``: how it is known to be resolved (``button``, ``thanks``, ``order``), or empty.
     ``customer``: who it is, as the shop calls them, where that was proven; it counts as proven until ``proven_until``.
+    ``held_out``: gets templates for good, as a ``share`` of people does. ``earned_usd``: see ``worth``.
     """
 
     business: str
@@ -104,6 +107,8 @@ class Thread:
     resolved_by: str
     customer: str
     proven_until: float
+    earned_usd: float
+    told_usd: float
 
     def customer_at(self, now: float) -> str:
         """Who the customer is proven to be; empty where nobody is."""
@@ -233,6 +238,8 @@ def take_message(
             "resolved_by": "",
             "customer": "",
             "proven_until": 0.0,
+            "earned_usd": 0.0,
+            "told_usd": 0.0,
         }
         connection.execute(sa.insert(threads).values(**row, **more, **arm))
     else:

@@ -26,10 +26,8 @@ def talk(url: str, business: str, thread: str, *, evidence: bool) -> None:
             while found.state == "waiting":
                 time.sleep(LOOK_EVERY_S)
                 found = Exchange.model_validate_json(ask(url, f"{path}/messages", body, timeout_s=60.0))
-            seen = max(seen, found.number)
             if found.reply is not None:
                 show.message(found.reply, evidence=evidence)
-                seen = found.reply.number
             else:
                 out.print("a human goes on in this thread; what they write is shown with your next line", markup=False)
             for message in _human_messages(url, path, seen):
