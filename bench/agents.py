@@ -4,7 +4,7 @@
 
 - **lies**: random shops whose prices and stock change in mid-conversation, with a writer that lies on purpose.
 - **attacks**: orders to the agent in product texts, feeds, documents and messages.
-- **talk**: the agents' own process: 1,000 products to an agent, first replies, 200 conversations at once through a kill.
+- **talk**: the agents' process: 1,000 products to an agent, first replies, 200 conversations at once through a kill.
 - **questions**: four sets, written before the agent was tuned; two of the shops it was not tuned on are told apart.
 
 Everything runs on the embedded default, without a language model. The last line is one JSON object.
