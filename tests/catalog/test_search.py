@@ -12,6 +12,7 @@ from tenfold.catalog.chunk import CHUNK_WORDS, chunks_of
 from tenfold.catalog.item import Item, Offer, Variant
 from tenfold.catalog.money import Money
 from tenfold.catalog.passage import Passage
+from tenfold.catalog.scoring import parts_of
 from tenfold.catalog.search import ItemIndex, PassageIndex
 from tenfold.catalog.words import fold, sentences, terms, words
 
@@ -90,6 +91,15 @@ def test_a_passage_is_found_by_its_meaning(minilm):
     first, *_ = PassageIndex(PASSAGES, minilm).search(asked, 3)
     assert first.what.id == "returns"
     assert first.cosine > 0.3
+
+
+def test_each_question_of_a_message_finds_its_own(minilm):
+    others = [passage(f"p{number}", f"Page {number}", f"Our founder likes number {number}.") for number in range(20)]
+    index = PassageIndex([*others, *PASSAGES], minilm)
+    asked = "Hi, I am in a hurry and rather annoyed. Can I send my socks back? And when do you open on Saturday?"
+    assert {found.what.id for found in index.search(asked, 2)} == {"returns", "hours"}
+    assert {found.document for found in index.documents(asked, 2)} == {"returns", "hours"}
+    assert parts_of("Open? Thanks. When do you close on Sunday?") == ["Open? Thanks.", "When do you close on Sunday?"]
 
 
 def test_of_two_alike_the_newer_comes_first_and_what_is_yet_to_come_is_not_there():

@@ -4,10 +4,12 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tenfold.catalog.ingest.documents import read_document
 from tenfold.catalog.ingest.markup import plain_text, read_page
-from tenfold.catalog.ingest.source import read_feed, read_file, read_folder
+from tenfold.catalog.ingest.source import read_feed, read_file, read_folder, read_html
 from tenfold.core.errors import UsageError
 
 MARKDOWN = """---
@@ -128,3 +130,27 @@ def test_what_is_not_there_is_named(tmp_path, now):
     (tmp_path / "feed.pdf").write_text("x")
     with pytest.raises(UsageError, match=r"feed\.pdf"):
         read_feed(tmp_path / "feed.pdf", now)
+
+
+MARKS = st.sampled_from(
+    ["# ", "**", "Q: ", "\n", "---", "<p>", "</", "<script>", "{", "[", '"title":', ",", "|", "```", "?"]
+)
+
+
+@given(
+    st.lists(MARKS | st.text(max_size=8), max_size=30),
+    st.sampled_from(["a.md", "a.html", "a.json", "a.jsonl", "a.txt"]),
+)
+def test_whatever_is_in_a_file_it_is_read_or_skipped(parts, name):
+    now = datetime(2026, 11, 28, tzinfo=UTC)
+    read = read_document("".join(parts), name, now)
+    assert len({passage.id for passage in read.passages}) == len(read.passages)
+    assert all(passage.text for passage in read.passages)
+    told = read_html("".join(parts), "a", "", now)
+    assert all(passage.text for passage in told.gathered.passages)
+
+
+def test_json_without_an_end_is_skipped(now):
+    assert "no JSON" in read_document("[" * 100_000, "deep.json", now).skipped[0].why
+    page = f'<script type="application/ld+json">{"[" * 100_000}</script>'
+    assert "no JSON" in read_html(page, "a", "", now).gathered.skipped[0].why

@@ -186,6 +186,7 @@ def test_xml_that_would_grow_or_is_broken_is_left_out():
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><rss><item><title>&a;</title></item></rss>'
     assert "entities" in read_google(bomb, "x").skipped[0].why
     assert "no XML" in read_google("<rss><item>", "x").skipped[0].why
+    assert "no JSON" in feed_of("[" * 100_000, "x.json", "USD").skipped[0].why
 
 
 def test_shopifys_products_json():

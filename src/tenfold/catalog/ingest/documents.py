@@ -58,7 +58,7 @@ def read_document(text: str, name: str, fetched: datetime, *, document: str = ""
                 return _of_json(lines, name, document, url, fetched)
             case _:
                 return Gathered(passages=tuple(_markdown(text, document, url, fetched)))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         return Gathered(skipped=(Skipped(name, f"it is no JSON: {error}"),))
 
 

@@ -60,7 +60,7 @@ def feed_of(text: str, name: str, currency: str, site: str = "") -> Gathered:
     if begin in ("{", "["):
         try:
             value = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return Gathered(skipped=(Skipped(name, f"it is no JSON: {error}"),))
         products = value.get("products") if isinstance(value, Mapping) else value
         if not isinstance(products, list):
