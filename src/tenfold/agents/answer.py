@@ -315,7 +315,8 @@ def _described(shop: Shop, reading: Reading, choices: Sequence[Choice]) -> Found
 
     items = {each.item.id: each.item for each in choices}
     for item in list(items.values())[:3]:
-        told = sentence_about(item, reading.puzzling)
+        words = [word for word in (*reading.puzzling, *reading.spare) if not word.startswith("how ")]
+        told = sentence_about(item, words, [token.stem for token in reading.tokens]) if words else ""
         if told:
             draft = Draft()
             draft.say(f"{item.title}: “{told}”", item)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tenfold.agents.reading.token import stem, stems_of
+from tenfold.agents.reading.token import stems_of
 from tenfold.catalog.item import Item
 from tenfold.reply.gate import AMOUNT
 
@@ -20,10 +20,24 @@ def sentences_of(text: str) -> list[str]:
     return [each.strip() for each in re.split(r"(?<=[.!?])\s+|\n+", text) if each.strip()]
 
 
-def sentence_about(item: Item, words: Sequence[str]) -> str:
-    """The sentence of the description that has all of the words; empty where there is none."""
-    wanted = {stem(word) for word in words}
+def sentence_about(item: Item, words: Sequence[str], question: Sequence[str]) -> str:
+    """The sentence of the description that tells of the words; empty where there is none.
+
+    Args:
+        item: with the description.
+        words: of which the sentence has at least half.
+        question: its stems; of several sentences the one that has most of them is taken.
+    """
+    wanted = {each for word in words for each in stems_of(word)}
+    # "Does the camp stove include gas?": every sentence may say stove, one says what is included.
+    told = set(question) - set(stems_of(item.title))
+    found = []
     for sentence in sentences_of(item.description):
-        if wanted <= set(stems_of(sentence)) and not AMOUNT.search(sentence) and not _ORDERS.search(sentence):
-            return sentence
-    return ""
+        has = set(stems_of(sentence))
+        if (
+            2 * len(wanted & has) >= max(1, len(wanted))
+            and not AMOUNT.search(sentence)
+            and not _ORDERS.search(sentence)
+        ):
+            found.append((len(told & has), sentence))
+    return max(found, key=lambda each: each[0])[1] if found else ""

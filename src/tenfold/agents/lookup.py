@@ -33,7 +33,8 @@ POLICY = re.compile(
     r"spare parts|assembly|"
     r"assemble|install\w*|tax(es)?|vat|customs|duties|international\w*|abroad|overseas|countries|express|"
     r"overnight|same[- ]day|"
-    r"pick ?up|collect|click and collect|backorders?|pre-?orders?|restock\w*|wholesale|bulk|jobs?|hiring|"
+    r"pick ?up|collect|click and collect|backorders?|pre-?orders?|restock\w*|be back|come back|size guide|"
+    r"size chart|made in|vegan|wholesale|bulk|jobs?|hiring|"
     r"careers?|sustainab\w+|"
     r"recycl\w+|faq|terms|account|reviews?|fees?|final sale|clearance|damaged|defective|proof of purchase|receipt)\b"
 )

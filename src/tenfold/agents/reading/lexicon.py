@@ -160,6 +160,8 @@ def _value(attribute: str, text: str) -> Value:
         said = []
     if len(exact) > 1:
         said.append((stem("".join(token.text for token in tokens_of(text))),))
+    if sides := re.match(r"\d+\s*x\s*\d+", lowered):
+        said.append(stems_of(sides.group()))
     loose = [(each,) for each in exact if len(exact) > 1 and len(each) > 2 and each.isalpha()]
     kept = tuple(dict.fromkeys(each for each in said if each))
     return Value(attribute, text, kept, tuple(each for each in loose if each not in kept), quantity_of(text))

@@ -14,7 +14,7 @@ from tenfold.agents.reading.lexicon import NO
 from tenfold.agents.reading.mentions import Mention, Scope, is_denied, mentions_of
 from tenfold.agents.reading.spelling import corrected
 from tenfold.agents.reading.token import Token, plain, tokens_of
-from tenfold.agents.reading.words import COLOR_STEMS, GENERIC, MATERIAL_STEMS, MEASURES, OPINION
+from tenfold.agents.reading.words import COLOR_STEMS, GENERIC, MATERIAL_STEMS, MEASURES, OPINION, SIZES
 from tenfold.agents.shop import Shop
 from tenfold.catalog.item import Item
 
@@ -78,9 +78,8 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
     about = tuple(
         dict.fromkeys(name for each in mentions for name in each.names if not each.values and not each.absent)
     )
-    measured, unmeasured = _measured(said, scope)
-    about = tuple(dict.fromkeys((*about, *measured)))
     absent, puzzling, spare = _unexplained(shop, tokens, items, how, found, explained, text)
+    measured, unmeasured = _measured(said, scope)
     puzzling = (*puzzling, *unmeasured)
     absent = (*(Absent(each.said, each.absent) for each in mentions if each.absent and not each.is_excluded), *absent)
     wishes = wishes_of(mentions, said)
@@ -92,6 +91,7 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
         if not each.values and not each.absent and not spoken & set(each.names)
         for name in each.names
     )
+    about = tuple(dict.fromkeys((*about, *measured)))
     best = best_of(said)
     if best and any(_is_value(each, tokens, best) for each in mentions):
         best = None
@@ -347,6 +347,8 @@ def _kind_of(stem: str, shop: Shop, items: tuple[Item, ...]) -> str:
             ]
             return next(iter((*named_so, *alike)), "")
     names = {value.attribute for value in values}
+    if stem in SIZES and (sized := [value.attribute for value in values if value.text.casefold() in SIZES]):
+        return sized[0]
     shape = _shape(stem)
     for value in values:
         # "A4" among A5 and A6, "i3" among i5 and i7.

@@ -37,9 +37,11 @@ def corrected(shop: Shop, tokens: Iterable[Token]) -> tuple[Token, ...]:
 def _closest(word: str, known: Iterable[str], *, is_word: bool) -> str | None:
     allowed = 1 if len(word) <= 6 else 2
     known = [each for each in known if len(each) > 3]
-    if len(word) < 4 or is_word:
-        # Too short to tell a slip from another word, but for a letter that a colour lacks.
-        longer = [each for each in (known if not is_word else COLORS | MATERIALS) if len(each) == len(word) + 1]
+    if is_word:
+        return None
+    if len(word) < 4:
+        # Too short to tell a slip from another word, but for a letter that is missing.
+        longer = [each for each in known if len(each) == len(word) + 1]
         known = [each for each in longer if each.startswith(word) or (each[0], each[-1]) == (word[0], word[-1])]
     close = [
         (each, slips)
