@@ -1,11 +1,12 @@
 """What agents say: never a wrong price, nothing unauthorised, and how many questions they resolve.
 
-    python bench/agents.py [--turns 10000] [--attacks 1000] [--suites lies,attacks,questions]
+    python bench/agents.py [--turns 10000] [--attacks 1000] [--suites lies,attacks,questions,freshness]
 
 - **lies**: random shops whose prices and stock change in mid-conversation, with a writer that lies on purpose.
 - **attacks**: orders to the agent in product texts, feeds, documents and messages.
 - **talk**: the agents' process: 1,000 products to an agent, first replies, 200 conversations at once through a kill.
 - **questions**: five sets; tau2 and sim, which were looked at once after their first figures, are told apart.
+- **freshness**: the assistant over dated sources, of which half were not tuned on (`bench/freshness.py`).
 
 Everything runs on the embedded default, without a language model. The last line is one JSON object.
 """
@@ -20,6 +21,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+import freshness
 from agent import attacks, lies, questions, talk
 from tenfold.core.assets import fetch
 from tenfold.core.minilm import MINILM, MINILM_TOKENIZER, MiniLM, load_minilm
@@ -77,6 +79,14 @@ def run_questions(model: MiniLM, options: argparse.Namespace) -> Figures:
     return {"resolution": held_out["resolution"], **{name: whole[name] for name in names}}
 
 
+def run_freshness(model: MiniLM, options: argparse.Namespace) -> Figures:
+    found = freshness.suite(model, options.packages, options.show)
+    for name, row in found.items():
+        print(f"freshness {freshness.line_of(name, 'tuned on' if name in freshness.TUNED else 'not tuned on', row)}")
+    abstention = freshness.share(found, set(found), {"unreported"})
+    return {"unsupported_denials": sum(row["denials"] for row in found.values()), "abstention": abstention}
+
+
 def _timed(run: Callable[[], list[questions.Asked]]) -> tuple[list[questions.Asked], float]:
     began = time.process_time()
     return run(), time.process_time() - began
@@ -103,6 +113,7 @@ SUITES: Mapping[str, Callable[[MiniLM, argparse.Namespace], Figures]] = {
     "attacks": run_attacks,
     "questions": run_questions,
     "talk": run_talk,
+    "freshness": run_freshness,
 }
 """Each prints what it found and gives its figures; of two that give the same figure, the later counts."""
 
@@ -112,6 +123,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=10_000)
     parser.add_argument("--attacks", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--packages", type=Path, help="folder of fetched packages with dated texts, for freshness")
     parser.add_argument("--show", action="store_true", help="print each question that is not answered rightly")
     parser.add_argument("--suites", default=",".join(SUITES))
     options = parser.parse_args()

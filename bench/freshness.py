@@ -18,6 +18,7 @@ from pathlib import Path
 from time import process_time
 
 from fresh import shipped
+from fresh.bare import ABSTAINS, NAME, bare_model
 from tenfold.assistant.ask import PassageLine, as_line, passages_of
 from tenfold.assistant.brain import respond
 from tenfold.assistant.sources import Sources
@@ -103,26 +104,45 @@ def suite(embedder: Embedder, packages: Path | None, show: bool = False) -> dict
     return found
 
 
-def share(found: dict[str, dict[str, object]], names: set[str], kinds: set[str]) -> float:
-    """Share of right replies of some sets and kinds."""
+def bare(part: str) -> dict[str, object]:
+    """Ask the bare chat model a week's questions; it is right with the known words, dated or not."""
+    _, _, questions = week(part)
+    asked, right, denials = Counter(), Counter(), 0
+    began = process_time()
+    with bare_model(cache_dir()) as answer:
+        for question in questions:
+            text = answer(str(question["question"]))
+            asked[question["kind"]] += 1
+            if question["kind"] == "unreported":
+                right["unreported"] += bool(ABSTAINS.search(text))
+                denials += bool(DENIES.search(text))
+            else:
+                told = text.casefold()
+                right[question["kind"]] += all(
+                    any(one.casefold() in told for one in group) for group in question["gold"]
+                )
+    spent = round((process_time() - began) / len(questions), 3)
+    return {"asked": dict(asked), "right": dict(right), "denials": denials, "cpu_s": spent}
+
+
+def share(found: dict[str, dict[str, object]], names: set[str], kinds: set[str]) -> float | None:
+    """Share of right replies of some sets and kinds; none where nothing was asked."""
     rows = [found[name] for name in names if name in found]
     asked = sum(row["asked"].get(kind, 0) for row in rows for kind in kinds)
-    return round(sum(row["right"].get(kind, 0) for row in rows for kind in kinds) / asked, 3) if asked else 0.0
+    return round(sum(row["right"].get(kind, 0) for row in rows for kind in kinds) / asked, 3) if asked else None
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packages", type=Path, help="folder of fetched packages; fetched into it where they are not")
-    parser.add_argument("--show", action="store_true", help="print what was answered wrongly")
-    options = parser.parse_args()
-    found = suite(load_minilm(cache_dir()), options.packages, options.show)
-    for name, row in found.items():
-        kinds = ", ".join(f"{kind} {row['right'].get(kind, 0)}/{count}" for kind, count in sorted(row["asked"].items()))
-        kept = "tuned on" if name in TUNED else "seen" if name in SEEN else "held out"
-        print(f"{name:11} {kept}: {kinds}; denials {row['denials']}; {row['cpu_s']} CPU-s a question")
+def line_of(name: str, how: str, row: dict[str, object]) -> str:
+    """A set's row of the table."""
+    kinds = ", ".join(f"{kind} {row['right'].get(kind, 0)}/{count}" for kind, count in sorted(row["asked"].items()))
+    return f"{name:11} {how}: {kinds}; denials {row['denials']}; {row['cpu_s']} CPU-s a question"
+
+
+def summary_of(found: dict[str, dict[str, object]]) -> dict[str, object]:
+    """Shares of right replies, of news and of what packages ship."""
     known = {"answer", "conflict", "false"}
     news, shipped_too = {"week_last"}, set(shipped.SOURCES)
-    summary = {
+    return {
         "answered_news_held_out": share(found, news, known),
         "abstained_news_held_out": share(found, news, {"unreported"}),
         "answered_news": share(found, {"week_tuned", "week_held", "week_last"}, known),
@@ -131,7 +151,20 @@ def main() -> None:
         "abstained_shipped": share(found, shipped_too, {"unreported"}),
         "unsupported_denials": sum(row["denials"] for row in found.values()),
     }
-    print(json.dumps(summary))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--packages", type=Path, help="folder of fetched packages; fetched into it where they are not")
+    parser.add_argument("--bare", action="store_true", help="ask the bare chat model, too")
+    parser.add_argument("--show", action="store_true", help="print what was answered wrongly")
+    options = parser.parse_args()
+    found = suite(load_minilm(cache_dir()), options.packages, options.show)
+    for name, row in found.items():
+        print(line_of(name, "tuned on" if name in TUNED else "seen" if name in SEEN else "held out", row))
+    if options.bare:
+        print(line_of("week_last", f"{NAME} from memory, without sources", bare("week_last")))
+    print(json.dumps(summary_of(found)))
 
 
 if __name__ == "__main__":
