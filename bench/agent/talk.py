@@ -20,9 +20,11 @@ from tenfold.agents import onboarding
 from tenfold.agents.product import AGENTS
 from tenfold.cli.products import Products
 from tenfold.core.config import config_type
+from tenfold.pool.client import ask
 from tenfold.pool.runfile import pool_token
 from tenfold.pool.token import TOKEN_HEADER
 
+START_S = 120.0
 NOBODY = "http://127.0.0.1:9"
 KINDS = (
     "Jacket",
@@ -94,6 +96,7 @@ async def talk(folder: Path, cache: Path, *, products: int, people: int, turns: 
     os.environ["TENFOLD_HOME"] = str(folder)
     titles = write_feed(folder / "feed.csv", products, seed)
     async with process(folder, cache) as (url, keeper):
+        await asyncio.to_thread(ask, url, "/v1/agents/businesses", timeout_s=START_S)
         sources = onboarding.sources_of([str(folder / "feed.csv")], [], [])
         arguments = ("shop", "The Shop", sources, "USD", ("https://shop.example",), lambda *_: None)
         added = await asyncio.to_thread(onboarding.add, url, folder, cache, *arguments)

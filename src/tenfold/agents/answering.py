@@ -139,6 +139,7 @@ class Answering:
         try:
             return fill(reply, self._offers_now(business, held, sorted(named)))
         except OfferChanged as changed:
+            held.offers.doubt()
             raise ThinkAgain from changed
 
     def _offers_now(self, business: str, held: Held, variants: list[str]) -> OfferOf:

@@ -72,11 +72,19 @@ class LiveOffers:
         self._business = business
         self._now: dict[str, Offer] = {}
         self._before: dict[str, Offer] = {}
+        self._mark: tuple[object, ...] | None = None
 
-    def refresh(self, variants: Sequence[str]) -> None:
-        """Read them as they are now."""
-        self._now = self._shelf.offers(self._business, variants)
-        self._before |= self._now
+    def refresh(self) -> None:
+        """Read them as they are now, if one may have changed."""
+        mark = self._shelf.mark_of_offers(self._business)
+        if mark != self._mark:
+            self._now = self._shelf.all_offers(self._business)
+            self._before = self._before | self._now
+            self._mark = mark
+
+    def doubt(self) -> None:
+        """Read them anew at the next ``refresh``: one has changed that was not noticed."""
+        self._mark = None
 
     def __call__(self, variant: str) -> Offer:
         """Give the offer of a variant."""
@@ -95,7 +103,6 @@ class Held:
 
     shop: Shop
     offers: LiveOffers
-    variants: tuple[str, ...]
     made_from: tuple[int, str]
 
     def title_of(self, variant: str) -> str:
@@ -123,33 +130,43 @@ class Shops:
         """Give a shop as it is now, with the offers of this moment; none where there is no such business."""
         with self._lock:
             making = self._making.setdefault(business, threading.Lock())
-        with making:
-            with self._store.reading() as connection:
-                known = tables.read_business(connection, business)
-            if known is None:
-                return None
-            made_from = self._shelf.revision(business), str(known.settings)
-            with self._lock:
-                held = self._held.get(business)
-            if held is None or held.made_from != made_from:
-                held = self._make(known, made_from)
-            with self._lock:
-                self._held[business] = held
-                self._held.move_to_end(business)
-                while len(self._held) > MOST_SHOPS:
-                    self._held.popitem(last=False)
-        held.offers.refresh(held.variants)
+            held = self._held.get(business)
+        # While it is made anew, by whichever thread was first, the others go on with what they have.
+        if making.acquire(blocking=held is None):
+            try:
+                held = self._made(business)
+            finally:
+                making.release()
+        if held is not None:
+            held.offers.refresh()
+        return held
+
+    def _made(self, business: str) -> Held | None:
+        """Give a shop as the database has it; read anew where it has changed."""
+        with self._store.reading() as connection:
+            known = tables.read_business(connection, business)
+        if known is None:
+            return None
+        made_from = self._shelf.revision(business), f"{known.name} {known.settings}"
+        with self._lock:
+            held = self._held.get(business)
+        if held is None or held.made_from != made_from:
+            held = self._make(known, made_from)
+        with self._lock:
+            self._held[business] = held
+            self._held.move_to_end(business)
+            while len(self._held) > MOST_SHOPS:
+                self._held.popitem(last=False)
         return held
 
     def _make(self, business: tables.Business, made_from: tuple[int, str]) -> Held:
         items, passages = self._shelf.items(business.id), self._shelf.passages(business.id)
         read = [source.read_at for source in self._shelf.sources(business.id)]
         as_of = max(read, default=dt.datetime.fromtimestamp(business.since, dt.UTC))
-        variants = tuple(variant.id for item in items for variant in item.variants)
         offers = LiveOffers(self._shelf, business.id)
-        offers.refresh(variants)
+        offers.refresh()
         topics = BusinessSettings.model_validate(business.settings).human_topics
         shop = Shop.of(business.name, items, passages, self._model, as_of, offer_of=offers, human_topics=topics)
         shop.warm()
         log.info("%s: %d items, %d passages", business.id, len(items), len(passages))
-        return Held(shop, offers, variants, made_from)
+        return Held(shop, offers, made_from)

@@ -6,7 +6,7 @@ something goes through ``deeds``: the first call is answered with what would be 
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,7 +17,7 @@ from tenfold.agents.identity import NotProven
 from tenfold.agents.orders import Ask, Cart, Line, Refusal, Tool
 from tenfold.agents.shops import Held
 from tenfold.agents.tables import Business
-from tenfold.catalog.item import Item, Variant
+from tenfold.catalog.item import Item, Offer, Variant
 
 Json = dict[str, object]
 MOST_FOUND = 50
@@ -215,7 +215,7 @@ class Tools:
         if not meta.idempotency_key:
             raise NotDone("idempotency_key_required", "give meta.idempotency-key: the same key does it once")
         held = await self._held(business)
-        offers = self._desk.shelf.offers(business.id, [line.variant for line in ask.lines])
+        offers = await self._offers(business, ask.lines)
         summary = summary_of(ask, held.title_of, offers)
         # Keys are each customer's own: nobody can block or learn of another's.
         key = f"mcp/{customer}/{meta.idempotency_key}"
@@ -244,8 +244,12 @@ class Tools:
 
     async def _cart_out(self, business: Business, cart: Cart) -> Json:
         held = await self._held(business)
-        offers = self._desk.shelf.offers(business.id, [line.variant for line in cart.lines])
+        offers = await self._offers(business, cart.lines)
         return ucp.cart_of(cart, {line.variant: held.title_of(line.variant) for line in cart.lines}, offers)
+
+    async def _offers(self, business: Business, lines: Sequence[Line]) -> dict[str, Offer]:
+        variants = [line.variant for line in lines]
+        return await self._desk.in_thread(lambda: self._desk.shelf.offers(business.id, variants))
 
     def _customer(self, business: Business, meta: Meta) -> str:
         if not meta.customer_token:

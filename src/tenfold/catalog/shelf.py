@@ -145,6 +145,22 @@ class Shelf:
         """Give the offer of a variant as it is now; none if it is no longer sold."""
         return self.offers(business, [variant]).get(variant)
 
+    def all_offers(self, business: str) -> dict[str, Offer]:
+        """Give the offers of all that is sold, as of one moment."""
+        table = tables.offers
+        with self._store.reading() as connection:
+            chosen = sa.select(table).where(table.c.business == business)
+            return {row.variant: _offer(row) for row in connection.execute(chosen)}
+
+    def mark_of_offers(self, business: str) -> tuple[object, ...]:
+        """Give what nearly surely differs once an offer has changed: much sooner read than all offers."""
+        table = tables.offers
+        sums = (sa.func.sum(column) for column in (table.c.price_micros, table.c.stock, table.c.list_price_micros))
+        available = sa.func.sum(sa.cast(table.c.available, sa.Integer))
+        marks = sa.func.count(), sa.func.max(table.c.as_of), available, *sums
+        with self._store.reading() as connection:
+            return tuple(connection.execute(sa.select(*marks).where(table.c.business == business)).one())
+
     def offers(self, business: str, variants: Sequence[str]) -> dict[str, Offer]:
         """Give the offers of those variants that are sold, all as of one moment."""
         table = tables.offers
