@@ -28,7 +28,7 @@ class LetterEmbedder:
         return 3 if text in WORDS else 4
 
 
-WORDS = {"kayak", "sofa", "boats"}
+WORDS = {"kayak", "sofa", "boats", "water"}
 
 
 def item_of(title, *variants, description="", **more):

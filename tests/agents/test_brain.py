@@ -41,6 +41,14 @@ async def told(shop, *questions):
         ("Does the desk lamp cost $20?", ["No", "45.00 USD", "35.00 USD"], []),
         ("Which is cheaper, the desk lamp or the sunglasses?", ["cheaper is Desk Lamp", "35.00 USD"], []),
         ("Can I return things?", ["30 days"], []),
+        ("Was kostet das T-Shirt in blau, Größe M?", ["19.99 USD"], ["21.50"]),
+        ("¿Cuánto cuesta la Water Bottle de 500ml?", ["12.00 USD"], ["29.00"]),
+        ("What's the price of the desk lamp and the sunglasses?", ["35.00 USD", "80.00 USD"], []),
+        ("can I get 3 water bottles for under $30?", ["No", "36.00 USD"], ["Yes"]),
+        ("how much are 2 red t-shirts?", ["18.00 USD", "36.00 USD"], ["19.99"]),
+        ("What do you sell?", ["T-Shirt", "Sunglasses"], []),
+        ("a t-shirt, anything but blue or red", ["24.00 USD"], ["19.99", "18.00"]),
+        ("is the t-shirt made of polyester?", ["Yes", "24.00 USD"], []),
     ],
 )
 async def test_a_question_is_answered(shop, question, has, has_not):
@@ -69,7 +77,9 @@ async def test_a_follow_up_is_about_what_was_spoken_of(shop, questions, has, has
         assert each not in said.text
 
 
-@pytest.mark.parametrize("question", ["Do you sell kayaks?", "Is the desk lamp dimmable?", "Who won the world cup?"])
+@pytest.mark.parametrize(
+    "question", ["Do you sell kayaks?", "Do you sell water?", "Is the desk lamp dimmable?", "Who won the world cup?"]
+)
 async def test_what_is_not_in_the_sources_is_neither_said_nor_denied(shop, question):
     said = await told(shop, question)
     assert isinstance(said.reply, Unknown), said.text

@@ -27,6 +27,7 @@ from tenfold.catalog.item import Item
 from tenfold.catalog.money import MICROS
 from tenfold.reply.reply import Answer, Evidence, Reply, Unknown
 
+_WHICH = re.compile(r"\W*(what|which|how|show|list|give|tell)\b")
 _YES_NO = ("exists", "stock")
 
 
@@ -69,7 +70,7 @@ def _fitting(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[C
     amounts = reading.amounts
     if amounts.exact is not None:
         return _is_price(reading, wanted)
-    affordable = [each for each in wanted if costs(each, amounts)]
+    affordable = [each for each in wanted if costs(each, amounts, reading.count)]
     if not affordable:
         return _too_dear(reading, wanted)
     if reading.best is not None:
@@ -78,7 +79,7 @@ def _fitting(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[C
             return found
     if reading.asked in ("count", "pieces"):
         return _counted(reading, affordable) if reading.asked == "count" else _pieces(affordable)
-    is_about = reading.about and reading.asked in ("options", "describe", "exists", "list", "")
+    is_about = reading.about and reading.asked in ("options", "describe", "exists", "holds", "list", "")
     if is_about or reading.asked == "options":
         return _options(reading, affordable)
     return _told(reading, affordable, all_choices)
@@ -94,6 +95,8 @@ def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choi
     if len(wanted) <= SHOWN:
         for each in ordered:
             draft.say(costs_line(each), each)
+            if reading.count > 1:
+                draft.say(f"{reading.count} of {label(each)}: {{total:{reading.count}:{each.variant.id}}}.", each)
     elif len(titles) == 1:
         item = ordered[0].item
         range_line(draft, wanted, f"{titles[0]}{_with(reading.wishes)} comes")
@@ -109,7 +112,8 @@ def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choi
         )
         for each in shown:
             draft.say(f"{label(each)} costs {price(each)} and is {stock(each)}.", each)
-    if reading.asked in _YES_NO or reading.amounts != Amounts():
+    is_yes_no = reading.asked in _YES_NO or (reading.asked == "holds" and reading.wishes)
+    if (is_yes_no or reading.amounts != Amounts()) and not _WHICH.match(reading.text):
         draft.lead("Yes. " if there or (reading.asked != "stock" and not _asks_now(reading)) else "No, not now. ")
     if not there and len(wanted) < len(all_choices):
         others = sorted(
@@ -174,10 +178,7 @@ def _no_such(reading: Reading, choices: Sequence[Choice]) -> Found:
         draft.say(f"Nothing with {wished}.", *list(items.values()))
     else:
         draft.say(f"No {named} with {wished}.", *items.values())
-    if (
-        any(w.is_excluded or {v.casefold() for _, v in w.pairs} & YES for w in reading.wishes)
-        or reading.asked in _YES_NO
-    ):
+    if reading.asked in (*_YES_NO, "holds") or any(_is_yes(wish) for wish in reading.wishes):
         draft.lead("No. ")
     best = max(sum(fits(each, [wish]) for wish in reading.wishes) for each in choices)
     closest = [each for each in choices if best and sum(fits(each, [wish]) for wish in reading.wishes) == best]
@@ -185,6 +186,10 @@ def _no_such(reading: Reading, choices: Sequence[Choice]) -> Found:
     for each in closest[:3]:
         draft.say(f"Closest: {costs_line(each)}", each)
     return Found(draft.answer(), tuple(closest[:3]))
+
+
+def _is_yes(wish: Wish) -> bool:
+    return wish.is_excluded or bool({value.casefold() for _, value in wish.pairs} & YES)
 
 
 def _is_price(reading: Reading, wanted: Sequence[Choice]) -> Found:
@@ -210,6 +215,12 @@ def _too_dear(reading: Reading, wanted: Sequence[Choice]) -> Found:
     ordered = sorted(wanted, key=lambda each: (each.price, not each.is_there))
     is_dear = reading.amounts.most is not None
     nearest = ordered[0] if is_dear else ordered[-1]
+    if reading.count > 1:
+        many = f"{{total:{reading.count}:{nearest.variant.id}}}"
+        draft.say(
+            f"No. {reading.count} of {label(nearest)}: {many}; one costs {price(nearest)}.", nearest, *ordered[:20]
+        )
+        return Found(draft.answer(), (nearest,))
     word = "cheapest" if is_dear else "most expensive"
     draft.say(f"No. The {word} that fits: {costs_line(nearest)}", nearest, *ordered[:20])
     return Found(draft.answer(), (nearest,))

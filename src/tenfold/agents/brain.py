@@ -4,6 +4,7 @@ No language model understands the question, so nothing in a catalog, a text or a
 Prices and stock in the reply are slots; ``speak`` fills them when it is sent.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,13 +17,19 @@ from tenfold.agents.reading.acts import act_of, wants_human
 from tenfold.agents.reading.cues import COMPARES
 from tenfold.agents.reading.parts import sides_of
 from tenfold.agents.reading.question import Reading, read
+from tenfold.agents.reading.token import stems_of
 from tenfold.agents.shop import Shop
+from tenfold.agents.wording import Draft
 from tenfold.reply.fill import OfferChanged, fill
 from tenfold.reply.reply import Answer, HandOff, Reply, Unknown
 from tenfold.reply.write import Writer, text_of, write
 
 REMEMBERED = 50
 """Items that a thread may be about."""
+_RANGE = re.compile(
+    r"\bwhat (do|does|can) (you|i|the shop) (sell|have|offer|carry|buy)|\byour (products|range|"
+    r"catalog|assortment)\b"
+)
 TRIES = 5
 """Times that a reply is made again because an offer changed while it was made."""
 
@@ -77,21 +84,61 @@ def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[R
 
 
 def _found(shop: Shop, reading: Reading, question: str, memory: Memory) -> Found:
-    if COMPARES.search(reading.text):
+    if COMPARES.search(reading.text) and not re.search(r"\bthan\s+[$€£]?\d", reading.text):
         sides = [read(shop, side, Memory()) for side in sides_of(reading.text)]
         sides = _completed(sides, reading)
         if len(sides) >= 2:
             found = compared(shop, sides, reading.than or reading.best, reading.text)
             if found is not None:
                 return found
+    several = _several(shop, reading) if reading.how == "named" else None
+    if several is not None:
+        return several
     if reading.how in ("named", "alike", "thread"):
         # "How do I wash the sweater?" asks for no fact of the catalog.
         told = _by_text(shop, question) if reading.spare and reading.asked == "" else None
         return told or answer(shop, reading)
     if reading.how == "all" and _is_about_goods(reading):
         return answer(shop, reading)
+    if reading.how == "all" and shop.items and _RANGE.search(reading.text):
+        return _range(shop)
     found = similar(shop, question, reading)
     return found or Found(Unknown(now_of(shop), ("the catalog",), reading.thing), ())
+
+
+def _several(shop: Shop, reading: Reading) -> Found | None:
+    """Things named side by side ("the football and the basketball?"), each answered; none if it names one."""
+    sides = [read(shop, side, Memory()) for side in sides_of(reading.text)]
+    sides = [side for side in sides if side.how == "named" and not (side.puzzling or side.absent)]
+    items = [frozenset(item.id for item in side.items) for side in sides]
+    if any(_is_option_of(shop, one, other) for one in sides for other in sides if one is not other):
+        return None
+    if len(sides) < 2 or frozenset.intersection(*items) or any(one < other for one in items for other in items):
+        return None
+    found = [answer(shop, replace(side, asked=reading.asked, amounts=reading.amounts)) for side in sides]
+    answers = [each.reply for each in found if isinstance(each.reply, Answer)]
+    if len(answers) < len(found):
+        return None
+    evidence = {key: value for each in answers for key, value in each.evidence.items()}
+    claims = tuple(claim for each in answers for claim in each.claims)
+    return Found(Answer(claims, evidence), tuple(choice for each in found for choice in each.shown))
+
+
+def _is_option_of(shop: Shop, one: Reading, other: Reading) -> bool:
+    """Whether what names one thing is an option of the other: "a laptop with a 15 inch screen and 16GB of RAM"."""
+    names = {each for item in one.items for each in shop.lexicon.titles[item.id].stems}
+    said = {token.stem for token in one.tokens} & names
+    values = [value for item in other.items for value in shop.lexicon.values[item.id]]
+    options = {each for value in values for words in (*value.said, stems_of(value.attribute)) for each in words}
+    return said <= options
+
+
+def _range(shop: Shop) -> Found:
+    """What is sold, by titles."""
+    draft, items = Draft(), list(shop.items.values())
+    named = ", ".join(dict.fromkeys(item.title for item in items[:30]))
+    draft.say(f"{len(items)} products; among them {named}.", *items)
+    return Found(draft.answer(), ())
 
 
 def now_of(shop: Shop) -> datetime:

@@ -58,9 +58,9 @@ def _fits(choice: Choice, wish: Wish) -> bool:
     return has != wish.is_excluded
 
 
-def costs(choice: Choice, amounts: Amounts) -> bool:
-    """Whether its price is within bounds."""
-    price = choice.price
+def costs(choice: Choice, amounts: Amounts, count: int = 1) -> bool:
+    """Whether the price of so many is within bounds."""
+    price = choice.price * count
     if amounts.most is not None:
         most = round(amounts.most * MICROS)
         if price > most or (amounts.is_strict and price == most):

@@ -17,7 +17,11 @@ _ORDERS = re.compile(
 
 def sentences_of(text: str) -> list[str]:
     """Sentences of a text."""
-    return [each.strip() for each in re.split(r"(?<=[.!?])\s+|\n+", text) if each.strip()]
+    return [
+        each.strip()
+        for each in re.split(r"(?<!max\.)(?<!min\.)(?<!incl\.)(?<!approx\.)(?<!e\.g\.)(?<=[.!?])\s+|\n+", text)
+        if each.strip()
+    ]
 
 
 def sentence_about(item: Item, words: Sequence[str], question: Sequence[str]) -> str:

@@ -6,7 +6,9 @@ from typing import Literal
 
 from tenfold.agents.reading.quantity import read_number
 
-Asked = Literal["price", "total", "pieces", "stock", "options", "count", "compare", "exists", "describe", "list", ""]
+Asked = Literal[
+    "price", "total", "pieces", "stock", "options", "count", "compare", "exists", "holds", "describe", "list", ""
+]
 
 _ASKED: tuple[tuple[Asked, str], ...] = (
     ("pieces", r"how many\b.*\b(left|in stock|on hand|on stock|in (the )?(warehouse|inventory)|remain\w*)\b"),
@@ -18,6 +20,12 @@ _ASKED: tuple[tuple[Asked, str], ...] = (
     ("price", r"\b(how much (?!stock)|price|prices|priced|pricing|cost|costs|costing|how expensive|pricey)\b"),
     ("price", r"\b(what('s| is| are| would| does| do|'d)( \w+){1,6} (set me back|go for|sell for|run me)|"
     r"charge for)\b"),
+    ("price", r"\b(kostet|kosten|preis|cuesta|cuestan|precio|co[uû]te|co[uû]tent|prix|costa|costano|prezzo|"
+    r"custa|pre[çc]o)\b"),
+    ("stock", r"\b(auf lager|verfügbar|disponible|disponibile|dispon[ií]vel)\b"),
+    ("options", r"\b(welche|qu[eé]|quels?|quelles?|quali|quais) (farben|größen|colores|tallas|couleurs|tailles|"
+    r"colori|taglie|cores)\b"),
+    ("exists", r"\b(haben sie|habt ihr|gibt es|tienen|tiene|hay|avez[- ]vous|avete|c'è|t[eê]m)\b"),
     ("stock", r"\b(in stock|out of stock|sold out|available|availability|on stock|unavailable|any left|still have)\b"),
     ("exists", r"\b(do|does|did|would|don't|doesn't) (you|it|they|the shop|your (shop|store))( guys| also| even| still|"
                r" really| actually| currently)* (have|sell|carry|offer|stock|come|make|got)\b"),
@@ -25,7 +33,7 @@ _ASKED: tuple[tuple[Asked, str], ...] = (
     r"any chance)\b"),
     ("exists", r"\bcomes? in\b|\bdoes\b.*\b(have|come|support|include|offer)\b"),
     ("describe", r"\b(tell me (more )?about|describe|details|specs?|specifications?|more info\w*|what features)\b"),
-    ("exists", r"^(is|are|was|were|isn't|aren't|can|could|does|do|will) "),
+    ("holds", r"^(is|are|was|were|isn't|aren't|can|could|does|do|will) "),
     ("list", r"\b(looking for|i('d| would)? (want|need|like)|show me|find me|searching for|list|"
     r"what\b.*\b(have|sell|carry)|"
              r"recommend|suggest|give me)\b"),
@@ -96,9 +104,11 @@ class Best:
 
 
 _BEST: tuple[tuple[str, Best], ...] = (
-    (r"\b(cheapest|least expensive|lowest[- ]priced?|lowest (price|cost)|most affordable|least costly|minimum price|"
+    (r"\b(günstigste[rsn]?|billigste[rsn]?|más barat[oa]|moins ch[eè]re?|meno car[oa]|mais barat[oa]|cheapest|"
+    r"least expensive|lowest[- ]priced?|lowest (price|cost)|most affordable|least costly|minimum price|"
      r"most inexpensive|best price)\b", Best("price", False, "cheapest")),
-    (r"\b(most expensive|priciest|highest[- ]priced?|highest (price|cost)|dearest|most costly|maximum price|"
+    (r"\b(teuerste[rsn]?|más car[oa]|plus ch[eè]re?|più car[oa]|mais car[oa]|most expensive|priciest|"
+    r"highest[- ]priced?|highest (price|cost)|dearest|most costly|maximum price|"
     r"costliest)\b",
      Best("price", True, "most expensive")),
     (r"\b(most (in )?stock|highest (stock|inventory|quantity)|best stocked|most (units|pieces)|largest stock|"

@@ -1,6 +1,6 @@
 """Which items a question names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +85,7 @@ def _by_title(
     for item in candidates:
         title = lexicon.titles[item]
         used = frozenset(place for each in {*title.stems, *lexicon.around[item]} for place in places.get(each, ()))
-        strength = _strength(title, set(places), lexicon.around[item])
+        strength = _strength(title, set(places), lexicon.around[item]) or _is_model(shop, title, tokens, places)
         if strength and must <= used:
             weight = sum(lexicon.rarity(tokens[place].stem) for place in used if tokens[place].stem not in SMALL_STEMS)
             scored.append((weight, strength == 2, item, used))
@@ -117,6 +117,14 @@ def _strength(title: Title, said: set[str], around: frozenset[str]) -> int:
     if around and (around & said) - SMALL_STEMS - MATERIAL_STEMS:
         return 1
     return 0
+
+
+def _is_model(shop: Shop, title: Title, tokens: Sequence[Token], places: Mapping[str, Sequence[int]]) -> int:
+    """1 where a word was said that only this title has and no language, as a model's name; else 0."""
+    own = [
+        each for each in title.stems if each in places and len(shop.lexicon.items_by_stem[each]) == 1 and len(each) > 3
+    ]
+    return int(any(not shop.is_word(tokens[places[each][0]].text) for each in own))
 
 
 def _explained(shop: Shop, item: str, tokens: Sequence[Token]) -> frozenset[int]:

@@ -35,7 +35,13 @@ class Value:
     @property
     def is_number(self) -> bool:
         """Whether it is a number without a unit, as a shoe's size."""
-        return re.fullmatch(r"\d+(?:[.,]\d+)?", self.text.strip()) is not None
+        return self.number is not None
+
+    @property
+    def number(self) -> str | None:
+        """The number that it is: of "40", and of "Size 40" where the option is the size."""
+        rest = [each for each in stems_of(self.text) if each not in stems_of(self.attribute)]
+        return rest[0] if len(rest) == 1 and re.fullmatch(r"\d+(?:[.,]\d+)?", rest[0]) else None
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -160,9 +166,14 @@ def _value(attribute: str, text: str) -> Value:
         said = []
     if len(exact) > 1:
         said.append((stem("".join(token.text for token in tokens_of(text))),))
+    bare = tuple(each for each in exact if each not in stems_of(attribute))
+    if len(bare) < len(exact) and any(each[0].isdigit() for each in bare):
+        said.append(bare)
     if sides := re.match(r"\d+\s*x\s*\d+", lowered):
         said.append(stems_of(sides.group()))
-    loose = [(each,) for each in exact if len(exact) > 1 and len(each) > 2 and each.isalpha()]
+    loose = [
+        (each,) for each in exact if len(exact) > 1 and each[0].isalpha() and (len(each) > 2 or each[-1].isdigit())
+    ]
     kept = tuple(dict.fromkeys(each for each in said if each))
     return Value(attribute, text, kept, tuple(each for each in loose if each not in kept), quantity_of(text))
 

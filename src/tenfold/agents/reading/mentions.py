@@ -246,7 +246,7 @@ def _is_size(tokens: Sequence[Token], at: int, value: Value) -> bool:
     if names & set(beside):
         return True
     before = tokens[at - 1].text if at > 0 else ""
-    return before in {"in", "a", "an", "size", "or", "and", "not", "no", "the"} and len(value.text) <= 4
+    return before in {"in", "a", "an", "size", "or", "and", "not", "no", "the"} and len(value.number or "") <= 4
 
 
 def _quantity(
@@ -261,7 +261,7 @@ def _quantity(
             if value.is_number and set(stems_of(value.attribute)) & {"piec", "piece", "count", "pack"}
         ]
         holds = _bound(text[: quantity.start], text[quantity.end :], quantity)
-        same_count = [v for v in numbers if holds(Quantity("count", float(v.text), 0, 0))]
+        same_count = [v for v in numbers if holds(Quantity("count", float(v.number or 0), 0, 0))]
         if numbers:
             return Mention(places, said, tuple(same_count), absent="" if same_count else numbers[0].attribute)
     if not same:

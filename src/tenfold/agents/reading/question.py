@@ -12,6 +12,7 @@ from tenfold.agents.reading.cues import Amounts, Asked, Best, amounts_of, asked_
 from tenfold.agents.reading.find import NOTHING, Named, alike, is_color_or_material, is_content, named
 from tenfold.agents.reading.lexicon import NO
 from tenfold.agents.reading.mentions import Mention, Scope, is_denied, mentions_of
+from tenfold.agents.reading.quantity import quantities_of
 from tenfold.agents.reading.spelling import corrected
 from tenfold.agents.reading.token import Token, plain, tokens_of
 from tenfold.agents.reading.words import COLOR_STEMS, GENERIC, MATERIAL_STEMS, MEASURES, OPINION, SIZES
@@ -55,6 +56,7 @@ class Reading:
     thing: str = ""
     is_generic: bool = False
     pointed: tuple[str, ...] = ()
+    count: int = 1
 
 
 def read(shop: Shop, question: str, memory: Memory) -> Reading:
@@ -79,6 +81,12 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
         dict.fromkeys(name for each in mentions for name in each.names if not each.values and not each.absent)
     )
     absent, puzzling, spare = _unexplained(shop, tokens, items, how, found, explained, text)
+    odd = [
+        each for each in quantities_of(text) if how in ("named", "alike") and each.dimension not in ("count", "time")
+    ]
+    spans = [(each.start, each.end) for each in odd]
+    unread = [(a, b) for a, b in spans if not any(a <= tokens[at].start < b for at in explained)]
+    puzzling = (*puzzling, *(text[a:b] for a, b in unread))
     measured, unmeasured = _measured(said, scope)
     puzzling = (*puzzling, *unmeasured)
     absent = (*(Absent(each.said, each.absent) for each in mentions if each.absent and not each.is_excluded), *absent)
@@ -112,6 +120,7 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
         thing=thing_of(tokens),
         is_generic=any(token.stem in GENERIC or token.text in GENERIC for token in tokens),
         pointed=pointed,
+        count=_count(tokens, found, explained - found.places),
     )
     return _carried_on(reading, memory) if how == "thread" else reading
 
@@ -298,6 +307,15 @@ def _unexplained(
     spare = [token.text for at, token in enumerate(tokens) if at not in explained and is_content(token)]
     told = {*puzzling, *(each.said for each in absent)}
     return tuple(dict.fromkeys(absent)), tuple(dict.fromkeys(puzzling)), tuple(w for w in spare if w not in told)
+
+
+def _count(tokens: Sequence[Token], found: Named, explained: frozenset[int]) -> int:
+    """How many are wanted: the number before what they are, and what they are like."""
+    at = min(found.places, default=0) - 1
+    while at >= 0 and at in explained:
+        at -= 1
+    is_count = at >= 0 and re.fullmatch(r"\d{1,3}", tokens[at].text)
+    return max(1, int(tokens[at].text)) if is_count else 1
 
 
 _HOW = re.compile(rf"\bhow ({'|'.join(MEASURES)})\b(?! is (the )?(delivery|shipping))")
