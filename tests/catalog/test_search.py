@@ -99,7 +99,14 @@ def test_each_question_of_a_message_finds_its_own(minilm):
     asked = "Hi, I am in a hurry and rather annoyed. Can I send my socks back? And when do you open on Saturday?"
     assert {found.what.id for found in index.search(asked, 2)} == {"returns", "hours"}
     assert {found.document for found in index.documents(asked, 2)} == {"returns", "hours"}
-    assert parts_of("Open? Thanks. When do you close on Sunday?") == ["Open? Thanks.", "When do you close on Sunday?"]
+    assert parts_of("Open? Thanks. When do you close on Sunday?") == ["Open? Thanks. When do you close on Sunday?"]
+    long = "I want to send my old socks back and see when your shop closes on Sunday afternoon"
+    assert parts_of(f"Cheap shoes? {long}.") == [
+        "Cheap shoes?",
+        f"{long}.",
+        "I want to send my old socks back",
+        "see when your shop closes on Sunday afternoon.",
+    ]
 
 
 def test_of_two_alike_the_newer_comes_first_and_what_is_yet_to_come_is_not_there():

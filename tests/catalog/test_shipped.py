@@ -23,6 +23,11 @@ def test_it_has_items_with_variants_and_passages_and_nothing_was_skipped(shop):
     assert not [passage for passage in shop.passages if len(passage.text.split()) < 5]
 
 
+@pytest.fixture(scope="module")
+def index(shop, minilm):
+    return PassageIndex(shop.passages, minilm)
+
+
 @pytest.mark.parametrize(
     ("asked", "title"),
     [
@@ -34,9 +39,8 @@ def test_it_has_items_with_variants_and_passages_and_nothing_was_skipped(shop):
         ("is there a student discount", "Questions that customers ask - Do you have a discount for students?"),
     ],
 )
-def test_what_customers_ask_is_found(shop, minilm, asked, title):
-    found = PassageIndex(shop.passages, minilm).search(asked, 3)
-    assert title in [each.what.title for each in found]
+def test_what_customers_ask_is_found(index, asked, title):
+    assert title in [each.what.title for each in index.search(asked, 3)]
 
 
 def test_things_are_found_by_what_they_are_for(shop, minilm):

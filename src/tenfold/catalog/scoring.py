@@ -1,11 +1,12 @@
 """How well chunks, and groups of them, fit what somebody wrote: by words and by meaning.
 
 A group is a passage, an item or a document. Its score is a weighted sum of standard scores over all groups: BM25 of the
-whole group, BM25 of its best chunk, cosine of its best chunk. A longer text is also asked sentence by sentence, since
-people tell several things at once; a sentence counts by how near the nearest chunk is, so that "I am in a hurry" finds
+whole group, BM25 of its best chunk, cosine of its best chunk. A longer text is also asked part by part, since people
+tell several things at once; a part counts by how near the nearest chunk is, so that "I am in a hurry" finds
 little. What was tried is in docs/log.md#search. Shapes: C chunks, G groups, P parts of a query.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,14 @@ WORDS = 0.3
 PARTS = 0.5
 """Weight of a query's best sentence for a group, where it has several; the rest is of the whole query."""
 LEAST_TERMS = 2
-"""A sentence with fewer words that say something belongs to the one before it."""
-MOST_PARTS = 12
+"""A sentence with fewer words that say something belongs to its neighbour."""
+LONG_WORDS = 14
+"""A sentence of so many words is also asked clause by clause."""
+CLAUSE_TERMS = 3
+MOST_PARTS = 16
+_CONJUNCTION = re.compile(
+    r"[;,]?\s+(?:and|but|because|since|although|though|while|so that|or)\s+|;\s+|,\s+(?=\w+\s+\w+\s+\w+)", re.IGNORECASE
+)
 TITLE_WEIGHT = 2.0
 """What a word of a title counts, where one of the text counts 1."""
 
@@ -108,14 +115,25 @@ class Chunks:
 
 
 def parts_of(query: str) -> list[str]:
-    """Split what somebody wrote into sentences that say something by themselves."""
+    """Split what somebody wrote into sentences that say something, and long ones into clauses beside."""
     parts: list[str] = []
-    for sentence in sentences(query):
-        if parts and len(terms(sentence)) < LEAST_TERMS:
-            parts[-1] = f"{parts[-1]} {sentence}"
-        else:
-            parts.append(sentence)
+    for sentence in _joined(sentences(query), LEAST_TERMS):
+        parts.append(sentence)
+        if len(sentence.split()) >= LONG_WORDS:
+            clauses = _joined(_CONJUNCTION.split(sentence), CLAUSE_TERMS)
+            parts += clauses if len(clauses) > 1 else []
     return parts[:MOST_PARTS]
+
+
+def _joined(parts: Sequence[str], least: int) -> list[str]:
+    """Join parts until each has ``least`` words that say something, if there are so many."""
+    found: list[str] = []
+    for part in parts:
+        if found and min(len(terms(part)), len(terms(found[-1]))) < least:
+            found[-1] = f"{found[-1]} {part}"
+        else:
+            found.append(part)
+    return found
 
 
 def weights_of(titles: Sequence[str], text: str) -> Mapping[str, float]:
