@@ -17,6 +17,9 @@ Fate = Literal["answered", "declined", "unreached", "broken", "cut"]
 """Of one try: answered to its end; not taken; nobody there; broken off before the answer began, or within it."""
 
 CONNECT_S = 2.0
+LAST_WORK_S = 0.02
+"""From when a client is gone until its request is given up."""
+
 _OF_ONE_CONNECTION = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade expect".split()
 )
@@ -134,17 +137,32 @@ async def while_client_stays(
     Raises:
         Disconnected: the client left before the end.
     """
+    worker = asyncio.current_task()
+    assert worker is not None
+    loop, has_left, has_ended = asyncio.get_running_loop(), False, False
+
+    def give_up() -> None:
+        nonlocal has_left
+        if not has_ended:
+            has_left = True
+            worker.cancel()
+
+    def notice(watcher: asyncio.Task[None]) -> None:
+        # A server says that the client is gone also once it has the whole answer: what is left to do then is done.
+        if not watcher.cancelled() and watcher.exception() is None:
+            loop.call_later(LAST_WORK_S, give_up)
+
     watcher = asyncio.create_task(_leaves(receive, after))
-    working = asyncio.create_task(work)
+    watcher.add_done_callback(notice)
     try:
-        await asyncio.wait({watcher, working}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise Disconnected
-        working.result()
+        await work
+    except asyncio.CancelledError:
+        if has_left and not worker.uncancel():
+            raise Disconnected from None
+        raise
     finally:
-        for task in (watcher, working):
-            task.cancel()
-        await asyncio.gather(watcher, working, return_exceptions=True)
+        has_ended = True
+        watcher.cancel()
 
 
 async def _leaves(receive: Receive, after: asyncio.Event | None) -> None:
