@@ -21,9 +21,10 @@ LAST_WORK_S = 0.02
 """From when a client is gone until its request is given up."""
 
 _OF_ONE_CONNECTION = frozenset(
-    b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade expect".split()
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding"
+    b" upgrade expect".split()
 )
-_NOT_FORWARDED = _OF_ONE_CONNECTION | {TOKEN_HEADER.encode(), b"content-length", b"host"}
+_NOT_FORWARDED = _OF_ONE_CONNECTION | {TOKEN_HEADER.encode(), b"content-length", b"host", b"authorization", b"cookie"}
 _NOT_ADDED = ("accept", "accept-encoding", "content-type", "user-agent")
 """What aiohttp adds by itself, though the client did not say it."""
 
@@ -46,7 +47,10 @@ def passing_session() -> aiohttp.ClientSession:
 
 
 def headers_of(scope: Scope, more: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The headers of a request for the process behind, without those of the client's own connection."""
+    """The headers of a request for the process behind: not those of the client's own connection, nor what shows a key.
+
+    Who asks is known at the door, and whoever is behind it needs nobody's key.
+    """
     told = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k not in _NOT_FORWARDED]
     return [*told, *more.items()]
 
