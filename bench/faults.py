@@ -31,8 +31,8 @@ from fault.catalog import CUT_LINK, FAULTS
 from fault.kinds import ANY_STREAMS, Fault, let_go
 from fault.link import cut, ray_cluster
 from fault.load import Load, Tally
-from fault.pool import NotHappened, Pool, prepare, running
-from fault.trial import Suffered, settle, suffer, tallies
+from fault.pool import NotHappened, prepare, running
+from fault.trial import Suffered, explain, settle, suffer, tallies
 from tenfold.core.written import parse_duration_s
 
 START_S = 60.0
@@ -90,12 +90,6 @@ def say(each: Suffered) -> None:
     """Tell of a fault as soon as it is over."""
     whole = "not whole" if each.whole_s is None else f"whole after {each.whole_s:.1f} s"
     print(f"{each.fault.name}: {whole}; {each.note}", file=sys.stderr, flush=True)
-
-
-def explain(pool: Pool) -> None:
-    """Show what a pool that did not get over a fault said last."""
-    for name in ("controller.log", "front.log", "train-companion.log"):
-        print(pool.log_tail(name), file=sys.stderr)
 
 
 def table(rows: list[Row]) -> str:

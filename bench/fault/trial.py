@@ -1,5 +1,7 @@
 """One fault after the other on one pool, each followed by a watch until the pool is whole."""
 
+import os
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -78,6 +80,16 @@ def settle(pool: Pool, limit_s: float) -> bool:
     whole_s, _ = pool.until_whole(-1, limit_s)
     time.sleep(SETTLE_S)
     return whole_s is not None
+
+
+def explain(pool: Pool) -> None:
+    """Show what a pool that did not get over a fault said last, who works on its slots, and how busy the machine is."""
+    for name in ("controller.log", "front.log", "train-companion.log"):
+        print(pool.log_tail(name), file=sys.stderr)
+    state = pool.state()
+    slots = ", ".join(f"{slot['slot']} {slot['awake'] or 'nobody'}" for slot in state.get("slots", ()))
+    print(f"slots: {slots}; alarms: {state.get('alarms', ())}", file=sys.stderr)
+    print(f"{os.getloadavg()[0]:.1f} processes want one of {os.cpu_count()} cores", file=sys.stderr)
 
 
 def tallies(suffered: list[Suffered], load: Load) -> list[Tally]:

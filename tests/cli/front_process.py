@@ -26,6 +26,8 @@ class FrontProcess:
 
     port: int
     process: subprocess.Popen
+    log: Path
+    key: str = ""
 
     @property
     def url(self) -> str:
@@ -34,9 +36,10 @@ class FrontProcess:
     def ask(
         self, path: str, method: str = "GET", body: bytes | None = None, **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send one request with just these headers; gives status, headers and body."""
+        """Send one request with just these headers, and the key if there is one; gives status, headers and body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        lines = {name.replace("_", "-"): value for name, value in headers.items()}
+        lines = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        lines |= {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.putrequest(method, path, skip_host="host" in lines, skip_accept_encoding=True)
             for name, value in lines.items():
@@ -90,7 +93,7 @@ def front(
     assert process.stdin is not None
     process.stdin.write(spec.model_dump_json().encode() + b"\n")
     process.stdin.close()
-    found = FrontProcess(port, process)
+    found = FrontProcess(port, process, log)
     try:
         deadline = time.monotonic() + 180
         while True:

@@ -1,12 +1,15 @@
 """The front's own routes and its door, in a real process over a real socket; no controller is behind it."""
 
+import asyncio
 import json
 import time
 
+import aiohttp
 import pytest
 from front_process import front
 
 from tenfold.cli.api import without_files
+from tenfold.pool.keys import make_key, revoke_key
 from tenfold.wiring import CONFIG
 
 CHAT = "/v1/chat/completions"
@@ -21,9 +24,17 @@ UPGRADE = {
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory):
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory, home):
     config = CONFIG.model_validate({"pool": {"hosts": ["pool.example.com"], "wait_deadline_s": 0.1}})
-    with front(tmp_path_factory.mktemp("front") / "front.log", config) as found:
+    with front(tmp_path_factory.mktemp("front") / "front.log", config, home=home) as found:
+        # It has a name that others can reach it by, so that it asks for keys.
+        assert found.refusal("/api/state") == (401, "no_key")
+        found.key = make_key(home, "operator")
         yield found
 
 
@@ -111,6 +122,42 @@ def test_health_names_no_file():
     assert without_files("no counters from rank@n0/cpu0, 3/4 slots, ~/x/y.log") == (
         "no counters from rank@n0/cpu0, 3/4 slots, <file>"
     )
+
+
+async def test_a_console_ends_within_seconds_of_its_key(door, home):
+    key = make_key(home, "viewer")
+    with_key = {"authorization": f"Bearer {key}"}
+    url = f"{door.url}{SOCKET.replace('polling', 'websocket')}"
+    polling = await asyncio.to_thread(door.ask, SOCKET, **with_key)
+    async with aiohttp.ClientSession(headers=with_key) as session, session.ws_connect(url) as socket:
+        assert (await socket.receive_str(timeout=30)).startswith("0")
+        sid = json.loads(polling[2][1:])["sid"]
+        poll = asyncio.create_task(session.get(f"{door.url}{SOCKET}&sid={sid}"))
+        revoke_key(home, key.split("_")[1])
+        while (await socket.receive(timeout=30)).type is not aiohttp.WSMsgType.CLOSED:
+            pass
+        async with await asyncio.wait_for(poll, 30) as answer:
+            assert answer.status == 401
+    assert (await asyncio.to_thread(door.ask, "/", **with_key))[0] == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/shop/../../api/state", "//api/state", "/v1/shop%2f..%2f..%2fapi", "/./api"])
+def test_a_path_that_could_be_read_in_two_ways_is_refused(door, path):
+    assert door.refusal(path) == (400, "bad_path")
+
+
+def test_no_other_site_shows_the_console_in_a_frame(door):
+    for path in ("/", "/plan", "/login", "/api/state", "/nothing"):
+        _, headers, _ = door.ask(path)
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-frame-options"] == "DENY"
+
+
+def test_the_log_holds_no_key(door):
+    secret = make_key(door.log.parent, "visitor", tenant="acme")
+    door.ask(f"/v1/feed?key={secret}&person=%00")
+    door.ask(f"/login?key={secret}", "POST", b"x" * 10_000)
+    assert secret not in door.log.read_text()
 
 
 @pytest.mark.slow

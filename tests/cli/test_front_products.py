@@ -65,6 +65,13 @@ def test_only_what_a_product_declares_public_is_open_to_other_sites_and_names(do
     assert door.refusal("/v1/shop/widgets", **ELSEWHERE)[0] == 421
 
 
+def test_what_came_through_a_proxy_that_nobody_named_needs_a_key(door):
+    assert door.ask("/v1/shop/things", x_forwarded_for="127.0.0.1")[0] == 200
+    assert door.refusal("/v1/shop/things", x_forwarded_for="203.0.113.9") == (401, "no_key")
+    assert door.refusal("/v1/rank/items", host="shop.example") == (401, "no_key")
+    assert door.ask("/v1/shop/widget/a.js", x_forwarded_for="203.0.113.9")[0] == 200
+
+
 def test_a_product_that_moved_is_found_by_the_run_file(door, shops, home):
     there = ProductRoute(url=f"http://127.0.0.1:{shops[1].server_port}", **PREFIXES)
     write_run_file(home, RunFile(pid=1, started=own_start_time(), url=door.url, products={"shop": there}))

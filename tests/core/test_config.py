@@ -45,3 +45,11 @@ def test_broken_toml_and_missing_file_are_told_apart(tmp_path):
     assert "is not TOML" in problem(tmp_path, "[pool\n")
     with pytest.raises(ConfigError, match="cannot read the config"):
         load_config(tmp_path / "none.toml")
+
+
+def test_a_proxy_is_an_address_or_a_network(tmp_path):
+    for wrong in ("proxy.internal", "10.0.0.5/24"):
+        assert f"{wrong!r} is no address" in problem(tmp_path, f'[pool]\nproxies = ["{wrong}"]\n')
+    path = tmp_path / "tenfold.toml"
+    path.write_text('[pool]\nproxies = ["10.0.0.5", "fd00::/8"]\n')
+    assert load_config(path).pool.proxies == ("10.0.0.5", "fd00::/8")

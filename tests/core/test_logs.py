@@ -102,3 +102,21 @@ def test_while_another_process_rotates_this_one_does_not(tmp_path, small_limit):
     os.close(other)
     rotate_logs(tmp_path)
     assert len(parts(path)) == 2
+
+
+def test_no_line_holds_a_key_whatever_quotes_it():
+    program = (
+        "import logging\n"
+        "from tenfold.core.logs import log_as\n"
+        "log_as('front')\n"
+        "key = 'tf_0123456789ab_' + 'Ab-_9' * 8 + 'xyz'\n"
+        "log = logging.getLogger('tenfold.pool')\n"
+        "log.warning('GET /v1/shop?key=%s&a=1', key)\n"
+        "try:\n"
+        "    raise ValueError(f'no such address: http://x/?key={key}')\n"
+        "except ValueError:\n"
+        "    log.exception('it failed')\n"
+    )
+    lines = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+    assert "/v1/shop?key=tf_0123456789ab_...&a=1" in lines and "?key=tf_0123456789ab_...\n" in lines
+    assert "Ab-_9" not in lines

@@ -52,6 +52,14 @@ def test_a_key_that_makes_no_sense_is_refused_with_what_would(tmp_path, role, gi
     assert read_keys(tmp_path) == ()
 
 
+def test_a_host_is_one_tenants(tmp_path):
+    make_key(tmp_path, "visitor", tenant="acme", hosts=("shop.acme.com",))
+    make_key(tmp_path, "visitor", tenant="acme", hosts=("shop.acme.com",))
+    with pytest.raises(UsageError, match=r"shop.acme.com is the tenant acme's"):
+        make_key(tmp_path, "visitor", tenant="evil", hosts=("evil.example", "Shop.Acme.com"))
+    assert len(read_keys(tmp_path)) == 2
+
+
 def test_keys_that_are_made_at_once_are_all_kept(tmp_path):
     makers = [threading.Thread(target=make_key, args=(tmp_path, "viewer")) for _ in range(8)]
     for maker in makers:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import gzip
+import hashlib
 import json
 from contextlib import asynccontextmanager
 
@@ -46,6 +48,7 @@ class Shop:
     async def told(self, request: Request) -> Response:
         body = await request.body()
         told = {"path": request.scope["raw_path"].decode(), "query": request.url.query, "bytes": len(body)}
+        told["sha256"] = hashlib.sha256(body).hexdigest()
         return JSONResponse(told | {"headers": dict(request.headers)}, headers={"x-own": "yes"})
 
     async def upload(self, request: Request) -> Response:
@@ -177,6 +180,46 @@ async def test_a_request_and_its_answer_pass_as_they_are(front):
         assert (response.status, response.headers["location"]) == (307, "/v1/shop/told")
 
 
+async def test_no_key_reaches_a_product_and_what_the_client_says_of_proxies_is_ours(front):
+    key = "tf_0123456789ab_" + "x" * 43
+    headers = {
+        "authorization": f"Bearer {key}",
+        "cookie": f"a=1; tenfold_key={key}; b=2",
+        "x-forwarded-for": "9.9.9.9",
+        "x-forwarded-proto": "https",
+        "x-forwarded-host": "evil.example",
+        "host": "shop.example:81",
+    }
+    async with front.ask("told", headers=headers) as response:
+        seen = (await response.json())["headers"]
+    assert key not in str(seen) and "authorization" not in seen and seen["cookie"] == "a=1; b=2"
+    # The server has believed a proxy on loopback in who the client is, and in nothing else.
+    told = {name: seen[name] for name in seen if name.startswith("x-forwarded")}
+    assert told == {
+        "x-forwarded-for": "9.9.9.9", "x-forwarded-proto": "https", "x-forwarded-host": "shop.example:81",
+    }  # fmt: skip
+    async with front.ask("told", headers={"cookie": f"tenfold_key={key}"}) as response:
+        assert "cookie" not in (await response.json())["headers"]
+
+
+async def test_on_a_public_path_what_is_no_key_of_the_pool_is_the_products(front):
+    route = front.proxy._products["shop"].model_copy(update={"public": ("/v1/shop/told",)})
+    front.proxy.learn({"shop": route})
+    for sent, got in (("Bearer of-the-shop", "Bearer of-the-shop"), ("Bearer tf_0123456789ab_" + "x" * 43, None)):
+        async with front.ask("told", headers={"authorization": sent}) as response:
+            assert (await response.json())["headers"].get("authorization") == got
+
+
+async def test_a_signed_body_passes_bit_by_bit(front, shop):
+    """A webhook's sender signs the bytes: unpacked, joined or encoded anew they would be worth nothing."""
+    body = gzip.compress(b'{"entry": [1,  2]}')
+    headers = {"content-encoding": "gzip", "content-type": "application/json", "x-hub-signature-256": "sha256=a"}
+    async with front.ask("told", "POST", data=body, headers=headers) as response:
+        told = await response.json()
+    assert told["sha256"] == hashlib.sha256(body).hexdigest()
+    assert {name: told["headers"][name] for name in headers} == headers
+
+
 async def test_a_body_passes_while_it_comes(front, shop):
     async def slowly():
         yield b"a" * 100
@@ -258,6 +301,46 @@ async def test_a_product_holds_so_many_requests_and_no_more(front, shop, monkeyp
     await asyncio.gather(*held, return_exceptions=True)
     await until(lambda: front.proxy._in_flight["shop"] == 0)
     assert await _status(front, "told") == 200
+
+
+async def test_one_who_has_no_key_leaves_room_for_others(front, monkeypatch):
+    """Slow requests to a public path: one address fills half of the places, and everybody else gets through."""
+    monkeypatch.setattr(proxy, "MOST_IN_FLIGHT", 16)
+    flood = [asyncio.create_task(_as(front, "9.9.9.9", "never")) for _ in range(12)]
+    await until(lambda: front.proxy._in_flight["shop"] == 8 and sum(each.done() for each in flood) == 4)
+    assert {each.result() for each in flood if each.done()} == {429}
+    assert [await _as(front, "8.8.8.8", "told"), await _as(front, "7.7.7.7", "told")] == [200, 200]
+    assert await _as(front, "9.9.9.9", "told") == 429
+    # A tenant's visitors, wherever they are, leave room to other tenants' too.
+    flood += [asyncio.create_task(_as(front, f"8.8.8.{n}", "never", tenant="acme")) for n in range(10)]
+    await until(lambda: front.proxy._in_flight["shop"] == 15 and sum(each.done() for each in flood) == 7)
+    assert await _as(front, "6.6.6.6", "told", tenant="acme") == 429
+    assert await _as(front, "6.6.6.6", "told", tenant="brand") == 200
+    assert await _as(front, "6.6.6.6", "told", role="owner", tenant="acme") == 200
+    flood.append(asyncio.create_task(_as(front, "9.9.9.9", "never", role="operator")))
+    await until(lambda: front.proxy._in_flight["shop"] == 16)
+    assert await _as(front, "6.6.6.6", "told", role="operator") == 503, "nobody has more than there are"
+    for task in flood:
+        task.cancel()
+    await asyncio.gather(*flood, return_exceptions=True)
+    await until(lambda: front.proxy._in_flight["shop"] == 0)
+    assert await _as(front, "9.9.9.9", "told") == 200
+
+
+def test_who_has_a_network_of_addresses_is_one():
+    def names(client: str) -> dict[str, int]:
+        headers = [(b"x-tenfold-role", b"public"), (b"x-tenfold-tenant", b"acme")]
+        return proxy._holders({"client": (client, 1), "headers": headers})
+
+    assert names("2001:db8::1") == names("2001:db8::ffff:1") != names("2001:db8:0:1::1")
+    assert names("::ffff:9.9.9.9") == names("9.9.9.9") != names("9.9.9.8")
+
+
+async def _as(front: Front, client: str, path: str, role: str = "public", tenant: str = "") -> int:
+    """Ask as the door would have said: its word is taken here from headers, and from the server on the address."""
+    told = {"x-tenfold-role": role, "x-tenfold-tenant": tenant, "x-tenfold-key": "k", "x-forwarded-for": client}
+    async with front.ask(path, headers=told) as response:
+        return response.status
 
 
 async def _status(front: Front, path: str) -> int:

@@ -4,9 +4,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from tenfold.agents.product import PUBLIC
-from tenfold.pool.access import PUBLIC as GUEST
+from tenfold.pool.asker import PUBLIC as GUEST
 from tenfold.pool.product_route import covers
 from tenfold.product.context import asker_of
+
+_OF_THE_POOL = ("operator", "viewer", "")
+"""Who may see every business; another product, which the door does not let in, has no role."""
 
 
 def require_owner(request: Request, business: str) -> None:
@@ -18,7 +21,7 @@ def require_owner(request: Request, business: str) -> None:
     asker = asker_of(request)
     if asker.role == "owner" and asker.tenant == business:
         return
-    if asker.role in ("owner", "advertiser", "visitor", GUEST):
+    if asker.role not in _OF_THE_POOL:
         raise HTTPException(404, f"there is no business {business!r} of yours")
 
 

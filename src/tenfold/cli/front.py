@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from pydantic import Field, PlainValidator, SerializeAsAny
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.cli.api import make_api, methods_of
+from tenfold.cli.core_paths import core_paths
 from tenfold.console.bound import LONGEST_MESSAGE_BYTES, open_pages
 from tenfold.console.pages import own_pages, product_pages
 from tenfold.console.shell import mount
@@ -39,16 +40,17 @@ from tenfold.pool.methods import take_methods
 from tenfold.pool.metrics import Seen, Training, exposition
 from tenfold.pool.models import MODEL_ROLES, Models
 from tenfold.pool.process import KEEP_ALIVE_S, die_with_parent
-from tenfold.pool.product_route import ProductRoute
+from tenfold.pool.product_route import ProductRoute, check_paths
 from tenfold.pool.proxy import Proxy
 from tenfold.pool.runfile import read_run_file
 from tenfold.pool.state import LossPoint, PoolState
-from tenfold.wiring import CONFIG, PRODUCTS, gateway_routes, model_plan, model_workload
+from tenfold.wiring import CONFIG, PRODUCTS, WORKLOADS, gateway_routes, model_plan, model_workload
 
 log = logging.getLogger(__name__)
 
 TRAINING_EVERY_S = 2.0
 RUN_FILE_EVERY_S = 1.0
+KEYS_EVERY_S = 1.0
 TRAINING_MISSED = 4
 """Answers that training's coordinator may owe before that is an alarm: it is started again within seconds."""
 
@@ -81,16 +83,18 @@ class Front:
             body_limit_bytes=pool.body_limit_bytes,
         )
         self._proxy = Proxy(spec.token, body_limit_bytes=pool.body_limit_bytes)
-        self._proxy.learn(spec.products)
+        self._core_paths = core_paths(WORKLOADS, PRODUCTS)
+        self._learn(spec.products)
         keyring = Keyring(home_dir())
         self._models = self._open_models(spec.config, keyring)
         self._access = Access(
             keyring,
             spec.token,
-            required=is_required(spec.config.access, pool.host),
+            required=is_required(spec.config),
             is_public=self._proxy.is_public,
             roles_of=self._roles_of,
         )
+        self._door: Doorkeeper | None = None
         self._train_at = spec.companions[TRAIN.name]
         self._loss: tuple[LossPoint, ...] = ()
         self._alarms: dict[str, str] = {}
@@ -104,7 +108,11 @@ class Front:
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
             async with self._gateway.running(), self._proxy.running(), self._models.running():
-                turns = {"following the run file": self._take_run_file, "following training": self._take_training}
+                turns = {
+                    "following the run file": self._take_run_file,
+                    "following training": self._take_training,
+                    "following the keys": self._take_keys,
+                }
                 tasks = [asyncio.create_task(for_ever(name, turn, self._alarm)) for name, turn in turns.items()]
                 yield
                 for task in tasks:
@@ -125,7 +133,9 @@ class Front:
         rooms = take_methods(
             FrontApp(api, self._gateway, self._models, self._proxy, routes.keys(), methods.keys()), methods
         )
-        return Doorkeeper(rooms, names, {*routes, "/v1/models"}, self._proxy.is_public, self._access)
+        programs = {*routes, "/v1/models"}
+        self._door = Doorkeeper(rooms, names, programs, self._proxy.is_public, self._access)
+        return self._door
 
     def _open_models(self, config: Config, keyring: Keyring) -> Models:
         workload = model_workload()
@@ -166,11 +176,21 @@ class Front:
         run = read_run_file(home_dir())
         if run is not None:
             self._train_at = run.companions.get(TRAIN.name, self._train_at)
-            self._proxy.learn({**self._spec.products, **run.products})
-        self._alarm("keys", self._access.keyring.trouble)
+            self._learn({**self._spec.products, **run.products})
         self._alarm("meter", self._models.meter.trouble)
         self._alarm("backends", self._models.trouble())
         await asyncio.sleep(RUN_FILE_EVERY_S)
+
+    def _learn(self, products: Mapping[str, ProductRoute]) -> None:
+        check_paths(products, self._core_paths)
+        self._proxy.learn(products)
+
+    async def _take_keys(self) -> None:
+        """End what revoked keys have opened, and say where keys cannot be read."""
+        if self._door is not None:
+            self._door.close_revoked()
+        self._alarm("keys", self._access.keyring.trouble)
+        await asyncio.sleep(KEYS_EVERY_S)
 
     async def _take_training(self) -> None:
         try:
@@ -244,6 +264,7 @@ def main() -> None:
     listener = socket.socket(fileno=spec.listener)
     config = uvicorn.Config(
         answered(Front(spec).app()),
+        forwarded_allow_ips=list(spec.config.pool.proxies),
         http=Connection,
         log_config=None,
         log_level="warning",

@@ -4,12 +4,14 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tenfold.cli.core_paths import core_paths
 from tenfold.cli.keeper import Keeper
 from tenfold.core.config import Config
 from tenfold.core.store import store_url
-from tenfold.pool.product_route import ProductRoute
+from tenfold.pool.product_route import ProductRoute, check_paths
 from tenfold.product.process import ProductSpec, type_name
 from tenfold.product.product import Product
+from tenfold.wiring import WORKLOADS
 
 LOOPBACK = "127.0.0.1"
 
@@ -22,10 +24,14 @@ class Products:
         config: the pool's, with a table for each.
         home: the pool's folder.
         cache: folder of fetched models and data.
+
+    Raises:
+        ConfigError: a product takes a path that is another's, or opens one that is.
     """
 
     def __init__(self, products: Sequence[Product], config: Config, home: Path, cache: Path) -> None:
         self._products = tuple(products)
+        check_paths({each.name: _route(each, "") for each in self._products}, core_paths(WORKLOADS, self._products))
         self._config = config
         self._home = home
         self._cache = cache
@@ -41,15 +47,7 @@ class Products:
     @property
     def routes(self) -> dict[str, ProductRoute]:
         """What the front must know of each."""
-        return {
-            product.name: ProductRoute(
-                url=self.urls[product.name],
-                prefixes=(product.prefix,),
-                roles=tuple(sorted(product.roles)),
-                public=product.public,
-            )
-            for product in self._products
-        }
+        return {product.name: _route(product, self.urls[product.name]) for product in self._products}
 
     def keepers(
         self, front_url: str, controller_url: str, token: str, started: Callable[[], None] = lambda: None
@@ -101,3 +99,8 @@ class Products:
         """Stop listening."""
         for listener in self._listeners.values():
             listener.close()
+
+
+def _route(product: Product, url: str) -> ProductRoute:
+    roles = tuple(sorted(product.roles))
+    return ProductRoute(url=url, prefixes=(product.prefix,), roles=roles, public=product.public)

@@ -204,7 +204,7 @@ class Supervisor:
 
     def _make_first_key(self) -> None:
         """Where keys are asked for and there is none, make one and say it, once: it is kept nowhere."""
-        if is_required(self._config.access, self._config.pool.host) and not read_keys(self._home):
+        if is_required(self._config) and not read_keys(self._home):
             key = make_key(self._home, "operator", note="made by tenfold up")
             self._say(f"every request must show an API key; this one is an operator's, and is not told again: {key}")
 

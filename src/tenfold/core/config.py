@@ -1,5 +1,6 @@
 """``tenfold.toml``: tables of pool, store and ledger, and how the file is read. Workloads bring tables of their own."""
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -34,6 +35,9 @@ class PoolSettings(Settings):
     host: str = Field("127.0.0.1", description="address that the gateway and console listen on")
     port: int = Field(8000, ge=0, le=65535, description="port of the gateway and console; 0 picks a free one")
     hosts: tuple[str, ...] = Field((), description="further names in a Host header that the pool answers to")
+    proxies: tuple[str, ...] = Field(
+        ("127.0.0.1", "::1"), description="addresses or networks of proxies that are believed who the client is"
+    )
     pages: int = Field(40, ge=1, description="console pages open at once; more are turned away")
     kinds: dict[Kind, KindSettings] = Field(default_factory=lambda: {"cpu": KindSettings()})
     policy: Literal["tenfold", "static", "shadow"] = Field(
@@ -48,6 +52,16 @@ class PoolSettings(Settings):
     queue_per_slot: int = Field(8, ge=1, description="requests in work or waiting per slot before shedding, at least")
     body_limit_bytes: int = Field(1 << 20, ge=1024, description="largest request body")
     price_memory_s: float = Field(3600.0, ge=1, description="seconds in which what products earned fades from prices")
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"{proxy!r} is no address as '10.0.0.5' and no network as '10.0.0.0/24'") from error
+        return proxies
 
 
 class AccessSettings(Settings):

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import shutil
 import sys
 from contextvars import ContextVar
@@ -27,13 +28,23 @@ REQUEST: ContextVar[str] = ContextVar("request", default="")
 """Id of the request that is being answered here; lines that are logged meanwhile name it."""
 
 
+_KEY = re.compile(r"\b(tf_[0-9a-f]{12}_)[A-Za-z0-9_-]{8,}")
+"""An API key (see ``pool/keys.py``), in whatever is quoted: an address with its query, an error's text."""
+
+
 class _Lines(logging.Formatter):
-    """One line: time, level, process, who says it, and what, with its request's id if there is one."""
+    """One line: time, level, process, who says it, and what, with its request's id if there is one; no secret of a key.
+
+    A key's id stays, which ``tenfold keys`` lists too.
+    """
 
     def __init__(self, process: str) -> None:
         # A % in a name would be taken for a field.
         name = process.replace("%", "%%")
         super().__init__(f"%(asctime)s %(levelname)s {name}[%(process)d] %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _KEY.sub(r"\1...", super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         line, request = super().formatMessage(record), REQUEST.get()

@@ -1,40 +1,31 @@
 """Who sends a request, and whether they may: the part of the doorkeeper that goes by keys.
 
 A person or program shows an API key (``Authorization: Bearer``, or the cookie of the login page), a process of the pool
-its token. Where no key is required, whoever reaches the address may do everything, as on one's own machine. What the
-front found out it tells the product in headers, which it takes from nobody else.
+its token. Where no key is required, whoever is on this machine may do everything, as on one's own; a request that came
+from elsewhere needs a key all the same. What the front found out it tells the product, see ``pool/asker.py``.
 """
 
 import hmac
-import ipaddress
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
-from starlette.types import Message, Scope, Send
+from starlette.types import Scope
 
-from tenfold.core.config import AccessSettings
+from tenfold.core.config import Config
+from tenfold.pool.asker import COOKIE, PUBLIC, Asker, cookies_of
+from tenfold.pool.authority import host_name, is_loopback
 from tenfold.pool.keys import Key, Keyring
 from tenfold.pool.product_route import covers
 from tenfold.pool.token import TOKEN_HEADER
 
-ROLE_HEADER = "x-tenfold-role"
-TENANT_HEADER = "x-tenfold-tenant"
-KEY_HEADER = "x-tenfold-key"
-"""Id of the API key that was shown."""
-
-FOR_HEADER = "x-tenfold-for"
-"""``product/tenant`` on whose behalf a product asks a workload."""
-
-COOKIE = "tenfold_key"
-PUBLIC = "public"
-"""Role of whoever uses a public path without a key."""
-
 READS = ("GET", "HEAD")
-_WANTED = (b"host", b"authorization", b"cookie", TOKEN_HEADER.encode())
+_BY_PROXIES = ("forwarded", "via", "x-real-ip", "x-forwarded-host")
+_WANTED = (b"host", b"authorization", b"cookie", TOKEN_HEADER.encode(), *(name.encode() for name in _BY_PROXIES))
 _PAGE_PARTS = ("/_nicegui", "/_nicegui_ws")
-"""What any page of the console loads; it shows nobody more than the page itself."""
+"""What any page of the console loads. It shows nobody more than the page itself, whose id nobody can guess."""
+
+_HOW = "Authorization: Bearer KEY (make one with 'tenfold keys make')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +37,13 @@ class Refusal:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who sends a request. ``is_process``: one of this pool's own, by the token. ``key``: id of the key it showed."""
-
-    role: str
-    tenant: str = ""
-    is_process: bool = False
-    key: str = ""
-
-
 class Access:
     """Judges requests by who sends them.
 
     Args:
         keyring: the pool's keys.
         token: the pool's secret.
-        required: whether each request must show who sends it.
+        required: whether each request must show who sends it; else only those that came from another machine.
         is_public: tells the paths that need no key.
         roles_of: the roles that may use a path, beside operators: those that its product serves.
     """
@@ -87,77 +68,99 @@ class Access:
         headers = headers_of(scope, _WANTED)
         if hmac.compare_digest((headers[TOKEN_HEADER] or "").encode(), self._token.encode()):
             return Asker("operator", is_process=True)
-        key = self._shown_key(headers)
-        path, method = scope["path"], scope.get("method", "GET")
-        if self._is_public(path):
-            return self._guest(scope, headers, key)
-        if key is None:
-            if not self.required:
-                return Asker("operator")
-            return Refusal(
-                401, "an API key is needed: Authorization: Bearer KEY (make one with 'tenfold keys make')", "no_key"
-            )
-        if not self._may(key, path, method):
-            return Refusal(403, f"a key of role {key.role!r} may not {method} {path[:200]!r}", "not_allowed")
-        return Asker(key.role, key.tenant, key=key.id)
+        if self._is_public(scope["path"]):
+            return self._guest(scope, headers)
+        key = self._key_in_header(headers) or self._key_in_cookie(headers)
+        if key is not None:
+            return self._holder(key, scope)
+        if self.required:
+            return Refusal(401, f"an API key is needed: {_HOW}", "no_key")
+        elsewhere = _from_elsewhere(scope, headers)
+        if elsewhere:
+            return Refusal(401, f"an API key is needed, since this request came {elsewhere}: {_HOW}", "no_key")
+        return Asker("operator")
+
+    def is_tenants(self, host: str | None) -> bool:
+        """Whether a ``Host`` is the name of some tenant's."""
+        return self.keyring.of_host(host_name(host) or "") is not None
 
     def allows_origin(self, origin: str, scope: Scope) -> bool:
         """Whether a page of ``origin`` may use a public path: its tenant names it among its own.
 
         A browser asks first, without the key that it will show: then any tenant's origin will do.
         """
-        headers = headers_of(scope, _WANTED)
-        key = self._tenant_key(scope, headers, self._shown_key(headers))
+        key = self._tenant_key(scope, headers_of(scope, _WANTED))
         if key is not None:
             return origin in key.origins
         return scope.get("method") == "OPTIONS" and self.keyring.knows_origin(origin)
 
-    def _may(self, key: Key, path: str, method: str) -> bool:
+    def _holder(self, key: Key, scope: Scope) -> Asker | Refusal:
+        if self._may(key, scope):
+            return Asker(key.role, key.tenant, key.id)
+        does = scope.get("method", "open a websocket at")
+        return Refusal(403, f"a key of role {key.role!r} may not {does} {scope['path'][:200]!r}", "not_allowed")
+
+    def _may(self, key: Key, scope: Scope) -> bool:
+        path = scope["path"]
+        if key.role == "visitor":
+            # It stands in a web page for all to read, so it opens public paths only.
+            return False
         if key.role == "operator" or any(covers(part, path) for part in _PAGE_PARTS):
             return True
         if key.role == "viewer":
-            return method in READS
+            # Of what goes over a websocket nobody can say whether it changes something.
+            return scope["type"] == "http" and scope["method"] in READS
         return key.role in self._roles_of(path)
 
-    def _guest(self, scope: Scope, headers: Mapping[str, str | None], shown: Key | None) -> Asker:
-        key = self._tenant_key(scope, headers, shown)
+    def _guest(self, scope: Scope, headers: Mapping[str, str | None]) -> Asker:
+        """Whoever uses a public path: with a role if their key's may use the path anyway, else as one of the public."""
+        key = self._tenant_key(scope, headers)
         if key is None:
             return Asker(PUBLIC)
-        return Asker(PUBLIC if key.role == "visitor" else key.role, key.tenant)
+        return Asker(key.role if self._may(key, scope) else PUBLIC, key.tenant, key.id, key.origins)
 
-    def _tenant_key(self, scope: Scope, headers: Mapping[str, str | None], shown: Key | None) -> Key | None:
-        """By a key that was shown, one in the query (where a page's tag cannot send headers), or the host's name."""
+    def _tenant_key(self, scope: Scope, headers: Mapping[str, str | None]) -> Key | None:
+        """By a key in the header, one in the query (where a page's tag cannot send headers), or the host's name."""
+        shown = self._key_in_header(headers)
         if shown is not None:
             return shown
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("key", [])
         found = self.keyring.find(asked[0]) if len(asked) == 1 else None
         if found is not None and found.role == "visitor":
             return found
-        return self.keyring.of_host((headers["host"] or "").partition(":")[0].lower())
+        return self._key_in_cookie(headers) or self.keyring.of_host(host_name(headers["host"]) or "")
 
-    def _shown_key(self, headers: Mapping[str, str | None]) -> Key | None:
+    def _key_in_header(self, headers: Mapping[str, str | None]) -> Key | None:
         kind, _, text = (headers["authorization"] or "").partition(" ")
-        if kind.lower() == "bearer":
-            return self.keyring.find(text.strip())
-        cookies = headers["cookie"]
-        if cookies is None or COOKIE not in cookies:
-            return None
-        jar = SimpleCookie()
-        try:
-            jar.load(cookies)
-        except CookieError:
-            return None
-        return self.keyring.find(jar[COOKIE].value) if COOKIE in jar else None
+        return self.keyring.find(text.strip()) if kind.lower() == "bearer" else None
+
+    def _key_in_cookie(self, headers: Mapping[str, str | None]) -> Key | None:
+        texts = (value for name, value in cookies_of(headers["cookie"] or "") if name == COOKIE)
+        return next(filter(None, map(self.keyring.find, texts)), None)
 
 
-def is_required(settings: AccessSettings, host: str) -> bool:
-    """Whether each request must show a key: it is configured, or others than this machine reach ``host``."""
-    if settings.required:
-        return True
-    try:
-        return not ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host != "localhost"
+def is_required(config: Config) -> bool:
+    """Whether each request must show a key: it is configured, or others than this machine are meant to reach the pool.
+
+    They do where it listens for them, and where it has a name that is not loopback's: a proxy's, which listens for it.
+    """
+    names = (config.pool.host, *config.pool.hosts)
+    return config.access.required or not all(map(is_loopback, names))
+
+
+def _from_elsewhere(scope: Scope, headers: Mapping[str, str | None]) -> str:
+    """How a request came from another machine, in words; empty if it did not.
+
+    The pool listens on loopback, but a proxy on this machine may pass on what the whole internet sends. It betrays
+    itself by the name under which it was asked, or by what it says of the client.
+    """
+    host, client = headers["host"], scope.get("client")
+    if host is not None and not is_loopback(host_name(host) or ""):
+        return f"under the name {host!r:.100}"
+    if client is not None and not is_loopback(client[0]):
+        return f"from {client[0]!r:.100}"
+    told = next((name for name in _BY_PROXIES if headers[name] is not None), None)
+    return f"through a proxy, which sent {told!r}" if told else ""
 
 
 def headers_of(scope: Scope, wanted: tuple[bytes, ...]) -> dict[str, str | None]:
@@ -168,39 +171,3 @@ def headers_of(scope: Scope, wanted: tuple[bytes, ...]) -> dict[str, str | None]
             key, text = name.decode(), value.decode("latin-1")
             found[key] = text if found[key] is None else f"{found[key]}, {text}"
     return found
-
-
-def introduce(scope: Scope, asker: Asker) -> Scope:
-    """The scope with who sends it among its headers, and without what anybody could have claimed there."""
-    claims = {name.encode() for name in (ROLE_HEADER, TENANT_HEADER, KEY_HEADER, TOKEN_HEADER)}
-    if not asker.is_process:
-        claims.add(FOR_HEADER.encode())
-    told = [(ROLE_HEADER.encode(), asker.role.encode()), (TENANT_HEADER.encode(), asker.tenant.encode())]
-    if asker.key:
-        told.append((KEY_HEADER.encode(), asker.key.encode()))
-    headers = [(name, value) for name, value in scope["headers"] if name not in claims]
-    return {**scope, "headers": [*headers, *told]}
-
-
-def with_origin(send: Send, origin: str) -> Send:
-    """Let the page of ``origin`` read the answer."""
-
-    async def allowed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            added = [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin")]
-            message = {**message, "headers": [*message["headers"], *added]}
-        await send(message)
-
-    return allowed
-
-
-async def answer_preflight(send: Send, asked: str | None) -> None:
-    """Tell a browser that the page may send its request, with the headers that it ``asked`` for."""
-    headers = [
-        (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
-        (b"access-control-allow-headers", (asked or "authorization, content-type").encode("latin-1")),
-        (b"access-control-max-age", b"600"),
-        (b"content-length", b"0"),
-    ]
-    await send({"type": "http.response.start", "status": 204, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})

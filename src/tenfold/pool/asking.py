@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from tenfold.pool.asker import KEY_HEADER
+
 _PATIENCE = aiohttp.ClientTimeout(total=120, sock_connect=5, sock_read=30)
 
 
@@ -13,8 +15,13 @@ class Refused(Exception):
 
 
 def rights_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """Take from the request that opened a page what shows who sent it: what the page asks for is asked by them."""
-    return {name: headers[name] for name in ("authorization", "cookie") if name in headers}
+    """Take from the request that opened a page what shows who sent it: what the page asks for is asked by them.
+
+    The page asks on loopback, where no key is needed. One that was opened with a key says that it asks for somebody
+    elsewhere: so it may do nothing once that key is revoked.
+    """
+    rights = {name: headers[name] for name in ("authorization", "cookie") if name in headers}
+    return rights | ({"via": "1.1 console"} if headers.get(KEY_HEADER) else {})
 
 
 @asynccontextmanager

@@ -24,6 +24,9 @@ FRAMING_BYTES = 512 << 10
 """What a request may send beside head and body: chunk sizes, trailers. A chunk of one byte takes six."""
 
 
+_BODIES = frozenset((b"content-length", b"transfer-encoding"))
+
+
 class Connection(HttpToolsProtocol):
     """One connection with bounds on what it sends, how long it takes, and how many there are.
 
@@ -88,15 +91,19 @@ class Connection(HttpToolsProtocol):
             self._give_up(414, f"the address is longer than {URL_BYTES} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field of the head, or of the trailers."""
+        """Take a field of the head. One of the trailers is counted and left out: it would be taken for a header."""
         self._fields += 1
         self._field_bytes += len(name) + len(value)
         if self._fields > HEAD_FIELDS or self._field_bytes > HEAD_BYTES:
             self._give_up(431, f"the request's head has more than {HEAD_FIELDS} fields or {HEAD_BYTES} bytes")
-        super().on_header(name, value)
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole: no more waiting for it."""
+        if self.parser.should_upgrade() and not self._should_upgrade() and _BODIES.intersection(dict(self.headers)):
+            # The parser takes the bytes of such a body for what comes after the upgrade, which is the next request.
+            self._give_up(400, "a request with a body cannot ask for another protocol; send it as HTTP/1.1")
         self._in_head = False
         self._stop_waiting()
         super().on_headers_complete()

@@ -7,16 +7,19 @@ name was made to point at the pool's address (DNS rebinding), its ``Host`` is th
 Who is let in by its address must then show who it is, where keys are required (``pool/access.py``).
 """
 
-import ipaddress
 from collections.abc import Callable, Collection, Iterable
-from urllib.parse import urlsplit
 
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tenfold.pool.access import READS, Access, Asker, Refusal, answer_preflight, headers_of, introduce, with_origin
+from tenfold.pool.access import READS, Access, Refusal, headers_of
 from tenfold.pool.api_error import send_error
+from tenfold.pool.asker import introduce
+from tenfold.pool.authority import address, host_name, is_loopback
+from tenfold.pool.cross_origin import answer_preflight, confined, sheltered, with_origin
 from tenfold.pool.login import LOGIN_PATH, Login, way_in
+from tenfold.pool.opened import Opened
+from tenfold.pool.target import fault_of
 
 _DEFAULT_PORTS = {"http": ":80", "ws": ":80", "https": ":443", "wss": ":443"}
 
@@ -38,19 +41,8 @@ class HostNames:
         """Whether the value of a ``Host`` header names this pool."""
         if not isinstance(authority, str):
             return False
-        try:
-            name = (urlsplit(f"//{authority}").hostname or "").rstrip(".")
-        except ValueError:
-            return False
-        return name in self._names or name == "localhost" or name.endswith(".localhost") or _is_address(name)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+        name = host_name(authority)
+        return name is not None and (name in self._names or is_loopback(name) or address(name) is not None)
 
 
 class Doorkeeper:
@@ -78,7 +70,8 @@ class Doorkeeper:
     ) -> None:
         self._app = app
         self._access = access
-        self._login = Login(access.keyring) if access is not None and access.required else None
+        self._login = Login(access.keyring) if access is not None else None
+        self._opened = Opened(access.keyring) if access is not None else None
         self._names = names
         self._is_public = is_public
         self._workload_paths = frozenset(workload_paths)
@@ -88,41 +81,57 @@ class Doorkeeper:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        send = sheltered(send)
         refusal = self.judge(scope)
-        if refusal is None and self._login is not None and scope["path"] == LOGIN_PATH:
-            await self._login(scope, receive, send)
-            return
-        if refusal is None and self._access is not None:
-            asker = self._access.judge(scope)
-            if isinstance(asker, Asker):
-                await self._let_in(self._access, introduce(scope, asker), receive, send)
-                return
-            refusal = asker
         if refusal is None:
-            await self._app(scope, receive, send)
-        else:
+            refusal = await self._let_in(scope, receive, send)
+        if refusal is not None:
             await _refuse(refusal, scope, receive, send)
 
-    async def _let_in(self, access: Access, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; where it is from another site's page that may read the answer, say so to the browser."""
+    def close_revoked(self) -> int:
+        """End what keys had opened that are no more; how many requests and sockets that was."""
+        return self._opened.close_revoked() if self._opened is not None else 0
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> Refusal | None:
+        """Answer a request that names the pool, if who sends it may have it answered."""
+        if self._access is None or self._opened is None or self._login is None:
+            await self._app(scope, receive, send)
+            return None
+        if scope["path"] == LOGIN_PATH and scope["type"] == "http":
+            await self._login(scope, receive, send)
+            return None
+        asker = self._access.judge(scope)
+        if isinstance(asker, Refusal):
+            return asker
         if scope["type"] == "http" and self._is_public(scope["path"]):
-            headers = headers_of(scope, (b"host", b"origin", b"access-control-request-headers"))
-            origin = headers["origin"]
-            if origin is not None and access.allows_origin(origin, scope):
-                send = with_origin(send, origin)
-                if scope["method"] == "OPTIONS":
-                    await answer_preflight(send, headers["access-control-request-headers"])
-                    return
-        await self._app(scope, receive, send)
+            asked = headers_of(scope, (b"origin", b"access-control-request-method", b"access-control-request-headers"))
+            origin = asked["origin"]
+            if origin is not None and not self._access.allows_origin(origin, scope):
+                origin = None
+            send = with_origin(confined(send), origin)
+            if origin and scope["method"] == "OPTIONS" and asked["access-control-request-method"]:
+                await answer_preflight(send, asked["access-control-request-headers"])
+                return None
+        introduced = introduce(scope, asker)
+        if asker.key:
+            await self._opened.run(self._app, asker.key, introduced, receive, send)
+        else:
+            await self._app(introduced, receive, send)
+        return None
 
     def judge(self, scope: Scope) -> Refusal | None:
         """Say why a request is refused; none where it is let in."""
-        if self._is_public(scope["path"]):
-            return self._judge_public(scope)
+        fault = fault_of(scope)
+        if fault:
+            return Refusal(400, f"{scope['path'][:200]!r} is no path of this pool: {fault}", "bad_path")
+        return self._judge_public(scope) if self._is_public(scope["path"]) else self._judge_own(scope)
+
+    def _judge_own(self, scope: Scope) -> Refusal | None:
         headers = headers_of(scope, (b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"content-type"))
         host, origin = headers["host"], headers["origin"]
         is_for_programs = scope["path"] in self._workload_paths
-        if host not in self._names and not (is_for_programs and origin is None):
+        is_under_any_name = is_for_programs and origin is None and (host is None or host_name(host) is not None)
+        if host not in self._names and not is_under_any_name:
             return Refusal(
                 421,
                 f"this pool does not answer to the name {host!r:.100}; use its address, or add the name to pool.hosts"
@@ -145,7 +154,10 @@ class Doorkeeper:
         """Of a page whose origin no tenant names, what only reads is answered; its browser keeps the answer from it."""
         headers = headers_of(scope, (b"host", b"origin"))
         host, origin = headers["host"], headers["origin"]
-        if origin is None or (host in self._names and same_origin(origin, host or "")):
+        if host is not None and host_name(host) is None:
+            return Refusal(400, f"{host!r:.100} is no name of a host", "bad_host")
+        is_ours = host in self._names or (self._access is not None and self._access.is_tenants(host))
+        if origin is None or (is_ours and same_origin(origin, host or "")):
             return None
         if (self._access is not None and self._access.allows_origin(origin, scope)) or scope.get("method") in READS:
             return None

@@ -17,10 +17,14 @@ Fate = Literal["answered", "declined", "unreached", "broken", "cut"]
 """Of one try: answered to its end; not taken; nobody there; broken off before the answer began, or within it."""
 
 CONNECT_S = 2.0
+LAST_WORK_S = 0.02
+"""From when a client is gone until its request is given up."""
+
 _OF_ONE_CONNECTION = frozenset(
-    b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade expect".split()
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding"
+    b" upgrade expect".split()
 )
-_NOT_FORWARDED = _OF_ONE_CONNECTION | {TOKEN_HEADER.encode(), b"content-length", b"host"}
+_NOT_FORWARDED = _OF_ONE_CONNECTION | {TOKEN_HEADER.encode(), b"content-length", b"host", b"authorization", b"cookie"}
 _NOT_ADDED = ("accept", "accept-encoding", "content-type", "user-agent")
 """What aiohttp adds by itself, though the client did not say it."""
 
@@ -43,7 +47,10 @@ def passing_session() -> aiohttp.ClientSession:
 
 
 def headers_of(scope: Scope, more: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The headers of a request for the process behind, without those of the client's own connection."""
+    """The headers of a request for the process behind: not those of the client's own connection, nor what shows a key.
+
+    Who asks is known at the door, and whoever is behind it needs nobody's key.
+    """
     told = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k not in _NOT_FORWARDED]
     return [*told, *more.items()]
 
@@ -134,17 +141,32 @@ async def while_client_stays(
     Raises:
         Disconnected: the client left before the end.
     """
+    worker = asyncio.current_task()
+    assert worker is not None
+    loop, has_left, has_ended = asyncio.get_running_loop(), False, False
+
+    def give_up() -> None:
+        nonlocal has_left
+        if not has_ended:
+            has_left = True
+            worker.cancel()
+
+    def notice(watcher: asyncio.Task[None]) -> None:
+        # A server says that the client is gone also once it has the whole answer: what is left to do then is done.
+        if not watcher.cancelled() and watcher.exception() is None:
+            loop.call_later(LAST_WORK_S, give_up)
+
     watcher = asyncio.create_task(_leaves(receive, after))
-    working = asyncio.create_task(work)
+    watcher.add_done_callback(notice)
     try:
-        await asyncio.wait({watcher, working}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise Disconnected
-        working.result()
+        await work
+    except asyncio.CancelledError:
+        if has_left and not worker.uncancel():
+            raise Disconnected from None
+        raise
     finally:
-        for task in (watcher, working):
-            task.cancel()
-        await asyncio.gather(watcher, working, return_exceptions=True)
+        has_ended = True
+        watcher.cancel()
 
 
 async def _leaves(receive: Receive, after: asyncio.Event | None) -> None:

@@ -21,9 +21,11 @@ from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from tenfold.core.links import is_refused
+from tenfold.pool.access import headers_of as headers_told
 from tenfold.pool.affinity import prefer, ring_of
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
+from tenfold.pool.asker import FOR_HEADER, KEY_HEADER
 from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
 from tenfold.pool.controller_link import ControllerLink
 from tenfold.pool.demand import GatewayTotals
@@ -48,6 +50,11 @@ MOST_HELD = 512
 
 SLOT_S = "tenfold.slot_s"
 """Of a request's scope: its part of the time of the slots that worked on it, seconds, once it has ended."""
+
+SHARE = 4
+"""Where several ask, one may hold four fifths of the queue if the others hold nothing, see ``Shares``."""
+
+_HOLDERS = (FOR_HEADER.encode(), KEY_HEADER.encode())
 
 MOST_DEATHS = 2
 MOST_BREAKS = 4
@@ -139,13 +146,15 @@ class Gateway:
         """Answer one HTTP request by the path's workload."""
         route = self._routes[scope["path"]]
         traffic = self._traffic[route.workload]
+        holder = _holder(scope)
         patience_s = await self._await_first_routes()
         try:
             # A body that has not come is no request yet: it takes nobody's place in the queue.
-            if not self._is_full(route, traffic):
+            if self._has_room(route, traffic, holder):
                 body = await self._bodies.read(receive)
-                if not self._is_full(route, traffic):
-                    await self._take(_Errand(route, traffic, scope, body, send, patience_s), receive)
+                if self._has_room(route, traffic, holder):
+                    with traffic.shares.held(holder):
+                        await self._take(_Errand(route, traffic, scope, body, send, patience_s), receive)
                     return
         except BodyRefused as refusal:
             await send_error(
@@ -159,8 +168,12 @@ class Gateway:
         traffic.shed += 1
         await send_error(send, 429, f"{route.workload} is at its queue limit", headers=_RETRY_AFTER)
 
-    def _is_full(self, route: GatewayRoute, traffic: Traffic) -> bool:
-        return traffic.waiting >= self.link.routes.queue_limit.get(route.workload, self._queue_per_slot)
+    def _has_room(self, route: GatewayRoute, traffic: Traffic, holder: tuple[str, ...]) -> bool:
+        """Whether one more may wait; of several who ask by keys or for tenants, none may fill the whole queue."""
+        free = self.link.routes.queue_limit.get(route.workload, self._queue_per_slot) - traffic.waiting
+        # Whoever asks in vain has asked too, and finds room the next time.
+        is_alone = all(map(traffic.shares.is_alone, holder))
+        return free > 0 and (is_alone or not traffic.shares.over(dict.fromkeys(holder, SHARE), free))
 
     async def _await_first_routes(self) -> float:
         """Hold a request until a gateway that has just started knows who is awake and how many may wait.
@@ -363,6 +376,12 @@ class Gateway:
         traffic.in_time += in_time
         traffic.recent.append((time.monotonic(), latency_s, in_time))
         traffic.first_byte.add(latency_s)
+
+
+def _holder(scope: Scope) -> tuple[str, ...]:
+    """In whose name a request waits: a product's tenant, or a key; nobody's where neither is told."""
+    told = headers_told(scope, _HOLDERS)
+    return next(((value,) for value in told.values() if value), ())
 
 
 def _is_asleep(response: aiohttp.ClientResponse) -> bool:

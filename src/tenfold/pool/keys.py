@@ -116,7 +116,14 @@ def make_key(
         budget=budget,
     )
     with _changing(home):
-        _write(home, (*read_keys(home), key))
+        before = read_keys(home)
+        for other in before:
+            if other.tenant != tenant and not set(key.hosts).isdisjoint(other.hosts):
+                shared = ", ".join(sorted(set(key.hosts) & set(other.hosts)))
+                raise UsageError(
+                    f"{shared} is the tenant {other.tenant}'s", next_step=f"tenfold keys revoke {other.id}"
+                )
+        _write(home, (*before, key))
     return f"tf_{identity}_{secret}"
 
 
@@ -159,6 +166,10 @@ class Keyring:
         """What the key with this id may use of models in a day; none for any amount."""
         key = self._known().get(identity)
         return key.budget if key is not None else None
+
+    def ids(self) -> frozenset[str]:
+        """Ids of all keys."""
+        return frozenset(self._known())
 
     def of_host(self, host: str) -> Key | None:
         """The visitor's key of the tenant whose name ``host`` is; without its port."""

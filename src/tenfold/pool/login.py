@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tenfold.pool.access import COOKIE
+from tenfold.pool.asker import COOKIE
+from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
 from tenfold.pool.keys import Keyring
 
 LOGIN_PATH = "/login"
@@ -15,6 +16,7 @@ KEPT_S = 7 * 24 * 3600
 """For how long a browser keeps the key; one that is revoked opens nothing from its next request on."""
 
 _BODY_BYTES = 4096
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Tenfold: log in</title><style>
@@ -47,32 +49,46 @@ class Login:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
+        self._bodies = BodyReader(_BODY_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Show the page, or take a key."""
         request = Request(scope, receive)
         wanted = _own_path(request.query_params.get("next", "/"))
-        answer = await self._take(request, wanted) if request.method == "POST" else _page(wanted)
+        try:
+            answer = await self._take(request, wanted) if request.method == "POST" else _page(wanted)
+        except Disconnected:
+            return
         answer.headers["cache-control"] = "no-store"
         await answer(scope, receive, send)
 
     async def _take(self, request: Request, wanted: str) -> Response:
-        body = b""
-        async for part in request.stream():
-            body += part
-            if len(body) > _BODY_BYTES:
-                return _page(wanted, "That is too long for a key.", 413)
+        try:
+            body = await self._bodies.read(request.receive)
+        except BodyRefused as refusal:
+            answer = _page(wanted, str(refusal), refusal.status)
+            if not refusal.was_read:
+                answer.headers["connection"] = "close"
+            return answer
         text = parse_qs(body.decode("latin-1")).get("key", [""])[0].strip()
         if self._keyring.find(text) is None:
             return _page(wanted, "This pool has no such key.", 401)
         answer = RedirectResponse(wanted, 303)
-        answer.set_cookie(COOKIE, text, max_age=KEPT_S, httponly=True, samesite="strict")
+        answer.set_cookie(
+            COOKIE, text, max_age=KEPT_S, httponly=True, samesite="strict", secure=_came_by_https(request)
+        )
         return answer
+
+
+def _came_by_https(request: Request) -> bool:
+    """Whether the page was opened by https: to the pool, to a proxy that says so, or as the browser itself says."""
+    return request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
 
 
 def _page(wanted: str, fault: str = "", status: int = 200) -> Response:
     action = f"{LOGIN_PATH}?next={quote(wanted, safe='')}"
-    return HTMLResponse(_PAGE.format(action=html.escape(action), fault=html.escape(fault)), status)
+    page = _PAGE.format(action=html.escape(action), fault=html.escape(fault))
+    return HTMLResponse(page, status, {"content-security-policy": _POLICY})
 
 
 def _own_path(wanted: str) -> str:

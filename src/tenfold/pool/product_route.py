@@ -1,9 +1,11 @@
 """Where a product's process is, and which paths it answers; told by the supervisor, read by the front."""
 
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from tenfold.core.errors import ConfigError
 from tenfold.core.frozen import Frozen
 
 Prefix = Annotated[str, StringConstraints(pattern=r"^/[^/?#][^?#]*$")]
@@ -26,3 +28,39 @@ class ProductRoute(Frozen):
 def covers(prefix: str, path: str) -> bool:
     """Whether a path is ``prefix`` or below it."""
     return path.startswith(prefix) and (len(path) == len(prefix) or prefix[-1] == "/" or path[len(prefix)] == "/")
+
+
+def check_paths(routes: Mapping[str, ProductRoute], core: Collection[str]) -> None:
+    """See that no product takes a path of the front, of a workload or of another product, nor opens one to everybody.
+
+    Args:
+        routes: the products, by name.
+        core: the front's and the workloads' paths; of one that ends in a slash, all below it too.
+
+    Raises:
+        ConfigError: one does; names both paths.
+    """
+    for name, route in routes.items():
+        for path in (*route.prefixes, *route.public):
+            taken = next((each for each in sorted(core) if _meet(path, each)), None)
+            if taken is not None:
+                raise _conflict(name, path, f"would take {taken!r}, which is the pool's own")
+        for path in route.public:
+            whole = next((each for each in route.prefixes if covers(path.rstrip("/"), each)), None)
+            if whole is not None:
+                raise _conflict(name, path, f"would open all of its API, {whole!r}, to everybody")
+            others = [(other, its) for other, its in routes.items() if other != name]
+            for other, each in [(other, each) for other, its in others for each in (*its.prefixes, *its.public)]:
+                if covers(path, each) or covers(each, path):
+                    raise _conflict(name, path, f"is in the way of {each!r}, which is the product {other}'s")
+
+
+def _meet(path: str, core: str) -> bool:
+    return covers(path, core) or (core != "/" and core.endswith("/") and covers(core, path))
+
+
+def _conflict(name: str, path: str, what: str) -> ConfigError:
+    return ConfigError(
+        f"the product {name}: its path {path!r} {what}",
+        next_step="name the paths that it needs, one by one; see docs/adding-a-product.md",
+    )

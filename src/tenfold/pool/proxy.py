@@ -6,9 +6,10 @@ dead, late or full is answered for with 503 at once, and whoever asked tries aga
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 from typing import Any
 
 import aiohttp
@@ -16,10 +17,13 @@ from starlette.types import Receive, Scope, Send
 
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
+from tenfold.pool.asker import KEY_HEADER, PUBLIC, ROLE_HEADER, TENANT_HEADER, holds_key, without_key
+from tenfold.pool.authority import address
 from tenfold.pool.body import TOTAL_S, BodyReader, BodyRefused, Disconnected
 from tenfold.pool.forward import forward, headers_of, passing_session, while_client_stays
 from tenfold.pool.product_route import ProductRoute, covers
 from tenfold.pool.relay import relay
+from tenfold.pool.shares import Shares
 from tenfold.pool.token import TOKEN_HEADER
 
 log = logging.getLogger(__name__)
@@ -30,8 +34,17 @@ LATE_S = 30.0
 SILENT_S = 300.0
 """Within an answer. A stream of events that has nothing to say must send a comment more often than that."""
 
-MOST_IN_FLIGHT = 256
-"""Requests and sockets of one product at once: one that hangs must not hold all connections of the front."""
+MOST_IN_FLIGHT = 512
+"""Requests and sockets of one product at once: one that hangs must not hold all connections of the front.
+
+Of these an address without a key, and a key that is not an operator's, get as many as they leave free, see ``Shares``.
+"""
+
+TENANTS_FACTOR = 4
+"""A tenant's visitors together get four times as many as they leave free."""
+
+_ROLE, _KEY, _TENANT = ROLE_HEADER.encode(), KEY_HEADER.encode(), TENANT_HEADER.encode()
+_INTRODUCED = (_ROLE, _KEY, _TENANT)
 
 RETRY_AFTER = {"retry-after": "2"}
 """Seconds; a process that died is started again in about that time."""
@@ -52,6 +65,7 @@ class Proxy:
         self._table: list[tuple[str, str, bool]] = []
         self._products: Mapping[str, ProductRoute] = {}
         self._in_flight: Counter[str] = Counter()
+        self._shares: defaultdict[str, Shares] = defaultdict(Shares)
         self._session: aiohttp.ClientSession | None = None
 
     def learn(self, products: Mapping[str, ProductRoute]) -> None:
@@ -90,17 +104,21 @@ class Proxy:
         name = self.product_of(scope["path"])
         if name is None or self._session is None:
             raise RuntimeError(f"no product answers {scope['path']!r}, or the proxy is not running")
-        if self._in_flight[name] >= MOST_IN_FLIGHT:
-            await _refuse(scope, receive, send, f"{name} has {MOST_IN_FLIGHT} requests in work, and may have no more")
+        free = MOST_IN_FLIGHT - self._in_flight[name]
+        if free <= 0:
+            text = f"{name} has {MOST_IN_FLIGHT} requests in work, and may have no more"
+            await _refuse(scope, receive, send, 503, text)
+            return
+        shares, holders = self._shares[name], _holders(scope)
+        over = shares.over(holders, free)
+        if over:
+            text = f"{over} has as many requests in work at {name} as there is room for others; it may have no more now"
+            await _refuse(scope, receive, send, 429, text)
             return
         self._in_flight[name] += 1
         try:
-            if scope["type"] == "websocket":
-                url = self._products[name].url
-                if not await relay(self._session, url, scope, receive, send, self._headers(scope)):
-                    await _refuse(scope, receive, send, f"{name} does not answer", is_asked=True)
-            else:
-                await self._pass(name, self._session, scope, receive, send)
+            with shares.held(holders):
+                await self._answer(name, self._session, scope, receive, send)
         except Disconnected:
             log.debug("client left %s", scope["path"])
         except BodyRefused as refusal:
@@ -108,6 +126,14 @@ class Proxy:
             await send_error(send, refusal.status, str(refusal), headers=headers)
         finally:
             self._in_flight[name] -= 1
+
+    async def _answer(
+        self, name: str, session: aiohttp.ClientSession, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if scope["type"] != "websocket":
+            await self._pass(name, session, scope, receive, send)
+        elif not await relay(session, self._products[name].url, scope, receive, send, self._headers(scope)):
+            await _refuse(scope, receive, send, 503, f"{name} does not answer", is_asked=True)
 
     async def _pass(
         self, name: str, session: aiohttp.ClientSession, scope: Scope, receive: Receive, send: Send
@@ -125,13 +151,22 @@ class Proxy:
         await while_client_stays(work, receive, after=upload.ended)
 
     def _headers(self, scope: Scope) -> list[tuple[str, str]]:
-        """Those of the client, with the host that it named (tenants have names), its address, and the token."""
+        """Those of the client without its key; the host that it named, its address and scheme; and the token."""
         told = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        client = scope["client"][0] if scope.get("client") else ""
-        via = ", ".join(filter(None, (told.get(b"x-forwarded-for"), client)))
-        more = {**self._token, "host": told.get(b"host"), "x-forwarded-for": via}
-        kept = [line for line in headers_of(scope, {}) if line[0] != "x-forwarded-for"]
-        return kept + [(name, value) for name, value in more.items() if value]
+        host, rights = told.get(b"host", ""), told.get(b"authorization", "")
+        cookies = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
+        more = {
+            **self._token,
+            "host": host,
+            "x-forwarded-host": host,
+            "x-forwarded-for": scope["client"][0] if scope.get("client") else "",
+            "x-forwarded-proto": "https" if scope.get("scheme") in ("https", "wss") else "http",
+            "cookie": without_key(cookies),
+            # On a public path what is no key of the pool is between the client and the product.
+            "authorization": rights if self.is_public(scope["path"]) and not holds_key(rights) else "",
+        }
+        kept = [line for line in headers_of(scope, {}) if line[0] not in more]
+        return kept + [line for line in more.items() if line[1]]
 
 
 class _Upload:
@@ -203,14 +238,35 @@ class _Errand:
         await send_error(self._send, 503, text, headers=RETRY_AFTER)
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, text: str, *, is_asked: bool = False) -> None:
-    """Answer 503, to a websocket's handshake too. ``is_asked``: the handshake has been received."""
+async def _refuse(
+    scope: Scope, receive: Receive, send: Send, status: int, text: str, *, is_asked: bool = False
+) -> None:
+    """Answer an error, to a websocket's handshake too. ``is_asked``: the handshake has been received."""
     if scope["type"] == "http":
-        await send_error(send, 503, text, headers=RETRY_AFTER)
+        await send_error(send, status, text, headers=RETRY_AFTER)
         return
     if not is_asked:
         await receive()
-    await send_error(_handshake(send), 503, text, headers=RETRY_AFTER)
+    await send_error(_handshake(send), status, text, headers=RETRY_AFTER)
+
+
+def _holders(scope: Scope) -> dict[str, int]:
+    """In whose names a request takes a place, each with its factor: none for operators and the pool's own processes.
+
+    Whoever has an IPv6 address has as many as there are below its first 64 bits, so these count as one. A tenant's
+    visitors together may have more than one address, so that one who floods it does not lock the others out.
+    """
+    told = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _INTRODUCED}
+    role, tenant = told.get(_ROLE, "operator"), told.get(_TENANT, "")
+    if role == "operator":
+        return {}
+    if role != PUBLIC:
+        return {f"the key {told.get(_KEY, '')}": 1}
+    client = scope["client"][0] if scope.get("client") else ""
+    found = address(client)
+    if found is not None:
+        client = str(ip_network((found, 64), strict=False) if found.version == 6 else found)
+    return {f"the address {client}": 1} | ({f"the tenant {tenant}": TENANTS_FACTOR} if tenant else {})
 
 
 def _handshake(send: Send) -> Send:

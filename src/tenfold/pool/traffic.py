@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tenfold.pool.demand import GatewayTotals
+from tenfold.pool.shares import Shares
 from tenfold.pool.totals import FIRST_BYTE_BOUNDS_S, Spread
 
 RECENT_S = 10.0
@@ -33,7 +34,8 @@ class Traffic:
     """What the gateway counts for one workload.
 
     ``in_flight``: requests in work, by the resident's URL; ``silent``: those of which no byte has come back.
-    ``set_apart``: residents that one request has to itself, because it may be what ended another.
+    ``set_apart``: residents that one request has to itself, because it may be what ended another. ``shares``: who holds
+    how many of the places in the queue, by key, or by the product and tenant on whose behalf it is asked.
     """
 
     arrived: int = 0
@@ -47,6 +49,7 @@ class Traffic:
     silent: Counter[str] = field(default_factory=Counter)
     set_apart: set[str] = field(default_factory=set)
     recent: deque[tuple[float, float, bool]] = field(default_factory=deque)
+    shares: Shares = field(default_factory=Shares)
     first_byte: Spread = field(default_factory=lambda: Spread(FIRST_BYTE_BOUNDS_S))
 
     def totals(self, now: float) -> GatewayTotals:

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 
 from tenfold.core.config import Settings
 from tenfold.core.store import Store
-from tenfold.pool.access import ROLE_HEADER, TENANT_HEADER, Asker
+from tenfold.pool.asker import KEY_HEADER, ORIGINS_HEADER, ROLE_HEADER, TENANT_HEADER, Asker
 from tenfold.product.outbox import Outbox
 from tenfold.product.peers import Peers
 from tenfold.product.pool_client import PoolClient
@@ -43,4 +43,6 @@ def asker_of(request: HTTPConnection) -> Asker:
 
     Only the front and other products can say, since every route asks for the pool's token.
     """
-    return Asker(request.headers.get(ROLE_HEADER, ""), request.headers.get(TENANT_HEADER, ""))
+    told = request.headers
+    origins = tuple(told.get(ORIGINS_HEADER, "").split())
+    return Asker(told.get(ROLE_HEADER, ""), told.get(TENANT_HEADER, ""), told.get(KEY_HEADER, ""), origins)

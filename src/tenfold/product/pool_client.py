@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
-from tenfold.pool.access import FOR_HEADER
+from tenfold.pool.asker import FOR_HEADER
 from tenfold.pool.token import TOKEN_HEADER
 from tenfold.product.calls import Json, Late, call, open_call
 

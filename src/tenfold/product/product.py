@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tenfold.core.config import Settings
 from tenfold.pool.need import Need
 
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+/?")
 _NAME = re.compile(r"[a-z][a-z0-9]{0,30}")
 
 
@@ -21,7 +22,7 @@ class Product:
     ``settings``: the type of that table. ``app``: ``module:function``, which makes its ASGI app from a ``Context``.
     ``tables``: ``module:name`` of the folder of its migrations; none if it keeps nothing but what it earned.
     ``public``: beginnings of paths that are answered without an API key: a widget, a webhook, something under
-    ``/.well-known/``.
+    ``/.well-known/``. None may cover another product's, the whole API, or what the pool answers itself.
     ``page``: ``module:function`` that fills its page in the console, at ``/name``: ``draw(heading, base_url)``, called
     in each browser's page with the place at the head's right for a summary, and with what gives the front's address.
     ``roles``: of keys that may use its API, beside operators. ``needs``: what must be in the cache before it starts.
@@ -40,8 +41,8 @@ class Product:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"a product's name is lower-case letters and digits, not {self.name!r}")
         for path in self.public:
-            if not path.startswith("/"):
-                raise ValueError(f"{self.name}: a public path begins with '/', not {path!r}")
+            if not _PATH.fullmatch(path):
+                raise ValueError(f"{self.name}: a public path is one as '/v1/{self.name}/widget', not {path!r}")
 
     @property
     def prefix(self) -> str:

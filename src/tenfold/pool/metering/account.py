@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from tenfold.pool.access import FOR_HEADER, KEY_HEADER, TENANT_HEADER, headers_of
+from tenfold.pool.access import headers_of
+from tenfold.pool.asker import FOR_HEADER, KEY_HEADER, TENANT_HEADER
 
 OUTSIDE = "api"
 """Product of whoever comes from outside, by a key or without one."""

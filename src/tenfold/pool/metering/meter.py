@@ -25,6 +25,7 @@ METER = "meter"
 """Name of its database."""
 
 WRITE_EVERY_S = 2.0
+DAY_S = 86_400
 
 TABLES = sa.MetaData()
 _SUMS = ("requests", "refused", "tokens_in", "tokens_out", "slot_s", "nano_usd")
@@ -75,6 +76,7 @@ class Meter:
         self._key_budget = key_budget
         self._clock = clock
         self._day = self._today()
+        self._day_ends = self._end_of_day()
         self._sums: dict[Row, Used] = {}
         self._unwritten: dict[Row, Used] = {}
         self._by_name: dict[str, Used] = {}
@@ -92,7 +94,7 @@ class Meter:
         self._turn_page()
         for whose, name, budget in self._budgets_of(account):
             if budget.left(self._by_name.get(name, Used())) <= 0:
-                return Overspent(whose, budget, 86_400 - self._clock() % 86_400)
+                return Overspent(whose, budget, self._day_ends - self._clock())
         return None
 
     def note(self, account: Account, model: str, used: Used) -> None:
@@ -149,13 +151,18 @@ class Meter:
         rows, self._unwritten = self._unwritten, {}
         if not rows:
             return
+        writing = asyncio.ensure_future(asyncio.to_thread(add_rows, store, rows))
         try:
-            await asyncio.to_thread(add_rows, store, rows)
-        except BaseException:
-            # They are written with those that came meanwhile.
-            for row, used in rows.items():
-                self._unwritten.setdefault(row, Used()).add(used)
-            raise
+            await asyncio.wait({writing})
+        finally:
+            # Its thread goes on whatever becomes of who waits for it. Only what it did not write is written again.
+            while not writing.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({writing})
+            if writing.exception() is not None:
+                for row, used in rows.items():
+                    self._unwritten.setdefault(row, Used()).add(used)
+        writing.result()
 
     def _take_over(self, found: Mapping[Row, Used]) -> None:
         for row, used in found.items():
@@ -178,9 +185,13 @@ class Meter:
             yield account.product, account.product, budget
 
     def _turn_page(self) -> None:
-        today = self._today()
-        if today != self._day:
-            self._day, self._sums, self._by_name = today, {}, {}
+        if self._clock() >= self._day_ends:
+            self._day, self._sums, self._by_name = self._today(), {}, {}
+            self._day_ends = self._end_of_day()
+
+    def _end_of_day(self) -> float:
+        now = self._clock()
+        return now - now % DAY_S + DAY_S
 
     def _today(self) -> str:
         return self.today_is.isoformat()
