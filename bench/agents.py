@@ -1,6 +1,6 @@
 """What agents say: never a wrong price, nothing unauthorised, and how many questions they resolve.
 
-    python bench/agents.py [--turns 10000] [--attacks 1000] [--suites lies,attacks,questions,freshness]
+    python bench/agents.py [--turns 10000] [--attacks 1000] [--suites lies,attacks,questions,talk,freshness]
 
 - **lies**: random shops whose prices and stock change in mid-conversation, with a writer that lies on purpose.
 - **attacks**: orders to the agent in product texts, feeds, documents and messages.

@@ -136,3 +136,17 @@ def test_passages_without_a_date_are_told_with_the_day_they_were_read(minilm):
     sources = Sources(passages_of(bare, NOW), minilm)
     (line,) = answers(sources, [QuestionLine(id=1, question="When does the Vermoort museum open?")], NOW)
     assert "read on 16 November 2026" in str(line["text"])
+
+
+def test_dates_are_read_as_iso_and_as_mail_writes_them(tmp_path):
+    path = tmp_path / "passages.jsonl"
+    days = ["2026-11-09", "2026-11-09T08:10:00Z", "Mon, 09 Nov 2026 08:10:00 GMT", "2026-11-09 08:10", "", None]
+    rows = [{"url": "https://a.example", "title": None, "text": "x", "published": day} for day in days]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = passages_of(read_lines(path, PassageLine), NOW)
+    assert [each.published.date().isoformat() if each.published else None for each in found] == [
+        *["2026-11-09"] * 4, None, None,
+    ]  # fmt: skip
+    path.write_text(json.dumps(rows[0] | {"published": "some day"}))
+    with pytest.raises(UsageError, match="line 1: published"):
+        read_lines(path, PassageLine)

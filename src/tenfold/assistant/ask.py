@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tenfold.assistant.brain import respond
 from tenfold.assistant.sources import Sources
@@ -25,8 +26,26 @@ class PassageLine(BaseModel):
 
     url: str = Field(description="where it came from")
     title: str = ""
-    published: datetime | date | None = Field(None, description="ISO date or time; UTC where it has no zone")
+    published: datetime | date | None = Field(
+        None, description="ISO date or time, or as mail writes it; UTC by default"
+    )
     text: str
+
+    @field_validator("title", mode="before")
+    @classmethod
+    def _untitled(cls, title: object) -> object:
+        return "" if title is None else title
+
+    @field_validator("published", mode="before")
+    @classmethod
+    def _written(cls, published: object) -> object:
+        """Read a date as mail and RSS write it; what is neither that nor ISO is left to be refused."""
+        if not isinstance(published, str):
+            return published
+        try:
+            return parsedate_to_datetime(published)
+        except ValueError:
+            return published.strip() or None
 
 
 class QuestionLine(BaseModel):

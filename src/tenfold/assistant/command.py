@@ -1,5 +1,6 @@
 """``tenfold assistant``: answers from dated sources."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -36,5 +37,5 @@ def ask(
     asked = read_lines(file, QuestionLine) if file is not None else [QuestionLine(id="1", question=question or "")]
     at = read_now(now)
     passages = passages_of(read_lines(sources, PassageLine), at)
-    for line in answers(Sources(passages, load_minilm(cache_dir())), asked, at):
+    for line in answers(Sources(passages, load_minilm(cache_dir(), threads=min(4, os.cpu_count() or 1))), asked, at):
         record(line, f"{line['id']}: {line['text']}", json)

@@ -1,7 +1,7 @@
 """Find the windows of the sources that may answer a question, best first."""
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from math import exp
 
 import numpy as np
@@ -25,8 +25,6 @@ WITH_NAMES = 3
 
 MOST = 0.9
 """Share of a question's numbers, by rarity, that are all of them but for a part."""
-
-DAY = timedelta(days=1)
 
 
 def find(sources: Sources, question: Question, now: datetime) -> list[Finding]:
@@ -155,7 +153,7 @@ def sureness(found: Finding, has_numbers: bool) -> float:
 
 def _counts(question: Question, day: date, published: datetime, now: datetime) -> bool:
     """Whether a document may answer: none is from the future, and where the question counts from now, none is older."""
-    if published > now + DAY:
+    if published > now:
         return False
     span = question.span
     return span is None or span.is_written or span.covers(day)
