@@ -100,7 +100,13 @@ def make_api(
         """List what can be asked, in the OpenAI shape, the default chat model first; it wakes nobody."""
         return ModelList(data=tuple(Model(id=model) for model in models.plan.models))
 
-    @api.get("/v1/models/{model:path}", responses={404: {"model": ErrorBody, "description": "there is no such model"}})
+    @api.get(
+        "/v1/models/{model:path}",
+        responses={
+            400: {"model": ErrorBody, "description": "the path could be read in two ways, see pool/target.py"},
+            404: {"model": ErrorBody, "description": "there is no such model"},
+        },
+    )
     def one_model(model: str) -> Response:
         """Tell of one model."""
         if model not in models.plan.models:
