@@ -103,7 +103,7 @@ def _found(shop: Shop, reading: Reading, question: str, memory: Memory) -> Found
     if reading.how == "all" and shop.items and _RANGE.search(reading.text):
         return _range(shop)
     found = similar(shop, question, reading)
-    return found or Found(Unknown(now_of(shop), ("the catalog",), reading.thing), ())
+    return found or Found(Unknown(shop.as_of, ("the catalog",), reading.thing), ())
 
 
 def _several(shop: Shop, reading: Reading) -> Found | None:
@@ -139,11 +139,6 @@ def _range(shop: Shop) -> Found:
     named = ", ".join(dict.fromkeys(item.title for item in items[:30]))
     draft.say(f"{len(items)} products; among them {named}.", *items)
     return Found(draft.answer(), ())
-
-
-def now_of(shop: Shop) -> datetime:
-    """When the shop's sources were read."""
-    return shop.as_of
 
 
 def _by_text(shop: Shop, question: str) -> Found | None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenfold.agents.reading.lexicon import Stems, Title
+from tenfold.agents.reading.lexicon import Title
 from tenfold.agents.reading.token import Token, stems_of
-from tenfold.agents.reading.words import COLOR_STEMS, GENERIC, MATERIAL_STEMS, SETS, SMALL_STEMS, SUFFIXES
+from tenfold.agents.reading.words import COLOR_STEMS, GENERIC, MATERIAL_STEMS, SMALL_STEMS
 from tenfold.agents.shop import Shop
 from tenfold.catalog.item import Item
 
@@ -142,8 +142,3 @@ def is_content(token: Token) -> bool:
 def is_color_or_material(each: str) -> bool:
     """Whether a stem is a colour's or a material's."""
     return each in COLOR_STEMS or each in MATERIAL_STEMS
-
-
-def tail(stems: Stems) -> Stems:
-    """Stems without what only tells editions apart."""
-    return tuple(each for each in stems if each not in SUFFIXES | SETS)
