@@ -21,7 +21,7 @@ Slots are small parts of the cores (`core_share`), so that ranking the feeds of 
 of them; the rest of the machine is for HTTP. What they do is measured first: visitors and USD per minute are set such
 that all slots but one could rank all feeds, and that ranking is worth a training slot at 13 minutes a list.
 
-    python bench/loop.py [--day 75s] [--seeds 1]
+    python bench/loop.py [--day 60s] [--seeds 1]
 
 The default takes about 8 minutes on 2 cores; docs/results.md has a longer day. The last line is one JSON object.
 """
@@ -52,10 +52,11 @@ from tenfold.world.client import fetch_state
 from tenfold.world.people import Crowd, Page, People, draw_crowd
 from tenfold.world.person import Habit
 
-WEAK = Habit(leaves=0.5, hold=-6.0, usual=0.6)
+WEAK = Habit(leaves=0.5, hold=-8.0, usual=0.6)
 STRONG = Habit(leaves=0.7, hold=14.0, usual=0.65)
 DAY = (WEAK, STRONG, WEAK)
 WARM_S = 12.0
+MEASURED_VISITS_PER_S = 20.0
 PAGES_A_VISIT = 2.35
 """Ranked pages of a visit, as drawn on paper for both habits (docs/log.md)."""
 
@@ -63,7 +64,7 @@ PICKY, PEOPLE, REMEMBERED = 16.0, 1500, 8
 SECONDS_PER_S = 20_000.0
 HOLDOUT = 0.28
 SLOTS, CORE_SHARE = 8, 0.12
-MEMORY_S = 15.0
+MEMORY_S = 20.0
 TOKEN_USD = 3e-9
 EVEN_MINUTES = 13.0
 """Minutes that a list must add for a slot to be worth as much in ranking as in training."""
@@ -107,6 +108,7 @@ class Arm:
 [pool]
 price_memory_s = {MEMORY_S}
 queue_per_slot = 3
+move_deadline_s = 10.0
 [pool.kinds.cpu]
 slots = {SLOTS}
 core_share = {CORE_SHARE}
@@ -256,9 +258,9 @@ def play(arm: Arm, crowd: Crowd, seed: int, scale: Scale, duration_s: float) -> 
 
 
 def measure(crowd: Crowd, seed: int) -> Scale:
-    """Find what a slot does while few people come."""
-    with pool(Arm("", "fixed", 1e-9).toml(1e-6)) as url:
-        asyncio.run(day(url, crowd, seed, 12.0, 6.0))
+    """Find what a slot does while ranking has as many as it can use."""
+    with pool(Arm("", "fixed", 1e-6).toml(1e-6)) as url:
+        asyncio.run(day(url, crowd, seed, MEASURED_VISITS_PER_S, 6.0))
         state = asyncio.run(fetch_state(url))
         return Scale(view(state, "rank").capacity_per_slot, view(state, "train").capacity_per_slot)
 
@@ -321,7 +323,7 @@ def compare(seed: int, duration_s: float, scale: Scale) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--day", default="75s", help="what a day takes")
+    parser.add_argument("--day", default="60s", help="what a day takes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     options = parser.parse_args()
     ready()
