@@ -25,7 +25,8 @@ comes and goes looks dear.
 
     python bench/loop.py [--day 60s] [--seeds 1]
 
-The default takes about 8 minutes on 2 cores; docs/results.md has a longer day. The last line is one JSON object.
+The default is made to take 8 minutes on 2 quiet cores. It needs them quiet: what was tried beside other work, and the
+arithmetic behind the numbers here, is in docs/log.md. The last line is one JSON object.
 """
 
 import argparse
