@@ -76,11 +76,11 @@ def partitions(slots: int) -> list[Arm]:
 
 
 @contextmanager
-def pool(arm: Arm) -> Iterator[str]:
-    """Bring up a pool for one arm; gives its address."""
+def pool(toml: str) -> Iterator[str]:
+    """Bring up a pool with a config; gives its address."""
     with tempfile.TemporaryDirectory(prefix="tenfold-flex-") as home:
         config = Path(home) / "tenfold.toml"
-        config.write_text(arm.toml())
+        config.write_text(toml)
         environment = {**os.environ, "TENFOLD_HOME": home}
         command = [sys.executable, "-m", "tenfold.cli.main"]
         up = subprocess.Popen(
@@ -126,7 +126,7 @@ async def neighbour(duration_s: float) -> AsyncIterator[None]:
 
 
 async def play(arm: Arm, day: Day | None, duration_s: float, seed: int, disturbed: bool) -> tuple[Day, DayReport]:
-    with pool(arm) as url:
+    with pool(arm.toml()) as url:
         await warm(url)
         if day is None:
             day = day_for(await fetch_state(url), duration_s, seed=seed)

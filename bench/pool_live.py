@@ -23,7 +23,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from flex import Arm, pool, warm
+from flex import POOL, pool, warm
 from ready import ready
 from tenfold.core.config import Config
 from tenfold.core.written import parse_duration_s
@@ -78,7 +78,7 @@ class Measured:
 
 
 async def live(duration_s: float, seed: int) -> Measured:
-    with pool(Arm("pool", None)) as url:
+    with pool(POOL.toml()) as url:
         await warm(url)
         before = await fetch_state(url)
         day = day_for(before, duration_s, seed=seed)

@@ -42,8 +42,9 @@ class SmallGateway:
         body = json.loads(await request.body())
         self.asked.append(body)
         allowed = body.get("candidates") or [film["item"] for film in FILMS]
-        items = [{"item": item} for item in allowed if item not in body["history"]]
-        assert all(1 <= item <= len(FILMS) for item in body["history"])
+        hidden = [*body["history"], *body["exclude"]]
+        items = [{"item": item} for item in allowed if item not in hidden]
+        assert all(1 <= item <= len(FILMS) for item in hidden)
         return JSONResponse({"items": items[: body["k"]]}, self.status)
 
     async def items(self, _: Request) -> Response:

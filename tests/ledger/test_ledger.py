@@ -187,9 +187,9 @@ def test_a_ledger_of_the_version_before_migrations_goes_on(tmp_path):
         assert ledger.latest("allocation")[0].body["epoch"] == 1001
     assert aside(tmp_path) == []
     with closing(sqlite3.connect(path)) as now:
-        assert now.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert now.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
         indexes = now.execute("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL").fetchall()
-    assert {name for (name,) in indexes} == {"events_by_kind", "events_by_time"}
+    assert {name for (name,) in indexes} == {"events_by_kind", "events_by_time", "events_by_subject"}
 
 
 def test_events_that_were_written_by_a_call_that_failed_are_not_written_again(database, monkeypatch):

@@ -121,6 +121,20 @@ def test_events_that_come_late_join_the_file_of_their_day(tmp_path):
     assert all_numbers(url, folder) == list(range(DAYS * A_DAY))
 
 
+def test_a_report_that_is_told_again_after_any_time_is_still_known(database, tmp_path):
+    url = database("ledger")
+    with closing(Ledger(url, clock=lambda: START)) as ledger:
+        for subject, newest in (("feed/a", 7), ("feed/b", 2)):
+            assert ledger.append_once("earned", subject, newest, {"number": newest})
+        ledger.extend([Event(0, START + 9.0, "earned", "feed/c", {"number": number}) for number in range(5)])
+    # The newest of c, and two more: three of a kind stay at any age here.
+    assert forgotten(url, tmp_path / "ledger-days") == retention.Forgotten(events=2, days=("2026-09-22",))
+    with closing(Ledger(url)) as ledger:
+        for subject, newest in (("feed/a", 7), ("feed/b", 2), ("feed/c", 4)):
+            assert not ledger.append_once("earned", subject, newest, {"number": newest})
+            assert ledger.append_once("earned", subject, newest + 1, {"number": newest + 1})
+
+
 def test_a_damaged_day_is_named_and_then_set_aside(tmp_path):
     day = dt.date(2026, 9, 22)
     row = (1, START, "move", "n0/cpu0", '{"number": 1}', "")

@@ -48,6 +48,11 @@ def test_slots_are_spread_evenly_over_the_cores_that_may_be_used(cores, count):
         assert sum(slot.share for slot in slots if slot.cores == (core,)) == pytest.approx(1.0)
 
 
+def test_slots_leave_the_rest_of_their_cores_to_others():
+    slots = make_slots("n0", {"cpu": KindSettings(slots=6, core_share=0.3)}, [0, 1], 0)
+    assert [slot.share for slot in slots] == [pytest.approx(0.1)] * 6
+
+
 def test_a_gpu_is_a_slot_and_no_more_are_claimed_than_there_are():
     gpu = {"gpu": KindSettings()}
     assert [(slot.slot, slot.gpu, slot.cores) for slot in make_slots("n1", gpu, [0, 1], 2)] == [

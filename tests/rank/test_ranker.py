@@ -33,15 +33,19 @@ def rows(items: list[int]) -> Rows:
 
 
 @untimed
-@given(HISTORIES, CANDIDATES, st.integers(1, ITEMS + 5), st.booleans())
+@given(HISTORIES, CANDIDATES, st.integers(1, ITEMS + 5), st.booleans(), HISTORIES)
 def test_the_list_is_what_sorting_the_whole_catalog_gives(
-    history: list[int], candidates: list[int] | None, k: int, exclude_seen: bool
+    history: list[int], candidates: list[int] | None, k: int, exclude_seen: bool, exclude: list[int]
 ):
     got = SMALL.rank(
-        rows(history), k, exclude_seen=exclude_seen, candidates=None if candidates is None else rows(candidates)
+        rows(history),
+        k,
+        exclude_seen=exclude_seen,
+        candidates=None if candidates is None else rows(candidates),
+        exclude=rows(exclude),
     )
     score = SMALL.score([rows(history)])[0]
-    wanted = set(range(ITEMS)) if candidates is None else set(candidates)
+    wanted = (set(range(ITEMS)) if candidates is None else set(candidates)) - set(exclude)
     allowed = wanted - set(history) if exclude_seen else wanted
     assert got.rows.tolist() == sorted(allowed, key=lambda row: (-score[row], row))[:k]
     assert got.scores.tolist() == [score[row] for row in got.rows]

@@ -23,7 +23,7 @@ from tenfold.pool.resident import Context
 from tenfold.pool.token import TOKEN_HEADER
 from tenfold.rank.dataset import MovieLens
 from tenfold.rank.ranker import Ranker
-from tenfold.rank.resident import create
+from tenfold.rank.resident import RankResident, create
 
 TOKEN = "a-secret"
 
@@ -139,6 +139,9 @@ def test_a_history_candidates_and_k_are_obeyed(awake: Running):
     assert isinstance(items, list)
     assert (len(items), answer["seen_excluded"]) == (3, 0)
 
+    _, answer = awake.rank(history=[50], candidates=[172, 50, 1], exclude=[1, 2])
+    assert [entry["item"] for entry in answer["items"]] == [172]
+
 
 def test_an_empty_history_gets_what_people_begin_with(awake: Running, movielens: MovieLens):
     """The model's own answer after its start token, which is close to popularity."""
@@ -170,7 +173,7 @@ def test_an_empty_history_gets_what_people_begin_with(awake: Running, movielens:
         (b'{"user": 1, "k": 101}', snapshot((422, "k: Input should be less than or equal to 100, got 101"))),
         (
             b'{"user": 1, "top": 5}',
-            snapshot((422, "top: unknown field; known are user, history, k, exclude_seen, candidates")),
+            snapshot((422, "top: unknown field; known are user, history, k, exclude_seen, candidates, exclude")),
         ),
         (
             b'{"user": 1, "candidates": []}',
@@ -281,3 +284,17 @@ def test_loading_without_a_trained_ranker_is_explained(fresh_cache: Path, tmp_pa
     resident = create(Context("n0/cpu0", 1, tmp_path, fresh_cache, {}, {}, TOKEN))
     with pytest.raises(AssetError, match="has not been trained"):
         resident.load()
+
+
+async def test_where_slots_have_a_size_it_keeps_to_that_of_its_own(tmp_path):
+    share, piece_s = 0.2, 0.02
+    resident = RankResident(Context("n0/cpu0", 1, tmp_path, tmp_path, {}, {}, TOKEN, service_share=share))
+    await resident.wake()
+    began_s, used_s = time.monotonic(), time.process_time()
+    for _ in range(8):
+        await resident._rest()
+        until_s = time.process_time() + piece_s
+        while time.process_time() < until_s:
+            pass
+    # The last piece is paid for later.
+    assert time.process_time() - used_s <= share * (time.monotonic() - began_s) + 2 * piece_s

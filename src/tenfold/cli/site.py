@@ -39,6 +39,7 @@ class Site:
     def _spec(
         self, name: str, workload: Workload[Any], factory: str, slot: Slot | None, bind: str, port: int
     ) -> ProcessSpec:
+        cpu_share, service_share = self._shares(slot)
         return ProcessSpec(
             name=name,
             workload=workload.name,
@@ -55,13 +56,16 @@ class Site:
             # Only to those that talk to one: the others need not start again when a companion moves.
             companions=self.companions if workload.companion else {},
             token=self.token,
-            cpu_share=self._cpu_share(slot),
+            cpu_share=cpu_share,
+            service_share=service_share,
         )
 
-    def _cpu_share(self, slot: Slot | None) -> float | None:
-        if slot is None or slot.share is None or self.config.pool.kinds["cpu"].borrow:
-            return None
-        return slot.share
+    def _shares(self, slot: Slot | None) -> tuple[float | None, float | None]:
+        """CPU-seconds a second that a job and a service may use on a slot; none for all that they can get."""
+        if slot is None or slot.share is None:
+            return None, None
+        cpu = self.config.pool.kinds["cpu"]
+        return None if cpu.borrow else slot.share, slot.share if cpu.core_share < 1 else None
 
 
 def new_companions(workloads: Iterable[Workload[Any]], bind: str) -> dict[str, str]:

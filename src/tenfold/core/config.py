@@ -26,6 +26,12 @@ class KindSettings(Settings):
 
     slots_per_core: int = Field(2, ge=1, le=16, description="slots that share one core (CPU kinds only)")
     slots: int | None = Field(None, ge=1, description="slots per node; default: cores x slots_per_core, or the GPUs")
+    core_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="part of each core that its slots have; the rest is left to others (CPU kinds only)",
+    )
     borrow: bool = Field(False, description="training may use what other slots leave of its core (CPU kinds only)")
 
 

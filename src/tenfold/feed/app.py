@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import FastAPI, Query
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -41,20 +42,20 @@ def make_app(context: Context) -> ASGIApp:
         if surface not in surfaces:
             raise HTTPException(422, f"{where}: there is no surface {surface!r}; there are: {', '.join(surfaces)}")
 
-    @api.get("/v1/feed")
+    @api.get("/v1/feed", response_model=Feed)
     async def feed(
         person: Name, surface: Name = surfaces[0], k: Annotated[int, Query(ge=1, le=MOST_CARDS)] = 10
-    ) -> Feed:
+    ) -> Response:
         """Give a person's feed: what they have not seen, best first."""
         check("surface", surface)
-        return await desk.feed(person, surface, k)
+        return _json(await desk.feed(person, surface, k))
 
-    @api.post("/v1/feed/events")
-    async def events(body: FeedEvents) -> Taken:
+    @api.post("/v1/feed/events", response_model=Taken)
+    async def events(body: FeedEvents) -> Response:
         """Take what people did; answered when it is on disk. The next feed of each person knows it."""
         for place, event in enumerate(body.events):
             check(f"events[{place}].surface", event.surface)
-        return await desk.take(body.events)
+        return _json(await desk.take(body.events))
 
     @api.get("/v1/feed/people/{person:path}")
     async def known(person: str) -> Known:
@@ -79,6 +80,11 @@ def make_app(context: Context) -> ASGIApp:
         return Response(poster(film.title, film.genres), media_type="image/svg+xml", headers=keep)
 
     return api
+
+
+def _json(found: BaseModel) -> Response:
+    """Write it at once; FastAPI would validate it again first."""
+    return Response(found.model_dump_json(), media_type="application/json")
 
 
 def _as_starting(_request: Request, _error_: Exception) -> Response:

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
@@ -28,8 +30,15 @@ CATALOG_EVERY_S = 3600.0
 CATALOG_RETRY_S = 1.0
 CATALOG_DEADLINE_S = 10.0
 EARN_EVERY_S = 2.0
-MOST_RANKED = 100
-"""Items that ranking gives at most."""
+MOST_RANKED, MOST_EXCLUDED = 100, 10_000
+"""Items that ranking gives, and leaves out, at most."""
+
+MOST_TOGETHER = 2_000
+"""Events that are written in one transaction, unless a single request has more."""
+
+FORGET_EVERY_S, FORGET_PAUSE_S = 3600.0, 0.1
+FORGET_TOGETHER = 500
+"""Old events deleted in one transaction, so that those who tell new ones hardly wait."""
 
 _HELD_OUT = "for the comparison: this person is among those who always get the popular list"
 _LATE = {
@@ -47,6 +56,13 @@ class NoCatalog(Exception):
     """The catalog has not been read yet."""
 
 
+class _Told(NamedTuple):
+    """Events of one request, and who waits until they are on disk."""
+
+    events: Sequence[FeedEvent]
+    taken: asyncio.Future[Taken]
+
+
 class Desk:
     """Everything that the feed does. Its database calls run in threads, so the event loop never waits for a disk."""
 
@@ -60,6 +76,7 @@ class Desk:
         self._lists = 0
         # One thread for all that writes: those who wait for their turn hold no connection that a reader could use.
         self._writer = ThreadPoolExecutor(1, "writes")
+        self._told: deque[_Told] = deque()
 
     async def open(self) -> None:
         """Take up the catalog that was read in a life before."""
@@ -70,6 +87,7 @@ class Desk:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(for_ever("reading the catalog", self._follow_catalog, _in_the_log))
             tasks.create_task(for_ever("telling what ranking earned", self._earn, _in_the_log))
+            tasks.create_task(for_ever("forgetting old events", self._forget_old, _in_the_log))
 
     async def feed(self, person: str, surface: str, k: int) -> Feed:
         """Compose one feed.
@@ -91,12 +109,14 @@ class Desk:
         return Feed(person=person, surface=surface, by=by, because=because, cards=cards)
 
     async def take(self, events: Sequence[FeedEvent]) -> Taken:
-        """Write events down; they are on disk when this returns."""
-        noted = await self._write(self._take, events)
-        if self._popularity is not None:
-            for item in noted.chosen:
-                self._popularity.opened(item)
-        return Taken(new=noted.new, repeated=noted.repeated)
+        """Write events down; they are on disk when this returns.
+
+        Whoever's turn it is writes what all have told by then in one transaction: the disk is waited for once.
+        """
+        told = _Told(events, asyncio.get_running_loop().create_future())
+        self._told.append(told)
+        self._writer.submit(self._take_told, asyncio.get_running_loop())
+        return await told.taken
 
     async def known(self, person: str) -> Known | None:
         """Tell what is remembered of a person; none if nothing is."""
@@ -130,13 +150,13 @@ class Desk:
         assert self._catalog is not None
         # Ranking refuses what is not in its catalog, and leaves the history out itself.
         history = [item for item in known.history if self._catalog.get(item) is not None]
-        more = k + len(known.hidden.difference(history))
-        body: dict[str, object] = {"history": history, "k": min(MOST_RANKED, more)}
-        if more > MOST_RANKED:
-            left = [film.item for film in self._catalog.films() if film.item not in known.hidden]
-            if not left:
-                return []
-            body |= {"candidates": left, "k": k}
+        hidden = [item for item in known.hidden.difference(history) if self._catalog.get(item) is not None]
+        more = max(0, len(hidden) - MOST_EXCLUDED)
+        body: dict[str, object] = {
+            "history": history,
+            "k": min(MOST_RANKED, k + more),
+            "exclude": hidden[:MOST_EXCLUDED],
+        }
         answer = await self._context.pool.rank(body, deadline_s=self.settings.rank_deadline_s)
         if isinstance(answer, Late):
             # One that is refused is this feed's mistake, and would be for ever.
@@ -159,9 +179,35 @@ class Desk:
     def _read(self, connection: Connection, person: str) -> tables.Person | None:
         return tables.read_person(connection, person, again_before=time.time() - self.settings.again_after_s)
 
-    def _take(self, events: Sequence[FeedEvent]) -> tables.Noted:
-        with self._store.writing() as connection:
-            return tables.take(connection, events, self.settings.holdout, time.time())
+    def _take_told(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Write what was told by now, in the writer's thread; nothing if somebody's turn before has written it."""
+        group: list[_Told] = []
+        while self._told and (not group or sum(len(told.events) for told in group) < MOST_TOGETHER):
+            group.append(self._told.popleft())
+        if group:
+            self._take_group(loop, group)
+
+    def _take_group(self, loop: asyncio.AbstractEventLoop, group: Sequence[_Told]) -> None:
+        try:
+            with self._store.writing() as connection:
+                came = [event for told in group for event in told.events]
+                noted = tables.take(connection, came, self.settings.holdout, time.time())
+        except Exception as error:
+            if len(group) == 1:
+                loop.call_soon_threadsafe(_fail, group[0], error)
+                return
+            # What the database refuses of one must not be refused of the others.
+            for told in group:
+                self._take_group(loop, [told])
+            return
+        # In the order in which they were written, also if whoever told has left: no count is missed.
+        loop.call_soon_threadsafe(self._count, noted.chosen)
+        loop.call_soon_threadsafe(_acknowledge, group, noted.fresh)
+
+    def _count(self, chosen: Sequence[int]) -> None:
+        if self._popularity is not None:
+            for item in chosen:
+                self._popularity.opened(item)
 
     def _forget(self, person: str) -> int:
         with self._store.writing() as connection:
@@ -188,13 +234,26 @@ class Desk:
         rows = answer["items"]
         assert isinstance(rows, list)
         films = [Film(row["item"], row["title"], tuple(row["genres"]), row["viewers"]) for row in rows]
-        self._use(await self._write(self._write_catalog, films))
+        await self._write(partial(self._write_catalog, asyncio.get_running_loop()), films)
         await asyncio.sleep(CATALOG_EVERY_S)
 
-    def _write_catalog(self, films: Sequence[Film]) -> tuple[Sequence[Film], list[tuple[int, int]]]:
+    def _write_catalog(self, loop: asyncio.AbstractEventLoop, films: Sequence[Film]) -> None:
         with self._store.writing() as connection:
             tables.write_catalog(connection, films)
-            return films, tables.read_opened(connection)
+            opened = tables.read_opened(connection)
+        # From the writer's thread, so that what is written next is counted by the new one.
+        loop.call_soon_threadsafe(self._use, (films, opened))
+
+    # ---- what is old
+
+    async def _forget_old(self) -> None:
+        """Delete some of the events that are older than they are kept, and come back soon if there were any."""
+        gone = await self._write(self._forget_some, time.time() - self.settings.keep_days * 86400.0)
+        await asyncio.sleep(FORGET_PAUSE_S if gone else FORGET_EVERY_S)
+
+    def _forget_some(self, before: float) -> int:
+        with self._store.writing() as connection:
+            return tables.forget_older(connection, before, FORGET_TOGETHER)
 
     # ---- what ranking earned
 
@@ -231,3 +290,18 @@ class Desk:
     def _usd(self, arm: tables.Sums) -> float:
         """What the people of an arm earned since it was last told."""
         return (arm.watched_s - arm.told_s) / 60.0 * self.settings.usd_per_watched_minute
+
+
+def _acknowledge(group: Sequence[_Told], fresh: frozenset[tuple[str, str]]) -> None:
+    """Tell each what became of its events; one that several sent is new where it came first."""
+    left = set(fresh)
+    for told in group:
+        mine = {(event.person, event.id) for event in told.events} & left
+        left -= mine
+        if not told.taken.done():
+            told.taken.set_result(Taken(new=len(mine), repeated=len(told.events) - len(mine)))
+
+
+def _fail(told: _Told, error: Exception) -> None:
+    if not told.taken.done():
+        told.taken.set_exception(error)

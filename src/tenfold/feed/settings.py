@@ -17,3 +17,6 @@ class FeedSettings(Settings):
         1800.0, ge=0, description="seconds in which an item that was shown and not chosen is not shown again"
     )
     rank_deadline_s: float = Field(0.5, gt=0, le=10, description="seconds to wait for a ranking before doing without")
+    keep_days: int = Field(
+        400, ge=1, description="days that events stay; what they say of people, items and earnings stays for good"
+    )

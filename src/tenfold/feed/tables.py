@@ -6,7 +6,7 @@ of one person and not a life of events.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +49,7 @@ events = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("taken_at", sa.Float, nullable=False),
+    sa.Index("events_by_taken", "taken_at"),
 )
 seen = sa.Table(
     "seen",
@@ -84,6 +85,20 @@ films = sa.Table(
     sa.Column("viewers", sa.BigInteger, nullable=False),
 )
 
+# Made once: making them anew costs more than the database's own work.
+_OF, _VALUES = sa.bindparam("of"), sa.bindparam("values", expanding=True)
+_ARM_OF = sa.select(people.c.share, people.c.held_out).where(people.c.person == _OF)
+_ARMS_OF = sa.select(people.c.person, people.c.share, people.c.held_out).where(people.c.person.in_(_VALUES))
+_SIGHTS_OF = sa.select(*(column for column in seen.c if column is not seen.c.person)).where(seen.c.person == _OF)
+_SIGHTS_AT = sa.select(seen).where(seen.c.person == _OF, seen.c.item.in_(_VALUES))
+_SEE_AGAIN = sa.update(seen).where(seen.c.person == _OF, seen.c.item == sa.bindparam("at_item"))
+_KNOWN = sa.select(events.c.person, events.c.id).where(events.c.person == _OF, events.c.id.in_(_VALUES))
+_OPENED_FIRST = sa.text(
+    "INSERT INTO opened (item, people) SELECT CAST(:of AS BIGINT), 0"
+    " WHERE NOT EXISTS (SELECT 1 FROM opened WHERE item = CAST(:of AS BIGINT))"
+)
+_OPENED_MORE = sa.update(opened).where(opened.c.item == _OF).values(people=opened.c.people + sa.bindparam("more"))
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -107,11 +122,15 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What became of some events. ``chosen``: the item of each person who chose it for the first time."""
+    """What became of some events.
+
+    ``fresh``: person and id of those that are new. ``chosen``: the item of each person who chose it for the first time.
+    """
 
     new: int
     repeated: int
     chosen: tuple[int, ...]
+    fresh: frozenset[tuple[str, str]] = frozenset()
 
 
 class Arm(NamedTuple):
@@ -149,6 +168,9 @@ class _Sight:
             return replace(self, blocked=True)
         return replace(self, chosen_at=max(at, self.chosen_at or 0.0))
 
+    def row(self) -> dict[str, object]:
+        return {"shown": self.shown, "shown_at": self.shown_at, "chosen_at": self.chosen_at, "blocked": self.blocked}
+
 
 def read_person(connection: Connection, person: str, *, again_before: float) -> Person | None:
     """Read what is known of a person; none of whom nothing is.
@@ -158,14 +180,14 @@ def read_person(connection: Connection, person: str, *, again_before: float) -> 
         person: anybody's name.
         again_before: Unix seconds; what was shown before that, and not chosen, may be shown again.
     """
-    held_out = connection.scalar(sa.select(people.c.held_out).where(people.c.person == person))
-    if held_out is None:
+    arm = connection.execute(_ARM_OF, {"of": person}).first()
+    if arm is None:
         return None
-    rows = connection.execute(sa.select(seen).where(seen.c.person == person)).all()
+    rows = connection.execute(_SIGHTS_OF, {"of": person}).all()
     chosen = [(row.chosen_at, row.item) for row in rows if row.chosen_at is not None]
     blocked = frozenset(row.item for row in rows if row.blocked)
     return Person(
-        bool(held_out),
+        bool(arm.held_out),
         history=tuple(item for _, item in sorted(chosen) if item not in blocked)[-HISTORY:],
         seen=frozenset(item for _, item in chosen),
         blocked=blocked,
@@ -192,20 +214,24 @@ def take(connection: Connection, came: Sequence[FeedEvent], share: float, now: f
     first: dict[tuple[str, str], FeedEvent] = {}
     for event in came:
         first.setdefault((event.person, event.id), event)
-    known = {(row.person, row.id) for row in _rows(connection, events, events.c.id, list(first))}
-    fresh = [event for named, event in first.items() if named not in known]
+    known = {(row.person, row.id) for row in _rows(connection, _KNOWN, list(first))}
+    new = {named: event for named, event in first.items() if named not in known}
+    fresh = list(new.values())
     if not fresh:
         return Noted(0, len(came), ())
     at = [now if event.at is None else min(event.at, now) for event in fresh]
     rows = [event.model_dump() | {"at": at_s, "taken_at": now} for event, at_s in zip(fresh, at, strict=True)]
     connection.execute(sa.insert(events), rows)
     arm_of = _arms_of(connection, sorted({event.person for event in fresh}), share, now)
-    for arm in sorted(set(arm_of.values())):
-        watched_s = sum(e.seconds for e in fresh if e.action == "watched" and arm_of[e.person] == arm)
-        _add_to_arm(connection, arm, watched_s=watched_s)
+    watched_s: dict[Arm, float] = {}
+    for event in fresh:
+        if event.action == "watched":
+            watched_s[arm_of[event.person]] = watched_s.get(arm_of[event.person], 0.0) + event.seconds
+    for arm in sorted(watched_s):
+        _add_to_arm(connection, arm, watched_s=watched_s[arm])
     chosen = _see(connection, fresh, at)
     _count_opened(connection, chosen)
-    return Noted(len(fresh), len(came) - len(fresh), tuple(chosen))
+    return Noted(len(fresh), len(came) - len(fresh), tuple(chosen), frozenset(new))
 
 
 def read_arms(connection: Connection) -> dict[Arm, Sums]:
@@ -253,6 +279,17 @@ def read_opened(connection: Connection) -> list[tuple[int, int]]:
     return [(row.item, row.people) for row in connection.execute(sa.select(opened))]
 
 
+def forget_older(connection: Connection, before: float, most: int) -> int:
+    """Delete events that came before a time, the oldest first and about ``most`` of them; returns how many.
+
+    What they say of persons, items and arms stays.
+    """
+    by_age = sa.select(events.c.taken_at).where(events.c.taken_at < before).order_by(events.c.taken_at)
+    last = connection.scalar(by_age.offset(most - 1).limit(1))
+    old = events.c.taken_at < before if last is None else events.c.taken_at <= last
+    return connection.execute(sa.delete(events).where(old)).rowcount
+
+
 def count_events(connection: Connection, person: str) -> int:
     """Count the events of a person."""
     return connection.scalar(sa.select(sa.func.count()).select_from(events).where(events.c.person == person)) or 0
@@ -260,7 +297,7 @@ def count_events(connection: Connection, person: str) -> int:
 
 def forget(connection: Connection, person: str) -> int:
     """Delete all that is known of a person, and return how many events that were; what was watched stays summed up."""
-    row = connection.execute(sa.select(people).where(people.c.person == person)).first()
+    row = connection.execute(_ARM_OF, {"of": person}).first()
     if row is not None:
         _add_to_arm(connection, Arm(row.share, bool(row.held_out)), people=-1)
     gone = connection.execute(sa.delete(events).where(events.c.person == person)).rowcount
@@ -271,7 +308,7 @@ def forget(connection: Connection, person: str) -> int:
 
 def _arms_of(connection: Connection, names: Sequence[str], share: float, now: float) -> dict[str, Arm]:
     """Tell the arm of each of ``names``; those who are new are counted in."""
-    rows = connection.execute(sa.select(people).where(people.c.person.in_(names))).all()
+    rows = connection.execute(_ARMS_OF, {"values": names}).all()
     found = {row.person: Arm(row.share, bool(row.held_out)) for row in rows}
     new = {name: Arm(share, is_held_out(name, share, EXPERIMENT)) for name in names if name not in found}
     if new:
@@ -282,25 +319,21 @@ def _arms_of(connection: Connection, names: Sequence[str], share: float, now: fl
     return found | new
 
 
-def _rows(connection: Connection, table: sa.Table, column: sa.Column, keys: Sequence[tuple[str, object]]) -> list[Row]:
-    """Read the rows of these persons and values of ``column``, person by person.
+def _rows(connection: Connection, query: sa.Select, keys: Sequence[tuple[str, object]]) -> list[Row]:
+    """Read the rows of these persons and values, person by person.
 
     SQLite would look for a list of pairs by reading the whole table.
     """
     of: dict[str, list[object]] = {}
     for person, value in keys:
         of.setdefault(person, []).append(value)
-    return [
-        row
-        for person, values in of.items()
-        for row in connection.execute(sa.select(table).where(table.c.person == person, column.in_(values)))
-    ]
+    return [row for person, values in of.items() for row in connection.execute(query, {"of": person, "values": values})]
 
 
 def _see(connection: Connection, fresh: Sequence[FeedEvent], at: Sequence[float]) -> list[int]:
     """Bring ``seen`` up to date; give the item of each person who chose it for the first time."""
     keys = sorted({(event.person, event.item) for event in fresh})
-    found = _rows(connection, seen, seen.c.item, keys)
+    found = _rows(connection, _SIGHTS_AT, keys)
     before = {
         (row.person, row.item): _Sight(row.shown, row.shown_at, row.chosen_at, bool(row.blocked)) for row in found
     }
@@ -308,26 +341,22 @@ def _see(connection: Connection, fresh: Sequence[FeedEvent], at: Sequence[float]
     for event, at_s in zip(fresh, at, strict=True):
         key = event.person, event.item
         after[key] = after[key].after(event.action, at_s)
-    rows = {key: asdict(sight) for key, sight in after.items()}
+    rows = {key: sight.row() for key, sight in after.items()}
     new = [{"person": key[0], "item": key[1]} | row for key, row in rows.items() if key not in before]
     old = [{"of": key[0], "at_item": key[1]} | row for key, row in rows.items() if key in before]
     if new:
         connection.execute(sa.insert(seen), new)
     if old:
-        mine = (seen.c.person == sa.bindparam("of")) & (seen.c.item == sa.bindparam("at_item"))
-        connection.execute(sa.update(seen).where(mine), old)
+        connection.execute(_SEE_AGAIN, old)
     first = [key for key in keys if after[key].chosen_at is not None and before.get(key, _Sight()).chosen_at is None]
     return [item for _, item in first]
 
 
 def _count_opened(connection: Connection, chosen: Sequence[int]) -> None:
-    for item in sorted(set(chosen)):
-        more = chosen.count(item)
-        changed = connection.execute(
-            sa.update(opened).where(opened.c.item == item).values(people=opened.c.people + more)
-        )
-        if not changed.rowcount:
-            connection.execute(sa.insert(opened).values(item=item, people=more))
+    if chosen:
+        rows = [{"of": item, "more": more} for item, more in sorted(Counter(chosen).items())]
+        connection.execute(_OPENED_FIRST, [{"of": row["of"]} for row in rows])
+        connection.execute(_OPENED_MORE, rows)
 
 
 def _add_to_arm(connection: Connection, arm: Arm, *, people: int = 0, watched_s: float = 0.0) -> None:

@@ -12,7 +12,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 FIRST_S, EVERY_S, AGAIN_S = 120.0, 6 * 3600.0, 600.0
 """Seconds from the start to the first look, from one to the next, and to the next after one that failed."""
 STAY = 100
-"""The newest events of a kind stay at any age: a controller goes on from the last allocation and moves."""
+"""The newest events of a kind stay at any age: a controller goes on from the last allocation and moves. So does the
+newest of each subject: a report of earnings that is told again after years must still be known."""
 TOGETHER, PAGES_TOGETHER = 200, 64
 """Events deleted, and pages of a file given back, in one transaction."""
 PAUSE_S = 0.02
@@ -84,7 +85,9 @@ def forget(store: Store, folder: Path, keep_days: int, now: float, pause: Pause)
     stays = _first_that_stays(store)
     for day in _days_before(store, (now // _DAY_S - keep_days) * _DAY_S):
         begin = dt.datetime.combine(day, dt.time(), dt.UTC).timestamp()
-        rows = [row for row in _rows(store, begin, begin + _DAY_S) if row[0] < stays.get(row[2], 0)]
+        old = [row for row in _rows(store, begin, begin + _DAY_S) if row[0] < stays.get(row[2], 0)]
+        newest = _newest_of(store, {(kind, subject) for _, _, kind, subject, _, _ in old})
+        rows = [row for row in old if row[0] not in newest]
         if not rows:
             continue
         add_to_day(folder, day, rows)
@@ -119,6 +122,16 @@ def _first_that_stays(store: Store) -> Mapping[str, int]:
             if found is not None:
                 first[kind] = found
     return first
+
+
+def _newest_of(store: Store, subjects: Collection[tuple[str, str]]) -> Collection[int]:
+    """The id of the newest event of each kind and subject."""
+    newest = sa.select(sa.func.max(events.c.id))
+    with store.reading() as connection:
+        return {
+            connection.execute(newest.where(events.c.kind == kind, events.c.subject == subject)).scalar_one()
+            for kind, subject in subjects
+        }
 
 
 def _days_before(store: Store, before: float) -> Iterator[dt.date]:

@@ -38,4 +38,5 @@ events = sa.Table(
     sa.Column("seal", sa.String, nullable=False, server_default=""),
     sa.Index("events_by_kind", "kind", "id"),
     sa.Index("events_by_time", "at"),
+    sa.Index("events_by_subject", "kind", "subject", "id"),
 )

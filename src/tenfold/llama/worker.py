@@ -19,13 +19,16 @@ import torch
 
 from tenfold.core.errors import ResidentFailed
 from tenfold.llama.model import LlamaForCausalLM
-from tenfold.llama.pace import Pace
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.text import Sampler
 from tenfold.llama.vectors import bind, layout_of
 from tenfold.llama.wire import Acknowledged, Channel, Hello, Message, Next, Push, Refused, Welcome, Work
+from tenfold.pool.pace import Pace
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+
+SAVED_S = 2.0
+"""CPU-seconds that may be saved up, while a step ends or services need the core, and spent above the share later."""
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +106,7 @@ class Worker:
         self, name: str, computer: GradientComputer, address: str, token: str, cpu_share: float | None = None
     ) -> None:
         self._name, self._computer, self._address, self._token = name, computer, address, token
-        self._cpu_share = cpu_share
+        self._pace = Pace(cpu_share, time.monotonic, time.process_time, SAVED_S)
         self._text_sha256 = computer.sampler.index.sha256
         self._held_run, self._held_step = "", -1
         self._computed: Push | None = None
@@ -135,7 +138,7 @@ class Worker:
             ResidentFailed: the coordinator refuses this worker, which no retry will change.
         """
         pause_s = FIRST_PAUSE_S
-        pace = Pace(self._cpu_share, time.monotonic, time.process_time)
+        self._pace.begin()
         while not self._stop.is_set():
             try:
                 channel = Channel.connect(self._address, self._token)
@@ -148,7 +151,7 @@ class Worker:
                 self._join(channel)
                 pause_s = FIRST_PAUSE_S
                 on_started()
-                self._work(channel, pace)
+                self._work(channel)
             except (EOFError, OSError) as error:
                 log.info("lost the coordinator at %s: %r", self._address, error)
             except Stopped:
@@ -170,9 +173,9 @@ class Worker:
             self._computed = None
         self._fetch(channel, answer.run, answer)
 
-    def _work(self, channel: Channel, pace: Pace) -> None:
+    def _work(self, channel: Channel) -> None:
         self._hand_in(channel)
-        while not self._stop.wait(pace.rest_s()):
+        while not self._stop.wait(self._pace.rest_s()):
             channel.send(Next(step=self._held_step))
             work = self._receive(channel)
             if not isinstance(work, Work):

@@ -64,15 +64,15 @@ class ResidentStatus:
 def make_slots(node: str, kinds: Mapping[Kind, KindSettings], cores: Sequence[int], gpus: int) -> tuple[Slot, ...]:
     """Divide a node into slots.
 
-    CPU slots take the cores in order, ``slots_per_core`` to each; a given ``slots`` is spread over them evenly. A GPU
-    is a slot.
+    CPU slots take the cores in order, ``slots_per_core`` to each; a given ``slots`` is spread over them evenly. Those
+    of a core share ``core_share`` of it. A GPU is a slot.
     """
     slots: list[Slot] = []
     if "cpu" in kinds:
         count = kinds["cpu"].slots or len(cores) * kinds["cpu"].slots_per_core
         core_of = [cores[i * len(cores) // count] for i in range(count)]
         slots += [
-            Slot(f"{node}/cpu{i}", "cpu", node, (core,), None, 1 / core_of.count(core))
+            Slot(f"{node}/cpu{i}", "cpu", node, (core,), None, kinds["cpu"].core_share / core_of.count(core))
             for i, core in enumerate(core_of)
         ]
     if "gpu" in kinds:

@@ -51,7 +51,7 @@ class ProcessSpec:
 
     ``factory``: ``module:function``; ``create(context) -> Resident``, or for a companion
     ``serve_forever(context, port, *, host, on_ready, beat) -> None``. ``bind``: address its server listens on.
-    ``cpu_share``: see ``Context``.
+    ``cpu_share``, ``service_share``: see ``Context``.
     """
 
     name: str
@@ -69,6 +69,7 @@ class ProcessSpec:
     companions: Mapping[str, str]
     token: str
     cpu_share: float | None = None
+    service_share: float | None = None
 
     def to_json(self) -> bytes:
         """One line of JSON, without a line break."""
@@ -90,6 +91,7 @@ class ProcessSpec:
             companions=self.companions,
             token=self.token,
             cpu_share=self.cpu_share,
+            service_share=self.service_share,
         )
 
 

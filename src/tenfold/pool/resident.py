@@ -48,6 +48,7 @@ class Context:
     ``token``: shared secret of this pool's processes.
     ``cpu_share``: CPU-seconds a second that a workload which always has more to do may use, so that a slot gives it
     the same whatever its neighbours do; none: all that it can get.
+    ``service_share``: the same for a workload that takes requests.
     """
 
     slot: str
@@ -58,6 +59,7 @@ class Context:
     companions: Mapping[str, str]
     token: str
     cpu_share: float | None = None
+    service_share: float | None = None
 
 
 class Resident(Protocol):

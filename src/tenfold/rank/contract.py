@@ -28,6 +28,7 @@ class RankRequest(_Wire):
     candidates: tuple[int, ...] | None = Field(
         None, min_length=1, max_length=_LONGEST_LIST, description="item ids to choose from; default: the whole catalog"
     )
+    exclude: tuple[int, ...] = Field((), max_length=_LONGEST_LIST, description="item ids to leave out")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

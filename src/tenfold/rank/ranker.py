@@ -68,7 +68,15 @@ class Ranker:
             hidden_QD = hidden_QLD[torch.arange(len(recent)), count_Q]
             return torch.addmm(self._bias_I, hidden_QD, self._items_ID.T).numpy()
 
-    def rank(self, history: Rows, k: int, *, exclude_seen: bool = True, candidates: Rows | None = None) -> Ranked:
+    def rank(
+        self,
+        history: Rows,
+        k: int,
+        *,
+        exclude_seen: bool = True,
+        candidates: Rows | None = None,
+        exclude: Rows | None = None,
+    ) -> Ranked:
         """Find the ``k`` best items for one history; fewer where fewer are left.
 
         Args:
@@ -76,10 +84,13 @@ class Ranker:
             k: how many to return.
             exclude_seen: leave out what is in the history.
             candidates: the only rows to choose from; their order and repetitions do not matter. Default: all.
+            exclude: rows to leave out.
         """
         score_I = self.score([history])[0]
         allowed_I = np.zeros(self.items, dtype=np.bool_)
         allowed_I[slice(None) if candidates is None else candidates] = True
+        if exclude is not None:
+            allowed_I[exclude] = False
         before = int(allowed_I.sum())
         if exclude_seen:
             allowed_I[history] = False

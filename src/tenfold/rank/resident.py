@@ -1,5 +1,7 @@
 """The resident that ranks: the trained network and the catalog in memory, ``/v1/rank`` in front."""
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from tenfold.core.errors import AssetError
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import error_body
+from tenfold.pool.pace import Pace
 from tenfold.pool.resident import Context, Counters, Resident
 from tenfold.pool.work_clock import WorkClock
 from tenfold.rank.contract import (
@@ -30,6 +33,8 @@ from tenfold.rank.ranker import Ranker, load_ranker
 from tenfold.rank.train import mend
 
 _WARM_UP_ROUNDS = 5
+_SAVED_S = 1.0
+"""Where its slot has a size: the work of so long may come at once after a pause."""
 
 
 def create(context: Context) -> Resident:
@@ -49,6 +54,9 @@ class RankResident:
         self._clock = WorkClock()
         self._ranked = 0
         self._desk: RankDesk | None = None
+        share = context.service_share
+        self._pace = None if share is None else Pace(share, time.monotonic, time.process_time, _SAVED_S * share)
+        self._turn = asyncio.Lock()
 
     def load(self) -> None:
         """Load tensors, catalog and histories, and rank a few times so that the first request is quick.
@@ -72,7 +80,9 @@ class RankResident:
                 self._desk.rank(RankRequest(history=history))
 
     async def wake(self) -> None:
-        """Nothing to do: everything is in memory."""
+        """Nothing to load: everything is in memory."""
+        if self._pace is not None:
+            self._pace.begin()
 
     async def sleep(self, deadline_s: float) -> None:
         """Wait for the requests in work; the event loop is idle afterwards."""
@@ -99,13 +109,22 @@ class RankResident:
         assert self._desk is not None, "load() comes first"
         with self._clock.one_request():
             try:
-                answer = self._desk.rank(parse_request(await request.body()))
+                asked = parse_request(await request.body())
+                await self._rest()
+                answer = self._desk.rank(asked)
             except ClientDisconnect:
                 return Response(status_code=400)
             except BadRequest as error:
                 return _refuse(request, error)
             self._ranked += 1
             return Response(answer.model_dump_json(), media_type="application/json")
+
+    async def _rest(self) -> None:
+        """Wait until the slot may work again; those who wait go on one after another."""
+        if self._pace is None:
+            return
+        async with self._turn:
+            await asyncio.sleep(self._pace.rest_s())
 
     async def _users(self, request: Request) -> Response:
         assert self._desk is not None, "load() comes first"
@@ -146,7 +165,10 @@ class RankDesk:
             assert request.user is not None, "RankRequest has one of user and history"
             history = self._history_of(request.user)
         candidates = None if request.candidates is None else self._rows("candidates", request.candidates)
-        ranked = self._ranker.rank(history, request.k, exclude_seen=request.exclude_seen, candidates=candidates)
+        exclude = self._rows("exclude", request.exclude)
+        ranked = self._ranker.rank(
+            history, request.k, exclude_seen=request.exclude_seen, candidates=candidates, exclude=exclude
+        )
         chosen = zip((self._items[row] for row in ranked.rows), ranked.scores.tolist(), strict=True)
         return RankResponse(
             model=self._model,

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections import Counter
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ import aiohttp
 from tenfold.rank.dataset import load_movielens
 from tenfold.world.person import Deed, Habit, Visit
 from tenfold.world.report import PeopleReport, percentiles
-from tenfold.world.taste import Tastes, draw_tastes
+from tenfold.world.taste import PICKY, Tastes, draw_tastes
 
 SURFACE = "home"
 PAGE = 10
@@ -23,19 +23,27 @@ _PATIENCE = aiohttp.ClientTimeout(total=20, sock_connect=5)
 
 
 @dataclass(slots=True)
-class Truth:
-    """What really happened, which only the world knows.
+class Page:
+    """A feed that a person opened.
 
-    ``watched_s``: world seconds watched. ``pages``: feeds opened, by who chose them (``rank``, ``popular``), or
-    ``failed`` where none came. ``visits``: begun. ``lost_events``: never acknowledged. ``feed_s``: wall seconds to each
-    answered feed.
+    ``at_s``: wall seconds since the first visit could begin. ``by``: who chose it (``rank``, ``popular``), or
+    ``failed`` where none came. ``waited_s``: wall seconds to the answer. ``watched_s``: world seconds, once it is read.
     """
 
+    person: int
+    at_s: float
+    by: str
+    waited_s: float
     watched_s: float = 0.0
-    pages: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Truth:
+    """What really happened, which only the world knows. ``visits``: begun. ``lost_events``: never acknowledged."""
+
+    pages: list[Page] = field(default_factory=list)
     visits: int = 0
     lost_events: int = 0
-    feed_s: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class Crowd:
     items: tuple[int, ...]
 
 
-def draw_crowd(cache: Path, people: int, seed: int) -> Crowd:
+def draw_crowd(cache: Path, people: int, seed: int, picky: float = PICKY) -> Crowd:
     """Draw people whose hidden tastes are like those of MovieLens-100K's users.
 
     Raises:
@@ -54,7 +62,7 @@ def draw_crowd(cache: Path, people: int, seed: int) -> Crowd:
     """
     data = load_movielens(cache)
     items = tuple(item.item for item in data.catalog.items)
-    tastes = draw_tastes(data.events.user_E, data.events.row_E, items=len(items), people=people, seed=seed)
+    tastes = draw_tastes(data.events.user_E, data.events.row_E, items=len(items), people=people, seed=seed, picky=picky)
     return Crowd(tastes, items)
 
 
@@ -84,24 +92,27 @@ class People:
         self._seconds_per_s = seconds_per_s
         self._habit = habit
         self._seed = seed
-        self._random = Random(f"{seed} who visits")
-        self._idle = list(range(len(crowd.tastes)))
-        self._visits = 0
+        who = list(range(len(crowd.tastes)))
+        Random(f"{seed} who visits").shuffle(who)
+        # Who was here longest ago comes next.
+        self._idle = deque(who)
+        self._began_s = time.monotonic()
         # The same people come again in another run, and do new things.
         self._run = uuid.uuid4().hex[:12]
         self.truth = Truth()
 
     def report(self) -> PeopleReport:
         """Sum up what happened until now."""
-        truth, pages = self.truth, self.truth.pages
-        p50, p95 = percentiles(truth.feed_s, (50, 95))
+        truth = self.truth
+        came = [page for page in truth.pages if page.by != "failed"]
+        p50, p95 = percentiles([page.waited_s for page in came], (50, 95))
         return PeopleReport(
             people=len(self._tastes),
             visits=truth.visits,
-            pages=pages["rank"] + pages["popular"],
-            ranked=pages["rank"],
-            failed=pages["failed"],
-            watched_minutes=truth.watched_s / 60.0,
+            pages=len(came),
+            ranked=sum(page.by == "rank" for page in came),
+            failed=len(truth.pages) - len(came),
+            watched_minutes=sum(page.watched_s for page in came) / 60.0,
             lost_events=truth.lost_events,
             feed_p50_s=p50,
             feed_p95_s=p95,
@@ -109,31 +120,28 @@ class People:
 
     async def come(self, at_s: Sequence[float]) -> None:
         """Begin a visit at each of these times, in wall seconds from now, and wait until all have ended."""
-        began_s = time.monotonic()
+        self._began_s = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
             for due_s in at_s:
-                await asyncio.sleep(max(0.0, began_s + due_s - time.monotonic()))
+                await asyncio.sleep(max(0.0, self._began_s + due_s - time.monotonic()))
                 if self._idle:
-                    tasks.create_task(self._visit(self._somebody()))
+                    tasks.create_task(self._visit(self._idle.popleft()))
 
-    def _somebody(self) -> int:
-        """Take one of those who are not here."""
-        place = self._random.randrange(len(self._idle))
-        self._idle[place], self._idle[-1] = self._idle[-1], self._idle[place]
-        return self._idle.pop()
+    def name(self, person: int) -> str:
+        """What a product knows a person by."""
+        return f"world {self._seed} person {person}"
 
     async def _visit(self, person: int) -> None:
-        self._visits += 1
         self.truth.visits += 1
-        name = f"world {self._seed} person {person}"
-        number, page = self._visits, 0
+        number, page = self.truth.visits, 0
         visit = Visit(person, self._tastes, self._habit(), Random(f"{self._seed} {number}"), self._row_of)
         try:
             while True:
-                items = await self._open(name)
+                opened, items = await self._open(person)
                 deeds = visit.read(items)
                 await asyncio.sleep((deeds[-1].after_s if deeds else 0.0) / self._seconds_per_s)
-                await self._tell(name, f"{number}/{page}", deeds)
+                opened.watched_s = sum(deed.seconds for deed in deeds)
+                await self._tell(self.name(person), f"{number}/{page}", deeds)
                 visit.habit = self._habit()
                 if not visit.stays():
                     return
@@ -141,26 +149,22 @@ class People:
         finally:
             self._idle.append(person)
 
-    async def _open(self, name: str) -> list[int]:
-        """Open a page of the feed; an empty one where none comes."""
+    async def _open(self, person: int) -> tuple[Page, list[int]]:
+        """Open a page of the feed, and give its items; none where none comes."""
         began_s = time.monotonic()
+        asked = {"person": self.name(person), "surface": SURFACE, "k": PAGE}
         try:
-            async with self._session.get(
-                "/v1/feed", params={"person": name, "surface": SURFACE, "k": PAGE}, timeout=_PATIENCE
-            ) as answer:
+            async with self._session.get("/v1/feed", params=asked, timeout=_PATIENCE) as answer:
                 found = await answer.json() if answer.status == 200 else None
         except (aiohttp.ClientError, TimeoutError):
             found = None
-        if found is None:
-            self.truth.pages["failed"] += 1
-            return []
-        self.truth.feed_s.append(time.monotonic() - began_s)
-        self.truth.pages[found["by"]] += 1
-        return [card["item"] for card in found["cards"]]
+        by = "failed" if found is None else found["by"]
+        page = Page(person, began_s - self._began_s, by, time.monotonic() - began_s)
+        self.truth.pages.append(page)
+        return page, [] if found is None else [card["item"] for card in found["cards"]]
 
     async def _tell(self, name: str, page: str, deeds: Sequence[Deed]) -> None:
-        """Do what was decided, and let the surface tell the feed: it sends again what was not acknowledged."""
-        self.truth.watched_s += sum(deed.seconds for deed in deeds)
+        """Let the surface tell the feed what was done: it sends again what was not acknowledged."""
         events: list[dict[str, object]] = [
             dict(
                 id=f"{self._run}/{page}/{n}",

@@ -16,7 +16,8 @@ Floats = NDArray[np.float64]
 
 WIDTH = 24
 PICKY = 8.0
-"""An item at share q of a person's order is liked with q to this power: a few much, most hardly."""
+"""An item at share q of a person's order is liked with q to this power: a few much, most hardly. People who are more
+picky like fewer."""
 
 _TWIN = 0.75
 """Weight of the first of the two users that a person is mixed of."""
@@ -36,7 +37,9 @@ class Tastes:
         return float(self.like_PI[person, item])
 
 
-def draw_tastes(user_E: NDArray[np.int64], row_E: NDArray[np.int64], *, items: int, people: int, seed: int) -> Tastes:
+def draw_tastes(
+    user_E: NDArray[np.int64], row_E: NDArray[np.int64], *, items: int, people: int, seed: int, picky: float = PICKY
+) -> Tastes:
     """Draw the tastes of ``people`` people from who chose what.
 
     Args:
@@ -45,6 +48,7 @@ def draw_tastes(user_E: NDArray[np.int64], row_E: NDArray[np.int64], *, items: i
         items: size of the catalog.
         people: people to draw.
         seed: draws the same people again.
+        picky: see ``PICKY``.
     """
     _, user_E = np.unique(user_E, return_inverse=True)
     chose_UI = np.zeros((int(user_E.max()) + 1, items))
@@ -58,4 +62,4 @@ def draw_tastes(user_E: NDArray[np.int64], row_E: NDArray[np.int64], *, items: i
     person_PD = _TWIN * user_UD[first] + (1.0 - _TWIN) * user_UD[second]
     score_PI = person_PD @ right_DI[:WIDTH]
     order_PI = score_PI.argsort(axis=1).argsort(axis=1)
-    return Tastes((((order_PI + 1.0) / items) ** PICKY).astype(np.float32))
+    return Tastes((((order_PI + 1.0) / items) ** picky).astype(np.float32))

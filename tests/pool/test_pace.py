@@ -1,10 +1,12 @@
-"""A training slot uses its share of a core, and no more, whatever its neighbours leave."""
+"""Who is paced uses its share of a core, and no more, whatever its neighbours leave."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.llama.pace import SAVED_S, Pace
+from tenfold.pool.pace import Pace
+
+SAVED_S = 2.0
 
 
 class Machine:
@@ -14,7 +16,7 @@ class Machine:
         self.wall_s = self.cpu_s = 100.0
 
     def pace(self, share: float | None) -> Pace:
-        return Pace(share, lambda: self.wall_s, lambda: self.cpu_s)
+        return Pace(share, lambda: self.wall_s, lambda: self.cpu_s, SAVED_S)
 
     def work(self, cpu_s: float, wall_s: float | None = None) -> None:
         self.cpu_s += cpu_s
@@ -59,6 +61,20 @@ def test_time_that_it_waited_for_a_step_is_made_up_for_but_not_without_end():
     machine.work(10.0)
     # It has earned 5 s while it worked and had saved SAVED_S; what is missing takes twice as long to earn.
     assert pace.rest_s() == pytest.approx((10.0 - 5.0 - SAVED_S) / 0.5)
+
+
+def test_a_sleep_neither_saves_nor_forgives():
+    machine = Machine()
+    pace = machine.pace(0.5)
+    machine.work(1.0)
+    machine.rest(0.4)
+    pace.begin()
+    # It has earned 0.7 s of the 1.0 s that it used.
+    assert pace.rest_s() == pytest.approx(0.6)
+    machine.rest(60.0)
+    pace.begin()
+    machine.work(1.0)
+    assert pace.rest_s() == pytest.approx(1.0)
 
 
 def test_without_a_share_it_never_rests():
