@@ -101,3 +101,10 @@ def test_the_calendar_file_says_what_the_plan_says(rows):
 def test_any_sentence_is_read_or_not(text):
     step = read_step(text, NOW.date())
     assert step is None or step.what
+
+
+def test_steps_that_end_with_their_time_and_a_bare_hour():
+    found = new_plan("Plan a day in Rome on Saturday: Colosseum at 9, lunch at 1 pm, museum at 3", NOW).plan
+    assert [(step.what, step.starts.hour) for step in found.steps] == [("Colosseum", 9), ("lunch", 13), ("museum", 15)]
+    moved = change(found, "move the museum to 4 pm", NOW).plan
+    assert moved.steps[2].starts.hour == 16

@@ -13,10 +13,13 @@ NEW = re.compile(
     r"^(?:please )?(?:make|create|write|start|draw up)?\s*(?:me |us )?(?:a |the |our )?(?:new )?plan\b\s*",
     re.IGNORECASE,
 )
-_TIME = re.compile(r"\b(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*(am|pm|a\.m\.|p\.m\.)?(?=\W|$)", re.IGNORECASE)
 _CLOCK = re.compile(
-    r"\b(?:at\s+|from\s+)?(?:(\d{1,2}):(\d\d)\s*(am|pm)?|(\d{1,2})\s*(am|pm)|(noon|midnight))\b", re.IGNORECASE
+    r"\b(?:at\s+|from\s+)?(?:(\d{1,2}):(\d\d)\s*(am|pm)?|(\d{1,2})\s*(am|pm)|(noon|midnight))\b"
+    r"|\b(?:at|from)\s+(\d{1,2})(?=\s*(?:[,;.\n]|$))",
+    re.IGNORECASE,
 )
+_MORNING = 7
+"""A bare hour before this is meant after noon: "museum at 3"."""
 _UNTIL = re.compile(r"\s*(?:-|\u2013|until|till|to)\s*", re.IGNORECASE)
 _LONG = re.compile(r"\bfor (?:(\d+(?:\.\d+)?|an?|half an?)\s*(hours?|h|minutes?|mins?))\b", re.IGNORECASE)
 _PLACE = re.compile(r"\s(?:at|in|@)\s+(?P<place>(?:the )?[\w'\u2019].*)$", re.IGNORECASE)
@@ -51,9 +54,7 @@ def new_plan(text: str, now: datetime) -> Changed:
     day = day_of(head or rest, now.date()) or now.date()
     title = re.sub(r"^(?:for|of|on)\s+", "", head.strip(), flags=re.IGNORECASE) if colon else ""
     steps, day_now = [], day
-    for part in re.split(r"\s*(?:[;\n]|,(?=\s*(?:and |then )*(?:at |from )?\d|\s+(?:and|then)\b)|\bthen\b)\s*", rest):
-        if not _CLOCK.search(part):
-            continue
+    for part in _parts(rest):
         day_now = day_of(part, now.date()) or day_now
         step = read_step(part, day_now)
         if step is not None:
@@ -65,6 +66,17 @@ def new_plan(text: str, now: datetime) -> Changed:
         )
     made = Plan(title=f"Plan for {title}" if title else "Plan")
     return Changed(made.with_steps(steps))
+
+
+def _parts(text: str) -> list[str]:
+    """The steps of a plan: each begins where a part has a time, and has what follows without one."""
+    parts: list[str] = []
+    for part in re.split(r"\s*(?:[;,\n]|\bthen\b)\s*", text):
+        if _CLOCK.search(part):
+            parts.append(part)
+        elif parts and part.strip():
+            parts[-1] += f", {part}"
+    return parts
 
 
 def read_step(text: str, day: date) -> Step | None:
@@ -201,9 +213,12 @@ def _without_day(text: str) -> str:
 
 
 def _time(clock: re.Match[str]) -> time | None:
-    hour_24, minute, half, hour_12, half_12, word = clock.groups()
+    hour_24, minute, half, hour_12, half_12, word, bare = clock.groups()
     if word:
         return time(12) if word.lower() == "noon" else time(0)
+    if bare:
+        hour = int(bare)
+        return time(hour + 12 if 0 < hour < _MORNING else hour) if hour < 24 else None
     hour, minutes = int(hour_24 or hour_12), int(minute or 0)
     half = (half or half_12 or "").lower()
     if half:

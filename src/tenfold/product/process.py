@@ -197,6 +197,9 @@ def main() -> None:
         log_config=None,
         log_level="warning",
         access_log=False,
+        # The front, which passes its answers on, tells both.
+        server_header=False,
+        date_header=False,
         lifespan="on",
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
