@@ -12,18 +12,23 @@ IDLE = -1
 Bools = NDArray[np.bool_]
 
 
-def place(holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools) -> tuple[Ints, Ints]:
+def place(
+    holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools, weak_share: Bools, patient_W: Bools
+) -> tuple[Ints, Ints]:
     """Choose which of several equal slots change hands: as few as possible, each at most once, spread over cores.
 
     Slots of one core (or host) contend with each other and form a share. So donors give up slots in shares of which
-    they have most and receivers least, and each receiver takes slots in shares where it has fewest. The time this takes
-    grows with the number of slots plus the number of changes, not with their product.
+    they have most and receivers least, and each receiver takes slots in shares where it has fewest. Weak shares come
+    before that: a service takes slots there last and gives them up first, and who is patient gives them up last. The
+    time this takes grows with the number of slots plus the number of changes, not with their product.
 
     Args:
         holder_N: who holds each slot, ``IDLE`` if nobody.
         counts_W: slots that each workload shall have.
         share_N: number of each slot's share, from 0; slots of one share contend with each other.
         movable_N: whether a slot may change hands now.
+        weak_share: whether programs outside the pool take part of a share.
+        patient_W: whether a workload is only slower on a weak share, as training is; a service is late there.
     Returns:
         The slots that change, and the workload that gets each. If too few may change, fewer than wanted.
     """
@@ -36,7 +41,9 @@ def place(holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools) -> tu
     waits_N = np.append(missing_W > 0, False)[holder_N]
     waiting_share = np.bincount(share_N[waits_N], minlength=int(share_N.max()) + 1)
     idle = np.flatnonzero(movable_N & (holder_N == IDLE))
-    free = np.concatenate((idle, _released(holder_N, surplus_W, share_N, movable_N, waiting_share)))
+    weak_N = weak_share[share_N]
+    last_N = weak_N == np.append(patient_W, False)[holder_N]
+    free = np.concatenate((idle, _released(holder_N, surplus_W, share_N, movable_N, last_N, waiting_share)))
     by_holder = _order(holder_N)
     begins, ends = (np.searchsorted(holder_N[by_holder], receivers, side=side) for side in ("left", "right"))
     # In the order of shares, so that slots of one share lie together; of equals the one that was free first goes first.
@@ -49,6 +56,7 @@ def place(holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools) -> tu
         share = share_P[fit]
         # The first slot taken of a share meets those that are there, the second one more, and so on.
         crowding = mine_share[share] + np.arange(len(share)) - np.searchsorted(share, share)
+        crowding += len(holder_N) * (weak_share[share] & ~patient_W[receiver])
         picks = fit[_least(crowding * len(free) + by_share[fit], int(missing_W[receiver]))]
         open_P[picks] = False
         slots += free[by_share[picks]].tolist()
@@ -56,8 +64,10 @@ def place(holder_N: Ints, counts_W: Ints, share_N: Ints, movable_N: Bools) -> tu
     return np.array(slots, dtype=np.int64), np.array(takers, dtype=np.int64)
 
 
-def _released(holder_N: Ints, surplus_W: Ints, share_N: Ints, movable_N: Bools, waiting_share: Ints) -> Ints:
-    """Choose what donors give up: each donor gives first from the shares where it has most slots."""
+def _released(
+    holder_N: Ints, surplus_W: Ints, share_N: Ints, movable_N: Bools, last_N: Bools, waiting_share: Ints
+) -> Ints:
+    """Choose what donors give up: each donor gives first from the shares where it has most slots, ``last_N`` last."""
     gives_N = np.append(surplus_W > 0, False)[holder_N]
     given = np.flatnonzero(gives_N)
     pair = holder_N[given] * len(waiting_share) + share_N[given]
@@ -67,7 +77,7 @@ def _released(holder_N: Ints, surplus_W: Ints, share_N: Ints, movable_N: Bools, 
     # The first of a share goes while the donor has all of them there, the second when it has one less, and so on.
     nth = _nth(which)
     crowding = together[which] - nth - waiting_share[share_N[given]]
-    order = np.lexsort((-crowding, holder_N[given]))
+    order = np.lexsort((-crowding, last_N[given], holder_N[given]))
     donors = holder_N[given[order]]
     rank = np.arange(len(order)) - np.searchsorted(donors, donors)
     return given[order[rank < surplus_W[donors]]]

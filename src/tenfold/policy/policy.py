@@ -23,12 +23,13 @@ Allocation = Mapping[str, str | None]
 class SlotPlace:
     """A slot as the policy sees it; slots of one ``share`` (a core, a host) contend with each other.
 
-    ``suits``: workloads that can run there and are loaded.
+    ``suits``: workloads that can run there and are loaded. ``is_weak``: other programs take part of the share.
     """
 
     slot: str
     share: str
     suits: frozenset[str]
+    is_weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,13 @@ class Change:
     because: str
 
 
-def allocate(slots: Sequence[SlotPlace], claims: Claims, current: Allocation, moving: Set[str]) -> list[Change]:
+def allocate(
+    slots: Sequence[SlotPlace],
+    claims: Claims,
+    current: Allocation,
+    moving: Set[str],
+    patient: Set[str] = frozenset(),
+) -> list[Change]:
     """Find the changes that raise total value, each by more than it costs.
 
     Args:
@@ -50,6 +57,7 @@ def allocate(slots: Sequence[SlotPlace], claims: Claims, current: Allocation, mo
         claims: of all workloads; what they hold is taken from ``current``.
         current: workload awake on each slot; a slot not named is idle.
         moving: slots with a move under way; they count for their workload but do not change.
+        patient: workloads that are only slower on a weak share, as training is.
     Returns:
         Changes, at most one per slot.
     Raises:
@@ -64,6 +72,9 @@ def allocate(slots: Sequence[SlotPlace], claims: Claims, current: Allocation, mo
     share_N = np.array([shares[place.share] for place in slots])
     classes = {suits: number for number, suits in enumerate(dict.fromkeys(place.suits for place in slots))}
     class_N = np.array([classes[place.suits] for place in slots])
+    weak_share = np.zeros(len(shares), dtype=bool)
+    weak_share[share_N[[place.is_weak for place in slots]]] = True
+    patient_W = np.array([name in patient for name in claims.names])
     suits_WC = np.array([[name in suits for suits in classes] for name in claims.names])
     stuck_W = np.bincount(holder_N[(holder_N != IDLE) & ~movable_N], minlength=len(index))
     # A workload that can run nowhere gets no slot, and one whose slots are moving keeps them.
@@ -77,7 +88,7 @@ def allocate(slots: Sequence[SlotPlace], claims: Claims, current: Allocation, mo
     chosen, takers = [], []
     for number in range(len(classes)):
         here = np.flatnonzero(class_N == number)
-        picks, who = place(holder_N[here], counts_WC[:, number], share_N[here], movable_N[here])
+        picks, who = place(holder_N[here], counts_WC[:, number], share_N[here], movable_N[here], weak_share, patient_W)
         chosen += here[picks].tolist()
         takers += who.tolist()
     return _changes(slots, claims, holder_N, chosen, takers)

@@ -37,7 +37,7 @@ class Decisions:
         """
         known = self._known
         began = time.monotonic()
-        slots, holder, wake_s = places(known.occupancy, known.meters), known.occupancy.holder, known.moves.wake_s
+        slots, holder, wake_s = places(known), known.occupancy.holder, known.moves.wake_s
         claims = claims_now(
             known.occupancy,
             known.meters,
@@ -50,7 +50,8 @@ class Decisions:
             self._note_shadow(self._shadow.decide(slots, claims, holder, wake_s, seconds), self._shadow)
         if known.settings.policy != "tenfold":
             claims = fixed(claims, known.meters, known.served, len(slots))
-        changes = allocate(slots, claims, holder, known.moves.slots)
+        patient = {name for name, meter in known.meters.items() if not meter.plan.takes_requests}
+        changes = allocate(slots, claims, holder, known.moves.slots, patient)
         known.totals.decision.add(time.monotonic() - began)
         return claims, changes
 
@@ -80,17 +81,19 @@ class Decisions:
         return None if self._shadow is None else ShadowView.of(self._shadow.sums())
 
 
-def places(occupancy: Occupancy, meters: Mapping[str, DemandMeter]) -> list[SlotPlace]:
+def places(known: Knowledge) -> list[SlotPlace]:
     """All slots on which it is known who is awake, each with the workloads that can run there and are loaded."""
+    occupancy = known.occupancy
     return [
         SlotPlace(
             slot.slot,
-            f"{slot.node}/{slot.cores or slot.gpu}",
+            slot.core,
             frozenset(
                 workload
-                for workload, meter in meters.items()
+                for workload, meter in known.meters.items()
                 if slot.kind in meter.plan.kinds and occupancy.address(f"{workload}@{slot.slot}") is not None
             ),
+            known.supply.is_weak(slot.core),
         )
         for slot in occupancy.slots.values()
         if slot.slot not in occupancy.unasked

@@ -47,6 +47,11 @@ class Slot:
     gpu: int | None
     share: float | None
 
+    @property
+    def core(self) -> str:
+        """Name of what it shares with others: its core, or its GPU."""
+        return f"{self.node}/{self.cores or self.gpu}"
+
 
 @dataclass(frozen=True, slots=True)
 class ResidentStatus:

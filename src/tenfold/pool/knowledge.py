@@ -7,6 +7,7 @@ from tenfold.core.config import PoolSettings
 from tenfold.ledger.recorder import Recorder
 from tenfold.policy.account import Account
 from tenfold.pool.alarms import Alarms
+from tenfold.pool.core_supply import CoreSupply
 from tenfold.pool.demand import DemandMeter, WorkloadPlan
 from tenfold.pool.move_book import MoveBook
 from tenfold.pool.moves import Address
@@ -25,6 +26,7 @@ class Knowledge:
         alarms: what is wrong now.
         occupancy: who lives on each slot, who holds it and who is awake.
         meters: what each workload asks for and what its slots do, most important workload first.
+        supply: which cores other programs take part of.
         moves: moves under way and ended.
         account: what became of requests and slots since the controller started.
         totals: what ``/metrics`` tells beside it.
@@ -43,6 +45,7 @@ class Knowledge:
         self.alarms = Alarms(ledger)
         self.occupancy = Occupancy()
         self.meters = {plan.workload: DemandMeter(plan) for plan in plans}
+        self.supply = CoreSupply()
         self.moves = MoveBook(self.meters)
         self.account = Account(len(plans))
         self.totals = Totals(self.meters)

@@ -81,6 +81,7 @@ class Observation:
         )
         self._deaths.forget_all_but({address.name for address in addresses.values()})
         by_workload: dict[str, dict[str, Counters]] = {workload: {} for workload in known.meters}
+        core_of: dict[str, str] = {}
         for (slot, address), report in zip(addresses.items(), reports, strict=True):
             if isinstance(report, BaseException):
                 if not isinstance(report, aiohttp.ClientError | TimeoutError):
@@ -90,8 +91,10 @@ class Observation:
             self._deaths.heard(address.name)
             workload = known.occupancy.holder.get(slot)
             if await self._still_works(slot, address, report) and workload is not None:
-                share = known.occupancy.slots[slot].share
-                by_workload[workload][f"{address.name}#{address.pid}"] = report.counters(share)
+                process, place = f"{address.name}#{address.pid}", known.occupancy.slots[slot]
+                by_workload[workload][process] = report.counters(place.share)
+                core_of[process] = place.core
+        known.supply.observe({k: v for each in by_workload.values() for k, v in each.items()}, core_of)
         return by_workload
 
     async def _still_works(self, slot: str, address: Address, report: CountersReport) -> bool:
