@@ -10,9 +10,8 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -20,10 +19,10 @@ from tenfold.agents import tables
 from tenfold.agents.contract import MOST_WAITING
 from tenfold.agents.tables import Json, Message, Opening, Thread
 from tenfold.core.store import Store
+from tenfold.product.transactions import Transactions
 
 log = logging.getLogger(__name__)
 
-Made = TypeVar("Made")
 Key = tuple[str, str]
 """Business and thread."""
 
@@ -70,12 +69,10 @@ class Conversations:
     """
 
     def __init__(self, store: Store, thinker: Thinker, sent: Callable[[Message], None] = lambda _: None) -> None:
-        self._store = store
+        self._transactions = Transactions(store)
+        self.read, self.write = self._transactions.read, self._transactions.write
         self._thinker = thinker
         self._sent = sent
-        # One thread for all that writes: those who wait for their turn hold no connection that a reader could use.
-        self._writer = ThreadPoolExecutor(1, "writes")
-        self._readers = ThreadPoolExecutor(2, "reads")
         self._at_work: dict[Key, asyncio.Task[None]] = {}
         self._woken: set[Key] = set()
         self._waiters: defaultdict[int, set[asyncio.Future[Message]]] = defaultdict(set)
@@ -91,26 +88,7 @@ class Conversations:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for executor in (self._writer, self._readers):
-            executor.shutdown(wait=True, cancel_futures=True)
-
-    async def read(self, work: Callable[[Connection], Made]) -> Made:
-        """Read in a thread."""
-
-        def reading() -> Made:
-            with self._store.reading() as connection:
-                return work(connection)
-
-        return await asyncio.get_running_loop().run_in_executor(self._readers, reading)
-
-    async def write(self, work: Callable[[Connection], Made]) -> Made:
-        """Write in a thread, one after the other; it is on disk when this returns."""
-
-        def writing() -> Made:
-            with self._store.writing() as connection:
-                return work(connection)
-
-        return await asyncio.get_running_loop().run_in_executor(self._writer, writing)
+        self._transactions.close()
 
     async def take(self, business: str, thread: str, identity: str, text: str, opening: Opening) -> Message:
         """Write a customer's message down, and have it replied to; one that was seen before is given as it is.

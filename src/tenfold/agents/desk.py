@@ -42,10 +42,6 @@ Made = TypeVar("Made")
 log = logging.getLogger(__name__)
 
 
-def _in_the_log(_loop: str, _text: str) -> None:
-    """Say no more: ``for_ever`` has logged it, and a product has no alarm to raise."""
-
-
 class Desk:
     """Everything that the agents' process does, without its HTTP."""
 
@@ -70,8 +66,8 @@ class Desk:
         async with aiohttp.ClientSession(connector=connector()) as self._session:
             await self.conversations.open()
             warming = asyncio.create_task(self._warm())
-            sending = asyncio.create_task(for_ever("sending", self._courier.turn, _in_the_log))
-            telling = asyncio.create_task(for_ever("telling what was earned", self._tell, _in_the_log))
+            sending = asyncio.create_task(for_ever("sending", self._courier.turn))
+            telling = asyncio.create_task(for_ever("telling what was earned", self._tell))
             try:
                 yield
             finally:

@@ -1,15 +1,12 @@
 """Replies worded by the pool's language model: a rewording of what the templates say, behind the gate of ``reply``."""
 
-import logging
 from collections.abc import Sequence
 
 from tenfold.agents.settings import AgentsSettings
 from tenfold.agents.tables import Thread
-from tenfold.product.calls import Late
 from tenfold.product.pool_client import PoolClient
-from tenfold.reply.write import Writer, prompt, read_drafts
-
-log = logging.getLogger(__name__)
+from tenfold.reply.chat_writer import draft
+from tenfold.reply.write import Writer
 
 TOKENS_PER_CLAIM = 80
 
@@ -28,20 +25,15 @@ class ServeWriter:
             return None
 
         async def words(question: str, claims: Sequence[str]) -> Sequence[str]:
-            body: dict[str, object] = {
-                "messages": [{"role": "user", "content": prompt(question, claims)}],
-                "temperature": 0.0,
-                "max_tokens": TOKENS_PER_CLAIM * len(claims),
-            }
-            answer = await self._pool.chat(body, deadline_s=self._settings.writer_deadline_s, tenant=thread.business)
-            if isinstance(answer, Late):
-                log.debug("without the model's words: %s", answer.detail)
-                return ()
-            usage, choices = answer.get("usage"), answer.get("choices")
-            if isinstance(usage, dict):
-                self.tokens += int(usage.get("completion_tokens") or 0)
-            if not isinstance(choices, list) or not choices:
-                return ()
-            return read_drafts(str(choices[0]["message"]["content"]), len(claims))
+            drafts, tokens = await draft(
+                self._pool,
+                question,
+                claims,
+                tokens_per_claim=TOKENS_PER_CLAIM,
+                deadline_s=self._settings.writer_deadline_s,
+                tenant=thread.business,
+            )
+            self.tokens += tokens
+            return drafts
 
         return words

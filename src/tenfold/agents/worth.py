@@ -15,7 +15,7 @@ from tenfold.agents.orders import Line
 from tenfold.agents.tables import Business, change_thread, read_thread, threads
 from tenfold.catalog.item import Offer
 from tenfold.catalog.money import MICROS
-from tenfold.product.holdout import earned_beyond_fallback, is_held_out
+from tenfold.product.holdout import earned_by_share, is_held_out
 
 EXPERIMENT = "agents: worded by serve or by templates"
 
@@ -67,11 +67,5 @@ def take_untold(connection: Connection) -> float | None:
     changed = threads.c.earned_usd != threads.c.told_usd
     connection.execute(sa.update(threads).where(changed).values(told_usd=threads.c.earned_usd))
     groups = {(row.share, bool(row.held_out)): (row.people, row.usd) for row in rows}
-    total, is_known = 0.0, False
-    for (share, held_out), (people, usd) in groups.items():
-        others, their_usd = groups.get((share, True), (0, 0.0))
-        if held_out or not others:
-            continue
-        beyond = earned_beyond_fallback(usd, their_usd, served_people=people, held_out_people=others)
-        total, is_known = total + (beyond or 0.0), True
-    return total if is_known else None
+    earned = earned_by_share(groups)
+    return sum(earned.values()) if earned else None

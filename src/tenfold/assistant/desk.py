@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -24,18 +23,13 @@ from tenfold.catalog.ingest.web import open_web
 from tenfold.core.minilm import load_minilm
 from tenfold.pool.loops import for_ever
 from tenfold.product.context import Context
+from tenfold.product.transactions import Transactions
 from tenfold.reply.reply import Answer, Unknown
 
 log = logging.getLogger(__name__)
 
-Made = TypeVar("Made")
-
 LOOK_EVERY_S = 5.0
 EARN_EVERY_S = 2.0
-
-
-def _in_the_log(_loop: str, _text: str) -> None:
-    """Say no more: ``for_ever`` has logged it, and a product has no alarm to raise."""
 
 
 class Desk:
@@ -46,6 +40,8 @@ class Desk:
         self.settings = context.settings
         self._context = context
         self._store = context.store
+        self._transactions = Transactions(context.store)
+        self.read, self.write = self._transactions.read, self._transactions.write
         self._clock = clock
         self._following: Following | None = None
         self._services = Services(self.settings)
@@ -54,8 +50,6 @@ class Desk:
         self._sources: Sources | None = None
         self._replied: dict[tuple[str, int], asyncio.Event] = {}
         self._knock = asyncio.Event()
-        # One thread for all that writes: those who wait for their turn hold no connection that a reader could use.
-        self._writing = ThreadPoolExecutor(1, "writes")
         self._thinking = ThreadPoolExecutor(1, "thinks")
 
     @asynccontextmanager
@@ -66,7 +60,7 @@ class Desk:
         loops = {"replying": self._reply_turn, "following": self._follow_turn, "telling earnings": self._earn}
         async with open_web(private=self.settings.private_hosts) as web:
             self._following = Following(self.settings, web, self.write, self._clock)
-            tasks = [asyncio.create_task(for_ever(name, turn, _in_the_log)) for name, turn in loops.items()]
+            tasks = [asyncio.create_task(for_ever(name, turn)) for name, turn in loops.items()]
             try:
                 yield
             finally:
@@ -75,29 +69,11 @@ class Desk:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await self._services.close()
                 self._thinking.shutdown(cancel_futures=True)
-                self._writing.shutdown()
+                self._transactions.close()
 
     def now(self) -> float:
         """Unix seconds."""
         return self._clock()
-
-    async def read(self, work: Callable[[Connection], Made]) -> Made:
-        """Run something in a transaction that reads."""
-
-        def run() -> Made:
-            with self._store.reading() as connection:
-                return work(connection)
-
-        return await asyncio.to_thread(run)
-
-    async def write(self, work: Callable[[Connection], Made]) -> Made:
-        """Run something in a transaction that may write."""
-
-        def run() -> Made:
-            with self._store.writing() as connection:
-                return work(connection)
-
-        return await asyncio.get_running_loop().run_in_executor(self._writing, run)
 
     # ---- threads
 

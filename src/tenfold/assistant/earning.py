@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tenfold.assistant.tables import Thread, arms
-from tenfold.product.holdout import earned_beyond_fallback, is_held_out
+from tenfold.product.holdout import earned_by_share, is_held_out
 
 EXPERIMENT = "assistant: worded by a model or by templates"
 
@@ -49,20 +49,12 @@ def take_untold(connection: Connection, usd_per_answer: float) -> Earned | None:
     rows = connection.execute(sa.select(arms)).all()
     by_arm = {(row.share, bool(row.held_out)): row for row in rows}
     connection.execute(sa.update(arms).values(told=arms.c.answered, tokens=0))
-    usd, tokens, is_known = 0.0, 0, False
-    for (share, held_out), served in by_arm.items():
-        without = by_arm.get((share, True))
-        if held_out or without is None:
-            continue
-        found = earned_beyond_fallback(
-            (served.answered - served.told) * usd_per_answer,
-            (without.answered - without.told) * usd_per_answer,
-            served_people=served.threads,
-            held_out_people=without.threads,
-        )
-        if found is not None:
-            usd, tokens, is_known = usd + found, tokens + served.tokens, True
-    return Earned(usd, tokens) if is_known else None
+    earned = earned_by_share(
+        {arm: (row.threads, (row.answered - row.told) * usd_per_answer) for arm, row in by_arm.items()}
+    )
+    if not earned:
+        return None
+    return Earned(sum(earned.values()), sum(by_arm[share, False].tokens for share in earned))
 
 
 def _add(connection: Connection, thread: Thread, **more: int) -> None:

@@ -48,10 +48,6 @@ _LATE = {
 }
 
 
-def _in_the_log(_loop: str, _text: str) -> None:
-    """Say no more: ``for_ever`` has logged it, and a product has no alarm to raise."""
-
-
 class NoCatalog(Exception):
     """The catalog has not been read yet."""
 
@@ -85,9 +81,9 @@ class Desk:
     async def run(self) -> None:
         """Read the catalog again now and then, and tell earnings, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(for_ever("reading the catalog", self._follow_catalog, _in_the_log))
-            tasks.create_task(for_ever("telling what ranking earned", self._earn, _in_the_log))
-            tasks.create_task(for_ever("forgetting old events", self._forget_old, _in_the_log))
+            tasks.create_task(for_ever("reading the catalog", self._follow_catalog))
+            tasks.create_task(for_ever("telling what ranking earned", self._earn))
+            tasks.create_task(for_ever("forgetting old events", self._forget_old))
 
     async def feed(self, person: str, surface: str, k: int) -> Feed:
         """Compose one feed.

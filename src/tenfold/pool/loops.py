@@ -9,7 +9,9 @@ log = logging.getLogger(__name__)
 PAUSE_S = 1.0
 
 
-async def for_ever(name: str, turn: Callable[[], Awaitable[None]], alarm: Callable[[str, str], None]) -> None:
+async def for_ever(
+    name: str, turn: Callable[[], Awaitable[None]], alarm: Callable[[str, str], None] | None = None
+) -> None:
     """Take one turn after the other until cancelled.
 
     What a turn expects to go wrong it deals with itself. Any other error is logged with its traceback (once, as long as
@@ -18,7 +20,7 @@ async def for_ever(name: str, turn: Callable[[], Awaitable[None]], alarm: Callab
     Args:
         name: what the loop does, for the alarm: "following the routes".
         turn: one turn, its waiting included.
-        alarm: takes the name and what is wrong, or nothing.
+        alarm: takes the name and what is wrong, or nothing; none where there is nobody but the log to tell.
     """
     last = ""
     while True:
@@ -30,6 +32,6 @@ async def for_ever(name: str, turn: Callable[[], Awaitable[None]], alarm: Callab
             if wrong != last:
                 log.exception("%s failed; it is tried again every %g s", name, PAUSE_S)
             await asyncio.sleep(PAUSE_S)
-        if wrong or last:
+        if alarm is not None and (wrong or last):
             alarm(name, wrong)
         last = wrong

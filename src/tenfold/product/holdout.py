@@ -15,6 +15,7 @@ is noise to be averaged, and no error to be cut off, which would make every pric
 """
 
 import hashlib
+from collections.abc import Mapping
 
 
 def is_held_out(person: str, share: float, salt: str) -> bool:
@@ -43,3 +44,23 @@ def earned_beyond_fallback(
     if not held_out_people:
         return None
     return served_usd - served_people / held_out_people * held_out_usd
+
+
+def earned_by_share(arms: Mapping[tuple[float, bool], tuple[int, float]]) -> dict[float, float]:
+    """USD that a workload's work earned in a span, by the share of people that was held out when they were drawn.
+
+    People of different shares are not compared. While one arm of a share has nobody, nothing is known of it, and it is
+    left out.
+
+    Args:
+        arms: people so far and USD earned in the span, by share and whether held out.
+    """
+    earned: dict[float, float] = {}
+    for (share, held_out), (people, usd) in arms.items():
+        others, their_usd = arms.get((share, True), (0, 0.0))
+        if held_out or not people:
+            continue
+        beyond = earned_beyond_fallback(usd, their_usd, served_people=people, held_out_people=others)
+        if beyond is not None:
+            earned[share] = beyond
+    return earned
