@@ -1,0 +1,1 @@
+"""Ads: an objective and a budget, and it does the rest."""
