@@ -1,0 +1,36 @@
+"""``[ads]`` of ``tenfold.toml``."""
+
+from pydantic import Field
+
+from tenfold.core.config import Settings
+
+
+class AdsSettings(Settings):
+    """How ads are sold, measured and billed."""
+
+    public_url: str = Field("", description="address under which browsers reach this pool; default: its own")
+    account_limit_usd: float = Field(
+        10_000.0, gt=0, description="what all campaigns of a new account may be billed together"
+    )
+    turn_s: float = Field(1.0, gt=0, le=10, description="seconds between two turns at the database of money")
+    seen_within_s: float = Field(
+        300.0, ge=1, le=86_400, description="seconds in which an ad that was sold must be seen to be charged"
+    )
+    dead_after_s: float = Field(
+        15.0, ge=1, description="seconds without a sign of life after which a process's money waits to go back"
+    )
+    holdout: float = Field(
+        0.1, ge=0.01, le=0.5, description="share of people whose ads are chosen without rank, so its worth is known"
+    )
+    lift_holdout: float = Field(
+        0.1, ge=0, le=0.5, description="share of people who are not shown a campaign, so that its lift is known"
+    )
+    click_days: float = Field(
+        7.0, gt=0, le=90, description="days after a click in which a conversion counts as its own"
+    )
+    bill_after_s: float = Field(
+        86_400.0, ge=0, description="seconds in which invalid traffic may come to light before a charge is invoiced"
+    )
+    personal: bool = Field(True, description="choose ads by what a person did, unless they said no; false: unless yes")
+    least_people: int = Field(50, ge=2, description="groups of fewer people are not shown in reports")
+    keep_days: int = Field(400, ge=1, description="days that what people saw, clicked and bought stays with their name")
