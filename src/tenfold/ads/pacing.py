@@ -1,0 +1,209 @@
+"""Plans what each campaign pays per unit of value for the rest of its day: within its budget, and within its cap.
+
+Model-predictive: at each tick the rest of the day is foreseen from the days before and from today, and the best
+constant multiplier for it is found anew. A foreseen rest is a pair of curves (``price_curve.py``): what each multiplier
+would cost and bring. The budget multiplier is the highest whose cost is within what is left of the budget; the cap
+multiplier is the highest at which the average cost per value of the whole day stays within the cap; the plan is the
+lower one (Balseiro 2023: applied one after the other they can lose without limit, the lower of both cannot).
+
+Several rests are foreseen: each of the days before, as it went on from this hour, mixed with today's last hours. One
+over a multiplier is what a unit of money kept would bring, so multipliers are averaged by their reciprocals.
+
+A plan that keeps a cap on most days is no promise. ``bid.bid`` keeps it: the overdraft that a plan allows is covered by
+what every foreseen rest gains, and is never above a small share of what was won.
+
+Letters: A campaigns, T ticks of a day, G bins of a curve.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from tenfold.ads.bid import NO_CAP
+from tenfold.ads.price_curve import Curves, Floats, at_multiplier, highest_within
+
+OVERDRAFT = 0.045
+"""The average cost per value is never further above the cap than this share, at no moment."""
+
+LEAN = 1.0
+"""Of the gain below the cap that every foreseen rest brings, this part may be spent before it has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dials:
+    """How much the plan trusts what; tuned in ``bench/ads_value.py``'s markets, where none of them matters much.
+
+    ``days``: days before that are remembered. ``recent``: share of a day that counts as today's last hours. ``today``:
+    their weight, once so much of the day is over, against the days before. ``lasting``: how much of today's difference
+    in traffic, as a power, is taken to last, before days were seen that tell.
+    """
+
+    days: int = 7
+    recent: float = 0.25
+    today: float = 0.3
+    lasting: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to bid until the next tick.
+
+    ``multiplier_A``: money per value, the lower of the next two. ``budget_A``, ``cap_A``: what budget and cap alone
+    would allow. ``overdraft_A``: by how much money the average may be above the cap until then.
+    """
+
+    multiplier_A: Floats
+    budget_A: Floats
+    cap_A: Floats
+    overdraft_A: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """A day that is over: what was still to come at each tick, summed up along the multiplier."""
+
+    cost_TAG: Floats
+    value_TAG: Floats
+    count_TA: Floats
+
+
+class Pacer:
+    """Plans for A campaigns at once, tick by tick and day by day.
+
+    Args:
+        budget_A: money for a day.
+        cap_A: most money per value on average; infinite for none.
+        scale_A: a price per value of the right order, to centre the bins on (``price_curve.first_scale``).
+        ticks: of a day.
+    """
+
+    def __init__(
+        self, budget_A: Floats, cap_A: Floats, scale_A: Floats, ticks: int, dials: Dials | None = None
+    ) -> None:
+        self.dials = dials or Dials()
+        self.budget_A = budget_A
+        self.cap_A = np.minimum(cap_A, NO_CAP)
+        self.scale_A = scale_A
+        self.ticks = ticks
+        self._before: deque[_Day] = deque(maxlen=self.dials.days)
+        self._today: list[Curves] = []
+        self._lasting = self.dials.lasting
+
+    @property
+    def tick(self) -> int:
+        """Ticks of today that are over."""
+        return len(self._today)
+
+    @property
+    def has_seen(self) -> bool:
+        """Whether any tick is over, so that a plan rests on more than a scale."""
+        return bool(self._before or self._today)
+
+    def observe(self, seen: Curves) -> None:
+        """Take what came in the tick that is over, won or not. After the day's last tick a new day begins."""
+        self._today.append(seen)
+        if self.tick == self.ticks:
+            self._before.append(_day(self._today))
+            self._today = []
+            self._lasting = _lasting([day.count_TA.sum(axis=1) for day in self._before], self.dials.lasting)
+
+    def plan(self, spent_A: Floats, won_A: Floats) -> Plan:
+        """Plan the next tick.
+
+        Args:
+            spent_A: money spent today.
+            won_A: value won today.
+        """
+        rests = self._rests()
+        if not rests:  # Nothing was ever seen: bid little until something is.
+            multiplier_A = np.minimum(self.cap_A, self.scale_A)
+            return Plan(multiplier_A, self.scale_A, self.cap_A, np.zeros_like(multiplier_A))
+        kept_A, kept_for_cap_A = np.zeros_like(spent_A), np.zeros_like(spent_A)
+        gain_A = np.full_like(spent_A, np.inf)
+        for rest in rests:
+            excess_AG = rest.cost_AG - self.cap_A[:, None] * rest.value_AG
+            budget_A = self.scale_A * highest_within(rest.cost_AG, self.budget_A - spent_A)
+            cap_A = self.scale_A * highest_within(excess_AG, self.cap_A * won_A - spent_A)
+            cap_A = np.maximum(cap_A, self.cap_A)  # What costs no more than the cap never harms the average.
+            kept_A += 1.0 / budget_A / len(rests)
+            kept_for_cap_A += 1.0 / cap_A / len(rests)
+            gain_A = np.minimum(gain_A, -at_multiplier(excess_AG, np.minimum(self.cap_A, budget_A) / self.scale_A))
+        budget_A, cap_A = 1.0 / kept_A, 1.0 / kept_for_cap_A
+        overdraft_A = np.minimum(LEAN * np.maximum(gain_A, 0.0), OVERDRAFT * self.cap_A * won_A)
+        return Plan(np.minimum(budget_A, cap_A), budget_A, cap_A, overdraft_A)
+
+    def _rests(self) -> list[Curves]:
+        """Foresee the rest of the day in several ways, equally likely; none before anything was seen."""
+        recent = self._recent()
+        going_on = [self._as_before(day) for day in self._before]
+        if recent is None:
+            return going_on
+        if not going_on:
+            return [recent.times((self.ticks - self.tick) / self._span())]
+        count_A = np.mean([rest.count_A for rest in going_on], axis=0)
+        today = recent.times(np.divide(count_A, recent.count_A, out=np.zeros_like(count_A), where=recent.count_A > 0))
+        share_A = self.dials.today * min(1.0, self.tick / (self.dials.recent * self.ticks)) * (recent.count_A > 0)
+        return [today.times(share_A).plus(rest.times(1.0 - share_A)) for rest in going_on]
+
+    def _span(self) -> int:
+        """How many ticks today's last hours are."""
+        return min(self.tick, max(1, round(self.dials.recent * self.ticks)))
+
+    def _recent(self) -> Curves | None:
+        """Sum up today's last hours; none before the first tick of the day is over."""
+        if not self.tick:
+            return None
+        total = self._today[-1]
+        for seen in self._today[-self._span() : -1]:
+            total = total.plus(seen)
+        return total.reached()
+
+    def _as_before(self, day: _Day) -> Curves:
+        """Take a day before as it went on from this tick, with today's level of traffic as far as that lasts."""
+        rest = Curves(day.cost_TAG[self.tick], day.value_TAG[self.tick], day.count_TA[self.tick])
+        if not self.tick:
+            return rest
+        then_A = day.count_TA[0] - rest.count_A
+        now_A = sum((seen.count_A for seen in self._today), np.zeros_like(then_A))
+        # What all campaigns saw counts as so many opportunities of a campaign's own.
+        level = (now_A.sum() + 1.0) / (then_A.sum() + 1.0)
+        return rest.times(((now_A + _OWN * level) / (then_A + _OWN)) ** self._lasting)
+
+
+_OWN = 20.0
+_PRIOR = 0.1
+"""Days that differ by so much, as a variance of logarithms, tell as much as what is taken before any were seen."""
+
+
+def _lasting(days: list[Floats], prior: float) -> float:
+    """Learn how much of a difference in traffic between two days lasts for the rest of the day, as a power.
+
+    Least squares over all pairs of days and all ticks, drawn towards ``prior``.
+
+    Args:
+        days: opportunities still to come at each tick, by day.
+        prior: what is taken while days differ little.
+    """
+    products, squares = _PRIOR * prior, _PRIOR
+    for at, later_T in enumerate(days):
+        for earlier_T in days[:at]:
+            so_far_T = np.log((later_T[0] - later_T[1:] + 1.0) / (earlier_T[0] - earlier_T[1:] + 1.0))
+            rest_T = np.log((later_T[1:] + 1.0) / (earlier_T[1:] + 1.0))
+            products += float(np.mean(so_far_T * rest_T))
+            squares += float(np.mean(so_far_T**2))
+    return min(1.0, max(0.0, products / squares)) if days else prior
+
+
+def _day(ticks: list[Curves]) -> _Day:
+    """Sum a day up backwards: what was still to come at each tick, its own opportunities included."""
+    reached = [seen.reached() for seen in ticks]
+
+    def still(parts: list[Floats]) -> Floats:
+        return np.cumsum(np.stack(parts)[::-1], axis=0)[::-1]
+
+    return _Day(
+        still([seen.cost_AG for seen in reached]),
+        still([seen.value_AG for seen in reached]),
+        still([seen.count_A for seen in reached]),
+    )
