@@ -1,0 +1,122 @@
+"""Which ads one person might see, decided in memory: chances, values, bids and the auction, for many requests at once.
+
+All that is known of the campaigns lies in arrays (``Book``). A decision is one product of matrices for both heads of
+the prediction, a look-up that turns log odds into calibrated chances, bids, and the auction: no loop over campaigns, no
+database, no clock.
+
+Letters: R requests, C campaigns, D width of embeddings, S places, K cells of a look-up table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.ads.auction import Flags, Outcome, Rules, run
+from tenfold.ads.bid import bid
+
+Singles = NDArray[np.float32]
+Floats = NDArray[np.floating]
+
+_LOW, _HIGH, _CELLS_PER_UNIT = -20.0, 12.0, 256
+CERTAIN = 12.0
+"""Log odds of what happens surely."""
+
+
+def look_up(calibrate: Callable[[Floats], Floats]) -> Singles:
+    """Make the table from log odds to calibrated chances; its cells are 0.4% of a chance wide.
+
+    Args:
+        calibrate: gives calibrated log odds.
+    """
+    cells = round((_HIGH - _LOW) * _CELLS_PER_UNIT)
+    middle_K = _LOW + (np.arange(cells) + 0.5) / _CELLS_PER_UNIT
+    return (1.0 / (1.0 + np.exp(-calibrate(middle_K)))).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """What predicts one action for all campaigns: weights against a person's embedding, sums, and a look-up table."""
+
+    weights_DC: Singles
+    sum_C: Singles
+    table_K: Singles
+
+    @staticmethod
+    def of(weights_CD: Floats, sum_C: Floats, person_D: Floats, table_K: Singles) -> "Chances":
+        """Make it of what ``predict.Head.against`` gives."""
+        return Chances((weights_CD + person_D).T.astype(np.float32).copy(), sum_C.astype(np.float32), table_K)
+
+    def of_people(self, person_RD: Singles) -> Singles:
+        """Chance of the action, shape (R, C)."""
+        place_RC = person_RD @ self.weights_DC
+        place_RC += self.sum_C
+        place_RC -= _LOW
+        place_RC *= _CELLS_PER_UNIT
+        np.clip(place_RC, 0, len(self.table_K) - 1, out=place_RC)
+        return self.table_K.take(place_RC.astype(np.int32))
+
+
+@dataclass(slots=True)
+class Book:
+    """Campaigns that bid. Money is in micro-dollars.
+
+    ``click``, ``conversion``: what predicts them. ``needs_click_C``, ``needs_conversion_C``: whether the action that a
+    campaign wants is a click, or a conversion after one; else it is being seen. ``per_action_C``: value of an action.
+    The others are as ``bid.bid`` takes them, and change with each ad that is sold.
+    """
+
+    click: Chances
+    conversion: Chances
+    needs_click_C: Flags
+    needs_conversion_C: Flags
+    per_action_C: Singles
+    multiplier_C: Floats
+    cap_C: Floats
+    spent_C: Floats
+    won_C: Floats
+    left_C: Floats
+    overdraft_C: Floats
+
+    @property
+    def campaigns(self) -> int:
+        """How many there are."""
+        return len(self.cap_C)
+
+    def sold(self, campaign: int, price: float, value: float) -> None:
+        """Count what was sold, so that the next bid knows it."""
+        self.spent_C[campaign] += price
+        self.won_C[campaign] += value
+        self.left_C[campaign] -= price
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided. ``relevance_RC``: chance of a click. ``chance_RC``: of the action that the campaign wants."""
+
+    outcome: Outcome
+    relevance_RC: Singles
+    chance_RC: Singles
+    value_RC: Singles
+    bid_RC: Floats
+
+
+def decide(book: Book, person_RD: Singles, not_here_RC: Flags, seen_enough_RC: Flags, rules: Rules) -> Decided:
+    """Decide requests as if none of the others were won: ``Book.sold`` tells later ones.
+
+    Args:
+        book: of campaigns.
+        person_RD: embeddings of who asks.
+        not_here_RC: which campaigns may not stand here.
+        seen_enough_RC: which this person sees no more.
+        rules: of the auction.
+    """
+    click_RC = book.click.of_people(person_RD)
+    conversion_RC = book.conversion.of_people(person_RD)
+    chance_RC = np.where(book.needs_click_C, click_RC, np.float32(1.0))
+    chance_RC *= np.where(book.needs_conversion_C, conversion_RC, np.float32(1.0))
+    value_RC = chance_RC * book.per_action_C
+    bid_RC = bid(value_RC, book.multiplier_C, book.cap_C, book.spent_C, book.won_C, book.left_C, book.overdraft_C)
+    outcome = run(bid_RC, click_RC, not_here_RC, seen_enough_RC, rules)
+    return Decided(outcome, click_RC, chance_RC, value_RC, bid_RC)
