@@ -14,7 +14,7 @@ _BANNED = {
 _REGULATED = {
     "alcohol": r"alcohol\w*|wines?|beers?|whisk(?:e)?ys?|vodka|gin|rum|brandy|champagne|liqueurs?|spirits",
     "gambling": r"casinos?|gambl\w+|betting|poker|lotter(?:y|ies)|sportsbook",
-    "finance": r"loans?|mortgages?|credit cards?|crypto\w*|bitcoin|forex|invest(?:ing|ments?)|insurance|trading platform",
+    "finance": r"loans?|mortgages?|credit cards?|crypto\w*|bitcoin|forex|invest(?:ing|ments?)|insurance|trading app",
     "health": (
         r"medicines?|medical|supplements?|vitamins?|weight[- ]loss|slimming|detox|cbd|cures?|therap(?:y|ies)|"
         r"hearing aids?|contact lenses|probiotics?|diet pills?"

@@ -17,11 +17,20 @@ from datetime import datetime
 from tenfold.ads.categories import banned
 from tenfold.ads.claim import SOFT, Claim, FactSheet
 from tenfold.ads.plain_words import PLAIN_WORDS
-from tenfold.ads.sentences import claims_in, Sentence
+from tenfold.ads.sentences import Sentence, claims_in
 
 HEADLINE_LENGTH = 60
 BODY_LENGTH = 160
-CALLS = ("Learn more", "Shop now", "See details", "See the collection", "Sign up", "Find out more", "Contact us", "Visit us")
+CALLS = (
+    "Learn more",
+    "Shop now",
+    "See details",
+    "See the collection",
+    "Sign up",
+    "Find out more",
+    "Contact us",
+    "Visit us",
+)
 """What the button may say."""
 
 _TOKEN = re.compile(r"[^\W_]+(?:['.,:/-][^\W_]+)*|\S")
@@ -44,7 +53,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A text as it may go out, the claims that it makes, and what is wrong with it; nothing is if ``faults`` is empty."""
+    """A text as it may go out, the claims that it makes, and its faults; without any it may go out."""
 
     text: str
     uses: tuple[Use, ...]
@@ -144,7 +153,9 @@ class CopyGate:
                 yield _Part(at, end, claim)
         for words, claim in self._runs.get(token.folded, ()):
             length = _common(folded, words)
-            yield from (_Part(at, at + each, claim) for each in range(2, length + 1) if not _is_inside(tokens, at + each))
+            yield from (
+                _Part(at, at + each, claim) for each in range(2, length + 1) if not _is_inside(tokens, at + each)
+            )
         yield _Part(at, at + 1, None, _word_fault(tokens, at))
 
 
@@ -158,8 +169,9 @@ def plain(text: str) -> str:
 def _tokens(text: str) -> list[_Token]:
     found, before = [], 0
     for match in _TOKEN.finditer(text):
-        found.append(_Token(match.group(), match.group().casefold(), match.start(), match.end(), match.start() == before and before > 0))
-        before = match.end()
+        start, end = match.span()
+        found.append(_Token(match.group(), match.group().casefold(), start, end, start == before and before > 0))
+        before = end
     return found
 
 

@@ -14,8 +14,8 @@ from tenfold.catalog.gathered import Gathered, Skipped
 from tenfold.catalog.item import Item, Offer, Variant
 from tenfold.catalog.money import MICROS, Money
 from tenfold.catalog.passage import Passage
-from tenfold.reply.gate import AMOUNT, NUMBER_WORDS
 from tenfold.reply.fill import is_there
+from tenfold.reply.gate import AMOUNT, NUMBER_WORDS
 
 LONGEST_NAME = 60
 LONGEST_VALUE = 40
@@ -25,9 +25,12 @@ _OFFERS = re.compile(
     r"guarantee\w*|no\.? ?1|number one|buy one|two for one|three for two|clearance)\b|#\s?1\b",
     re.IGNORECASE,
 )
-_KEEPS_HEAD = re.compile(r"\b(?:for|with|without|of|from|in|like|style|and|or|to|by|not|no|non|faux|look|mini|toy)\b", re.I)
+_REDUCED = re.compile(r"%|\b(?:off|discount\w*|reduced|sale|cheaper)\b", re.IGNORECASE)
+_KEEPS_HEAD = re.compile(
+    r"\b(?:for|with|without|of|from|in|like|style|and|or|to|by|not|no|non|faux|look|mini|toy)\b", re.I
+)
 _VALUE_ALONE = frozenset({"material", "fabric", "color", "colour", "pattern", "style", "flavor", "flavour", "scent"})
-_ORIGIN = frozenset({"made in", "origin", "country of origin", "country"})
+_ORIGIN = frozenset({"made in", "origin", "country of origin"})
 _YES, _NO = frozenset({"yes", "true", "y"}), frozenset({"no", "false", "n", "none"})
 
 
@@ -70,7 +73,7 @@ def _item_claims(item: Item, left_out: list[Skipped]) -> Iterator[Claim]:
         span = Span(item.url or item.id, place, 0, len(text), text)
         return Claim(f"{kind}:{item.id}{number}", kind, item.id, tuple(says), (span,))
 
-    yield whole("name", "title", item.title, _names(item.title))
+    yield whole("name", "title", item.title, tuple(_names(item.title)))
     if item.brand and _is_plain_value(item.brand):
         yield whole("brand", "brand", item.brand, [item.brand])
     category = item.category.rpartition(">")[2].strip()
@@ -105,7 +108,8 @@ def _price_claims(item: Item, there: Sequence[Variant]) -> Iterator[Claim]:
 
     def claim(kind: Kind, place: str, text: str, says: Sequence[str]) -> Claim:
         variant = next(each for each in there if each.offer == least)
-        return Claim(f"{kind}:{item.id}", kind, item.id, tuple(says), (Span(source, f"{place} of {variant.id}", 0, len(text), text),))
+        span = Span(source, f"{place} of {variant.id}", 0, len(text), text)
+        return Claim(f"{kind}:{item.id}", kind, item.id, tuple(says), (span,))
 
     is_same = all(offer == least or offer.price == least.price for offer in offers)
     written = _amounts(least.price)
@@ -114,7 +118,8 @@ def _price_claims(item: Item, there: Sequence[Variant]) -> Iterator[Claim]:
     if not is_same or before is None or before.micros <= least.price.micros or not _alike(offers):
         return
     told = f"{before} before, {least.price} now"
-    yield claim("was", "price before", told, [f"{word} {each}" for each in _amounts(before) for word in ("was", "instead of")])
+    says = [f"{word} {each}" for each in _amounts(before) for word in ("was", "instead of")]
+    yield claim("was", "price before", told, says)
     saved = Money(before.currency, before.micros - least.price.micros)
     percent = saved.micros * 100 // before.micros
     says = [says for each in _amounts(saved) for says in (f"save {each}", f"{each} off")]
@@ -137,20 +142,21 @@ def _amounts(money: Money) -> list[str]:
 
 
 def _attribute(name: str, value: str) -> tuple[Kind, list[str]]:
-    plain = name.casefold()
-    if not _is_told(value) or not _is_told(name):
-        return "attribute", []
-    if plain in _ORIGIN:
-        return "place", [f"made in {value}"] if plain != "country" else []
-    if plain == "rating":
-        return "rating", [f"rated {value}"]
-    if value.casefold() in _NO or plain in ("tags", "condition"):
-        return "attribute", []
-    if value.casefold() in _YES:
-        return "attribute", [name]
-    if plain in _VALUE_ALONE and _is_plain_value(value):
-        return ("material" if plain in ("material", "fabric") else "option"), [value, f"{name}: {value}"]
-    return "attribute", [f"{name}: {value}"]
+    """What an attribute claims, and in which words; none where it says nothing that an ad may repeat."""
+    plain, said = name.casefold(), value.casefold()
+    kind: Kind = "attribute"
+    says = [f"{name}: {value}"]
+    if not _is_told(value) or not _is_told(name) or said in _NO or plain in ("tags", "condition", "country"):
+        says = []
+    elif plain in _ORIGIN:
+        kind, says = "place", [f"made in {value}"]
+    elif plain == "rating":
+        kind, says = "rating", [f"rated {value}"]
+    elif said in _YES:
+        says = [name]
+    elif plain in _VALUE_ALONE and _is_plain_value(value):
+        kind, says = ("material" if plain in ("material", "fabric") else "option"), [value, *says]
+    return kind, says
 
 
 def _option_values(there: Sequence[Variant]) -> list[str]:
@@ -159,7 +165,13 @@ def _option_values(there: Sequence[Variant]) -> list[str]:
 
 
 def _is_told(text: str) -> bool:
-    return bool(text) and len(text) <= LONGEST_VALUE and not is_order(text) and not AMOUNT.search(text) and not _OFFERS.search(text)
+    return (
+        bool(text)
+        and len(text) <= LONGEST_VALUE
+        and not is_order(text)
+        and not AMOUNT.search(text)
+        and not _OFFERS.search(text)
+    )
 
 
 def _is_plain_value(text: str) -> bool:
@@ -179,13 +191,23 @@ def _sentences(
         if category:
             left_out.append(Skipped(f"{source}, {place}: {said.text[:60]!r}", f"{category} may not be advertised"))
             continue
+        if not about_item and said.kind in SHOP_WIDE and _REDUCED.search(said.text):
+            left_out.append(
+                Skipped(f"{source}, {place}: {said.text[:60]!r}", "beside an item it would reduce its price")
+            )
+            continue
         span = Span(source, place, said.start, said.end, said.text)
         about = subject if about_item or said.kind not in SHOP_WIDE else ""
         yield Claim(f"{said.kind}:{source}/{place}/{number}", said.kind, about, (said.text,), (span,), said.until)
 
 
 def _passage_claims(
-    passages: Sequence[Passage], of_page: Mapping[str, str], subjects: list[Subject], left_out: list[Skipped], *, by_item: bool
+    passages: Sequence[Passage],
+    of_page: Mapping[str, str],
+    subjects: list[Subject],
+    left_out: list[Skipped],
+    *,
+    by_item: bool,
 ) -> Iterator[Claim]:
     """Claims of texts. A page that is no item's is a subject where the advertiser sells nothing by items."""
     known = {subject.id for subject in subjects}

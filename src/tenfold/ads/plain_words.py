@@ -19,11 +19,12 @@ dress dressing treat treats call calls
 home house kitchen garden desk table door window shelf
 morning mornings evening evenings night nights afternoon weekend weekends moment moments way ways life style styles
 look touch idea ideas choice choices pick picks story stories detail details friend friends family people mood
-adventure adventures journey journeys trip trips travel travels road trail outdoors city town street hand hands smile
+adventure adventures journey journeys trip trips travel travels hand hands smile
 smiles joy pleasure fun color colour colors colours shape shapes design collection range page shop store love thing
 things person companion routine wardrobe bag pocket
-good great nice lovely beautiful pretty handsome handy cosy cozy quiet simple classic modern everyday little ready happy
-own right timeless elegant stylish charming playful bold familiar casual thoughtful cheerful delightful wonderful pleasant
+good great nice lovely beautiful pretty handsome handy cosy cozy quiet simple classic modern everyday little ready
+happy own right timeless elegant stylish charming playful bold familiar casual thoughtful cheerful delightful wonderful
+pleasant
 """
 
 PLAIN_WORDS = frozenset(_WORDS.split()) - {"call", "calls", "like", "right", "had", "did", "bag", "yes"}

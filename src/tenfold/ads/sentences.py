@@ -33,7 +33,7 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
 )
 _ORDERS = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|previous|prior|above|rule|prompt|polic)"
-    r"|\b(?:system|developer) prompt\b|\bas an ai\b|\byou are (?:now )?(?:an?|the) (?:ai|assistant|model|bot|copywriter)"
+    r"|\b(?:system|developer) prompt\b|\bas an ai\b|\byou are (?:now )?(?:an?|the) (?:ai|assistant|model|bot|writer)"
     r"|\b(?:ads?|copy|headline|variant|model|writer|assistant|llm|gpt)\b.{0,40}\b(?:must|should|shall|has to|always)\b"
     r"|\b(?:must|should|always)\b.{0,30}\b(?:say|write|claim|mention|advertise|output|respond|reply)\b"
     r"|\b(?:write|say|print|output|claim|tell (?:them|customers|people|users))\b.{0,20}\b(?:that|the following)\b"
@@ -57,7 +57,7 @@ _POINTS_BACK = re.compile(
 )
 _IT = re.compile(r"it(?:s|'s)?\b", re.IGNORECASE)
 _TURNS = re.compile(
-    r"\b(?:if|unless|when|whenever|where|except|without|with(?:out)? the exception|until|once|only|up to|at (?:most|least)|"
+    r"\b(?:if|unless|when|whenever|where|except|without|until|once|only|up to|at (?:most|least)|"
     r"almost|nearly|partly|partially|semi|faux|fake|imitation|artificial|mock|synthetic|look|effect|style|like|optional|"
     r"optionally|sold separately|extra|compatible|replacement|replica|inspired|may|might|could|would|should|can be|"
     r"designed to|helps?|instead|rather|than|as .{1,30} as|other|another|used|refurbished|second-hand|for)\b",
@@ -65,7 +65,7 @@ _TURNS = re.compile(
 )
 _NUMBER = re.compile(rf"[0-9%]|\b(?:{'|'.join(sorted(NUMBER_WORDS))})\b", re.IGNORECASE)
 _OTHERS_WROTE = re.compile(
-    r"\b(?:reviews?|comments?|testimonials?|feedback|what (?:our )?(?:customers|people|others|buyers) (?:say|think|write)"
+    r"\b(?:reviews?|comments?|testimonials?|feedback|what (?:our )?(?:customers|people|others) (?:say|think|write)"
     r"|customers? say|ratings by|questions by|guest ?book)\b",
     re.IGNORECASE,
 )
@@ -76,7 +76,7 @@ _END = re.compile(
     r"|(?P<iso>\d{4}-\d\d-\d\d))",
     re.IGNORECASE,
 )
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
 
 @dataclass(frozen=True, slots=True)
