@@ -1,8 +1,8 @@
 """A trained ranker on disk: tensors in one file, items in another, everything that explains it in ``meta.json``.
 
 ``meta.json`` names the other files by the hashes of their content and is renamed into place last, so a reader sees
-one whole artifact, the old or the new. The one that `tenfold up` trains is in ``cache/rank/movielens-100k``. Nothing
-here imports torch.
+one whole artifact, the old or the new. The one that `tenfold up` trains is in ``cache/rank/movielens-100k-2``.
+Nothing here imports torch.
 """
 
 import hashlib
@@ -19,6 +19,8 @@ from tenfold.rank.dataset import RECIPE
 from tenfold.rank.recipe import DATA, Recipe, Shape
 
 NAME = "movielens-100k"
+FOLDER = f"{NAME}-2"
+"""With the format's number, so that two versions of Tenfold may share a cache and neither trains over the other."""
 _SUFFIX = {"model": "safetensors", "items": "json"}
 
 
@@ -101,7 +103,7 @@ class Meta(Frozen):
 
 def artifact_folder(cache: Path) -> Path:
     """Folder of the ranker in ``cache``, whether trained or not."""
-    return cache / "rank" / NAME
+    return cache / "rank" / FOLDER
 
 
 def file_name(kind: str, content: bytes) -> tuple[str, str]:
@@ -192,7 +194,7 @@ def needs_training(cache: Path, seed: int = 0, recipe: Recipe | None = None) -> 
 
 
 def _how_to_train(folder: Path) -> str:
-    return "run `tenfold up`, which takes under a minute" if folder.name == NAME else "tenfold rank fit DIR"
+    return "run `tenfold up`, which takes under a minute" if folder.name == FOLDER else "tenfold rank fit DIR"
 
 
 def _explained(path: Path) -> dict[str, str]:
