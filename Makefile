@@ -54,7 +54,8 @@ lint: .venv/ready-dev
 	@$(BIN)/deptry .
 
 soak: .venv/ready-dev
-	@$(BIN)/pytest -m soak -s tests/e2e
+	@$(BIN)/pytest -m soak -s tests/e2e/test_soak.py
+	@$(BIN)/pytest -m soak -s tests/e2e/test_soak_faults.py
 
 bench: setup
 	@for name in moves flex faults gateway pool_live pool_scale pool_quality compute_accuracy plan_speed plan_stability plan_quality; do \

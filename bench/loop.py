@@ -37,6 +37,7 @@ import platform
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import aiohttp
@@ -216,7 +217,10 @@ async def day(url: str, crowd: Crowd, seed: int, visits_per_s: float, duration_s
                 looks.append(look(await fetch_state(url), at_s))
             await asyncio.sleep(1.0)
         looks.append(look(await fetch_state(url), time.monotonic() - began_s))
-        await coming
+        # Some stay long after the day's end; what they do then is not asked for.
+        coming.cancel()
+        with suppress(asyncio.CancelledError):
+            await coming
         return people, looks
 
 

@@ -7,12 +7,12 @@ import torch
 from tenfold.core.assets import fetch
 from tenfold.core.paths import cache_dir
 from tenfold.rank.artifact import artifact_folder
-from tenfold.rank.dataset import MovieLens, load_movielens
+from tenfold.rank.dataset import RECIPE, MovieLens, load_movielens
 from tenfold.rank.ranker import Ranker, load_ranker
 from tenfold.rank.recipe import DATA, Recipe
 from tenfold.rank.train import train
 
-SHORT = Recipe(epochs=2)
+SHORT = RECIPE.model_copy(update={"epochs": 2})
 
 
 class Training(NamedTuple):

@@ -17,8 +17,8 @@ from tenfold.rank.resident import create
 def test_a_resident_that_finds_its_ranker_damaged_trains_it_again(training, tmp_path: Path, monkeypatch):
     shutil.copytree(training.cache, tmp_path / "cache")
     # What is trained again is of the recipe that serves.
-    monkeypatch.setattr("tenfold.rank.train.Recipe", lambda: training.recipe)
-    monkeypatch.setattr("tenfold.rank.artifact.Recipe", lambda: training.recipe)
+    monkeypatch.setattr("tenfold.rank.train.RECIPE", training.recipe)
+    monkeypatch.setattr("tenfold.rank.artifact.RECIPE", training.recipe)
     cache = tmp_path / "cache"
     before = describe(cache)
     path = artifact_folder(cache) / before.tensor_file

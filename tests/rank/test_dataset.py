@@ -7,8 +7,9 @@ import pytest
 
 from tenfold.core.assets import asset_folder
 from tenfold.core.errors import AssetError
-from tenfold.rank.dataset import MovieLens, load_movielens, split_in_time
+from tenfold.rank.dataset import SURFACES, MovieLens, load_movielens
 from tenfold.rank.recipe import DATA
+from tenfold.rank.stream import split_in_time
 
 
 def test_the_whole_of_movielens_100k_is_read(movielens: MovieLens):
@@ -21,12 +22,18 @@ def test_the_whole_of_movielens_100k_is_read(movielens: MovieLens):
 
 
 def test_every_history_is_oldest_first(movielens: MovieLens):
-    for _, part in movielens.events.by_user():
+    for _, part in movielens.events.by_person():
         assert np.all(np.diff(movielens.events.at_E[part]) >= 0)
 
 
-def test_genre_weights_of_an_item_sum_to_one(movielens: MovieLens):
-    assert movielens.catalog.genre_share_IG().sum(axis=1) == pytest.approx(1.0)
+def test_every_film_has_genres_and_one_surface(movielens: MovieLens):
+    stream = movielens.stream()
+    assert all(item.attributes and len(item.surfaces) == 1 for item in stream.items)
+    allowed = stream.items.allowed_SI(stream.surfaces)
+    assert (allowed.sum(axis=0) == 1).all()
+    assert allowed.sum(axis=1).min() > 100
+    assert np.bincount(stream.events.surface_E, minlength=len(SURFACES)).min() > 10_000
+    assert allowed[stream.events.surface_E, stream.events.row_E].all()
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 0.99])

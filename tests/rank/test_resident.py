@@ -108,7 +108,8 @@ def awake(running: Running) -> Running:
 
 def test_a_user_gets_the_list_that_the_ranker_gives(awake: Running, ranker: Ranker, movielens: MovieLens):
     status, answer = awake.rank(user=196)
-    history = movielens.events.histories()[196]
+    history = movielens.events_of(196)
+    assert history is not None
     assert status == 200
     assert (answer["model"], answer["user"], answer["seen_excluded"]) == (
         "movielens-100k-sequence",

@@ -8,17 +8,23 @@ import torch
 
 from tenfold.core.errors import AssetError
 from tenfold.rank.artifact import artifact_folder, describe, needs_training
-from tenfold.rank.dataset import Events, MovieLens, split_in_time
-from tenfold.rank.evaluate import ease, evaluate, item_knn, popularity, queries_after_cut
-from tenfold.rank.fit import fit
+from tenfold.rank.dataset import MovieLens
+from tenfold.rank.evaluate import Query, evaluate, measure, queries_after_cut
+from tenfold.rank.learn import Learning, learn
 from tenfold.rank.ranker import load_ranker
 from tenfold.rank.recipe import DATA, Recipe
+from tenfold.rank.rivals import ease, item_knn, popularity
+from tenfold.rank.stream import Events, split_in_time
 
 TINY = Recipe(width=8, epochs=1)
 
 
 def some_events(movielens: MovieLens) -> Events:
-    return movielens.events.select(movielens.events.user_E <= 100)
+    return movielens.events.select(movielens.events.person_E < 100)
+
+
+def asking(rows: list[int]) -> Query:
+    return Query(0, Events.of([0] * len(rows), rows), None, np.zeros(0, np.int64), True)
 
 
 def test_the_ranker_beats_its_rivals_on_what_came_after_the_cut(trained_cache: Path):
@@ -45,21 +51,21 @@ def test_the_meta_explains_the_artifact(trained_cache: Path, movielens: MovieLen
 def test_a_query_sees_only_what_lies_strictly_before_it(movielens: MovieLens):
     events = some_events(movielens)
     split = split_in_time(events, 0.8)
-    at = dict(zip(zip(events.user_E.tolist(), events.row_E.tolist(), strict=True), events.at_E.tolist(), strict=True))
+    at = dict(zip(zip(events.person_E.tolist(), events.row_E.tolist(), strict=True), events.at_E.tolist(), strict=True))
     queries = queries_after_cut(split)
     assert sum(len(query.targets) for query in queries) == len(split.test)
     for query in queries:
-        (asked_at,) = {at[query.user, int(row)] for row in query.targets}
+        (asked_at,) = {at[query.person, int(row)] for row in query.targets}
         assert asked_at >= split.cut_at
-        assert all(at[query.user, int(row)] < asked_at for row in query.history)
+        assert all(at[query.person, int(row)] < asked_at for row in query.history.row_E)
 
 
 def test_metrics_equal_a_count_by_hand():
-    events = Events(np.array([1, 1, 1, 2, 2]), np.array([0, 1, 2, 0, 3]), np.array([10, 20, 30, 10, 30]))
+    events = Events.of([1, 1, 1, 2, 2], [0, 1, 2, 0, 3], [10, 20, 30, 10, 30])
     split = split_in_time(events, 0.5)
     assert split.cut_at == 20
     queries = queries_after_cut(split)
-    assert [(query.user, query.history.tolist(), query.targets.tolist()) for query in queries] == [
+    assert [(query.person, query.history.row_E.tolist(), query.targets.tolist()) for query in queries] == [
         (1, [0], [1]),
         (1, [0, 1], [2]),
         (2, [0], [3]),
@@ -78,9 +84,9 @@ def test_ease_never_explains_an_item_by_itself_and_solves_its_equations(movielen
     """Closed form against its optimality condition: off the diagonal, the gradient of the ridge loss is zero."""
     generator = np.random.default_rng(0)
     users, items = np.nonzero(generator.random((30, 12)) < 0.4)
-    events = Events(users, items, np.arange(len(users)))
+    events = Events.of(users, items)
     score = ease(events, 12, ridge=3.0)
-    weight = score([np.array([item]) for item in range(12)]).astype(np.float64)
+    weight = score([asking([item]) for item in range(12)]).astype(np.float64)
     seen = np.zeros((30, 12))
     seen[users, items] = 1
     gradient = seen.T @ (seen @ weight - seen) + 3.0 * weight
@@ -91,7 +97,7 @@ def test_ease_never_explains_an_item_by_itself_and_solves_its_equations(movielen
 
 def test_rivals_rank_by_popularity_when_nothing_is_known(movielens: MovieLens):
     events = some_events(movielens)
-    nothing = [np.zeros(0, dtype=np.int64)]
+    nothing = [asking([])]
     items = len(movielens.catalog)
     popular = popularity(events, items)(nothing)[0]
     for rival in (item_knn(events, items, neighbours=20, shrink=20), ease(events, items, ridge=200)):
@@ -101,9 +107,9 @@ def test_rivals_rank_by_popularity_when_nothing_is_known(movielens: MovieLens):
 
 @pytest.mark.slow
 def test_training_twice_gives_the_same_tensors_and_another_seed_others(movielens: MovieLens):
-    share = torch.from_numpy(movielens.catalog.genre_share_IG())
-    networks = [fit(some_events(movielens), share, TINY, seed, lambda done: None)[0] for seed in (0, 0, 1)]
-    first, again, other = (network.item.weight for network in networks)
+    stream, events = movielens.stream(), some_events(movielens)
+    made = [learn(stream, events, Learning(TINY, seed), lambda done: None) for seed in (0, 0, 1)]
+    first, again, other = (snapshot.network.own.weight for snapshot in made)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -146,8 +152,8 @@ def check_that_damage_is_explained(cache: Path, recipe: Recipe) -> None:
 
     path = folder / "meta.json"
     table = json.loads(path.read_text())
-    path.write_text(json.dumps({**table, "format": 2}))
-    with pytest.raises(AssetError, match="cannot be used: format Input should be 1"):
+    path.write_text(json.dumps({**table, "format": 1}))
+    with pytest.raises(AssetError, match="cannot be used: format Input should be 2"):
         describe(cache)
     path.write_text("{")
     with pytest.raises(AssetError, match="cannot be used"):
@@ -158,3 +164,22 @@ def test_an_untrained_ranker_says_what_trains_it(fresh_cache: Path):
     with pytest.raises(AssetError, match="has not been trained") as caught:
         describe(fresh_cache)
     assert "tenfold up" in caught.value.next_step
+
+
+def test_a_surface_ranks_its_own_items_and_each_asks_for_itself():
+    events = Events.of([1, 1, 1], [0, 4, 1], [10, 20, 20], surface=[0, 1, 0])
+    allowed = np.array([[True, True, True, False, False], [False, False, False, True, True]])
+    queries = queries_after_cut(split_in_time(events, 0.5), by_surface=True)
+    assert [(query.surface, query.targets.tolist()) for query in queries] == [(0, [1]), (1, [4])]
+    # Item 4 is first of all and on its surface; item 1 is last of its surface's two that are left.
+    scores = np.array([9, 1, 2, 3, 8], dtype=np.float32)
+    recall, ndcg = measure(lambda asked: np.tile(scores, (len(asked), 1)), queries, allowed)
+    assert recall.tolist() == [1.0, 1.0]
+    assert ndcg == pytest.approx([1 / np.log2(3), 1.0])
+
+
+def test_equal_scores_are_ranked_by_row():
+    query = Query(0, Events.of([0], [0]), None, np.array([3, 12]), True)
+    recall, ndcg = measure(lambda asked: np.zeros((len(asked), 20), np.float32), [query])
+    assert recall.tolist() == [0.5]
+    assert ndcg == pytest.approx([(1 / np.log2(4)) / (1 + 1 / np.log2(3))])

@@ -33,6 +33,7 @@ COMMANDS = {
     "tenfold.compute.command:app": ("compute", "What training, inference and ranking take on which accelerators."),
     "tenfold.llama.command:app": ("train", "Show the training run: step, loss, tokens, last checkpoint."),
     "tenfold.world.command:app": ("load", "Play a day of people and programs who use the running pool."),
+    "tenfold.world.command:world": ("world", "Draw a log of what people with hidden interests do on five surfaces."),
     "tenfold.feed.command:app": ("feed", "Show a person's feed, and why each item is in it."),
     "tenfold.agents.command:app": ("agents", "Agents of businesses: what they know, and what they answer."),
     "tenfold.assistant.command:app": ("assistant", "Ask what dated sources say, and get who said it and when."),

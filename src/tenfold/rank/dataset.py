@@ -1,28 +1,49 @@
-"""MovieLens-100K as its package ships it: the events, the catalog, and a cut in time.
+"""MovieLens-100K as its package ships it: films on four surfaces by their genres, and who rated which when.
 
-Shapes: E events, I catalog items, G genres. A *row* is an item's position in the catalog, 0 to I - 1; an *item* is
-the id that the data set and the HTTP contract use.
+It has no surfaces of its own. A film's surface is the first group of genres that it has one of, so that a person's
+history runs over all four.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from tenfold.core.assets import FETCH_AGAIN, AssetStatus, check, require
 from tenfold.core.errors import AssetError, Damaged
-from tenfold.rank.recipe import DATA
+from tenfold.rank.recipe import DATA, Recipe
+from tenfold.rank.stream import Events, Item, Items, Rows, Stream
 
 _EVENT_HEADER = "user_id:token\titem_id:token\trating:float\ttimestamp:float"
 _ITEM_HEADER = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq"
 
-Rows = npt.NDArray[np.int64]
+SURFACES = {
+    "family": ("Children's", "Animation", "Musical", "Fantasy"),
+    "thrill": (
+        "Action",
+        "Adventure",
+        "Sci-Fi",
+        "Thriller",
+        "Horror",
+        "Crime",
+        "Mystery",
+        "War",
+        "Western",
+        "Film-Noir",
+    ),
+    "comedy": ("Comedy", "Romance"),
+    "drama": (),
+}
+"""Genres of each surface, in the order in which they are asked; the last takes what is left."""
+ACTIONS = ("rated", "liked")
+LIKED = 4
+"""Stars from which on a film counts as liked."""
+RECIPE = Recipe(width=48, dropout=0.3, negatives=512, batch_events=400, epochs=8, learning_rate=0.01, gaps=True)
+"""Smaller and quicker than the recipe for anyone's data: `tenfold up` waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Film:
     """One film of the catalog."""
 
     item: int
@@ -30,12 +51,17 @@ class Item:
     year: int | None
     genres: tuple[str, ...]
 
+    def surface(self) -> str:
+        """Where it is shown."""
+        *asked, rest = SURFACES
+        return next((name for name in asked if set(SURFACES[name]) & set(self.genres)), rest)
+
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All items, in rising order of id."""
+    """All films, in rising order of id."""
 
-    items: tuple[Item, ...]
+    items: tuple[Film, ...]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -44,71 +70,39 @@ class Catalog:
         """Row of each item id."""
         return {item.item: row for row, item in enumerate(self.items)}
 
-    def genres(self) -> tuple[str, ...]:
-        """Every genre that occurs, sorted."""
-        return tuple(sorted({genre for item in self.items for genre in item.genres}))
-
-    def genre_share_IG(self) -> npt.NDArray[np.float32]:
-        """Weight of each genre in each item, rows summing to 1 (or 0 where an item has no genre)."""
-        column = {genre: index for index, genre in enumerate(self.genres())}
-        share_IG = np.zeros((len(self.items), len(column)), dtype=np.float32)
-        for row, item in enumerate(self.items):
-            for genre in item.genres:
-                share_IG[row, column[genre]] = 1 / len(item.genres)
-        return share_IG
-
-
-@dataclass(frozen=True, slots=True)
-class Events:
-    """Who rated what, when: sorted by user, then time; ties keep the file's order, which means nothing.
-
-    Shapes (E,): ``user_E`` user ids, ``row_E`` catalog rows, ``at_E`` Unix seconds.
-    """
-
-    user_E: npt.NDArray[np.int64]
-    row_E: Rows
-    at_E: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.at_E)
-
-    def select(self, keep_E: npt.NDArray[np.bool_]) -> "Events":
-        """The events that ``keep_E`` marks."""
-        return Events(self.user_E[keep_E], self.row_E[keep_E], self.at_E[keep_E])
-
-    def by_user(self) -> Iterator[tuple[int, slice]]:
-        """Each user with the slice of their events."""
-        starts = np.flatnonzero(np.diff(self.user_E, prepend=np.int64(-1)))
-        for start, end in zip(starts, [*starts[1:], len(self)], strict=True):
-            yield int(self.user_E[start]), slice(int(start), int(end))
-
-    def histories(self) -> dict[int, Rows]:
-        """Catalog rows of each user, oldest first."""
-        return {user: self.row_E[part] for user, part in self.by_user()}
-
 
 @dataclass(frozen=True, slots=True)
 class MovieLens:
-    """The data set: its catalog and its events."""
+    """The data set: its catalog and its events, whose people are 0 to 942 in order of user id."""
 
     catalog: Catalog
     events: Events
+    users: tuple[int, ...]
 
+    def stream(self) -> Stream:
+        """The data set as the recommender learns from it."""
+        items = (
+            Item(
+                film.item,
+                film.title,
+                attributes=tuple(f"genre:{genre}" for genre in film.genres),
+                surfaces=(film.surface(),),
+            )
+            for film in self.catalog.items
+        )
+        return Stream(tuple(SURFACES), ACTIONS, self.users, Items(tuple(items)), self.events)
 
-@dataclass(frozen=True, slots=True)
-class TimeSplit:
-    """Events on both sides of one instant: ``train`` strictly before ``cut_at``, ``test`` from it on."""
+    def histories(self) -> dict[int, Rows]:
+        """Catalog rows of each user by their id, oldest first."""
+        return {self.users[person]: row_E for person, row_E in self.events.histories().items()}
 
-    cut_at: int
-    train: Events
-    test: Events
-
-
-def split_in_time(events: Events, share: float) -> TimeSplit:
-    """Cut all users at the one instant before which about ``share`` of the events lie."""
-    cut_at = int(np.sort(events.at_E)[int(share * len(events))])
-    before_E = events.at_E < cut_at
-    return TimeSplit(cut_at, events.select(before_E), events.select(~before_E))
+    def events_of(self, user: int) -> Events | None:
+        """Events of a user by their id, oldest first; none where there is no such user."""
+        person = int(np.searchsorted(self.users, user))
+        if person == len(self.users) or self.users[person] != user:
+            return None
+        first, end = np.searchsorted(self.events.person_E, [person, person + 1])
+        return self.events.select(slice(int(first), int(end)))
 
 
 def load_movielens(cache: Path) -> MovieLens:
@@ -119,7 +113,8 @@ def load_movielens(cache: Path) -> MovieLens:
     """
     folder = require(DATA, cache)
     catalog = _load_catalog(folder / "ml-100k.item")
-    found = MovieLens(catalog, _load_events(folder / "ml-100k.inter", catalog.row_of()))
+    events, users = _load_events(folder / "ml-100k.inter", catalog)
+    found = MovieLens(catalog, events, users)
     # Last, since a line that cannot be read says more than a digest.
     if check(DATA, cache) is not AssetStatus.PRESENT:
         raise Damaged(folder, "a file's sha256 is not the manifest's", what="MovieLens-100K in", next_step=FETCH_AGAIN)
@@ -146,22 +141,26 @@ def _load_catalog(path: Path) -> Catalog:
     for number, text in enumerate(_lines(path, _ITEM_HEADER), start=2):
         try:
             item, title, year, genres = text.split("\t")
-            items.append(Item(int(item), title, int(year) if year.isdigit() else None, tuple(genres.split())))
+            items.append(Film(int(item), title, int(year) if year.isdigit() else None, tuple(genres.split())))
         except ValueError as error:
             raise _corrupt(path, number, text) from error
     return Catalog(tuple(sorted(items, key=lambda item: item.item)))
 
 
-def _load_events(path: Path, row_of: dict[int, int]) -> Events:
-    user, row, at = [], [], []
+def _load_events(path: Path, catalog: Catalog) -> tuple[Events, tuple[int, ...]]:
+    row_of = catalog.row_of()
+    user, row, stars, at = [], [], [], []
     for number, text in enumerate(_lines(path, _EVENT_HEADER), start=2):
         try:
-            user_text, item_text, _, at_text = text.split("\t")
+            user_text, item_text, stars_text, at_text = text.split("\t")
             user.append(int(user_text))
             row.append(row_of[int(item_text)])
+            stars.append(float(stars_text))
             at.append(int(float(at_text)))
         except (ValueError, KeyError, OverflowError) as error:
             raise _corrupt(path, number, text) from error
-    user_E, row_E, at_E = np.array(user), np.array(row), np.array(at)
-    order_E = np.lexsort((np.arange(len(user)), at_E, user_E))
-    return Events(user_E[order_E], row_E[order_E], at_E[order_E])
+    users, person = np.unique(user, return_inverse=True)
+    place = {name: index for index, name in enumerate(SURFACES)}
+    surface_I = np.array([place[film.surface()] for film in catalog.items])
+    liked = 2 * (np.array(stars) >= LIKED)
+    return Events.of(person, row, at, surface=surface_I[row], actions=1 + liked), tuple(users.tolist())

@@ -1,7 +1,7 @@
 """Honest offline evaluation: one cut in time, every unseen item ranked, simple rivals beside the model.
 
-A query is one user at one instant after the cut: what they rated strictly before it is the history (parameters stay
-frozen at the cut, histories grow), what they rated at that instant is the target set. Three quarters of the events
+A query is one person at one instant after the cut: what they did strictly before it is the history (parameters stay
+frozen at the cut, histories grow), what they chose at that instant is the target set. Three quarters of the events
 share their second with another, so that an order inside a second would be invented.
 
 Shapes: Q queries, I catalog items, U users.
@@ -15,12 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tenfold.rank.artifact import MetricsRow
-from tenfold.rank.dataset import Events, Rows, TimeSplit
-from tenfold.rank.ranker import Scores, top_rows
+from tenfold.rank.stream import Events, Mask, Rows, TimeSplit, joined
 
 PROTOCOL = (
     "one cut in time for all users; after it, each user's every instant is a query with all that went before as its "
     "history; full ranking of all items not in the history"
+)
+PROTOCOL_LAST = (
+    "the last event of each person is the target, all others are their history; full ranking of all items not in the "
+    "history; only for comparison with published tables, since others' later events are learned from"
 )
 TOP = 10
 _CHUNK = 512
@@ -28,44 +31,82 @@ _CHUNK = 512
 System = Literal["model", "popularity", "item-kNN", "EASE"]
 UsersKind = Literal["all", "returning", "new"]
 PerQuery = npt.NDArray[np.float64]
-Scorer = Callable[[Sequence[Rows]], Scores]
-"""Histories (Q of them) to the score of every item, a new array of shape (Q, I)."""
+Scores = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One user at one instant: rank the catalog after ``history``, hoping for ``targets``."""
+    """One person at one instant: rank what a surface (or all: none) may show after ``history``, for ``targets``."""
 
-    user: int
-    history: Rows
+    person: int
+    history: Events
+    surface: int | None
     targets: Rows
     returning: bool
-    """The user has events before the cut."""
+    """The person has events before the cut."""
 
 
-def queries_after_cut(split: TimeSplit) -> list[Query]:
-    """Every (user, instant) of the test side, with all that the user did strictly before it as history."""
-    before = split.train.histories()
-    nothing: Rows = np.zeros(0, dtype=np.int64)
+Scorer = Callable[[Sequence[Query]], Scores]
+"""Queries (Q of them) to the score of every item, a new array of shape (Q, I)."""
+
+
+def queries_after_cut(split: TimeSplit, *, by_surface: bool = False) -> list[Query]:
+    """Every (person, instant) of the test side, with all that the person did strictly before it as history.
+
+    ``by_surface``: one for each surface on which the person did something at that instant, instead of one for all.
+    """
+    everything = joined([split.train, split.test])
     queries = []
-    for user, part in split.test.by_user():
-        known = before.get(user, nothing)
-        row_E, at_E = split.test.row_E[part], split.test.at_E[part]
-        starts = np.flatnonzero(np.diff(at_E, prepend=np.int64(-1)))
+    for person, part in everything.by_person():
+        at_E = everything.at_E[part]
+        first_test = int(np.searchsorted(at_E, split.cut_at))
+        starts = np.flatnonzero(np.diff(at_E, prepend=np.nan) != 0)
         for start, end in zip(starts, [*starts[1:], len(at_E)], strict=True):
-            history = np.concatenate([known, row_E[:start]])
-            queries.append(Query(user, history, row_E[start:end], len(known) > 0))
+            if start < first_test:
+                continue
+            history = everything.select(slice(part.start, part.start + int(start)))
+            asked = everything.select(slice(part.start + int(start), part.start + int(end)))
+            asked = asked.select(asked.actions_E != 0)
+            for surface in sorted(set(asked.surface_E.tolist())) if by_surface else [None][: len(asked)]:
+                row_E = asked.row_E if surface is None else asked.row_E[asked.surface_E == surface]
+                queries.append(Query(person, history, surface, row_E, first_test > 0))
     return queries
 
 
-def evaluate(system: System, score: Scorer, queries: Sequence[Query], *, seed: int = 0) -> list[MetricsRow]:
-    """Rank the whole catalog less the history for each query; rows for all users, the returning, and the new.
+def queries_last(before: Events, last: Events, *, by_surface: bool = False) -> list[Query]:
+    """Each person's last event, after all others; ``before`` and ``last`` as ``split_last`` gives them."""
+    part_of = dict(before.by_person())
+    return [
+        Query(
+            person,
+            before.select(part_of[person]),
+            int(last.surface_E[part.start]) if by_surface else None,
+            last.row_E[part],
+            True,
+        )
+        for person, part in last.by_person()
+        if person in part_of
+    ]
+
+
+def evaluate(
+    system: System,
+    score: Scorer,
+    queries: Sequence[Query],
+    *,
+    allowed_SI: Mask | None = None,
+    seen_again: bool = False,
+    seed: int = 0,
+) -> list[MetricsRow]:
+    """Rank all items (of the surface asked for) less the history; rows for all people, the returning, and the new.
+
+    Where people come back to items (``seen_again``) the history is ranked too.
 
     Recall@10 = hits / min(10, targets); NDCG@10 has the ideal DCG of min(10, targets) hits; both are means over
     queries. Targets that nobody rated before the cut count as misses like any other.
     """
-    recall_Q, ndcg_Q = _measure(score, queries)
-    user_Q = np.array([query.user for query in queries])
+    recall_Q, ndcg_Q = measure(score, queries, allowed_SI, seen_again=seen_again)
+    user_Q = np.array([query.person for query in queries])
     returning_Q = np.array([query.returning for query in queries])
     slices: dict[UsersKind, npt.NDArray[np.bool_]] = {
         "all": np.ones_like(returning_Q),
@@ -92,19 +133,43 @@ def evaluate(system: System, score: Scorer, queries: Sequence[Query], *, seed: i
     return rows
 
 
-def _measure(score: Scorer, queries: Sequence[Query]) -> tuple[PerQuery, PerQuery]:
+def measure(
+    score: Scorer, queries: Sequence[Query], allowed_SI: Mask | None = None, *, seen_again: bool = False
+) -> tuple[PerQuery, PerQuery]:
+    """Recall@10 and NDCG@10 of each query, (Q,) each; see ``evaluate``."""
     recall_Q, ndcg_Q = np.zeros(len(queries)), np.zeros(len(queries))
-    discount = 1 / np.log2(np.arange(2, TOP + 2))
+    discount = np.append(1 / np.log2(np.arange(2, TOP + 2)), 0)
+    ideal = np.cumsum(discount)
     for start in range(0, len(queries), _CHUNK):
         part = queries[start : start + _CHUNK]
-        score_QI = score([query.history for query in part])
-        for index, (query, score_I) in enumerate(zip(part, score_QI, strict=True), start=start):
-            score_I[query.history] = -np.inf
-            hit = np.isin(top_rows(score_I, TOP), query.targets)
-            most = min(TOP, len(query.targets))
-            recall_Q[index] = hit.sum() / most
-            ndcg_Q[index] = (hit * discount).sum() / discount[:most].sum()
+        score_QI = score(part)
+        for index, query in enumerate(part):
+            if not seen_again:
+                score_QI[index, query.history.row_E] = -np.inf
+            if allowed_SI is not None and query.surface is not None:
+                score_QI[index, ~allowed_SI[query.surface]] = -np.inf
+        asked_T = np.repeat(np.arange(len(part)), [len(query.targets) for query in part])
+        target_T = np.concatenate([query.targets for query in part])
+        place_T = np.minimum(_places(score_QI, asked_T, target_T), TOP)
+        most_Q = np.minimum(TOP, np.bincount(asked_T, minlength=len(part)))
+        found = slice(start, start + len(part))
+        recall_Q[found] = np.bincount(asked_T, weights=place_T < TOP, minlength=len(part)) / most_Q
+        ndcg_Q[found] = np.bincount(asked_T, weights=discount[place_T], minlength=len(part)) / ideal[most_Q - 1]
     return recall_Q, ndcg_Q
+
+
+def _places(score_QI: Scores, asked_T: Rows, target_T: Rows) -> Rows:
+    """Place of each target in its query's list, from 0; of equal scores the lower row comes first."""
+    place_T = np.empty(len(target_T), dtype=np.int64)
+    for start in range(0, len(target_T), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        score_TI, row_T = score_QI[asked_T[part]], target_T[part]
+        own_T1 = np.take_along_axis(score_TI, row_T[:, None], axis=1)
+        place_T[part] = (score_TI > own_T1).sum(axis=1)
+        # Ties are few, but for popularity.
+        tied_T, tied_I = np.nonzero(score_TI == own_T1)
+        place_T[part] += np.bincount(tied_T, weights=tied_I < row_T[tied_T], minlength=len(row_T)).astype(np.int64)
+    return place_T
 
 
 def _bootstrap_over_users(
@@ -117,51 +182,3 @@ def _bootstrap_over_users(
     mean = sum_U[draw].sum(axis=1) / count_U[draw].sum(axis=1)
     low, high = np.quantile(mean, [0.025, 0.975])
     return float(low), float(high)
-
-
-def popularity(train: Events, items: int) -> Scorer:
-    """Score of an item = times it was rated before the cut."""
-    count_I = np.bincount(train.row_E, minlength=items).astype(np.float32)
-    return lambda histories: np.tile(count_I, (len(histories), 1))
-
-
-def item_knn(train: Events, items: int, *, neighbours: int, shrink: float) -> Scorer:
-    """Sum of shrunk cosine similarities to the history, over each item's nearest neighbours (Sarwar 2001)."""
-    seen_UI = _seen_matrix(train, items)
-    together_II = seen_UI.T @ seen_UI
-    count_I = np.diag(together_II).copy()
-    # At least 1, for items that nobody rated: 0 / 1 is their similarity.
-    norm_II = np.maximum(np.sqrt(np.outer(count_I, count_I)) + np.float32(shrink), np.float32(1))
-    similar_II = (together_II / norm_II).astype(np.float32)
-    np.fill_diagonal(similar_II, 0)
-    floor_I = np.partition(similar_II, -neighbours, axis=1)[:, -neighbours]
-    similar_II[similar_II < floor_I[:, None]] = 0
-    return _linear(similar_II, count_I)
-
-
-def ease(train: Events, items: int, *, ridge: float) -> Scorer:
-    """EASE, the closed-form linear auto-encoder with zero diagonal (Steck 2019)."""
-    seen_UI = _seen_matrix(train, items).astype(np.float64)
-    gram_II = seen_UI.T @ seen_UI
-    count_I = np.diag(gram_II).astype(np.float32)
-    precision_II = np.linalg.inv(gram_II + ridge * np.eye(items))
-    weight_II = -precision_II / np.diag(precision_II)
-    np.fill_diagonal(weight_II, 0)
-    return _linear(weight_II.astype(np.float32), count_I)
-
-
-def _seen_matrix(train: Events, items: int) -> Scores:
-    _, index_E = np.unique(train.user_E, return_inverse=True)
-    seen_UI = np.zeros((index_E.max() + 1, items), dtype=np.float32)
-    seen_UI[index_E, train.row_E] = 1
-    return seen_UI
-
-
-def _linear(weight_II: Scores, count_I: Scores) -> Scorer:
-    # An empty history scores everything 0; a vanishing share of popularity makes it popularity there.
-    prior_I = count_I * np.float32(1e-9)
-
-    def score(histories: Sequence[Rows]) -> Scores:
-        return np.stack([weight_II[history].sum(axis=0) for history in histories]) + prior_I
-
-    return score

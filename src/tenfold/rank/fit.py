@@ -1,74 +1,263 @@
-"""Fit the network to events: shuffled windows of histories, sampled softmax, AdamW.
+"""Fit a network: sampled softmax for what comes next, likelihood of actions and of watch time for what was shown.
 
-Shapes: B windows, L positions, T targets of a batch, N negatives, I items, E events, D width.
+Shapes: B windows, L places, T targets, U unique items of a batch, I items, D width, A actions, Q quantiles.
 """
 
+import hashlib
+import io
+import logging
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from tenfold.rank.dataset import Events, Rows
-from tenfold.rank.model import SequenceRanker
-from tenfold.rank.ranker import pad
+from tenfold.core.errors import TenfoldError
+from tenfold.core.paths import replace_file
+from tenfold.core.sound import set_aside
+from tenfold.rank.lessons import Batch, Lessons
+from tenfold.rank.network import QUANTILES, Network
 from tenfold.rank.recipe import Recipe
+from tenfold.rank.softmax import sampled_softmax
+
+_log = logging.getLogger(__name__)
 
 _WARM_UP_STEPS = 50
 _LAST_RATE = 0.02
-_NEVER = np.iinfo(np.int16).max
+_BETAS = (0.9, 0.98)
+_EPSILON = 1e-8
+_MOST_UNUSABLE = 10
+"""Batches in a row whose loss or gradient is no number before training gives up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Part of a user's history that is learned in one go: ``rows[start:end]``."""
+class TrainingDiverged(TenfoldError):
+    """The loss stopped being a number and did not recover."""
 
-    rows: Rows
-    start: int
-    end: int
 
-    def __len__(self) -> int:
-        return self.end - self.start
+@dataclass(slots=True)
+class Curve:
+    """How training went, epoch by epoch: mean loss in nats per target, what validation said, batches left out."""
+
+    losses: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    left_out: int = 0
+
+    @property
+    def best_epoch(self) -> int:
+        """Epoch (from 1) of the highest validation; the last where nothing validates."""
+        return int(np.argmax(self.validation)) + 1 if self.validation else len(self.losses)
+
+
+@dataclass(slots=True)
+class RowAdam:
+    """Adam on those rows of a matrix that a batch touched; the others and their moments stay as they are.
+
+    A batch of Beauty touches a sixth of the items.
+    """
+
+    weight_ID: Tensor
+    first_ID: Tensor
+    second_ID: Tensor
+    steps: int = 0
+
+    @staticmethod
+    def of(weight_ID: Tensor) -> "RowAdam":
+        """With moments of zero."""
+        return RowAdam(weight_ID, torch.zeros_like(weight_ID), torch.zeros_like(weight_ID))
+
+    def step(self, row_U: Tensor, grad_UD: Tensor, rate: float) -> None:
+        """Move the rows ``row_U`` against their gradients."""
+        self.steps += 1
+        first, second = _BETAS
+        first_UD = self.first_ID[row_U].lerp_(grad_UD, 1 - first)
+        second_UD = self.second_ID[row_U].mul_(second).addcmul_(grad_UD, grad_UD, value=1 - second)
+        self.first_ID[row_U], self.second_ID[row_U] = first_UD, second_UD
+        root_UD = (second_UD / (1 - second**self.steps)).sqrt_().add_(_EPSILON)
+        self.weight_ID[row_U] = self.weight_ID[row_U].addcdiv_(first_UD, root_UD, value=-rate / (1 - first**self.steps))
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run of training is made of at the end of an epoch; all that is drawn depends on seed and epoch alone."""
+
+    network: Network
+    optimizer: torch.optim.Optimizer
+    own: RowAdam
+    curve: Curve = field(default_factory=Curve)
+    steps: int = 0
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    def write(self, path: Path, digest: str) -> None:
+        """Keep the run; ``digest`` tells which it is."""
+        content = io.BytesIO()
+        torch.save(
+            {
+                "digest": digest,
+                "network": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "own": (self.own.first_ID, self.own.second_ID, self.own.steps),
+                "curve": (self.curve.losses, self.curve.validation, self.curve.left_out),
+                "steps": self.steps,
+                "best": self.best,
+            },
+            content,
+        )
+        replace_file(path, content.getvalue())
+
+    def go_on(self, path: Path, digest: str) -> None:
+        """Take up the run that is kept at ``path``, if it is this one; what cannot be read is set aside."""
+        if not path.exists():
+            return
+        try:
+            kept = torch.load(path, weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            set_aside(path, str(error).splitlines()[0], "training begins anew")
+            return
+        if kept["digest"] != digest:
+            _log.info("the run kept at %s is another; training begins anew", path)
+            return
+        self.network.load_state_dict(kept["network"])
+        self.optimizer.load_state_dict(kept["optimizer"])
+        first_ID, second_ID, self.own.steps = kept["own"]
+        self.own.first_ID.copy_(first_ID)
+        self.own.second_ID.copy_(second_ID)
+        self.curve = Curve(*kept["curve"])
+        self.steps, self.best = kept["steps"], kept["best"]
 
 
 def fit(
-    events: Events,
-    genre_share_IG: Tensor,
+    network: Network,
+    lessons: Lessons,
     recipe: Recipe,
     seed: int,
     progress: Callable[[float], None],
-) -> tuple[SequenceRanker, float]:
-    """Train a network on ``events``; same events, recipe, seed and thread count give the same tensors.
+    *,
+    validate: Callable[[Network], float] | None = None,
+    keep: Path | None = None,
+) -> Curve:
+    """Train ``network``, and leave it as it was after its best epoch; same arguments and threads, same tensors.
 
-    Returns:
-        The network, and the mean loss of its last epoch in nats per event.
+    Args:
+        network: as initialised, or as trained before.
+        lessons: what it learns.
+        recipe: rates and epochs.
+        seed: of all that is drawn.
+        progress: told the share of the work done.
+        validate: how good it is, higher is better; asked after each epoch of the second half.
+        keep: file that each epoch is kept in; a run that finds one of the same arguments goes on after it.
+
+    Raises:
+        TrainingDiverged: the loss is no number ten times in a row.
     """
-    generator = np.random.default_rng(seed)
+    own = RowAdam.of(network.own.weight.detach())
+    network.own.weight.requires_grad_(False)
+    dense = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(dense, recipe.learning_rate, _BETAS, weight_decay=recipe.weight_decay, fused=True)
+    total = lessons.steps() * recipe.epochs
+    run = Run(network, optimizer, own)
+    digest = hashlib.sha256(f"{recipe!r} {seed} {network.shape!r} {lessons.digest()}".encode()).hexdigest()
+    if keep is not None:
+        run.go_on(keep, digest)
+    curve = run.curve
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = SequenceRanker(recipe, genre_share_IG).train()
-        optimizer = torch.optim.AdamW(
-            network.parameters(), recipe.learning_rate, (0.9, 0.98), weight_decay=recipe.weight_decay, fused=True
-        )
-        losses: list[float] = []
-        for epoch in range(recipe.epochs):
-            batches = list(_batches(_windows(events, recipe.length, generator), recipe.batch_events, generator))
-            losses = []
-            for index, batch in enumerate(batches):
-                done = (epoch + index / len(batches)) / recipe.epochs
-                for group in optimizer.param_groups:
-                    group["lr"] = recipe.learning_rate * _rate(epoch * len(batches) + index, done)
-                loss = _loss(network, batch, recipe.negatives)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                losses.append(loss.item())
-                progress(done)
+        for epoch in range(len(curve.losses), recipe.epochs):
+            generator = np.random.default_rng([seed, epoch])
+            torch.manual_seed(int(generator.integers(2**62)))
+            network.train()
+            curve.losses.append(0.0)
+            learned, unusable = 0, 0
+            for batch in lessons.epoch(generator):
+                rate = recipe.learning_rate * _rate(run.steps, min(1.0, run.steps / total))
+                optimizer.param_groups[0]["lr"] = rate
+                loss = _step(network, batch, recipe, optimizer, own, rate)
+                run.steps += 1
+                if math.isfinite(loss):
+                    curve.losses[-1] += loss * batch.events
+                    learned, unusable = learned + batch.events, 0
+                else:
+                    curve.left_out, unusable = curve.left_out + 1, unusable + 1
+                    _log.warning("a batch was left out: its loss or gradient is no number (epoch %d)", epoch + 1)
+                    if unusable == _MOST_UNUSABLE:
+                        raise _diverged(epoch, recipe)
+                progress(min(1.0, run.steps / total))
+            curve.losses[-1] /= max(1, learned)
+            if validate is not None:
+                judged = 2 * (epoch + 1) >= recipe.epochs
+                curve.validation.append(validate(network.eval()) if judged else -math.inf)
+                if curve.best_epoch == epoch + 1:
+                    run.best = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+            if keep is not None:
+                run.write(keep, digest)
+    if run.best:
+        network.load_state_dict(run.best)
+    network.eval()
     progress(1.0)
-    return network, float(np.mean(losses))
+    if keep is not None:
+        keep.unlink(missing_ok=True)
+    return curve
+
+
+def _step(
+    network: Network, batch: Batch, recipe: Recipe, optimizer: torch.optim.Optimizer, own: RowAdam, rate: float
+) -> float:
+    """Learn one batch; its loss, or not a number where it was left out."""
+    own_UD = own.weight_ID[batch.unique_U].requires_grad_()
+    loss = _loss(network, batch, recipe, own_UD)
+    optimizer.zero_grad()
+    loss.backward()
+    assert own_UD.grad is not None
+    # One number that is none where any gradient is: those of the items, and through them of all the rest.
+    if not math.isfinite(loss.item() + own_UD.grad.sum().item()):
+        return math.nan
+    optimizer.step()
+    own.step(batch.unique_U, own_UD.grad, rate)
+    return loss.item()
+
+
+def _loss(network: Network, batch: Batch, recipe: Recipe, own_UD: Tensor) -> Tensor:
+    knows_content = network.of_attribute is not None or network.of_content is not None
+    dropped_U = torch.rand(len(own_UD)) < recipe.own_dropout if recipe.own_dropout and knows_content else None
+    vector_UD = network.item_vectors(batch.unique_U, own_UD, dropped_U)
+    vector_BLD = functional.embedding(batch.item_BL, vector_UD)
+    judged = network.acts is not None or network.watches is not None
+    candidate_BLD = network.candidate_tokens(vector_BLD, batch.surface_BL) if judged else None
+    read_BLD = vector_BLD[:, :-1]
+    if recipe.event_dropout:
+        read_BLD = read_BLD * (torch.rand(*read_BLD.shape[:2], 1) >= recipe.event_dropout)
+    hidden_BLD, judged_BLD = network(network.tokens(read_BLD, batch.tokens), candidate_BLD)
+    hidden_PD = hidden_BLD.flatten(0, 1)
+    item_P = batch.item_BL.flatten()
+    loss = hidden_PD.new_zeros(())
+    for rivals in batch.rivals:
+        target_T, negative_N = item_P[rivals.target_T], rivals.negative_N
+        hidden_TD = hidden_PD[rivals.target_T]
+        loss = loss + sampled_softmax(
+            hidden_TD, vector_UD, target_T, negative_N, rivals.masked, network.temperature, rivals.stands_for
+        )
+    loss = loss / max(1, batch.events)
+    return loss if judged_BLD is None else loss + _judging_loss(network, batch, judged_BLD)
+
+
+def _judging_loss(network: Network, batch: Batch, judged_BLD: Tensor) -> Tensor:
+    """Cross entropy of each action, and pinball loss of the quantiles of the share watched (Koenker 1978)."""
+    judged_TD, loss = judged_BLD[batch.is_real_BL], judged_BLD.new_zeros(())
+    if network.acts is not None:
+        bits_TA = (batch.actions_BL[batch.is_real_BL][:, None] >> torch.arange(network.shape.actions)) & 1
+        loss = loss + functional.binary_cross_entropy_with_logits(
+            network.action_logits(judged_TD), bits_TA.to(judged_TD.dtype)
+        )
+    watched_T = batch.watched_BL[batch.is_real_BL]
+    known_T = ~watched_T.isnan()
+    if network.watches is not None and known_T.any():
+        miss_TQ = watched_T[known_T][:, None] - network.watch_quantiles(judged_TD[known_T])
+        quantile_Q = torch.tensor(QUANTILES)
+        loss = loss + torch.maximum(quantile_Q * miss_TQ, (quantile_Q - 1) * miss_TQ).mean()
+    return loss
 
 
 def _rate(step: int, done: float) -> float:
@@ -76,66 +265,7 @@ def _rate(step: int, done: float) -> float:
     return min(1.0, (step + 1) / _WARM_UP_STEPS) * max(_LAST_RATE, (1 + math.cos(math.pi * done)) / 2)
 
 
-def _windows(events: Events, length: int, generator: np.random.Generator) -> list[Window]:
-    """Cut each history into windows, at places that differ every epoch, so that every event is learned once.
-
-    Events of one second have no known order: they are shuffled anew every epoch.
-    """
-    order_E = np.lexsort((generator.random(len(events)), events.at_E, events.user_E))
-    row_E = events.row_E[order_E]
-    windows = []
-    for _, part in events.by_user():
-        rows = row_E[part]
-        first_end = min(len(rows), int(generator.integers(1, length + 1))) if len(rows) > length else len(rows)
-        edges = [0, *range(first_end, len(rows), length), len(rows)]
-        windows += [Window(rows, start, end) for start, end in pairwise(edges)]
-    return windows
-
-
-def _batches(windows: list[Window], batch_events: int, generator: np.random.Generator) -> Iterator[list[Window]]:
-    """Group windows of about equal length, so that little is padding, and give the groups in random order."""
-    jitter = generator.random(len(windows)) * 8
-    by_length = sorted(range(len(windows)), key=lambda index: len(windows[index]) + jitter[index])
-    groups: list[list[Window]] = [[]]
-    for index in by_length:
-        group = groups[-1]
-        longest = max(len(window) for window in [*group, windows[index]])
-        if group and (len(group) + 1) * longest > batch_events:
-            groups.append([])
-        groups[-1].append(windows[index])
-    for index in generator.permutation(len(groups)):
-        yield groups[index]
-
-
-def _loss(network: SequenceRanker, batch: list[Window], negatives: int) -> Tensor:
-    """Sampled softmax: each target against the batch's negatives, less those its user has already seen.
-
-    Served lists leave out what was seen, so learning to push it down would be work lost: with it NDCG@10 is .111,
-    without .096 (8 epochs, full softmax). Negatives are uniform; each stands for I / N items (Jean 2015).
-    """
-    row_BL, count_B = pad([window.rows[window.start : window.end] for window in batch])
-    longest = row_BL.shape[1]
-    real_BL = torch.arange(longest) < count_B[:, None]
-    items_ID = network.items_ID()
-    items = len(items_ID)
-    hidden_TD = network(row_BL[:, :-1], items_ID)[real_BL]
-    target_T = row_BL[real_BL]
-    negative_N = torch.randperm(items)[:negatives]
-
-    stands_for = math.log(items / len(negative_N))
-    negative_TN = torch.addmm(network.item_bias[negative_N] + stands_for, hidden_TD, items_ID[negative_N].T)
-    window_T, place_T = real_BL.nonzero(as_tuple=True)
-    seen_at_BN = _first_seen(batch, items)[:, negative_N]
-    # At its own place an item is the target, which must not be its own negative either.
-    negative_TN = negative_TN.masked_fill(seen_at_BN[window_T] <= place_T[:, None], float("-inf"))
-    target_score_T = (hidden_TD * items_ID[target_T]).sum(dim=-1) + network.item_bias[target_T]
-    everything_TN = torch.cat([target_score_T[:, None], negative_TN], dim=1)
-    return (torch.logsumexp(everything_TN, dim=1) - target_score_T).mean()
-
-
-def _first_seen(batch: list[Window], items: int) -> Tensor:
-    """Place in the window at which its user saw each item, negative before the window, shape (B, I), int16."""
-    seen_at_BI = np.full((len(batch), items), _NEVER, dtype=np.int16)
-    for index, window in enumerate(batch):
-        seen_at_BI[index, window.rows[: window.end]] = np.arange(-window.start, window.end - window.start)
-    return torch.from_numpy(seen_at_BI)
+def _diverged(epoch: int, recipe: Recipe) -> TrainingDiverged:
+    message = f"training diverged: in epoch {epoch + 1} the loss of {_MOST_UNUSABLE} batches in a row is no number"
+    advice = f"look for values that are no numbers in the events, or train with less than {recipe.learning_rate:g}"
+    return TrainingDiverged(message, next_step=f"{advice} as the learning rate")

@@ -1,4 +1,4 @@
-"""Score the whole catalog for histories, exactly, with a trained network.
+"""Score all items for histories, exactly, with a trained network.
 
 Shapes: Q histories, L positions, D width, I items.
 """
@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from safetensors.torch import load as load_tensors
-from torch import Tensor
 
-from tenfold.rank.artifact import Meta, describe, read_tensors
-from tenfold.rank.dataset import Rows
-from tenfold.rank.model import SequenceRanker
+from tenfold.rank.artifact import Meta, artifact_folder
+from tenfold.rank.evaluate import Query, Scores
+from tenfold.rank.network import Network, Tokens
+from tenfold.rank.person import Vectors, token_columns
 from tenfold.rank.recipe import Recipe
+from tenfold.rank.snapshot import load_snapshot
+from tenfold.rank.stream import Events, Rows
 
-Scores = npt.NDArray[np.float32]
-_CHUNK = 64
+_CHUNK = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,40 +36,70 @@ class Ranker:
     Args:
         network: trained; put into evaluation mode.
         recipe: what it was built from.
+        surface_I: surface of each item, for histories of which no more is known than items.
     """
 
-    def __init__(self, network: SequenceRanker, recipe: Recipe) -> None:
-        self._network = network.eval()
-        self._length = recipe.length
-        with torch.inference_mode():
-            self._items_ID = network.items_ID().clone()
-            self._bias_I = network.item_bias.detach().clone()
+    def __init__(self, network: Network, recipe: Recipe, surface_I: Rows | None = None) -> None:
+        self._network, self._recipe = network.eval(), recipe
+        self._surface_I = np.zeros(network.shape.items, dtype=np.int64) if surface_I is None else surface_I
+        self._scale = np.float32(1 / recipe.temperature)
+        self.vector_ID = vectors_of(network)
 
     @property
     def items(self) -> int:
         """Size of the catalog."""
-        return len(self._bias_I)
+        return len(self.vector_ID)
 
-    def score(self, histories: Sequence[Rows]) -> Scores:
-        """Score of every item after each history, shape (Q, I); only the latest ``recipe.length`` items are read."""
-        score_QI = np.empty((len(histories), self.items), dtype=np.float32)
-        recent = [history[-self._length :] for history in histories]
-        by_length = sorted(range(len(recent)), key=lambda index: len(recent[index]))
+    def of_rows(self, row_L: Rows) -> Events:
+        """A history of which no more is known than items, oldest first."""
+        never = np.full(len(row_L), np.nan)
+        return Events.of(np.zeros(len(row_L)), row_L, never, surface=self._surface_I[row_L])
+
+    def answer(self, queries: Sequence[Query]) -> Scores:
+        """Score of every item for each query, shape (Q, I)."""
+        return self.score([query.history for query in queries], [query.surface for query in queries])
+
+    def score(self, histories: Sequence[Events], surfaces: Sequence[int | None] | None = None) -> Scores:
+        """Score of every item after each history, shape (Q, I): a logit.
+
+        Args:
+            histories: each of one person, oldest first; only the latest ``recipe.length`` events are read.
+            surfaces: where each is asked for; none: anywhere.
+        """
+        surfaces = surfaces or [None] * len(histories)
+        query_QD = np.empty((len(histories), self.vector_ID.shape[1]), dtype=np.float32)
+        by_length = sorted(range(len(histories)), key=lambda index: len(histories[index]))
         for start in range(0, len(by_length), _CHUNK):
             part = by_length[start : start + _CHUNK]
-            score_QI[part] = self._score_chunk([recent[index] for index in part])
-        return score_QI
+            query_QD[part] = self._queries([histories[index] for index in part], [surfaces[index] for index in part])
+        return query_QD @ self.vector_ID.T * self._scale
 
-    def _score_chunk(self, recent: Sequence[Rows]) -> Scores:
-        row_QL, count_Q = pad(recent)
-        with torch.inference_mode():
-            hidden_QLD = self._network(row_QL, self._items_ID)
-            hidden_QD = hidden_QLD[torch.arange(len(recent)), count_Q]
-            return torch.addmm(self._bias_I, hidden_QD, self._items_ID.T).numpy()
+    @torch.inference_mode()
+    def _queries(self, histories: Sequence[Events], surfaces: Sequence[int | None]) -> Vectors:
+        network, length = self._network, self._recipe.length
+        count_Q = [min(length, len(history)) for history in histories]
+        row_QL = np.zeros((len(histories), max(count_Q)), dtype=np.int64)
+        columns = np.zeros((4, *row_QL.shape), dtype=np.int64)
+        next_QL = np.zeros((len(histories), max(count_Q) + 1), dtype=np.int64)
+        for index, (history, count) in enumerate(zip(histories, count_Q, strict=True)):
+            first = len(history) - count
+            row_QL[index, :count] = history.row_E[first:]
+            # One event more, from which the first that is read has its time since.
+            recent = history.select(slice(max(0, first - 1), None))
+            for column, value_E in zip(columns, token_columns(recent), strict=True):
+                column[index, :count] = value_E[len(recent) - count :]
+            surface = surfaces[index]
+            next_QL[index, :count] = history.surface_E[first:]
+            next_QL[index, count] = network.shape.surfaces if surface is None else surface
+        surface, actions, watched, gap = torch.from_numpy(columns)
+        tokens = Tokens(surface, actions, watched, gap, torch.from_numpy(next_QL))
+        vector_QLD = torch.from_numpy(self.vector_ID)[torch.from_numpy(row_QL)]
+        hidden_QLD, _ = network(network.tokens(vector_QLD, tokens))
+        return hidden_QLD[torch.arange(len(histories)), torch.tensor(count_Q)].numpy()
 
     def rank(
         self,
-        history: Rows,
+        history: Events,
         k: int,
         *,
         exclude_seen: bool = True,
@@ -80,7 +109,7 @@ class Ranker:
         """Find the ``k`` best items for one history; fewer where fewer are left.
 
         Args:
-            history: catalog rows, oldest first; may be empty.
+            history: oldest first; may be empty.
             k: how many to return.
             exclude_seen: leave out what is in the history.
             candidates: the only rows to choose from; their order and repetitions do not matter. Default: all.
@@ -93,20 +122,17 @@ class Ranker:
             allowed_I[exclude] = False
         before = int(allowed_I.sum())
         if exclude_seen:
-            allowed_I[history] = False
+            allowed_I[history.row_E] = False
         left = int(allowed_I.sum())
         score_I[~allowed_I] = -np.inf
         rows = top_rows(score_I, min(k, left))
         return Ranked(rows, score_I[rows], before - left)
 
 
-def pad(histories: Sequence[Rows]) -> tuple[Tensor, Tensor]:
-    """Fill histories up at the end with row 0; returns rows, shape (Q, L), and lengths, shape (Q,)."""
-    count = [len(history) for history in histories]
-    row_QL = np.zeros((len(histories), max(count)), dtype=np.int64)
-    for index, history in enumerate(histories):
-        row_QL[index, : count[index]] = history
-    return torch.from_numpy(row_QL), torch.tensor(count)
+@torch.inference_mode()
+def vectors_of(network: Network) -> Vectors:
+    """Vectors of all items, (I, D)."""
+    return network.eval().item_vectors(torch.arange(network.shape.items)).numpy()
 
 
 def top_rows(score_I: Scores, k: int) -> Rows:
@@ -120,8 +146,5 @@ def load_ranker(cache: Path) -> tuple[Ranker, Meta]:
     Raises:
         AssetError: it has not been trained, or is corrupt.
     """
-    meta = describe(cache)
-    tensors = load_tensors(read_tensors(cache, meta))
-    network = SequenceRanker(meta.recipe, tensors["genre_share_IG"])
-    network.load_state_dict(tensors)
-    return Ranker(network, meta.recipe), meta
+    snapshot = load_snapshot(artifact_folder(cache))
+    return Ranker(snapshot.network, snapshot.meta.recipe, snapshot.surface_I()), snapshot.meta

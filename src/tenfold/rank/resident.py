@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -28,8 +28,9 @@ from tenfold.rank.contract import (
     SampleUsers,
     parse_request,
 )
-from tenfold.rank.dataset import Item, Rows, load_movielens
+from tenfold.rank.dataset import MovieLens, load_movielens
 from tenfold.rank.ranker import Ranker, load_ranker
+from tenfold.rank.stream import Events, Rows
 from tenfold.rank.train import mend
 
 _WARM_UP_ROUNDS = 5
@@ -74,7 +75,7 @@ class RankResident:
             if not mend(cache):
                 raise
             (ranker, meta), data = load_ranker(cache), load_movielens(cache)
-        self._desk = RankDesk(ranker, meta.model, data.catalog.items, data.events.histories())
+        self._desk = RankDesk(ranker, meta.model, data)
         for _ in range(_WARM_UP_ROUNDS):
             for history in ((), tuple(self._desk.item_ids[: meta.recipe.length])):
                 self._desk.rank(RankRequest(history=history))
@@ -145,12 +146,13 @@ class RankResident:
 class RankDesk:
     """Turns a valid request into an answer: ids to rows, rows to scores, scores to titles."""
 
-    def __init__(self, ranker: Ranker, model: str, items: Sequence[Item], histories: Mapping[int, Rows]) -> None:
+    def __init__(self, ranker: Ranker, model: str, data: MovieLens) -> None:
         self._ranker = ranker
         self._model = model
-        self._items = items
-        self._histories = histories
-        self._row_of = {item.item: row for row, item in enumerate(items)}
+        self._data = data
+        self._items = data.catalog.items
+        self._histories = data.histories()
+        self._row_of = {item.item: row for row, item in enumerate(self._items)}
         self.item_ids = list(self._row_of)
 
     def rank(self, request: RankRequest) -> RankResponse:
@@ -160,7 +162,7 @@ class RankDesk:
             BadRequest: no such user or item.
         """
         if request.history is not None:
-            history = self._rows("history", request.history)
+            history = self._ranker.of_rows(self._rows("history", request.history))
         else:
             assert request.user is not None, "RankRequest has one of user and history"
             history = self._history_of(request.user)
@@ -198,8 +200,8 @@ class RankDesk:
             )
         )
 
-    def _history_of(self, user: int) -> Rows:
-        history = self._histories.get(user)
+    def _history_of(self, user: int) -> Events:
+        history = self._data.events_of(user)
         if history is None:
             first, last = min(self._histories), max(self._histories)
             raise BadRequest(422, f"user: there is no user {user!s:.80}; ids are {first} to {last}")

@@ -1,6 +1,7 @@
-"""``tenfold load``: play a day against a running pool, with a progress bar."""
+"""``tenfold load``: play a day against a running pool; ``tenfold world``: draw a log of events without one."""
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tenfold.world.report import DayReport
 
 app = App(name="load")
+world = App(name="world")
 VISITS = 2.0
 """Of each person in a day."""
 
@@ -79,3 +81,37 @@ async def _play(
         report = await run(url, day, talk)
         await coming
         return report.model_copy(update={"people": here.report()})
+
+
+@world.default
+def draw(
+    directory: Path,
+    /,
+    *,
+    people: Annotated[int, whole("People of the world.")] = 500,
+    days: Annotated[int, whole("Days that the log is of.")] = 14,
+    correlation: Annotated[
+        float, Parameter(help="Of what a person likes on one surface with what they like on another, 0 to 1.")
+    ] = 0.5,
+    drift: Annotated[float, Parameter(help="Part of what people like that is new each day, 0 to 1.")] = 0.01,
+    pages: Annotated[float, Parameter(help="Pages that a person opens a day, on average.")] = 3.0,
+    seed: Annotated[int, whole("Of all that is drawn.", least=0)] = 0,
+    json: Json = False,
+) -> None:
+    """Draw what people with hidden interests do on five surfaces, and write it to DIRECTORY as events and items.
+
+    `tenfold rank fit DIRECTORY` learns from it. Needs no running pool.
+    """
+    from tenfold.world.events import Terms, draw_log
+    from tenfold.world.files import write_log
+    from tenfold.world.show import summary_of, table
+
+    log = draw_log(Terms(people, days, correlation, drift, pages), seed)
+    paths = write_log(log, directory)
+    found = summary_of(log, seed)
+    if json:
+        machine(found)
+        return
+    out.print(table(found))
+    for path in paths:
+        out.print(f"wrote {path}", markup=False, soft_wrap=True)

@@ -62,7 +62,8 @@ def draw_crowd(cache: Path, people: int, seed: int, picky: float = PICKY) -> Cro
     """
     data = load_movielens(cache)
     items = tuple(item.item for item in data.catalog.items)
-    tastes = draw_tastes(data.events.user_E, data.events.row_E, items=len(items), people=people, seed=seed, picky=picky)
+    events = data.events
+    tastes = draw_tastes(events.person_E, events.row_E, items=len(items), people=people, seed=seed, picky=picky)
     return Crowd(tastes, items)
 
 

@@ -1,0 +1,280 @@
+"""The network: one causal trunk over a person's events on all surfaces, and what is read off it.
+
+An event's token is its item's vector and what the person did with it. Each token is also told on which surface the
+*next* event is asked for, so that one pass over a history answers "what comes next, there?" at every place. What
+comes out is compared with the vectors of items (retrieval); candidates can also be read as tokens of their own, which
+see the history and never each other (judgement: how likely is each action, how long will it be watched).
+
+No part of it knows a person: whoever has a history can be ranked for. The distance bias and the gate on what was
+attended are HSTU's (Zhai 2024), SwiGLU is Shazeer's (2020).
+
+Shapes: B histories, L places (a start token, then events oldest first), D width, H heads, C width of a head, I items,
+N items to encode, K candidates, S surfaces, A actions, Q quantiles.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tenfold.rank.recipe import Recipe, Shape
+
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+"""Of the share of an item's length that is watched."""
+WATCH_EDGES = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.1)
+"""Between buckets of the share watched; one more bucket stands for not known."""
+LONGEST_GAP = 26
+"""Bucket of the longest time between two events: 2**25 s, about a year, and more."""
+
+_INITIAL_STD = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What is known of every item beside its id: attributes as one flat list, and its embedded text.
+
+    ``attribute``: indices, item by item; ``start_I``: where each item's begin, (I + 1,); ``content_IC`` (I, C).
+    ``known_I``: which items have events to learn from.
+    """
+
+    attribute: Tensor
+    start_I: Tensor
+    content_IC: Tensor
+    known_I: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a batch of histories is, beside the items: all (B, L), padded at the end with zeros.
+
+    ``next_surface`` is (B, L + 1), the start token's first; the number of surfaces stands for "anywhere".
+    ``gap`` is the bucket of the time since the event before.
+    """
+
+    surface: Tensor
+    actions: Tensor
+    watched: Tensor
+    gap: Tensor
+    next_surface: Tensor
+
+
+class Dropout(nn.Module):
+    """Dropout by masks cut at random places out of one long mask.
+
+    Drawing a mask anew took a tenth of training.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+        self._mask = torch.zeros(0)
+
+    def train(self, mode: bool = True) -> "Dropout":
+        """Draw a new long mask, so that an epoch depends on no other."""
+        self._mask = torch.zeros(0)
+        return super().train(mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop a share of ``x`` while training."""
+        if not self.training or not self.share:
+            return x
+        if len(self._mask) < 2 * x.numel():
+            self._mask = torch.empty(max(1 << 20, 4 * x.numel())).bernoulli_(1 - self.share).div_(1 - self.share)
+        start = int(torch.randint(len(self._mask) - x.numel(), ()))
+        return x * self._mask[start : start + x.numel()].view(x.shape)
+
+
+class GatedBlock(nn.Module):
+    """Attention with a learned bias per distance and a gate, then SwiGLU.
+
+    Queries need not be the tokens that are attended to, so that candidates can look at a history.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        width = recipe.width
+        self.heads = recipe.heads
+        self.before_attention = nn.LayerNorm(width, bias=False)
+        self.key_value = nn.Linear(width, 2 * width, bias=False)
+        self.query_gate = nn.Linear(width, 2 * width, bias=False)
+        self.attended = nn.Linear(width, width, bias=False)
+        self.distance_bias = nn.Parameter(torch.zeros(recipe.heads, recipe.length + 1))
+        self.start_bias = nn.Parameter(torch.zeros(recipe.heads))
+        self.before_widen = nn.LayerNorm(width, bias=False)
+        self.widen = nn.Linear(width, 4 * width, bias=False)
+        self.narrow = nn.Linear(2 * width, width, bias=False)
+        self.dropout = Dropout(recipe.dropout)
+
+    def keys_values(self, x_BLD: Tensor) -> tuple[Tensor, Tensor]:
+        """What is attended to, (B, H, L, C) each; of a token alone, so that it can be kept."""
+        key, value = self.key_value(self.before_attention(x_BLD)).chunk(2, dim=-1)
+        return self._split(key), self._split(value)
+
+    def forward(self, x_BLD: Tensor, key_BHLC: Tensor, value_BHLC: Tensor, bias_HLL: Tensor) -> Tensor:
+        """Mix each place with those of the keys that ``bias_HLL`` lets it see; same shape out."""
+        query, gate_BLD = self.query_gate(self.before_attention(x_BLD)).chunk(2, dim=-1)
+        query_BHLC = self._split(query)
+        score = torch.matmul(query_BHLC * query_BHLC.shape[-1] ** -0.5, key_BHLC.transpose(-1, -2)) + bias_HLL
+        mixed_BLD = torch.matmul(score.softmax(dim=-1), value_BHLC).transpose(1, 2).reshape(x_BLD.shape)
+        x_BLD = x_BLD + self.dropout(self.attended(mixed_BLD * functional.silu(gate_BLD)))
+        wide, gate = self.widen(self.before_widen(x_BLD)).chunk(2, dim=-1)
+        return x_BLD + self.dropout(self.narrow(wide * functional.silu(gate)))
+
+    def bias(self, places: int, last: int | None = None) -> Tensor:
+        """Bias of each query place on each key place, (H, ``last`` or L, L); minus infinity on what comes later.
+
+        Place 0 is the start token, which is as near as the network likes.
+        """
+        query_L = torch.arange(places - (last or places), places)
+        distance_LL = query_L[:, None] - torch.arange(places)[None, :]
+        bias_HLL = self.distance_bias[:, distance_LL.clamp(0, self.distance_bias.shape[1] - 1)]
+        bias_HLL = torch.cat([self.start_bias[:, None, None].expand(-1, len(query_L), 1), bias_HLL[:, :, 1:]], dim=2)
+        return bias_HLL.masked_fill(distance_LL < 0, float("-inf"))
+
+    def _split(self, x_BLD: Tensor) -> Tensor:
+        return x_BLD.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class Blocks(nn.ModuleList):
+    """The trunk's blocks, in order."""
+
+    def __iter__(self) -> Iterator[GatedBlock]:
+        for block in super().__iter__():
+            assert isinstance(block, GatedBlock), block
+            yield block
+
+
+class Network(nn.Module):
+    """Trunk, item vectors and heads.
+
+    An item's vector is the sum of its own embedding, the mean of its attributes' and its projected text, brought to
+    length 1. For an item that was never seen a learned vector stands in for its own embedding; training drops own
+    embeddings at random, so that what is left is worth something.
+    """
+
+    attribute: Tensor
+    attribute_start_I: Tensor
+    content_IC: Tensor
+    known_I: Tensor
+
+    def __init__(self, recipe: Recipe, shape: Shape, features: Features) -> None:
+        super().__init__()
+        width = recipe.width
+        self.shape, self.width, self.temperature = shape, width, recipe.temperature
+        self.own = nn.Embedding(shape.items, width)
+        self.unseen = nn.Parameter(torch.zeros(width))
+        self.register_buffer("attribute", features.attribute)
+        self.register_buffer("attribute_start_I", features.start_I)
+        self.register_buffer("content_IC", features.content_IC)
+        self.register_buffer("known_I", features.known_I)
+        self.of_attribute = nn.EmbeddingBag(shape.attributes, width, mode="mean") if shape.attributes else None
+        self.of_content = nn.Linear(shape.content, width, bias=False) if shape.content else None
+        self.start = nn.Parameter(torch.randn(width))
+        several = shape.surfaces > 1
+        self.on_surface = nn.Embedding(shape.surfaces, width) if several else None
+        # One more for "anywhere".
+        self.next_on_surface = nn.Embedding(shape.surfaces + 1, width) if several else None
+        self.did = nn.Linear(shape.actions, width, bias=False) if shape.judged else None
+        self.watched = nn.Embedding(len(WATCH_EDGES) + 2, width) if shape.watched else None
+        self.after_gap = nn.Embedding(LONGEST_GAP + 1, width) if shape.timed and recipe.gaps else None
+        self.blocks = Blocks(GatedBlock(recipe) for _ in range(recipe.blocks))
+        self.after = nn.LayerNorm(width, bias=False)
+        self.dropout = Dropout(recipe.dropout)
+        self.candidate = nn.Parameter(torch.zeros(width))
+        self.acts = nn.Linear(width, shape.actions) if shape.judged else None
+        self.watches = nn.Linear(width, len(QUANTILES)) if shape.watched else None
+        for name, parameter in self.named_parameters():
+            if "own" in name or "of_attribute" in name or "surface" in name or "gap" in name or "watched." in name:
+                nn.init.normal_(parameter, std=_INITIAL_STD)
+
+    def item_vectors(self, row_N: Tensor, own_ND: Tensor | None = None, dropped_N: Tensor | None = None) -> Tensor:
+        """Vectors of items by their rows, (N, D), of length 1.
+
+        Args:
+            row_N: item rows.
+            own_ND: their own embeddings, where somebody else holds them.
+            dropped_N: which to treat as never seen.
+        """
+        own_ND = self.own(row_N) if own_ND is None else own_ND
+        known_N = self.known_I[row_N] if dropped_N is None else self.known_I[row_N] & ~dropped_N
+        own_ND = torch.where(known_N[:, None], own_ND, self.unseen)
+        attribute, start_N = _ragged(self.attribute, self.attribute_start_I, row_N)
+        content_NC = self.content_IC[row_N] if self.of_content is not None else self.content_IC
+        return self._joined(own_ND, attribute, start_N, content_NC)
+
+    def embed(self, features: Features) -> Tensor:
+        """Vectors of items that it has never seen, from their content alone, (N, D), of length 1."""
+        own_ND = self.unseen.expand(len(features.start_I) - 1, -1)
+        return self._joined(own_ND, features.attribute, features.start_I[:-1], features.content_IC)
+
+    def _joined(self, own_ND: Tensor, attribute: Tensor, start_N: Tensor, content_NC: Tensor) -> Tensor:
+        vector_ND = own_ND
+        if self.of_attribute is not None:
+            vector_ND = vector_ND + self.of_attribute(attribute, start_N)
+        if self.of_content is not None:
+            vector_ND = vector_ND + self.of_content(content_NC)
+        return functional.normalize(vector_ND, dim=-1)
+
+    def tokens(self, vector_BLD: Tensor, tokens: Tokens) -> Tensor:
+        """Input of the trunk: start token and events, (B, L + 1, D), each told the next surface."""
+        x_BLD = self.event_tokens(vector_BLD, tokens.surface, tokens.actions, tokens.watched, tokens.gap)
+        x_BLD = torch.cat([self.start.expand(len(x_BLD), 1, -1), x_BLD], dim=1)
+        return x_BLD if self.next_on_surface is None else x_BLD + self.next_on_surface(tokens.next_surface)
+
+    def event_tokens(
+        self, vector_BLD: Tensor, surface_BL: Tensor, actions_BL: Tensor, watched_BL: Tensor, gap_BL: Tensor
+    ) -> Tensor:
+        """Tokens of events, (B, L, D), which do not yet know the next surface."""
+        x_BLD = vector_BLD * self.width**0.5
+        if self.on_surface is not None:
+            x_BLD = x_BLD + self.on_surface(surface_BL)
+        if self.did is not None:
+            bits_BLA = (actions_BL[:, :, None] >> torch.arange(self.shape.actions)) & 1
+            x_BLD = x_BLD + self.did(bits_BLA.to(x_BLD.dtype))
+        if self.watched is not None:
+            x_BLD = x_BLD + self.watched(watched_BL)
+        if self.after_gap is not None:
+            x_BLD = x_BLD + self.after_gap(gap_BL)
+        return x_BLD
+
+    def candidate_tokens(self, vector_BLD: Tensor, surface_BL: Tensor) -> Tensor:
+        """Tokens of candidates: an event of which nothing is known but item and surface."""
+        x_BLD = vector_BLD * self.width**0.5 + self.candidate
+        return x_BLD if self.on_surface is None else x_BLD + self.on_surface(surface_BL)
+
+    def forward(self, x_BLD: Tensor, candidate_BLD: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Read histories; ``candidate_BLD`` at a place sees the history up to that place, and no other candidate.
+
+        Returns:
+            What is expected after each place, (B, L, D), of length 1; and what becomes of each candidate, (B, L, D).
+        """
+        x_BLD = self.dropout(x_BLD)
+        for block in self.blocks:
+            key, value = block.keys_values(x_BLD)
+            bias = block.bias(x_BLD.shape[1])
+            if candidate_BLD is not None:
+                candidate_BLD = block(candidate_BLD, key, value, bias)
+            x_BLD = block(x_BLD, key, value, bias)
+        judged = None if candidate_BLD is None else self.after(candidate_BLD)
+        return functional.normalize(self.after(x_BLD), dim=-1), judged
+
+    def action_logits(self, judged_KD: Tensor) -> Tensor:
+        """Logit of each action, (K, A)."""
+        assert self.acts is not None, "data whose events all have the same actions foretell none"
+        return self.acts(judged_KD)
+
+    def watch_quantiles(self, judged_KD: Tensor) -> Tensor:
+        """Quantiles of the share watched, (K, Q), rising."""
+        assert self.watches is not None, "data without watch times foretell none"
+        first, further = self.watches(judged_KD).split([1, len(QUANTILES) - 1], dim=-1)
+        return torch.cat([first, first + functional.softplus(further).cumsum(dim=-1)], dim=-1)
+
+
+def _ragged(flat: Tensor, start_I: Tensor, row_N: Tensor) -> tuple[Tensor, Tensor]:
+    """The parts of ``flat`` that belong to some rows, one after another, and where each begins."""
+    begin_N, count_N = start_I[row_N], start_I[row_N + 1] - start_I[row_N]
+    start_N = count_N.cumsum(0) - count_N
+    place = torch.arange(int(count_N.sum())) + (begin_N - start_N).repeat_interleave(count_N)
+    return flat[place], start_N

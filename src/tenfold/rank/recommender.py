@@ -1,0 +1,264 @@
+"""One recommender for every surface, as a library.
+
+from tenfold.rank.recommender import Recommender
+
+recommender = Recommender().fit("data/")          # or a Stream, or records
+recommender.recommend("ann", surface="shop", k=5)
+recommender.observe({"person": "ann", "item": "p7", "surface": "shop", "at": 1764000000})
+recommender.evaluate(split="time")
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from tenfold.core.errors import UsageError
+from tenfold.rank.artifact import Evaluation
+from tenfold.rank.features import Embed
+from tenfold.rank.judging import evaluation_of, learn_validated
+from tenfold.rank.learn import Learning
+from tenfold.rank.more import learn_more
+from tenfold.rank.ranker import Ranker, top_rows
+from tenfold.rank.read.folder import read_folder
+from tenfold.rank.read.frame import Frame, stream_of
+from tenfold.rank.recipe import Recipe
+from tenfold.rank.snapshot import Snapshot, load_snapshot, save_snapshot
+from tenfold.rank.stream import Events, Id, Stream, joined
+
+Record = Mapping[str, object]
+Source = Stream | str | Path | Sequence[Record]
+Told = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """One item of a list; ``score`` is a logit, comparable within one list only."""
+
+    item: Id
+    title: str
+    score: float
+
+
+class Recommender:
+    """Learns from events on all surfaces, and ranks for anyone on any of them.
+
+    Args:
+        surfaces: the only ones whose events count; by default all that the events name.
+        recipe: sizes and training numbers.
+        embed: how titles and descriptions are read, as ``MiniLM.embed``; by default they are not.
+        seed: of all that is drawn.
+    """
+
+    def __init__(
+        self,
+        surfaces: Sequence[str] | None = None,
+        *,
+        recipe: Recipe | None = None,
+        embed: Embed | None = None,
+        seed: int = 0,
+        name: str = "ranker",
+    ) -> None:
+        self._wanted = surfaces
+        self._how = Learning(recipe or Recipe(), seed, embed, name)
+        self._stream: Stream | None = None
+        self._snapshot: Snapshot | None = None
+        self._ranker: Ranker | None = None
+        self._histories: dict[Id, Events] = {}
+
+    @property
+    def stream(self) -> Stream:
+        """What it was given to learn from.
+
+        Raises:
+            UsageError: nothing yet.
+        """
+        if self._stream is None:
+            raise UsageError("the recommender has no events yet", next_step="call fit(events) or give(events) first")
+        return self._stream
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What it learned.
+
+        Raises:
+            UsageError: it has not learned yet.
+        """
+        if self._snapshot is None:
+            raise UsageError("the recommender has not learned yet", next_step="call fit(events) or load(folder) first")
+        return self._snapshot
+
+    def give(self, events: Source, items: Sequence[Record] | None = None) -> "Recommender":
+        """Take events, without learning from them; people's histories are known from then on.
+
+        Args:
+            events: a stream; a folder or file, see ``read_folder``; or records with person and item and, where known,
+                at, surface, action, rating, watched.
+            items: records with id and, where known, title, text, author, surfaces and whatever else describes them.
+
+        Raises:
+            UsageError: rows cannot be used; names them.
+        """
+        self._stream = self._on_surfaces(_read(events, items))
+        self._histories = {
+            self._stream.people[person]: self._stream.events.select(part)
+            for person, part in self._stream.events.by_person()
+        }
+        return self
+
+    def fit(
+        self,
+        events: Source | None = None,
+        items: Sequence[Record] | None = None,
+        *,
+        progress: Told = lambda _: None,
+        keep: Path | None = None,
+    ) -> "Recommender":
+        """Learn from events (by default those given before); arguments as for ``give``.
+
+        The last event of up to 2,000 people is left out of training, and chooses the epoch.
+
+        Args:
+            events: see ``give``.
+            items: see ``give``.
+            progress: told the share of the work done.
+            keep: file from which a run that was stopped goes on.
+        """
+        if events is not None:
+            self.give(events, items)
+        self._serve(learn_validated(self.stream, self.stream.events, self._how, progress, keep=keep))
+        return self
+
+    def go_on(self, events: Source | None = None, *, progress: Told = lambda _: None) -> "Recommender":
+        """Learn what happened since the snapshot, and as many old events, without learning everything again.
+
+        Args:
+            events: new and old ones, as for ``give``; by default those given before.
+            progress: told the share of the work done.
+
+        Raises:
+            UsageError: nothing is new.
+        """
+        if events is not None:
+            self.give(events)
+        recipe = self.snapshot.meta.recipe
+        self._serve(learn_more(self.snapshot, self.stream, replace(self._how, recipe=recipe), progress))
+        return self
+
+    def observe(self, event: Record) -> None:
+        """Count one more event of a person in what is recommended to them from now on.
+
+        Args:
+            event: person and item and, where known, at, surface, action, watched.
+
+        Raises:
+            UsageError: a field is missing or names an item or surface that is not known.
+        """
+        meta, row_of = self.snapshot.meta, self.snapshot.items.row_of()
+        if "person" not in event or event.get("item") not in row_of:
+            message = f"an event names a person and a known item, got {dict(event)!r:.200}"
+            raise UsageError(message, next_step="give person and item as the data spell them")
+        person, row = event["person"], row_of[event["item"]]  # pyrefly: ignore
+        surface = event.get("surface", meta.surfaces[int(self.snapshot.surface_I()[row])])
+        action = event.get("action", meta.actions[0])
+        bits = 1 << meta.actions.index(action) if action in meta.actions else 0  # pyrefly: ignore
+        before = self._histories.get(person, Events.none())  # pyrefly: ignore
+        at = event.get("at", before.at_E[-1] if len(before) else 0.0)
+        index = before.person_E[0] if len(before) else len(self._histories)
+        new = Events.of([index], [row], [at], surface=self._surface(surface), actions=bits)  # pyrefly: ignore
+        self._histories[person] = joined([before, new])  # pyrefly: ignore
+
+    def recommend(
+        self, person: Id, surface: str | None = None, k: int = 10, *, without: Sequence[Id] = ()
+    ) -> list[Recommended]:
+        """The ``k`` best items for a person, best first; what they have seen is left out unless people come back.
+
+        Args:
+            person: anyone; of whom nothing is known gets what people begin with.
+            surface: where it will be shown; by default anywhere.
+            k: how many.
+            without: item ids to leave out.
+        """
+        snapshot, history = self.snapshot, self._histories.get(person, Events.none())
+        assert self._ranker is not None, "a snapshot is served by a ranker"
+        on = None if surface is None else self._surface(surface)
+        score_I = self._ranker.score([history], [on])[0]
+        if not snapshot.meta.seen_again:
+            score_I[history.row_E] = -np.inf
+        if on is not None:
+            score_I[~snapshot.items.allowed_SI(snapshot.meta.surfaces)[on]] = -np.inf
+        row_of = snapshot.items.row_of()
+        score_I[[row_of[item] for item in without if item in row_of]] = -np.inf
+        rows = [row for row in top_rows(score_I, k) if np.isfinite(score_I[row])]
+        return [Recommended(snapshot.items[row].id, snapshot.items[row].title, float(score_I[row])) for row in rows]
+
+    def evaluate(self, split: Literal["time", "last"] = "time", *, progress: Told = lambda _: None) -> Evaluation:
+        """How good it is on events that it does not learn from, beside popularity, item-kNN and EASE.
+
+        A network of its own is trained for this: ``time`` on what lies before one cut for all, ``last`` on all but
+        each person's last event (only for comparison with published tables).
+        """
+        return evaluation_of(self.stream, self._how, split, progress)
+
+    def person(self, text: str) -> Id:
+        """The person that somebody has typed.
+
+        Raises:
+            UsageError: no event is theirs.
+        """
+        known = {str(person): person for person in self.stream.people}
+        if text not in known:
+            some = ", ".join(list(known)[:5])
+            raise UsageError(f"there are no events of {text!r:.80}", next_step=f"give one of those who have, as {some}")
+        return known[text]
+
+    def save(self, folder: Path) -> None:
+        """Write what it learned as a snapshot, which serving takes; people's histories are not in it."""
+        save_snapshot(folder, self.snapshot)
+
+    def load(self, folder: Path) -> "Recommender":
+        """Take a snapshot in place of learning.
+
+        Raises:
+            AssetError: there is none, or it is damaged.
+        """
+        self._serve(load_snapshot(folder))
+        return self
+
+    def _serve(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._ranker = Ranker(snapshot.network, snapshot.meta.recipe, snapshot.surface_I())
+
+    def _surface(self, name: object) -> int:
+        names = self.snapshot.meta.surfaces
+        if name not in names:
+            raise UsageError(f"there is no surface {name!r:.80}", next_step=f"surfaces are {', '.join(names)}")
+        return names.index(str(name))
+
+    def _on_surfaces(self, stream: Stream) -> Stream:
+        if self._wanted is None:
+            return stream
+        unknown = [name for name in self._wanted if name not in stream.surfaces]
+        if unknown:
+            raise UsageError(f"no event is on {unknown[0]!r}", next_step=f"surfaces are {', '.join(stream.surfaces)}")
+        kept = [stream.surfaces.index(name) for name in self._wanted]
+        events = stream.events.select(np.isin(stream.events.surface_E, kept))
+        renamed = np.argsort(kept)[np.searchsorted(np.sort(kept), events.surface_E)]
+        columns = Events(events.person_E, events.row_E, renamed, events.actions_E, events.watched_E, events.at_E)
+        return Stream(tuple(self._wanted), stream.actions, stream.people, stream.items, columns, stream.timed)
+
+
+def _read(events: Source, items: Sequence[Record] | None) -> Stream:
+    if isinstance(events, Stream):
+        return events
+    if isinstance(events, str | Path):
+        return read_folder(Path(events))[0]
+    return stream_of(_frame("events", events), _frame("items", items) if items else None, skip_bad_rows=False)[0]
+
+
+def _frame(what: str, records: Sequence[Record]) -> Frame:
+    table = pl.from_dicts([dict(record) for record in records], infer_schema_length=None)
+    return Frame(what, table.select(pl.all().cast(pl.String, strict=False)), 0, "record")

@@ -1,0 +1,98 @@
+"""A state that grows by events is the one that reading all of them gives, and says what the trunk says in training."""
+
+import numpy as np
+import pytest
+import torch
+
+from tenfold.rank.network import Features, Network, Tokens
+from tenfold.rank.person import Reader, token_columns
+from tenfold.rank.recipe import Recipe, Shape
+from tenfold.rank.stream import Events
+
+ITEMS, LENGTH = 40, 6
+
+
+def network_of(blocks: int) -> Network:
+    shape = Shape(
+        items=ITEMS, attributes=5, content=7, surfaces=3, actions=2, timed=True, judged=True, watched=True
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        features = Features(
+            torch.randint(5, (2 * ITEMS,)), torch.arange(ITEMS + 1) * 2, torch.randn(ITEMS, 7), torch.ones(ITEMS) > 0
+        )
+        network = Network(Recipe(width=16, blocks=blocks, length=LENGTH), shape, features)
+        for parameter in network.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+    return network.eval()
+
+
+def some_events(count: int) -> Events:
+    draw = np.random.default_rng(0)
+    return Events.of(
+        np.zeros(count),
+        draw.integers(ITEMS, size=count),
+        np.cumsum(draw.integers(1, 10_000, size=count)),
+        surface=draw.integers(3, size=count),
+        actions=draw.integers(4, size=count),
+        watched=draw.random(count),
+    )
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_appending_events_is_reading_them_anew(blocks: int):
+    network = network_of(blocks)
+    reader = Reader(network, LENGTH)
+    vectors = network.item_vectors(torch.arange(ITEMS)).detach().numpy()
+    events = some_events(2 * LENGTH)
+    state = reader.read(Events.none(), vectors[:0])
+    for place in range(len(events)):
+        state = reader.append(state, events.select(slice(place, place + 1)), vectors[events.row_E[place]])
+        so_far = events.select(slice(place + 1))
+        anew = reader.read(so_far, vectors[so_far.row_E])
+        assert len(state) == min(place + 1, LENGTH)
+        for surface in (0, 1, 2, None):
+            np.testing.assert_allclose(reader.query(state, surface), reader.query(anew, surface), atol=1e-5)
+        one, other = reader.judge(state, 1, vectors[:9]), reader.judge(anew, 1, vectors[:9])
+        np.testing.assert_allclose(one.actions_KA, other.actions_KA, atol=1e-5)
+        np.testing.assert_allclose(one.watched_KQ, other.watched_KQ, atol=1e-4)
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_serving_says_what_training_learned(blocks: int):
+    network = network_of(blocks)
+    reader = Reader(network, LENGTH)
+    vectors = network.item_vectors(torch.arange(ITEMS)).detach().numpy()
+    events = some_events(LENGTH)
+    columns = [torch.from_numpy(np.array(column))[None] for column in token_columns(events)]
+    asked = torch.from_numpy(np.append(events.surface_E, 2))[None]
+    vector_BLD = torch.from_numpy(vectors[events.row_E])[None]
+    candidate_BLD = torch.from_numpy(vectors[:1]).expand(1, LENGTH + 1, -1)
+    with torch.inference_mode():
+        candidates = network.candidate_tokens(candidate_BLD, torch.full((1, LENGTH + 1), 2))
+        hidden_BLD, judged_BLD = network(network.tokens(vector_BLD, Tokens(*columns, asked)), candidates)
+        assert judged_BLD is not None
+        chances = network.action_logits(judged_BLD[0, -1:]).sigmoid()
+    state = reader.read(events, vectors[events.row_E])
+    np.testing.assert_allclose(reader.query(state, 2), hidden_BLD[0, -1].numpy(), atol=1e-5)
+    np.testing.assert_allclose(reader.judge(state, 2, vectors[:1]).actions_KA, chances.numpy(), atol=1e-5)
+
+
+def test_a_candidate_is_judged_the_same_alone_and_among_others():
+    network = network_of(1)
+    reader = Reader(network, LENGTH)
+    vectors = network.item_vectors(torch.arange(ITEMS)).detach().numpy()
+    events = some_events(4)
+    state = reader.read(events, vectors[events.row_E])
+    together = reader.judge(state, 0, vectors)
+    alone = reader.judge(state, 0, vectors[5:6])
+    np.testing.assert_allclose(alone.actions_KA[0], together.actions_KA[5], atol=1e-5)
+    assert (np.diff(together.watched_KQ, axis=1) >= 0).all()
+
+
+def test_an_item_never_seen_is_embedded_as_one_that_training_held_back():
+    network = network_of(1)
+    row = torch.tensor([3])
+    held_back = network.item_vectors(row, dropped_N=torch.tensor([True]))
+    unseen = Features(network.attribute[6:8], torch.tensor([0, 2]), network.content_IC[3:4], torch.zeros(1) > 0)
+    torch.testing.assert_close(network.embed(unseen), held_back)

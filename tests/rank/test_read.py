@@ -1,0 +1,124 @@
+"""Anyone's data is read as it comes, and rows that cannot be used are named."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tenfold.core.errors import UsageError
+from tenfold.rank.read.bad import BadRows
+from tenfold.rank.read.folder import read_folder
+from tenfold.rank.stream import Item
+
+
+def write(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(text)
+    return folder
+
+
+def test_s3_rec_with_attributes(tmp_path: Path):
+    write(tmp_path, Toys__txt="1 10 20 30\n2 20 10\n", Toys_item2attributes__json=json.dumps({"10": [1, 2], "30": [2]}))
+    stream, complaints = read_folder(tmp_path)
+    assert complaints.count == 0
+    assert stream.people == (1, 2)
+    assert [item.id for item in stream.items] == [10, 20, 30]
+    assert [item.attributes for item in stream.items] == [("1", "2"), (), ("2",)]
+    assert stream.events.histories()[0].tolist() == [0, 1, 2]
+    assert stream.events.histories()[1].tolist() == [1, 0]
+    assert not stream.timed
+
+
+def test_recbole_ratings_and_items(tmp_path: Path):
+    write(
+        tmp_path,
+        ml__inter="user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\ta\t5\t20\n7\tb\t3\t10\n8\ta\t1\t5\n",
+        ml__item="item_id:token\tmovie_title:token_seq\tclass:token_seq\na\tToy Story\tComedy Drama\nb\tHeat\tCrime\n",
+    )
+    stream, _ = read_folder(tmp_path)
+    assert stream.people == (7, 8)
+    assert stream.items[0] == Item("a", "Toy Story", attributes=("class:Comedy", "class:Drama"))
+    assert stream.events.histories()[0].tolist() == [1, 0], "oldest first"
+    assert stream.actions == ("rated", "liked")
+    assert stream.events.actions_E.tolist() == [1, 3, 1]
+    assert stream.timed
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_with_surfaces_actions_and_watch_time(tmp_path: Path, kind: str):
+    table = pl.DataFrame(
+        {
+            "user_id": ["ann", "ann", "bob"],
+            "item": ["v1", "p1", "v1"],
+            "surface": ["video", "shop", "video"],
+            "action": ["like", "impression", "buy"],
+            "watched": [0.5, None, 1.25],
+            "at": ["2026-11-28T10:00:00", "2026-11-28T09:00:00Z", "1764000000"],
+        }
+    )
+    items = pl.DataFrame(
+        {"id": ["v1", "p1"], "title": ["A clip", "A pot"], "tag": ["x|y", "x"], "duration_s": [30, None]}
+    )
+    for name, frame in (("events", table), ("items", items)):
+        if kind == "csv":
+            frame.write_csv(tmp_path / f"{name}.csv")
+        else:
+            frame.write_parquet(tmp_path / f"{name}.parquet")
+    stream, _ = read_folder(tmp_path)
+    assert (stream.surfaces, stream.actions, stream.people) == (("shop", "video"), ("buy", "like"), ("ann", "bob"))
+    assert stream.items[0] == Item("v1", "A clip", attributes=("tag:x", "tag:y"), length_s=30.0)
+    events = stream.events
+    assert [stream.items[row].id for row in events.row_E] == ["p1", "v1", "v1"]
+    assert events.actions_E.tolist() == [0, 2, 1]
+    assert events.at_E[1] - events.at_E[0] == 3600
+    np.testing.assert_array_equal(events.watched_E, np.array([np.nan, 0.5, 1.25], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "named"),
+    [
+        (
+            "toys.txt",
+            "1 10 20\n2 x 10\n3\n",
+            ["line 2: a person and items are whole numbers, got 'x'", "line 3: person 3 has no items"],
+        ),
+        (
+            "events.csv",
+            "person,item,at\nann,a,1\n,b,2\nbob,,3\ncid,c,soon\n",
+            [
+                "line 3: the person is missing",
+                "line 4: the item is missing",
+                "line 5: the time is no number of seconds and no date, got 'soon'",
+            ],
+        ),
+        (
+            "ml.inter",
+            "user_id:token\titem_id:token\trating:float\n1\t2\t5\n1\t3\tfive\n",
+            ["line 3: rating:float is no number, got 'five'"],
+        ),
+    ],
+)
+def test_bad_rows_are_named_and_left_out_only_if_asked(tmp_path: Path, file: str, text: str, named: list[str]):
+    (tmp_path / file).write_text(text)
+    with pytest.raises(BadRows) as caught:
+        read_folder(tmp_path)
+    for line in named:
+        assert line in str(caught.value)
+    assert "--skip-bad-rows" in caught.value.next_step
+    stream, complaints = read_folder(tmp_path, skip_bad_rows=True)
+    assert complaints.count == len(named)
+    assert len(stream.events) >= 1
+
+
+def test_what_cannot_be_read_says_what_can(tmp_path: Path):
+    with pytest.raises(UsageError, match="has no events to read") as caught:
+        read_folder(tmp_path)
+    assert "NAME.inter" in caught.value.next_step
+    (tmp_path / "events.csv").write_text("who,what\na,b\n")
+    with pytest.raises(UsageError, match="has no column for the person; its columns are who, what"):
+        read_folder(tmp_path)
+    write(tmp_path, a__inter="", b__inter="")
+    with pytest.raises(UsageError, match="several data sets"):
+        read_folder(tmp_path)

@@ -1,0 +1,159 @@
+"""The recommender on data that anyone could bring: people who follow a simple rule, which it has to find."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tenfold.cli.main import main
+from tenfold.core.errors import UsageError
+from tenfold.rank.fit import Curve
+from tenfold.rank.learn import Learning, learn
+from tenfold.rank.recipe import Recipe
+from tenfold.rank.recommender import Recommender
+from tenfold.rank.stream import Events, Item, Items, Stream, joined
+
+ITEMS, PEOPLE = 40, 150
+RECIPE = Recipe(width=16, length=10, negatives=40, batch_events=300, epochs=6, learning_rate=0.02, dropout=0.1)
+
+
+def chains(draw: np.random.Generator) -> list[list[int]]:
+    """Each person begins anywhere and goes on to the next item, six times."""
+    return [[(start + step) % ITEMS for step in range(6)] for start in draw.integers(ITEMS, size=PEOPLE).tolist()]
+
+
+def stream_of(histories: list[list[int]]) -> Stream:
+    person = [index for index, history in enumerate(histories) for _ in history]
+    rows = [row for history in histories for row in history]
+    surface = [row % 2 for row in rows]
+    items = tuple(
+        Item(f"i{row}", f"Item {row}", attributes=(f"third:{row // 3}",), surfaces=(("even", "odd")[row % 2],))
+        for row in range(ITEMS)
+    )
+    at = [1e9 + 60 * index + 3600 * place for index, history in enumerate(histories) for place in range(len(history))]
+    events = Events.of(person, rows, at, surface=surface)
+    return Stream(
+        ("even", "odd"), ("chosen",), tuple(f"p{index}" for index in range(len(histories))), Items(items), events
+    )
+
+
+@pytest.fixture(scope="module")
+def stream() -> Stream:
+    return stream_of(chains(np.random.default_rng(0)))
+
+
+@pytest.fixture(scope="module")
+def fitted(stream: Stream) -> Recommender:
+    return Recommender(recipe=RECIPE).fit(stream)
+
+
+def test_the_rule_is_found_on_the_surface_that_is_asked_for(fitted: Recommender, stream: Stream):
+    found = 0
+    for index in range(20):
+        last = int(stream.events.histories()[index][-1])
+        surface = ("even", "odd")[(last + 1) % 2]
+        (best, *_) = fitted.recommend(f"p{index}", surface, 3)
+        found += best.item == f"i{(last + 1) % ITEMS}"
+        assert all(int(str(each.item)[1:]) % 2 == (last + 1) % 2 for each in fitted.recommend(f"p{index}", surface, 20))
+    assert found >= 17
+
+
+def test_an_event_counts_in_the_very_next_list(fitted: Recommender):
+    before = fitted.recommend("somebody new", k=1)
+    fitted.observe({"person": "somebody new", "item": "i7", "at": 2e9})
+    assert fitted.recommend("somebody new", "even", 1)[0].item == "i8"
+    fitted.observe({"person": "somebody new", "item": "i8", "at": 2e9 + 3600})
+    assert fitted.recommend("somebody new", "odd", 1)[0].item == "i9"
+    assert "i7" not in [each.item for each in fitted.recommend("somebody new", k=ITEMS)]
+    assert before
+    with pytest.raises(UsageError, match="known item"):
+        fitted.observe({"person": "somebody new", "item": "i99"})
+
+
+def test_what_was_saved_recommends_the_same(fitted: Recommender, stream: Stream, tmp_path: Path):
+    fitted.save(tmp_path / "ranker")
+    loaded = Recommender().load(tmp_path / "ranker").give(stream)
+    for person in ("p0", "p1", "nobody"):
+        assert loaded.recommend(person, "odd", 5) == fitted.recommend(person, "odd", 5)
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_network(stream: Stream, tmp_path: Path):
+    how, keep = Learning(RECIPE.model_copy(update={"epochs": 3})), tmp_path / "training.pt"
+    whole = learn(stream, stream.events, how, lambda _: None)
+
+    def stop(done: float) -> None:
+        if done > 0.7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(stream, stream.events, how, stop, keep=keep)
+    assert keep.exists()
+    told: list[float] = []
+    again = learn(stream, stream.events, how, told.append, keep=keep)
+    assert told[0] > 0.6, "what was learned is not learned again"
+    assert not keep.exists()
+    for name, tensor in whole.network.state_dict().items():
+        assert tensor.equal(again.network.state_dict()[name]), name
+
+
+def test_events_that_are_no_numbers_leave_batches_out_and_not_the_network(stream: Stream):
+    watched = np.full(len(stream.events), 0.5, np.float32)
+    watched[:6] = np.inf
+    events = stream.events
+    broken = Events(events.person_E, events.row_E, events.surface_E, events.actions_E, watched, events.at_E)
+    snapshot = learn(stream, broken, Learning(RECIPE.model_copy(update={"epochs": 1})), lambda _: None)
+    assert all(tensor.isfinite().all() for tensor in snapshot.network.state_dict().values())
+
+
+def test_what_is_new_is_learned_and_what_is_old_is_not_forgotten(stream: Stream):
+    """New people jump by two over items that are there, and over two that are new."""
+    items = Items((*stream.items.all, Item("n0", surfaces=("even",)), Item("n1", surfaces=("odd",))))
+    rows = [
+        row for start in range(0, 40, 2) for _ in range(4) for row in (start, ITEMS, ITEMS + 1, (start + 2) % ITEMS)
+    ]
+    person = [len(stream.people) + place // 4 for place in range(len(rows))]
+    at = [2e9 + place for place in range(len(rows))]
+    surface = [{ITEMS: 0, ITEMS + 1: 1}.get(row, row % 2) for row in rows]
+    events = joined([stream.events, Events.of(person, rows, at, surface=surface)])
+    people = (*stream.people, *(f"new{index}" for index in range(len(rows) // 4)))
+    longer = Stream(stream.surfaces, stream.actions, people, items, events)
+    recommender = Recommender(recipe=RECIPE).fit(stream)
+    before = recommender.snapshot.meta
+    recommender.go_on(longer)
+    after = recommender.snapshot.meta
+    assert (before.shape.items, after.shape.items, len(after.epochs)) == (ITEMS, ITEMS + 2, 2)
+    recommender.observe({"person": "anyone", "item": "i4", "at": 3e9})
+    recommender.observe({"person": "anyone", "item": "n0", "at": 3e9})
+    assert recommender.recommend("anyone", "odd", 1)[0].item == "n1"
+    recommender.observe({"person": "someone", "item": "i12", "at": 3e9})
+    recommender.observe({"person": "someone", "item": "i13", "at": 3e9 + 3600})
+    assert recommender.recommend("someone", "even", 2)[0].item == "i14"
+    with pytest.raises(UsageError, match="nothing happened since"):
+        recommender.go_on(longer)
+
+
+def test_the_best_epoch_is_that_of_the_highest_validation():
+    assert Curve([3.0, 2.0, 1.0], [0.1, 0.3, 0.2]).best_epoch == 2
+    assert Curve([3.0, 2.0], []).best_epoch == 2
+
+
+def test_the_commands_fit_evaluate_and_recommend(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    lines = [
+        f"{index + 1} {' '.join(str(row + 1) for row in chain)}"
+        for index, chain in enumerate(chains(np.random.default_rng(1)))
+    ]
+    (tmp_path / "chains.txt").write_text("\n".join(lines) + "\n")
+    main(["rank", "fit", str(tmp_path), "--epochs", "2", "--json"])
+    meta = json.loads(capsys.readouterr().out)
+    assert (meta["data"]["people"], meta["data"]["items"], len(meta["epochs"])) == (PEOPLE, ITEMS, 2)
+    main(["rank", "recommend", str(tmp_path), "3", "--k", "4", "--json"])
+    listed = json.loads(capsys.readouterr().out)
+    seen = {int(word) for word in lines[2].split()[1:]}
+    assert len(listed) == 4 and not seen & {each["item"] for each in listed}
+    main(["rank", "evaluate", str(tmp_path), "--split", "last", "--epochs", "2", "--json"])
+    table = json.loads(capsys.readouterr().out)["table"]
+    assert {row["system"] for row in table} == {"model", "popularity", "item-kNN", "EASE"}
+    with pytest.raises(SystemExit) as caught:
+        main(["rank", "recommend", str(tmp_path), "4444"])
+    assert caught.value.code == 2
