@@ -8,7 +8,7 @@ it is not above. Every rule keeps the budget. A rule whose mean excess is above 
 
     python bench/ads_value.py [--market DIR] [--seed 100] [--seeds 1] [--json FILE]
 
-By default it judges on kinds of markets of its own (`market/kinds.py`): three on which constants were tuned, with other
+By default it judges on kinds of markets of its own (`market/kinds.py`): four on which constants were tuned, with other
 seeds, and seven that were kept. `--market DIR` judges on somebody's log: `opportunities.parquet` (`day, tick,
 opportunity, advertiser, value, price_to_win`) and `advertisers.csv` (`advertiser, budget, cpa`, for a day).
 

@@ -17,11 +17,11 @@ class Peer:
     def __init__(self, market: Market, scale_A: Floats, seen: Seen) -> None:
         self.market, self.scale_A, self.seen = market, scale_A, seen
         self.budget_A, self.cap_A = market.budget_A, market.cpa_A
-        self._day = self._today = _nothing(market.advertisers)
+        self._day = self._today = Curves.none(scale_A)
 
     def begin(self) -> None:
         self._day = together(self.seen.before[-1])
-        self._today = _nothing(self.market.advertisers)
+        self._today = Curves.none(self.scale_A)
 
     def observe(self, seen: Curves) -> None:
         self._today = self._today.plus(seen)
@@ -33,9 +33,9 @@ class Peer:
     def best(self, rest: Curves, spent_A: Floats, won_A: Floats) -> Floats:
         """The lower of both multipliers for a foreseen rest of the day."""
         reached = rest.reached()
-        by_budget_A = highest_within(reached.cost_AG, self.budget_A - spent_A)
+        by_budget_A = highest_within(reached, reached.cost_AG, self.budget_A - spent_A)
         excess_AG = reached.cost_AG - self.cap_A[:, None] * reached.value_AG
-        return self.scale_A * np.minimum(by_budget_A, highest_within(excess_AG, self.cap_A * won_A - spent_A))
+        return self.scale_A * np.minimum(by_budget_A, highest_within(reached, excess_AG, self.cap_A * won_A - spent_A))
 
     def start(self) -> Floats:
         """The best constant multiplier of the day before."""
@@ -131,10 +131,6 @@ def together(ticks: list[Curves]) -> Curves:
     for each in ticks[1:]:
         total = total.plus(each)
     return total
-
-
-def _nothing(advertisers: int) -> Curves:
-    return Curves.none(advertisers)
 
 
 PEERS = {"fixed_cpa": FixedCpa, "naive": Naive, "pid": Pid, "online_lp": OnlineLp, "mpc": Mpc}

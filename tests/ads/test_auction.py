@@ -28,6 +28,8 @@ def test_a_bid_of_the_least_that_wins_wins_and_a_lower_one_does_not(bids, places
     assert [bids[place] for place in won] == standing[:places]
     losing = max(reserve, standing[places] if len(standing) > places else 0.0)
     assert outcome.price_RS[0][: len(won)].tolist() == pytest.approx([losing] * len(won))
+    joined = held([*bids, 1.01 * float(outcome.to_join_R[0]) + 1e-9], rules)
+    assert len(bids) in joined.winner_RS[0]
     for campaign in range(len(bids)):
         least = outcome.to_win_RC[0, campaign]
         if least > 0:

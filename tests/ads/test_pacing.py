@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tenfold.ads.bid import bid
-from tenfold.ads.pacing import OVERDRAFT, Pacer, _lasting
-from tenfold.ads.price_curve import Curves, first_scale
+from tenfold.ads.pacing import OVERDRAFT, Pacer
+from tenfold.ads.price_curve import BINS, Curves, first_scale
 
 TICKS = 12
 
@@ -90,13 +90,19 @@ def test_a_campaign_without_opportunities_bids_finite_amounts():
     for _ in range(5):
         plan = pacer.plan(np.zeros(2), np.zeros(2))
         assert np.isfinite(plan.multiplier_A).all()
-        pacer.observe(Curves.none(2))
+        pacer.observe(Curves.none(np.ones(2)))
 
 
-def test_differences_that_last_are_learned_to_last_and_others_not():
-    rng = np.random.default_rng(0)
-    alike = [np.append(np.arange(20.0, 0.0, -1.0), 0.0) * 100 * level for level in (0.5, 1.0, 2.0)]
-    assert _lasting(alike, 0.3) > 0.9
-    mixed = [np.append(np.cumsum(rng.uniform(10, 2000, 20))[::-1], 0.0) for _ in range(6)]
-    assert _lasting(mixed, 0.3) < 0.5
-    assert _lasting([], 0.3) == 0.3
+def test_more_traffic_than_on_the_day_before_is_taken_to_last_in_part():
+    def seen(count):
+        return Curves(np.zeros((1, BINS)), np.zeros((1, BINS)), np.array([float(count)]), np.ones(1))
+
+    pacer = Pacer(np.ones(1), np.ones(1), np.ones(1), 10)
+    for _ in range(10):
+        pacer.observe(seen(100))
+    counts = []
+    for _ in range(9):
+        pacer.observe(seen(200))
+        counts.append(pacer._rests()[0].count_A[0] / (100 * (10 - pacer.tick)))
+    assert all(1.0 < count < 2.0 for count in counts)
+    assert counts[-1] > counts[0]

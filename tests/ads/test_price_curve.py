@@ -34,19 +34,32 @@ def test_a_multiplier_costs_and_brings_what_counting_finds_to_a_bin(seed, unit):
             assert low * (1 - 1e-9) <= found[campaign] <= high * (1 + 1e-9)
 
 
-@given(st.integers(0, 1000), st.floats(0.01, 2.0))
+@given(st.integers(0, 1000), st.floats(0.05, 2.0))
 def test_the_highest_within_a_limit_costs_the_limit(seed, share):
-    campaign_N, value_N, price_N = some(seed)
+    campaign_N, value_N, price_N = some(seed, rows=20_000)
     scale_A = first_scale(campaign_N, value_N, price_N, 3)
-    reached_AG = Curves.of(campaign_N, value_N, price_N, scale_A).reached().cost_AG
-    limit_A = share * reached_AG[:, -1]
-    found_A = highest_within(reached_AG, limit_A)
-    assert at_multiplier(reached_AG, found_A) == pytest.approx(np.minimum(limit_A, reached_AG[:, -1]), rel=1e-6)
+    reached = Curves.of(campaign_N, value_N, price_N, scale_A).reached()
+    limit_A = share * reached.cost_AG[:, -1]
+    found_A = highest_within(reached, reached.cost_AG, limit_A)
+    cost_A = at_multiplier(reached.cost_AG, found_A)
+    assert cost_A == pytest.approx(np.minimum(limit_A, reached.cost_AG[:, -1]), rel=0.05)
+
+
+@pytest.mark.parametrize("price", [0.9, 1.0, 1.03])
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_where_all_ask_the_same_bids_spread_by_a_bin_win_the_part_that_is_within(price, part):
+    none_N = np.zeros(1000, dtype=int)
+    reached = Curves.of(none_N, np.ones(1000), np.full(1000, price), np.ones(1)).reached()
+    (found,) = highest_within(reached, reached.cost_AG, np.array([part * 1000 * price]))
+    bid_N = found * 2.0 ** (np.random.default_rng(0).uniform(-0.5, 0.5, 20_000) / PER_OCTAVE)
+    assert (bid_N >= price).mean() == pytest.approx(part, abs=0.02)
 
 
 def test_it_is_within_the_last_crossing_where_a_sum_falls_before_it_rises():
+    reached = Curves.none(np.ones(1))
     fallen_AG = np.concatenate((np.full(90, -1.0), np.linspace(-1.0, 9.2, 102)))[None, :]
-    assert at_multiplier(fallen_AG, highest_within(fallen_AG, np.array([2.0]))) == pytest.approx(2.0)
+    found_A = highest_within(reached, fallen_AG, np.array([2.0]))
+    assert at_multiplier(fallen_AG, found_A) == pytest.approx(2.0, abs=0.06)
 
 
 def test_nothing_seen_has_no_scale_and_free_opportunities_count_in_the_lowest_bin():

@@ -69,12 +69,14 @@ class Outcome:
     """What auctions came to.
 
     ``winner_RS``: campaigns, the highest bid first; -1 for a place that stays empty. ``price_RS``: what each pays.
-    ``to_win_RC``: the least bid with which each campaign would have won a place. ``reason_RC``: a ``Reason`` each.
+    ``to_win_RC``: the least bid with which each campaign would have won a place; ``to_join_R``: with which one more
+    would have. ``reason_RC``: a ``Reason`` each.
     """
 
     winner_RS: Ints
     price_RS: Floats
     to_win_RC: Floats
+    to_join_R: Floats
     reason_RC: NDArray[np.int8]
 
 
@@ -101,7 +103,7 @@ def run(bid_RC: Floats, relevance_RC: Floats, not_here_RC: Flags, seen_enough_RC
     winner_RS = np.full((requests, rules.places), -1, dtype=np.int64)
     price_RS = np.zeros((requests, rules.places))
     if not places:
-        return Outcome(winner_RS, price_RS, np.zeros_like(bid_RC), reason_RC)
+        return Outcome(winner_RS, price_RS, np.zeros_like(bid_RC), np.full(requests, rules.reserve), reason_RC)
     best_RS, next_R = _highest(standing_RC, places)
     row_R1 = np.arange(requests)[:, None]
     best_bid_RS = standing_RC[row_R1, best_RS]
@@ -113,9 +115,11 @@ def run(bid_RC: Floats, relevance_RC: Floats, not_here_RC: Flags, seen_enough_RC
     campaign_W = best_RS[request_W, place_W]
     reason_RC[request_W, campaign_W] = Reason.WON
     # Who lost must beat the last that won; who won, the first that lost.
-    to_win_RC = np.repeat(np.maximum(best_bid_RS[:, -1], rules.reserve)[:, None], campaigns, axis=1)
+    last_R = best_bid_RS[:, -1] if places == rules.places else np.full(requests, -1.0)
+    to_join_R = np.maximum(last_R, rules.reserve)
+    to_win_RC = np.repeat(to_join_R[:, None], campaigns, axis=1)
     to_win_RC[request_W, campaign_W] = losing_R[request_W]
-    return Outcome(winner_RS, price_RS, to_win_RC, reason_RC)
+    return Outcome(winner_RS, price_RS, to_win_RC, to_join_R, reason_RC)
 
 
 def _highest(standing_RC: Floats, places: int) -> tuple[Ints, Floats]:

@@ -15,6 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.ads.bid import NO_CAP
+
 Floats = NDArray[np.floating]
 Ints = NDArray[np.signedinteger]
 
@@ -88,7 +90,7 @@ def forecast(
         requests_per_day: that come.
         days: it runs.
         budget_micro: for all of it.
-        cap: most micro-dollars per value on average; infinite for none.
+        cap: most micro-dollars per value on average; ``bid.NO_CAP`` or more for none.
         most_impressions: that frequency caps let people see.
         seed: of the draws.
     """
@@ -105,7 +107,7 @@ def forecast(
     won_SN = np.cumsum(weight_SN * value_N, axis=1)
     shown_SN = np.cumsum(weight_SN, axis=1)
     by_budget_S = _count(spent_SN <= budget_micro)
-    by_cap_S = _count(spent_SN <= cap * won_SN) if np.isfinite(cap) else np.full(DRAWS, len(value_N))
+    by_cap_S = _count(spent_SN <= cap * won_SN) if cap < NO_CAP else np.full(DRAWS, len(value_N))
     by_supply_S = np.minimum(_count(shown_SN <= most_impressions), len(value_N))
     taken_S = np.minimum(np.minimum(by_budget_S, by_cap_S), by_supply_S)
     spend_S, shown_S, actions_S = (

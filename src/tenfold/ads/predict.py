@@ -3,7 +3,7 @@
 A head is a logistic regression in which a person's embedding meets a campaign's: a matrix that starts as nothing, a
 weight for each of both alone, and for each campaign a residual of its own, a number and a vector, that start at 0. So a
 campaign that was never shown is predicted from its content, as rank's embedding of it says, and one with history by
-that history too. Heads learn online (AdaGrad, Duchi 2011), each batch once, after it was predicted.
+that history too. Heads learn online, each impression once, after it was predicted.
 
 What a head says is then calibrated on what came later than what it had learned by then: each batch is predicted first,
 and these predictions say how many actions each level really led to.
@@ -25,47 +25,38 @@ Ints = NDArray[np.int64]
 DELAYS_S = np.array([60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, *(86400 * day for day in (1, 2, 3, 5, 7, 14))])
 """Upper edges of the buckets of delays."""
 
-_FIRST = 1e-6
-"""What AdaGrad's sums of squares begin with: slopes are means over a batch, a few thousandths at first."""
-
 
 @dataclass
 class Head:
     """Predicts one action from embeddings.
 
+    Learns in small groups, each step as long as what was learned so far is uncertain: an error counts one over what is
+    known before anything is, plus how much has been seen since (Newton's step, with one number for the curvature of a
+    part). So a first impression moves little, however few or many come at once.
+
     Args:
-        width: of embeddings.
+        width: of embeddings, which are of length 1 at most in each of their parts.
         base: chance of the action before anything is known.
-        step: how fast it learns.
-        keep: how strongly what a campaign has of its own is drawn to 0, in impressions.
+        directions: so many ways in which people and campaigns differ share what was seen between them.
     """
 
     width: int
     base: float = 0.02
-    step: float = 0.3
-    keep: float = 50.0
+    directions: float = 64.0
     _person_D: Floats = field(init=False)
     _item_D: Floats = field(init=False)
     _meet_DD: Floats = field(init=False)
     _bias: float = field(init=False)
     _own_C: Floats = field(init=False)
     _own_CD: Floats = field(init=False)
-    _squares: dict[str, Floats] = field(init=False)
+    _seen: float = 0.0
+    _seen_C: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        width = self.width
-        self._person_D, self._item_D = np.zeros(width), np.zeros(width)
-        self._meet_DD = np.zeros((width, width))
+        self._person_D, self._item_D = np.zeros(self.width), np.zeros(self.width)
+        self._meet_DD = np.zeros((self.width, self.width))
         self._bias = float(_logit(self.base))
-        self._own_C, self._own_CD = np.zeros(0), np.zeros((0, width))
-        self._squares = {
-            "person": np.full(width, _FIRST),
-            "item": np.full(width, _FIRST),
-            "meet": np.full((width, width), _FIRST),
-            "bias": np.full(1, _FIRST),
-            "own": np.zeros(0),
-            "own_vector": np.zeros((0, width)),
-        }
+        self._own_C, self._own_CD, self._seen_C = np.zeros(0), np.zeros((0, self.width)), np.zeros(0)
 
     def grow(self, campaigns: int) -> None:
         """Make room for so many campaigns; new ones have nothing of their own."""
@@ -73,9 +64,7 @@ class Head:
         if more > 0:
             self._own_C = np.append(self._own_C, np.zeros(more))
             self._own_CD = np.concatenate((self._own_CD, np.zeros((more, self.width))))
-            own, vectors = self._squares["own"], self._squares["own_vector"]
-            self._squares["own"] = np.append(own, np.full(more, _FIRST))
-            self._squares["own_vector"] = np.concatenate((vectors, np.full((more, self.width), _FIRST)))
+            self._seen_C = np.append(self._seen_C, np.zeros(more))
 
     def against(self, item_CD: Floats, campaign_C: Ints) -> tuple[Floats, Floats, Floats]:
         """Prepare campaigns: what each person's embedding is multiplied with, and what is added.
@@ -95,7 +84,7 @@ class Head:
         return np.sum(person_ND * weights_ND, axis=1) + self._bias + item_ND @ self._item_D + self._own_C[campaign_N]
 
     def learn(self, person_ND: Floats, item_ND: Floats, campaign_N: Ints, happened_N: Floats) -> Floats:
-        """Learn from a batch, once; gives what was predicted before.
+        """Learn from impressions, each once; gives what was predicted before each was learned from.
 
         Args:
             person_ND: embeddings of people.
@@ -103,40 +92,54 @@ class Head:
             campaign_N: which campaigns; ``grow`` made room for them.
             happened_N: 1 where the action happened, 0 where not, or the chance that it did.
         """
+        predicted: list[Floats] = [np.zeros(0)]
+        for begin in range(0, len(happened_N), _GROUP):
+            rows = slice(begin, begin + _GROUP)
+            predicted.append(self._step(person_ND[rows], item_ND[rows], campaign_N[rows], happened_N[rows]))
+        return np.concatenate(predicted)
+
+    def _step(self, person_ND: Floats, item_ND: Floats, campaign_N: Ints, happened_N: Floats) -> Floats:
         predicted_N = _chance(self.logit(person_ND, item_ND, campaign_N))
-        error_N = predicted_N - happened_N
-        rows = max(1, len(error_N))
-        self._meet_DD -= self._scaled("meet", person_ND.T @ (error_N[:, None] * item_ND) / rows)
-        self._person_D -= self._scaled("person", person_ND.T @ error_N / rows)
-        self._item_D -= self._scaled("item", item_ND.T @ error_N / rows)
-        self._bias -= float(self._scaled("bias", np.array([error_N.sum() / rows]))[0])
-        count_C = np.bincount(campaign_N, minlength=len(self._own_C))
-        pull_C = count_C / (count_C + self.keep) / rows
-        own_C = np.bincount(campaign_N, error_N, len(self._own_C)) / rows
+        error_N = happened_N - predicted_N
+        bend_N = predicted_N * (1.0 - predicted_N)
+        now, now_C = float(bend_N.sum()), np.bincount(campaign_N, bend_N, len(self._own_C))
+        # All parts answer the same error at once, so each may answer a part of it only.
+        all_parts, all_parts_C = _PARTS * now, _PARTS * now_C
+        shared = 1.0 / (_UNKNOWN + all_parts + self._seen / self.directions)
+        self._meet_DD += shared * (person_ND.T @ (error_N[:, None] * item_ND))
+        self._person_D += shared * (person_ND.T @ error_N)
+        self._item_D += shared * (item_ND.T @ error_N)
+        self._bias += float(error_N.sum()) / (_UNKNOWN + all_parts + self._seen)
+        self._own_C += np.bincount(campaign_N, error_N, len(self._own_C)) / (_OWN + all_parts_C + self._seen_C)
         own_CD = np.zeros_like(self._own_CD)
-        np.add.at(own_CD, campaign_N, error_N[:, None] * person_ND / rows)
-        self._own_C -= self._scaled("own", own_C + pull_C * self._own_C)
-        self._own_CD -= self._scaled("own_vector", own_CD + pull_C[:, None] * self._own_CD)
+        np.add.at(own_CD, campaign_N, error_N[:, None] * person_ND)
+        self._own_CD += own_CD / (_OWN + all_parts_C + self._seen_C / self.directions)[:, None]
+        # What is long past counts less and less, so that a head never stops learning.
+        self._seen = min(self._seen + now, _LONGEST)
+        self._seen_C = np.minimum(self._seen_C + now_C, _LONGEST)
         return predicted_N
 
-    def _scaled(self, name: str, slope: Floats) -> Floats:
-        """One step of AdaGrad down a slope."""
-        squares = self._squares[name]
-        squares += slope**2
-        return self.step * slope / np.sqrt(squares)
+
+_GROUP = 64
+_PARTS = 6.0
+_UNKNOWN, _OWN = 1.0, 8.0
+"""What is known before anything was seen, as so much evidence: of all campaigns, and of what one has of its own."""
+
+_LONGEST = 20_000.0
+"""No more evidence than this holds a head back from learning."""
 
 
 class Calibration:
     """Turns a head's chances into what really happens, learned from predictions that were made before the outcome.
 
-    Log odds are mapped by a parabola that is fitted by maximum likelihood: three numbers have little noise, where bins
+    Log odds are shifted by a parabola that is fitted by maximum likelihood: three numbers have little noise, where bins
     of rare actions have much. The latest predictions count most, as a head learns on.
     """
 
-    def __init__(self, half_life: int = 200_000) -> None:
+    def __init__(self, half_life: int = 100_000) -> None:
         self._half_life = half_life
         self._count_B, self._actions_B = np.zeros(len(_MIDDLE_B)), np.zeros(len(_MIDDLE_B))
-        self._parabola = np.array([0.0, 1.0, 0.0])
+        self._shift = np.zeros(3)
         self._low, self._high = float(_MIDDLE_B[0]), float(_MIDDLE_B[-1])
 
     def note(self, predicted_N: Floats, happened_N: Floats) -> None:
@@ -154,23 +157,27 @@ class Calibration:
             return
         share_B = np.cumsum(self._count_B) / self._count_B.sum()
         self._low, self._high = (float(_MIDDLE_B[np.searchsorted(share_B, part)]) for part in (0.01, 0.99))
-        within_B = np.clip(_MIDDLE_B, self._low, self._high)
-        terms_3B = np.stack((np.ones_like(within_B), within_B, within_B**2))
-        found = np.array([0.0, 1.0, 0.0])
+        within_B, terms_3B = self._terms(_MIDDLE_B)
+        shift = np.zeros(3)
         for _ in range(_NEWTON_STEPS):
-            chance_B = _chance(found @ terms_3B)
-            slope = terms_3B @ (self._actions_B - self._count_B * chance_B) - _PRIOR * (found - [0.0, 1.0, 0.0])
+            chance_B = _chance(within_B + shift @ terms_3B)
+            slope = terms_3B @ (self._actions_B - self._count_B * chance_B) - _PRIOR * shift
             curve = (terms_3B * (self._count_B * chance_B * (1.0 - chance_B))) @ terms_3B.T + _PRIOR * np.eye(3)
-            found = found + np.linalg.solve(curve, slope)
-        ends = found[1] + 2.0 * found[2] * np.array([self._low, self._high])
-        if np.isfinite(found).all() and (ends > 0).all():
-            self._parabola = found
+            shift = shift + np.clip(np.linalg.solve(curve, slope), -1.0, 1.0)
+        ends_B, end_terms_3B = self._terms(np.linspace(self._low, self._high, 9))
+        if (np.diff(ends_B + shift @ end_terms_3B) > 0).all():  # A map that changes the order is no calibration.
+            self._shift = shift
 
     def logit(self, logit: Floats) -> Floats:
         """Calibrate log odds; beyond what was seen, the shift stays that of the end."""
-        within = np.clip(logit, self._low, self._high)
-        base, slope, bend = self._parabola
-        return base + slope * within + bend * within**2 + (logit - within)
+        _, terms_3N = self._terms(np.atleast_1d(np.asarray(logit, dtype=np.float64)))
+        return logit + (self._shift @ terms_3N).reshape(np.shape(logit))
+
+    def _terms(self, logit_N: Floats) -> tuple[Floats, Floats]:
+        """Log odds within what was seen, and the terms of the parabola there, from -1 to 1."""
+        within_N = np.clip(logit_N, self._low, self._high)
+        part_N = 2.0 * (within_N - self._low) / max(self._high - self._low, 1e-9) - 1.0
+        return within_N, np.stack((np.ones_like(part_N), part_N, part_N**2))
 
 
 _MIDDLE_B = np.linspace(-20.0, 10.0, 961)
@@ -182,7 +189,7 @@ _LEAST_ACTIONS = 50.0
 _PRIOR = 1.0
 """How strongly the map is drawn to change nothing, in actions."""
 
-_NEWTON_STEPS = 6
+_NEWTON_STEPS = 12
 
 
 @dataclass

@@ -29,17 +29,19 @@ class Curves:
     """Money and value of opportunities by price per value, and how many there were.
 
     ``cost_AG``, ``value_AG``: of opportunities whose price per value lies in bin g; those below the lowest bin count in
-    it, and those above the highest only in ``count_A``.
+    it, and those above the highest only in ``count_A``. ``scale_A``: price per value in the middle of the bins.
     """
 
     cost_AG: Floats
     value_AG: Floats
     count_A: Floats
+    scale_A: Floats
 
     @staticmethod
-    def none(campaigns: int) -> "Curves":
+    def none(scale_A: Floats) -> "Curves":
         """No opportunities."""
-        return Curves(np.zeros((campaigns, BINS)), np.zeros((campaigns, BINS)), np.zeros(campaigns))
+        nothing_AG = np.zeros((len(scale_A), BINS))
+        return Curves(nothing_AG, nothing_AG, np.zeros(len(scale_A)), scale_A)
 
     @staticmethod
     def of(campaign_N: Ints, value_N: Floats, price_N: Floats, scale_A: Floats) -> "Curves":
@@ -61,20 +63,24 @@ class Curves:
             np.bincount(at_N, price_N[near_N], size).astype(np.float64).reshape(campaigns, BINS),
             np.bincount(at_N, value_N[near_N], size).astype(np.float64).reshape(campaigns, BINS),
             np.bincount(campaign_N, minlength=campaigns).astype(np.float64),
+            scale_A,
         )
 
     def plus(self, other: "Curves") -> "Curves":
         """Both together."""
-        return Curves(self.cost_AG + other.cost_AG, self.value_AG + other.value_AG, self.count_A + other.count_A)
+        return Curves(
+            self.cost_AG + other.cost_AG, self.value_AG + other.value_AG, self.count_A + other.count_A, self.scale_A
+        )
 
     def times(self, factor_A: Floats | float) -> "Curves":
         """As many times as many opportunities of the same kind."""
         factor_A = np.broadcast_to(np.asarray(factor_A, dtype=np.float64), self.count_A.shape)
-        return Curves(self.cost_AG * factor_A[:, None], self.value_AG * factor_A[:, None], self.count_A * factor_A)
+        factor_A1 = factor_A[:, None]
+        return Curves(self.cost_AG * factor_A1, self.value_AG * factor_A1, self.count_A * factor_A, self.scale_A)
 
     def reached(self) -> "Curves":
         """Sum up along the bins: what each multiplier would cost and bring, not what each bin holds."""
-        return Curves(np.cumsum(self.cost_AG, axis=1), np.cumsum(self.value_AG, axis=1), self.count_A)
+        return Curves(np.cumsum(self.cost_AG, axis=1), np.cumsum(self.value_AG, axis=1), self.count_A, self.scale_A)
 
 
 def first_scale(campaign_N: Ints, value_N: Floats, price_N: Floats, campaigns: int) -> Floats:
@@ -87,25 +93,36 @@ def first_scale(campaign_N: Ints, value_N: Floats, price_N: Floats, campaigns: i
     return np.where(count_A > 0, np.exp(sum_A / np.maximum(count_A, 1)), np.nan)
 
 
-def highest_within(reached_AG: Floats, limit_A: Floats) -> Floats:
+def highest_within(reached: Curves, sum_AG: Floats, limit_A: Floats) -> Floats:
     """Find the highest multiplier at which a sum stays within a limit, in units of the scale.
 
     Args:
-        reached_AG: the sum at the upper edge of each bin. It may fall first and rise later; the last crossing counts.
+        reached: summed up along the bins.
+        sum_AG: the sum at the upper edge of each bin, made of ``reached``. It may fall first and rise later; the last
+            crossing counts.
         limit_A: what it may come to.
     Returns:
-        Between the edges by linear interpolation; where the limit is never reached, the highest edge, and where even
-        the lowest bin is beyond it, a multiplier below that bin.
+        Where a part of a bin is within, so far from the middle of what the bin holds, as parts of its width: so bids
+        that are spread by a bin's width win that part, also where all in it ask the same price. Where the limit is
+        never reached, the highest edge.
     """
-    within_AG = reached_AG <= limit_A[:, None]
+    within_AG = sum_AG <= limit_A[:, None]
     last_A = np.where(within_AG.any(axis=1), BINS - 1 - np.argmax(within_AG[:, ::-1], axis=1), -1)
-    row_A = np.arange(len(limit_A))
-    below_A = np.where(last_A >= 0, reached_AG[row_A, np.maximum(last_A, 0)], 0.0)
-    above_A = reached_AG[row_A, np.minimum(last_A + 1, BINS - 1)]
-    rise_A = above_A - below_A
+    row_A, next_A = np.arange(len(limit_A)), np.minimum(last_A + 1, BINS - 1)
+
+    def in_next(of_AG: Floats) -> Floats:
+        return of_AG[row_A, next_A] - np.where(last_A >= 0, of_AG[row_A, np.maximum(last_A, 0)], 0.0)
+
+    below_A = np.where(last_A >= 0, sum_AG[row_A, np.maximum(last_A, 0)], 0.0)
+    rise_A = in_next(sum_AG)
     part_A = np.divide(limit_A - below_A, rise_A, out=np.zeros_like(limit_A), where=rise_A > 0)
-    part_A = np.where(last_A == BINS - 1, 0.0, np.clip(part_A, 0.0, 1.0))
-    return 2.0 ** ((last_A + 1 + part_A) / PER_OCTAVE - OCTAVES)
+    cost_A, value_A = in_next(reached.cost_AG), in_next(reached.value_AG)
+    ratio_A = np.divide(cost_A, value_A, out=np.zeros_like(cost_A), where=value_A > 0) / reached.scale_A
+    middle_A = (np.log2(np.maximum(ratio_A, _TINY)) + OCTAVES) * PER_OCTAVE
+    # What lies far below the lowest bin is in it too.
+    middle_A = np.where(ratio_A > 0, np.clip(middle_A, next_A, next_A + 1.0), next_A + 0.5)
+    place_A = np.where(last_A == BINS - 1, BINS, middle_A + np.clip(part_A, 0.0, 1.0) - 0.5)
+    return 2.0 ** (place_A / PER_OCTAVE - OCTAVES)
 
 
 def at_multiplier(reached_AG: Floats, multiplier_A: Floats) -> Floats:
