@@ -6,6 +6,7 @@ To take one out, delete its package and its line.
 from pathlib import Path
 from typing import Any
 
+from tenfold.ads.product import ADS
 from tenfold.agents.product import AGENTS
 from tenfold.assistant.product import ASSISTANT
 from tenfold.core.config import Config, config_type, read_config
@@ -21,7 +22,7 @@ from tenfold.serve.workload import SERVE
 WORKLOADS: tuple[Workload[Any], ...] = (RANK, SERVE, TRAIN)
 """Floors are met in this order when there are fewer slots than floors."""
 
-PRODUCTS: tuple[Product, ...] = (FEED, AGENTS, ASSISTANT)
+PRODUCTS: tuple[Product, ...] = (FEED, ADS, AGENTS, ASSISTANT)
 
 CONFIG = config_type({each.name: each.settings for each in (*WORKLOADS, *PRODUCTS)})
 """All of ``tenfold.toml``: the pool's table, and one for each workload and product."""

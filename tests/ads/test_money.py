@@ -152,7 +152,7 @@ def test_processes_side_by_side_sell_no_more_than_the_budget_and_all_of_it(store
         if number % 4 < 2:
             turn(store, cashier, SHOES)
         for part in range(3):
-            held = cashier.sell("shoes", f"e{number}.{part}", 5, clock.now + 30)
+            held = cashier.sell("shoes", f"e{number}.{part}", 5, 30)
             if held is not None:
                 sold.append(impression(f"e{number}.{part}", held, "shoes", 5))
         # Told to either of the two, whoever sold it, some only much later.
@@ -167,8 +167,8 @@ def test_what_was_sold_and_never_seen_may_be_sold_again_and_a_pause_gives_all_ba
     clock = Clock()
     cashier = cashier_at(clock)
     turn(store, cashier, SHOES)
-    assert cashier.sell("shoes", "e1", 5, clock.now + 30) is not None
-    assert cashier.sell("shoes", "e2", 5, clock.now + 30) is None, "it has leased one bid, since it knew no more"
+    assert cashier.sell("shoes", "e1", 5, 30) is not None
+    assert cashier.sell("shoes", "e2", 5, 30) is None, "it has leased a two-hundredth, or one bid"
     clock.now += 36
     turn(store, cashier, SHOES)
     assert cashier.free_micro("shoes") >= 5
@@ -181,7 +181,7 @@ def test_a_process_that_was_only_asleep_begins_anew_with_nothing_whatever_its_cl
     one, other = cashier_at(clock, 10), cashier_at(clock, 10, ahead_s=3_600)
     turn(store, other, SHOES)
     assert other.now() == clock.now
-    held = other.sell("shoes", "e1", 5, other.now() + 30)
+    held = other.sell("shoes", "e1", 5, 30)
     turn(store, one, SHOES)
     clock.now += 11
     turn(store, one, SHOES)

@@ -66,7 +66,7 @@ class Money(RuleBasedStateMachine):
         self.numbers += 1
         event, cashier = f"e{self.numbers}", self.processes.get(which)
         until = self.now + SETTLE_S
-        lease = cashier.sell(campaign, event, price, until) if cashier else None
+        lease = cashier.sell(campaign, event, price, SETTLE_S) if cashier else None
         # What is sold without money, by a process that is broken, is nobody's to pay.
         return impression(event, lease or "made up", campaign, price, expires_at=until)
 

@@ -41,6 +41,14 @@ def take_click(connection: Connection, seen: Impression, now: float) -> tuple[Cl
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of conversions. ``clicks``: impressions whose clicks led to those that are new."""
+
+    out: ConversionsOut
+    clicks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Led:
     """The click that led to a conversion."""
 
@@ -52,7 +60,7 @@ class _Led:
 
 def take_conversions(
     connection: Connection, account: str, told: Sequence[ConversionIn], signer: Signer, click_days: float, now: float
-) -> ConversionsOut:
+) -> Taken:
     """Note conversions of an account, each once by its event.
 
     One belongs to the campaign of the click that it names, or else of the last click of its person, if that was within
@@ -88,7 +96,8 @@ def take_conversions(
         connection.execute(conversions.insert(), rows)
     attributed = sum(row["campaign"] is not None for row in rows)
     repeated = len(told) - len(rows) - refused
-    return ConversionsOut(attributed=attributed, others=len(rows) - attributed, repeated=repeated, refused=refused)
+    out = ConversionsOut(attributed=attributed, others=len(rows) - attributed, repeated=repeated, refused=refused)
+    return Taken(out, tuple(str(row["click"]) for row in rows if row["click"] is not None))
 
 
 def _led_by(

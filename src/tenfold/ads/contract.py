@@ -170,6 +170,25 @@ class VariantOut(Frozen):
     written_by: str = ""
 
 
+class RangeOut(Frozen):
+    """A number that is not known: in nine of ten cases between `low` and `high`."""
+
+    low: float
+    middle: float
+    high: float
+
+
+class ForecastOut(Frozen):
+    """What a campaign will come to in all its days, by the pages that people asked for lately."""
+
+    spend_micro: RangeOut
+    impressions: RangeOut
+    actions: RangeOut
+    holds: Literal["budget", "cap", "supply"] = Field(description="what holds it back; supply: no more people come")
+    feasible: bool = Field(description="whether it would be shown at all")
+    says: tuple[str, ...] = Field(description="warnings, each with what would help")
+
+
 class CampaignOut(Frozen):
     """A campaign as it is now."""
 

@@ -30,7 +30,7 @@ class Wants:
 
     no_personal: set[str]
     personal: set[str]
-    stopped: set[tuple[str, str]]
+    stopped: dict[str, set[str]]
 
 
 def note_draws(connection: Connection, drawn: Sequence[Draw]) -> None:
@@ -63,11 +63,13 @@ def shown_since(connection: Connection, last: int, worker: int) -> Shown:
 def read_wants(connection: Connection) -> Wants:
     """Read what people said."""
     said = connection.execute(sa.select(consents.c.person, consents.c.personal)).all()
-    stopped = connection.execute(sa.select(stops.c.person, stops.c.what)).all()
+    stopped: dict[str, set[str]] = {}
+    for person, what in connection.execute(sa.select(stops.c.person, stops.c.what)):
+        stopped.setdefault(person, set()).add(what)
     return Wants(
         no_personal={row.person for row in said if not row.personal},
         personal={row.person for row in said if row.personal},
-        stopped={(row.person, row.what) for row in stopped},
+        stopped=stopped,
     )
 
 

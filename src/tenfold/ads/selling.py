@@ -152,7 +152,7 @@ class Seller:
         """Sell an ad; gives the token for when it is seen, or none where there is too little money."""
         now = self._clock()
         event, until = new_event(), now + self._seen_within_s
-        lease = self._cashier.sell(campaign, event, decision.price_micro, until)
+        lease = self._cashier.sell(campaign, event, decision.price_micro, self._seen_within_s)
         tick = self.tick(campaign)
         if lease is None:
             tick.lost["money is used up here"] += 1

@@ -35,6 +35,7 @@ COMMANDS = {
     "tenfold.world.command:app": ("load", "Play a day of people and programs who use the running pool."),
     "tenfold.world.command:world": ("world", "Draw a log of what people with hidden interests do on five surfaces."),
     "tenfold.feed.command:app": ("feed", "Show a person's feed, and why each item is in it."),
+    "tenfold.ads.command:app": ("ads", "Ads: give an objective and a budget, and it does the rest."),
     "tenfold.agents.command:app": ("agents", "Agents of businesses: what they know, and what they answer."),
     "tenfold.assistant.command:app": ("assistant", "Ask what dated sources say, and get who said it and when."),
     "tenfold.rank.command:app": ("rank", "Show the ranking model's quality, or rank the catalog for USER."),

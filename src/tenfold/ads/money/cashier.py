@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from tenfold.ads.money import lease as leasing
 from tenfold.ads.money.budget import campaign_node, free_on_path, path_of
 from tenfold.ads.money.moment import database_now
-from tenfold.ads.money.purse import Purse, Wish, wish_for
+from tenfold.ads.money.purse import SHARE, Purse, Wish, wish_for
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +73,17 @@ class Cashier:
         """Unix seconds as the database had them at the last turn, and this process's clock since."""
         return self.clock() + self._ahead_s
 
-    def sell(self, campaign: str, event: str, price_micro: int, until: float) -> str | None:
-        """Reserve the price of an ad; gives the lease that it is charged to, or none where there is too little."""
+    def sell(self, campaign: str, event: str, price_micro: int, lasts_s: float) -> str | None:
+        """Reserve the price of an ad; gives the lease that it is charged to, or none where there is too little.
+
+        Args:
+            campaign: whose ad.
+            event: of the impression.
+            price_micro: that it pays.
+            lasts_s: seconds in which it may be seen.
+        """
         purse = self.purses.get(campaign)
-        if purse is None or not purse.sell(event, price_micro, until):
+        if purse is None or not purse.sell(event, price_micro, self.steady() + lasts_s):
             return None
         return purse.lease.id
 
@@ -85,17 +92,21 @@ class Cashier:
         purse = self.purses.get(campaign)
         return 0 if purse is None else purse.free_micro
 
+    def remaining_micro(self, campaign: str, default_micro: int) -> int:
+        """What may still be sold of a campaign: what is held here, and what was free at the last turn, if any."""
+        return self.free_micro(campaign) + self._remaining.get(campaign, default_micro)
+
     # ---- one turn
 
     def wishes(self, running: Sequence[Running]) -> list[Wish]:
         """Say what to ask for; what is to be given back can no longer be sold."""
-        now = self.now()
+        steady = self.steady()
         found = []
         for each in running:
             purse = self.purses.get(each.campaign)
             if purse is not None:
-                purse.forget_unseen(now)
-            # Of a campaign that is new here nothing is known yet: one ad's worth, and the turn says what is left.
+                purse.forget_unseen(steady)
+            # Of a campaign that is new here nothing is known yet: one ad's worth, or more if the turn finds more left.
             remaining = self._remaining.get(each.campaign, each.bid_micro)
             wish = wish_for(purse, each.campaign, remaining, each.bid_micro, each.is_running)
             if purse is not None:
@@ -113,8 +124,8 @@ class Cashier:
         for wish in wishes:
             if wish.back_micro and wish.campaign in held:
                 leasing.give_back(connection, held[wish.campaign], min(wish.back_micro, held[wish.campaign].left_micro))
-            elif wish.more_micro:
-                leasing.grant(connection, worker, wish.campaign, wish.more_micro)
+            elif wish.more_micro or (began_anew and not wish.back_micro):
+                leasing.grant(connection, worker, wish.campaign, self._more(connection, wish, began_anew))
             free[wish.campaign] = free_on_path(connection, path_of(connection, campaign_node(wish.campaign)))
         self._look_after_others(connection, worker, now)
         returned = leasing.close_orphans(connection, now)
@@ -135,6 +146,13 @@ class Cashier:
         for held in turned.held:
             purse = self.purses.setdefault(held.campaign, Purse(replace(held, granted_micro=0, settled_micro=0)))
             purse.settle(held, events)
+
+    def _more(self, connection: Connection, wish: Wish, began_anew: bool) -> int:
+        """What to lease; of a campaign of which nothing is held it is known only now what is left."""
+        if wish.campaign in self._remaining and not began_anew:
+            return wish.more_micro
+        free_micro = free_on_path(connection, path_of(connection, campaign_node(wish.campaign)))
+        return max(wish.more_micro, free_micro // SHARE)
 
     def _show(self, connection: Connection) -> tuple[int, bool]:
         if self.worker is not None:

@@ -17,8 +17,8 @@ GRACE_S = 5.0
 class Purse:
     """What one process holds of one campaign.
 
-    ``sold``: price, and the time until which it may be seen, of each ad that is on its way, by its event, in the order
-    in which they were sold. ``spent_micro``: sold since it was last asked what to lease.
+    ``sold``: price, and until when it may be seen by a clock that nobody sets, of each ad that is on its way, by its
+    event, in the order in which they were sold. ``spent_micro``: sold since it was last asked what to lease.
     """
 
     lease: Lease
@@ -43,7 +43,7 @@ class Purse:
         self._count()
 
     def forget_unseen(self, now: float) -> None:
-        """Free what was sold and can no longer be seen."""
+        """Free what was sold and can no longer be seen; ``now`` by the same clock."""
         for event, (_, until) in list(self.sold.items()):
             if until + GRACE_S > now:
                 break
