@@ -50,7 +50,8 @@ class Ads:
         return made
 
     async def offers(self, person: str = "ann", **more) -> list[dict]:
-        return (await self("/candidates", {"person": person, "surface": "home", **more}))["ads"]
+        found = (await self("/candidates", {"person": person, "surface": "home", **more}))["ads"]
+        return [{**each, **each["tell"]} for each in found]
 
     async def offer(self, person: str = "ann") -> dict:
         found: list[dict] = []

@@ -106,3 +106,13 @@ def test_more_traffic_than_on_the_day_before_is_taken_to_last_in_part():
         counts.append(pacer._rests()[0].count_A[0] / (100 * (10 - pacer.tick)))
     assert all(1.0 < count < 2.0 for count in counts)
     assert counts[-1] > counts[0]
+
+
+def test_a_day_on_which_nothing_came_is_no_reason_to_bid_more(days):
+    plain, other = made(days, 0.1, np.inf), made(days, 0.1, np.inf)
+    for _ in range(TICKS):
+        other.observe(Curves.none(other.scale_A))
+    for pacer in (plain, other):
+        run(pacer, days[0])
+    plans = [pacer.plan(np.zeros(1), np.zeros(1)).multiplier_A for pacer in (plain, other)]
+    assert plans[0] == pytest.approx(plans[1])

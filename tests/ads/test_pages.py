@@ -114,7 +114,7 @@ def test_a_first_campaign_from_a_catalog_to_its_report(opened, url, tmp_path):
     while not (ads := post(url, "/candidates", {"person": "ann", "surface": "home"})["ads"]):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert post(url, "/impressions", {"tokens": [ads[0]["token"]]})["billed"] == 1
+    assert post(url, "/impressions", {"tokens": [ads[0]["tell"]["token"]]})["billed"] == 1
     # The page follows by itself.
     expect(page.get_by_text("the price was")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("^Spent"))).to_be_visible()
@@ -127,7 +127,7 @@ def test_a_first_campaign_from_a_catalog_to_its_report(opened, url, tmp_path):
     assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
     time.sleep(0.3)
-    click = post(url, "/clicks", {"token": ads[0]["token"]})["click"]
+    click = post(url, "/clicks", {"token": ads[0]["tell"]["token"]})["click"]
     thanks = opened(f"/thanks?tf_click={click}")
     expect(thanks).to_have_title("told 1")
     # Later pages of the visit still know the click, and an order counts once.

@@ -29,6 +29,7 @@ Flags = NDArray[np.bool_]
 
 _GHOST = len(Reason)
 
+MOST_FORECAST = 600
 MOST_BID_MICRO = 50_000.0
 SALE_MICRO = 20e6
 """What a sale brings an advertiser who has told of none yet."""
@@ -323,7 +324,9 @@ class Bidder:
 
     def forecast(self, campaign: Campaign, variants: Sequence[VariantOut]) -> Forecast | None:
         """Forecast a campaign on the pages of the last day, as if it had bid for them; none where they are too few."""
-        pages = [page for page in self.asked.pages if _may_stand(campaign, page)]
+        asked = self.asked.pages
+        some = self.rng.permutation(len(asked))[:MOST_FORECAST]  # Enough, and this runs where pages are answered.
+        pages = [asked[at] for at in some if _may_stand(campaign, asked[at])]
         if not pages:
             return None
         words = [*campaign.targeting.interests, *(word for each in variants for word in words_of(each.body))]
@@ -335,7 +338,7 @@ class Bidder:
             chance_N = chance_N * clicks.of_people(person_ND)[:, 0]
         if campaign.objective.needs_conversions:
             chance_N = chance_N * conversions.of_people(person_ND)[:, 0]
-        per_day = self.asked.per_day(self.now()) * len(pages) / len(self.asked.pages)
+        per_day = self.asked.per_day(self.now()) * len(pages) / len(some)
         times = campaign.frequency.impressions * max(1.0, campaign.days * DAY_S / campaign.frequency.per_s)
         return forecast(
             chance_N * (SALE_MICRO if isinstance(campaign.cap, ReturnOnSpend) else 1.0),

@@ -113,6 +113,9 @@ class Desk:
             self.cashier.free_micro,
             self._remaining_micro,
             self.cashier.now,
+            pricing=self.settings.pricing,
+            reserve_micro=self.settings.reserve_usd * MICROS,
+            floor=self.settings.least_relevance,
         )
         await self.turn()
         tasks = [

@@ -1,11 +1,25 @@
-"""Ads for a place beside a person's items, over HTTP: what is asked, and what is given of an ad that was sold."""
+"""Ads for a place beside a person's items, over HTTP: what is asked, and what is given of an ad that was sold.
+
+As the feed asks and takes it (``feed/beside.py``): an ad and an organic card stand in one order, by total value.
+"""
 
 from pydantic import Field
 
-from tenfold.ads.bidder import Sold
+from tenfold.ads.bidder import Page, Sold
+from tenfold.ads.campaign import MICROS
 from tenfold.ads.contract import LONGEST_NAME
 from tenfold.ads.product import PUBLIC
 from tenfold.core.frozen import Frozen
+
+MOST_ORGANIC = 200
+
+
+class Organic(Frozen):
+    """A card beside which an ad would stand."""
+
+    item: int | str = Field(description="as rank has it")
+    genres: tuple[str, ...] = Field((), max_length=100)
+    value: float = Field(0.0, allow_inf_nan=False, description="total value of showing it")
 
 
 class CandidatesIn(Frozen):
@@ -13,50 +27,69 @@ class CandidatesIn(Frozen):
 
     person: str = Field(min_length=1, max_length=LONGEST_NAME)
     surface: str = Field(max_length=LONGEST_NAME)
-    slots: int = Field(1, ge=1, le=10, description="ads at most")
-    items: tuple[int | str, ...] = Field(
-        (), max_length=200, description="beside which they would stand, as rank has them"
-    )
-    genres: tuple[str, ...] = Field((), max_length=100, description="of these items")
+    slots: int = Field(1, ge=0, le=50, description="ads at most")
+    organic: tuple[Organic, ...] = Field((), max_length=MOST_ORGANIC, description="the page without ads, best first")
+
+    def page(self) -> Page:
+        """As bids are made for it."""
+        genres = dict.fromkeys(genre for card in self.organic for genre in card.genres)
+        return Page(self.person, self.surface, self.slots, tuple(card.item for card in self.organic), tuple(genres))
 
 
-class Offer(Frozen):
-    """An ad that has won a place; it is charged when its token comes back as seen."""
+class Told(Frozen):
+    """What a surface needs to tell what becomes of an ad."""
 
     campaign: str
     variant: str
-    advertiser: str
-    headline: str
-    body: str
     call_to_action: str
-    image: str
     click: str = Field(description="public path that counts a click and leads on")
     seen: str = Field(description="public path of a picture that counts the ad as seen")
     token: str
-    bid_micro: int = Field(description="what the place is worth to the advertiser, to be weighed against organic items")
+    bid_micro: int
     price_micro: int
+
+
+class Ad(Frozen):
+    """An ad that has won a place; it is charged when its token comes back as seen."""
+
+    item: str = Field(description="of the ad, unlike any item of a catalog")
+    title: str
+    text: str
+    image: str
+    advertiser: str
+    value: float = Field(description="total value of showing it, in the unit of the organic cards'")
+    tell: Told
 
 
 class CandidatesOut(Frozen):
     """Ads for a page, the dearest first."""
 
-    ads: tuple[Offer, ...]
+    ads: tuple[Ad, ...]
 
 
-def offer_of(sold: Sold) -> Offer:
-    """What a surface is given of an ad that was sold."""
-    variant = sold.variant
-    return Offer(
-        campaign=sold.campaign.id,
-        variant=variant.id,
-        advertiser=sold.campaign.account,
-        headline=variant.headline,
-        body=variant.body,
-        call_to_action=variant.call_to_action,
+def offer_of(sold: Sold, usd_per_value: float) -> Ad:
+    """What a surface is given of an ad that was sold.
+
+    Args:
+        sold: the ad.
+        usd_per_value: what one unit of an organic card's value is worth.
+    """
+    variant, decision = sold.variant, sold.decision
+    return Ad(
+        item=f"ad-{sold.campaign.id}-{variant.id}",
+        title=variant.headline,
+        text=variant.body,
         image=variant.image,
-        click=f"{PUBLIC}/click/{sold.token}",
-        seen=f"{PUBLIC}/seen/{sold.token}.gif",
-        token=sold.token,
-        bid_micro=sold.decision.bid_micro,
-        price_micro=sold.decision.price_micro,
+        advertiser=sold.campaign.account,
+        value=decision.bid_micro / MICROS / usd_per_value,
+        tell=Told(
+            campaign=sold.campaign.id,
+            variant=variant.id,
+            call_to_action=variant.call_to_action,
+            click=f"{PUBLIC}/click/{sold.token}",
+            seen=f"{PUBLIC}/seen/{sold.token}.gif",
+            token=sold.token,
+            bid_micro=decision.bid_micro,
+            price_micro=decision.price_micro,
+        ),
     )

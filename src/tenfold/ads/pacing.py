@@ -128,14 +128,15 @@ class Pacer:
             return Plan(np.minimum(self.cap_A, usual_A), usual_A, self.cap_A, np.zeros_like(usual_A))
         kept_A, kept_for_cap_A = np.zeros_like(spent_A), np.zeros_like(spent_A)
         gain_A = np.full_like(spent_A, np.inf)
-        for rest in rests:
+        for rest, share_A in zip(rests, _shares(rests), strict=True):
             excess_AG = rest.cost_AG - self.cap_A[:, None] * rest.value_AG
             budget_A = self.scale_A * highest_within(rest, rest.cost_AG, self.budget_A - spent_A)
             cap_A = self.scale_A * highest_within(rest, excess_AG, self.cap_A * won_A - spent_A)
             cap_A = np.maximum(cap_A, self.cap_A)  # What costs no more than the cap never harms the average.
-            kept_A += 1.0 / budget_A / len(rests)
-            kept_for_cap_A += 1.0 / cap_A / len(rests)
-            gain_A = np.minimum(gain_A, -at_multiplier(excess_AG, np.minimum(self.cap_A, budget_A) / self.scale_A))
+            kept_A += share_A / budget_A
+            kept_for_cap_A += share_A / cap_A
+            gains_A = -at_multiplier(excess_AG, np.minimum(self.cap_A, budget_A) / self.scale_A)
+            gain_A = np.where(share_A > 0, np.minimum(gain_A, gains_A), gain_A)
         budget_A, cap_A = 1.0 / kept_A, 1.0 / kept_for_cap_A
         overdraft_A = np.minimum(LEAN * np.maximum(gain_A, 0.0), OVERDRAFT * self.cap_A * won_A)
         return Plan(np.minimum(budget_A, cap_A), budget_A, cap_A, overdraft_A)
@@ -190,6 +191,13 @@ class Pacer:
         ahead_T = (np.arange(self.ticks - tick) + 1.0) / self.ticks
         factor_T = np.exp(level + (moment - level) * np.exp(-ahead_T / dials.passing))
         return float(then_T[tick:] @ factor_T / max(then_T[tick:].sum(), 1.0))
+
+
+def _shares(rests: list[Curves]) -> Floats:
+    """How likely each rest is: a day on which nothing came for a campaign says nothing of what will, if others do."""
+    comes_KA = np.array([rest.count_A > 0 for rest in rests], dtype=np.float64)
+    count_A = comes_KA.sum(axis=0)
+    return np.where(count_A > 0, comes_KA / np.maximum(count_A, 1.0), 1.0 / len(rests))
 
 
 def _day(ticks: list[Curves]) -> _Day:

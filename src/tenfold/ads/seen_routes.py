@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from tenfold.ads import clicks as clicking
-from tenfold.ads.bidder import Page
 from tenfold.ads.contract import (
     Clicked,
     ClickOut,
@@ -45,8 +44,8 @@ def seen_routes(desk: Desk) -> APIRouter:
         For surfaces only: an advertiser could spend a rival's money with it.
         """
         require_pool(request)
-        page = Page(body.person, body.surface, body.slots, body.items, body.genres)
-        return CandidatesOut(ads=tuple(map(offer_of, desk.sell(page))))
+        usd_per_value = desk.settings.usd_per_value
+        return CandidatesOut(ads=tuple(offer_of(sold, usd_per_value) for sold in desk.sell(body.page())))
 
     @routes.post("/impressions")
     async def impressions(request: Request, body: Seen) -> SeenOut:

@@ -1,5 +1,7 @@
 """``[ads]`` of ``tenfold.toml``."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from tenfold.core.config import Settings
@@ -24,6 +26,14 @@ class AdsSettings(Settings):
     )
     lift_holdout: float = Field(
         0.1, ge=0, le=0.5, description="share of people who are not shown a campaign, so that its lift is known"
+    )
+    pricing: Literal["second", "first"] = Field(
+        "second", description="whether a winner pays what would still have won, or what it bid"
+    )
+    reserve_usd: float = Field(0.0001, ge=0, le=1, description="the least that an ad costs")
+    least_relevance: float = Field(0.0, ge=0, lt=1, description="ads less likely to be clicked are not shown")
+    usd_per_value: float = Field(
+        0.001, gt=0, description="what one unit of an organic card's value is worth, to set ads among such cards"
     )
     click_days: float = Field(
         7.0, gt=0, le=90, description="days after a click in which a conversion counts as its own"
