@@ -14,8 +14,9 @@ A span may come out below zero, most easily with a small holdout: with one of 5%
 is noise to be averaged, and no error to be cut off, which would make every price too high.
 """
 
-import hashlib
 from collections.abc import Mapping
+
+from tenfold.experiment.draw import is_drawn
 
 
 def is_held_out(person: str, share: float, salt: str) -> bool:
@@ -26,8 +27,7 @@ def is_held_out(person: str, share: float, salt: str) -> bool:
         share: of people that are held out, 0 to 1.
         salt: of this experiment, so that experiments choose people independently.
     """
-    digest = hashlib.sha256(f"{salt}\n{person}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
+    return is_drawn(person, share, salt)
 
 
 def earned_beyond_fallback(
