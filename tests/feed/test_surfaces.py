@@ -78,9 +78,10 @@ async def test_a_team_tells_items_and_takes_them_away_and_both_act_at_once(make_
     assert (await desk.tell_items(told)).model_dump() == {"new": 1, "changed": 1}
     # The text "9" is the number 9. Ranking does not know it, so it is not asked about it.
     assert (desk.item(9).ranked, desk.item(9).own, desk.item(4).title) == (False, True, "Babe again")
-    desk.context.pool.ranked = [{"item": 9}, *desk.context.pool.ranked]
     feed = await desk.feed(SERVED, "short", 5)
-    assert (feed.cards[0].item, feed.cards[0].poster) == (9, "https://x.example/9.jpg")
+    assert [(card.item, card.reason) for card in feed.cards][-1] == (9, "New here")
+    assert feed.cards[-1].poster == "https://x.example/9.jpg"
+    assert 9 not in await shown(desk, "shop")
     assert 9 not in desk.context.pool.asked[-1]["candidates"]
     assert await desk.delete_item(4) and not await desk.delete_item(4)
     assert 4 not in await shown(desk, "home")

@@ -4,6 +4,7 @@ import datetime as dt
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from tenfold.core.store import Store
 from tenfold.feed import segments
 from tenfold.feed.catalog import Catalog
 from tenfold.feed.people import erased, pending_erasures
-from tenfold.feed.tables import erasures, events
+from tenfold.feed.tables import events
 
 MOST_ROWS = 100_000
 """Events of one file; more than one transaction may write."""
@@ -61,18 +62,17 @@ class Archive:
     def erase(self) -> int:
         """Take out of the files everybody who is forgotten; gives how many events that were."""
         with self._store.reading() as connection:
-            people = pending_erasures(connection)
-            asked_at = dict(connection.execute(sa.select(erasures.c.person, erasures.c.asked_at)).tuples().all())
+            pending = pending_erasures(connection)
         gone = 0
-        for person in people:
-            gone += self._mending(lambda person=person: segments.erase(self._folder, person, asked_at[person]))
+        for person, asked_at in pending:
+            gone += self._mending(partial(segments.erase, self._folder, person, asked_at))
             with self._store.writing() as connection:
                 erased(connection, person)
         return gone
 
     def tidy(self, keep_after: float, now: dt.datetime) -> None:
         """Join the files of days that are over, and delete those older than ``keep_after`` (Unix seconds)."""
-        self._mending(lambda: segments.join_days(self._folder, now))
+        self._mending(partial(segments.join_days, self._folder, now))
         segments.delete_older(self._folder, keep_after)
 
     def up_to(self) -> float:

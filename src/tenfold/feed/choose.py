@@ -12,17 +12,24 @@ from tenfold.feed.people import Person
 _LATEST = 20
 """A reason names something that the person remembers."""
 
+COLD_PLACE, COLD_EVERY = 4, 10
+"""The fifth of each ten places is for an item that ranking does not know yet."""
+
 LIKE = 0.5
 """An item is like another of whose like a person wants less: same author, or this part of their attributes shared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One item as ranking gave it: the events that weigh most for it (items), and the terms of its value."""
+    """One item as ranking gave it: the events that weigh most for it (items), and the terms of its value.
+
+    ``is_cold``: ranking does not know it, and did not choose it.
+    """
 
     item: Id
     because: tuple[Id, ...] = ()
     terms: Mapping[str, float] | None = None
+    is_cold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,24 @@ def cards_for(
     return tuple(chosen + [_card(ranked, item, catalog, person, viewers) for ranked, item in rest])
 
 
+def with_cold(ranked: Sequence[Ranked], cold: Sequence[Item]) -> list[Ranked]:
+    """Put items that ranking does not know yet among those that it chose, so that somebody may see them.
+
+    Args:
+        ranked: best first.
+        cold: what may be shown, the newest first; the fifth place of each ten is for one, or the end of a shorter list.
+    """
+    found = list(ranked)
+    known = {each.item for each in found}
+    for number, item in enumerate(each for each in cold if each.item not in known):
+        place = COLD_PLACE + COLD_EVERY * number
+        is_beyond = place >= len(found)
+        found.insert(min(place, len(found)), Ranked(item.item, is_cold=True))
+        if is_beyond:
+            break
+    return found
+
+
 def is_like(item: Item | Card, other: Item | Card) -> bool:
     """Whether an item is like another: by the same author, or with half of the attributes of both."""
     if item.author and item.author == other.author:
@@ -131,6 +156,8 @@ def _card(
 ) -> Card:
     if viewers is not None:
         return card_of(item, popular_reason(viewers.get(item.item, 0)))
+    if ranked.is_cold:
+        return card_of(item, "New here")
     history = person.history if person is not None else ()
     weighty = [found for each in ranked.because if (found := catalog.get(each)) is not None]
     where = {choice.item: choice.surface for choice in person.choices} if person is not None and weighty else {}

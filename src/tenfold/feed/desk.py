@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -16,7 +17,7 @@ from tenfold.feed.archive import Archive
 from tenfold.feed.arms import EXPERIMENT
 from tenfold.feed.beside import ads_for, beside
 from tenfold.feed.catalog import Catalog, Popularity
-from tenfold.feed.choose import Filters, Ranked, card_of, cards_for
+from tenfold.feed.choose import Filters, Ranked, card_of, cards_for, with_cold
 from tenfold.feed.contract import By, Export, Feed, FeedEvent, Known, Taken, ToldEvent
 from tenfold.feed.hours import forget_hours
 from tenfold.feed.intake import Intake
@@ -38,6 +39,9 @@ Made = TypeVar("Made")
 CATALOG_EVERY_S = 3600.0
 CATALOG_RETRY_S = 1.0
 CATALOG_DEADLINE_S = 10.0
+
+MOST_NEW = 10
+"""Items that ranking does not know yet, put into one list at most."""
 
 FORGET_EVERY_S, FORGET_PAUSE_S = 3600.0, 0.1
 FORGET_TOGETHER = 500
@@ -69,12 +73,13 @@ class Desk:
         self._store = context.store
         self._catalog: Catalog | None = None
         self._popularity: Popularity | None = None
-        self._cold: frozenset[Id] = frozenset()
+        self._cold: Sequence[Item] = ()
+        self._cold_ids: frozenset[Id] = frozenset()
         self._gone: frozenset[Id] = frozenset()
         self._designs = designs_of(self.settings)
         # One thread for all that writes: those who wait for their turn hold no connection that a reader could use.
         self._writer = ThreadPoolExecutor(1, "writes")
-        self._intake = Intake(context.store, self._writer, self.settings, self._count, lambda: self._cold)
+        self._intake = Intake(context.store, self._writer, self.settings, self._count, lambda: self._cold_ids)
         self._worth = Worth(context, self._writer)
         self.archive = Archive(context.store, context.home)
         self.snapshot = ""
@@ -126,6 +131,8 @@ class Desk:
             ranked = _HELD_OUT if known.held_out else _IN_ARM
         else:
             ranked = await self._rank(own, hidden, k, allowed, filters)
+        if not isinstance(ranked, str):
+            ranked = with_cold(ranked, self._new_for(hidden, allowed))
         by: By = "popular" if isinstance(ranked, str) else "rank"
         items: Sequence[Id | Ranked] = popularity.items() if isinstance(ranked, str) else ranked
         viewers = popularity.viewers if isinstance(ranked, str) else None
@@ -223,6 +230,11 @@ class Desk:
         self.snapshot = str(answer.get("snapshot") or answer.get("model") or "")
         return ranked_from(answer)
 
+    def _new_for(self, hidden: frozenset[Id], allowed: frozenset[Id] | None) -> list[Item]:
+        """Items that ranking does not know yet and that may be shown, the newest first."""
+        found = (item for item in self._cold if item.item not in hidden and (allowed is None or item.item in allowed))
+        return list(islice(found, MOST_NEW))
+
     def _as_known(self, person: str, found: Person, count: int) -> Known:
         items = [item for each in found.history if (item := self.item(each)) is not None]
         return Known(
@@ -259,7 +271,8 @@ class Desk:
         if items:
             self._catalog = Catalog(items)
             self._popularity = Popularity(self._catalog, opened)
-            self._cold = frozenset(item.item for item in items if not item.ranked)
+            self._cold = self._catalog.cold()
+            self._cold_ids = frozenset(item.item for item in self._cold)
 
     async def _follow_catalog(self) -> None:
         answer = await self.context.pool.items(deadline_s=CATALOG_DEADLINE_S)

@@ -1,6 +1,5 @@
 """What the feed knows of one person: what they chose, have seen, and do not want."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -188,9 +187,10 @@ def forget_older(connection: Connection, before: float, most: int) -> int:
     return gone
 
 
-def pending_erasures(connection: Connection) -> Sequence[str]:
-    """Read who still has to be taken out of the files."""
-    return connection.execute(sa.select(erasures.c.person).order_by(erasures.c.asked_at)).scalars().all()
+def pending_erasures(connection: Connection) -> list[tuple[str, float]]:
+    """Read who still has to be taken out of the files, and when that was asked for (Unix seconds)."""
+    query = sa.select(erasures.c.person, erasures.c.asked_at).order_by(erasures.c.asked_at)
+    return [(row.person, row.asked_at) for row in connection.execute(query)]
 
 
 def erased(connection: Connection, person: str) -> None:
