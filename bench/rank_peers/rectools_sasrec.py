@@ -71,6 +71,8 @@ def main() -> None:
         batch_size=128, epochs=10_000, get_trainer_func=trainer, recommend_n_threads=1,
     )  # fmt: skip
     model.fit(Dataset.construct(known.drop(index=last)))
+    # The model trains with a copy of the trainer that it was given.
+    budget = next(each for each in model.fit_trainer.callbacks if isinstance(each, Budget))
 
     def top_of(asked: Sequence[str]) -> list[list[str]]:
         found = model.recommend(list(asked), Dataset.construct(known), k=10, filter_viewed=True)

@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from tenfold.core import config
 from tenfold.core.config import KindSettings
+from tenfold.feed.settings import ArmSettings, ExperimentSettings
 from tenfold.pool.backends.settings import BackendSettings
 from tenfold.serve.workload import ModelSettings
 from tenfold.wiring import CONFIG, PRODUCTS, WORKLOADS, load_config
@@ -26,6 +27,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[serve.models.NAME]`": ModelSettings,
     "`[serve.backends.NAME]`": BackendSettings,
     **{f"`[{product.name}]`": product.settings for product in PRODUCTS},
+    "`[feed.experiments.NAME]`": ExperimentSettings,
+    "`[feed.experiments.NAME.arms.ARM]`": ArmSettings,
     "`[store]`": config.StoreSettings,
     "`[ledger]`": config.LedgerSettings,
 }

@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tenfold.core.config import config_type
+from tenfold.feed.arms import EXPERIMENT
 from tenfold.feed.product import FEED
 from tenfold.feed.settings import FeedSettings
-from tenfold.feed.tables import EXPERIMENT
 from tenfold.pool.earnings import USD
 from tenfold.pool.token import TOKEN_HEADER
 from tenfold.product.holdout import is_held_out

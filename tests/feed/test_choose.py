@@ -3,16 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.feed.catalog import Catalog, Film, Popularity
+from tenfold.feed.catalog import Catalog, Popularity
 from tenfold.feed.choose import cards_for, popular_reason, ranked_reason
+from tenfold.feed.item import Item
 
 CATALOG = Catalog(
     [
-        Film(1, "Alien (1979)", ("Horror", "Sci-Fi"), 10),
-        Film(2, "Aliens (1986)", ("Action", "Sci-Fi", "War"), 12),
-        Film(3, "Babe (1995)", ("Children's", "Comedy"), 9),
-        Film(4, "Evita (1996)", ("Drama", "Musical"), 1),
-        Film(5, "Unknown", (), 0),
+        Item(1, "Alien (1979)", ("Horror", "Sci-Fi"), 10),
+        Item(2, "Aliens (1986)", ("Action", "Sci-Fi", "War"), 12),
+        Item(3, "Babe (1995)", ("Children's", "Comedy"), 9),
+        Item(4, "Evita (1996)", ("Drama", "Musical"), 1),
+        Item(5, "Unknown", (), 0),
     ]
 )
 

@@ -2,57 +2,23 @@
 
 import asyncio
 import threading
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from tenfold.feed import arms, stock, taking
 from tenfold.feed import desk as desk_module
-from tenfold.feed import tables
-from tenfold.feed.catalog import Film
 from tenfold.feed.contract import FeedEvent, Taken
 from tenfold.feed.desk import Desk
-from tenfold.feed.settings import FeedSettings
-from tenfold.product.calls import Late
-from tenfold.product.context import Context
-from tenfold.product.outbox import Outbox
-from tenfold.product.peers import Peers
-from tenfold.product.pool_client import PoolClient
-from tenfold.product.process import open_tables
+from tenfold.feed.item import Item
 
-FILMS = [Film(item, f"Film {item}", (), 0) for item in range(1, 5)]
+FILMS = [Item(item, f"Film {item}") for item in range(1, 5)]
 ROWS = [{"item": film.item, "title": film.title, "genres": [], "viewers": 0} for film in FILMS]
 
 
-class Pool(PoolClient):
-    """Ranks nothing; its catalog comes when it is let."""
-
-    def __init__(self):
-        self.asked: list[dict] = []
-        self.catalog: list[dict] | None = None
-
-    async def items(self, *, deadline_s, tenant=""):
-        return Late("busy", "not yet") if self.catalog is None else {"items": self.catalog}
-
-    async def rank(self, body, *, deadline_s, tenant=""):
-        self.asked.append(body)
-        return {"items": []}
-
-
 @pytest.fixture
-async def desk(database, tmp_path):
-    with_own = open_tables(database("feed"), "tenfold.feed.tables:MIGRATIONS")
-    with with_own.writing() as connection:
-        tables.write_catalog(connection, FILMS)
-    settings = FeedSettings(keep_days=1)
-    found = Desk(
-        Context(
-            "feed", settings, with_own, Pool(), Peers(None, {}, "", "feed"), Outbox(with_own, "feed"), tmp_path, Path()
-        )
-    )
-    await found.open()
-    yield found
-    with_own.close()
+async def desk(make_desk):
+    return await make_desk(FILMS, keep_days=1)
 
 
 class Held:
@@ -88,14 +54,14 @@ async def test_those_who_tell_at_once_share_a_transaction_and_each_is_told_of_it
 
 
 async def test_what_the_database_refuses_of_one_it_takes_of_the_others(desk, monkeypatch):
-    take = tables.take
+    take = taking.take
 
-    def picky(connection, came, share, now):
+    def picky(connection, came, share, now, **more):
         if any(event.person == "eve" for event in came):
             raise sa.exc.DataError("insert", {}, ValueError("no such letter"))
-        return take(connection, came, share, now)
+        return take(connection, came, share, now, **more)
 
-    monkeypatch.setattr(tables, "take", picky)
+    monkeypatch.setattr(taking, "take", picky)
     held = Held(desk)
     ann, eve, bob = await held.let(told(desk, events("ann", 1), events("eve", 1), events("bob", 1)))
     assert (ann.new, bob.new) == (1, 1)
@@ -113,7 +79,7 @@ async def test_who_has_left_before_the_answer_is_counted_all_the_same(desk):
 
 
 async def test_what_is_told_while_the_catalog_is_read_again_is_counted(desk, monkeypatch):
-    desk._context.pool.catalog = ROWS
+    desk.context.pool.catalog = ROWS
     monkeypatch.setattr(desk_module, "CATALOG_EVERY_S", 0.0)
     for number in range(20):
         held = Held(desk)
@@ -129,7 +95,7 @@ async def test_ranking_is_told_what_to_leave_out_and_no_list_of_all_the_rest(des
     # It is not in the catalog any more, so that ranking would refuse it.
     await desk.take(events("ann", 77, action="shown"))
     await desk.feed("ann", "home", 5)
-    assert desk._context.pool.asked == [{"history": [1, 2], "k": 5, "exclude": [3]}]
+    assert desk.context.pool.asked == [{"history": [1, 2], "k": 5, "exclude": [3]}]
 
 
 async def test_old_events_go_and_what_they_say_stays(desk, monkeypatch):
@@ -137,9 +103,9 @@ async def test_old_events_go_and_what_they_say_stays(desk, monkeypatch):
     monkeypatch.setattr(desk_module, "FORGET_TOGETHER", 3)
     monkeypatch.setattr(desk_module, "FORGET_PAUSE_S", 0.0)
     with desk._store.writing() as connection:
-        tables.take(connection, events("ann", 1, 2, 3, 4), 0.1, now)
-        tables.take(connection, events("bob", 1, 2), 0.1, now + 1.0)
-        before = tables.read_arms(connection), dict(tables.read_opened(connection))
+        taking.take(connection, events("ann", 1, 2, 3, 4), 0.1, now)
+        taking.take(connection, events("bob", 1, 2), 0.1, now + 1.0)
+        before = arms.read_arms(connection), dict(stock.read_opened(connection))
     await desk.take(events("cid", 1))
     monkeypatch.setattr(desk_module, "FORGET_EVERY_S", 0.0)
     for _ in range(4):
@@ -149,7 +115,7 @@ async def test_old_events_go_and_what_they_say_stays(desk, monkeypatch):
     assert [card.item for card in (await desk.known("ann")).watched] == [1, 2, 3, 4]
     await desk.forget("cid")
     with desk._store.reading() as connection:
-        assert dict(tables.read_opened(connection)) == before[1] | {1: before[1][1] + 1}
-        assert {arm: sums.people for arm, sums in tables.read_arms(connection).items() if sums.people} == {
+        assert dict(stock.read_opened(connection)) == before[1] | {1: before[1][1] + 1}
+        assert {arm: sums.people for arm, sums in arms.read_arms(connection).items() if sums.people} == {
             arm: sums.people for arm, sums in before[0].items()
         }

@@ -112,6 +112,33 @@ def test_bad_rows_are_named_and_left_out_only_if_asked(tmp_path: Path, file: str
     assert len(stream.events) >= 1
 
 
+def test_files_of_a_feed_are_read_as_one_and_a_visit_to_an_item_is_one_event(tmp_path: Path):
+    columns = ("person", "id", "surface", "item", "action", "ratio", "session", "at")
+    first = [
+        ("ann", "e1", "home", "7", "shown", None, "s1", 10.0),
+        ("ann", "e2", "home", "8", "shown", None, "s1", 10.0),
+        ("ann", "e3", "home", "8", "opened", None, "s1", 20.0),
+    ]
+    second = [
+        first[2],
+        ("ann", "e4", "home", "8", "watched", 0.75, "s1", 60.0),
+        ("ann", "e5", "home", "7", "not_interested", None, "s1", 70.0),
+        ("ann", "e6", "home", "8", "opened", None, "s2", 90.0),
+    ]
+    for name, rows in (("1-2", first), ("2-3", second)):
+        pl.DataFrame(rows, schema=columns, orient="row").write_parquet(tmp_path / f"events-{name}.parquet")
+    items = {"item": ["7", "8"], "title": ["A", "B"], "attributes": [["Comedy", "War"], []], "surfaces": [["home"], []]}
+    pl.DataFrame(items).write_parquet(tmp_path / "items.parquet")
+    stream, _ = read_folder(tmp_path)
+    assert stream.actions == ("not_interested", "opened", "watched")
+    assert stream.wanted() == 0b110
+    assert [stream.items[row].id for row in stream.events.row_E] == [7, 8, 8]
+    assert stream.events.actions_E.tolist() == [0b001, 0b110, 0b010]
+    np.testing.assert_array_equal(stream.events.watched_E, np.array([np.nan, 0.75, np.nan], np.float32))
+    assert stream.items[0].attributes == ("Comedy", "War")
+    assert stream.items[0].surfaces == ("home",)
+
+
 def test_what_cannot_be_read_says_what_can(tmp_path: Path):
     with pytest.raises(UsageError, match="has no events to read") as caught:
         read_folder(tmp_path)

@@ -1,6 +1,7 @@
 """The recommender on data that anyone could bring: people who follow a simple rule, which it has to find."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,26 @@ def test_an_event_counts_in_the_very_next_list(fitted: Recommender):
         fitted.observe({"person": "somebody new", "item": "i99"})
 
 
+def test_an_objective_puts_what_is_liked_before_what_comes_next(stream: Stream, tmp_path: Path):
+    """People like every fifth item, whatever they came from."""
+    events = stream.events
+    bits = 1 + 2 * (events.row_E % 5 == 0)
+    liked = Events(events.person_E, events.row_E, events.surface_E, bits, events.watched_E, events.at_E)
+    rated = replace(stream, actions=("chosen", "liked"), events=liked)
+    longer = RECIPE.model_copy(update={"epochs": 20, "batch_events": 60})
+    wants_likes = Recommender(objective={"liked": 100.0}, recipe=longer).fit(rated)
+    wants_likes.save(tmp_path)
+    plain = Recommender().load(tmp_path).give(rated)
+    found = wants_likes.recommend("p3", k=5)
+    assert sum(int(str(each.item)[1:]) % 5 == 0 for each in found) >= 4
+    assert found[0].chances["liked"] > 0.5
+    assert [each.item for each in plain.recommend("p3", k=5)] != [each.item for each in found]
+    without = Recommender(actions=["liked"], recipe=RECIPE).give(rated).stream
+    assert (without.actions, set(without.events.actions_E.tolist())) == (("liked",), {0, 1})
+    with pytest.raises(UsageError, match="no action 'bought'"):
+        Recommender(objective={"bought": 1.0}).load(tmp_path).recommend("p3")
+
+
 def test_what_was_saved_recommends_the_same(fitted: Recommender, stream: Stream, tmp_path: Path):
     fitted.save(tmp_path / "ranker")
     loaded = Recommender().load(tmp_path / "ranker").give(stream)
@@ -135,6 +156,7 @@ def test_what_is_new_is_learned_and_what_is_old_is_not_forgotten(stream: Stream)
 
 def test_the_best_epoch_is_that_of_the_highest_validation():
     assert Curve([3.0, 2.0, 1.0], [0.1, 0.3, 0.2]).best_epoch == 2
+    assert Curve([3.0, 2.0, 1.0], [0.1, 0.3, 0.3]).best_epoch == 3
     assert Curve([3.0, 2.0], []).best_epoch == 2
 
 

@@ -96,3 +96,11 @@ def test_the_command_writes_what_people_did_and_not_what_they_like(tmp_path, cap
     with pytest.raises(SystemExit):
         main(["world", str(folder)])
     assert "next:  give another folder, or delete it" in capsys.readouterr().err
+
+
+def test_where_nothing_drifts_the_truth_at_the_end_is_what_people_opened_by():
+    log = draw_log(Terms(people=40, days=1, drift=0.0), seed=4)
+    for surface in (0, 4):
+        on = np.flatnonzero(log.surface_E == surface)[:200]
+        chance_PI = log.chance_PI(surface, log.item_E[on])
+        assert chance_PI[log.person_E[on], np.arange(len(on))] == pytest.approx(log.chance_E[on])

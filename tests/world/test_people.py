@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tenfold.world.people import Crowd, People
+from tenfold.world.people import Crowd, People, surfaces_shown
 from tenfold.world.person import Habit
 from tenfold.world.taste import Tastes
 
@@ -24,12 +24,19 @@ class SmallFeed:
         self.opened = Counter()
         self.events = {}
         self.shed = False
+        self.surfaces = ("home", "short", "long")
+
+    async def shown(self, request):
+        if self.surfaces is None:
+            return web.json_response({}, status=404)
+        return web.json_response({"surfaces": self.surfaces, "shown": self.surfaces})
 
     async def feed(self, request):
         if self.shed:
             return web.json_response({}, status=503)
         self.opened[request.query["person"]] += 1
-        return web.json_response({"by": "rank", "cards": [{"item": item} for item in ITEMS]})
+        cards = [{"item": item} for item in ITEMS]
+        return web.json_response({"by": "rank", "cards": cards, "arms": {"one": "new"}})
 
     async def take(self, request):
         for event in (await request.json())["events"]:
@@ -41,7 +48,13 @@ class SmallFeed:
 @pytest.fixture
 async def feed():
     small, app = SmallFeed(), web.Application()
-    app.add_routes([web.get("/v1/feed", small.feed), web.post("/v1/feed/events", small.take)])
+    app.add_routes(
+        [
+            web.get("/v1/feed", small.feed),
+            web.get("/v1/feed/surfaces", small.shown),
+            web.post("/v1/feed/events", small.take),
+        ]
+    )
     async with TestServer(app) as server:
         small.url = str(server.make_url("/"))
         yield small
@@ -78,3 +91,28 @@ async def test_people_leave_where_no_feed_comes(feed):
     assert (report.pages, report.watched_minutes) == (0, 0.0)
     assert report.failed == report.visits
     assert report.feed_p50_s is None
+
+
+async def test_people_roam_over_the_surfaces_and_tell_where_they_did_what(feed):
+    async with aiohttp.ClientSession(feed.url) as session:
+        crowd = Crowd(EVERYTHING.tastes, ITEMS, ("short", "long"))
+        people = People(session, crowd, seconds_per_s=1e6, habit=lambda: Habit(leaves=0.05, hold=0.0), seed=2)
+        await asyncio.wait_for(people.come([0.0] * 6), 60)
+    surfaces = Counter(page.surface for page in people.truth.pages)
+    assert set(surfaces) == {"short", "long"}
+    told = Counter(told[0]["surface"] for told in feed.events.values() if told[0]["action"] == "shown")
+    assert told == {surface: pages * len(ITEMS) for surface, pages in surfaces.items()}
+    assert all(page.liked == 1.0 and page.arms == {"one": "new"} for page in people.truth.pages)
+    changes = sum(
+        one.surface != other.surface
+        for one, other in zip(people.truth.pages, people.truth.pages[1:], strict=False)
+        if one.visit == other.visit
+    )
+    assert 0 < changes < len(people.truth.pages) - 6
+
+
+async def test_a_feed_tells_the_surfaces_that_differ_and_an_older_one_has_one(feed):
+    async with aiohttp.ClientSession(feed.url) as session:
+        assert await surfaces_shown(session) == ("short", "long")
+        feed.surfaces = None
+        assert await surfaces_shown(session) == ("home",)

@@ -76,3 +76,37 @@ def test_an_empty_page_pleases_nobody(tastes):
     one = visit(tastes)
     assert one.read([]) == []
     assert one.pleased == 0
+
+
+def test_the_correlation_of_surfaces_is_how_much_a_camp_on_one_says_of_the_other():
+    # Each camp has items on both surfaces: who is of a camp on one is of it on the other only as far as they correlate.
+    surface_I = np.arange(ITEMS) % 2
+
+    def agreement(correlation):
+        drawn = draw_tastes(*two_camps(), items=ITEMS, people=400, seed=1, surface_I=surface_I, correlation=correlation)
+        half = np.arange(ITEMS) < ITEMS // 2
+        leaning = [
+            drawn.like_PI[:, half & (surface_I == surface)].mean(axis=1)
+            - drawn.like_PI[:, ~half & (surface_I == surface)].mean(axis=1)
+            for surface in (0, 1)
+        ]
+        return np.corrcoef(*leaning)[0, 1]
+
+    whole = draw_tastes(*two_camps(), items=ITEMS, people=400, seed=1)
+    piece = draw_tastes(*two_camps(), items=ITEMS, people=400, seed=1, surface_I=surface_I)
+    assert np.array_equal(whole.like_PI, piece.like_PI)
+    none, some, all_ = (agreement(correlation) for correlation in (0.0, 0.5, 1.0))
+    # Both surfaces' likes are shares of one order over all items, so that even independent ones go together a little.
+    assert none + 0.2 < some < all_ - 0.1
+    assert all_ > 0.9
+
+
+def test_who_looks_on_less_sees_what_stands_low_less_and_likes_the_page_as_it_is(tastes):
+    seen = [0] * 10
+    for seed in range(300):
+        reading = visit(tastes, Habit(looks_on=0.8), seed=seed)
+        for place in range(len([deed for deed in reading.read(range(10)) if deed.action == "shown"])):
+            seen[place] += 1
+        assert reading.liked == pytest.approx(float(tastes.like_PI[0, :10].mean()), abs=1e-6)
+    assert seen[0] == 300
+    assert seen[9] == pytest.approx(300 * 0.8**9, abs=30)

@@ -1,20 +1,35 @@
 """What the feed takes and gives over HTTP."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tenfold.core.frozen import Frozen
+from tenfold.feed.item import PLAIN, ItemId
 
 LONGEST_NAME = 100
 MOST_CARDS = 50
 MOST_EVENTS = 1_000
+MOST_FILTERS = 20
 LONGEST_WATCH_S = 24 * 3600.0
 
-PLAIN = r"^[^\x00-\x1f\x7f]+$"
-"""No control characters: PostgreSQL takes no NUL in a text, and no name needs a line's end."""
+Action = Literal[
+    "shown",
+    "opened",
+    "watched",
+    "liked",
+    "saved",
+    "shared",
+    "commented",
+    "bought",
+    "skipped",
+    "not_interested",
+    "less",
+    "allowed",
+]
+CHOICES: tuple[Action, ...] = ("opened", "watched", "liked", "saved", "shared", "commented", "bought")
+"""Actions that make an item part of a person's history; their order is that of the bits in which they are kept."""
 
-Action = Literal["shown", "opened", "watched", "liked", "not_interested"]
 By = Literal["rank", "popular"]
 
 
@@ -26,9 +41,18 @@ class FeedEvent(Frozen):
     )
     person: str = Field(pattern=PLAIN, max_length=LONGEST_NAME)
     surface: str = Field(min_length=1, max_length=LONGEST_NAME)
-    item: int = Field(ge=0, le=2**53)
-    action: Action
+    item: ItemId
+    action: Action = Field(
+        description="`skipped`: passed by; `not_interested`: never this one again; `less`: less of what is like it;"
+        " `allowed`: takes both back"
+    )
     seconds: float = Field(0.0, ge=0, le=LONGEST_WATCH_S, allow_inf_nan=False, description="watched, for `watched`")
+    ratio: float | None = Field(
+        None, ge=0, le=100, allow_inf_nan=False, description="of the item's length that was watched, for `watched`"
+    )
+    session: str | None = Field(
+        None, min_length=1, max_length=LONGEST_NAME, pattern=PLAIN, description="visit; default: this half hour"
+    )
     at: float | None = Field(
         None, ge=0, le=1e11, allow_inf_nan=False, description="Unix seconds when it happened; default: now"
     )
@@ -47,14 +71,28 @@ class Taken(Frozen):
     repeated: int = Field(description="counted before, by their ids")
 
 
+class Because(Frozen):
+    """Something that the person did, for which a card is there."""
+
+    item: ItemId
+    title: str
+    surface: str = Field(description="where it was chosen; empty: unknown")
+
+
 class Card(Frozen):
     """One item of a feed."""
 
-    item: int
+    item: ItemId
     title: str
     genres: tuple[str, ...]
     reason: str = Field(description="why it is here, in a sentence")
-    poster: str = Field(description="path of its picture")
+    poster: str = Field(description="path or address of its picture")
+    author: str = ""
+    because: tuple[Because, ...] = Field((), description="what of the person's it rests on, the weightiest first")
+    terms: dict[str, float] = Field({}, description="what its place is made of: chances of actions, and their value")
+    sponsored: Annotated[dict[str, object] | None, Field(description="what its advertiser is told of; none: no ad")] = (
+        None
+    )
 
 
 class Feed(Frozen):
@@ -65,6 +103,8 @@ class Feed(Frozen):
     by: By = Field(description="who chose: the ranking model, or the popular list")
     because: str = Field(description="why the popular list, where it chose; else empty")
     cards: tuple[Card, ...]
+    snapshot: str = Field("", description="version of the ranking model that chose; empty where it does not say")
+    arms: dict[str, str] = Field({}, description="the person's arm in each experiment")
 
 
 class Known(Frozen):
@@ -73,5 +113,20 @@ class Known(Frozen):
     person: str
     holdout: bool = Field(description="gets the popular list, so that ranking's worth can be measured")
     watched: tuple[Card, ...] = Field(description="opened, watched or liked: the latest last")
-    blocked: tuple[int, ...] = Field(description="items that the person is not interested in")
+    blocked: tuple[ItemId, ...] = Field(description="items that the person is not interested in")
+    less: tuple[ItemId, ...] = Field((), description="items of whose like the person wants less")
     events: int
+
+
+class ToldEvent(FeedEvent):
+    """An event as it was taken."""
+
+    taken_at: float = Field(description="Unix seconds when it was told")
+
+
+class Export(Frozen):
+    """All that is kept of a person."""
+
+    known: Known
+    events: tuple[ToldEvent, ...] = Field(description="the oldest first")
+    experiments: dict[str, str] = Field(description="the person's arm in each experiment that has counted them")

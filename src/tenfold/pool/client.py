@@ -22,8 +22,17 @@ def get_state(url: str) -> PoolState:
     return PoolState.model_validate_json(ask(url, "/api/state"))
 
 
-def ask(url: str, path: str, body: dict[str, object] | None = None, *, timeout_s: float = TIMEOUT_S) -> bytes:
+def ask(
+    url: str,
+    path: str,
+    body: dict[str, object] | None = None,
+    *,
+    method: str | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> bytes:
     """Give what the pool at ``url`` answers on ``path``, to a body if there is one.
+
+    ``method``: of the request; default: POST with a body, else GET.
 
     Raises:
         NotRunning: nothing answers, or the pool is still starting.
@@ -31,7 +40,8 @@ def ask(url: str, path: str, body: dict[str, object] | None = None, *, timeout_s
     """
     where = f"{url}{path}"
     data = None if body is None else orjson.dumps(body)
-    request = urllib.request.Request(where, data, {"content-type": "application/json", **own_headers(home_dir())})
+    headers = {"content-type": "application/json", **own_headers(home_dir())}
+    request = urllib.request.Request(where, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as response:
             return bytes(response.read())

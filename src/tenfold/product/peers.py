@@ -31,6 +31,10 @@ class Peers:
         self._headers = {TOKEN_HEADER: token, FOR_HEADER: f"{product}/"}
         self.late: Counter[tuple[str, str]] = Counter()
 
+    def has(self, product: str) -> bool:
+        """Whether there is such a product in this pool."""
+        return product in self._urls
+
     async def ask(self, product: str, path: str, body: Json | None, deadline_s: float) -> Json | None:
         """Ask another product; none if it is not here, or has not answered well within ``deadline_s``.
 

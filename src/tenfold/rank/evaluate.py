@@ -50,10 +50,11 @@ Scorer = Callable[[Sequence[Query]], Scores]
 """Queries (Q of them) to the score of every item, a new array of shape (Q, I)."""
 
 
-def queries_after_cut(split: TimeSplit, *, by_surface: bool = False) -> list[Query]:
+def queries_after_cut(split: TimeSplit, *, by_surface: bool = False, wanted: int = -1) -> list[Query]:
     """Every (person, instant) of the test side, with all that the person did strictly before it as history.
 
-    ``by_surface``: one for each surface on which the person did something at that instant, instead of one for all.
+    ``wanted``: bits of actions; an event with none of them is no target. ``by_surface``: one query for each surface on
+    which the person did something at that instant, instead of one for all.
     """
     everything = joined([split.train, split.test])
     queries = []
@@ -66,7 +67,7 @@ def queries_after_cut(split: TimeSplit, *, by_surface: bool = False) -> list[Que
                 continue
             history = everything.select(slice(part.start, part.start + int(start)))
             asked = everything.select(slice(part.start + int(start), part.start + int(end)))
-            asked = asked.select(asked.actions_E != 0)
+            asked = asked.select((asked.actions_E & wanted) != 0)
             for surface in sorted(set(asked.surface_E.tolist())) if by_surface else [None][: len(asked)]:
                 row_E = asked.row_E if surface is None else asked.row_E[asked.surface_E == surface]
                 queries.append(Query(person, history, surface, row_E, first_test > 0))

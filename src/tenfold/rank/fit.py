@@ -49,8 +49,8 @@ class Curve:
 
     @property
     def best_epoch(self) -> int:
-        """Epoch (from 1) of the highest validation; the last where nothing validates."""
-        return int(np.argmax(self.validation)) + 1 if self.validation else len(self.losses)
+        """Epoch (from 1) of the highest validation, of equals the last; the last of all where nothing validates."""
+        return len(self.validation) - int(np.argmax(self.validation[::-1])) if self.validation else len(self.losses)
 
 
 @dataclass(slots=True)

@@ -50,7 +50,7 @@ def held_out(stream: Stream, train: Events, seed: int) -> tuple[Events, list[Que
     """``train`` less the last event of up to 2,000 people who have others, and these as queries."""
     _, last = split_last(train)
     counts = np.bincount(train.person_E)
-    people = last.person_E[(last.actions_E != 0) & (counts[last.person_E] > 1)]
+    people = last.person_E[((last.actions_E & stream.wanted()) != 0) & (counts[last.person_E] > 1)]
     draw = np.random.default_rng(seed)
     chosen = np.sort(draw.choice(people, min(VALIDATING, len(people) // 2), replace=False))
     is_last_E = np.diff(train.person_E, append=np.int64(-1)) != 0
@@ -67,9 +67,10 @@ def evaluation_of(
     if split == "time":
         parts = split_in_time(stream.events, 1 - TEST_SHARE)
         train, test, cut_at = parts.train, parts.test, parts.cut_at
-        queries = queries_after_cut(parts, by_surface=by_surface)
+        queries = queries_after_cut(parts, by_surface=by_surface, wanted=stream.wanted())
     else:
-        train, test = split_last(stream.events)
+        train, last = split_last(stream.events)
+        test = last.select((last.actions_E & stream.wanted()) != 0)
         queries, cut_at = queries_last(train, test, by_surface=by_surface), float("inf")
     snapshot = learn_validated(stream, train, how, lambda done: progress(_FITTED * done))
     systems = rivals(stream, train, how.seed) | {"model": Ranker(snapshot.network, how.recipe).answer}

@@ -85,7 +85,15 @@ def prepared(
         torch.manual_seed(how.seed)
         network = Network(how.recipe, shape, features)
     allowed_SI, seen_again = stream.items.allowed_SI(stream.surfaces), comes_back(train)
-    lessons = Lessons(train, allowed_SI, how.recipe, seen_again=seen_again, since=since, replay=replay)
+    lessons = Lessons(
+        train,
+        allowed_SI,
+        how.recipe,
+        seen_again=seen_again,
+        wanted=stream.wanted(),
+        since=since,
+        replay=replay,
+    )
     return network, lessons
 
 

@@ -83,6 +83,7 @@ class Lessons:
         allowed_SI: which item may be shown on which surface.
         recipe: sizes of windows and batches.
         seen_again: whether people come back to items; if not, what was seen is no negative, since lists leave it out.
+        wanted: bits of the actions of which one makes an event a target.
         since: learn only what happened from then on (Unix seconds), and replay ``replay`` times as much of the past.
     """
 
@@ -93,6 +94,7 @@ class Lessons:
         recipe: Recipe,
         *,
         seen_again: bool = False,
+        wanted: int = -1,
         since: float | None = None,
         replay: float = 1.0,
     ) -> None:
@@ -104,7 +106,7 @@ class Lessons:
         told_SI = np.concatenate([allowed_SI, np.ones((1, self._items), np.bool_)])
         pool_PI, pool_of_surface = np.unique(told_SI, axis=0, return_inverse=True)
         self._pools, self._pool_of_surface = [np.flatnonzero(pool_I) for pool_I in pool_PI], pool_of_surface.ravel()
-        self._targets = events.actions_E != 0
+        self._targets = (events.actions_E & wanted) != 0
 
     def epoch(self, generator: Generator) -> Iterator[Batch]:
         """Batches of one pass over all that is to be learned, in random order."""
@@ -115,6 +117,7 @@ class Lessons:
     def digest(self) -> str:
         """Tells these lessons from others."""
         content = hashlib.sha256(f"{self._since} {self._replay} {self._seen_again}".encode())
+        content.update(self._targets.tobytes())
         for column in (self._events.person_E, self._events.row_E, self._events.at_E, *self._columns, *self._pools):
             content.update(np.ascontiguousarray(column).tobytes())
         return content.hexdigest()

@@ -18,16 +18,18 @@ import polars as pl
 
 from tenfold.core.errors import UsageError
 from tenfold.rank.artifact import Evaluation
+from tenfold.rank.evaluate import Scores
 from tenfold.rank.features import Embed
 from tenfold.rank.judging import evaluation_of, learn_validated
 from tenfold.rank.learn import Learning
 from tenfold.rank.more import learn_more
+from tenfold.rank.person import Reader
 from tenfold.rank.ranker import Ranker, top_rows
 from tenfold.rank.read.folder import read_folder
 from tenfold.rank.read.frame import Frame, stream_of
 from tenfold.rank.recipe import Recipe
 from tenfold.rank.snapshot import Snapshot, load_snapshot, save_snapshot
-from tenfold.rank.stream import Events, Id, Stream, joined
+from tenfold.rank.stream import Events, Id, Rows, Stream, joined
 
 Record = Mapping[str, object]
 Source = Stream | str | Path | Sequence[Record]
@@ -36,11 +38,16 @@ Told = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Recommended:
-    """One item of a list; ``score`` is a logit, comparable within one list only."""
+    """One item of a list, whose values are comparable within the list only.
+
+    ``score``: a logit of its being next. ``chances``: of each action, where there is an objective.
+    """
 
     item: Id
     title: str
     score: float
+    value: float
+    chances: Mapping[str, float]
 
 
 class Recommender:
@@ -48,6 +55,9 @@ class Recommender:
 
     Args:
         surfaces: the only ones whose events count; by default all that the events name.
+        actions: the only ones that count; by default all that the events name.
+        objective: worth of each action, below 0 for what harms, beside the score: of the 100 items of highest score
+            those of highest value are shown. By default the score is the value.
         recipe: sizes and training numbers.
         embed: how titles and descriptions are read, as ``MiniLM.embed``; by default they are not.
         seed: of all that is drawn.
@@ -56,13 +66,15 @@ class Recommender:
     def __init__(
         self,
         surfaces: Sequence[str] | None = None,
+        actions: Sequence[str] | None = None,
+        objective: Mapping[str, float] | None = None,
         *,
         recipe: Recipe | None = None,
         embed: Embed | None = None,
         seed: int = 0,
         name: str = "ranker",
     ) -> None:
-        self._wanted = surfaces
+        self._wanted, self._actions, self._objective = surfaces, actions, dict(objective or {})
         self._how = Learning(recipe or Recipe(), seed, embed, name)
         self._stream: Stream | None = None
         self._snapshot: Snapshot | None = None
@@ -102,7 +114,7 @@ class Recommender:
         Raises:
             UsageError: rows cannot be used; names them.
         """
-        self._stream = self._on_surfaces(_read(events, items))
+        self._stream = self._of_actions(self._on_surfaces(_read(events, items)))
         self._histories = {
             self._stream.people[person]: self._stream.events.select(part)
             for person, part in self._stream.events.by_person()
@@ -192,8 +204,21 @@ class Recommender:
             score_I[~snapshot.items.allowed_SI(snapshot.meta.surfaces)[on]] = -np.inf
         row_of = snapshot.items.row_of()
         score_I[[row_of[item] for item in without if item in row_of]] = -np.inf
-        rows = [row for row in top_rows(score_I, k) if np.isfinite(score_I[row])]
-        return [Recommended(snapshot.items[row].id, snapshot.items[row].title, float(score_I[row])) for row in rows]
+        found = top_rows(score_I, max(k, _JUDGED if self._objective else 0))
+        found = found[np.isfinite(score_I[found])]
+        chances_KA = self._chances(history, on, found)
+        value_K = score_I[found] + chances_KA @ np.array([self._objective[name] for name in self._objective])
+        order = np.argsort(-value_K, kind="stable")[:k]
+        return [
+            Recommended(
+                snapshot.items[found[place]].id,
+                snapshot.items[found[place]].title,
+                float(score_I[found[place]]),
+                float(value_K[place]),
+                dict(zip(self._objective, chances_KA[place].tolist(), strict=True)),
+            )
+            for place in order.tolist()
+        ]
 
     def evaluate(self, split: Literal["time", "last"] = "time", *, progress: Told = lambda _: None) -> Evaluation:
         """How good it is on events that it does not learn from, beside popularity, item-kNN and EASE.
@@ -232,11 +257,41 @@ class Recommender:
         self._snapshot = snapshot
         self._ranker = Ranker(snapshot.network, snapshot.meta.recipe, snapshot.surface_I())
 
+    def _chances(self, history: Events, surface: int | None, rows: Rows) -> Scores:
+        """How likely each action of the objective is for items by their rows, shape (K, actions)."""
+        snapshot, names = self.snapshot, list(self._objective)
+        unknown = [name for name in names if name not in snapshot.meta.actions]
+        if unknown:
+            known = ", ".join(snapshot.meta.actions)
+            raise UsageError(f"there is no action {unknown[0]!r:.80}", next_step=f"actions are {known}")
+        if not names or not len(rows) or not snapshot.meta.shape.judged:
+            return np.ones((len(rows), len(names)), dtype=np.float32)
+        assert self._ranker is not None, "a snapshot is served by a ranker"
+        vector_ID, reader = self._ranker.vector_ID, Reader(snapshot.network, snapshot.meta.recipe.length)
+        state = reader.read(history, vector_ID[history.row_E])
+        first = int(snapshot.surface_I()[rows[0]]) if surface is None else surface
+        judged = reader.judge(state, first, vector_ID[rows])
+        return judged.actions_KA[:, [snapshot.meta.actions.index(name) for name in names]]
+
     def _surface(self, name: object) -> int:
         names = self.snapshot.meta.surfaces
         if name not in names:
             raise UsageError(f"there is no surface {name!r:.80}", next_step=f"surfaces are {', '.join(names)}")
         return names.index(str(name))
+
+    def _of_actions(self, stream: Stream) -> Stream:
+        if self._actions is None:
+            return stream
+        unknown = [name for name in self._actions if name not in stream.actions]
+        if unknown:
+            raise UsageError(f"no event is {unknown[0]!r}", next_step=f"actions are {', '.join(stream.actions)}")
+        old = stream.events
+        bits_E = np.zeros(len(old), dtype=np.int64)
+        for index, name in enumerate(self._actions):
+            bits_E |= ((old.actions_E >> stream.actions.index(name)) & 1) << index
+        # What is left of an event without them is that the item was shown.
+        events = Events(old.person_E, old.row_E, old.surface_E, bits_E, old.watched_E, old.at_E)
+        return replace(stream, actions=tuple(self._actions), events=events)
 
     def _on_surfaces(self, stream: Stream) -> Stream:
         if self._wanted is None:
@@ -249,6 +304,9 @@ class Recommender:
         renamed = np.argsort(kept)[np.searchsorted(np.sort(kept), events.surface_E)]
         columns = Events(events.person_E, events.row_E, renamed, events.actions_E, events.watched_E, events.at_E)
         return Stream(tuple(self._wanted), stream.actions, stream.people, stream.items, columns, stream.timed)
+
+
+_JUDGED = 100
 
 
 def _read(events: Source, items: Sequence[Record] | None) -> Stream:

@@ -18,6 +18,8 @@ Times = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 MOST_ACTIONS = 31
+UNWANTED = ("not_interested", "less", "hidden", "disliked", "reported", "blocked", "returned")
+"""Actions by which a person turns an item down: foretold like others, and never what comes next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,10 @@ class Stream:
     items: Items
     events: Events
     timed: bool = True
+
+    def wanted(self) -> int:
+        """Bits of the actions that make an event one that a list should have foreseen."""
+        return sum(1 << index for index, name in enumerate(self.actions) if name not in UNWANTED)
 
     def __post_init__(self) -> None:
         assert 1 <= len(self.actions) <= MOST_ACTIONS, self.actions

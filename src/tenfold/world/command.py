@@ -1,6 +1,7 @@
 """``tenfold load``: play a day against a running pool; ``tenfold world``: draw a log of events without one."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,9 @@ def load(
     people: Annotated[
         int | None, whole("People who come to the feed, twice a day each; default: one for each second.", least=0)
     ] = None,
+    correlation: Annotated[
+        float, Parameter(help="Of what people like on one surface with what they like on another, 0 to 1.")
+    ] = 1.0,
     seed: Annotated[int, whole("Of all that happens.", least=0)] = 0,
     json: Json = False,
 ) -> None:
@@ -38,7 +42,7 @@ def load(
 
     url, duration_s = require_running(home_dir()).url, parse_duration_s(day)
     count = round(duration_s) if people is None else people
-    found = asyncio.run(_play(url, duration_s, rank_peak, chat_peak, count, seed))
+    found = asyncio.run(_play(url, duration_s, rank_peak, chat_peak, count, correlation, seed))
     if json:
         machine(found)
         return
@@ -53,6 +57,7 @@ async def _play(
     rank_peak_per_s: float | None,
     chat_burst_per_s: float | None,
     people: int,
+    correlation: float,
     seed: int,
 ) -> "DayReport":
     """Play one day that suits the pool at ``url``, and report on it."""
@@ -60,7 +65,7 @@ async def _play(
 
     from tenfold.world import client
     from tenfold.world.bar import run
-    from tenfold.world.people import DAY_S, People, draw_crowd
+    from tenfold.world.people import DAY_S, People, draw_crowd, surfaces_shown
 
     day = client.day_for(
         await client.fetch_state(url),
@@ -74,8 +79,10 @@ async def _play(
     talk.print(f"  a day in {day.duration_s:g} s: {asked}", style="dim", markup=False)
     if not people:
         return await run(url, day, talk)
-    crowd = await asyncio.to_thread(draw_crowd, cache_dir(), people, seed)
     async with aiohttp.ClientSession(url) as session:
+        shown = await surfaces_shown(session)
+        drawn = partial(draw_crowd, cache_dir(), people, seed, surfaces=shown, correlation=correlation)
+        crowd = await asyncio.to_thread(drawn)
         here = People(session, crowd, seconds_per_s=DAY_S / day.duration_s, seed=seed)
         coming = asyncio.create_task(here.come(day.visit_at_s.tolist()))
         report = await run(url, day, talk)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tenfold.core.errors import UsageError
 from tenfold.world.day import diurnal
-from tenfold.world.interests import draw_interests
+from tenfold.world.interests import Interests, draw_interests
 from tenfold.world.stock import Stock, draw_stock
 from tenfold.world.surface import CANDIDATES, QUALITY, SURFACES, Surface, opening_of
 
@@ -70,11 +70,13 @@ class Log:
 
     ``place_E``: of the card on its page, from 0. ``by_policy_E``: the page was the policy's, not random.
     ``watched_s_E``: seconds, 0 where it was not opened. ``at_s_E``: seconds from the world's first day. ``chance_E``:
-    how likely the person was to open the card once seen, which only the world knows.
+    how likely the person was to open the card once seen. That and ``interests``, as they are when the log ends, only
+    the world knows.
     """
 
     terms: Terms
     stock: Stock
+    interests: Interests
     person_E: Ints
     item_E: Ints
     surface_E: Ints
@@ -88,6 +90,12 @@ class Log:
 
     def __len__(self) -> int:
         return len(self.person_E)
+
+    def chance_PI(self, surface: int, rows: Ints) -> Floats:
+        """How likely each person would open each of these items of a surface, once seen, when the log has ended."""
+        interest_PD = self.interests.on(surface)
+        like_PI = _likes(interest_PD, self.stock, np.broadcast_to(rows, (len(interest_PD), len(rows))))
+        return opening_of(self.terms.surfaces[surface]).chance(like_PI)
 
 
 def draw_log(terms: Terms, seed: int) -> Log:
@@ -122,7 +130,7 @@ def draw_log(terms: Terms, seed: int) -> Log:
         interests = interests.later(terms.drift, random)
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order_E = np.argsort(joined[-2], kind="stable")
-    return Log(terms, stock, *(column[order_E] for column in joined))
+    return Log(terms, stock, interests, *(column[order_E] for column in joined))
 
 
 def _there(stock: Stock, index: int, surface: Surface, day: int) -> Ints:

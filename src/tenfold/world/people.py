@@ -4,12 +4,13 @@ import asyncio
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 import aiohttp
+import numpy as np
 
 from tenfold.rank.dataset import load_movielens
 from tenfold.world.person import Deed, Habit, Visit
@@ -27,13 +28,19 @@ class Page:
     """A feed that a person opened.
 
     ``at_s``: wall seconds since the first visit could begin. ``by``: who chose it (``rank``, ``popular``), or
-    ``failed`` where none came. ``waited_s``: wall seconds to the answer. ``watched_s``: world seconds, once it is read.
+    ``failed`` where none came. ``waited_s``: wall seconds to the answer. ``visit``: its number. ``arms``: the person's
+    in each of the feed's experiments. Once it is read, ``liked``: how much its cards are liked, on average, 0 to 1, and
+    ``watched_s``: world seconds.
     """
 
     person: int
     at_s: float
     by: str
     waited_s: float
+    surface: str = SURFACE
+    visit: int = 0
+    arms: Mapping[str, str] = field(default_factory=dict)
+    liked: float = 0.0
     watched_s: float = 0.0
 
 
@@ -48,23 +55,60 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Who there is. ``items``: the id of each item of ``tastes``."""
+    """Who there is. ``items``: the id of each item of ``tastes``. ``surfaces``: those that people open pages on."""
 
     tastes: Tastes
     items: tuple[int, ...]
+    surfaces: tuple[str, ...] = (SURFACE,)
 
 
-def draw_crowd(cache: Path, people: int, seed: int, picky: float = PICKY) -> Crowd:
+def draw_crowd(
+    cache: Path,
+    people: int,
+    seed: int,
+    picky: float = PICKY,
+    *,
+    surfaces: Sequence[str] = (SURFACE,),
+    correlation: float = 1.0,
+) -> Crowd:
     """Draw people whose hidden tastes are like those of MovieLens-100K's users.
+
+    Args:
+        cache: the user's, with the data set.
+        people: to draw.
+        seed: draws the same people again.
+        picky: see ``taste.PICKY``.
+        surfaces: on which they open pages.
+        correlation: of what they like on one of the data set's surfaces with what they like on another; at 1 they are
+            of a piece, as real people are.
 
     Raises:
         AssetError: the data set has not been fetched.
     """
     data = load_movielens(cache)
-    items = tuple(item.item for item in data.catalog.items)
-    events = data.events
-    tastes = draw_tastes(events.person_E, events.row_E, items=len(items), people=people, seed=seed, picky=picky)
-    return Crowd(tastes, items)
+    films, events = data.catalog.items, data.events
+    names = {name: index for index, name in enumerate(sorted({film.surface() for film in films}))}
+    tastes = draw_tastes(
+        events.person_E,
+        events.row_E,
+        items=len(films),
+        people=people,
+        seed=seed,
+        picky=picky,
+        surface_I=np.array([names[film.surface()] for film in films]),
+        correlation=correlation,
+    )
+    return Crowd(tastes, tuple(film.item for film in films), tuple(surfaces))
+
+
+async def surfaces_shown(session: aiohttp.ClientSession) -> tuple[str, ...]:
+    """Surfaces of the feed that differ in what they show, the first one aside, which shows everything.
+
+    Only that one where no others do, or where the feed does not tell.
+    """
+    async with session.get("/v1/feed/surfaces", timeout=_PATIENCE) as answer:
+        found = (await answer.json())["shown"] if answer.status == 200 else []
+    return tuple(found[1:]) or (SURFACE,)
 
 
 class People:
@@ -88,7 +132,7 @@ class People:
         seed: int,
     ) -> None:
         self._session = session
-        self._tastes = crowd.tastes
+        self._tastes, self._surfaces = crowd.tastes, crowd.surfaces
         self._row_of = {item: row for row, item in enumerate(crowd.items)}
         self._seconds_per_s = seconds_per_s
         self._habit = habit
@@ -134,15 +178,17 @@ class People:
 
     async def _visit(self, person: int) -> None:
         self.truth.visits += 1
-        number, page = self.truth.visits, 0
+        number, page, surface = self.truth.visits, 0, None
         visit = Visit(person, self._tastes, self._habit(), Random(f"{self._seed} {number}"), self._row_of)
         try:
             while True:
-                opened, items = await self._open(person)
+                surface = visit.surface(self._surfaces, surface)
+                opened, items = await self._open(person, surface, number)
                 deeds = visit.read(items)
                 await asyncio.sleep((deeds[-1].after_s if deeds else 0.0) / self._seconds_per_s)
                 opened.watched_s = sum(deed.seconds for deed in deeds)
-                await self._tell(self.name(person), f"{number}/{page}", deeds)
+                opened.liked = visit.liked
+                await self._tell(opened, page, deeds)
                 visit.habit = self._habit()
                 if not visit.stays():
                     return
@@ -150,30 +196,32 @@ class People:
         finally:
             self._idle.append(person)
 
-    async def _open(self, person: int) -> tuple[Page, list[int]]:
+    async def _open(self, person: int, surface: str, visit: int) -> tuple[Page, list[int]]:
         """Open a page of the feed, and give its items; none where none comes."""
         began_s = time.monotonic()
-        asked = {"person": self.name(person), "surface": SURFACE, "k": PAGE}
+        asked = {"person": self.name(person), "surface": surface, "k": PAGE}
         try:
             async with self._session.get("/v1/feed", params=asked, timeout=_PATIENCE) as answer:
                 found = await answer.json() if answer.status == 200 else None
         except (aiohttp.ClientError, TimeoutError):
             found = None
         by = "failed" if found is None else found["by"]
-        page = Page(person, began_s - self._began_s, by, time.monotonic() - began_s)
+        arms = {} if found is None else found.get("arms", {})
+        page = Page(person, began_s - self._began_s, by, time.monotonic() - began_s, surface, visit, arms)
         self.truth.pages.append(page)
         return page, [] if found is None else [card["item"] for card in found["cards"]]
 
-    async def _tell(self, name: str, page: str, deeds: Sequence[Deed]) -> None:
+    async def _tell(self, page: Page, number: int, deeds: Sequence[Deed]) -> None:
         """Let the surface tell the feed what was done: it sends again what was not acknowledged."""
         events: list[dict[str, object]] = [
             dict(
-                id=f"{self._run}/{page}/{n}",
-                person=name,
-                surface=SURFACE,
+                id=f"{self._run}/{page.visit}/{number}/{n}",
+                person=self.name(page.person),
+                surface=page.surface,
                 item=deed.item,
                 action=deed.action,
                 seconds=deed.seconds,
+                session=f"{self._run}/{page.visit}",
             )
             for n, deed in enumerate(deeds)
         ]

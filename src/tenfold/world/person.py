@@ -22,12 +22,16 @@ class Habit:
     """How people use a feed.
 
     ``leaves``: chance to leave after a page that is as good as ``usual``. ``hold``: how strongly a better page holds
-    people; at 0 nothing does. ``usual``: like of an average page's cards that people are used to.
+    people; at 0 nothing does. ``usual``: like of an average page's cards that people are used to. ``looks_on``: chance
+    that who saw a card sees the next one too, so that what stands lower is seen less. ``roams``: chance that the next
+    page is on another surface.
     """
 
     leaves: float = 0.35
     hold: float = 6.0
     usual: float = 0.5
+    looks_on: float = 1.0
+    roams: float = 0.3
 
     def stays(self, pleased: float) -> float:
         """Chance that a person who is so pleased opens another page."""
@@ -47,7 +51,11 @@ class Deed:
 
 @dataclass(slots=True)
 class Visit:
-    """One person's time with the feed, page by page; ``pleased``: what they think of it by now, 0 to 1."""
+    """One person's time with the feed, page by page.
+
+    ``pleased``: what they think of it by now, 0 to 1. ``liked``: how much they like the latest page's cards, seen or
+    not, on average.
+    """
 
     person: int
     tastes: Tastes
@@ -55,14 +63,18 @@ class Visit:
     random: Random
     row_of: dict[int, int]
     pleased: float = field(default=-1.0)
+    liked: float = 0.0
 
     def read(self, items: Sequence[int]) -> list[Deed]:
         """Go through a page's items in order and say what the person does with each."""
         deeds: list[Deed] = []
         likes: list[float] = []
         now_s = 0.0
-        for item in items:
-            like = self.tastes.of(self.person, self.row_of[item])
+        self.liked = sum(self._like(item) for item in items) / len(items) if items else 0.0
+        for place, item in enumerate(items):
+            if place and self.habit.looks_on < 1 and self.random.random() >= self.habit.looks_on:
+                break
+            like = self._like(item)
             likes.append(like)
             deeds.append(Deed(item, "shown", 0.0, now_s))
             if self.random.random() >= like:
@@ -78,6 +90,18 @@ class Visit:
         self.pleased = page if self.pleased < 0 else (1 - MEMORY) * self.pleased + MEMORY * page
         return deeds
 
+    def surface(self, surfaces: Sequence[str], now: str | None = None) -> str:
+        """Choose where to open the next page: any surface at first, later mostly the same as ``now``."""
+        others = [surface for surface in surfaces if surface != now]
+        if now is None or (others and self.random.random() < self.habit.roams):
+            return self.random.choice(others) if len(others) > 1 else others[0]
+        return now
+
     def stays(self) -> bool:
         """Decide whether to open another page."""
         return self.random.random() < self.habit.stays(self.pleased)
+
+    def _like(self, item: int) -> float:
+        """How much the person likes an item; not at all one that was not there when the world was drawn."""
+        row = self.row_of.get(item)
+        return 0.0 if row is None else self.tastes.of(self.person, row)

@@ -3,6 +3,7 @@
 Shapes: R rows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,8 @@ TIME = ("at", "timestamp", "time", "ts", "datetime", "date", "created_at", "tran
 SURFACE = ("surface", "tab", "scene", "channel", "placement")
 ACTION = ("action", "event", "event_type", "type", "behavior")
 RATING = ("rating", "score", "stars")
-WATCHED = ("watched", "watch_ratio", "play_ratio", "watched_share")
+SESSION = ("session", "session_id", "visit")
+WATCHED = ("watched", "watch_ratio", "play_ratio", "watched_share", "ratio")
 TITLE = ("title", "movie_title", "name", "item_title", "product_name")
 TEXT = ("text", "description", "summary", "overview")
 AUTHOR = ("author", "author_id", "creator", "seller")
@@ -33,6 +35,8 @@ LENGTH = ("length_s", "duration_s", "duration", "video_duration")
 
 _COLUMNS = {"title": TITLE, "text": TEXT, "author": AUTHOR, "surfaces": SURFACES, "born": BORN, "length": LENGTH}
 
+_BARE = ("attributes", "tags")
+"""Columns whose words say by themselves what they are; others are put before theirs, as ``brand:Acme``."""
 SHOWN = ("shown", "show", "impression", "exposure", "skip", "skipped", "none")
 """Words for an event in which a person did nothing."""
 LIKED_SHARE = 0.8
@@ -91,12 +95,37 @@ def read_frame(path: Path) -> Frame:
             quote = None if separator == "\t" else '"'
             table = pl.read_csv(path, separator=separator, quote_char=quote, infer_schema=False)
             first, word = 2, "line"
-        return Frame(str(path), table.select(pl.all().cast(pl.String, strict=False)), first, word)
+        return Frame(str(path), as_texts(table), first, word)
     except (OSError, UnicodeDecodeError) as error:
         cause = unread(error) if isinstance(error, OSError) else str(error)
         raise UsageError(f"cannot read {path}: {cause}", next_step="give a table with a header") from error
     except PolarsError as error:
         raise UsageError(f"cannot read {path}: {str(error).splitlines()[0]}", next_step="mend it") from error
+
+
+def as_texts(table: pl.DataFrame) -> pl.DataFrame:
+    """Every cell as text; a list's parts separated by bars."""
+    return table.select(
+        pl.col(name).cast(pl.List(pl.String)).list.join("|")
+        if isinstance(kind, pl.List)
+        else pl.col(name).cast(pl.String, strict=False)
+        for name, kind in table.schema.items()
+    )
+
+
+def read_frames(paths: Sequence[Path]) -> Frame:
+    """Read files of events as one; an event that is in two of them, by its ``id``, counts once.
+
+    Raises:
+        UsageError: one cannot be read.
+    """
+    frames = [read_frame(path) for path in paths]
+    if len(frames) == 1:
+        return frames[0]
+    table = pl.concat([frame.table for frame in frames], how="diagonal")
+    if "id" in table.columns:
+        table = table.unique("id", keep="first", maintain_order=True)
+    return Frame(str(paths[0].parent), table, 1, "event")
 
 
 def stream_of(events: Frame, items: Frame | None, *, skip_bad_rows: bool) -> tuple[Stream, Complaints]:
@@ -131,22 +160,27 @@ def stream_of(events: Frame, items: Frame | None, *, skip_bad_rows: bool) -> tup
     people, person_index_R = np.unique(person_R.astype(str), return_inverse=True)
     surfaces, surface_R = _surfaces(events, good_R, all_items, [row_of[item] for item in item_R])
     actions, bits_R = _actions(events, good_R, rating_R)
-    stream = Stream(
-        surfaces,
-        actions,
-        tuple(_ids(people)),
-        all_items,
-        Events.of(
-            person_index_R,
-            [row_of[item] for item in item_R],
-            at_R,
-            surface=surface_R,
-            actions=bits_R,
-            watched=watched_R.astype(np.float32),
-        ),
-        timed=time is not None,
-    )
-    return stream, complaints
+    row_R = [row_of[item] for item in item_R]
+    watched_R = watched_R.astype(np.float32)
+    found = Events.of(person_index_R, row_R, at_R, surface=surface_R, actions=bits_R, watched=watched_R)
+    if session := events.column(SESSION):
+        order_R = np.lexsort((np.arange(len(at_R)), at_R, person_index_R))
+        found = _one_per_visit(found, events.texts(session)[good_R][order_R])
+    return Stream(surfaces, actions, tuple(_ids(people)), all_items, found, timed=time is not None), complaints
+
+
+def _one_per_visit(events: Events, session_E: Texts) -> Events:
+    """What a person did with an item in one visit as one event, at the time of the first: all actions, most watched."""
+    _, visit_E = np.unique(session_E.astype(str), return_inverse=True)
+    key_E4 = np.stack([events.person_E, visit_E, events.row_E, events.surface_E], axis=1)
+    _, first_G, group_E = np.unique(key_E4, axis=0, return_index=True, return_inverse=True)
+    group_E = group_E.ravel()
+    actions_G = np.zeros(len(first_G), dtype=np.int64)
+    np.bitwise_or.at(actions_G, group_E, events.actions_E)
+    watched_G = np.full(len(first_G), np.nan, dtype=np.float32)
+    np.fmax.at(watched_G, group_E, events.watched_E)
+    one = events.select(first_G)
+    return Events.of(one.person_E, one.row_E, one.at_E, surface=one.surface_E, actions=actions_G, watched=watched_G)
 
 
 def numbers(text_R: Texts) -> npt.NDArray[np.float64]:
@@ -206,7 +240,7 @@ def _items(frame: Frame | None, item_R: Texts) -> Items:
             found.append(Item(name))
             continue
         attributes = [
-            f"{column}:{word}"
+            word if column in _BARE else f"{column}:{word}"
             for column, by_space, texts in word_cells
             for word in (texts[row].split() if by_space else texts[row].split("|"))
             if word
