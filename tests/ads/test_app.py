@@ -106,6 +106,11 @@ async def test_from_an_objective_and_a_budget_to_a_report(pool):
     spent = (await ads(f"/campaigns/{campaign}/spent"))["spent"]
     assert len(spent) == 1 and "the price was" in spent[0]["why"]
     assert (await ads("/books"))["wrong"] == []
+    # Invoiced once.
+    for _ in range(2):
+        invoices = (await ads("/accounts/acme/invoices", {}))["invoices"]
+        assert [each["due_micro"] for each in invoices] == [offer["price_micro"]]
+    assert (await ads("/accounts/acme"))["money"]["billed_micro"] == offer["price_micro"]
     # Programs find every path and the shape of its errors in the schema.
     paths = (await ads("/openapi.json"))["paths"]
     told = paths["/v1/ads/campaigns/{campaign}/edit"]["post"]["responses"]["409"]["content"]["application/json"]
@@ -216,17 +221,6 @@ async def test_a_process_that_is_killed_overspends_nothing_and_strands_nothing(p
     report = await ads(f"/campaigns/{campaign}/report")
     assert report["totals"]["billed_micro"] == sum(offer["price_micro"] for offer in offers)
     assert (await ads("/books"))["wrong"] == []
-
-
-async def test_an_account_is_invoiced_for_what_was_charged_once(pool):
-    ads = Ads(pool)
-    await ads.live()
-    offer = await ads.offer()
-    await ads("/impressions", {"tokens": [offer["token"]]})
-    for _ in range(2):
-        invoices = (await ads("/accounts/acme/invoices", {}))["invoices"]
-        assert [each["due_micro"] for each in invoices] == [offer["price_micro"]]
-    assert (await ads("/accounts/acme"))["money"]["billed_micro"] == offer["price_micro"]
 
 
 async def test_what_people_are_billed_beyond_those_without_rank_is_what_rank_earned(pool, tmp_path):
