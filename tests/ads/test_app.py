@@ -185,8 +185,12 @@ async def test_a_person_sees_why_stops_an_ad_says_no_and_is_forgotten(pool):
     assert [each["campaign"] for each in known["shown"]] == [campaign] and "acme pays for it" in known["shown"][0][
         "why"
     ]
-    await ads("/people/ann/stop", {"campaign": campaign})
+    # By the ad itself, without a key: why it is there, and no more of it.
+    told = {name: offer[name].removeprefix("/v1/ads") for name in ("why", "stop")}
+    assert (await ads(told["why"]))["why"] == known["shown"][0]["why"]
+    await ads(told["stop"], {})
     assert await ads.offers() == []
+    assert (await ads("/people/ann/stop", {"campaign": campaign}))["stopped"] == [f"campaign/{campaign}"]
     assert (await ads("/people/ann/consent", {"personal": False}))["personal"] is False
     async with pool.session.delete(
         f"{pool.products.urls['ads']}/v1/ads/people/ann", headers={TOKEN_HEADER: TOKEN}

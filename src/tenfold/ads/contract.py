@@ -314,6 +314,14 @@ class Stop(Frozen):
     whole_account: bool = Field(False, description="and of whoever pays for it")
 
 
+class WhyOut(Frozen):
+    """Why a person was shown an ad, told to whoever has the token that came with it."""
+
+    campaign: str
+    advertiser: str
+    why: str
+
+
 class ShownAd(Frozen):
     """An ad that a person saw, and why."""
 

@@ -73,6 +73,13 @@ def read_wants(connection: Connection) -> Wants:
     )
 
 
+def note_stop(connection: Connection, person: str, what: str, at: float) -> None:
+    """Write down that a person wants no more of a campaign or an account."""
+    mine = (stops.c.person == person) & (stops.c.what == what)
+    connection.execute(sa.delete(stops).where(mine))
+    connection.execute(stops.insert().values(person=person, what=what, at=at))
+
+
 def forget_old(connection: Connection, before: float) -> None:
     """Take the names of people off what is old; what was charged stays."""
     for table in (charges, clicks, conversions):

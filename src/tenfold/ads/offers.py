@@ -44,6 +44,8 @@ class Told(Frozen):
     call_to_action: str
     click: str = Field(description="public path that counts a click and leads on")
     seen: str = Field(description="public path of a picture that counts the ad as seen")
+    why: str = Field(description="public path that says why this person saw it")
+    stop: str = Field(description="public path; a POST there shows its campaign to this person no more")
     token: str
     bid_micro: int
     price_micro: int
@@ -88,6 +90,8 @@ def offer_of(sold: Sold, usd_per_value: float) -> Ad:
             call_to_action=variant.call_to_action,
             click=f"{PUBLIC}/click/{sold.token}",
             seen=f"{PUBLIC}/seen/{sold.token}.gif",
+            why=f"{PUBLIC}/why/{sold.token}",
+            stop=f"{PUBLIC}/stop/{sold.token}",
             token=sold.token,
             bid_micro=decision.bid_micro,
             price_micro=decision.price_micro,

@@ -56,9 +56,7 @@ def people_routes(desk: Desk) -> APIRouter:
             now = database_now(connection)
             found = shelf.read(connection, body.campaign, now).campaign
             what = f"account/{found.account}" if body.whole_account else f"campaign/{found.id}"
-            mine = (stops.c.person == person) & (stops.c.what == what)
-            connection.execute(sa.delete(stops).where(mine))
-            connection.execute(stops.insert().values(person=person, what=what, at=now))
+            noting.note_stop(connection, person, what, now)
             return what, _person(connection, person, desk.settings.personal)
 
         what, told = await desk.write(stopping)

@@ -7,11 +7,14 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter
 from fastapi import Path as InPath
+from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from tenfold.ads import campaigns as shelf
 from tenfold.ads import clicks as clicking
+from tenfold.ads import noting
 from tenfold.ads.contract import (
     Clicked,
     ClickOut,
@@ -19,12 +22,14 @@ from tenfold.ads.contract import (
     ConversionsOut,
     Seen,
     SeenOut,
+    WhyOut,
 )
 from tenfold.ads.desk import Desk
 from tenfold.ads.money.moment import database_now
 from tenfold.ads.offers import CandidatesIn, CandidatesOut, offer_of
 from tenfold.ads.product import PUBLIC
 from tenfold.ads.rights import account_for, require_pool
+from tenfold.ads.why import why_shown
 from tenfold.product.context import asker_of
 
 Token = Annotated[str, InPath(max_length=4096)]
@@ -85,6 +90,27 @@ def public_routes(desk: Desk) -> APIRouter:
             raise HTTPException(404, "this ad leads nowhere any more")
         return RedirectResponse(found.url, 302, headers={"cache-control": "no-store", "referrer-policy": "no-referrer"})
 
+    @routes.get("/why/{token}")
+    async def why(token: Token) -> WhyOut:
+        """Tell whoever was shown an ad why they were; the ad's token says who."""
+        seen = desk.signer.read_impression(token)
+        advertiser = await desk.read(lambda connection: _account_of(connection, seen.campaign))
+        return WhyOut(campaign=seen.campaign, advertiser=advertiser, why=why_shown(advertiser, seen.decision))
+
+    @routes.post("/stop/{token}")
+    async def stop(token: Token) -> WhyOut:
+        """Show the campaign of an ad no more to whom it was shown."""
+        seen = desk.signer.read_impression(token)
+        what = f"campaign/{seen.campaign}"
+
+        def stopping(connection: Connection) -> str:
+            noting.note_stop(connection, seen.person, what, database_now(connection))
+            return _account_of(connection, seen.campaign)
+
+        advertiser = await desk.write(stopping)
+        desk.stop(seen.person, what)
+        return WhyOut(campaign=seen.campaign, advertiser=advertiser, why="You will not see this campaign again.")
+
     @routes.get("/tag.js", include_in_schema=False)
     async def tag(request: Request) -> Response:
         """Give the tag of the advertiser whose visitors' key the address has."""
@@ -105,6 +131,10 @@ def public_routes(desk: Desk) -> APIRouter:
         return await _convert(desk, account, body.model_copy(update={"conversions": anonymous}))
 
     return routes
+
+
+def _account_of(connection: Connection, campaign: str) -> str:
+    return shelf.read(connection, campaign, 0.0).campaign.account
 
 
 async def _convert(desk: Desk, account: str, body: Conversions) -> ConversionsOut:

@@ -126,6 +126,18 @@ class Asks:
         ):
             await accept(response)
 
+    async def of_ad(self, path: str, *, is_change: bool) -> str:
+        """Ask whoever sold an ad why it is here, or to stop it; gives what they say."""
+        try:
+            async with (
+                asking(self._base_url(), self._rights) as session,
+                session.request("POST" if is_change else "GET", path) as response,
+            ):
+                await accept(response)
+                return str((await response.json())["why"])
+        except Refused as refusal:
+            return str(refusal)
+
     async def _get(self, path: str) -> bytes:
         async with asking(self._base_url(), self._rights) as session, session.get(path) as response:
             await accept(response)
@@ -225,6 +237,10 @@ class Scroll:
     def _show(self, card: Card) -> None:
         with ui.element("article").classes("feed-card") as place:
             ui.html(card_html(card), sanitize=False)
+            if card.sponsored is not None:
+                self._show_ad_deeds(card)
+                self._shown[card.item] = card, place
+                return
             with ui.element("div").classes("feed-deeds"):
                 watch = ui.button("Watch", color=None).props("unelevated dense no-caps").classes("go")
                 like = ui.button("Like", color=None).props("flat dense no-caps")
@@ -256,6 +272,29 @@ class Scroll:
         watch.on_click(toggle)
         like.on_click(liked)
 
+    def _show_ad_deeds(self, card: Card) -> None:
+        """What a person may do with an ad: ask why it is here, and stop it; whoever sold it answers."""
+        told = card.sponsored or {}
+        why, stop = str(told.get("why", "")), str(told.get("stop", ""))
+
+        async def tell_why() -> None:
+            self._note_text.set_content(escape(await self._asks.of_ad(why, is_change=False)))
+            self._undo.set_visibility(False)
+            self._note.set_visibility(True)
+
+        async def stop_it() -> None:
+            self._note_text.set_content(escape(await self._asks.of_ad(stop, is_change=True)))
+            self._undo.set_visibility(False)
+            self._note.set_visibility(True)
+            _, place = self._shown.pop(card.item)
+            place.delete()
+
+        with ui.element("div").classes("feed-deeds"):
+            if why:
+                ui.button("Why this ad?", on_click=tell_why, color=None).props("flat dense no-caps")
+            if stop:
+                ui.button("Stop it", on_click=stop_it, color=None).props("flat dense no-caps")
+
     async def _block(self, card: Card, action: Action) -> None:
         """Act on a control at once: what is not wanted goes, and others come in its place."""
         await self._tell([(card, action, 0.0)])
@@ -269,6 +308,7 @@ class Scroll:
             place.delete()
         self._taken_back = card
         self._note_text.set_content(escape(_BLOCKED[action].format(title=card.title)))
+        self._undo.set_visibility(True)
         self._note.set_visibility(True)
         await self._show_page(len(gone))
         await self._show_history()

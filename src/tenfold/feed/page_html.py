@@ -25,8 +25,26 @@ def card_html(card: Card) -> str:
     is_drawn = card.poster.startswith("/v1/feed/posters/")
     heading = f'<h2 class="{"unseen" if is_drawn else "feed-title"}">{title}</h2>'
     by = f'<p class="feed-author">{escape(card.author)}</p>' if card.author else ""
-    badge = '<span class="feed-ad">Ad</span>' if card.sponsored is not None else ""
-    return f"{picture}{badge}{heading}{by}<p>{escape(card.reason)}</p>{_terms(card)}"
+    if card.sponsored is not None:
+        return _ad(card)
+    return f"{picture}{heading}{by}<p>{escape(card.reason)}</p>{_terms(card)}"
+
+
+def _ad(card: Card) -> str:
+    """An ad: what it says and where it leads; loading it tells its advertiser that it was seen."""
+    told = {name: escape(str(value)) for name, value in (card.sponsored or {}).items()}
+    picture = f'<img src="{escape(card.poster)}" alt="" loading="lazy">' if card.poster else ""
+    seen = f'<img class="feed-ad-seen" src="{told["seen"]}" alt="" width="1" height="1">' if "seen" in told else ""
+    lead = (
+        f'<a class="feed-ad-link" href="{told["click"]}" target="_blank" rel="noopener sponsored">'
+        f"{told.get('call_to_action') or 'See more'}</a>"
+        if "click" in told
+        else ""
+    )
+    return (
+        f'{picture}<span class="feed-ad">Ad</span><h2 class="feed-title">{escape(card.title)}</h2>'
+        f'<p>{told.get("text", "")}</p>{lead}<p class="feed-author">{escape(card.reason)}</p>{seen}'
+    )
 
 
 def history_html(known: Known | None) -> str:
