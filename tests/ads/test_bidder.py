@@ -258,3 +258,17 @@ def test_where_winners_pay_their_bid_they_bid_less_than_its_worth():
         line = world.bidder.planning.lines[0]
         paid[pricing] = line.spent / line.won
     assert paid["first"] < 0.9 * 40_000
+
+
+def test_what_was_never_seen_is_planned_with_again():
+    world = World(campaign("a"))
+    world.warm()
+    (seen,), (_,) = world.page("bob"), world.page("eve")
+    world.bidder.lessons.seen(world.seller.signer.read_impression(seen.token).event, world.clock())
+    line = world.bidder.planning.lines[0]
+    before, value = line.spent, line.won
+    world.second(200.0)
+    assert (line.spent, line.won) == (before, value)
+    world.second(200.0)
+    assert line.spent == seen.decision.price_micro
+    assert 0 < line.won < value

@@ -7,6 +7,8 @@ from tenfold.ads.auction import Rules
 from tenfold.ads.bid import NO_CAP, bid
 from tenfold.ads.candidates import Book, Chances, decide, look_up
 
+BUYS = np.array([False, False, True, True, False])
+
 
 @pytest.fixture
 def book():
@@ -18,9 +20,8 @@ def book():
 
     return Book(
         click=chances(),
-        conversion=chances(),
-        needs_click_C=np.array([False, True, True, True, True]),
-        needs_conversion_C=np.array([False, False, True, True, False]),
+        conversion=chances().only_where(BUYS),
+        is_seen_C=np.array([1, 0, 0, 0, 0], dtype=np.float32),
         per_action_C=np.array([1, 1, 1, 30, 1], dtype=np.float32),
         multiplier_C=np.array([100.0, 5e3, 1e5, 4e3, 8e3]),
         cap_C=np.array([NO_CAP, 4e3, 9e4, 3e3, NO_CAP]),
@@ -47,8 +48,8 @@ def test_each_bids_for_the_action_that_it_wants(book):
     click_RC, conversion_RC = book.click.of_people(person_RD), book.conversion.of_people(person_RD)
     for request in range(4):
         for campaign in range(5):
-            chance = click_RC[request, campaign] if book.needs_click_C[campaign] else 1.0
-            chance *= conversion_RC[request, campaign] if book.needs_conversion_C[campaign] else 1.0
+            chance = click_RC[request, campaign] if not book.is_seen_C[campaign] else 1.0
+            chance *= conversion_RC[request, campaign] if BUYS[campaign] else 1.0
             value = chance * book.per_action_C[campaign]
             expected = bid(value, book.multiplier_C[campaign], book.cap_C[campaign], 0.0, 0.0, 1e9, 0.0)
             assert found.bid_RC[request, campaign] == pytest.approx(float(expected), rel=1e-5)

@@ -23,15 +23,15 @@ Pricing = Literal["second", "first"]
 
 
 class Reason(IntEnum):
-    """Why a campaign was not shown, or that it was."""
+    """Why a campaign was not shown, or that it was. Of several reasons the one with the highest number is told."""
 
     WON = 0
     OUTBID = 1
     BELOW_RESERVE = 2
-    IRRELEVANT = 3
-    SEEN_ENOUGH = 4
-    NOT_HERE = 5
-    NO_MONEY = 6
+    NO_MONEY = 3
+    IRRELEVANT = 4
+    SEEN_ENOUGH = 5
+    NOT_HERE = 6
 
     @property
     def words(self) -> str:
@@ -92,12 +92,17 @@ def run(bid_RC: Floats, relevance_RC: Floats, not_here_RC: Flags, seen_enough_RC
     Returns:
         Winners and prices; of two equal bids the campaign with the lower index wins.
     """
-    reason_RC = np.where(bid_RC < rules.reserve, np.int8(Reason.BELOW_RESERVE), np.int8(Reason.OUTBID))
-    reason_RC[bid_RC <= 0] = Reason.NO_MONEY
-    reason_RC[relevance_RC < rules.floor] = Reason.IRRELEVANT
-    reason_RC[seen_enough_RC] = Reason.SEEN_ENOUGH
-    reason_RC[not_here_RC] = Reason.NOT_HERE
-    standing_RC = np.where(reason_RC == Reason.OUTBID, bid_RC, -1.0)
+    reason_RC = np.full(bid_RC.shape, Reason.OUTBID, dtype=np.int8)
+    for reason, holds_RC in (
+        (Reason.BELOW_RESERVE, bid_RC < rules.reserve),
+        (Reason.NO_MONEY, bid_RC <= 0),
+        (Reason.IRRELEVANT, relevance_RC < rules.floor),
+        (Reason.SEEN_ENOUGH, seen_enough_RC),
+        (Reason.NOT_HERE, not_here_RC),
+    ):
+        # A product and a maximum of bytes take a tenth of the time of an assignment by a mask.
+        np.maximum(reason_RC, holds_RC.view(np.int8) * np.int8(reason), out=reason_RC)
+    standing_RC = np.where(reason_RC == Reason.OUTBID, bid_RC, bid_RC.dtype.type(-1.0))
     requests, campaigns = bid_RC.shape
     places = min(rules.places, campaigns)
     winner_RS = np.full((requests, rules.places), -1, dtype=np.int64)
@@ -117,7 +122,8 @@ def run(bid_RC: Floats, relevance_RC: Floats, not_here_RC: Flags, seen_enough_RC
     # Who lost must beat the last that won; who won, the first that lost.
     last_R = best_bid_RS[:, -1] if places == rules.places else np.full(requests, -1.0)
     to_join_R = np.maximum(last_R, rules.reserve)
-    to_win_RC = np.repeat(to_join_R[:, None], campaigns, axis=1)
+    to_win_RC = np.empty_like(bid_RC)
+    to_win_RC[:] = to_join_R[:, None]
     to_win_RC[request_W, campaign_W] = losing_R[request_W]
     return Outcome(winner_RS, price_RS, to_win_RC, to_join_R, reason_RC)
 

@@ -12,13 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
+Amounts = Floats | float
 
 NO_CAP = 1e60
 """Stands for no cap: no price per value is above it, and sums with it stay finite."""
 
 
 def bid(
-    value: Floats, multiplier: Floats, cap: Floats, spent: Floats, won: Floats, left: Floats, overdraft: Floats
+    value: Amounts,
+    multiplier: Amounts,
+    cap: Amounts,
+    spent: Amounts,
+    won: Amounts,
+    left: Amounts,
+    overdraft: Amounts,
 ) -> Floats:
     """Bid for opportunities.
 

@@ -5,6 +5,7 @@ changed, learns from ads that were seen long enough ago to have been clicked, an
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +20,7 @@ from tenfold.ads.candidates import Book, Decided, decide
 from tenfold.ads.contract import VariantOut
 from tenfold.ads.forecast import Forecast, forecast
 from tenfold.ads.lessons import Lessons
-from tenfold.ads.planning import Planning, cap_of
+from tenfold.ads.planning import Line, Planning, cap_of
 from tenfold.ads.price_curve import PER_OCTAVE
 from tenfold.ads.selling import Decision, Seller
 from tenfold.ads.vectors import WIDTH, Vectors, words_of
@@ -62,6 +63,17 @@ class Sold:
     decision: Decision
 
 
+@dataclass(frozen=True, slots=True)
+class _Unseen:
+    """An ad that was sold ``at`` a time for a line, until it is too late to be seen."""
+
+    event: str
+    at: float
+    line: Line
+    price_micro: int
+    value: float
+
+
 Choose = Callable[[Campaign, Sequence[VariantOut], str], tuple[VariantOut, float, int]]
 """Chooses a variant for a person: with its propensity, and the segment that the person is in."""
 
@@ -80,6 +92,7 @@ class Bidder:
         pricing: of the auction.
         reserve_micro: the least price of an ad.
         floor: the least chance of a click.
+        seen_within_s: an ad that was not seen so long after it was sold is not charged.
         rng: of the chance in bids, see ``_blurred``.
     """
 
@@ -92,6 +105,7 @@ class Bidder:
     pricing: Pricing = "second"
     reserve_micro: float = 100.0
     floor: float = 0.0
+    seen_within_s: float = 300.0
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     asked: Asked = field(init=False)
     lessons: Lessons = field(default_factory=lambda: Lessons(WIDTH))
@@ -101,6 +115,7 @@ class Bidder:
     _items: dict[str, Singles] = field(default_factory=dict)
     _terms: dict[str, int] = field(default_factory=dict)
     _book: Book | None = None
+    _unseen: deque[_Unseen] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.asked = Asked(self.rng)
@@ -158,9 +173,8 @@ class Bidder:
         count = len(ids)
         self._book = Book(
             click=clicks,
-            conversion=conversions,
-            needs_click_C=np.array([want is not Objective.REACH for want in wants], dtype=bool),
-            needs_conversion_C=np.array([want.needs_conversions for want in wants], dtype=bool),
+            conversion=conversions.only_where(np.array([want.needs_conversions for want in wants], dtype=bool)),
+            is_seen_C=np.array([want is Objective.REACH for want in wants], dtype=np.float32),
             per_action_C=np.array(
                 [SALE_MICRO if isinstance(each.cap, ReturnOnSpend) else 1.0 for each in self._campaigns.values()],
                 dtype=np.float32,
@@ -311,7 +325,9 @@ class Bidder:
         line.spent += price_micro
         line.won += value
         book.sold(row, price_micro, value)
-        self.lessons.sold(self.seller.signer.read_impression(token).event, campaign.id, person_D)
+        event = self.seller.signer.read_impression(token).event
+        self.lessons.sold(event, campaign.id, person_D)
+        self._unseen.append(_Unseen(event, self.now(), line, price_micro, value))
         return Sold(campaign, variant, token, decision)
 
     # ---- forecasts
@@ -357,8 +373,18 @@ class Bidder:
         """Plan what is due, and write down what decisions are made of; once a second."""
         if self._book is None:
             return
+        self._take_back()
         self.planning.turn(self.now(), {id: self.remaining_micro(id) for id in self._campaigns})
         self._write_plans()
+
+    def _take_back(self) -> None:
+        """Plan with what was sold and never seen as if it had not been sold: nobody pays for it."""
+        before = self.now() - self.seen_within_s
+        while self._unseen and self._unseen[0].at < before:
+            sold = self._unseen.popleft()
+            if self.lessons.drop_unseen(sold.event) and sold.at >= sold.line.day_began:
+                sold.line.spent -= sold.price_micro
+                sold.line.won -= sold.value
 
     def study(self) -> None:
         """Learn from what became of ads, and take it up; now and then."""

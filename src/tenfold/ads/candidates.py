@@ -20,8 +20,9 @@ Singles = NDArray[np.float32]
 Floats = NDArray[np.floating]
 
 _LOW, _HIGH, _CELLS_PER_UNIT = -20.0, 12.0, 256
+_MOST = 1e30
 CERTAIN = 12.0
-"""Log odds of what happens surely."""
+"""Log odds of what happens surely, but for six in a million."""
 
 
 def look_up(calibrate: Callable[[Floats], Floats]) -> Singles:
@@ -48,6 +49,14 @@ class Chances:
         """Make it of what ``predict.Head.against`` gives."""
         return Chances((weights_CD + person_D).T.astype(np.float32).copy(), sum_C.astype(np.float32), table_K)
 
+    def only_where(self, needed_C: Flags) -> "Chances":
+        """Take the action as certain for the campaigns that do not need it."""
+        return Chances(
+            np.where(needed_C, self.weights_DC, np.float32(0.0)),
+            np.where(needed_C, self.sum_C, np.float32(CERTAIN)),
+            self.table_K,
+        )
+
     def of_people(self, person_RD: Singles) -> Singles:
         """Chance of the action, shape (R, C)."""
         place_RC = person_RD @ self.weights_DC
@@ -62,15 +71,15 @@ class Chances:
 class Book:
     """Campaigns that bid. Money is in micro-dollars.
 
-    ``click``, ``conversion``: what predicts them. ``needs_click_C``, ``needs_conversion_C``: whether the action that a
-    campaign wants is a click, or a conversion after one; else it is being seen. ``per_action_C``: value of an action.
-    The others are as ``bid.bid`` takes them, and change with each ad that is sold.
+    ``click``: what predicts clicks, of all. ``conversion``: what predicts a conversion after a click, certain where a
+    campaign does not want one (``Chances.only_where``). ``is_seen_C``: 1 where the action that a campaign wants is
+    that the ad is seen, else 0. ``per_action_C``: value of an action. The others are as
+    ``bid.bid`` takes them, and change with each ad that is sold.
     """
 
     click: Chances
     conversion: Chances
-    needs_click_C: Flags
-    needs_conversion_C: Flags
+    is_seen_C: Singles
     per_action_C: Singles
     multiplier_C: Floats
     cap_C: Floats
@@ -99,7 +108,7 @@ class Decided:
     relevance_RC: Singles
     chance_RC: Singles
     value_RC: Singles
-    bid_RC: Floats
+    bid_RC: Singles
 
 
 def decide(book: Book, person_RD: Singles, not_here_RC: Flags, seen_enough_RC: Flags, rules: Rules) -> Decided:
@@ -114,9 +123,13 @@ def decide(book: Book, person_RD: Singles, not_here_RC: Flags, seen_enough_RC: F
     """
     click_RC = book.click.of_people(person_RD)
     conversion_RC = book.conversion.of_people(person_RD)
-    chance_RC = np.where(book.needs_click_C, click_RC, np.float32(1.0))
-    chance_RC *= np.where(book.needs_conversion_C, conversion_RC, np.float32(1.0))
+    chance_RC = np.maximum(click_RC, book.is_seen_C) * conversion_RC
     value_RC = chance_RC * book.per_action_C
-    bid_RC = bid(value_RC, book.multiplier_C, book.cap_C, book.spent_C, book.won_C, book.left_C, book.overdraft_C)
+    # What money allows is exact for each campaign; for each request seven digits are enough, and twice as fast.
+    spare_C = np.maximum(book.cap_C * book.won_C - book.spent_C + book.overdraft_C, 0.0)
+    multiplier_C, cap_C, left_C, spare_C = (
+        np.minimum(each_C, _MOST).astype(np.float32) for each_C in (book.multiplier_C, book.cap_C, book.left_C, spare_C)
+    )
+    bid_RC = bid(value_RC, multiplier_C, cap_C, 0.0, 0.0, left_C, spare_C)
     outcome = run(bid_RC, click_RC, not_here_RC, seen_enough_RC, rules)
     return Decided(outcome, click_RC, chance_RC, value_RC, bid_RC)

@@ -116,6 +116,7 @@ class Desk:
             pricing=self.settings.pricing,
             reserve_micro=self.settings.reserve_usd * MICROS,
             floor=self.settings.least_relevance,
+            seen_within_s=self.settings.seen_within_s,
         )
         await self.turn()
         tasks = [

@@ -23,7 +23,7 @@ CLICK_WAIT_S = 120.0
 CONVERT_WAIT_S = 3600.0
 """A click is learned from so long after it, whether it has converted or not."""
 
-MOST_PENDING = 200_000
+MOST_PENDING = 50_000
 """Ads of which it is remembered whose they were; beyond, the oldest teach nothing."""
 
 
@@ -89,6 +89,14 @@ class Lessons:
         if found is not None and found.seen_at is None:
             found.seen_at = now
 
+    def drop_unseen(self, event: str) -> bool:
+        """Forget an ad that is not seen any more; whether it was not seen, as far as is remembered."""
+        found = self._sold.get(event)
+        if found is None or found.seen_at is not None:
+            return False
+        del self._sold[event]
+        return True
+
     def clicked(self, event: str, now: float) -> None:
         """Note that an ad was clicked; then it was seen."""
         self.seen(event, now)
@@ -114,8 +122,8 @@ class Lessons:
         clicks: list[_Sold] = []
         conversions: list[_Sold] = []
         for event in list(self._order):
-            sold = self._sold[event]
-            if sold.seen_at is None or sold.campaign not in items:
+            sold = self._sold.get(event)
+            if sold is None or sold.seen_at is None or sold.campaign not in items:
                 continue
             if not sold.taught_click and now - sold.seen_at >= CLICK_WAIT_S:
                 sold.taught_click = True
