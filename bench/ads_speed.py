@@ -5,7 +5,7 @@ conversion, calibrated, values, bids within budget and cap, frequency caps, excl
 `decisions_per_s_core` decides 32 requests at a time, as requests that wait together are, in CPU seconds of one core;
 `p99_ms` is the 99th percentile of decisions made one by one, with all that was sold told to the next.
 
-Over HTTP: `http_p99_ms` is of `POST /v1/ads/candidates` in a process of its own with as many live campaigns of a real
+Over HTTP: `http_p99_ms` is of `POST /v1/ads/candidates` in a process of its own with 100 live campaigns of a real
 database, one request after another, each winner reserved and signed. With `--feed URL`, the address of a running pool
 with ads and feed, `feed_p99_ms` is of the whole `GET /v1/feed` request, ads included, and `feed_with_ads` says how many
 pages had one.
@@ -131,6 +131,9 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--together", type=int, default=32, help="requests decided at a time")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each part")
+    parser.add_argument(
+        "--http-campaigns", type=int, default=100, help="live ones over HTTP; making them takes longest"
+    )
     parser.add_argument("--requests", type=int, default=2000, help="over HTTP")
     parser.add_argument("--feed", default="", help="address of a running pool")
     asked = parser.parse_args()
@@ -173,7 +176,7 @@ def main() -> None:
         "decisions_per_s_core_one_by_one": round(alone),
         "p50_ms": round(float(p50_ms), 4),
     }
-    http_s = asyncio.run(over_http(asked.campaigns, asked.requests))
+    http_s = asyncio.run(over_http(asked.http_campaigns, asked.requests))
     result |= {"http_p99_ms": _ms(http_s, 99), "http_p50_ms": _ms(http_s, 50)}
     if asked.feed:
         feed_s, with_ads = asyncio.run(whole_feed(asked.feed, asked.requests))
