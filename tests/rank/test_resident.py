@@ -169,12 +169,18 @@ def test_an_empty_history_gets_what_people_begin_with(awake: Running, movielens:
         (b'{"user": 9999}', snapshot((422, "user: there is no user 9999; ids are 1 to 943"))),
         (b'{"user": "196"}', snapshot((422, "user: Input should be a valid integer, got '196'"))),
         (b'{"history": [1, 2, 5000]}', snapshot((422, "history[2]: there is no item 5000; ids are 1 to 1682"))),
-        (b'{"history": [1, "x"]}', snapshot((422, "history[1]: Input should be a valid integer, got 'x'"))),
+        (b'{"history": [1, "x"]}', snapshot((422, "history[1]: there is no item x; ids are 1 to 1682"))),
         (b'{"user": 1, "k": 0}', snapshot((422, "k: Input should be greater than or equal to 1, got 0"))),
         (b'{"user": 1, "k": 101}', snapshot((422, "k: Input should be less than or equal to 100, got 101"))),
         (
             b'{"user": 1, "top": 5}',
-            snapshot((422, "top: unknown field; known are user, history, k, exclude_seen, candidates, exclude")),
+            snapshot(
+                (
+                    422,
+                    "top: unknown field; known are user, history, events, person, surface, k, exclude_seen, "
+                    "candidates, exclude, filters, explain, embeddings, contents, stale",
+                )
+            ),
         ),
         (
             b'{"user": 1, "candidates": []}',
