@@ -27,7 +27,7 @@ class Pool(PoolClient):
 
     async def rank(self, body, *, deadline_s, tenant=""):
         self.asked.append(body)
-        allowed, hidden = body.get("candidates"), {*body["history"], *body["exclude"]}
+        allowed, hidden = body.get("candidates"), {*(each["item"] for each in body["events"]), *body["exclude"]}
         found = [
             each for each in self.ranked if each["item"] not in hidden and (not allowed or each["item"] in allowed)
         ]

@@ -18,7 +18,7 @@ from tenfold.feed.arms import EXPERIMENT
 from tenfold.feed.beside import ads_for, beside
 from tenfold.feed.catalog import Catalog, Popularity
 from tenfold.feed.choose import Filters, Ranked, card_of, cards_for, with_cold
-from tenfold.feed.contract import By, Export, Feed, FeedEvent, Known, Taken, ToldEvent
+from tenfold.feed.contract import LONGEST_NAME, By, Export, Feed, FeedEvent, Known, Taken, ToldEvent
 from tenfold.feed.hours import forget_hours
 from tenfold.feed.intake import Intake
 from tenfold.feed.item import Id, Item, ItemsTaken, ToldItem, in_order
@@ -28,7 +28,7 @@ from tenfold.feed.settings import FeedSettings
 from tenfold.feed.subjects import arms_counted, designs_of, ways_for
 from tenfold.feed.worth import Worth
 from tenfold.pool.loops import for_ever
-from tenfold.product.calls import Late
+from tenfold.product.calls import Json, Late
 from tenfold.product.context import Context
 from tenfold.product.holdout import is_held_out
 
@@ -130,7 +130,10 @@ class Desk:
         if known.held_out or (way is not None and way.by == "popular"):
             ranked = _HELD_OUT if known.held_out else _IN_ARM
         else:
-            ranked = await self._rank(own, hidden, k, allowed, filters)
+            body = body_for(own, hidden, catalog, k=k, allowed=allowed, filters=filters)
+            kept_as = person if own is known else f"{person} on {surface}"
+            stale = way is not None and way.snapshot == "stale"
+            ranked = await self._rank(body | {"person": kept_as[:LONGEST_NAME], "surface": surface, "stale": stale})
         if not isinstance(ranked, str):
             ranked = with_cold(ranked, self._new_for(hidden, allowed))
         by: By = "popular" if isinstance(ranked, str) else "rank"
@@ -153,7 +156,9 @@ class Desk:
 
     async def take(self, events: Sequence[FeedEvent]) -> Taken:
         """Write events down; they are on disk when this returns."""
-        return await self._intake.take(events)
+        taken = await self._intake.take(events)
+        self._worth.events += taken.new
+        return taken
 
     async def known(self, person: str) -> Known | None:
         """Tell what is remembered of a person; none if nothing is."""
@@ -216,11 +221,8 @@ class Desk:
 
         return await asyncio.get_running_loop().run_in_executor(self._writer, writing)
 
-    async def _rank(
-        self, known: Person, hidden: frozenset[Id], k: int, allowed: frozenset[Id] | None, filters: Filters | None
-    ) -> list[Ranked] | str:
-        """Give items, best first, enough for ``k`` without those hidden; or say why ranking did not."""
-        body = body_for(known, hidden, self.catalog, k=k, allowed=allowed, filters=filters)
+    async def _rank(self, body: Json) -> list[Ranked] | str:
+        """Give items, best first; or say why ranking did not."""
         answer = await self.context.pool.rank(body, deadline_s=self.settings.rank_deadline_s)
         if isinstance(answer, Late):
             # One that is refused is this feed's mistake, and would be for ever.
