@@ -58,6 +58,7 @@ RANK = Workload(
     factory="tenfold.rank.resident:create",
     assumed_capacity=100.0,
     resident_mb=60,
+    more_mb=lambda settings: settings.state_mb,
     operations=(
         Operation("/v1/rank", "Rank the catalog for a user or a history", RankRequest, RankResponse),
         Operation("/v1/rank/users", "Give users to try", None, SampleUsers, {"limit": _LIMIT}),
