@@ -25,6 +25,9 @@ class Pool(PoolClient):
     async def items(self, *, deadline_s, tenant=""):
         return Late("busy", "not yet") if self.catalog is None else {"items": self.catalog}
 
+    async def ranking_model(self, *, deadline_s, tenant=""):
+        return Late("refused", "tells nothing of itself")
+
     async def rank(self, body, *, deadline_s, tenant=""):
         self.asked.append(body)
         allowed, hidden = body.get("candidates"), {*(each["item"] for each in body["events"]), *body["exclude"]}

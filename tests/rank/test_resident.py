@@ -219,6 +219,14 @@ def test_the_catalog_says_what_there_is_and_how_many_have_seen_it(awake: Running
     assert [row["item"] for row in items] == [item.item for item in movielens.catalog.items]
     assert sum(row["viewers"] for row in items) == len(movielens.events)
     assert max(items, key=lambda row: row["viewers"])["title"] == "Star Wars"
+    assert {surface for row in items for surface in row["surfaces"]} == {"family", "thrill", "comedy", "drama"}
+
+
+def test_the_model_tells_what_it_has_learned(awake: Running, movielens: MovieLens):
+    status, answer, _ = awake.call("GET", "/v1/rank/model")
+    assert status == 200
+    assert (answer["events"], answer["items"]) == (len(movielens.events), len(movielens.catalog.items))
+    assert answer["snapshot"] and answer["epochs"][-1]["loss"] < answer["epochs"][0]["loss"]
 
 
 def test_counters_grow_by_what_was_done(awake: Running):

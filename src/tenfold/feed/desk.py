@@ -22,6 +22,7 @@ from tenfold.feed.contract import LONGEST_NAME, By, Export, Feed, FeedEvent, Kno
 from tenfold.feed.hours import forget_hours
 from tenfold.feed.intake import Intake
 from tenfold.feed.item import Id, Item, ItemsTaken, ToldItem, in_order
+from tenfold.feed.learned import Learned
 from tenfold.feed.people import Person
 from tenfold.feed.ranking import body_for, ranked_from
 from tenfold.feed.settings import FeedSettings
@@ -202,6 +203,11 @@ class Desk:
     def item(self, item: Id) -> Item | None:
         """Give an item of the catalog, or none."""
         return None if self._catalog is None else self._catalog.get(item)
+
+    async def learned(self) -> Learned | None:
+        """What the ranking model tells of itself; none where it is late."""
+        found = await self.context.pool.ranking_model(deadline_s=self.settings.rank_deadline_s)
+        return None if isinstance(found, Late) else Learned.model_validate(found)
 
     async def read(self, work: Callable[[Connection], Made]) -> Made:
         """Run something in a transaction that reads."""

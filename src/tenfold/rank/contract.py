@@ -146,12 +146,48 @@ class CatalogItem(_Wire):
     title: str
     genres: tuple[str, ...]
     viewers: int = Field(description="people who had seen it in the data that the model learned from")
+    surfaces: tuple[str, ...] = Field((), description="on which it may be shown; empty: all")
+    author: str = ""
 
 
 class CatalogItems(_Wire):
     """The whole catalog, in rising order of id."""
 
     items: tuple[CatalogItem, ...]
+
+
+class LearnedEpoch(_Wire):
+    """One pass over the training events."""
+
+    loss: float = Field(description="nats per target, mean over the epoch")
+    validation: float | None = Field(description="NDCG@10 on validation events; none: not asked")
+
+
+class LearnedQuality(_Wire):
+    """How well one system foretold what people did after all that it had learned."""
+
+    system: str
+    users_kind: str = Field(description="all, returning, new, or those on a surface")
+    ndcg_at_10: float
+    ndcg_low: float = Field(description="95% bootstrap over users")
+    ndcg_high: float
+    queries: int
+
+
+class RankModel(_Wire):
+    """The model that answers: what it has learned, how that went, and how good it was found to be."""
+
+    snapshot: str
+    model: str
+    trained_at: float = Field(description="Unix seconds")
+    latest_event_at: float = Field(description="Unix seconds of the last event that it learned from")
+    people: int
+    items: int
+    events: int
+    parameters: int
+    surfaces: tuple[str, ...]
+    epochs: tuple[LearnedEpoch, ...]
+    quality: tuple[LearnedQuality, ...] = Field(description="empty where it was not evaluated")
 
 
 class BadRequest(Exception):

@@ -16,6 +16,9 @@ from tenfold.rank.contract import (
     CatalogItems,
     Content,
     HistoryEvent,
+    LearnedEpoch,
+    LearnedQuality,
+    RankModel,
     RankRequest,
     SampleUser,
 )
@@ -57,7 +60,7 @@ class RankDesk:
         state_bytes: int,
     ) -> None:
         meta = snapshot.meta
-        self.version, self._model = version, meta.model
+        self.version, self._meta, self._model = version, meta, meta.model
         self._served = Served(snapshot, settings, threads=threads, state_bytes=state_bytes)
         self._reader_of_texts = reader_of_texts
         self._row_of = snapshot.items.row_of()
@@ -115,9 +118,34 @@ class RankDesk:
         viewers = self._users.viewers()
         return CatalogItems(
             items=tuple(
-                CatalogItem(item=item.id, title=item.title, genres=_genres(item), viewers=viewers.get(item.id, 0))
+                CatalogItem(
+                    item=item.id,
+                    title=item.title,
+                    genres=_genres(item),
+                    viewers=viewers.get(item.id, 0),
+                    surfaces=item.surfaces,
+                    author=item.author,
+                )
                 for item in self._served.items
             )
+        )
+
+    def model(self) -> RankModel:
+        """Tell what the model has learned."""
+        meta = self._meta
+        rows = () if meta.evaluation is None else meta.evaluation.table
+        return RankModel(
+            snapshot=self.version,
+            model=meta.model,
+            trained_at=meta.trained_at,
+            latest_event_at=meta.latest_event_at,
+            people=meta.data.people,
+            items=len(self._served.items),
+            events=meta.data.events,
+            parameters=meta.parameters,
+            surfaces=meta.surfaces,
+            epochs=tuple(LearnedEpoch(loss=each.loss, validation=each.validation) for each in meta.epochs),
+            quality=tuple(LearnedQuality(**row.model_dump(include=set(LearnedQuality.model_fields))) for row in rows),
         )
 
     def _item(self, pick: Pick, wanted: Wanted, events: Events) -> dict[str, object]:

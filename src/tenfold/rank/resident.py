@@ -119,11 +119,12 @@ class RankResident:
         return Counters(units=self._ranked, requests=clock.ended, busy_s=clock.busy_s, in_flight=clock.in_flight)
 
     def routes(self) -> Sequence[BaseRoute]:
-        """Give ``POST /v1/rank``, ``GET /v1/rank/users`` and ``GET /v1/rank/items``."""
+        """Give ``POST /v1/rank``, and ``GET /v1/rank/users``, ``/v1/rank/items`` and ``/v1/rank/model``."""
         return [
             Route("/v1/rank", self._rank, methods=["POST"]),
             Route("/v1/rank/users", self._users, methods=["GET"]),
             Route("/v1/rank/items", self._items, methods=["GET"]),
+            Route("/v1/rank/model", self._model, methods=["GET"]),
         ]
 
     def close(self) -> None:
@@ -166,6 +167,12 @@ class RankResident:
         with self._clock.one_request():
             return Response(
                 self._following().desk(stale=False).catalog().model_dump_json(), media_type="application/json"
+            )
+
+    async def _model(self, _request: Request) -> Response:
+        with self._clock.one_request():
+            return Response(
+                self._following().desk(stale=False).model().model_dump_json(), media_type="application/json"
             )
 
 

@@ -8,7 +8,15 @@ from tenfold.core.config import Kind
 from tenfold.pool.need import Need, Say, fetched, status_by
 from tenfold.pool.workload import Operation, Workload, WorkloadSettings
 from tenfold.rank import artifact
-from tenfold.rank.contract import MOST_SAMPLE_USERS, CatalogItems, RankRequest, RankResponse, SampleUsers, person_of
+from tenfold.rank.contract import (
+    MOST_SAMPLE_USERS,
+    CatalogItems,
+    RankModel,
+    RankRequest,
+    RankResponse,
+    SampleUsers,
+    person_of,
+)
 from tenfold.rank.recipe import DATA
 from tenfold.rank.surface import SurfaceSettings
 
@@ -63,6 +71,7 @@ RANK = Workload(
         Operation("/v1/rank", "Rank the catalog for a user or a history", RankRequest, RankResponse),
         Operation("/v1/rank/users", "Give users to try", None, SampleUsers, {"limit": _LIMIT}),
         Operation("/v1/rank/items", "Give the whole catalog", None, CatalogItems),
+        Operation("/v1/rank/model", "Tell what the model has learned", None, RankModel),
     ),
     probe=lambda _: ("/v1/rank", {"user": 1}),
     key_of=person_of,
