@@ -86,7 +86,7 @@ class Pool(PoolClient):
         return told | {"quality": quality}
 
     async def rank(self, body, *, deadline_s, tenant=""):
-        history = body["history"]
+        history = [each["item"] for each in body["events"]]
         hidden = {*history, *body["exclude"]}
         told = {"because": history[-2:], "chances": {"opened": 0.42}, "value": 0.0031}
         found = [{"item": item.item, **told} for item in ITEMS if item.item not in hidden and fits(item, body)]

@@ -18,13 +18,13 @@ from tenfold.feed.arms import EXPERIMENT
 from tenfold.feed.beside import ads_for, beside
 from tenfold.feed.catalog import Catalog, Popularity
 from tenfold.feed.choose import Filters, Ranked, card_of, cards_for, with_cold
-from tenfold.feed.contract import LONGEST_NAME, By, Export, Feed, FeedEvent, Known, Taken, ToldEvent
+from tenfold.feed.contract import By, Export, Feed, FeedEvent, Known, Taken, ToldEvent
 from tenfold.feed.hours import forget_hours
 from tenfold.feed.intake import Intake
 from tenfold.feed.item import Id, Item, ItemsTaken, ToldItem, in_order
 from tenfold.feed.learned import Learned
 from tenfold.feed.people import Person
-from tenfold.feed.ranking import body_for, ranked_from
+from tenfold.feed.ranking import alias_of, body_for, ranked_from
 from tenfold.feed.settings import FeedSettings
 from tenfold.feed.subjects import arms_counted, designs_of, ways_for
 from tenfold.feed.worth import Worth
@@ -132,9 +132,9 @@ class Desk:
             ranked = _HELD_OUT if known.held_out else _IN_ARM
         else:
             body = body_for(own, hidden, catalog, k=k, allowed=allowed, filters=filters)
-            kept_as = person if own is known else f"{person} on {surface}"
+            alias = alias_of(person, known.since, "" if own is known else surface)
             stale = way is not None and way.snapshot == "stale"
-            ranked = await self._rank(body | {"person": kept_as[:LONGEST_NAME], "surface": surface, "stale": stale})
+            ranked = await self._rank(body | {"person": alias, "surface": surface, "stale": stale})
         if not isinstance(ranked, str):
             ranked = with_cold(ranked, self._new_for(hidden, allowed))
         by: By = "popular" if isinstance(ranked, str) else "rank"

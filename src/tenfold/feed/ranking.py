@@ -1,5 +1,6 @@
 """What the feed asks ranking for, and what it makes of the answer."""
 
+import hashlib
 from collections.abc import Collection
 
 from tenfold.feed.catalog import Catalog
@@ -14,6 +15,17 @@ MOST_RANKED, MOST_EXCLUDED, MOST_CANDIDATES = 100, 10_000, 10_000
 
 _SPARE = 3
 """So many times the cards are asked for where some that are ranked may not be shown."""
+
+
+def alias_of(person: str, since: float, surface: str = "") -> str:
+    """What ranking may know a person by: it says nothing of who it is, and is another one after they were forgotten.
+
+    Args:
+        person: their name.
+        since: when they did something first, Unix seconds.
+        surface: whose history alone is told; empty: that of all.
+    """
+    return hashlib.blake2b(f"{since!r} {surface}\n{person}".encode(), digest_size=16).hexdigest()
 
 
 def body_for(
