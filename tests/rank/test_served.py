@@ -12,6 +12,7 @@ from tenfold.rank.learn import Learning, learn
 from tenfold.rank.recipe import Recipe
 from tenfold.rank.served import Served, Wanted
 from tenfold.rank.snapshot import Snapshot
+from tenfold.rank.states import KEPT_S
 from tenfold.rank.stream import Events, Item, Items, Stream
 from tenfold.rank.surface import SurfaceSettings
 
@@ -96,8 +97,16 @@ def test_states_keep_within_their_bytes_and_the_oldest_goes(snapshot: Snapshot):
         rows_of(found, history(*range(person, person + LENGTH)), f"p{person}")
         assert found.states.bytes <= 40_000
     assert 1 < len(found.states) < 30
-    assert found.states.forget("p29") and not found.states.forget("p0")
     assert served(snapshot, state_bytes=0).states.bytes == 0
+
+
+def test_a_state_goes_when_its_person_has_not_been_here_for_long(snapshot: Snapshot):
+    found, now = served(snapshot, state_bytes=1 << 20), [0.0]
+    found.states._clock = lambda: now[0]
+    for person, at in (("ann", 0.0), ("bob", 1000.0), ("ann", 1500.0), ("cat", KEPT_S + 1200.0)):
+        now[0] = at
+        rows_of(found, history(1, 2, 3), person)
+    assert len(found.states) == 2, "bob has not been here for longest"
 
 
 def test_a_surface_has_its_items_and_its_weights(snapshot: Snapshot):

@@ -105,10 +105,6 @@ class RankDesk:
             answer["embeddings"] = self._embeddings(ranking, request.contents)
         return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
 
-    def forget(self, person: str) -> bool:
-        """Drop what is kept of a person; says whether anything was."""
-        return self._served.states.forget(person)
-
     def sample_users(self, limit: int) -> list[SampleUser]:
         """Users spread evenly over the ids, each with the titles of their latest five events."""
         return self._users.sample(limit)

@@ -4,7 +4,9 @@ Whoever asks sends the events with every request, so a state that is lost, or is
 nothing else; and an event counts from the very request that first brings it.
 """
 
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +17,9 @@ from tenfold.rank.stream import Events
 
 _OVERHEAD_BYTES = 2048
 
+KEPT_S = 1800.0
+"""A state goes so long after its person was last here, at the next request of anybody."""
+
 _Key = tuple[int, int, int, float, float]
 
 
@@ -23,6 +28,7 @@ class _Kept:
     state: PersonState
     keys: tuple[_Key, ...]
     size: int
+    used_at: float
 
 
 class States:
@@ -32,10 +38,13 @@ class States:
         reader: of the network that they are states of.
         vector_ID: vectors of all items.
         most_bytes: that they may take; who was here longest ago goes first.
+        clock: gives seconds.
     """
 
-    def __init__(self, reader: Reader, vector_ID: Vectors, most_bytes: int) -> None:
-        self._reader, self._vector_ID, self._most_bytes = reader, vector_ID, most_bytes
+    def __init__(
+        self, reader: Reader, vector_ID: Vectors, most_bytes: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._reader, self._vector_ID, self._most_bytes, self._clock = reader, vector_ID, most_bytes, clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self.bytes = 0
         self.appended = 0
@@ -66,22 +75,19 @@ class States:
         self._keep(person, state, keys)
         return state
 
-    def forget(self, person: str) -> bool:
-        """Drop what is kept of a person; says whether anything was."""
-        kept = self._kept.pop(person, None)
-        if kept is not None:
-            self.bytes -= kept.size
-        return kept is not None
-
     def _keep(self, person: str, state: PersonState, keys: tuple[_Key, ...]) -> None:
-        self.forget(person)
+        before = self._kept.pop(person, None)
+        self.bytes -= 0 if before is None else before.size
         tensors = [state.tokens_LD, state.latest_D, *(part for pair in state.kept for part in pair)]
         size = _OVERHEAD_BYTES + 80 * len(keys) + sum(each.element_size() * each.numel() for each in tensors)
-        self._kept[person] = _Kept(state, keys, size)
+        now = self._clock()
+        self._kept[person] = _Kept(state, keys, size, now)
         self.bytes += size
-        while self.bytes > self._most_bytes and self._kept:
-            _, oldest = self._kept.popitem(last=False)
-            self.bytes -= oldest.size
+        while self._kept:
+            oldest = next(iter(self._kept))
+            if self.bytes <= self._most_bytes and self._kept[oldest].used_at > now - KEPT_S:
+                break
+            self.bytes -= self._kept.pop(oldest).size
 
 
 def _keys(events: Events) -> tuple[_Key, ...]:
