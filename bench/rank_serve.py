@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -231,7 +232,8 @@ def next_request_knows(port: int, snapshot: Snapshot, people: People) -> bool:
 def cold_share(cache: Path, seeds: Sequence[int], among_all: bool) -> tuple[float, float]:
     """Recall@10 of films that training had no event of, and of others; mean over seeds that choose the films."""
     stream = load_movielens(cache).stream()
-    embed = load_minilm(cache).embed
+    # Every seed asks for the same texts.
+    embed = lru_cache(maxsize=1)(lambda texts: load_minilm(cache).embed(texts))
     cold, warm = [], []
     for seed in seeds:
         draw = np.random.default_rng(seed)
@@ -240,7 +242,7 @@ def cold_share(cache: Path, seeds: Sequence[int], among_all: bool) -> tuple[floa
         taken = draw.permutation(met)[: len(met) // 5]
         cold_rows, warm_rows = np.sort(taken[::2]), np.sort(taken[1::2])
         train = split.train.select(~np.isin(split.train.row_E, cold_rows))
-        snapshot = learn(stream, train, Learning(RECIPE, seed, embed), lambda _: None)
+        snapshot = learn(stream, train, Learning(RECIPE, seed, lambda texts: embed(tuple(texts))), lambda _: None)
         ranker = Ranker(snapshot.network, snapshot.meta.recipe, snapshot.surface_I())
         for rows, found in ((cold_rows, cold), (warm_rows, warm)):
             found.append(recall(ranker, train, split.test, rows, np.arange(len(stream.items)) if among_all else rows))
