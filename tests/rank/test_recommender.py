@@ -10,7 +10,7 @@ import pytest
 from tenfold.cli.main import main
 from tenfold.core.errors import UsageError
 from tenfold.rank.fit import Curve
-from tenfold.rank.learn import Learning, learn
+from tenfold.rank.learn import Learning, learn, prepared
 from tenfold.rank.recipe import Recipe
 from tenfold.rank.recommender import Recommender
 from tenfold.rank.stream import Events, Item, Items, Stream, joined
@@ -152,6 +152,19 @@ def test_what_is_new_is_learned_and_what_is_old_is_not_forgotten(stream: Stream)
     assert recommender.recommend("someone", "even", 2)[0].item == "i14"
     with pytest.raises(UsageError, match="nothing happened since"):
         recommender.go_on(longer)
+
+
+def test_items_that_nobody_had_are_no_negatives(stream: Stream):
+    """As such they would be pushed down, and with them whatever else is known by its content alone."""
+    longer = replace(stream, items=Items((*stream.items.all, Item("new", surfaces=("even",)))))
+    network, lessons = prepared(longer, longer.events, Learning(RECIPE))
+    assert network.known_I.tolist() == [True] * ITEMS + [False]
+    drawn = [
+        batch.unique_U[rivals.negative_N]
+        for batch in lessons.epoch(np.random.default_rng(0))
+        for rivals in batch.rivals
+    ]
+    assert drawn and all(ITEMS not in rows.tolist() for rows in drawn)
 
 
 def test_the_best_epoch_is_that_of_the_highest_validation():
