@@ -9,6 +9,7 @@ import pytest
 
 from tenfold.cli.main import main
 from tenfold.core.errors import UsageError
+from tenfold.rank.contract import Filters
 from tenfold.rank.fit import Curve
 from tenfold.rank.learn import Learning, learn, prepared
 from tenfold.rank.recipe import Recipe
@@ -82,10 +83,14 @@ def test_an_objective_puts_what_is_liked_before_what_comes_next(stream: Stream, 
     wants_likes = Recommender(objective={"liked": 100.0}, recipe=longer).fit(rated)
     wants_likes.save(tmp_path)
     plain = Recommender().load(tmp_path).give(rated)
-    found = wants_likes.recommend("p3", k=5)
-    assert sum(int(str(each.item)[1:]) % 5 == 0 for each in found) >= 4
+    found = wants_likes.recommend("p3", "even", k=4, explain=True)
+    assert sum(int(str(each.item)[1:]) % 5 == 0 for each in found) >= 3
     assert found[0].chances["liked"] > 0.5
-    assert [each.item for each in plain.recommend("p3", k=5)] != [each.item for each in found]
+    assert found[0].terms["liked"] == pytest.approx(100 * found[0].chances["liked"])
+    assert set(found[0].because) <= {f"i{row}" for row in stream.events.histories()[3]}
+    assert [each.item for each in plain.recommend("p3", "even", k=4)] != [each.item for each in found]
+    only = wants_likes.recommend("p3", "even", k=4, filters=Filters(attributes=("third:2",)))
+    assert {each.item for each in only} <= {"i6", "i8"}
     without = Recommender(actions=["liked"], recipe=RECIPE).give(rated).stream
     assert (without.actions, set(without.events.actions_E.tolist())) == (("liked",), {0, 1})
     with pytest.raises(UsageError, match="no action 'bought'"):
