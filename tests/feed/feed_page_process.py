@@ -110,8 +110,9 @@ def a_day(store) -> None:
             )
             stock.tell_items(connection, [told], now)
         for person in range(200):
-            more = 1.6 if designs[0].arm_of(str(person)) == "unified" else 1.0
             for page in range(6):
+                # Before the second surface the arms are alike.
+                more = 1.5 if page > 2 and designs[0].arm_of(str(person)) == "unified" else 1.0
                 at = now - draw.random() * 86_000
                 surface = draw.choice(SURFACES)
                 told = []

@@ -28,7 +28,7 @@ def team_html(report: TeamReport) -> str:
 def interval_chart(arms: Sequence[tuple[str, IntervalView]], label: str) -> str:
     """Intervals of relative differences on one scale, with a line at 0."""
     ends = [abs(end) for _, each in arms for end in (each.low, each.high, each.estimate) if end is not None]
-    reach = 1.1 * min(2.0, max([*ends, 0.02]))
+    reach = 1.1 * max([*ends, 0.02])
     width, row = 420.0, 30.0
     height = row * len(arms) + 22
 
