@@ -58,7 +58,7 @@ soak: .venv/ready-dev
 	@$(BIN)/pytest -m soak -s tests/e2e/test_soak_faults.py
 
 bench: setup
-	@for name in moves flex faults gateway pool_live pool_scale pool_quality compute_accuracy plan_speed plan_stability plan_quality; do \
+	@for name in moves flex faults gateway pool_live pool_scale pool_quality compute_accuracy plan_speed plan_stability plan_quality rank_quality; do \
 		echo "bench/$$name.py"; $(BIN)/python bench/$$name.py || exit 1; done
 
 clean:

@@ -16,10 +16,10 @@ from tenfold.pool.model_plan import ModelPlan
 from tenfold.pool.traffic import GatewayRoute
 from tenfold.pool.workload import Workload
 from tenfold.product.product import Product
-from tenfold.rank.workload import RANK
+from tenfold.rank.workload import RANK, RANK_TRAIN
 from tenfold.serve.workload import SERVE
 
-WORKLOADS: tuple[Workload[Any], ...] = (RANK, SERVE, TRAIN)
+WORKLOADS: tuple[Workload[Any], ...] = (RANK, SERVE, TRAIN, RANK_TRAIN)
 """Floors are met in this order when there are fewer slots than floors."""
 
 PRODUCTS: tuple[Product, ...] = (FEED, ADS, AGENTS, ASSISTANT)
@@ -37,9 +37,14 @@ def load_config(path: Path | None) -> Config:
     return read_config(path, CONFIG)
 
 
+def running(config: Config) -> tuple[Workload[Any], ...]:
+    """The workloads that a pool runs: those that have a kind of slot to run on."""
+    return tuple(workload for workload in WORKLOADS if workload.runs(config))
+
+
 def gateway_routes(config: Config) -> dict[str, GatewayRoute]:
     """The paths of all workloads."""
-    return {route.path: route for workload in WORKLOADS for route in workload.routes(config)}
+    return {route.path: route for workload in running(config) for route in workload.routes(config)}
 
 
 def model_plan(config: Config) -> ModelPlan:

@@ -15,6 +15,7 @@ from tenfold.core import config
 from tenfold.core.config import KindSettings
 from tenfold.feed.settings import ArmSettings, ExperimentSettings
 from tenfold.pool.backends.settings import BackendSettings
+from tenfold.rank.surface import SurfaceSettings
 from tenfold.serve.workload import ModelSettings
 from tenfold.wiring import CONFIG, PRODUCTS, WORKLOADS, load_config
 
@@ -24,6 +25,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[access]`": config.AccessSettings,
     "`[pool.kinds.cpu]` and `[pool.kinds.gpu]`": KindSettings,
     **{f"`[{workload.name}]`": workload.settings for workload in WORKLOADS},
+    "`[rank.surfaces.NAME]`": SurfaceSettings,
     "`[serve.models.NAME]`": ModelSettings,
     "`[serve.backends.NAME]`": BackendSettings,
     **{f"`[{product.name}]`": product.settings for product in PRODUCTS},
@@ -57,7 +59,7 @@ def type_text(field: FieldInfo) -> str:
     if typing.get_origin(annotation) is tuple:
         return "list of " + ", ".join(f'`"{kind}"`' for kind in typing.get_args(config.Kind))
     if typing.get_origin(annotation) is dict:
-        return "table of strings" if typing.get_args(annotation)[1] is str else "tables"
+        return {str: "table of strings", float: "table of numbers"}.get(typing.get_args(annotation)[1], "tables")
     plain = {str: "string", Path: "string", int: "integer", float: "number", bool: "boolean"}[annotation]
     return ", ".join([plain, *bounds(field)])
 

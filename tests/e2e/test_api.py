@@ -43,6 +43,7 @@ RIGHT = {
     "/v1/rank": [{"user": 196}, {"history": []}],
     "/v1/rank/users": [None],
     "/v1/rank/items": [None],
+    "/v1/rank/model": [None],
 }
 OPERATIONS = (
     *EXAMPLES,

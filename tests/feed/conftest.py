@@ -25,9 +25,12 @@ class Pool(PoolClient):
     async def items(self, *, deadline_s, tenant=""):
         return Late("busy", "not yet") if self.catalog is None else {"items": self.catalog}
 
+    async def ranking_model(self, *, deadline_s, tenant=""):
+        return Late("refused", "tells nothing of itself")
+
     async def rank(self, body, *, deadline_s, tenant=""):
         self.asked.append(body)
-        allowed, hidden = body.get("candidates"), {*body["history"], *body["exclude"]}
+        allowed, hidden = body.get("candidates"), {*(each["item"] for each in body["events"]), *body["exclude"]}
         found = [
             each for each in self.ranked if each["item"] not in hidden and (not allowed or each["item"] in allowed)
         ]

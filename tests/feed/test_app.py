@@ -42,7 +42,7 @@ class SmallGateway:
         body = json.loads(await request.body())
         self.asked.append(body)
         allowed = body.get("candidates") or [film["item"] for film in FILMS]
-        hidden = [*body["history"], *body["exclude"]]
+        hidden = [*(each["item"] for each in body["events"]), *body["exclude"]]
         items = [{"item": item} for item in allowed if item not in hidden]
         assert all(1 <= item <= len(FILMS) for item in hidden)
         return JSONResponse({"items": items[: body["k"]]}, self.status)
@@ -98,7 +98,8 @@ async def test_what_a_person_does_is_in_the_next_feed_and_what_ranking_earned_is
     assert (status, answer) == (200, {"new": 8, "repeated": 0})
     # Shown lately, watched, blocked: none of them comes again.
     assert await items(pool) == [6, 8, 9, 10, 11]
-    assert gateway.asked[-1]["history"] == [2]
+    (told_of,) = gateway.asked[-1]["events"]
+    assert (told_of["item"], told_of["actions"]) == (2, ["opened", "watched"])
     _, found = await pool.ask("feed", f"/v1/feed?person={SERVED}&k=1")
     assert found["by"] == "rank"
     assert found["cards"][0]["reason"] == "Comedy, War, like Film 2 that you watched"

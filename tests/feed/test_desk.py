@@ -95,7 +95,16 @@ async def test_ranking_is_told_what_to_leave_out_and_no_list_of_all_the_rest(des
     # It is not in the catalog any more, so that ranking would refuse it.
     await desk.take(events("ann", 77, action="shown"))
     await desk.feed("ann", "home", 5)
-    assert desk.context.pool.asked == [{"history": [1, 2], "k": 5, "exclude": [3]}]
+    await desk.feed("ann", "shop", 5)
+    asked, on_another = desk.context.pool.asked
+    assert [each["item"] for each in asked.pop("events")] == [1, 2]
+    # Who it is ranking is not told; and once forgotten, nobody is known by the same name again.
+    alias = asked.pop("person")
+    assert "ann" not in alias and alias == on_another["person"]
+    await desk.forget("ann")
+    await desk.feed("ann", "home", 5)
+    assert desk.context.pool.asked[-1]["person"] != alias
+    assert asked == {"k": 5, "exclude": [3], "explain": True, "surface": "home", "stale": False}
 
 
 async def test_old_events_go_and_what_they_say_stays(desk, monkeypatch):

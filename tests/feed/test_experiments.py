@@ -68,9 +68,10 @@ async def test_each_arm_is_told_the_history_that_is_its_own(make_desk):
         feed = await desk.feed(person, "shop", 3)
         assert feed.arms == {"unified": arm}
         asked = desk.context.pool.asked[-1]
-        assert asked["history"] == history
+        told = [each["item"] for each in asked["events"]]
+        assert told == history
         # What was seen elsewhere is not shown again, whatever the arm.
-        assert {1, 2} <= {*asked["history"], *asked["exclude"]}
+        assert {1, 2} <= {*told, *asked["exclude"]}
 
 
 async def test_the_effect_that_there_is_is_inside_its_interval_and_seen(make_desk, capsys):

@@ -6,9 +6,11 @@ import time
 from tenfold.feed.contract import Card, Feed, FeedEvent, Known
 from tenfold.feed.experiments import IntervalView
 from tenfold.feed.item import Item, ToldItem
+from tenfold.feed.learned import Epoch, Learned, Quality
+from tenfold.feed.learned_html import learned_html, since
 from tenfold.feed.page_html import card_html, history_html, said_html
 from tenfold.feed.team import read_team
-from tenfold.feed.team_html import ago, interval_chart, team_html
+from tenfold.feed.team_html import interval_chart, team_html
 
 ITEMS = [Item(1, "One <b>", ("a",)), Item(2, "Two", surfaces=("shop",))]
 
@@ -71,4 +73,19 @@ def test_cards_and_history_show_text_as_text():
     assert "Nothing is known" in history_html(None)
     feed = Feed(person="ann", surface="home", by="popular", because="ranking is <away>", cards=(card,))
     assert said_html(feed) == "chosen by popularity (ranking is &lt;away&gt;)"
-    assert ago(59) == "59 s ago" and ago(3 * 86400) == "3 d ago"
+    assert since(59) == "59 s ago" and since(3 * 86400) == "3 d ago"
+
+
+def test_the_model_says_what_it_learned_and_how_good_it_is():
+    quality = [
+        Quality(system=system, users_kind=kind, ndcg_at_10=ndcg, ndcg_low=ndcg - 0.01, ndcg_high=ndcg + 0.01, queries=9)
+        for system, kind, ndcg in (("model", "all", 0.2), ("popularity", "all", 0.1), ("model", "shop", 0.3))
+    ]
+    found = Learned(
+        snapshot="<v1>", model="m", trained_at=0.0, latest_event_at=0.0, people=943, items=1682, events=100_000,
+        parameters=220_000, surfaces=("a", "b"), epochs=(Epoch(loss=6.5), Epoch(loss=5.25)), quality=tuple(quality),
+    )  # fmt: skip
+    html = learned_html(found, 7200.0)
+    assert "<b>100k</b> events of 943 people" in html and "Trained 2 h ago" in html and "<v1>" not in html
+    assert "6.50" in html and "5.25" in html
+    assert "model, shop" in html and "0.190-0.210" in html

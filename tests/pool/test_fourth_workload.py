@@ -56,7 +56,7 @@ def with_echo(tmp_path, monkeypatch) -> Path:
         if part.name != "wiring.py":
             (rewired / part.name).symlink_to(part)
     text = (PACKAGE / "wiring.py").read_text()
-    text = text.replace("(RANK, SERVE, TRAIN)", "(RANK, SERVE, TRAIN, ECHO)")
+    text = text.replace("TRAIN, RANK_TRAIN)", "TRAIN, RANK_TRAIN, ECHO)")
     (rewired / "wiring.py").write_text(text.replace("from typing", "from echo_workload import ECHO\nfrom typing", 1))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(rewired.parent), str(TOYS)]))
     (tmp_path / "tenfold.toml").write_text(TABLE)

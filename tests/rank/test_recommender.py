@@ -9,8 +9,9 @@ import pytest
 
 from tenfold.cli.main import main
 from tenfold.core.errors import UsageError
+from tenfold.rank.contract import Filters
 from tenfold.rank.fit import Curve
-from tenfold.rank.learn import Learning, learn
+from tenfold.rank.learn import Learning, learn, prepared
 from tenfold.rank.recipe import Recipe
 from tenfold.rank.recommender import Recommender
 from tenfold.rank.stream import Events, Item, Items, Stream, joined
@@ -82,10 +83,14 @@ def test_an_objective_puts_what_is_liked_before_what_comes_next(stream: Stream, 
     wants_likes = Recommender(objective={"liked": 100.0}, recipe=longer).fit(rated)
     wants_likes.save(tmp_path)
     plain = Recommender().load(tmp_path).give(rated)
-    found = wants_likes.recommend("p3", k=5)
-    assert sum(int(str(each.item)[1:]) % 5 == 0 for each in found) >= 4
+    found = wants_likes.recommend("p3", "even", k=4, explain=True)
+    assert sum(int(str(each.item)[1:]) % 5 == 0 for each in found) >= 3
     assert found[0].chances["liked"] > 0.5
-    assert [each.item for each in plain.recommend("p3", k=5)] != [each.item for each in found]
+    assert found[0].terms["liked"] == pytest.approx(100 * found[0].chances["liked"])
+    assert set(found[0].because) <= {f"i{row}" for row in stream.events.histories()[3]}
+    assert [each.item for each in plain.recommend("p3", "even", k=4)] != [each.item for each in found]
+    only = wants_likes.recommend("p3", "even", k=4, filters=Filters(attributes=("third:2",)))
+    assert {each.item for each in only} <= {"i6", "i8"}
     without = Recommender(actions=["liked"], recipe=RECIPE).give(rated).stream
     assert (without.actions, set(without.events.actions_E.tolist())) == (("liked",), {0, 1})
     with pytest.raises(UsageError, match="no action 'bought'"):
@@ -152,6 +157,19 @@ def test_what_is_new_is_learned_and_what_is_old_is_not_forgotten(stream: Stream)
     assert recommender.recommend("someone", "even", 2)[0].item == "i14"
     with pytest.raises(UsageError, match="nothing happened since"):
         recommender.go_on(longer)
+
+
+def test_items_that_nobody_had_are_no_negatives(stream: Stream):
+    """As such they would be pushed down, and with them whatever else is known by its content alone."""
+    longer = replace(stream, items=Items((*stream.items.all, Item("new", surfaces=("even",)))))
+    network, lessons = prepared(longer, longer.events, Learning(RECIPE))
+    assert network.known_I.tolist() == [True] * ITEMS + [False]
+    drawn = [
+        batch.unique_U[rivals.negative_N]
+        for batch in lessons.epoch(np.random.default_rng(0))
+        for rivals in batch.rivals
+    ]
+    assert drawn and all(ITEMS not in rows.tolist() for rows in drawn)
 
 
 def test_the_best_epoch_is_that_of_the_highest_validation():

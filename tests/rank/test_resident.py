@@ -169,12 +169,18 @@ def test_an_empty_history_gets_what_people_begin_with(awake: Running, movielens:
         (b'{"user": 9999}', snapshot((422, "user: there is no user 9999; ids are 1 to 943"))),
         (b'{"user": "196"}', snapshot((422, "user: Input should be a valid integer, got '196'"))),
         (b'{"history": [1, 2, 5000]}', snapshot((422, "history[2]: there is no item 5000; ids are 1 to 1682"))),
-        (b'{"history": [1, "x"]}', snapshot((422, "history[1]: Input should be a valid integer, got 'x'"))),
+        (b'{"history": [1, "x"]}', snapshot((422, "history[1]: there is no item x; ids are 1 to 1682"))),
         (b'{"user": 1, "k": 0}', snapshot((422, "k: Input should be greater than or equal to 1, got 0"))),
         (b'{"user": 1, "k": 101}', snapshot((422, "k: Input should be less than or equal to 100, got 101"))),
         (
             b'{"user": 1, "top": 5}',
-            snapshot((422, "top: unknown field; known are user, history, k, exclude_seen, candidates, exclude")),
+            snapshot(
+                (
+                    422,
+                    "top: unknown field; known are user, history, events, person, surface, k, exclude_seen, "
+                    "candidates, exclude, filters, explain, embeddings, contents, stale",
+                )
+            ),
         ),
         (
             b'{"user": 1, "candidates": []}',
@@ -213,6 +219,14 @@ def test_the_catalog_says_what_there_is_and_how_many_have_seen_it(awake: Running
     assert [row["item"] for row in items] == [item.item for item in movielens.catalog.items]
     assert sum(row["viewers"] for row in items) == len(movielens.events)
     assert max(items, key=lambda row: row["viewers"])["title"] == "Star Wars"
+    assert {surface for row in items for surface in row["surfaces"]} == {"family", "thrill", "comedy", "drama"}
+
+
+def test_the_model_tells_what_it_has_learned(awake: Running, movielens: MovieLens):
+    status, answer, _ = awake.call("GET", "/v1/rank/model")
+    assert status == 200
+    assert (answer["events"], answer["items"]) == (len(movielens.events), len(movielens.catalog.items))
+    assert answer["snapshot"] and answer["epochs"][-1]["loss"] < answer["epochs"][0]["loss"]
 
 
 def test_counters_grow_by_what_was_done(awake: Running):

@@ -137,7 +137,7 @@ class Supervisor:
         ledger = store_url(self._config.store, self._home, LEDGER)
         return ControllerSpec(
             settings=self._config.pool,
-            plans=tuple(workload.plan(self._config) for workload in wiring.WORKLOADS),
+            plans=tuple(workload.plan(self._config, self._home) for workload in wiring.running(self._config)),
             ledger_url=ledger,
             retention=Retention(url=ledger, folder=days_of(self._home), keep_days=self._config.ledger.keep_days),
             port=int(self._controller_url.rsplit(":", 1)[1]),
@@ -238,7 +238,7 @@ class Supervisor:
             self._address,
             self._config.pool.kinds,
             self._home,
-            [module for each in sorted(wiring.WORKLOADS, key=lambda w: not w.light) for module in each.modules],
+            self._modules(),
             token=self._token,
             supervisor=os.getpid(),
             specs=self._specs,
@@ -259,13 +259,18 @@ class Supervisor:
             raise
         return cluster
 
+    def _modules(self) -> list[str]:
+        """What a nursery imports, what is light first."""
+        workloads = sorted(wiring.running(self._config), key=lambda workload: not workload.light)
+        return [module for each in workloads for module in each.modules]
+
     def _make_site(self, companions: Mapping[str, str]) -> Site:
         return Site(self._config, self._home, self._cache, self._token, companions)
 
     def _specs(self, node: Node) -> list[ProcessSpec]:
         """Every workload on every slot that suits it, one of each workload first, so that each can serve soon."""
         assert self._site is not None
-        workloads = wiring.WORKLOADS
+        workloads = wiring.running(self._config)
         pairs = [
             (workloads[(index + turn) % len(workloads)], slot)
             for turn in range(len(workloads))
@@ -396,7 +401,7 @@ def check_memory(config: Config) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cpu = config.pool.kinds.get("cpu")
     slots = (cpu.slots or cores * cpu.slots_per_core) if cpu else 0
-    need_mb = OVERHEAD_MB + slots * sum(workload.memory_mb(config) for workload in wiring.WORKLOADS)
+    need_mb = OVERHEAD_MB + slots * sum(workload.memory_mb(config) for workload in wiring.running(config))
     free_mb = psutil.virtual_memory().available // (1 << 20)
     if free_mb < need_mb:
         raise NotEnoughMemory(

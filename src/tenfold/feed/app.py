@@ -149,7 +149,7 @@ def _add_team(api: FastAPI, desk: Desk) -> None:
     @api.get("/v1/feed/team", response_model=TeamReport)
     async def team() -> Response:
         """Tell what a team wants to know of its feed."""
-        return _json(await desk.read(partial(read_team, desk=desk)))
+        return _json(await desk.read(partial(read_team, desk=desk, learned=await desk.learned())))
 
 
 def _known_item(desk: Desk, item: str) -> Item:

@@ -22,13 +22,14 @@ from tenfold.feed.contract import By, Export, Feed, FeedEvent, Known, Taken, Tol
 from tenfold.feed.hours import forget_hours
 from tenfold.feed.intake import Intake
 from tenfold.feed.item import Id, Item, ItemsTaken, ToldItem, in_order
+from tenfold.feed.learned import Learned
 from tenfold.feed.people import Person
-from tenfold.feed.ranking import body_for, ranked_from
+from tenfold.feed.ranking import alias_of, body_for, ranked_from
 from tenfold.feed.settings import FeedSettings
 from tenfold.feed.subjects import arms_counted, designs_of, ways_for
 from tenfold.feed.worth import Worth
 from tenfold.pool.loops import for_ever
-from tenfold.product.calls import Late
+from tenfold.product.calls import Json, Late
 from tenfold.product.context import Context
 from tenfold.product.holdout import is_held_out
 
@@ -130,7 +131,10 @@ class Desk:
         if known.held_out or (way is not None and way.by == "popular"):
             ranked = _HELD_OUT if known.held_out else _IN_ARM
         else:
-            ranked = await self._rank(own, hidden, k, allowed, filters)
+            body = body_for(own, hidden, catalog, k=k, allowed=allowed, filters=filters)
+            alias = alias_of(person, known.since, "" if own is known else surface)
+            stale = way is not None and way.snapshot == "stale"
+            ranked = await self._rank(body | {"person": alias, "surface": surface, "stale": stale})
         if not isinstance(ranked, str):
             ranked = with_cold(ranked, self._new_for(hidden, allowed))
         by: By = "popular" if isinstance(ranked, str) else "rank"
@@ -153,7 +157,9 @@ class Desk:
 
     async def take(self, events: Sequence[FeedEvent]) -> Taken:
         """Write events down; they are on disk when this returns."""
-        return await self._intake.take(events)
+        taken = await self._intake.take(events)
+        self._worth.events += taken.new
+        return taken
 
     async def known(self, person: str) -> Known | None:
         """Tell what is remembered of a person; none if nothing is."""
@@ -198,6 +204,11 @@ class Desk:
         """Give an item of the catalog, or none."""
         return None if self._catalog is None else self._catalog.get(item)
 
+    async def learned(self) -> Learned | None:
+        """What the ranking model tells of itself; none where it is late."""
+        found = await self.context.pool.ranking_model(deadline_s=self.settings.rank_deadline_s)
+        return None if isinstance(found, Late) else Learned.model_validate(found)
+
     async def read(self, work: Callable[[Connection], Made]) -> Made:
         """Run something in a transaction that reads."""
 
@@ -216,11 +227,8 @@ class Desk:
 
         return await asyncio.get_running_loop().run_in_executor(self._writer, writing)
 
-    async def _rank(
-        self, known: Person, hidden: frozenset[Id], k: int, allowed: frozenset[Id] | None, filters: Filters | None
-    ) -> list[Ranked] | str:
-        """Give items, best first, enough for ``k`` without those hidden; or say why ranking did not."""
-        body = body_for(known, hidden, self.catalog, k=k, allowed=allowed, filters=filters)
+    async def _rank(self, body: Json) -> list[Ranked] | str:
+        """Give items, best first; or say why ranking did not."""
         answer = await self.context.pool.rank(body, deadline_s=self.settings.rank_deadline_s)
         if isinstance(answer, Late):
             # One that is refused is this feed's mistake, and would be for ever.

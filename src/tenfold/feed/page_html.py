@@ -13,7 +13,7 @@ def said_html(found: Feed) -> str:
         return "nothing is left to show"
     if found.by == "popular":
         return f"chosen by popularity ({escape(found.because)})"
-    version = f", version {escape(found.snapshot[:12])}" if found.snapshot else ""
+    version = f", version {escape(found.snapshot[:24])}" if found.snapshot else ""
     return f"chosen by the ranking model{version}"
 
 

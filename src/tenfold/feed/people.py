@@ -17,6 +17,7 @@ TIRED_AFTER = 3
 """An item that was shown so often and never chosen is not shown again."""
 
 _OF = sa.bindparam("of")
+_PERSON = sa.select(people.c.held_out, people.c.since).where(people.c.person == _OF)
 _SIGHTS_OF = sa.select(*(column for column in seen.c if column is not seen.c.person)).where(seen.c.person == _OF)
 
 
@@ -38,10 +39,12 @@ class Person:
 
     ``choices``: items chosen, the latest last. ``seen``: all of them, however long ago. ``blocked``: items that do not
     interest. ``tired``: items shown lately, or so often that they are not shown again. ``less``: items of whose like
-    the person wants less. ``surfaces``: on which something was chosen.
+    the person wants less. ``surfaces``: on which something was chosen. ``since``: when they did something first, Unix
+    seconds.
     """
 
     held_out: bool
+    since: float = 0.0
     choices: tuple[Choice, ...] = ()
     seen: frozenset[Id] = frozenset()
     blocked: frozenset[Id] = frozenset()
@@ -123,8 +126,8 @@ def read_person(connection: Connection, person: str, *, again_before: float) -> 
         person: anybody's name.
         again_before: Unix seconds; what was shown before that, and not chosen, may be shown again.
     """
-    arm = read_arm(connection, person)
-    if arm is None:
+    row = connection.execute(_PERSON, {"of": person}).first()
+    if row is None:
         return None
     sights = {row.item: Sight(*row[1:]) for row in connection.execute(_SIGHTS_OF, {"of": person})}
     blocked = frozenset(item for item, sight in sights.items() if sight.is_blocked)
@@ -136,7 +139,8 @@ def read_person(connection: Connection, person: str, *, again_before: float) -> 
     ]
     chosen.sort(key=lambda choice: (choice.at, in_order(choice.item)))
     return Person(
-        arm.held_out,
+        bool(row.held_out),
+        since=row.since,
         choices=tuple(choice for choice in chosen if choice.item not in blocked and choice.item not in less)[-HISTORY:],
         seen=frozenset(choice.item for choice in chosen),
         blocked=blocked,

@@ -17,6 +17,9 @@ class ArmSettings(Settings):
         "all", description="what ranking is told: what the person did anywhere, or on the surface that asks"
     )
     by: Literal["rank", "popular"] = Field("rank", description="who chooses")
+    snapshot: Literal["fresh", "stale"] = Field(
+        "fresh", description="which ranking model is asked: the newest, or that of a while ago"
+    )
 
 
 class ExperimentSettings(Settings):
@@ -41,7 +44,7 @@ class ExperimentSettings(Settings):
     @property
     def begins_at_second_surface(self) -> bool:
         """Whether the arms are the same for people until they have chosen something on a second surface."""
-        return len({arm.by for arm in self.arms.values()}) == 1
+        return len({(arm.by, arm.snapshot) for arm in self.arms.values()}) == 1
 
 
 class FeedSettings(Settings):

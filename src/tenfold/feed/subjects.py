@@ -74,7 +74,7 @@ def ways_for(person: str, designs: Sequence[Design]) -> tuple[dict[str, str], Ar
     for design in designs:
         if design.name in arms:
             way = design.settings.arms[arms[design.name]]
-            if (way.by, way.history) != (plain.by, plain.history):
+            if (way.by, way.history, way.snapshot) != (plain.by, plain.history, plain.snapshot):
                 return arms, way
     return arms, None
 

@@ -14,6 +14,7 @@ from tenfold.feed.desk import Desk
 from tenfold.feed.experiments import ExperimentView, read_experiments
 from tenfold.feed.hours import HOUR_S
 from tenfold.feed.item import Id, ItemId
+from tenfold.feed.learned import Learned
 from tenfold.feed.tables import events, hours, people, seen, visits
 
 SPAN_H = 24
@@ -63,7 +64,7 @@ class Freshness(Frozen):
 
 
 class TeamReport(Frozen):
-    """All of it."""
+    """All of it. ``learned``: none where ranking does not answer."""
 
     at: float
     span_hours: int
@@ -75,11 +76,17 @@ class TeamReport(Frozen):
     cold_items: int
     cold: tuple[ColdItem, ...] = Field(description="the newest of them")
     freshness: Freshness
+    learned: Learned | None
     experiments: tuple[ExperimentView, ...]
 
 
-def read_team(connection: Connection, desk: Desk) -> TeamReport:
+def read_team(connection: Connection, desk: Desk, learned: Learned | None = None) -> TeamReport:
     """Read the figures of the last ``SPAN_H`` hours, and how the experiments stand.
+
+    Args:
+        connection: in a transaction.
+        desk: of the feed.
+        learned: what the ranking model tells of itself.
 
     Raises:
         NoCatalog: there is nothing to show yet.
@@ -110,6 +117,7 @@ def read_team(connection: Connection, desk: Desk) -> TeamReport:
             in_files_up_to=desk.archive.up_to() or None,
             snapshot=desk.snapshot,
         ),
+        learned=learned,
         experiments=read_experiments(connection, desk.settings).experiments,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from tenfold.feed.experiments import ArmView, ExperimentView, IntervalView, MetricView
+from tenfold.feed.learned_html import learned_html, since
 from tenfold.feed.show import interval_text
 from tenfold.feed.team import Slice, SurfaceFigures, TeamReport
 from tenfold.page.drawing import box, dot, picture, rule, text
@@ -11,29 +12,23 @@ from tenfold.page.figures import amount, percent
 
 _SPARK = (132.0, 26.0)
 _NONE = "-"
+_SCROLL = '<div class="team-scroll" tabindex="0" role="region" aria-label="{}">'
+"""A table that may be wider than the page: it can be scrolled by keyboard too."""
 
 
 def team_html(report: TeamReport) -> str:
     """The whole board."""
     return (
-        f'<div class="team">{_tiles(report)}{_experiments(report.experiments)}'
+        f'<div class="team">{_tiles(report)}{_experiments(report.experiments)}{_model(report)}'
         f'{_surfaces(report.surfaces, report.span_hours)}<div class="team-pair">{_slices(report.slices)}'
         f"{_cold(report)}</div></div>"
     )
 
 
-def ago(seconds: float) -> str:
-    """How long ago something was."""
-    for size, word in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {word} ago"
-    return f"{max(0.0, seconds):.0f} s ago"
-
-
 def interval_chart(arms: Sequence[tuple[str, IntervalView]], label: str) -> str:
     """Intervals of relative differences on one scale, with a line at 0."""
     ends = [abs(end) for _, each in arms for end in (each.low, each.high, each.estimate) if end is not None]
-    reach = 1.1 * min(2.0, max([*ends, 0.02]))
+    reach = 1.1 * max([*ends, 0.02])
     width, row = 420.0, 30.0
     height = row * len(arms) + 22
 
@@ -59,11 +54,11 @@ def _tiles(report: TeamReport) -> str:
     shown = sum(each.shown for each in report.surfaces)
     opened = sum(each.opened for each in report.surfaces)
     minutes = sum(each.watched_minutes for each in report.surfaces)
-    newest = "no event yet" if fresh.newest_event_at is None else ago(report.at - fresh.newest_event_at)
+    newest = "no event yet" if fresh.newest_event_at is None else since(report.at - fresh.newest_event_at)
     files = (
         "none is in files yet"
         if fresh.in_files_up_to is None
-        else f"in files: up to {ago(report.at - fresh.in_files_up_to)}"
+        else f"in files: up to {since(report.at - fresh.in_files_up_to)}"
     )
     tiles = (
         ("People", amount(report.people), f"{amount(report.visits)} visits in {report.span_hours} h"),
@@ -78,6 +73,13 @@ def _tiles(report: TeamReport) -> str:
         for name, big, small in tiles
     )
     return f'<div class="team-tiles">{found}</div>'
+
+
+def _model(report: TeamReport) -> str:
+    if report.learned is None:
+        return ""
+    about = "What the ranking model has learned, and how good it was found to be."
+    return _card("The model", about, learned_html(report.learned, report.at))
 
 
 def _surfaces(surfaces: Sequence[SurfaceFigures], hours: int) -> str:
@@ -95,7 +97,7 @@ def _surfaces(surfaces: Sequence[SurfaceFigures], hours: int) -> str:
         "Surfaces",
         "What was done on each surface. Opened: part of the shown cards. Approved: liked, saved, shared, commented, "
         "bought. Refused: not interested, or less like this.",
-        f'<div class="team-scroll"><table><thead><tr><th>surface</th>{head}</tr></thead>'
+        f"{_SCROLL.format('Figures of surfaces')}<table><thead><tr><th>surface</th>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table></div>",
     )
 
@@ -138,14 +140,15 @@ def _cold(report: TeamReport) -> str:
             "Cold items", "Items that ranking has not learned yet.", '<p class="blank">Ranking knows every item.</p>'
         )
     rows = "".join(
-        f"<tr><th>{escape(each.title)}</th><td>{ago(report.at - each.born_at)}</td><td>{amount(each.people)}</td>"
+        f"<tr><th>{escape(each.title)}</th><td>{since(report.at - each.born_at)}</td><td>{amount(each.people)}</td>"
         f"<td>{percent(each.opened / each.people) if each.people else _NONE}</td></tr>"
         for each in report.cold
     )
     return _card(
         "Cold items",
         f"The newest of {amount(report.cold_items)} items that ranking has not learned yet.",
-        '<div class="team-scroll"><table><thead><tr><th>item</th><th>came</th><th>shown to</th><th>opened</th></tr>'
+        f"{_SCROLL.format('Figures of cold items')}<table><thead><tr><th>item</th><th>came</th><th>shown to</th>"
+        "<th>opened</th></tr>"
         f"</thead><tbody>{rows}</tbody></table></div>",
     )
 

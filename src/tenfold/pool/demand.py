@@ -66,7 +66,7 @@ class WorkloadPlan:
     ``takes_requests``: false for training, which always has more to do. ``probe``: path and JSON body of a request
     that shows that it serves. ``wake_up_s``: from a decision to the first work of the slot. ``attains``: share of
     requests to answer in time; none: as many as their price is worth. ``price_is_fixed``: whatever products earn with
-    it.
+    it. ``news``: a folder and a file; there is work only where the folder has something newer than the file.
     """
 
     workload: str
@@ -82,12 +82,14 @@ class WorkloadPlan:
     wake_up_s: float = WAKE_UP_S
     attains: float | None = None
     price_is_fixed: bool = False
+    news: tuple[str, str] | None = None
 
 
 class DemandMeter:
     """Turns counters into a workload's marginal values. ``idle_s``: seconds since its last request.
 
     ``rival_usd_per_s``: what work without requests makes of a slot. ``has_all``: it holds all slots that it could have.
+    ``has_work``: false for a job that waits for something to do.
 
     Demand in units is arrivals times units per request, forecast at the wake-up horizon, and never less than what
     clears the requests already waiting within the latency target.
@@ -112,6 +114,7 @@ class DemandMeter:
         self.idle_s = math.inf
         self.rival_usd_per_s = 0.0
         self.has_all = False
+        self.has_work = True
         self._seen_gateway = False
         self._excused = 0.0
         self._unexcused = 0.0
@@ -261,8 +264,8 @@ class DemandMeter:
 
     @property
     def slot_usd_per_s(self) -> float:
-        """What a slot that is always in use earns; training has always more to do."""
-        return self.capacity * self.plan.value_per_unit_usd
+        """What a slot that is always in use earns; 0 for a job that has nothing to do now."""
+        return self.capacity * self.plan.value_per_unit_usd if self.has_work else 0.0
 
     def marginal_usd_per_s(self, slots: int) -> tuple[float, ...]:
         """Value of the 1st, 2nd, ... slot, USD per second, length ``slots``."""

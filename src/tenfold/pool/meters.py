@@ -70,6 +70,7 @@ def measured_claims(
 
 
 def _jobs(meters: Sequence[DemandMeter], slots: int) -> Jobs:
-    """Those that take no requests; each could use a slot more than there are."""
+    """Those that take no requests and have something to do; each could use a slot more than there are."""
     jobs = [meter for meter in meters if not meter.plan.takes_requests]
-    return Jobs(np.array([job.slot_usd_per_s for job in jobs]), np.full(len(jobs), slots + 1))
+    most_J = np.array([slots + 1 if job.has_work else 0 for job in jobs], dtype=np.int64)
+    return Jobs(np.array([job.slot_usd_per_s for job in jobs]), most_J)

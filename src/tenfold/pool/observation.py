@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from pathlib import Path
 
 import aiohttp
 import numpy as np
@@ -12,6 +13,7 @@ from tenfold.pool.deaths import Deaths
 from tenfold.pool.knowledge import Knowledge
 from tenfold.pool.meters import look_around
 from tenfold.pool.moves import Address, Mover
+from tenfold.pool.news import has_news
 from tenfold.pool.process import CountersReport
 from tenfold.pool.reports import GatewayReport
 from tenfold.pool.resident import Counters
@@ -61,6 +63,8 @@ class Observation:
         by_workload = await self._ask_residents()
         look_around(list(known.meters.values()), slots=len(known.occupancy.slots), held=known.held())
         for workload, meter in known.meters.items():
+            if meter.plan.news is not None:
+                meter.has_work = has_news(*map(Path, meter.plan.news))
             meter.observe_residents(by_workload[workload], seconds)
             if self._gateway is not None and workload in self._gateway.workloads:
                 meter.observe_gateway(self._gateway.workloads[workload], seconds)

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
@@ -80,6 +81,8 @@ class Workload(Generic[S]):
     ``at_once``: requests that one resident works on together; none for any number.
     ``key_of``: finds in a body what one resident may have prepared, see ``GatewayRoute``.
     ``models``: what OpenAI's clients can ask it by name, see ``ModelPlan``.
+    ``news``: for one that takes no requests and has nothing to do at times: it has where a file of the first folder of
+    the home is newer than the second file.
     ``needs``: what must be in the cache before it starts.
     """
 
@@ -98,6 +101,7 @@ class Workload(Generic[S]):
     at_once: Callable[[S], int] | None = None
     key_of: Callable[[bytes], bytes | None] | None = None
     models: Callable[[S], ModelPlan] | None = None
+    news: tuple[str, str] | None = None
     needs: tuple[Need, ...] = ()
 
     @property
@@ -113,8 +117,12 @@ class Workload(Generic[S]):
         """Memory of one resident with its settings in a pool's config."""
         return self.resident_mb + (self.more_mb(self.table(config)) if self.more_mb else 0)
 
-    def plan(self, config: Config) -> WorkloadPlan:
-        """Describe it to the controller."""
+    def runs(self, config: Config) -> bool:
+        """Whether it has a kind of slot to run on."""
+        return bool(self.table(config).kinds)
+
+    def plan(self, config: Config, home: Path | None = None) -> WorkloadPlan:
+        """Describe it to the controller of a pool at ``home``."""
         settings = self.table(config)
         return WorkloadPlan(
             workload=self.name,
@@ -129,6 +137,7 @@ class Workload(Generic[S]):
             assumed_capacity=self.assumed_capacity,
             takes_requests=bool(self.operations),
             probe=self.probe(settings) if self.probe else None,
+            news=(str(home / self.news[0]), str(home / self.news[1])) if home and self.news else None,
         )
 
     def routes(self, config: Config) -> tuple[GatewayRoute, ...]:

@@ -67,6 +67,10 @@ class PoolClient:
         """Read the catalog that can be ranked; as ``GET /v1/rank/items`` gives it."""
         return await self._call("items", "/v1/rank/items", None, tenant, deadline_s)
 
+    async def ranking_model(self, *, deadline_s: float, tenant: str = "") -> Json | Late:
+        """Read what the ranking model is and has learned; as ``GET /v1/rank/model`` gives it."""
+        return await self._call("model", "/v1/rank/model", None, tenant, deadline_s)
+
     async def chat(self, body: Json, *, deadline_s: float, tenant: str = "") -> Json | Late:
         """Answer a chat; ``body`` as ``POST /v1/chat/completions`` takes it."""
         return await self._call("chat", "/v1/chat/completions", {**body, "stream": False}, tenant, deadline_s)

@@ -17,7 +17,7 @@ from tenfold.rank.lessons import Lessons
 from tenfold.rank.network import Network
 from tenfold.rank.recipe import Recipe, Shape
 from tenfold.rank.snapshot import Snapshot
-from tenfold.rank.stream import Events, Stream, comes_back
+from tenfold.rank.stream import Events, Mask, Stream, comes_back
 
 CONTENT = 384
 """Numbers of a text as MiniLM embeds it."""
@@ -74,17 +74,29 @@ def learn(
 
 
 def prepared(
-    stream: Stream, train: Events, how: Learning, *, since: float | None = None, replay: float = 1.0
+    stream: Stream,
+    train: Events,
+    how: Learning,
+    *,
+    since: float | None = None,
+    replay: float = 1.0,
+    known_before_I: Mask | None = None,
 ) -> tuple[Network, Lessons]:
-    """A network that has learned nothing yet, and what it will learn; arguments as for ``Lessons``."""
+    """A network that has learned nothing yet, and what it will learn; arguments as for ``Lessons``.
+
+    Items that nobody has had are no negatives: they would only be pushed down, and with them every item that comes
+    later and is known by its content alone. ``known_before_I``: those that were known without ``train``.
+    """
     has_text = how.embed is not None and any(item.words() for item in stream.items)
     shape = shape_of(stream, train, CONTENT if has_text else 0)
     known_I = np.bincount(train.row_E, minlength=len(stream.items)) > 0
+    if known_before_I is not None:
+        known_I |= known_before_I
     features = features_of(stream.items.all, stream.items.attributes(), shape.content, how.embed, known_I)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(how.seed)
         network = Network(how.recipe, shape, features)
-    allowed_SI, seen_again = stream.items.allowed_SI(stream.surfaces), comes_back(train)
+    allowed_SI, seen_again = stream.items.allowed_SI(stream.surfaces) & known_I, comes_back(train)
     lessons = Lessons(
         train,
         allowed_SI,

@@ -80,7 +80,7 @@ class Lessons:
 
     Args:
         events: to learn from.
-        allowed_SI: which item may be shown on which surface.
+        allowed_SI: which item may be shown on which surface, and is a negative there.
         recipe: sizes of windows and batches.
         seen_again: whether people come back to items; if not, what was seen is no negative, since lists leave it out.
         wanted: bits of the actions of which one makes an event a target.
@@ -102,8 +102,8 @@ class Lessons:
         self._columns = tuple(np.asarray(column) for column in token_columns(events))
         self._since, self._replay = since, replay
         self._surfaces, self._items = allowed_SI.shape
-        # Surface S is "anywhere", where everything may be shown.
-        told_SI = np.concatenate([allowed_SI, np.ones((1, self._items), np.bool_)])
+        # Surface S is "anywhere", where whatever is shown on any may be.
+        told_SI = np.concatenate([allowed_SI, allowed_SI.any(axis=0, keepdims=True)])
         pool_PI, pool_of_surface = np.unique(told_SI, axis=0, return_inverse=True)
         self._pools, self._pool_of_surface = [np.flatnonzero(pool_I) for pool_I in pool_PI], pool_of_surface.ravel()
         self._targets = (events.actions_E & wanted) != 0
@@ -159,7 +159,7 @@ class Lessons:
         rivals = []
         for pool, row_N in enumerate(negatives):
             target_BL = is_target_BL & (pool_BL == pool)
-            if target_BL.any():
+            if target_BL.any() and len(row_N):
                 masked = self._masked(windows, target_BL, row_N, place_BL)
                 target_T = np.flatnonzero(target_BL)
                 stands_for = len(self._pools[pool]) / len(row_N)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,7 +56,12 @@ def learn_more(
     how = replace(how, recipe=how.recipe.model_copy(update=rates))
     began = Began()
     first_new = float(stream.events.at_E[new_E].min())
-    network, lessons = prepared(stream, stream.events, how, since=first_new, replay=replay)
+    row_of, known_I = before.items.row_of(), before.network.known_I
+    rows = [row_of.get(item.id) for item in stream.items]
+    known_before_I = np.array([row is not None and bool(known_I[row]) for row in rows])
+    network, lessons = prepared(
+        stream, stream.events, how, since=first_new, replay=replay, known_before_I=known_before_I
+    )
     with torch.no_grad():
         _take_over(network, stream, before)
     curve = fit(network, lessons, how.recipe, how.seed, progress, keep=keep)
@@ -72,11 +78,9 @@ def _take_over(network: Network, stream: Stream, before: Snapshot) -> None:
     actions = _places(meta.actions, stream.actions)
     for name, tensor in network.state_dict().items():
         old = known.get(name)
-        if old is None or name in {"attribute", "attribute_start_I", "content_IC"}:
+        if old is None or name in {"attribute", "attribute_start_I", "content_IC", "known_I"}:
             continue
-        if name == "known_I":
-            tensor.logical_or_(torch.tensor([row is not None and bool(old[row]) for row in of_item]))
-        elif name == "own.weight":
+        if name == "own.weight":
             tensor[:] = known["unseen"]  # Where a new item begins.
             _copy_rows(tensor, old, of_item)
         elif name == "of_attribute.weight":

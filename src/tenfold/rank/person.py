@@ -83,7 +83,8 @@ class Reader:
         x_1D = self._told(state.latest_D[None], surface)
         for block, old in zip(self._network.blocks, state.kept, strict=True):
             key, value = _longer(block, x_1D, *old)
-            x_1D = block(x_1D[None], key[None], value[None], block.bias(key.shape[1], 1))[0]
+            if block is not self._network.blocks[-1]:  # What the last block makes of it is asked for, not kept.
+                x_1D = block(x_1D[None], key[None], value[None], block.bias(key.shape[1], 1))[0]
             if key.shape[1] > self.length:  # The oldest event goes; the start token is told what is now the first.
                 start_1D = self._told(self._network.start[None], told[0])
                 first = [part[0] for part in block.keys_values(start_1D[None])]
@@ -101,6 +102,28 @@ class Reader:
         return torch.nn.functional.normalize(self._network.after(x_1D), dim=-1)[0].numpy()
 
     @torch.inference_mode()
+    def without_each(self, state: PersonState, surface: int | None) -> Vectors:
+        """What would be expected if the network did not look at one event: for each of those read, (L, D)."""
+        earlier = torch.arange(len(state) - 1)
+        x_1D = self._told(state.latest_D[None], surface)
+        x_LD = x_1D.expand(len(earlier), -1)
+        for block, old in zip(self._network.blocks, state.kept, strict=True):
+            key, value = _longer(block, x_1D, *old)
+            bias_H1P = block.bias(key.shape[1], 1)
+            bias_HLP = bias_H1P.repeat(1, len(earlier), 1)
+            bias_HLP[:, earlier, earlier + 1] = float("-inf")
+            x_1D = block(x_1D[None], key[None], value[None], bias_H1P)[0]
+            x_LD = block(x_LD[None], key[None], value[None], bias_HLP)[0]
+        query_LD = torch.nn.functional.normalize(self._network.after(x_LD), dim=-1).numpy()
+        return np.concatenate([query_LD, self.query(self._before(state), surface)[None]])
+
+    def _before(self, state: PersonState) -> PersonState:
+        """The state without its latest event; only to be asked, not to be appended to."""
+        latest_D = state.tokens_LD[-2] if len(state) > 1 else self._network.start
+        kept = tuple((key[:, :-1], value[:, :-1]) for key, value in state.kept)
+        return PersonState(kept, latest_D, state.tokens_LD[:-1], state.told_L[:-1], None)
+
+    @torch.inference_mode()
     def judge(self, state: PersonState, surface: int, vector_KD: Vectors) -> Judgement:
         """How likely each action is for each candidate, and how long each is watched; candidates by their vectors."""
         network = self._network
@@ -108,7 +131,9 @@ class Reader:
         candidate_KD = network.candidate_tokens(torch.from_numpy(vector_KD)[None], surface_1K)[0]
         x_1D = self._told(state.latest_D[None], surface)
         for block, (key, value) in zip(network.blocks, state.kept, strict=True):
-            x_1D, candidate_KD = self._mixed(block, x_1D, key, value, x_1D, candidate_KD)
+            told = [candidate_KD] if block is network.blocks[-1] else [candidate_KD, x_1D]
+            candidate_KD, *further = self._mixed(block, x_1D, key, value, *told)
+            x_1D = further[0] if further else x_1D
         judged_KD = network.after(candidate_KD)
         none = np.zeros((len(vector_KD), 0), np.float32)
         return Judgement(

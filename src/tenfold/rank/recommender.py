@@ -8,6 +8,7 @@ recommender.observe({"person": "ann", "item": "p7", "surface": "shop", "at": 176
 recommender.evaluate(split="time")
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,18 +19,18 @@ import polars as pl
 
 from tenfold.core.errors import UsageError
 from tenfold.rank.artifact import Evaluation
-from tenfold.rank.evaluate import Scores
+from tenfold.rank.contract import Filters
 from tenfold.rank.features import Embed
 from tenfold.rank.judging import evaluation_of, learn_validated
 from tenfold.rank.learn import Learning
 from tenfold.rank.more import learn_more
-from tenfold.rank.person import Reader
-from tenfold.rank.ranker import Ranker, top_rows
 from tenfold.rank.read.folder import read_folder
 from tenfold.rank.read.frame import Frame, stream_of
 from tenfold.rank.recipe import Recipe
+from tenfold.rank.served import Served, Wanted
 from tenfold.rank.snapshot import Snapshot, load_snapshot, save_snapshot
-from tenfold.rank.stream import Events, Id, Rows, Stream, joined
+from tenfold.rank.stream import Events, Id, Stream, joined
+from tenfold.rank.surface import SurfaceSettings
 
 Record = Mapping[str, object]
 Source = Stream | str | Path | Sequence[Record]
@@ -40,14 +41,18 @@ Told = Callable[[float], None]
 class Recommended:
     """One item of a list, whose values are comparable within the list only.
 
-    ``score``: a logit of its being next. ``chances``: of each action, where there is an objective.
+    ``score``: a logit of its being next. ``value``: by the objective; what the list is ordered by. Where it was asked
+    to explain: ``terms`` of the value, ``chances`` of each action, and ``because``, items of the history that weigh
+    most.
     """
 
     item: Id
     title: str
     score: float
     value: float
+    terms: Mapping[str, float]
     chances: Mapping[str, float]
+    because: tuple[Id, ...]
 
 
 class Recommender:
@@ -56,8 +61,8 @@ class Recommender:
     Args:
         surfaces: the only ones whose events count; by default all that the events name.
         actions: the only ones that count; by default all that the events name.
-        objective: worth of each action, below 0 for what harms, beside the score: of the 100 items of highest score
-            those of highest value are shown. By default the score is the value.
+        objective: worth of each action, below 0 for what harms, beside the score, for what is shown on a surface. By
+            default the score is the value.
         recipe: sizes and training numbers.
         embed: how titles and descriptions are read, as ``MiniLM.embed``; by default they are not.
         seed: of all that is drawn.
@@ -78,7 +83,8 @@ class Recommender:
         self._how = Learning(recipe or Recipe(), seed, embed, name)
         self._stream: Stream | None = None
         self._snapshot: Snapshot | None = None
-        self._ranker: Ranker | None = None
+        self._served: Served | None = None
+        self._draw = np.random.default_rng(seed)
         self._histories: dict[Id, Events] = {}
 
     @property
@@ -184,40 +190,53 @@ class Recommender:
         self._histories[person] = joined([before, new])  # pyrefly: ignore
 
     def recommend(
-        self, person: Id, surface: str | None = None, k: int = 10, *, without: Sequence[Id] = ()
+        self,
+        person: Id,
+        surface: str | None = None,
+        k: int = 10,
+        *,
+        filters: Filters | None = None,
+        explain: bool = False,
+        without: Sequence[Id] = (),
     ) -> list[Recommended]:
         """The ``k`` best items for a person, best first; what they have seen is left out unless people come back.
 
         Args:
             person: anyone; of whom nothing is known gets what people begin with.
-            surface: where it will be shown; by default anywhere.
+            surface: where it will be shown, for which the objective counts; by default anywhere, the best by score.
             k: how many.
+            filters: what may be shown, as over HTTP.
+            explain: give terms, chances and reasons.
             without: item ids to leave out.
         """
         snapshot, history = self.snapshot, self._histories.get(person, Events.none())
-        assert self._ranker is not None, "a snapshot is served by a ranker"
-        on = None if surface is None else self._surface(surface)
-        score_I = self._ranker.score([history], [on])[0]
-        if not snapshot.meta.seen_again:
-            score_I[history.row_E] = -np.inf
-        if on is not None:
-            score_I[~snapshot.items.allowed_SI(snapshot.meta.surfaces)[on]] = -np.inf
+        assert self._served is not None, "a snapshot is served"
+        names = snapshot.meta.surfaces
+        surface = names[0] if surface is None and len(names) == 1 else surface
+        if surface is not None:
+            self._surface(surface)
         row_of = snapshot.items.row_of()
-        score_I[[row_of[item] for item in without if item in row_of]] = -np.inf
-        found = top_rows(score_I, max(k, _JUDGED if self._objective else 0))
-        found = found[np.isfinite(score_I[found])]
-        chances_KA = self._chances(history, on, found)
-        value_K = score_I[found] + chances_KA @ np.array([self._objective[name] for name in self._objective])
-        order = np.argsort(-value_K, kind="stable")[:k]
+        left_out = np.array([row_of[item] for item in without if item in row_of], dtype=np.int64)
+        wanted = Wanted(
+            k=k,
+            surface=surface,
+            without=left_out,
+            seen_again=snapshot.meta.seen_again,
+            filters=filters,
+            explain=explain,
+        )
+        ranking = self._served.rank(str(person), history, wanted, self._draw, time.time())
         return [
             Recommended(
-                snapshot.items[found[place]].id,
-                snapshot.items[found[place]].title,
-                float(score_I[found[place]]),
-                float(value_K[place]),
-                dict(zip(self._objective, chances_KA[place].tolist(), strict=True)),
+                snapshot.items[pick.row].id,
+                snapshot.items[pick.row].title,
+                pick.score,
+                pick.value,
+                pick.terms,
+                pick.chances,
+                tuple(snapshot.items[int(history.row_E[place])].id for place in pick.because),
             )
-            for place in order.tolist()
+            for pick in ranking.picks
         ]
 
     def evaluate(self, split: Literal["time", "last"] = "time", *, progress: Told = lambda _: None) -> Evaluation:
@@ -254,24 +273,14 @@ class Recommender:
         return self
 
     def _serve(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        self._ranker = Ranker(snapshot.network, snapshot.meta.recipe, snapshot.surface_I())
-
-    def _chances(self, history: Events, surface: int | None, rows: Rows) -> Scores:
-        """How likely each action of the objective is for items by their rows, shape (K, actions)."""
-        snapshot, names = self.snapshot, list(self._objective)
-        unknown = [name for name in names if name not in snapshot.meta.actions]
+        unknown = [name for name in self._objective if name not in snapshot.meta.actions]
         if unknown:
             known = ", ".join(snapshot.meta.actions)
             raise UsageError(f"there is no action {unknown[0]!r:.80}", next_step=f"actions are {known}")
-        if not names or not len(rows) or not snapshot.meta.shape.judged:
-            return np.ones((len(rows), len(names)), dtype=np.float32)
-        assert self._ranker is not None, "a snapshot is served by a ranker"
-        vector_ID, reader = self._ranker.vector_ID, Reader(snapshot.network, snapshot.meta.recipe.length)
-        state = reader.read(history, vector_ID[history.row_E])
-        first = int(snapshot.surface_I()[rows[0]]) if surface is None else surface
-        judged = reader.judge(state, first, vector_ID[rows])
-        return judged.actions_KA[:, [snapshot.meta.actions.index(name) for name in names]]
+        # By score and objective alone; spreading a list over authors and subjects is for those who configure surfaces.
+        settings = SurfaceSettings(actions=self._objective, diversity=0.0, author_decay=1.0)
+        self._snapshot = snapshot
+        self._served = Served(snapshot, dict.fromkeys(snapshot.meta.surfaces, settings), state_bytes=_STATE_BYTES)
 
     def _surface(self, name: object) -> int:
         names = self.snapshot.meta.surfaces
@@ -306,7 +315,8 @@ class Recommender:
         return Stream(tuple(self._wanted), stream.actions, stream.people, stream.items, columns, stream.timed)
 
 
-_JUDGED = 100
+_STATE_BYTES = 64 << 20
+"""For states of people, so that an event that is observed is appended to what was read."""
 
 
 def _read(events: Source, items: Sequence[Record] | None) -> Stream:
