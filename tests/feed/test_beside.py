@@ -7,6 +7,7 @@ import pytest
 from tenfold.feed.beside import EVERY, Sponsored, beside
 from tenfold.feed.contract import Card
 from tenfold.feed.item import Item
+from tenfold.feed.page_html import card_html
 from tenfold.product.peers import Peers
 
 CARDS = [Card(item=n, title=f"Film {n}", genres=(), reason="", poster="") for n in range(1, 13)]
@@ -33,6 +34,16 @@ def test_ads_are_never_first_and_keep_apart_whatever_they_are_worth():
     found = places(beside(CARDS, VALUES, ads(99.0, 98.0, 97.0)))
     assert found[0] >= EVERY - 1
     assert all(later - before >= EVERY for before, later in pairwise(found))
+
+
+def test_an_ad_is_marked_as_one_counts_as_seen_when_it_is_loaded_and_is_text_whatever_it_says():
+    told = {"text": "<script>", "seen": "/v1/ads/public/seen/t.gif", "click": "/v1/ads/public/click/t"}
+    ad = Card(item="ad:1", title="<b>Buy</b>", genres=(), reason="An ad by Acme", poster="", sponsored=told)
+    html = card_html(ad)
+    assert '<span class="feed-ad">Ad</span>' in html and "An ad by Acme" in html
+    assert 'src="/v1/ads/public/seen/t.gif"' in html and 'href="/v1/ads/public/click/t"' in html
+    assert "<script>" not in html and "<b>" not in html
+    assert "feed-ad" not in card_html(CARDS[0])
 
 
 class Others(Peers):
