@@ -2,7 +2,7 @@
 
     python bench/ads_crash.py [--crashes 1000] [--databases sqlite,postgresql]
 
-On each database, once without crashes and once with half of them: five processes sell ads of six campaigns of two
+On each database, once without crashes and once with half of them: eight processes sell ads of six campaigns of two
 accounts, of which one account and three campaigns have less money than there are chances. A process is killed with
 SIGKILL at a random moment, and another takes its place. What was sold is seen late, in any order, some twice, some too
 late and some never; told again, to any process, until somebody has said that it is on disk. All clocks are wrong by up
@@ -44,14 +44,14 @@ from tenfold.core.store import open_store, store_url
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 MICROS = 1_000_000
-WORKERS = 5
+WORKERS = 8
 ACCOUNTS = {"short": 15 * MICROS, "rich": 1_000 * MICROS}
 CAMPAIGNS = {
     "a": ("short", 8 * MICROS), "b": ("short", 8 * MICROS), "c": ("short", 50 * MICROS),
     "d": ("rich", 7 * MICROS), "e": ("rich", 50 * MICROS), "f": ("rich", 50 * MICROS),
 }  # fmt: skip
 CHANCES = 15_000
-KILLS_PER_S = 7.0
+KILLS_PER_S = 6.0
 NEVER, TWICE, TOO_LATE = 0.05, 0.2, 0.01
 """Parts of what is sold that are never seen, told twice though once was enough, and told only when it is too late."""
 AGAIN_S = 0.4

@@ -22,7 +22,7 @@ from tenfold.pool.process import die_with_parent
 
 Address = tuple[str, int]
 
-TURN_S = 0.2
+TURN_S = 0.3
 TOGETHER_S = 0.005
 MOST_TOGETHER = 200
 SEEN_WITHIN_S = 6.0

@@ -42,7 +42,7 @@ def show(store, person: str, count: int, *, at: float = NOW, price: int = 10, ca
     """Have a person see so many ads, a second apart."""
     seen = []
     with store.writing() as connection:
-        worker = leasing.enlist(connection)
+        worker = leasing.enlist(connection, NOW)
         leasing.grant(connection, worker, campaign, count * price)
         held = leasing.open_leases(connection, worker)[0].id
         for number in range(count):
@@ -65,7 +65,7 @@ def test_more_ads_than_anybody_sees_in_a_minute_are_given_back_and_nobody_elses(
     show(store, "ann", 40)
     begin = NOW - NOW % 60
     with store.writing() as connection:
-        worker = leasing.enlist(connection)
+        worker = leasing.enlist(connection, NOW)
         leasing.grant(connection, worker, "shoes", 610)
         held = leasing.open_leases(connection, worker)[0].id
         crowd = [replace(impression(f"bot {n}", held, "shoes", 10), person="bot") for n in range(61)]

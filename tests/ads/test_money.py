@@ -29,7 +29,7 @@ def store(database):
 
 def lease(store, campaign="shoes", micro=100) -> leasing.Lease:
     with store.writing() as connection:
-        worker = leasing.enlist(connection)
+        worker = leasing.enlist(connection, 0.0)
         leasing.grant(connection, worker, campaign, micro)
         return leasing.open_leases(connection, worker)[0]
 
@@ -67,7 +67,7 @@ def test_campaigns_of_an_account_share_its_limit_by_the_same_leases(store):
     # 800 are free of its own budget, but 300 of the account's.
     assert lease(store, "hats", 700).granted_micro == 300
     with store.writing() as connection:
-        assert leasing.grant(connection, leasing.enlist(connection), "shoes", 1) == 0
+        assert leasing.grant(connection, leasing.enlist(connection, 0.0), "shoes", 1) == 0
 
 
 def test_the_database_refuses_to_go_beyond_a_budget_whoever_asks(store):
@@ -93,7 +93,7 @@ def test_what_a_process_that_is_gone_sold_is_still_charged_and_the_rest_goes_bac
         leasing.orphan(connection, [held.worker], closes_at=50.0)
         assert leasing.close_orphans(connection, 49.0) == 0
         with pytest.raises(leasing.Fenced):
-            leasing.beat(connection, held.worker)
+            leasing.beat(connection, held.worker, 50.0)
     assert see(store, impression("e1", held.id, "shoes", 60), now=49.0) == ["billed"]
     with store.writing() as connection:
         assert leasing.close_orphans(connection, 50.0) == 40

@@ -50,7 +50,7 @@ workers = sa.Table(
     "workers",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("beat", sa.BigInteger, nullable=False),
+    sa.Column("beat_at", sa.Float, nullable=False),
     sa.Column("gone", sa.Boolean, nullable=False),
     sqlite_autoincrement=True,
 )

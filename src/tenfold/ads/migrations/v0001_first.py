@@ -41,7 +41,7 @@ def upgrade() -> None:
     op.create_table(
         "workers",
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("beat", sa.BigInteger, nullable=False),
+        sa.Column("beat_at", sa.Float, nullable=False),
         sa.Column("gone", sa.Boolean, nullable=False),
         sqlite_autoincrement=True,
     )

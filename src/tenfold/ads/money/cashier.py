@@ -67,7 +67,6 @@ class Cashier:
     _remaining: dict[str, int] = field(default_factory=dict)
     _last_charge: int = 0
     _ahead_s: float = 0.0
-    _beats: dict[int, tuple[int, float]] = field(default_factory=dict)
 
     def now(self) -> float:
         """Unix seconds as the database had them at the last turn, and this process's clock since."""
@@ -118,7 +117,7 @@ class Cashier:
     def turn(self, connection: Connection, wishes: Sequence[Wish]) -> Turned:
         """Do one turn, in a transaction that may write."""
         now, local = self.now_of(connection), self.clock()
-        worker, began_anew = self._show(connection)
+        worker, began_anew = self._show(connection, now)
         held = {} if began_anew else {each.campaign: each for each in leasing.open_leases(connection, worker)}
         free: dict[str, int] = {}
         for wish in wishes:
@@ -127,7 +126,7 @@ class Cashier:
             elif wish.more_micro or (began_anew and not wish.back_micro):
                 leasing.grant(connection, worker, wish.campaign, self._more(connection, wish, began_anew))
             free[wish.campaign] = free_on_path(connection, path_of(connection, campaign_node(wish.campaign)))
-        self._look_after_others(connection, worker, now)
+        self._look_after_others(connection, now)
         returned = leasing.close_orphans(connection, now)
         now_held = tuple(leasing.open_leases(connection, worker))
         charged = leasing.settled_since(connection, [each.id for each in now_held], self._last_charge)
@@ -154,25 +153,18 @@ class Cashier:
         free_micro = free_on_path(connection, path_of(connection, campaign_node(wish.campaign)))
         return max(wish.more_micro, free_micro // SHARE)
 
-    def _show(self, connection: Connection) -> tuple[int, bool]:
+    def _show(self, connection: Connection, now: float) -> tuple[int, bool]:
         if self.worker is not None:
             try:
-                leasing.beat(connection, self.worker)
+                leasing.beat(connection, self.worker, now)
                 return self.worker, False
             except leasing.Fenced as fenced:
                 log.warning("%s: it begins anew, and what it held goes back", fenced)
-        return leasing.enlist(connection), True
+        return leasing.enlist(connection, now), True
 
-    def _look_after_others(self, connection: Connection, me: int, now: float) -> None:
-        """Count as gone who has shown the same beat for long, by this process's own steady clock."""
-        steady = self.steady()
-        seen = leasing.beats(connection)
-        self._beats = {
-            number: self._beats[number] if self._beats.get(number, (-1, 0.0))[0] == beat else (beat, steady)
-            for number, beat in seen.items()
-            if number != me
-        }
-        gone = [number for number, (_, since) in self._beats.items() if steady - since >= self.dead_after_s]
+    def _look_after_others(self, connection: Connection, now: float) -> None:
+        """Count as gone who has not shown itself for long; by the database's clock, so that any process can tell."""
+        gone = leasing.silent(connection, now - self.dead_after_s)
         if gone:
             orphaned = leasing.orphan(connection, gone, now + self.settle_s)
             log.warning("processes %s count as gone; %d leases wait for their last ads", gone, orphaned)

@@ -48,28 +48,28 @@ _LEASE = sa.select(
 )
 
 
-def enlist(connection: Connection) -> int:
+def enlist(connection: Connection, now: float) -> int:
     """Give a new process its number."""
-    made = connection.execute(workers.insert().values(beat=0, gone=False)).inserted_primary_key
+    made = connection.execute(workers.insert().values(beat_at=now, gone=False)).inserted_primary_key
     assert made is not None
     return int(made[0])
 
 
-def beat(connection: Connection, worker: int) -> None:
-    """Show that a process is there.
+def beat(connection: Connection, worker: int, now: float) -> None:
+    """Show that a process is there, at a time by the database's clock.
 
     Raises:
         Fenced: it counts as gone.
     """
     mine = (workers.c.number == worker) & ~workers.c.gone
-    if not connection.execute(sa.update(workers).where(mine).values(beat=workers.c.beat + 1)).rowcount:
+    if not connection.execute(sa.update(workers).where(mine).values(beat_at=now)).rowcount:
         raise Fenced(f"process {worker} counts as gone")
 
 
-def beats(connection: Connection) -> dict[int, int]:
-    """How often each process that is not gone has shown itself."""
-    rows = connection.execute(sa.select(workers.c.number, workers.c.beat).where(~workers.c.gone))
-    return {row.number: row.beat for row in rows}
+def silent(connection: Connection, since: float) -> list[int]:
+    """Processes that are not gone and have not shown themselves since a time."""
+    query = sa.select(workers.c.number).where(~workers.c.gone, workers.c.beat_at < since)
+    return list(connection.execute(query.order_by(workers.c.number)).scalars())
 
 
 def open_leases(connection: Connection, worker: int) -> list[Lease]:
