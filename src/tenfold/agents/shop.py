@@ -1,5 +1,6 @@
 """A business as its agent knows it: what it sells and what it wrote, in memory, with the indexes to find it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,6 +37,7 @@ class Shop:
     """One business. Built once; what changes by the minute, its offers, is asked of ``offer_of`` each time.
 
     ``as_of``: when its sources were read. ``human_topics``: words on which the business wants a human at once.
+    ``at_once``: of a larger shop only what a question finds by words is embedded; none: all is.
     """
 
     business: str
@@ -46,6 +48,7 @@ class Shop:
     offer_of: OfferOf
     as_of: datetime
     human_topics: tuple[str, ...] = ()
+    at_once: int | None = None
 
     @classmethod
     def of(
@@ -58,6 +61,7 @@ class Shop:
         *,
         offer_of: OfferOf | None = None,
         human_topics: Sequence[str] = (),
+        at_once: int | None = None,
     ) -> "Shop":
         """Learn the shop's words; items and passages are embedded when first asked for, or by ``warm``."""
         by_id = {item.id: item for item in items}
@@ -65,7 +69,7 @@ class Shop:
         offer_of = offer_of or (lambda variant: variants[variant].offer)
         return cls(
             business, by_id, tuple(passages), model, learn(items), offer_of, as_of,
-            tuple(human_topics),
+            tuple(human_topics), at_once,
         )  # fmt: skip
 
     @cached_property
@@ -81,17 +85,28 @@ class Shop:
     @cached_property
     def item_index(self) -> ItemIndex:
         """Items by words and meaning."""
-        return ItemIndex(self.items.values(), self.model)
+        return ItemIndex(self.items.values(), self.model, at_once=self.at_once)
 
     @cached_property
     def passage_index(self) -> PassageIndex:
         """Passages by words and meaning."""
-        return PassageIndex(self.passages, self.model)
+        return PassageIndex(self.passages, self.model, at_once=self.at_once)
 
     @cached_property
     def passage_stems(self) -> frozenset[str]:
         """Every word of the passages, in stems."""
         return frozenset(each for passage in self.passages for each in stems_of(f"{passage.title} {passage.text}"))
+
+    @cached_property
+    def own_stems(self) -> frozenset[str]:
+        """Words of the passages that no title, brand or option has: who says one asks about what the shop wrote."""
+        return self.passage_stems - set(self.lexicon.items_by_stem) - self.option_stems
+
+    @cached_property
+    def passage_counts(self) -> Mapping[str, int]:
+        """In how many passages each of their words is."""
+        texts = (f"{passage.title} {passage.text}" for passage in self.passages)
+        return Counter(each for text in texts for each in set(stems_of(text)))
 
     @cached_property
     def title_runs(self) -> frozenset[tuple[str, ...]]:
