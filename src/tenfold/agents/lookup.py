@@ -169,9 +169,10 @@ def _ranked(shop: Shop, question: str, found: Sequence[Found[Passage]]) -> list[
     windows = [(window, each.what) for each in found for window in _windows(each.what)]
     windows.sort(key=lambda each: -_covers(f"{each[1].title} {each[0]}", weight))
     windows = windows[:EMBEDDED]
-    vectors = shop.model.embed([question, *(f"{passage.title}. {window}" for window, passage in windows)])
+    asked_D = shop.model.embed([question])[0]
+    cosine_W = shop.embedded([f"{passage.title}. {window}" for window, passage in windows]) @ asked_D
     scored = []
-    for (window, passage), cosine in zip(windows, vectors[1:] @ vectors[0], strict=True):
+    for (window, passage), cosine in zip(windows, cosine_W, strict=True):
         covers = _covers(window, weight) + 0.5 * _covers(passage.title, weight)
         has_kind = kind is not None and kind.search(window) is not None
         scored.append((float(cosine) + 0.35 * covers + (0.1 if has_kind else 0.0), window, passage))

@@ -20,6 +20,10 @@ from tenfold.reply.fill import OfferOf
 Vectors = NDArray[np.float32]
 
 
+MOST_PARTS = 20_000
+"""Parts of passages whose embeddings a shop keeps at hand: 30 MB."""
+
+
 class Embedder(Protocol):
     """What ``core/minilm.py`` gives."""
 
@@ -125,6 +129,21 @@ class Shop:
         values = {value for each in self.lexicon.values.values() for value in each}
         said = {each for value in values for words in (*value.said, *value.loose) for each in words}
         return frozenset(said | {each for value in values for each in stems_of(value.attribute)})
+
+    def embedded(self, texts: Sequence[str]) -> Vectors:
+        """Embed parts of the passages, shape (N, 384), each once for as long as there is room."""
+        if len(self._parts) + len(texts) > MOST_PARTS:
+            self._parts.clear()
+        known = {text: self._parts[text] for text in texts if text in self._parts}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known.update(zip(new, self.model.embed(new), strict=True))
+            self._parts.update(known)
+        return np.stack([known[text] for text in texts])
+
+    @cached_property
+    def _parts(self) -> dict[str, Vectors]:
+        return {}
 
     def warm(self) -> None:
         """Embed all that questions are compared with, so that the first one need not wait for it."""
