@@ -5,7 +5,7 @@ half of them get lists that know what they did anywhere, half (control, as befor
 the surface that asks. Each person has chosen some items that they like, on all surfaces, before the day.
 
 Printed: what the feed says (minutes watched a visit, its always-valid interval); the same as the world counts it, for
-the same people; and the truth without the luck of what people open: how much they like the cards that each arm gets,
+the same people; and the truth without the luck of what people open: how much they like the cards of ranked pages,
 which only the world knows, with an interval over people. And what ranking held in the pool meanwhile, at which price.
 
     python bench/feed_unified.py [--day 100s] [--people 1200] [--correlation 1] [--seed 1]
@@ -103,20 +103,18 @@ async def day(url: str, options: argparse.Namespace, duration_s: float) -> tuple
 
 
 def by_arm(pages: list[Page]) -> dict[str, dict[int, list[Page]]]:
-    """Each arm's pages, by person."""
+    """Each arm's pages, by person; those that had to come from the popular list too."""
     found: dict[str, dict[int, list[Page]]] = defaultdict(lambda: defaultdict(list))
     for page in pages:
-        if page.by == "rank" and EXPERIMENT in page.arms:
+        if EXPERIMENT in page.arms:
             found[page.arms[EXPERIMENT]][page.person].append(page)
     return found
 
 
 def liked(of: dict[int, list[Page]]) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of the liking of pages, and pages, by person."""
-    return (
-        np.array([sum(page.liked for page in pages) for pages in of.values()]),
-        np.array([len(pages) for pages in of.values()]),
-    )
+    """Sum of the liking of ranked pages, and how many there are, by person."""
+    ranked = [[page.liked for page in pages if page.by == "rank"] for pages in of.values()]
+    return np.array([sum(likes) for likes in ranked]), np.array([len(likes) for likes in ranked])
 
 
 def liked_gain(arms: dict[str, dict[int, list[Page]]], rounds: int = 4000) -> tuple[float, float, float]:

@@ -25,7 +25,10 @@ HOOKS = "/v1/agents/public/shop/hooks"
 
 
 class Graph:
-    """Takes what is sent, and what the business's webhook is told. ``statuses``: answered first, in order."""
+    """Takes what is sent, and what the business's webhook is told.
+
+    ``statuses``: answered first, in order; a body in place of one is a refusal with 400.
+    """
 
     def __init__(self):
         self.sent = []
@@ -34,6 +37,8 @@ class Graph:
 
     async def send(self, request):
         if self.statuses and (status := self.statuses.pop(0)) != 200:
+            if isinstance(status, dict):
+                return JSONResponse(status, 400)
             return JSONResponse({"error": {"message": "try later"}}, status)
         self.sent.append((request.path_params["sender"], request.headers["authorization"], await request.json()))
         return JSONResponse({"messages": [{"id": f"wamid.out{len(self.sent)}"}]})
@@ -235,3 +240,76 @@ async def test_an_order_is_cancelled_for_whom_it_is_with_a_code_that_goes_where_
     # Somebody else's thread, and an order that is not there: nobody learns more, and a human looks at it.
     await say("Please cancel my order A-9999", "n1", "thread-of-ben")
     assert (await say("yes", "n2", "thread-of-ben"))["type"] == "handoff"
+
+
+def aged(connection):
+    """Make all messages a day and an hour older."""
+    connection.execute(sa.update(tables.messages).values(at=tables.messages.c.at - 25 * 3600))
+
+
+async def test_what_meta_would_not_take_is_held_until_the_customer_writes_again(pool, graph):
+    talk = "whatsapp:4915"
+    assert await hook(pool, "whatsapp", whatsapp(("4915", "wamid.a", 1, "A human please")), "wa-secret") == 200
+    await until(lambda: len(graph.sent) == 1, 60)
+    await pool.desk.conversations.write(aged)
+    for number in (1, 2):
+        body = {"id": f"h{number}", "text": f"Ben here, {number}."}
+        assert (await pool.ask(f"/v1/agents/shop/inbox/{talk}/messages", body))[0] == 200
+    _, found = await pool.ask(f"/v1/agents/shop/threads/{talk}")
+    assert [(each["text"], each["state"]) for each in found["unsent"]] == [
+        ("Ben here, 1.", "held"),
+        ("Ben here, 2.", "held"),
+    ]
+    assert "within 24 hours" in found["unsent"][0]["why"]
+    _, listed = await pool.ask("/v1/agents/shop/threads?held_by=human")
+    assert len(listed["threads"][0]["unsent"]) == 2
+    await asyncio.sleep(0.3)
+    assert len(graph.sent) == 1
+    # The customer writes, and all of it goes out in order; Meta's own word that it is too late holds it back as well.
+    graph.statuses = [{"error": {"message": "Re-engagement message", "code": 131047}}]
+    assert await hook(pool, "whatsapp", whatsapp(("4915", "wamid.b", 2, "Anybody there?")), "wa-secret") == 200
+
+    async def unsent():
+        return [each["text"] for each in (await pool.ask(f"/v1/agents/shop/threads/{talk}"))[1]["unsent"]]
+
+    deadline = asyncio.get_running_loop().time() + 60
+    while not (await unsent() == ["Ben here, 1."] and len(graph.sent) == 2):
+        assert asyncio.get_running_loop().time() < deadline, (await unsent(), graph.sent)
+        await asyncio.sleep(0.05)
+    assert await hook(pool, "whatsapp", whatsapp(("4915", "wamid.c", 3, "Hello?")), "wa-secret") == 200
+    await until(lambda: len(graph.sent) == 3, 60)
+    assert [body["text"]["body"] for _, _, body in graph.sent[1:]] == ["Ben here, 2.", "Ben here, 1."]
+    assert await unsent() == []
+
+
+async def test_secrets_of_channels_lie_sealed_and_without_their_key_nothing_else_breaks(pool, graph):
+    def kept(connection):
+        return tables.read_business(connection, "shop").settings
+
+    def as_before(connection):
+        tables.set_settings(connection, "shop", {"whatsapp": WHATSAPP, "usd_per_resolved": 0.5})
+
+    sealed = await pool.desk.conversations.read(kept)
+    assert sealed["whatsapp"]["phone_number_id"] == "555"
+    assert not {"wa-token", "wa-secret", "let-me", "fb-token"} & {*sealed["whatsapp"].values()}
+    key = pool.desk.context.home / "agents.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    # Changing something else leaves them as they are.
+    assert (await pool.ask("/v1/agents/shop/settings", {"margin": 0.2}))[0] == 200
+    assert (await pool.desk.conversations.read(kept))["whatsapp"] == sealed["whatsapp"]
+    # What an older Tenfold left in plain is sealed at the next start.
+    await pool.desk.conversations.write(as_before)
+    assert await hook(pool, "whatsapp", whatsapp(("4915", "wamid.a", 1, "Hello")), "wa-secret") == 200
+    await pool.desk.conversations.write(pool.desk._seal_all)
+    assert (await pool.desk.conversations.read(kept))["whatsapp"]["access_token"].startswith("sealed:")
+    assert await hook(pool, "whatsapp", whatsapp(("4915", "wamid.b", 2, "Hello")), "wa-secret") == 200
+    await until(lambda: len(graph.sent) == 2, 60)
+    assert {token for _, token, _ in graph.sent} == {"Bearer wa-token"}
+    # Without the key: the channel says so, and comes back with secrets entered again.
+    key.unlink()
+    pool.desk.seal.__dict__.pop("_key")
+    assert await hook(pool, "whatsapp", whatsapp(("4915", "wamid.c", 3, "Hello")), "wa-secret") == 503
+    assert (await pool.ask("/v1/agents/shop/settings"))[1]["usd_per_resolved"] == 0.5
+    assert (await pool.ask("/v1/agents/shop/settings", {"whatsapp": WHATSAPP}))[0] == 200
+    assert await hook(pool, "whatsapp", whatsapp(("4915", "wamid.c", 3, "Hello")), "wa-secret") == 200
+    await until(lambda: len(graph.sent) == 3, 60)

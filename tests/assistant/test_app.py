@@ -2,14 +2,18 @@
 
 import asyncio
 import base64
+import contextlib
 import os
 import signal
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
+import httpx2
 import pytest
 import sqlalchemy as sa
 from icalendar import Calendar
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from minipool import TOKEN, until
 from product_processes import running, serving
 from starlette.applications import Starlette
@@ -274,3 +278,41 @@ async def test_what_a_model_earns_is_what_its_threads_come_to_beyond_those_of_th
 
     await until(told, 30)
     engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def by_mcp(people, who):
+    """The official client, as somebody."""
+    url = f"{people.pool.products.urls['assistant']}/v1/assistant/mcp"
+    async with (
+        httpx2.AsyncClient(headers=who, timeout=60) as http,
+        Client(streamable_http_client(url, http_client=http)) as client,
+    ):
+        yield client
+
+
+async def test_other_programs_talk_to_it_over_mcp_in_their_persons_threads_only(people):
+    ann, ben = await people.make("Ann"), await people.make("Ben")
+    async with by_mcp(people, ann) as client:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+        assert names == {"list_threads", "make_thread", "send_message", "read_messages"}
+        thread = (await client.call_tool("make_thread", {"name": "cup"})).structured_content["thread"]
+        asked = {"thread": thread, "id": "m1", "text": QUESTION}
+        said = (await client.call_tool("send_message", asked)).structured_content
+        assert said["reply"]["type"] == "answer" and "Milo Drazen" in said["reply"]["text"]
+        assert said["reply"]["claims"][0]["evidence"][0]["url"] == "https://bay.example/cup"
+        # The same message again is the same, with the same reply.
+        assert (await client.call_tool("send_message", asked)).structured_content == said
+        found = (await client.call_tool("read_messages", {"thread": thread})).structured_content["messages"]
+        assert [each["name"] for each in found] == ["Ann", "Assistant"]
+        wrong = await client.call_tool("send_message", {"thread": thread, "id": "m2", "text": ""})
+        assert wrong.is_error and wrong.structured_content["error"].startswith("text:")
+        assert (await client.call_tool("ask", {})).is_error
+    assert (await people.messages(ann, thread))[0]["text"] == QUESTION
+    async with by_mcp(people, ben) as client:
+        assert (await client.call_tool("list_threads", {})).structured_content == {"threads": []}
+        foreign = await client.call_tool("read_messages", {"thread": thread})
+        assert foreign.is_error and "no such thread, or you are not in it" in foreign.structured_content["error"]
+    url = f"{people.pool.products.urls['assistant']}/v1/assistant/mcp"
+    async with people.pool.session.post(url, json={}, headers={TOKEN_HEADER: TOKEN}) as answer:
+        assert answer.status == 401

@@ -1,8 +1,10 @@
 """What is found for what people write, by words and by meaning."""
 
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from tenfold.catalog.chunk import CHUNK_WORDS, chunks_of
 from tenfold.catalog.item import Item, Offer, Variant
 from tenfold.catalog.money import Money
 from tenfold.catalog.passage import Passage
-from tenfold.catalog.scoring import parts_of
+from tenfold.catalog.scoring import NEAR_BY_WORDS, parts_of
 from tenfold.catalog.search import ItemIndex, PassageIndex
 from tenfold.catalog.words import fold, sentences, terms, words
 
@@ -136,3 +138,34 @@ def test_nothing_is_found_in_nothing(minilm):
     assert PassageIndex([], minilm).search("anything", 5) == []
     assert ItemIndex([]).search("anything", 5) == []
     assert PassageIndex(PASSAGES, minilm).search("", 0) == []
+
+
+class Counting:
+    """An embedder that notes what it embeds: a text is alike to itself."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def embed(self, texts, /):
+        self.texts += texts
+        rows = np.zeros((len(texts), 64), np.float32)
+        for row, text in enumerate(texts):
+            for word in terms(text):
+                rows[row, zlib.crc32(word.encode()) % 64] += 1
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+
+
+def test_of_many_texts_only_what_a_query_finds_by_words_is_embedded_and_once():
+    many = [passage(f"n{n}", f"Note {n}", f"This is about thing{n} and nothing else.") for n in range(300)]
+    some, whole = Counting(), Counting()
+    late, early = PassageIndex(many, some, at_once=200), PassageIndex(many, whole)
+    assert some.texts == [] and len(whole.texts) == 300
+    query = "what about thing42?"
+    assert [each.what.id for each in late.search(query, 1)] == [each.what.id for each in early.search(query, 1)]
+    assert 0 < len(some.texts) <= NEAR_BY_WORDS + 1
+    before = len(some.texts)
+    late.search(query, 1)
+    assert some.texts[before:] == [query]
+    # Few enough are all embedded at once.
+    PassageIndex(many[:200], some, at_once=200)
+    assert len(some.texts) == before + 1 + 200

@@ -40,6 +40,7 @@ class Shop:
             Route("/v1/shop/events", self.events),
             Route("/v1/shop/cut", self.cut),
             Route("/v1/shop/never", self.never, methods=["GET"]),
+            Route("/v1/shop/fails", lambda _: Response(status_code=500)),
             Route("/v1/shop/moved", lambda _: RedirectResponse("/v1/shop/told")),
             WebSocketRoute("/v1/shop/talk", self.talk),
         ]
@@ -403,3 +404,14 @@ async def test_an_answer_that_is_cut_is_seen_to_be_cut(front):
             assert response.status == 200
             await response.read()
     assert json.loads(await (await front.ask("told")).read())["bytes"] == 0
+
+
+async def test_a_product_that_fails_at_everything_is_told_until_it_answers(front):
+    for _ in range(3):
+        assert front.proxy.health.trouble == ""
+        async with front.ask("fails") as answer:
+            assert answer.status == 500
+    assert "the product shop failed at each of its last 3 requests, and answered 500" in front.proxy.health.trouble
+    async with front.ask("told") as answer:
+        assert answer.status == 200
+    assert front.proxy.health.trouble == ""

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tenfold.agents.choose import Choice, choices_of, costs, extreme, fits
+from tenfold.agents.currency import currencies_of
+from tenfold.agents.describe import sentence_about
 from tenfold.agents.memory import Wish
 from tenfold.agents.reading.cues import SORTS, Amounts, Best
 from tenfold.agents.reading.lexicon import YES
@@ -60,7 +62,7 @@ def _answered(shop: Shop, reading: Reading, items: Sequence[Item]) -> Found:
     if reading.absent:
         return _not_offered(reading, all_choices)
     if reading.puzzling:
-        return _described(shop, reading, all_choices)
+        return described(reading, items) or untold(shop, reading)
     wanted = [each for each in all_choices if fits(each, reading.wishes)]
     return _fitting(reading, wanted, all_choices) if wanted else _no_such(reading, all_choices)
 
@@ -320,23 +322,26 @@ def _options(reading: Reading, wanted: Sequence[Choice]) -> Found:
     return Found(draft.answer(), tuple(wanted[:SHOWN]))
 
 
-def _described(shop: Shop, reading: Reading, choices: Sequence[Choice]) -> Found:
-    """Something asked about the thing that its options do not tell: its description may."""
-    from tenfold.agents.describe import sentence_about
-
-    items = {each.item.id: each.item for each in choices}
-    for item in list(items.values())[:3]:
+def described(reading: Reading, items: Sequence[Item]) -> Found | None:
+    """What a description tells of something that options do not; none where it tells nothing of it."""
+    for item in items[:3]:
         words = [word for word in (*reading.puzzling, *reading.spare) if not word.startswith("how ")]
         told = sentence_about(item, words, [token.stem for token in reading.tokens]) if words else ""
         if told:
             draft = Draft()
             draft.say(f"{item.title}: “{told}”", item)
-            shown = sorted((e for e in choices if e.item.id == item.id), key=lambda e: e.price)
+            shown = sorted(choices_of([item]), key=lambda e: e.price)
+            shown = [each for each in shown if fits(each, reading.wishes)] or shown
             for each in shown[: 1 if len(shown) > SHOWN else SHOWN]:
                 draft.say(costs_line(each), each)
             return Found(draft.answer(), tuple(shown[:SHOWN]))
-    title = next(iter(items.values())).title
-    about = f"{' '.join(reading.puzzling)} ({title})"
+    return None
+
+
+def untold(shop: Shop, reading: Reading) -> Found:
+    """That nothing here tells what is asked about a thing that is sold."""
+    words = " ".join(reading.puzzling or reading.unread)
+    about = f"{words} ({reading.items[0].title})" if words else reading.items[0].title
     return Found(Unknown(shop.as_of, ("the catalog",), about), ())
 
 
@@ -371,6 +376,8 @@ def _verdict(draft: Draft, sides: Sequence[Sequence[Choice]], best: Best | None)
         lows = [min(choices, key=lambda each: each.price) for choices in sides]
         ordered = sorted(lows, key=lambda each: each.price, reverse=bool(best and best.is_most))
         first, second = ordered[0], ordered[1]
+        if len(currencies_of([each.item for each in lows])) > 1:
+            return None
         if first.price == second.price:
             draft.say(f"{label(first)} and {label(second)} cost the same: {price(first)}.", first, second)
             return None

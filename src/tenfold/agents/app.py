@@ -13,7 +13,7 @@ from tenfold.agents.desk import Desk
 from tenfold.agents.hooks import hook_routes
 from tenfold.agents.inbox import inbox_routes
 from tenfold.agents.intake import intake_routes
-from tenfold.agents.mcp_face import McpFace
+from tenfold.agents.mcp_face import mcp_face
 from tenfold.agents.office import office_routes
 from tenfold.agents.product import PREFIX, PUBLIC
 from tenfold.agents.quality import quality_routes
@@ -27,7 +27,7 @@ from tenfold.product.json_api import json_api
 def make_app(context: Context) -> ASGIApp:
     """Build the app of ``agents``."""
     desk = Desk(context)
-    mcp = McpFace(desk)
+    mcp = mcp_face(desk)
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:

@@ -21,6 +21,9 @@ from tenfold.core.show import talk
 from tenfold.reply.reply import Answer, Claim, Evidence
 from tenfold.reply.write import kind_of
 
+AT_ONCE = 200
+"""Parts of texts, and items, that are all embedded before the first answer: some seconds' work."""
+
 
 class Question(Frozen):
     """A line of the file."""
@@ -91,7 +94,7 @@ def shop_from_files(business: str, feed: Path | None, docs: Path | None, model: 
         gathered += read_folder(docs, now)
     for each in gathered.skipped:
         talk.print(f"left out {each.where}: {each.why}", style="dim", markup=False, soft_wrap=True)
-    return Shop.of(business, gathered.items, gathered.passages, model, now)
+    return Shop.of(business, gathered.items, gathered.passages, model, now, at_once=AT_ONCE)
 
 
 def now_utc() -> datetime:

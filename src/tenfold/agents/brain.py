@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tenfold.agents.answer import Found, answer, compared
+from tenfold.agents.answer import Found, answer, compared, described, untold
+from tenfold.agents.currency import asked_back, readable
 from tenfold.agents.greet import small_talk
-from tenfold.agents.lookup import passage_answer, similar
+from tenfold.agents.lookup import passage_answer, similar, told_by_texts
 from tenfold.agents.memory import Memory
 from tenfold.agents.reading.acts import act_of, wants_human
-from tenfold.agents.reading.cues import COMPARES
+from tenfold.agents.reading.cues import COMPARES, Amounts
+from tenfold.agents.reading.find import is_content
 from tenfold.agents.reading.parts import sides_of
 from tenfold.agents.reading.question import Reading, read
 from tenfold.agents.reading.token import stems_of
@@ -65,7 +67,7 @@ async def speak(shop: Shop, question: str, memory: Memory, now: datetime, writer
 
 def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[Reply, Memory]:
     """Answer a customer; prices and stock are slots. ``now``: the time of the question."""
-    if wants_human(question):
+    if wants_human(shop, question):
         return HandOff("asked", question), memory
     act = act_of(shop, question)
     if act is not None:
@@ -77,6 +79,11 @@ def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[R
     if told is not None:
         return told, memory
     reading = read(shop, question, memory)
+    back = asked_back(shop, reading)
+    if back is not None:
+        # The amount that follows is in the shop's currency, and about the same things.
+        return back, _remembered(memory, replace(reading, amounts=Amounts()), Found(back))
+    reading = readable(shop, reading)
     found = _found(shop, reading, question, memory)
     if isinstance(found.reply, Unknown):
         found = _by_text(shop, question) or found
@@ -86,7 +93,7 @@ def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[R
 def _found(shop: Shop, reading: Reading, question: str, memory: Memory) -> Found:
     if COMPARES.search(reading.text) and not re.search(r"\bthan\s+[$€£]?\d", reading.text):
         sides = [read(shop, side, Memory()) for side in sides_of(reading.text)]
-        sides = _completed(sides, reading)
+        sides = _completed(shop, sides)
         if len(sides) >= 2:
             found = compared(shop, sides, reading.than or reading.best, reading.text)
             if found is not None:
@@ -95,15 +102,70 @@ def _found(shop: Shop, reading: Reading, question: str, memory: Memory) -> Found
     if several is not None:
         return several
     if reading.how in ("named", "alike", "thread"):
-        # "How do I wash the sweater?" asks for no fact of the catalog.
-        told = _by_text(shop, question) if reading.spare and reading.asked == "" else None
-        return told or answer(shop, reading)
-    if reading.how == "all" and _is_about_goods(reading):
+        if reading.than is not None and reading.asked in _YES_NO:
+            # Not compared after all, so neither yes nor no.
+            reading = replace(reading, asked="price")
+        return _beside(shop, question, reading) or answer(shop, reading)
+    return _of_none(shop, reading, question)
+
+
+def _of_none(shop: Shop, reading: Reading, question: str) -> Found:
+    """The answer to a question that names nothing that is sold."""
+    is_how = _asks_how(reading)
+    told = told_by_texts(shop, question, is_how=is_how) if is_how or reading.how != "all" else None
+    if told is None and reading.how == "all" and _is_about_goods(reading):
         return answer(shop, reading)
-    if reading.how == "all" and shop.items and _RANGE.search(reading.text):
+    if told is None and reading.how == "all" and shop.items and _RANGE.search(reading.text):
         return _range(shop)
-    found = similar(shop, question, reading)
+    told = told or told_by_texts(shop, question, is_how=is_how)
+    if told is not None:
+        return Found(told)
+    found = None if is_how else similar(shop, question, reading)
     return found or Found(Unknown(shop.as_of, ("the catalog",), reading.thing), ())
+
+
+def _beside(shop: Shop, question: str, reading: Reading) -> Found | None:
+    """What is asked about a thing beside its options, price and stock; none where it is these that are asked.
+
+    "Is there a balcony in the twin room?" names what is sold, and asks something else: a description or a text tells
+    it, or nothing does. That the room is there is no answer.
+    """
+    is_how = _asks_how(reading) and reading.asked not in _FACTS
+    if is_how:
+        told = told_by_texts(shop, question, is_how=True)
+        if told is not None:
+            return Found(told)
+    if reading.asked in _FACTS or not (is_how or (reading.unread and not reading.absent)):
+        return None
+    told = described(reading, [shop.now(item) for item in reading.items])
+    if told is not None:
+        return told
+    written = told_by_texts(shop, question)
+    if written is not None:
+        return Found(written)
+    is_question = is_how or _QUESTION.match(reading.text) is not None
+    return untold(shop, reading) if is_question and reading.asked in ("", *_YES_NO, "describe") else None
+
+
+def _asks_how(reading: Reading) -> bool:
+    """Whether it is asked how something is done, or who does it: what a price list tells is no answer."""
+    # "Why is it free?", "why do you no longer have it in white?" take for granted what the catalog knows better.
+    is_presumed = reading.amounts.exact is not None or reading.absent or reading.wishes
+    return _HOW.match(reading.text) is not None and not (is_presumed and _WHY.match(reading.text))
+
+
+_YES_NO = ("exists", "holds")
+_FACTS = ("price", "total", "pieces", "stock", "options", "count", "compare")
+"""What the catalog's columns tell."""
+_HOW = re.compile(
+    r"\W*(and |so |but |hi |hello |please )*(how (do|does|should|can|could|must|to|often)|who|why|when|where|"
+    r"(what|when) (must|should|happens|do i|if)|may i|must i|should i|am i allowed)\b"
+)
+_WHY = re.compile(r"\W*why\b")
+_QUESTION = re.compile(
+    r"\W*(and |so |but |hi |hello |please )*(is|are|was|were|does|do|did|can|could|may|might|must|should|will|would|"
+    r"has|have|what|which|who|whose|how|why|when|where|until|till|am)\b"
+)
 
 
 def _several(shop: Shop, reading: Reading) -> Found | None:
@@ -152,22 +214,31 @@ def _is_about_goods(reading: Reading) -> bool:
     return bool(reading.wishes or reading.best or reading.is_generic or any(bounds)) and not reading.puzzling
 
 
-def _completed(sides: Sequence[Reading], whole: Reading) -> list[Reading]:
-    """Sides of a comparison; one that names only values is of the thing that another names."""
+def _completed(shop: Shop, sides: Sequence[Reading]) -> list[Reading]:
+    """Sides of a comparison; one that names only values, or part of a title, is of the thing that another names."""
     named = [side for side in sides if side.how in ("named", "alike")]
     full: list[Reading] = []
     for side in sides:
         if side.how in ("named", "alike"):
             full.append(side)
-        elif named and (side.wishes or side.how == "all"):
-            again = read_in(whole, named, side)
-            if again is not None:
-                full.append(again)
+        elif named and (again := _by_title(shop, named, side) or _in_options(named, side)) is not None:
+            full.append(again)
+    if len(full) > 2:
+        # "Which suite costs less, the attic or the harbour one?": the first part says of what both are.
+        ids = [{item.id for item in side.items} for side in full]
+        full = [side for side, own in zip(full, ids, strict=True) if not any(other < own for other in ids)]
     distinct = {(tuple(item.id for item in side.items), side.wishes) for side in full}
     return full if len(distinct) == len(full) else []
 
 
-def read_in(whole: Reading, named: Sequence[Reading], side: Reading) -> Reading | None:
+def _by_title(shop: Shop, named: Sequence[Reading], side: Reading) -> Reading | None:
+    """A side that says only what sets a title apart from its like, as "the attic" of suites."""
+    said = {token.stem for token in side.tokens if is_content(token)}
+    items = tuple(item for item in named[0].items if said and said <= set(shop.lexicon.titles[item.id].stems))
+    return replace(side, items=items, how="named", wishes=()) if 0 < len(items) < len(named[0].items) else None
+
+
+def _in_options(named: Sequence[Reading], side: Reading) -> Reading | None:
     """A side without a thing of its own, in the options of the thing that another side names."""
     items = named[-1].items
     wishes = tuple(wish for wish in side.wishes if wish.pairs)

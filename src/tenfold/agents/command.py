@@ -140,12 +140,12 @@ def ask(
 ) -> None:
     """Answer questions of a file as the agent would, without a pool."""
     from tenfold.agents.ask import answers, now_utc, questions_of, shop_from_files
-    from tenfold.core.minilm import load_minilm
+    from tenfold.agents.shops import Embedding
     from tenfold.core.paths import cache_dir
     from tenfold.core.show import record
 
     questions, now = questions_of(file), now_utc()
-    shop = shop_from_files(business, feed, docs, load_minilm(cache_dir()), now)
+    shop = shop_from_files(business, feed, docs, Embedding(cache_dir()), now)
     for answered in answers(shop, questions, now):
         record(answered, f"{answered['id']}: {answered['text']}", json)
 

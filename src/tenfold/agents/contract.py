@@ -87,6 +87,16 @@ class Exchange(Frozen):
     reply: MessageOut | None = None
 
 
+class Unsent(Frozen):
+    """A message that the customer has not got."""
+
+    text: str
+    state: Literal["held", "failed"] = Field(
+        description="`held`: it goes out once the customer writes again; `failed`: it never will"
+    )
+    why: str
+
+
 class ThreadOut(Frozen):
     """A conversation."""
 
@@ -98,6 +108,7 @@ class ThreadOut(Frozen):
     customer: str = Field("", description="who it is proven to be, as the shop calls them")
     resolved_by: str = Field("", description="how it is known to be resolved: button, thanks, order; else empty")
     messages: tuple[MessageOut, ...] = ()
+    unsent: tuple[Unsent, ...] = Field((), description="on WhatsApp and Messenger: what the customer has not got")
 
 
 class Threads(Frozen):

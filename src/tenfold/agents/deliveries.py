@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tenfold.agents.tables import metadata
+from tenfold.agents.tables import messages, metadata
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,12 @@ DOUBT_S = 60.0
 AT_ONCE = 50
 LOOK_EVERY_S = 5.0
 _WAITS = ("pending", "sending")
+WINDOW_S = 24 * 3600.0 - 60.0
+"""For how long after a customer's message Meta lets a business write to them, but for a minute on the way."""
+OUTSIDE = (
+    "held back: Meta lets a business write within 24 hours of the customer's last message; it goes out as soon as they "
+    "write again"
+)
 
 deliveries = sa.Table(
     "deliveries",
@@ -73,6 +79,22 @@ class NotSent(Exception):
         self.for_good = for_good
 
 
+class OutsideWindow(NotSent):
+    """The channel takes it only once the customer has written again."""
+
+
+def is_open(connection: Connection, business: str, thread: str, now: float) -> bool:
+    """Whether WhatsApp and Messenger take a message to a thread's customer now."""
+    last = connection.scalar(sa.select(_last_of(sa.literal(business), sa.literal(thread))))
+    return last is not None and now - last < WINDOW_S
+
+
+def _last_of(business: sa.ColumnElement[str], thread: sa.ColumnElement[str]) -> sa.ScalarSelect[float]:
+    """When the customer of a thread wrote last."""
+    mine = (messages.c.business == business) & (messages.c.thread == thread) & (messages.c.role == "customer")
+    return sa.select(sa.func.max(messages.c.at)).where(mine).scalar_subquery()
+
+
 def send_later(
     connection: Connection,
     business: str,
@@ -82,9 +104,13 @@ def send_later(
     content: Mapping[str, object],
     now: float,
 ) -> None:
-    """Have something sent, once the caller's transaction is committed."""
+    """Have something sent, once the caller's transaction is committed.
+
+    On WhatsApp and Messenger it is held back where the customer's last message is too old, see ``OUTSIDE``.
+    """
+    is_held = channel in ("whatsapp", "messenger") and not is_open(connection, business, thread, now)
     row = {"business": business, "thread": thread, "channel": channel, "address": address, "content": dict(content)}
-    connection.execute(sa.insert(deliveries).values(**row, state="pending", tries=0, next_at=now, detail=""))
+    connection.execute(sa.insert(deliveries).values(**row, tries=0, next_at=now, **_waits(is_held)))
 
 
 def note_arrived(connection: Connection, business: str, number: int) -> None:
@@ -93,10 +119,16 @@ def note_arrived(connection: Connection, business: str, number: int) -> None:
     connection.execute(sa.update(deliveries).where(mine).values(state="sent", detail=""))
 
 
-def read_failed(connection: Connection, business: str, most: int = 20) -> list[Delivery]:
-    """Read what could not be sent, the latest first."""
-    query = sa.select(deliveries).where(deliveries.c.business == business, deliveries.c.state == "failed")
-    return [Delivery(*row) for row in connection.execute(query.order_by(deliveries.c.number.desc()).limit(most))]
+def _waits(is_held: bool) -> dict[str, str]:
+    return {"state": "held", "detail": OUTSIDE} if is_held else {"state": "pending", "detail": ""}
+
+
+def read_unsent(connection: Connection, business: str, most: int = 200) -> list[Delivery]:
+    """Read what customers have not got: held back, or refused for good; in the order of writing, the latest of all."""
+    unsent = deliveries.c.state.in_(("held", "failed")) & deliveries.c.channel.in_(("whatsapp", "messenger"))
+    query = sa.select(deliveries).where(deliveries.c.business == business, unsent)
+    rows = connection.execute(query.order_by(deliveries.c.number.desc()).limit(most))
+    return [Delivery(*row) for row in reversed(rows.all())]
 
 
 class Courier:
@@ -146,7 +178,10 @@ class Courier:
         same = (before.c.business == deliveries.c.business) & (before.c.thread == deliveries.c.thread)
         earlier = same & (before.c.channel == deliveries.c.channel) & (before.c.number < deliveries.c.number)
         held_up = sa.exists().where(earlier, before.c.state.in_(_WAITS), before.c.next_at > now)
-        due = deliveries.c.state.in_(_WAITS) & (deliveries.c.next_at <= now) & ~held_up
+        # What is held back waits for the customer to write again.
+        wrote = _last_of(deliveries.c.business, deliveries.c.thread) > deliveries.c.next_at
+        waits = deliveries.c.state.in_(_WAITS) | ((deliveries.c.state == "held") & wrote)
+        due = waits & (deliveries.c.next_at <= now) & ~held_up
         query = sa.select(deliveries).where(due).order_by(deliveries.c.number).limit(AT_ONCE)
         return [Delivery(*row) for row in connection.execute(query)]
 
@@ -161,6 +196,9 @@ class Courier:
         await self._set(delivery, **begun)
         try:
             await self._send(delivery)
+        except OutsideWindow as error:
+            await self._set(delivery, state="held", tries=0, next_at=self._clock(), detail=str(error)[:500])
+            return False
         except NotSent as error:
             is_over = error.for_good or delivery.tries + 1 >= MOST_TRIES
             pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**delivery.tries)

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -18,10 +19,11 @@ from tenfold.agents.conversations import Conversations
 from tenfold.agents.corrections import SOURCE as CORRECTIONS
 from tenfold.agents.corrections import check, gathered, read_corrections
 from tenfold.agents.deeds import Deeds, summary_of
-from tenfold.agents.deliveries import Courier, Delivery, NotSent
+from tenfold.agents.deliveries import OUTSIDE, Courier, Delivery, NotSent, OutsideWindow, is_open
 from tenfold.agents.notices import post_notice, send_mail
 from tenfold.agents.orders import Ask, Line, Orders
 from tenfold.agents.own_orders import OwnOrders
+from tenfold.agents.sealing import Seal, Unreadable, is_sealed
 from tenfold.agents.serve_writer import ServeWriter
 from tenfold.agents.settings import AgentsSettings
 from tenfold.agents.settling import Settled, Settling
@@ -50,6 +52,7 @@ class Desk:
         self.settings = context.settings
         self.context = context
         self.shelf = Shelf(context.store)
+        self.seal = Seal(context.home)
         self.shops = Shops(context.store, self.shelf, context.cache)
         self._writer = ServeWriter(context.pool, self.settings)
         self.answering = Answering(context.store, self.shelf, self.shops, self._settle, self._writer.of)
@@ -64,6 +67,7 @@ class Desk:
     async def running(self) -> AsyncIterator[None]:
         """Work for as long as this lasts."""
         async with aiohttp.ClientSession(connector=connector()) as self._session:
+            await self.conversations.write(self._seal_all)
             await self.conversations.open()
             warming = asyncio.create_task(self._warm())
             sending = asyncio.create_task(for_ever("sending", self._courier.turn))
@@ -82,8 +86,16 @@ class Desk:
         return await self.conversations.read(lambda connection: tables.read_business(connection, identity))
 
     def settings_of(self, business: Business) -> BusinessSettings:
-        """Read a business's own settings."""
+        """Read a business's own settings; the secrets of its channels are sealed."""
         return BusinessSettings.model_validate(business.settings)
+
+    def channels_of(self, business: Business) -> BusinessSettings:
+        """Read a business's own settings with the secrets of its channels.
+
+        Raises:
+            Unreadable: these cannot be opened.
+        """
+        return BusinessSettings.model_validate(self.seal.opened(business.settings))
 
     def opening(self, business: str, thread: str, channel: str, address: str) -> Opening:
         """Say what a thread begins with, if it is new."""
@@ -174,6 +186,12 @@ class Desk:
         await self.deeds.resume(self._orders_by_name)
         await self.answering.warm()
 
+    def _seal_all(self, connection: Connection) -> None:
+        """Seal what a Tenfold before this one kept as it is."""
+        for business in tables.read_businesses(connection):
+            if not is_sealed(business.settings):
+                tables.set_settings(connection, business.id, self.seal.sealed(business.settings))
+
     async def _orders_by_name(self, business: str) -> Orders | None:
         found = await self.business(business)
         return None if found is None else self.orders_of(found)
@@ -211,4 +229,14 @@ class Desk:
         elif delivery.channel == "email":
             await send_mail(self.settings, delivery.address, delivery.content)
         else:
-            await meta.send(self._session, self.settings.graph_url, delivery, self.settings_of(business))
+            await self._send_by_meta(self._session, business, delivery)
+
+    async def _send_by_meta(self, session: aiohttp.ClientSession, business: Business, delivery: Delivery) -> None:
+        thread = delivery.business, delivery.thread
+        if not await self.conversations.read(lambda connection: is_open(connection, *thread, time.time())):
+            raise OutsideWindow(OUTSIDE)
+        try:
+            settings = self.channels_of(business)
+        except Unreadable as error:
+            raise NotSent(str(error)) from error
+        await meta.send(session, self.settings.graph_url, delivery, settings)

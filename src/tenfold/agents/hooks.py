@@ -1,6 +1,7 @@
 """Webhooks of WhatsApp and Messenger: signed, batched, repeated, in any order."""
 
 import hmac
+import logging
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
@@ -13,7 +14,10 @@ from tenfold.agents.conversations import TooMany
 from tenfold.agents.deliveries import note_arrived
 from tenfold.agents.desk import Desk
 from tenfold.agents.meta import SIGNATURE_HEADER, MetaChannel, is_signed, read_messenger, read_whatsapp
+from tenfold.agents.sealing import Unreadable
 from tenfold.agents.talk import Name
+
+log = logging.getLogger(__name__)
 
 
 def hook_routes(desk: Desk) -> APIRouter:
@@ -22,7 +26,11 @@ def hook_routes(desk: Desk) -> APIRouter:
 
     async def settings_of(business: str, channel: MetaChannel) -> WhatsApp | Messenger:
         known = await desk.business(business)
-        settings = None if known is None else desk.settings_of(known)
+        try:
+            settings = None if known is None else desk.channels_of(known)
+        except Unreadable as error:
+            log.error("%s of %s: %s; %s", channel, business, error, error.next_step)
+            raise HTTPException(503, "the channel's secrets cannot be read", {"retry-after": "60"}) from error
         found = None if settings is None else settings.whatsapp if channel == "whatsapp" else settings.messenger
         if found is None:
             raise HTTPException(404, f"{business!r} has no {channel}; set it by 'tenfold agents set'")

@@ -1,11 +1,12 @@
 """Answers from what the business wrote, and things found by what they are for."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import log
 
 import numpy as np
 
-from tenfold.agents.answer import Found
+from tenfold.agents import answer
 from tenfold.agents.choose import choices_of, costs, fits
 from tenfold.agents.describe import sentences_of
 from tenfold.agents.reading.acts import masked
@@ -15,6 +16,7 @@ from tenfold.agents.reading.words import SAME_POLICY, SMALL_STEMS
 from tenfold.agents.shop import Shop
 from tenfold.agents.wording import Draft, label, price, stock
 from tenfold.catalog.passage import Passage
+from tenfold.catalog.search import Found
 from tenfold.reply.reply import Reply
 
 POLICY = re.compile(
@@ -23,7 +25,7 @@ POLICY = re.compile(
     r"delivered|deliveries|postage|warrant(y|ies)|guarantees?|payments?|pay|paypal|visa|mastercard|klarna|"
     r"credit cards?|"
     r"debit|installments?|invoice|cash|open|opening|hours|close[sd]?|closing|holidays?|sundays?|saturdays?|"
-    r"mondays?|weekends?|"
+    r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|weekends?|"
     r"locat(ed|ion)|where (are|is) (you|your|the (shop|store))|address|store in|parking|phone|telephone|"
     r"e-?mail|contact|reach you|"
     r"gift ?(cards?|wrap\w*|certificates?|receipts?)|vouchers?|coupons?|promo|discounts?|student|loyalty|"
@@ -42,6 +44,16 @@ SURE = 0.35
 """Cosine from which a passage is taken to be about a question that has a word of policies."""
 ALIKE = 0.50
 """Cosine from which a passage is taken to be about any question, if it has half of its words too."""
+TOLD = 0.55
+"""Score from which a passage with a word that only texts have is taken to tell what was asked."""
+TOLD_NOVEL = 0.65
+"""The same where the question also has a word that is nowhere here."""
+HALF = 0.5
+"""Of a question's words that only texts have, by how rare they are: what the quoted sentences must hold."""
+WHOLE = 0.6
+"""Coverage from which a passage holds all that a question says."""
+NEAR = 0.60
+"""Cosine from which a passage is taken to be about a question whatever its words."""
 NEED = 0.20
 """Cosine from which an item is named for what it is for."""
 WINDOWS = 2
@@ -96,12 +108,53 @@ def passage_answer(shop: Shop, question: str, *, is_sure: bool = True) -> Reply 
     if not found:
         return None
     best = max(found, key=lambda each: 0.7 * each.cosine + 0.3 * each.coverage)
-    is_close = best.cosine >= ALIKE and best.coverage >= 0.4
+    is_close = best.cosine >= ALIKE and best.coverage >= 0.4 and (is_sure or not _is_novel(shop, _asked(question)))
     is_about = best.cosine >= SURE or (best.cosine >= 0.3 and best.coverage >= 0.3)
     is_said = best.coverage >= 0.6 and best.cosine >= 0.2
     if not (is_close or (is_sure and (is_about or is_said))):
         return None
-    ranked = _ranked(shop, question, [each.what for each in found if each.cosine >= best.cosine - 0.15])
+    return _quoted(_ranked(shop, question, [each for each in found if each.cosine >= best.cosine - 0.15]))
+
+
+def told_by_texts(shop: Shop, question: str, *, is_how: bool = False) -> Reply | None:
+    """Answer by what the shop wrote, where the question has words that only its texts have.
+
+    What a shop writes about is what its customers ask: a pharmacy's "prescription", a hotel's "luggage". A word that
+    neither texts nor catalog have makes it less likely that they tell what was asked. ``is_how``: it asks how something
+    is done, which no catalog tells.
+    """
+    if not shop.passages:
+        return None
+    asked = _asked(question)
+    own = asked & shop.own_stems
+    question = _in_its_words(shop, question)
+    found = shop.passage_index.search(question, 8)
+    if not found:
+        return None
+    ranked = _ranked(shop, question, found)
+    score, window, passage = ranked[0]
+    is_novel = _is_novel(shop, asked)
+    weight = {each: _rarity(shop, each) for each in own}
+    has_own = bool(own) and _covers(f"{passage.title} {window}", weight) >= HALF
+    is_near = found[0].cosine >= NEAR and not is_novel
+    # "How should I store a down sleeping bag?": all of its words are the catalog's too, and stand together in a text.
+    is_whole = is_how and not is_novel and len(asked) > 1 and found[0].coverage >= WHOLE and score >= TOLD
+    if is_near or is_whole or (has_own and score >= (TOLD_NOVEL if is_novel else TOLD)):
+        return _quoted(ranked)
+    return None
+
+
+def _is_novel(shop: Shop, asked: set[str]) -> bool:
+    """Whether a word of the question is neither in the texts nor in the catalog."""
+    known = shop.passage_stems | set(shop.lexicon.items_by_stem) | shop.option_stems
+    return any(not each[0].isdigit() for each in asked - known)
+
+
+def _rarity(shop: Shop, stem: str) -> float:
+    return log(1 + len(shop.passages) / (1 + shop.passage_counts.get(stem, 0)))
+
+
+def _quoted(ranked: Sequence[tuple[float, str, Passage]]) -> Reply:
     draft = Draft()
     for score, window, passage in ranked[:WINDOWS]:
         if score >= ranked[0][0] - 0.15:
@@ -109,16 +162,18 @@ def passage_answer(shop: Shop, question: str, *, is_sure: bool = True) -> Reply 
     return draft.answer()
 
 
-def _ranked(shop: Shop, question: str, passages: Sequence[Passage]) -> list[tuple[float, str, Passage]]:
+def _ranked(shop: Shop, question: str, found: Sequence[Found[Passage]]) -> list[tuple[float, str, Passage]]:
     """Two sentences each of passages, best first: by meaning, by words, and by the kind of fact that is asked for."""
     asked, kind = _asked(question), _kind(question)
-    windows = [(window, passage) for passage in passages for window in _windows(passage)]
-    windows.sort(key=lambda each: -_covers(f"{each[1].title} {each[0]}", asked))
+    weight = {each: _rarity(shop, each) for each in asked}
+    windows = [(window, each.what) for each in found for window in _windows(each.what)]
+    windows.sort(key=lambda each: -_covers(f"{each[1].title} {each[0]}", weight))
     windows = windows[:EMBEDDED]
-    vectors = shop.model.embed([question, *(f"{passage.title}. {window}" for window, passage in windows)])
+    asked_D = shop.model.embed([question])[0]
+    cosine_W = shop.embedded([f"{passage.title}. {window}" for window, passage in windows]) @ asked_D
     scored = []
-    for (window, passage), cosine in zip(windows, vectors[1:] @ vectors[0], strict=True):
-        covers = _covers(window, asked) + 0.5 * _covers(passage.title, asked)
+    for (window, passage), cosine in zip(windows, cosine_W, strict=True):
+        covers = _covers(window, weight) + 0.5 * _covers(passage.title, weight)
         has_kind = kind is not None and kind.search(window) is not None
         scored.append((float(cosine) + 0.35 * covers + (0.1 if has_kind else 0.0), window, passage))
     kept: list[tuple[float, str, Passage]] = []
@@ -130,7 +185,7 @@ def _ranked(shop: Shop, question: str, passages: Sequence[Passage]) -> list[tupl
     return kept
 
 
-def similar(shop: Shop, question: str, reading: Reading) -> Found | None:
+def similar(shop: Shop, question: str, reading: Reading) -> answer.Found | None:
     """Things that may serve what the customer needs, where the question says why and not what."""
     text = plain(question)
     is_policy = shop.passages and POLICY.search(text) and not re.search(r"\b(something|anything|way|use|gift)\b", text)
@@ -149,7 +204,7 @@ def similar(shop: Shop, question: str, reading: Reading) -> Found | None:
         for each in sorted(choices, key=lambda each: (not each.is_there, each.price))[:1]:
             draft.say(f"{label(each)} may suit: it costs {price(each)} and is {stock(each)}.", each)
             shown.append(each)
-    return Found(draft.answer(), tuple(shown)) if draft.claims else None
+    return answer.Found(draft.answer(), tuple(shown)) if draft.claims else None
 
 
 def _in_its_words(shop: Shop, question: str) -> str:
@@ -180,5 +235,7 @@ def _kind(question: str) -> re.Pattern[str] | None:
     return next((looks for asks, looks in _KINDS if asks.search(text)), None)
 
 
-def _covers(text: str, asked: set[str]) -> float:
-    return len(asked & set(stems_of(text))) / len(asked) if asked else 0.0
+def _covers(text: str, weight: Mapping[str, float]) -> float:
+    """Share of the words asked that a text has, rare ones counting more."""
+    has = sum(weight[each] for each in set(stems_of(text)) & weight.keys())
+    return has / sum(weight.values()) if weight else 0.0

@@ -15,7 +15,7 @@ import aiohttp
 import orjson
 
 from tenfold.agents.business_settings import BusinessSettings, Messenger, WhatsApp
-from tenfold.agents.deliveries import Delivery, NotSent
+from tenfold.agents.deliveries import OUTSIDE, Delivery, NotSent, OutsideWindow
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,9 @@ LONGEST: dict[MetaChannel, int] = {"whatsapp": 4096, "messenger": 2000}
 """Characters of one message."""
 _FOR_GOOD = range(400, 429)
 """Statuses after which trying again helps nothing; 429 is not among them."""
+_WHATSAPP_WINDOW = 131047
+_MESSENGER_WINDOW = 2018278
+"""Codes by which Meta says that it is too late to write."""
 Json = Mapping[str, object]
 
 
@@ -123,8 +126,16 @@ async def _post(session: aiohttp.ClientSession, url: str, token: str, body: Json
             text = await answer.text(errors="replace")
     except (aiohttp.ClientError, TimeoutError) as error:
         raise NotSent(f"{url} does not answer: {error or type(error).__name__}") from error
+    if answer.status != 200 and _is_outside_window(text):
+        raise OutsideWindow(OUTSIDE)
     if answer.status != 200:
         raise NotSent(f"{url} answered {answer.status}: {text:.300}", for_good=answer.status in _FOR_GOOD)
+
+
+def _is_outside_window(text: str) -> bool:
+    """Whether Meta refuses since the customer's last message is older than 24 hours: what it says is what counts."""
+    error = _part(_json(text.encode()), "error")
+    return error.get("code") == _WHATSAPP_WINDOW or error.get("error_subcode") == _MESSENGER_WINDOW
 
 
 def _whatsapp_message(row: Json) -> Incoming | None:

@@ -90,7 +90,7 @@ def office_routes(desk: Desk) -> APIRouter:
         except ValidationError as error:
             told = error.errors()[0]
             raise HTTPException(422, f"{'.'.join(map(str, told['loc']))}: {told['msg']}") from error
-        row = after.model_dump(mode="json", exclude_defaults=True)
+        row = desk.seal.sealed(after.model_dump(mode="json", exclude_defaults=True))
         await conversations.write(lambda connection: tables.set_settings(connection, business, row))
         return hidden(after)
 

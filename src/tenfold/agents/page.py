@@ -209,6 +209,8 @@ class Office:
         with inside:
             for message in found.messages:
                 _turn(message.role, message.text)
+            for unsent in found.unsent:
+                _turn("not sent", f"{unsent.text} ({unsent.why})")
             answer = ui.input(label="Write to the customer").props("dense outlined autogrow")
 
             async def say() -> None:

@@ -1,5 +1,6 @@
 """A business as its agent knows it: what it sells and what it wrote, in memory, with the indexes to find it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +20,10 @@ from tenfold.reply.fill import OfferOf
 Vectors = NDArray[np.float32]
 
 
+MOST_PARTS = 20_000
+"""Parts of passages whose embeddings a shop keeps at hand: 30 MB."""
+
+
 class Embedder(Protocol):
     """What ``core/minilm.py`` gives."""
 
@@ -36,6 +41,7 @@ class Shop:
     """One business. Built once; what changes by the minute, its offers, is asked of ``offer_of`` each time.
 
     ``as_of``: when its sources were read. ``human_topics``: words on which the business wants a human at once.
+    ``at_once``: of a larger shop only what a question finds by words is embedded; none: all is.
     """
 
     business: str
@@ -46,6 +52,7 @@ class Shop:
     offer_of: OfferOf
     as_of: datetime
     human_topics: tuple[str, ...] = ()
+    at_once: int | None = None
 
     @classmethod
     def of(
@@ -58,6 +65,7 @@ class Shop:
         *,
         offer_of: OfferOf | None = None,
         human_topics: Sequence[str] = (),
+        at_once: int | None = None,
     ) -> "Shop":
         """Learn the shop's words; items and passages are embedded when first asked for, or by ``warm``."""
         by_id = {item.id: item for item in items}
@@ -65,7 +73,7 @@ class Shop:
         offer_of = offer_of or (lambda variant: variants[variant].offer)
         return cls(
             business, by_id, tuple(passages), model, learn(items), offer_of, as_of,
-            tuple(human_topics),
+            tuple(human_topics), at_once,
         )  # fmt: skip
 
     @cached_property
@@ -81,17 +89,28 @@ class Shop:
     @cached_property
     def item_index(self) -> ItemIndex:
         """Items by words and meaning."""
-        return ItemIndex(self.items.values(), self.model)
+        return ItemIndex(self.items.values(), self.model, at_once=self.at_once)
 
     @cached_property
     def passage_index(self) -> PassageIndex:
         """Passages by words and meaning."""
-        return PassageIndex(self.passages, self.model)
+        return PassageIndex(self.passages, self.model, at_once=self.at_once)
 
     @cached_property
     def passage_stems(self) -> frozenset[str]:
         """Every word of the passages, in stems."""
         return frozenset(each for passage in self.passages for each in stems_of(f"{passage.title} {passage.text}"))
+
+    @cached_property
+    def own_stems(self) -> frozenset[str]:
+        """Words of the passages that no title, brand or option has: who says one asks about what the shop wrote."""
+        return self.passage_stems - set(self.lexicon.items_by_stem) - self.option_stems
+
+    @cached_property
+    def passage_counts(self) -> Mapping[str, int]:
+        """In how many passages each of their words is."""
+        texts = (f"{passage.title} {passage.text}" for passage in self.passages)
+        return Counter(each for text in texts for each in set(stems_of(text)))
 
     @cached_property
     def title_runs(self) -> frozenset[tuple[str, ...]]:
@@ -110,6 +129,21 @@ class Shop:
         values = {value for each in self.lexicon.values.values() for value in each}
         said = {each for value in values for words in (*value.said, *value.loose) for each in words}
         return frozenset(said | {each for value in values for each in stems_of(value.attribute)})
+
+    def embedded(self, texts: Sequence[str]) -> Vectors:
+        """Embed parts of the passages, shape (N, 384), each once for as long as there is room."""
+        if len(self._parts) + len(texts) > MOST_PARTS:
+            self._parts.clear()
+        known = {text: self._parts[text] for text in texts if text in self._parts}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known.update(zip(new, self.model.embed(new), strict=True))
+            self._parts.update(known)
+        return np.stack([known[text] for text in texts])
+
+    @cached_property
+    def _parts(self) -> dict[str, Vectors]:
+        return {}
 
     def warm(self) -> None:
         """Embed all that questions are compared with, so that the first one need not wait for it."""

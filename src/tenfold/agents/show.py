@@ -109,9 +109,9 @@ def waiting(found: Threads, json: bool) -> None:
     if not found.threads:
         out.print("nobody waits for a human", markup=False)
         return
-    table = grid("thread", "channel", "last message")
+    table = grid("thread", "channel", "last message", "not sent")
     for each in found.threads:
-        table.add_row(each.id, each.channel, _when(each.last_at))
+        table.add_row(each.id, each.channel, _when(each.last_at), str(len(each.unsent) or ""))
     out.print(table, markup=False)
 
 
@@ -123,6 +123,8 @@ def thread(found: ThreadOut, json: bool) -> None:
     out.print(f"{found.id} on {found.channel}, held by {found.held_by}", markup=False)
     for each in found.messages:
         out.print(f"{_when(each.at)}  {each.role:<8}  {each.text}", markup=False, soft_wrap=True)
+    for unsent in found.unsent:
+        out.print(f"not sent: {unsent.text}  ({unsent.why})", markup=False, soft_wrap=True)
 
 
 def _when(at: float) -> str:

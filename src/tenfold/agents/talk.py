@@ -1,6 +1,7 @@
 """Conversations over HTTP: what a customer's side of a thread asks for."""
 
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -19,8 +20,10 @@ from tenfold.agents.contract import (
     MessageOut,
     Said,
     ThreadOut,
+    Unsent,
 )
 from tenfold.agents.conversations import Conversations, TooMany
+from tenfold.agents.deliveries import Delivery, read_unsent
 from tenfold.agents.desk import Desk
 from tenfold.agents.rights import is_guest, require_customer
 from tenfold.agents.tables import Message, Thread
@@ -113,12 +116,14 @@ async def read_thread(conversations: Conversations, business: str, thread: str, 
         found = tables.read_thread(connection, business, thread)
         if found is None:
             return None
-        return thread_out(found, tables.read_messages(connection, business, thread, after=after, most=MOST_MESSAGES))
+        unsent = [each for each in read_unsent(connection, business) if each.thread == thread]
+        found_messages = tables.read_messages(connection, business, thread, after=after, most=MOST_MESSAGES)
+        return thread_out(found, found_messages, unsent)
 
     return await conversations.read(reading)
 
 
-def thread_out(thread: Thread, messages: list[Message]) -> ThreadOut:
+def thread_out(thread: Thread, messages: Sequence[Message], unsent: Sequence[Delivery] = ()) -> ThreadOut:
     """Tell of a thread."""
     return ThreadOut(
         id=thread.id,
@@ -129,6 +134,10 @@ def thread_out(thread: Thread, messages: list[Message]) -> ThreadOut:
         customer=thread.customer_at(time.time()),
         resolved_by=thread.resolved_by,
         messages=tuple(message_out(message) for message in messages),
+        unsent=tuple(
+            Unsent(text=str(each.content["text"]), state="held" if each.state == "held" else "failed", why=each.detail)
+            for each in unsent
+        ),
     )
 
 

@@ -19,9 +19,55 @@ from tenfold.assistant.tables import Message, Thread
 ASSISTANT_NAME = "Assistant"
 
 
+class OwnThreads:
+    """What a person does in their threads, whichever way they come; each is told who asks by their key."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def mine(self, key: str) -> contract.Threads:
+        """Give the threads that one is in."""
+        person = await who(self._desk, key)
+
+        def read(connection: Connection) -> contract.Threads:
+            found = tables.threads_of(connection, person.id)
+            return contract.Threads(threads=tuple(_row(connection, each) for each in found))
+
+        return await self._desk.read(read)
+
+    async def make(self, body: NewThread, key: str) -> contract.ThreadRow:
+        """Make a thread, with oneself in it."""
+        thread = await self._desk.make_thread(await who(self._desk, key), body.name)
+        return await self._desk.read(lambda c: _row(c, thread))
+
+    async def post(self, thread: str, body: NewMessage, key: str) -> Posted:
+        """Write a message; where the assistant is asked, its reply is waited for, up to ``reply_wait_s``."""
+        found, person = await room(self._desk, thread, key)
+        message, is_asked = await self._desk.post(found, person, body.id, body.text)
+        reply = await self._desk.reply_to(message) if is_asked else None
+        names = {person.id: person.name}
+        return Posted(
+            message=_said(message, names),
+            waiting=is_asked and reply is None,
+            reply=_said(reply, names) if reply is not None else None,
+        )
+
+    async def messages(self, thread: str, after: int, key: str) -> Messages:
+        """Give the messages after a number."""
+        found, _ = await room(self._desk, thread, key)
+
+        def read(connection: Connection) -> Messages:
+            names = {each.id: each.name for each in tables.members_of(connection, found.id)}
+            rows = tables.read_messages(connection, found.id, after)
+            return Messages(messages=tuple(_said(each, names) for each in rows))
+
+        return await self._desk.read(read)
+
+
 def thread_routes(desk: Desk) -> APIRouter:
     """Routes of people and threads."""
     api = APIRouter()
+    own = OwnThreads(desk)
 
     @api.post("/people")
     async def make_person(body: NewPerson) -> MadePerson:
@@ -32,19 +78,12 @@ def thread_routes(desk: Desk) -> APIRouter:
     @api.get("/threads")
     async def threads(key: Key = "") -> contract.Threads:
         """Give the threads that one is in."""
-        person = await who(desk, key)
-
-        def read(connection: Connection) -> contract.Threads:
-            found = tables.threads_of(connection, person.id)
-            return contract.Threads(threads=tuple(_row(connection, each) for each in found))
-
-        return await desk.read(read)
+        return await own.mine(key)
 
     @api.post("/threads")
     async def make_thread(body: NewThread, key: Key = "") -> contract.ThreadRow:
         """Make a thread, with oneself in it."""
-        thread = await desk.make_thread(await who(desk, key), body.name)
-        return await desk.read(lambda c: _row(c, thread))
+        return await own.make(body, key)
 
     @api.post("/threads/{thread}/invites")
     async def invite(thread: str, key: Key = "") -> Invite:
@@ -77,27 +116,12 @@ def thread_routes(desk: Desk) -> APIRouter:
     @api.post("/threads/{thread}/messages")
     async def post(thread: str, body: NewMessage, key: Key = "") -> Posted:
         """Write a message; where the assistant is asked, its reply is waited for, up to ``reply_wait_s``."""
-        found, person = await room(desk, thread, key)
-        message, is_asked = await desk.post(found, person, body.id, body.text)
-        reply = await desk.reply_to(message) if is_asked else None
-        names = {person.id: person.name}
-        return Posted(
-            message=_said(message, names),
-            waiting=is_asked and reply is None,
-            reply=_said(reply, names) if reply is not None else None,
-        )
+        return await own.post(thread, body, key)
 
     @api.get("/threads/{thread}/messages")
     async def messages(thread: str, after: Annotated[int, Query(ge=0)] = 0, key: Key = "") -> Messages:
         """Give the messages after a number."""
-        found, _ = await room(desk, thread, key)
-
-        def read(connection: Connection) -> Messages:
-            names = {each.id: each.name for each in tables.members_of(connection, found.id)}
-            rows = tables.read_messages(connection, found.id, after)
-            return Messages(messages=tuple(_said(each, names) for each in rows))
-
-        return await desk.read(read)
+        return await own.messages(thread, after, key)
 
     @api.delete("/threads/{thread}/messages/{number}")
     async def delete_message(thread: str, number: int, key: Key = "") -> dict[str, bool]:

@@ -38,6 +38,10 @@ TITLE_WEIGHT = 2.0
 Scores = NDArray[np.floating]
 
 
+NEAR_BY_WORDS = 40
+"""Chunks that a query is compared with by meaning, where not all are embedded."""
+
+
 class Embedder(Protocol):
     """Makes vectors of texts, as ``core.minilm.MiniLM`` does."""
 
@@ -77,26 +81,36 @@ class Scored:
 
 
 class Chunks:
-    """Chunks with their words and vectors."""
+    """Chunks with their words and vectors.
 
-    def __init__(self, chunks: Sequence[Chunk], embedder: Embedder | None) -> None:
+    Args:
+        chunks: what is searched.
+        embedder: makes vectors; none: words alone decide.
+        at_once: chunks up to which all are embedded now. Of more, only those are that a query finds by words, when it
+            does: the first answer then takes seconds and not minutes; what shares no word with a query is not found.
+    """
+
+    def __init__(self, chunks: Sequence[Chunk], embedder: Embedder | None, at_once: int | None = None) -> None:
         self.chunks = tuple(chunks)
         self._words = BM25([weights_of([chunk.title], chunk.text) for chunk in chunks])
         self._embedder = embedder
-        self._vectors_CD = embedder.embed([chunk.titled for chunk in chunks]) if embedder and chunks else None
+        self._is_late = at_once is not None and len(chunks) > at_once
+        self._late: dict[int, Scores] = {}
+        is_now = embedder is not None and chunks and not self._is_late
+        self._vectors_CD = embedder.embed([chunk.titled for chunk in chunks]) if embedder and is_now else None
 
     def score(self, query: str, groups: Groups) -> Scored:
         """Score all chunks and groups for a query."""
         parts = parts_of(query)
         texts = [query, *parts] if len(parts) > 1 else [query]
-        cosine_PC = self._cosines(texts)
+        asked = self._words.query(query)
+        words_C = self._words.scores(asked)
+        cosine_PC = self._cosines(texts, words_C)
         fit_PG = np.stack([self._fit(text, cosine_C, groups) for text, cosine_C in zip(texts, cosine_PC, strict=True)])
         score_G = _standard(fit_PG[0])
         if len(texts) > 1:
-            near_P = cosine_PC[1:].max(axis=1, keepdims=True) if self._vectors_CD is not None else 1.0
+            near_P = cosine_PC[1:].max(axis=1, keepdims=True) if self._embedder is not None else 1.0
             score_G = (1 - PARTS) * score_G + PARTS * _standard((fit_PG[1:] * near_P).max(axis=0))
-        asked = self._words.query(query)
-        words_C = self._words.scores(asked)
         fit_C = WORDS * _standard(words_C) + (1 - WORDS) * _standard(cosine_PC[0])
         return Scored(score_G, fit_C, cosine_PC[0], self._words.coverage(asked))
 
@@ -106,12 +120,27 @@ class Chunks:
         by_words_G = (_standard(words_G) + _standard(groups.best(words_C))) / 2
         return WORDS * by_words_G + (1 - WORDS) * _standard(groups.best(cosine_C))
 
-    def _cosines(self, texts: Sequence[str]) -> Scores:
-        if self._embedder is None or self._vectors_CD is None:
-            return np.zeros((len(texts), len(self.chunks)), np.float32)
+    def _cosines(self, texts: Sequence[str], words_C: Scores) -> Scores:
+        cosine_PC = np.zeros((len(texts), len(self.chunks)), np.float32)
+        if self._embedder is None or not self.chunks:
+            return cosine_PC
         # One by one: what is embedded together may be kept, and questions are not.
         vectors_PD = np.concatenate([self._embedder.embed([text]) for text in texts])
-        return vectors_PD @ self._vectors_CD.T
+        if self._vectors_CD is not None:
+            return vectors_PD @ self._vectors_CD.T
+        near = [int(place) for place in np.argsort(-words_C, kind="stable")[:NEAR_BY_WORDS] if words_C[place] > 0]
+        if near:
+            cosine_PC[:, near] = vectors_PD @ self._embedded(near).T
+        return cosine_PC
+
+    def _embedded(self, places: Sequence[int]) -> Scores:
+        """Vectors of some chunks, shape (places, width); those that no query has needed before are made now."""
+        assert self._embedder is not None
+        new = [place for place in places if place not in self._late]
+        if new:
+            vectors = self._embedder.embed([self.chunks[place].titled for place in new])
+            self._late.update(zip(new, vectors, strict=True))
+        return np.stack([self._late[place] for place in places])
 
 
 def parts_of(query: str) -> list[str]:

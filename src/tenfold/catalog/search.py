@@ -49,12 +49,18 @@ class FoundDocument:
 class _Index(Generic[T]):
     """Things by title and text, which ``told`` gives."""
 
-    def __init__(self, things: Sequence[T], told: Callable[[T], tuple[str, str]], embedder: Embedder | None) -> None:
+    def __init__(
+        self,
+        things: Sequence[T],
+        told: Callable[[T], tuple[str, str]],
+        embedder: Embedder | None,
+        at_once: int | None = None,
+    ) -> None:
         self.things = tuple(things)
         texts = [told(thing) for thing in self.things]
         pairs = [(place, chunk) for place, (title, text) in enumerate(texts) for chunk in chunks_of(title, text)]
         self.thing_C = np.array([place for place, _ in pairs], np.int64)
-        self.chunks = Chunks([chunk for _, chunk in pairs], embedder)
+        self.chunks = Chunks([chunk for _, chunk in pairs], embedder, at_once)
         self.by_thing = Groups([place for place, _ in pairs], [([title], text) for title, text in texts])
 
     def search(
@@ -98,10 +104,15 @@ class _Index(Generic[T]):
 
 
 class PassageIndex:
-    """Passages by what they say. Making it takes 0.15 CPU-seconds per 200 words that the embedder has not seen."""
+    """Passages by what they say. Making it takes 0.15 CPU-seconds per 200 words that the embedder has not seen.
 
-    def __init__(self, passages: Iterable[Passage], embedder: Embedder | None = None) -> None:
-        self._index = _Index(tuple(passages), lambda passage: (passage.title, passage.text), embedder)
+    ``at_once``: parts of passages up to which all are embedded when it is made, see ``Chunks``; none: always all.
+    """
+
+    def __init__(
+        self, passages: Iterable[Passage], embedder: Embedder | None = None, *, at_once: int | None = None
+    ) -> None:
+        self._index = _Index(tuple(passages), lambda passage: (passage.title, passage.text), embedder, at_once)
         parts: dict[str, list[Passage]] = {}
         for passage in self._index.things:
             parts.setdefault(passage.document, []).append(passage)
@@ -126,10 +137,10 @@ class PassageIndex:
 
 
 class ItemIndex:
-    """Items by title, brand, category, options, attributes and description."""
+    """Items by title, brand, category, options, attributes and description; ``at_once``: see ``PassageIndex``."""
 
-    def __init__(self, items: Iterable[Item], embedder: Embedder | None = None) -> None:
-        self._index = _Index(tuple(items), _told, embedder)
+    def __init__(self, items: Iterable[Item], embedder: Embedder | None = None, *, at_once: int | None = None) -> None:
+        self._index = _Index(tuple(items), _told, embedder, at_once)
 
     @property
     def items(self) -> Sequence[Item]:

@@ -179,6 +179,7 @@ class Front:
             self._learn({**self._spec.products, **run.products})
         self._alarm("meter", self._models.meter.trouble)
         self._alarm("backends", self._models.trouble())
+        self._alarm("products", self._proxy.health.trouble)
         await asyncio.sleep(RUN_FILE_EVERY_S)
 
     def _learn(self, products: Mapping[str, ProductRoute]) -> None:

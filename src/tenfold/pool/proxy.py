@@ -21,6 +21,7 @@ from tenfold.pool.asker import KEY_HEADER, PUBLIC, ROLE_HEADER, TENANT_HEADER, h
 from tenfold.pool.authority import address
 from tenfold.pool.body import TOTAL_S, BodyReader, BodyRefused, Disconnected
 from tenfold.pool.forward import forward, headers_of, passing_session, while_client_stays
+from tenfold.pool.product_health import ProductHealth
 from tenfold.pool.product_route import ProductRoute, covers
 from tenfold.pool.relay import relay
 from tenfold.pool.shares import Shares
@@ -67,6 +68,7 @@ class Proxy:
         self._in_flight: Counter[str] = Counter()
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
         self._session: aiohttp.ClientSession | None = None
+        self.health = ProductHealth()
 
     def learn(self, products: Mapping[str, ProductRoute]) -> None:
         """Take the products as they are now, by name."""
@@ -141,7 +143,7 @@ class Proxy:
         if _told_length(scope) > self._limit_bytes:
             # Read to its end and refused before the product hears of it.
             await self._bodies.read(receive)
-        errand = _Errand(name, session, self._products[name].url, scope, send)
+        errand = _Errand(name, session, self._products[name].url, scope, send, self.health)
         if not _has_body(scope):
             await while_client_stays(errand.run(self._headers(scope), None), receive)
             return
@@ -190,7 +192,10 @@ class _Upload:
 class _Errand:
     """One request on its way to a product."""
 
-    def __init__(self, name: str, session: aiohttp.ClientSession, url: str, scope: Scope, send: Send) -> None:
+    def __init__(
+        self, name: str, session: aiohttp.ClientSession, url: str, scope: Scope, send: Send, health: ProductHealth
+    ) -> None:
+        self._health = health
         self._name = name
         self._session = session
         self._url = url
@@ -208,8 +213,9 @@ class _Errand:
         try:
             async with asyncio.timeout(waits_s) as patience:
 
-                async def begin(_: int) -> None:
+                async def begin(status: int) -> None:
                     patience.reschedule(None)
+                    self._health.note_answer(self._name, status)
 
                 fate = await forward(
                     self._session,
@@ -235,6 +241,7 @@ class _Errand:
 
     async def _fail(self, text: str) -> None:
         log.warning("request %s: %s", request_id(self._scope), text)
+        self._health.note_failure(self._name, "gave no answer")
         await send_error(self._send, 503, text, headers=RETRY_AFTER)
 
 

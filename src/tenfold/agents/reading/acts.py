@@ -11,7 +11,8 @@ _WHO = (
     r"(a |an |the |some |your |my |one of your )?(real |live |actual |human |customer |store |shop |sales |"
     r"support |service )*"
     r"(human|person|people|someone|somebody|agent|representative|rep|operator|manager|supervisor|staff|employee|"
-    r"team member|customer (service|support|care)|support team|advisor|adviser|clerk|associate|colleague|humans)"
+    r"team member|customer (service|support|care)|support team|advisor|adviser|clerk|associate|colleague|humans|"
+    r"receptionist|reception|(front|store|help|service|info\w*) desk|owner|expert|specialist|technician|consultant)"
 )
 _HUMAN = re.compile(
     rf"\b(speak|talk|chat|connect|transfer|switch|put|get|reach|contact|escalate|hand|need|want|give|call|bring)\b"
@@ -20,12 +21,16 @@ _HUMAN = re.compile(
     r"\b(not|no more|don't want)( to)?( chat| talk| speak| deal)?( to| with)? ?(a |an |the |this )?(bots?|"
     r"robots?|machine|chatbot|ai)\b|\b(real|actual|live) (human|"
     r"person|agent)\b|"
-    r"\bhuman (being|agent|help|support|operator|please)\b|\bcall me( back)?\b|\bstop the bot\b|"
+    r"\bhuman (being|agent|help|support|operator|please)\b|\b(call|phone|ring) me\b(?! an?\b)|\bstop the bot\b|"
+    r"\bput me through\b|"
     r"\b(mit (einem|einer|jemandem)[\w ]*(menschen|mitarbeiter\w*|person|sprechen|reden))\b|\b(hablar|habla)\b[\w ]*"
     r"\b(persona|humano|agente|alguien)\b|\bparler\b[\w àé']*\b(humain|personne|quelqu'un|conseill\w+)\b|"
     r"\bparlare\b[\w ]*\b(persona|operatore|umano|qualcuno)\b|\bfalar\b[\w ]*\b(pessoa|humano|atendente|alguém)\b"
 )
-_NOT_HUMAN = re.compile(r"\b(gift|present|something|anything|one|item|product|size)\b[\w ]* for (a|the|my) person\b")
+_NOT_HUMAN = re.compile(
+    r"\b(gift|present|something|anything|one|item|product|size)\b[\w ]* for (a|the|my) person\b|"
+    r"\b\d+ (people|persons?|employees|staff)\b"
+)
 
 _POLICY = re.compile(
     r"\b(policy|policies|how (do|can|does|would|should|long|many|much|to)|what (is|are|if|happens|does|do)|"
@@ -45,6 +50,12 @@ class Act:
 
 
 _MINE = r"(?:my|our|the|this|that|an?|last|recent|mine|it)"
+_HAD = r"(?:i|we) (?:\w+ )?(?:bought|got|ordered|received|rented|hired|booked|collected|picked up|purchased)"
+_FAULT = (
+    r"came (?:undone|off|apart|loose)|fell (?:off|apart)|(?:has|have|had|was|were|is) (?:the )?wrong(?: \w+)?|stole|"
+    r"was stolen|got stolen|is leaking|was leaking|leaks|no longer (?:works?|closes?|holds?)|already broken|"
+    r"went missing"
+)
 _ACTS: tuple[tuple[str, str, bool], ...] = (
     # name, pattern, whether a general question about it ("can I cancel ...?") is for the policies first
     ("cancel", r"\bcancel\w*\b.*\b(order|purchase|subscription|it|payment|delivery|booking|membership)\b|"
@@ -110,9 +121,11 @@ _ACTS: tuple[tuple[str, str, bool], ...] = (
                   r"\b(wrong|damaged|broken|defective) (item|product|one|size)\b.{0,15}\b(sent|received|"
                   r"arrived|delivered|came)\b|"
                   r"\bgot (the )?wrong\b|\bmissing (from|in) (my|the)\b", False),
+    ("complaint", rf"\b{_HAD}\b.{{0,60}}\b({_FAULT})\b|\b({_FAULT})\b.{{0,60}}\b{_HAD}\b", True),
 )  # fmt: skip
 _PATTERNS = tuple((name, re.compile(pattern), is_general) for name, pattern, is_general in _ACTS)
-_OWN = re.compile(r"\b(my|mine|our|i (bought|ordered|received|got|purchased|placed)|i want to|i need to|i'd like to|"
+_OWN = re.compile(r"\b(my|mine|our|(i|we) (\w+ )?(bought|ordered|received|got|purchased|placed|rented|hired|booked|"
+                  r"collected|picked up)|i want to|i need to|i'd like to|"
                   r"i would like to|i have to|please|refund me|give me|i demand|i want (a|my)|i need (a|my)|"
                   r"i expect)\b|^(cancel|return|refund|exchange|"
                   r"change|update|track|delete|"
@@ -120,9 +133,9 @@ _OWN = re.compile(r"\b(my|mine|our|i (bought|ordered|received|got|purchased|plac
 _ORDER = re.compile(r"(?:order|#)\s*(?:number|no\.?|id|#|is|:)*\s*#?\s*([a-z]{0,3}-?\d[\w-]{2,})", re.IGNORECASE)
 
 
-def wants_human(question: str) -> bool:
+def wants_human(shop: Shop, question: str) -> bool:
     """Whether the customer asks for a person, which is granted at any time."""
-    text = plain(question)
+    text = masked(shop, plain(question))
     return _HUMAN.search(text) is not None and not _NOT_HUMAN.search(text)
 
 
@@ -142,11 +155,16 @@ def act_of(shop: Shop, question: str) -> Act | None:
     return None
 
 
+_SUPPOSES = re.compile(r"\b(if|in case|suppose|what happens when) (i|we|you|it|they|the|my|a|an|there)\b")
+
+
 def _is_personal(text: str) -> bool:
     """Whether it is about something that this customer has: an order's number, or what was bought."""
-    return bool(
-        _ORDER.search(text)
-        or re.search(
+    if _ORDER.search(text):
+        return True
+    # "Do I get my money back if I change my mind?" asks what would be.
+    return not _SUPPOSES.search(text) and bool(
+        re.search(
             r"\bmy (order|refund|return|purchase|account|package|money|password|payment|subscription|email|address)\b",
             text,
         )

@@ -41,7 +41,10 @@ _ASKED: tuple[tuple[Asked, str], ...] = (
 _ASKED_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _ASKED)
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
-_WORDS = r"(?:dollars?|usd|euros?|eur|€|bucks|pounds|gbp|\$)"
+_WORDS = (
+    r"(?:dollars?|usd|euros?|eur|€|bucks|pounds|gbp|quid|£|\$|francs?|chf|yen|jpy|cad|aud|nzd|kron(?:or|er|a|e)|sek|nok|dkk|"
+    r"rupees?|inr|zloty|pln)"
+)
 _MONEY = rf"(?:[$€£]\s?{_NUMBER}|{_NUMBER}\s?{_WORDS})"
 _UNITS = (
     r"(?:\"|%|[a-z]*(?:inch|mah|gb|tb|ml|lit|hour|cm|mm|lb|kg|oz|watt|mp|bar|ft|feet|foot|piece|degree|cup|min|"
@@ -76,7 +79,10 @@ _FREE = re.compile(
     r"\bfree of charge\b"
 )
 _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "dollar": "USD", "dollars": "USD", "usd": "USD", "euro": "EUR",
-          "euros": "EUR", "eur": "EUR", "pounds": "GBP", "gbp": "GBP", "bucks": "USD"}  # fmt: skip
+          "euros": "EUR", "eur": "EUR", "pounds": "GBP", "gbp": "GBP", "bucks": "USD", "quid": "GBP", "franc": "CHF",
+          "chf": "CHF", "yen": "JPY", "jpy": "JPY", "cad": "CAD", "aud": "AUD", "nzd": "NZD", "kronor": "SEK",
+          "sek": "SEK", "kroner": "NOK", "nok": "NOK", "dkk": "DKK", "rupee": "INR", "inr": "INR", "zloty": "PLN",
+          "pln": "PLN"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -86,6 +87,7 @@ def _by_title(
         title = lexicon.titles[item]
         used = frozenset(place for each in {*title.stems, *lexicon.around[item]} for place in places.get(each, ()))
         strength = _strength(title, set(places), lexicon.around[item]) or _is_model(shop, title, tokens, places)
+        strength = strength or _is_run(title, places)
         if strength and must <= used:
             weight = sum(lexicon.rarity(tokens[place].stem) for place in used if tokens[place].stem not in SMALL_STEMS)
             scored.append((weight, strength == 2, item, used))
@@ -117,6 +119,12 @@ def _strength(title: Title, said: set[str], around: frozenset[str]) -> int:
     if around and (around & said) - SMALL_STEMS - MATERIAL_STEMS:
         return 1
     return 0
+
+
+def _is_run(title: Title, places: Mapping[str, Sequence[int]]) -> int:
+    """1 where two words of the title were said side by side, as "meeting room" of "Meeting Room Pilot"; else 0."""
+    said = [(places.get(a, ()), places.get(b, ())) for a, b in pairwise(title.stems)]
+    return int(any(before + 1 in afters for befores, afters in said for before in befores))
 
 
 def _is_model(shop: Shop, title: Title, tokens: Sequence[Token], places: Mapping[str, Sequence[int]]) -> int:

@@ -9,7 +9,16 @@ from math import log
 
 from tenfold.agents.reading.quantity import Quantity, quantity_of
 from tenfold.agents.reading.token import stem, stems_of, tokens_of
-from tenfold.agents.reading.words import COLOR_STEMS, SAME_THING, SAME_VALUE, SETS, SIZES, SUFFIXES
+from tenfold.agents.reading.words import (
+    COLOR_STEMS,
+    GENERIC,
+    SAME_THING,
+    SAME_VALUE,
+    SETS,
+    SIZES,
+    SMALL_STEMS,
+    SUFFIXES,
+)
 from tenfold.catalog.item import Item, Variant
 
 Stems = tuple[str, ...]
@@ -172,7 +181,12 @@ def _value(attribute: str, text: str) -> Value:
     if sides := re.match(r"\d+\s*x\s*\d+", lowered):
         said.append(stems_of(sides.group()))
     loose = [
-        (each,) for each in exact if len(exact) > 1 and each[0].isalpha() and (len(each) > 2 or each[-1].isdigit())
+        (each,)
+        for each in exact
+        if len(exact) > 1
+        and each[0].isalpha()
+        and (len(each) > 2 or each[-1].isdigit())
+        and each not in SMALL_STEMS | GENERIC
     ]
     kept = tuple(dict.fromkeys(each for each in said if each))
     return Value(attribute, text, kept, tuple(each for each in loose if each not in kept), quantity_of(text))

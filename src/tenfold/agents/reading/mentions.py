@@ -66,7 +66,7 @@ _DENY_PAIRS = frozenset(
     {("other", "than"), ("rather", "than"), ("anything", "but"), ("all", "but"), ("everything", "but"),
      ("instead", "of"), ("don't", "want"), ("don't", "like"), ("allergic", "to")}
 )  # fmt: skip
-_PLAIN_NAMES = frozenset(["color", "type", "size", "material", "kind", "style", "option", "feature", "set"])
+PLAIN_NAMES = frozenset(["color", "type", "size", "material", "kind", "style", "option", "feature", "set"])
 _LEAST = re.compile(
     r"(at least|minimum( of)?|more than|over|above|no less than|larger than|bigger than|longer than|>=?)\s*$"
 )
@@ -149,6 +149,7 @@ def mentions_of(text: str, tokens: Sequence[Token], scope: Scope, taken: frozens
     found = [_whole(each, tokens, used) for each in found]
     found = _joined(found, text, tokens)
     found += _names(text, tokens, scope, used)
+    found += _bare_numbers(text, tokens, scope, used)
     return sorted(found, key=lambda each: min(each.places))
 
 
@@ -197,6 +198,10 @@ def is_denied(text: str, tokens: Sequence[Token], at: int) -> bool:
             return False
         if word in _DENY or (before, word) in _DENY_PAIRS:
             return word not in _DENY or not _denies_stock(tokens, back)
+        denied = back > 1 and tokens[back - 2].text in _DENY
+        if word in {"with", "in"} and before.endswith("ing") and denied:
+            # "not coming in blue"
+            return True
         if _begins_anew(word, before, tokens[back + 1].text, is_next=back + 1 == at):
             return False
         boundary = tokens[back].start
@@ -207,6 +212,8 @@ def _begins_anew(word: str, before: str, after: str, *, is_next: bool) -> bool:
     """Whether what follows a word is no longer part of what was denied before it."""
     if word == "and" and after in {"in", "with", "under", "for", "size"}:
         return True
+    if word.endswith("ing") and before in _DENY:
+        return False
     if word in {"with", "in"} and before not in _DENY | {"made", "or", "than", "but"}:
         return True
     return word not in _SKIP and (is_next or after not in {"or", "nor", "and"})
@@ -233,7 +240,7 @@ def _near(tokens: Sequence[Token], places: frozenset[int], values: Sequence[Valu
     }
     after = {tokens[at].stem for at in (max(places) + 1, max(places) + 2) if at < len(tokens)}
     for near in (after, beside):
-        kept = [value for value in values if (set(stems_of(value.attribute)) - _PLAIN_NAMES) & near]
+        kept = [value for value in values if (set(stems_of(value.attribute)) - PLAIN_NAMES) & near]
         if kept and len(kept) < len(values):
             return kept
     return list(values)
@@ -302,6 +309,12 @@ def _names(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> 
                 continue
             used |= places
             said = text[tokens[start].start : tokens[start + length - 1].end]
+            numbered = _numbered(tokens, start, length, used, scope, names)
+            if numbered is not None:
+                at, value = numbered
+                used.add(at)
+                found.append(_value(text, tokens, places | {at}, [value]))
+                continue
             number = _odd_number(tokens, start, length, used, scope, names)
             if number is not None:
                 used.add(number)
@@ -322,6 +335,36 @@ def _names(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> 
             else:
                 found.append(Mention(places, said, names=tuple(names)))
     return found
+
+
+def _numbered(
+    tokens: Sequence[Token], start: int, length: int, used: set[int], scope: Scope, names: Sequence[str]
+) -> tuple[int, Value] | None:
+    """A number beside an option's name that one of its values has, as "factor 50" where it comes in "SPF 50"."""
+    for at in (start + length, start - 1):
+        if 0 <= at < len(tokens) and at not in used and tokens[at].is_number:
+            values = [v for v in scope.values if v.attribute in names and numbers_in(v.text) == [tokens[at].text]]
+            if len(values) == 1:
+                return at, values[0]
+    return None
+
+
+def _bare_numbers(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> list[Mention]:
+    """Long numbers without their unit that only one value has, as "drops 2000" where they come in "2000 IU"."""
+    found = []
+    for at, token in enumerate(tokens):
+        if at in used or not token.text.isdigit() or len(token.text) < 3:
+            continue
+        values = [value for value in scope.values if numbers_in(value.text) == [token.text]]
+        if len(values) == 1:
+            used.add(at)
+            found.append(_value(text, tokens, frozenset({at}), values))
+    return found
+
+
+def numbers_in(text: str) -> list[str]:
+    """The numbers of a value, as they are written."""
+    return re.findall(r"\d+(?:[.,]\d+)*", text)
 
 
 def _odd_number(

@@ -3,32 +3,20 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
-
-from rapidfuzz.distance import DamerauLevenshtein
 
 from tenfold.agents.memory import Memory, Wish
 from tenfold.agents.reading.cues import Amounts, Asked, Best, amounts_of, asked_of, best_of, than_of
 from tenfold.agents.reading.find import NOTHING, Named, alike, is_color_or_material, is_content, named
-from tenfold.agents.reading.lexicon import NO
 from tenfold.agents.reading.mentions import Mention, Scope, is_denied, mentions_of
 from tenfold.agents.reading.quantity import quantities_of
 from tenfold.agents.reading.spelling import corrected
 from tenfold.agents.reading.token import Token, plain, tokens_of
-from tenfold.agents.reading.words import COLOR_STEMS, GENERIC, MATERIAL_STEMS, MEASURES, OPINION, SIZES
+from tenfold.agents.reading.unread import POINTS, Absent, How, unexplained_in, unread_in
+from tenfold.agents.reading.words import GENERIC, MEASURES, OPINION
 from tenfold.agents.shop import Shop
 from tenfold.catalog.item import Item
 
 NO_AMOUNTS = Amounts()
-How = Literal["named", "alike", "thread", "all", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """Said of an attribute that the items have, and not among its values."""
-
-    said: str
-    attribute: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +25,8 @@ class Reading:
 
     ``how``: the items were named, or named by another word, or are what the thread is about, or all. ``about``: names
     of attributes asked for. ``absent``: values that are not offered. ``puzzling``: words about the thing that nothing
-    here explains; ``spare``: other such words. ``thing``: what was asked for, in the customer's words.
+    here explains; ``spare``: other such words; ``unread``: of both those that are not what it is wanted for. ``thing``:
+    what was asked for, in the customer's words.
     """
 
     text: str
@@ -53,6 +42,7 @@ class Reading:
     absent: tuple[Absent, ...] = ()
     puzzling: tuple[str, ...] = ()
     spare: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     thing: str = ""
     is_generic: bool = False
     pointed: tuple[str, ...] = ()
@@ -80,13 +70,14 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
     about = tuple(
         dict.fromkeys(name for each in mentions for name in each.names if not each.values and not each.absent)
     )
-    absent, puzzling, spare = _unexplained(shop, tokens, items, how, found, explained, text)
+    absent, puzzling, spare = unexplained_in(shop, tokens, items, how, found, explained, text)
     odd = [
         each for each in quantities_of(text) if how in ("named", "alike") and each.dimension not in ("count", "time")
     ]
     spans = [(each.start, each.end) for each in odd]
-    unread = [(a, b) for a, b in spans if not any(a <= tokens[at].start < b for at in explained)]
-    puzzling = (*puzzling, *(text[a:b] for a, b in unread))
+    odd_spans = [(a, b) for a, b in spans if not any(a <= tokens[at].start < b for at in explained)]
+    puzzling = (*puzzling, *(text[a:b] for a, b in odd_spans))
+    unread = unread_in(tokens, items, how, explained)
     measured, unmeasured = _measured(said, scope)
     puzzling = (*puzzling, *unmeasured)
     absent = (*(Absent(each.said, each.absent) for each in mentions if each.absent and not each.is_excluded), *absent)
@@ -100,6 +91,7 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
         for name in each.names
     )
     about = tuple(dict.fromkeys((*about, *measured)))
+    unread = tuple(word for word in unread if not (measured and word in MEASURES))
     best = best_of(said)
     if best and any(_is_value(each, tokens, best) for each in mentions):
         best = None
@@ -117,6 +109,7 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
         absent=absent,
         puzzling=puzzling,
         spare=spare,
+        unread=unread,
         thing=thing_of(tokens),
         is_generic=any(token.stem in GENERIC or token.text in GENERIC for token in tokens),
         pointed=pointed,
@@ -161,18 +154,6 @@ _ALL = re.compile(
     r"\b(thing|things|product|products|item|items|anything|everything|what|all)\b.* you (sell|have|carry|offer|stock)\b"
 )
 _ONE = re.compile(r"\b(it|its|it's|that one|this one)\b")
-_POINTS = {
-    "first": 0,
-    "1st": 0,
-    "second": 1,
-    "2nd": 1,
-    "third": 2,
-    "3rd": 2,
-    "fourth": 3,
-    "4th": 3,
-    "fifth": 4,
-    "5th": 4,
-}
 _THREAD = re.compile(
     r"\b(it|its|it's|that|this|these|those|them|they|one|ones|same|other|others|another)\b|^(and|or|but|"
     r"what about|how about|"
@@ -241,72 +222,12 @@ def _pointed(text: str, memory: Memory) -> tuple[str, ...]:
     )
     if not match or not memory.shown:
         return ()
-    at = {"last": -1, "latter": -1, "former": 0}.get(match.group(1), _POINTS.get(match.group(1), 0))
+    at = {"last": -1, "latter": -1, "former": 0}.get(match.group(1), POINTS.get(match.group(1), 0))
     return (memory.shown[at],) if at < len(memory.shown) else ()
 
 
 def _is_option(shop: Shop, token: Token) -> bool:
     return is_color_or_material(token.stem) or token.stem in shop.option_stems
-
-
-_BREAK = re.compile(r"[.;:!?,()]")
-_TIGHT = frozenset(
-    [
-        "in",
-        "with",
-        "has",
-        "have",
-        "having",
-        "of",
-        "made",
-        "from",
-        "include",
-        "includes",
-        "including",
-        "support",
-        "supports",
-        "by",
-        "without",
-    ]
-)
-
-
-def _unexplained(
-    shop: Shop,
-    tokens: tuple[Token, ...],
-    items: tuple[Item, ...],
-    how: How,
-    found: Named,
-    explained: frozenset[int],
-    text: str,
-) -> tuple[tuple[Absent, ...], tuple[str, ...], tuple[str, ...]]:
-    """Words about the thing that neither its title nor its options explain: values not offered, and riddles."""
-    if how not in ("named", "alike", "thread"):
-        return (), (), ()
-    attributes = {value.attribute for item in items for value in shop.lexicon.values[item.id]}
-    asks = re.match(r"\s*(is|are|was|does|do|can|could|will|has|have|did|why|when)\b", text) is not None
-    absent, puzzling = [], []
-    for at, token in enumerate(tokens):
-        if at in explained or not is_content(token) or token.stem in OPINION:
-            continue
-        if _is_slip(token.text, items):
-            continue
-        kind = _kind_of(token.stem, shop, items)
-        if kind and not is_denied(text, tokens, at):
-            absent.append(Absent(token.text, kind))
-            continue
-        is_joined = at > 0 and not _BREAK.search(text[tokens[at - 1].end : token.start])
-        after = is_joined and (at - 1 in found.places or (at - 1 in explained and not tokens[at - 1].is_number))
-        before = at + 1 in found.places and not _BREAK.search(text[token.end : tokens[at + 1].start])
-        led = _led_by(tokens, at) in _TIGHT
-        says = (
-            asks and bool(found.places or how == "thread") and at > max(found.places, default=0) and _ends(tokens, at)
-        )
-        if (after or before or led or says) and attributes is not None:
-            puzzling.append(token.text)
-    spare = [token.text for at, token in enumerate(tokens) if at not in explained and is_content(token)]
-    told = {*puzzling, *(each.said for each in absent)}
-    return tuple(dict.fromkeys(absent)), tuple(dict.fromkeys(puzzling)), tuple(w for w in spare if w not in told)
 
 
 def _count(tokens: Sequence[Token], found: Named, explained: frozenset[int]) -> int:
@@ -328,60 +249,6 @@ def _measured(text: str, scope: Scope) -> tuple[tuple[str, ...], tuple[str, ...]
         return (), ()
     names = [name for words, names in scope.names.items() for name in names if MEASURES[found.group(1)] & set(words)]
     return tuple(dict.fromkeys(names)), () if names else (f"how {found.group(1)}",)
-
-
-def _is_slip(word: str, items: tuple[Item, ...]) -> bool:
-    """Whether a word of the language is a slip for a word of the title, as "trial shoes" for "trail shoes"."""
-    title = {token.text for item in items[:5] for token in tokens_of(item.title)}
-    return len(word) > 3 and any(DamerauLevenshtein.distance(word, each, score_cutoff=1) <= 1 for each in title)
-
-
-def _led_by(tokens: Sequence[Token], at: int) -> str:
-    """The small word before a word, an article or opinion between them left out."""
-    back = at - 1
-    while back >= 0 and tokens[back].text in {"a", "an", "the", "any", "built", "some", "pure", "real"}:
-        back -= 1
-    return tokens[back].text if back >= 0 else ""
-
-
-def _ends(tokens: Sequence[Token], at: int) -> bool:
-    return all(not is_content(token) for token in tokens[at + 1 :])
-
-
-def _kind_of(stem: str, shop: Shop, items: tuple[Item, ...]) -> str:
-    """The attribute of the items of which a word is a value elsewhere, or in the language."""
-    values = [value for item in items for value in shop.lexicon.values[item.id]]
-    if not values:
-        return ""
-    for stems, word in ((COLOR_STEMS, "color"), (MATERIAL_STEMS, "material")):
-        if stem in stems:
-            named_so = [value.attribute for value in values if word in value.attribute or "colour" in value.attribute]
-            if word == "material":
-                named_so = [
-                    value.attribute for value in values if "material" in value.attribute or "fabric" in value.attribute
-                ]
-            alike = [
-                value.attribute for value in values if any(len(each) == 1 and each[0] in stems for each in value.said)
-            ]
-            return next(iter((*named_so, *alike)), "")
-    names = {value.attribute for value in values}
-    if stem in SIZES and (sized := [value.attribute for value in values if value.text.casefold() in SIZES]):
-        return sized[0]
-    shape = _shape(stem)
-    for value in values:
-        # "A4" among A5 and A6, "i3" among i5 and i7.
-        if shape and _shape(value.text.casefold()) == shape:
-            return value.attribute
-    for others in shop.lexicon.values.values():
-        for value in others:
-            if value.attribute in names and (stem,) in value.said and value.text.casefold() not in NO:
-                return value.attribute
-    return ""
-
-
-def _shape(word: str) -> str:
-    """Letters, then one digit, as "a?": how sizes and grades are named; empty for other words."""
-    return f"{word[:-1]}?" if re.fullmatch(r"[a-z]{1,2}\d", word) else ""
 
 
 def _is_value(mention: Mention, tokens: Sequence[Token], best: Best) -> bool:
