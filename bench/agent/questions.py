@@ -109,9 +109,14 @@ def figures(asked: Iterable[Asked]) -> dict[str, float]:
 
 
 def shop_of(name: str, cache: Path, model: Embedder, now: datetime) -> Shop:
-    gathered = {"larch": _larch, "tau2": _tau2, "sim": _sim}.get(name, _made)(name, cache, now)
+    gathered = shop_gathered(name, cache, now)
     assert not gathered.skipped, gathered.skipped
     return Shop.of(name, gathered.items, gathered.passages, model, now)
+
+
+def shop_gathered(name: str, cache: Path, now: datetime) -> Gathered:
+    """Read one of the shops."""
+    return {"larch": _larch, "tau2": _tau2, "sim": _sim}.get(name, _made)(name, cache, now)
 
 
 def _made(name: str, _cache: Path, now: datetime) -> Gathered:
