@@ -125,7 +125,7 @@ def run_drafts(known: list[Shop], count: int, seed: int) -> dict[str, float]:
     seconds = time.process_time() - began
     print(
         f"drafts: {figures['false']:,} with a lie and {figures['true']:,} true; {figures['published']:,} go out, "
-        f"{figures['ungrounded']} of them with what no fact bears out, {figures['halves']} with half of a sentence that "
+        f"{figures['ungrounded']} of them with what no fact bears out, {figures['halves']} half a sentence that "
         f"says nothing; {figures['true_published']:,} true ones go out; "
         f"{1e6 * seconds / count:,.0f} us a draft with all checks"
     )

@@ -64,6 +64,24 @@ class Ads:
         return found[0]
 
 
+async def test_a_changed_catalog_takes_down_what_no_longer_holds_and_the_preview_has_all_that_is_shown(pool):
+    ads = Ads(pool)
+    made = await ads.live()
+    offer = await ads.offer()
+    dearer = CATALOG.replace("129.00 USD", "139.00 USD").replace(
+        "2,Trail Runner,89.50 USD,in stock", "2,Trail Runner,89.50 USD,out of stock"
+    )
+    found = await ads(f"/campaigns/{made}/sources", {"sources": [{"name": "shop.csv", "text": dearer}]})
+    by_id = {each["id"]: each for each in found["variants"]}
+    shown = [each for each in by_id.values() if each["state"] == "approved" and not each["faults"]]
+    assert shown and not any("129" in each["body"] or "Trail" in each["headline"] for each in shown)
+    fresh = [each for each in by_id.values() if "139" in each["body"]]
+    assert fresh and {each["state"] for each in fresh} == {"waiting"}
+    assert all(use["source"] for each in fresh for use in each["uses"])
+    offers = [each["variant"] for _ in range(20) for each in await ads.offers("bob")]
+    assert set(offers) <= {each["id"] for each in shown} and offer["variant"] in by_id
+
+
 async def test_from_an_objective_and_a_budget_to_a_report(pool):
     ads = Ads(pool)
     made = await ads("/campaigns", NEW)

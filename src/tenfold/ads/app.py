@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from tenfold.ads.campaign_routes import campaign_routes
 from tenfold.ads.campaigns import NoCampaign
+from tenfold.ads.copy_routes import copy_routes
 from tenfold.ads.desk import Desk
 from tenfold.ads.money_routes import money_routes
 from tenfold.ads.people_routes import people_routes
@@ -44,7 +45,7 @@ def make_app(context: Context) -> ASGIApp:
     api.add_exception_handler(TenfoldError, _as_refused)
     api.add_exception_handler(BadToken, _as_bad)
     api.include_router(public_routes(desk), prefix=PUBLIC, responses=_ERRORS)
-    for routes in (seen_routes, campaign_routes, money_routes, people_routes):
+    for routes in (seen_routes, campaign_routes, copy_routes, money_routes, people_routes):
         api.include_router(routes(desk), prefix=PREFIX, responses=_ERRORS)
     return api
 

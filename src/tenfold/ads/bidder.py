@@ -74,7 +74,7 @@ class _Unseen:
     value: float
 
 
-Choose = Callable[[Campaign, Sequence[VariantOut], str], tuple[VariantOut, float, int]]
+Choose = Callable[[str, Sequence[VariantOut], Singles], tuple[VariantOut, float, int]]
 """Chooses a variant for a person: with its propensity, and the segment that the person is in."""
 
 
@@ -302,7 +302,7 @@ class Bidder:
         assert book is not None
         campaign, value = line.campaign, float(found.value_RC[0, row])
         price_micro = max(1, math.ceil(price))
-        variant, propensity, segment = self.choose(campaign, self._variants[campaign.id], page.person)
+        variant, propensity, segment = self.choose(campaign.id, self._variants[campaign.id], person_D)
         tick = self.seller.tick(campaign.id)
         genres = {genre.casefold() for genre in page.genres}
         worth = min(book.cap_C[row], line.plan.budget_A[0] if line.plan else book.multiplier_C[row])

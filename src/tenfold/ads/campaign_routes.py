@@ -45,13 +45,6 @@ class PreviewOut(Frozen):
     forecast: ForecastOut | None = Field(None, description="none where too few pages were asked for to say anything")
 
 
-class Judgement(Frozen):
-    """A person's word on a variant."""
-
-    variant: str = Field(max_length=LONGEST_NAME, description="its id, or `all` for those that wait")
-    approved: bool
-
-
 class Step(Frozen):
     """A step in a campaign's life."""
 
@@ -82,7 +75,8 @@ def campaign_routes(desk: Desk) -> APIRouter:
             return made
 
         made = await desk.write(making)
-        return await _preview(desk, request, made)
+        desk.ask_model(made)
+        return await preview_of(desk, request, made)
 
     @routes.get("/campaigns")
     async def listed(
@@ -102,26 +96,12 @@ def campaign_routes(desk: Desk) -> APIRouter:
         """Tell a campaign as it is now."""
         return await desk.read(lambda connection: _out(connection, request, campaign))
 
-    @routes.get("/campaigns/{campaign}/preview")
-    async def preview(request: Request, campaign: Id) -> PreviewOut:
-        """Show all that may be shown of a campaign."""
-        return await _preview(desk, request, campaign)
-
-    @routes.post("/campaigns/{campaign}/variants")
-    async def judge(request: Request, campaign: Id, body: Judgement) -> PreviewOut:
-        """Say yes or no to a variant."""
-        state: library.State = "approved" if body.approved else "rejected"
-        await _change(
-            desk, request, campaign, lambda connection, _: library.judge(connection, campaign, body.variant, state)
-        )
-        return await _preview(desk, request, campaign)
-
     @routes.post("/campaigns/{campaign}/status")
     async def step(request: Request, campaign: Id, body: Step) -> CampaignOut:
         """Take a campaign live, pause it, let it go on, or end it. One that would never be shown is refused."""
         if body.status == "live" and not body.anyway:
-            _require_feasible(await _preview(desk, request, campaign))
-        return await _change(
+            _require_feasible(await preview_of(desk, request, campaign))
+        return await change(
             desk,
             request,
             campaign,
@@ -131,14 +111,14 @@ def campaign_routes(desk: Desk) -> APIRouter:
     @routes.post("/campaigns/{campaign}/edit")
     async def edit(request: Request, campaign: Id, body: Edit) -> CampaignOut:
         """Change what is asked for, at any time."""
-        return await _change(
+        return await change(
             desk, request, campaign, lambda connection, now: shelf.edit(connection, campaign, body, now)
         )
 
     @routes.post("/campaigns/{campaign}/top-ups")
     async def top_up(request: Request, campaign: Id, body: TopUp) -> CampaignOut:
         """Add to the budget, once for each id."""
-        return await _change(
+        return await change(
             desk,
             request,
             campaign,
@@ -151,7 +131,7 @@ def campaign_routes(desk: Desk) -> APIRouter:
 
         def reporting(connection: Connection) -> ReportOut:
             now = database_now(connection)
-            found = _of(connection, request, campaign, now)
+            found = campaign_of(connection, request, campaign, now)
             made = report(connection, found, now, desk.settings.least_people)
             names = {each.id: f"{each.headline}: {each.body}" for each in library.variants_of(connection, campaign)}
             named = tuple(each.model_copy(update={"headline": names.get(each.variant, "")}) for each in made.variants)
@@ -164,7 +144,7 @@ def campaign_routes(desk: Desk) -> APIRouter:
         """Say of the latest impressions why each cost what it did."""
 
         def asking(connection: Connection) -> SpentOut:
-            _of(connection, request, campaign, database_now(connection))
+            campaign_of(connection, request, campaign, database_now(connection))
             return spent(connection, campaign, k)
 
         return await desk.read(asking)
@@ -172,15 +152,15 @@ def campaign_routes(desk: Desk) -> APIRouter:
     return routes
 
 
-async def _change(
-    desk: Desk, request: Request, campaign: str, change: Callable[[Connection, float], object]
+async def change(
+    desk: Desk, request: Request, campaign: str, work: Callable[[Connection, float], object]
 ) -> CampaignOut:
     """Change a campaign of the asker's, and let this process know at once."""
 
     def changing(connection: Connection) -> CampaignOut:
         now = database_now(connection)
-        _of(connection, request, campaign, now)
-        change(connection, now)
+        campaign_of(connection, request, campaign, now)
+        work(connection, now)
         return _out(connection, request, campaign)
 
     found = await desk.write(changing)
@@ -188,9 +168,11 @@ async def _change(
     return found
 
 
-async def _preview(desk: Desk, request: Request, campaign: str) -> PreviewOut:
+async def preview_of(desk: Desk, request: Request, campaign: str) -> PreviewOut:
+    """Tell all that may be shown of a campaign of the asker's, and what was left out."""
+
     def reading(connection: Connection) -> tuple[shelf.Kept, CampaignOut, tuple[VariantOut, ...], dict[str, str]]:
-        kept = _of(connection, request, campaign, database_now(connection))
+        kept = campaign_of(connection, request, campaign, database_now(connection))
         variants = tuple(library.variants_of(connection, campaign))
         return kept, shelf.out(connection, kept), variants, shelf.sources_of(connection, campaign)
 
@@ -216,7 +198,7 @@ def _require_feasible(found: PreviewOut) -> None:
         )
 
 
-def _of(connection: Connection, request: Request, campaign: str, now: float) -> shelf.Kept:
+def campaign_of(connection: Connection, request: Request, campaign: str, now: float) -> shelf.Kept:
     """Read a campaign of the asker's.
 
     Raises:
@@ -229,7 +211,7 @@ def _of(connection: Connection, request: Request, campaign: str, now: float) -> 
 
 
 def _out(connection: Connection, request: Request, campaign: str) -> CampaignOut:
-    return shelf.out(connection, _of(connection, request, campaign, database_now(connection)))
+    return shelf.out(connection, campaign_of(connection, request, campaign, database_now(connection)))
 
 
 def _own_words(new: NewCampaign) -> Source:

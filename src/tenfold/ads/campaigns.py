@@ -1,13 +1,14 @@
 """Campaigns in the database: made, read, changed. Each change is one transaction, and raises the edition."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tenfold.ads.campaign import Campaign, Status
-from tenfold.ads.contract import CampaignOut, Edit, MoneyOut, NewCampaign, Wish
+from tenfold.ads.contract import CampaignOut, Edit, MoneyOut, NewCampaign, Source, Wish
 from tenfold.ads.money.budget import Budget, account_node, add_node, campaign_node, read_budget, set_limit
 from tenfold.ads.money.lease import CLOSED
 from tenfold.ads.tables import budgets, campaigns, leases, sources, top_ups, variants
@@ -78,6 +79,13 @@ def sources_of(connection: Connection, id: str) -> dict[str, str]:
     """What a campaign's copy is written from: texts by file name."""
     query = sa.select(sources.c.name, sources.c.text).where(sources.c.campaign == id).order_by(sources.c.name)
     return {row.name: row.text for row in connection.execute(query)}
+
+
+def replace_sources(connection: Connection, id: str, given: Sequence[Source]) -> None:
+    """Write a campaign's copy from something else from now on."""
+    connection.execute(sources.delete().where(sources.c.campaign == id))
+    rows = [{"campaign": id, "name": source.name, "text": source.text} for source in given]
+    connection.execute(sources.insert(), rows)
 
 
 def set_status(connection: Connection, id: str, status: Status, now: float) -> None:
@@ -187,8 +195,8 @@ def held_by_processes(connection: Connection) -> set[str]:
 
 
 def _may_be_shown(connection: Connection, id: str) -> bool:
-    query = sa.select(variants.c.id).where(variants.c.campaign == id, variants.c.state == "approved").limit(1)
-    return connection.execute(query).first() is not None
+    query = sa.select(variants.c.body).where(variants.c.campaign == id, variants.c.state == "approved")
+    return any(not body.get("faults") for body in connection.execute(query).scalars())
 
 
 def _keep(connection: Connection, id: str, wish: Wish) -> None:

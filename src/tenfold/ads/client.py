@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from pydantic import BaseModel, ValidationError
 
 from tenfold.ads.campaign_routes import PreviewOut
-from tenfold.ads.contract import LONGEST_SOURCE, CampaignOut, Campaigns, Edit, NewCampaign
+from tenfold.ads.contract import LONGEST_SOURCE, CampaignOut, Campaigns, Edit, NewCampaign, NewSources, Source
 from tenfold.ads.product import PREFIX
 from tenfold.ads.report import ReportOut, SpentOut
 from tenfold.catalog.ingest.decode import decode
@@ -85,6 +85,12 @@ def preview(id: str) -> PreviewOut:
 def judge(id: str, variant: str, *, approved: bool) -> None:
     """Say yes or no to a variant."""
     _ask(_path(id, "/variants"), {"variant": variant, "approved": approved})
+
+
+def renew(id: str, given: tuple[Source, ...]) -> PreviewOut:
+    """Write from a changed catalog or page."""
+    body = NewSources(sources=given).model_dump(mode="json")
+    return PreviewOut.model_validate_json(_ask(_path(id, "/sources"), body, timeout_s=WRITE_S))
 
 
 def go_live(id: str, *, anyway: bool) -> PreviewOut:

@@ -97,6 +97,21 @@ def preview(
 
 
 @app.command
+def refresh(
+    campaign: Id,
+    *,
+    catalog: Annotated[Path, Parameter(help="The changed catalog or page.")],
+    json: Json = False,
+) -> None:
+    """Write from a changed catalog: what no longer holds is taken down, and what does is added."""
+    from tenfold.ads import client, show
+    from tenfold.ads.contract import NewSources
+
+    new = client.checked(NewSources, {"sources": client.sources(catalog)})
+    show.preview(client.renew(campaign, new.sources), json)
+
+
+@app.command
 def live(
     campaign: Id,
     *,

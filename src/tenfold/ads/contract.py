@@ -122,6 +122,12 @@ class NewCampaign(Frozen):
     sources: tuple[Source, ...] = Field((), max_length=5)
 
 
+class NewSources(Frozen):
+    """What the copy is written from now on, in place of what was given before."""
+
+    sources: tuple[Source, ...] = Field(min_length=1, max_length=5)
+
+
 class Edit(Frozen):
     """What to change of a campaign; what is left out stays."""
 
@@ -156,6 +162,18 @@ class MoneyOut(Frozen):
     free_micro: int
 
 
+class UseOut(Frozen):
+    """A fact in a piece of copy, and where the advertiser has written it."""
+
+    part: Literal["headline", "body"]
+    start: int = Field(description="characters of that part")
+    end: int
+    kind: str = Field(description="price, discount, date, name, ...")
+    written: str = Field(description="in the advertiser's words")
+    source: str = Field(description="page, file or item")
+    place: str = Field(description="heading, field or column there")
+
+
 class VariantOut(Frozen):
     """One piece of copy. Every one that may be shown is in the preview."""
 
@@ -166,8 +184,18 @@ class VariantOut(Frozen):
     url: str = Field(description="where a click leads")
     image: str = ""
     state: Literal["waiting", "approved", "rejected"]
+    caption: str = Field("", description="of the image: the name of what it shows")
     claims: tuple[str, ...] = Field((), description="what it rests on, in the advertiser's words")
+    uses: tuple[UseOut, ...] = Field((), description="the same, with where it stands in the copy and in the source")
     written_by: str = ""
+    subject: str = Field("", description="id of the item or page that it is about")
+    until: float | None = Field(None, description="when a fact in it stops being true, and it stops being shown")
+    regulated: str = Field("", description="category for which a person must say yes first")
+    faults: tuple[str, ...] = Field((), description="why it is not shown whatever was decided: facts that have changed")
+
+    def may_be_shown(self, now: float) -> bool:
+        """Whether a person or the mode said yes, and every fact in it still holds."""
+        return self.state == "approved" and not self.faults and (self.until is None or now < self.until)
 
 
 class RangeOut(Frozen):

@@ -2,21 +2,22 @@
 
 import asyncio
 import logging
-import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tenfold.ads import campaigns as shelf
 from tenfold.ads import clicks as clicking
-from tenfold.ads import earning, library, noting, traffic
+from tenfold.ads import earning, library, noting, traffic, writing
 from tenfold.ads.bidder import Bidder, Page, Sold
 from tenfold.ads.campaign import MICROS, Campaign, Status
+from tenfold.ads.choosing import Choosing, read_shown
 from tenfold.ads.contract import Clicked, ClickOut, SeenOut, VariantOut
 from tenfold.ads.money import charge
 from tenfold.ads.money import lease as leasing
@@ -27,7 +28,8 @@ from tenfold.ads.selling import Seller
 from tenfold.ads.settings import AdsSettings
 from tenfold.ads.tables import variants
 from tenfold.ads.tracking import BadToken, Signer, read_keys
-from tenfold.ads.vectors import Vectors
+from tenfold.ads.vectors import WIDTH, Vectors
+from tenfold.core.errors import TenfoldError
 from tenfold.pool.loops import for_ever
 from tenfold.product.context import Context
 from tenfold.product.transactions import Transactions
@@ -43,6 +45,7 @@ MOST_TOGETHER = 1_000
 """Impressions that are charged in one transaction, unless a single request has more."""
 
 STUDY_EVERY_S = 2.0
+CHOOSE_EVERY_S = 15.0
 LOOK_EVERY_S = 30.0
 FORGET_EVERY_S = 3_600.0
 
@@ -91,7 +94,8 @@ class Desk:
         self._came = asyncio.Event()
         self._turning = asyncio.Lock()
         self._last_shown = 0
-        self._random = random.Random()
+        self.choosing = Choosing(np.random.default_rng(), WIDTH)
+        self._asking: set[asyncio.Task[None]] = set()
         self.signer: Signer
         self.seller: Seller
         self.bidder: Bidder
@@ -109,7 +113,7 @@ class Desk:
         self.bidder = Bidder(
             self.seller,
             Vectors(self.context.pool),
-            self._choose,
+            self.choosing.choose,
             self.cashier.free_micro,
             self._remaining_micro,
             self.cashier.now,
@@ -125,6 +129,7 @@ class Desk:
                 ("charging", self._charge_what_came),
                 ("the turn at the database of money", self._turns),
                 ("learning from what became of ads", self._study),
+                ("learning which variants are clicked", self._study_variants),
                 ("looking for invalid traffic", self._look),
                 ("forgetting what is old", self._forget_old),
             )
@@ -132,6 +137,7 @@ class Desk:
         try:
             yield
         finally:
+            tasks += self._asking
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -163,11 +169,6 @@ class Desk:
         by_rank = not earning.is_without_rank(page.person, self.settings.holdout)
         page = replace(page, personal=self.may_be_personal(page.person), by_rank=by_rank)
         return self.bidder.answer(page, self._stopped.get(page.person, ()))
-
-    def _choose(
-        self, campaign: Campaign, variants: Sequence[VariantOut], _person: str
-    ) -> tuple[VariantOut, float, int]:
-        return self._random.choice(variants), 1.0 / len(variants), 0
 
     def _remaining_micro(self, campaign: str) -> float:
         """What may still be sold of a campaign, by all processes."""
@@ -350,6 +351,41 @@ class Desk:
             self.rank_requests += 1.0
             self.bidder.use({id: self.roster[id].campaign for id in self._bidding}, self.showable)
 
+    async def _study_variants(self) -> None:
+        """Learn which variants who clicks; and take down those of which a fact has run out."""
+        await asyncio.sleep(CHOOSE_EVERY_S)
+        now = self.cashier.now()
+        held = {id: tuple(each for each in self.showable[id] if each.may_be_shown(now)) for id in self._bidding}
+        if any(len(held[id]) < len(self.showable[id]) for id in held):
+            self.showable = {**self.showable, **held}
+            self._plan(is_changed=True)
+        if held:
+            self.choosing.learn(held, await self.read(lambda connection: read_shown(connection, held)))
+
+    def ask_model(self, campaign: str) -> None:
+        """Have the language model write for a campaign, beside what is going on; what passes the gate is added."""
+        if self.settings.writer == "templates":
+            return
+        task = asyncio.create_task(self._ask_model(campaign))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _ask_model(self, campaign: str) -> None:
+        def reading(connection: Connection) -> tuple[Campaign, dict[str, str]]:
+            found = shelf.read(connection, campaign, database_now(connection)).campaign
+            return found, shelf.sources_of(connection, campaign)
+
+        try:
+            found, texts = await self.read(reading)
+            sheet = await asyncio.to_thread(writing.sheet_of, texts)
+            came = await writing.ask_model(writing.chat_of(self.context, self.settings, found), sheet, found)
+            if came:
+                written = await asyncio.to_thread(writing.write_if_possible, sheet, found, came)
+                by_model = [each for each in written if each.written_by == "model"]
+                await self.write(lambda c: library.put(c, campaign, by_model, found.approval, database_now(c)))
+        except TenfoldError:
+            log.exception("campaign %s has no more than templates", campaign)
+
     async def _turns(self) -> None:
         await asyncio.sleep(self.settings.turn_s)
         await self.turn()
@@ -393,7 +429,7 @@ def _read_roster(connection: Connection, now: float) -> Roster:
         if each.campaign.status in (Status.LIVE, Status.PAUSED) or each.campaign.id in held
     }
     showable = {
-        id: tuple(each for each in library.variants_of(connection, id) if each.state == "approved") for id in kept
+        id: tuple(each for each in library.variants_of(connection, id) if each.may_be_shown(now)) for id in kept
     }
     return kept, showable
 

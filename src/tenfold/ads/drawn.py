@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from html import escape
+from typing import Literal
 
 from tenfold.ads import pictures
 from tenfold.ads.amounts import usd
@@ -50,14 +51,41 @@ def parts(campaign: CampaignOut, report: ReportOut, spent: SpentOut, now: float)
 
 def variant(found: VariantOut) -> str:
     """A variant as it is shown, with what it rests on."""
-    picture = f'<img src="{escape(found.image)}" alt="" loading="lazy">' if found.image.startswith("https://") else ""
-    claims = "".join(f"<li>{escape(each)}</li>" for each in found.claims)
+    picture = _picture(found)
+    claims = "".join(
+        f"<li><b>{escape(each.kind)}</b> {escape(each.written)}"
+        f'<small class="ads-muted"> {escape(each.place)}, {escape(each.source)}</small></li>'
+        for each in found.uses
+    )
+    faults = "".join(f'<p class="ads-fault">not shown: {escape(each)}</p>' for each in found.faults)
     return (
-        f'{picture}<h3>{escape(found.headline)}</h3><p>{escape(found.body)}</p><span class="ads-call">'
+        f'{picture}<h3>{_marked(found, "headline")}</h3><p>{_marked(found, "body")}</p>{faults}<span class="ads-call">'
         f"{escape(found.call_to_action)}</span>"
         f'<small class="ads-muted">{escape(found.url)} · {escape(found.state)} · by {escape(found.written_by)}</small>'
         f"<details><summary>rests on</summary><ul>{claims}</ul></details>"
     )
+
+
+def _picture(found: VariantOut) -> str:
+    """The advertiser's own image, cropped to a square by the page and captioned with the name of what it shows."""
+    if not found.image.startswith("https://"):
+        return ""
+    caption = escape(found.caption)
+    return (
+        f'<figure><img class="ads-cropped" src="{escape(found.image)}" alt="{caption}" loading="lazy">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def _marked(found: VariantOut, part: Literal["headline", "body"]) -> str:
+    """A part of the copy in which each fact points to where the advertiser has written it."""
+    text = found.headline if part == "headline" else found.body
+    told, at = "", 0
+    for use in sorted((each for each in found.uses if each.part == part), key=lambda each: each.start):
+        source = escape(f"{use.kind}: “{use.written}”, {use.place}, {use.source}")
+        told += f'{escape(text[at : use.start])}<mark title="{source}">{escape(text[use.start : use.end])}</mark>'
+        at = use.end
+    return told + escape(text[at:])
 
 
 def _figures(campaign: CampaignOut, report: ReportOut) -> str:

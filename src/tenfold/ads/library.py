@@ -1,6 +1,6 @@
 """Variants in the database: what was written, and what may be shown. Approval never changes by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import sqlalchemy as sa
@@ -24,11 +24,13 @@ def put(connection: Connection, campaign: str, written: Sequence[VariantOut], ap
     known = set(connection.execute(mine).scalars())
     if approval is Approval.LOCKED and known:
         return 0
-    state: State = "approved" if approval is Approval.AUTO else "waiting"
+    own = [each.model_copy(update={"id": _own_id(campaign, each)}) for each in written]
+    # What a person must look at first waits, whatever the mode.
     rows = [
-        {"id": each.id, "campaign": campaign, "state": state, "made_at": now}
+        {"id": each.id, "campaign": campaign, "made_at": now}
+        | {"state": "approved" if approval is Approval.AUTO and not each.regulated else "waiting"}
         | {"body": each.model_dump(mode="json", exclude={"id", "state"})}
-        for each in written
+        for each in own
         if each.id not in known
     ]
     if rows:
@@ -41,6 +43,29 @@ def variants_of(connection: Connection, campaign: str) -> list[VariantOut]:
     """All variants of a campaign, in the order in which they were written."""
     query = sa.select(variants).where(variants.c.campaign == campaign).order_by(variants.c.made_at, variants.c.id)
     return [VariantOut(id=row.id, state=row.state, **row.body) for row in connection.execute(query)]
+
+
+def recheck(connection: Connection, campaign: str, faults_of: Callable[[VariantOut], tuple[str, ...]]) -> int:
+    """Take down what facts no longer bear out, and put up again what they do; gives how many may be shown no more.
+
+    What was decided of a variant stays: one that was approved comes back as such once its facts do.
+    """
+    taken_down = changed = 0
+    for each in variants_of(connection, campaign):
+        faults = faults_of(each)
+        if faults != each.faults:
+            changed += 1
+            taken_down += bool(faults) and not each.faults and each.state == "approved"
+            body = each.model_copy(update={"faults": faults}).model_dump(mode="json", exclude={"id", "state"})
+            connection.execute(sa.update(variants).where(variants.c.id == each.id).values(body=body))
+    if changed:
+        _changed(connection, campaign)
+    return taken_down
+
+
+def _own_id(campaign: str, variant: VariantOut) -> str:
+    """Two campaigns may say the same."""
+    return variant.id if variant.id.startswith(f"{campaign}-") else f"{campaign}-{variant.id}"
 
 
 def judge(connection: Connection, campaign: str, variant: str, state: State) -> None:

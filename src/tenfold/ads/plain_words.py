@@ -9,7 +9,7 @@ a an the this that these those it its it's that's here's let's there's
 you your yours yourself you'll you're we our ours us we're i me my they them their everyone someone
 is are be being been am has have having had do does did can
 of in on at to for from with into by about around along beside inside through across among toward towards
-and or but so as when where how what who which why whose
+and or but so as when where how
 here there together too also well very really truly simply please yes then
 meet meeting see seeing look looking looks discover find finding explore choose choosing pick picking take taking
 bring bringing wear wearing try enjoy enjoying love loved loves like give giving feel feeling go going come coming

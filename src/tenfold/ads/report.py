@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from tenfold.ads.campaign import DAY_S, Objective
 from tenfold.ads.campaigns import Kept
+from tenfold.ads.choosing import ChoosingOut, choosing_of
 from tenfold.ads.lift import LiftOut, lift_of
 from tenfold.ads.money.charge import BILLED, CREDITED, HOUSE
 from tenfold.ads.tables import charges, clicks, conversions, ticks
@@ -71,6 +72,7 @@ class ReportOut(Frozen):
     bound_by: dict[str, int] = Field(description="chances, by what held the bids down")
     lost: dict[str, int] = Field(description="auctions that were not won, by reason")
     lift: LiftOut
+    choosing: ChoosingOut | None = Field(description="what choosing among variants brought; none: too little to say")
 
 
 class Spent(Frozen):
@@ -118,6 +120,7 @@ def report(connection: Connection, kept: Kept, now: float, least_people: int) ->
         bound_by=bound,
         lost=lost,
         lift=lift_of(connection, campaign),
+        choosing=choosing_of(connection, campaign.id),
     )
 
 

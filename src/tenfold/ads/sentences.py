@@ -121,6 +121,7 @@ def unfit(said: str, *, about_item: bool) -> str:
         (len(said) > LONGEST, f"it is longer than {LONGEST} characters"),
         (len(said.split()) < SHORTEST_WORDS, "it is no sentence"),
         (said.endswith("?"), "it is a question"),
+        (_is_heading(said), "it is a heading"),
         (bool(DENIES.search(said)), "it denies something"),
         (bool(_PASSING.search(said)), "it is true for a while only, and does not say until when"),
         (bool(_POINTS_BACK.match(said)) or (not about_item and bool(_IT.match(said))), "it points to what was before"),
@@ -138,6 +139,11 @@ def is_order(text: str) -> bool:
 def is_by_others(title: str) -> bool:
     """Whether a heading says that customers wrote what is below it."""
     return bool(_OTHERS_WROTE.search(title))
+
+
+def _is_heading(said: str) -> bool:
+    words = [word for word in re.findall(r"[^\W\d_]+", said) if len(word) > 2]
+    return len(words) > 1 and all(word[0].isupper() for word in words) and not re.search(r"\d", said)
 
 
 def kind_of(said: str) -> Kind:

@@ -14,6 +14,12 @@ class AdsSettings(Settings):
     account_limit_usd: float = Field(
         10_000.0, gt=0, description="what all campaigns of a new account may be billed together"
     )
+    writer: Literal["serve", "endpoint", "templates"] = Field(
+        "serve", description="who writes copy beside templates; the gate judges all of it"
+    )
+    writer_url: str = Field("", description="of `writer = endpoint`: OpenAI-compatible, as http://host/v1")
+    writer_model: str = Field("", description="model that such an endpoint is asked for")
+    writer_deadline_s: float = Field(20.0, gt=0, le=300, description="seconds to wait for one draft")
     turn_s: float = Field(1.0, gt=0, le=10, description="seconds between two turns at the database of money")
     seen_within_s: float = Field(
         300.0, ge=1, le=86_400, description="seconds in which an ad that was sold must be seen to be charged"

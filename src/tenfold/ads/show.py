@@ -47,9 +47,14 @@ def preview(found: PreviewOut, json: bool) -> None:
     _campaign(found.campaign)
     table = grid("variant", "state", "headline", "text", "button", "leads to", folding={"headline", "text", "leads to"})
     for each in found.variants:
-        table.add_row(each.id, each.state, each.headline, each.body, each.call_to_action, each.url)
+        state = f"{each.state}, not shown: {each.faults[0]}" if each.faults else each.state
+        table.add_row(each.id, state, each.headline, each.body, each.call_to_action, each.url)
     out.print(table, markup=False)
     out.print(forecast(found.forecast), markup=False, soft_wrap=True)
+    for use in {(use.kind, use.written, use.place, use.source): use for v in found.variants for use in v.uses}.values():
+        if any(letter.isdigit() for letter in use.written) and use.kind != "name":
+            where = f"{use.place}, {use.source}"
+            talk.print(f"{use.kind}: {use.written} ({where})", style="dim", markup=False, soft_wrap=True)
     for line in found.left_out[:MOST_LEFT_OUT]:
         talk.print(f"left out: {line}", style="dim", markup=False, soft_wrap=True)
     if len(found.left_out) > MOST_LEFT_OUT:

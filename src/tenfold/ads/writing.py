@@ -1,21 +1,28 @@
 """From what an advertiser gave to copy that may be shown: read, made into facts, written, and put through the gate."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Literal
+
+import aiohttp
 
 from tenfold.ads.campaign import Campaign
 from tenfold.ads.claim import FactSheet
-from tenfold.ads.contract import VariantOut
-from tenfold.ads.copywriter import drafts
+from tenfold.ads.contract import UseOut, VariantOut
+from tenfold.ads.copy_gate import CopyGate
+from tenfold.ads.copywriter import Chat, drafts
 from tenfold.ads.facts import fact_sheet
-from tenfold.ads.variants import ANGLES, Draft, Variant, written
+from tenfold.ads.settings import AdsSettings
+from tenfold.ads.variants import Angle, Draft, Variant, written
 from tenfold.catalog.gathered import Gathered, Skipped
 from tenfold.catalog.ingest.documents import read_document
 from tenfold.catalog.ingest.source import feed_of, joined, read_html
 from tenfold.core.errors import InfeasibleError
-from tenfold.product.pool_client import PoolClient
+from tenfold.product.calls import Json, Late, call
+from tenfold.product.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +30,9 @@ MOST_SUBJECTS = 8
 """Items or pages of one campaign that are written about."""
 MOST_OF_SUBJECT = 4
 """Variants of each."""
-MODEL_ANGLES = 2
-"""Angles of each subject for which the language model is asked, too."""
+MODEL_SUBJECTS = 4
+MODEL_ANGLES: tuple[Angle, ...] = ("detail", "price")
+"""Of so many subjects the language model is asked for these angles: a draft takes seconds of a slot."""
 
 
 def gathered_of(texts: Mapping[str, str], now: datetime, currency: str = "USD") -> Gathered:
@@ -61,7 +69,8 @@ def write(
         kept, refused = written(mine, sheet, subject, campaign.objective, now, MOST_OF_SUBJECT)
         for each in refused:
             log.info("a draft about %s is refused: %s", subject.name, "; ".join(each.faults))
-        found += [_out(each, sheet, campaign) for each in kept]
+        gate = CopyGate(sheet, subject.id, now)
+        found += [_out(each, sheet, campaign, gate) for each in kept]
     if not found:
         raise InfeasibleError(
             f"nothing can be said of campaign {campaign.name!r}: {_why_not(sheet.left_out)}",
@@ -70,24 +79,82 @@ def write(
     return found
 
 
-async def ask_model(
-    pool: PoolClient, sheet: FactSheet, campaign: Campaign, deadline_s: float
-) -> dict[str, list[Draft]]:
-    """Ask the pool's language model for drafts about each subject; one that is late is done without."""
+def write_if_possible(
+    sheet: FactSheet, campaign: Campaign, model_drafts: Mapping[str, Sequence[Draft]] | None = None
+) -> list[VariantOut]:
+    """As ``write``; nothing where nothing may be said any more."""
+    try:
+        return write(sheet, campaign, model_drafts)
+    except InfeasibleError as error:
+        log.info("campaign %s: %s", campaign.id, error)
+        return []
+
+
+def chat_of(context: Context, settings: AdsSettings, campaign: Campaign) -> Chat:
+    """Who writes: the pool's model, or that of an endpoint which the settings name."""
+    if settings.writer == "serve":
+        return partial(context.pool.chat, deadline_s=settings.writer_deadline_s, tenant=campaign.account)
+    key = os.environ.get("TENFOLD_ADS_WRITER_KEY", "")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    async def chat(body: Json) -> Json | Late:
+        asked = {**body, "model": settings.writer_model} if settings.writer_model else body
+        async with aiohttp.ClientSession() as session:
+            url = f"{settings.writer_url.rstrip('/')}/chat/completions"
+            return await call(session, url, asked, headers, settings.writer_deadline_s)
+
+    return chat
+
+
+async def ask_model(chat: Chat, sheet: FactSheet, campaign: Campaign) -> dict[str, list[Draft]]:
+    """Ask a language model for drafts about each subject; one that is late is done without."""
     found: dict[str, list[Draft]] = {}
-    chat = partial(pool.chat, deadline_s=deadline_s, tenant=campaign.account)
-    for subject in sheet.subjects[:MOST_SUBJECTS]:
-        came, _ = await drafts(chat, sheet, subject, ANGLES[:MODEL_ANGLES], campaign.objective, datetime.now(UTC))
+    for subject in sheet.subjects[:MODEL_SUBJECTS]:
+        came, _ = await drafts(chat, sheet, subject, MODEL_ANGLES, campaign.objective, datetime.now(UTC))
         if not came:
             break
         found[subject.id] = came
     return found
 
 
-def _out(variant: Variant, sheet: FactSheet, campaign: Campaign) -> VariantOut:
-    claims = {claim.id: claim for claim in sheet.claims}
+def faults_now(variant: VariantOut, sheet: FactSheet, now: datetime) -> tuple[str, ...]:
+    """Why what a variant says is not so by a sheet; nothing if all of it still holds."""
+    gate = CopyGate(sheet, variant.subject, now)
+    return gate.faults(variant.headline, variant.body, variant.call_to_action)
+
+
+def _uses(variant: Variant, sheet: FactSheet, gate: CopyGate) -> Iterator[UseOut]:
+    checked = gate.check(variant.headline, is_headline=True), gate.check(variant.body)
+    parts: tuple[Literal["headline", "body"], ...] = ("headline", "body")
+    for part, found in zip(parts, checked, strict=True):
+        for use in found.uses:
+            claim, span = sheet.by_id[use.claim], sheet.by_id[use.claim].spans[0]
+            yield UseOut(
+                part=part,
+                start=use.start,
+                end=use.end,
+                kind=claim.kind,
+                written=span.text,
+                source=span.source,
+                place=span.place,
+            )
+
+
+def _until(variant: Variant, sheet: FactSheet) -> float | None:
+    ends = [until.timestamp() for id in variant.claims if (until := sheet.by_id[id].until) is not None]
+    return min(ends, default=None)
+
+
+def _out(variant: Variant, sheet: FactSheet, campaign: Campaign, gate: CopyGate) -> VariantOut:
+    claims = sheet.by_id
+    subject = sheet.subject(variant.subject)
     return VariantOut(
         id=variant.id,
+        subject=variant.subject,
+        caption=subject.name if variant.image and subject is not None else "",
+        uses=tuple(_uses(variant, sheet, gate)),
+        until=_until(variant, sheet),
+        regulated=subject.regulated if subject is not None else "",
         headline=variant.headline,
         body=variant.body,
         call_to_action=variant.call,
