@@ -107,7 +107,7 @@ def test_choices_are_learned_from_what_was_shown_and_clicked(store):
     put(store, SHEET, Approval.AUTO)
     shown = [each for each in all_of(store) if each.may_be_shown(1.0)][:2]
     with store.writing() as connection:
-        worker = leasing.enlist(connection)
+        worker = leasing.enlist(connection, 0.0)
         leasing.grant(connection, worker, "shoes", 10_000)
         held = leasing.open_leases(connection, worker)[0].id
         for number in range(300):
