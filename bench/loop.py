@@ -48,7 +48,7 @@ from flex import pool
 from ready import ready
 from tenfold.core.paths import cache_dir
 from tenfold.core.written import parse_duration_s
-from tenfold.feed.tables import EXPERIMENT
+from tenfold.feed.arms import EXPERIMENT
 from tenfold.policy.value import LEAST_UTILISATION
 from tenfold.pool.state import PoolState, WorkloadView
 from tenfold.product.holdout import is_held_out

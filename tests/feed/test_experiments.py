@@ -79,13 +79,13 @@ async def test_the_effect_that_there_is_is_inside_its_interval_and_seen(make_des
     desk = await make_desk(ITEMS)
     draw = random.Random(5)
     with desk._store.writing() as connection:
-        for person in map(str, range(260)):
-            more = 1.5 if DESIGNS[0].arm_of(person) == "unified" else 1.0
-            for number in range(14):
-                surface = ("home", "shop")[number % 2]
-                seconds = 60.0 * more * draw.random()
-                told = [event(number, person, 1 + number % 8, surface, seconds, f"s{number // 4}")]
-                taking.take(connection, told, HOLDOUT, 1000.0 + number, designs=DESIGNS)
+        for number in range(14):
+            told = []
+            for person in map(str, range(260)):
+                more = 1.5 if DESIGNS[0].arm_of(person) == "unified" else 1.0
+                surface, seconds = ("home", "shop")[number % 2], 60.0 * more * draw.random()
+                told.append(event(number, person, 1 + number % 8, surface, seconds, f"s{number // 4}"))
+            taking.take(connection, told, HOLDOUT, 1000.0 + number, designs=DESIGNS)
         found = read_experiments(connection, SETTINGS)
     holdout, unified = found.experiments
     assert (holdout.name, unified.name, unified.control) == ("holdout", "unified", "surface")
