@@ -80,3 +80,10 @@ def test_a_surface_competes_with_its_own_items_only():
             surfaces = batch.surface_BL.flatten()[rivals.target_T].unique().tolist()
             assert len(surfaces) == 1
             assert allowed[surfaces[0], batch.unique_U[rivals.negative_N].numpy()].all()
+
+
+def test_few_events_make_small_batches():
+    events = events_of([list(range(ITEMS)) for _ in range(100)])
+    allowed_SI = np.ones((1, ITEMS), dtype=np.bool_)
+    lessons = Lessons(events, allowed_SI, RECIPE.model_copy(update={"batch_events": 2000}))
+    assert 20 <= lessons.steps() <= 60

@@ -191,9 +191,13 @@ def test_the_commands_fit_evaluate_and_recommend(tmp_path: Path, capsys: pytest.
     listed = json.loads(capsys.readouterr().out)
     seen = {int(word) for word in lines[2].split()[1:]}
     assert len(listed) == 4 and not seen & {each["item"] for each in listed}
-    main(["rank", "evaluate", str(tmp_path), "--split", "last", "--epochs", "2", "--json"])
+    main(["rank", "evaluate", str(tmp_path), "--epochs", "2", "--json"])
     table = json.loads(capsys.readouterr().out)["table"]
     assert {row["system"] for row in table} == {"model", "popularity", "item-kNN", "EASE"}
     with pytest.raises(SystemExit) as caught:
         main(["rank", "recommend", str(tmp_path), "4444"])
     assert caught.value.code == 2
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["rank", "evaluate", str(tmp_path), "--split", "time", "--epochs", "2"])
+    assert "these events have no times" in capsys.readouterr().err

@@ -84,8 +84,9 @@ def evaluate(
     directory: Path,
     *,
     split: Annotated[
-        Literal["time", "last"], Parameter(help="Judge on what comes after one time, or on each person's last event.")
-    ] = "time",
+        Literal["time", "last"] | None,
+        Parameter(help="Judge on what comes after one time (default), or on each person's last event (without times)."),
+    ] = None,
     epochs: Epochs = None,
     seed: Seed = 0,
     text: Text = False,
@@ -99,9 +100,10 @@ def evaluate(
 
     recipe = Recipe() if epochs is None else Recipe(epochs=epochs)
     recommender = Recommender(recipe=recipe, embed=_embed(text), seed=seed, name=directory.resolve().stem)
-    recommender.give(_read(directory, skip_bad_rows))
+    stream = _read(directory, skip_bad_rows)
+    recommender.give(stream)
     with _bar("evaluating", quiet=json) as progress:
-        evaluation = recommender.evaluate(split, progress=progress)
+        evaluation = recommender.evaluate(split or ("time" if stream.timed else "last"), progress=progress)
     show.evaluation(evaluation, json)
 
 

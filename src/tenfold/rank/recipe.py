@@ -34,7 +34,7 @@ class Recipe(Frozen):
     gaps: bool = Field(True, description="read the time between events")
     temperature: float = Field(0.05, gt=0, description="a score is a cosine over this")
     negatives: int = Field(1024, ge=1, description="items drawn per batch that every target competes with")
-    batch_events: int = Field(2000, ge=1, description="events per batch")
+    batch_events: int = Field(2000, ge=1, description="events per batch; fewer where there are few, see ``lessons``")
     epochs: int = Field(15, ge=1)
     learning_rate: float = Field(0.001, gt=0, description="peak, after 50 steps of warm-up; cosine down to 2%")
     weight_decay: float = Field(0.1, ge=0)

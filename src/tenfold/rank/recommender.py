@@ -243,8 +243,16 @@ class Recommender:
         """How good it is on events that it does not learn from, beside popularity, item-kNN and EASE.
 
         A network of its own is trained for this: ``time`` on what lies before one cut for all, ``last`` on all but
-        each person's last event (only for comparison with published tables).
+        each person's last event (for events without times, and for comparison with published tables).
+
+        Raises:
+            UsageError: ``time``, but the events have no times.
         """
+        if split == "time" and not self.stream.timed:
+            raise UsageError(
+                "these events have no times, so no cut in time can be made",
+                next_step='judge by each person\'s last event: split "last"',
+            )
         return evaluation_of(self.stream, self._how, split, progress)
 
     def person(self, text: str) -> Id:
