@@ -39,7 +39,6 @@ async def test_each_arm_asks_its_snapshot_and_what_the_fresh_one_adds_is_told(ma
     for arm in ("fresh", "stale"):
         await desk.feed(someone(arm, 0), "home", 3)
         assert desk.context.pool.asked[-1]["stale"] is (arm == "stale")
-        assert desk.context.pool.asked[-1]["person"] == someone(arm, 0)
     follows = Freshness(desk._designs)
     with desk._store.reading() as connection:
         assert follows.watched_beyond_s(connection) is None

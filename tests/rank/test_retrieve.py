@@ -25,7 +25,7 @@ def test_the_best_of_the_allowed_items_of_a_surface_are_found(surface, refused, 
     found = ExactRetriever(VECTORS, np.array(sorted(surface), dtype=np.int64)).best(query, count, allowed)
     score = VECTORS @ query
     assert found.rows.tolist() == sorted(surface - refused, key=lambda row: -score[row])[:count]
-    np.testing.assert_allclose(found.scores, score[found.rows], rtol=1e-5)
+    np.testing.assert_allclose(found.scores, score[found.rows], rtol=1e-5, atol=1e-6)
 
 
 def test_equal_scores_come_in_order_of_row():
