@@ -48,6 +48,7 @@ RIGHT = {
 OPERATIONS = (
     *EXAMPLES,
     "/v1/rank/items",
+    "/v1/rank/model",
     "/v1/models",
     "/v1/models/{model}",
     "/healthz",
