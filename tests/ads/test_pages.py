@@ -1,11 +1,7 @@
 """The advertiser's page in a real browser: a first campaign without a manual, on a screen and a phone; and the tag."""
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from pages import Windows, serving
 from tenfold.ads import command
 from tenfold.ads.campaign import Objective
 from tenfold.core.errors import TenfoldError, UsageError
@@ -36,53 +33,17 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def url(home):
-    folder, log = home, home / "server.log"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(port), str(folder)],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"TENFOLD_HOME": str(folder)},
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/thanks", timeout=5).close()
-                break
-            except urllib.error.URLError:
-                assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
-        url = f"http://127.0.0.1:{port}"
-        started = psutil.Process(process.pid).create_time()
-        write_run_file(home, RunFile(pid=process.pid, started=started, url=url))
-        yield url
-        assert "Traceback" not in log.read_text(), log.read_text()
-    finally:
-        process.terminate()
-        process.wait(20)
+    with serving(SCRIPT, home, "/thanks") as served:
+        started = psutil.Process(served.pid).create_time()
+        write_run_file(home, RunFile(pid=served.pid, started=started, url=served.url))
+        yield served.url
 
 
 @pytest.fixture
 def opened(url, browser):
-    contexts, complaints = [], []
-
-    def opening(path, viewport=SCREEN):
-        context = browser.new_context(viewport=viewport)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(url + path)
-        return page
-
-    yield opening
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    windows = Windows(browser)
+    yield lambda path, viewport=SCREEN: windows.open(url + path, viewport)
+    windows.close()
 
 
 def post(url: str, path: str, body: dict) -> dict:

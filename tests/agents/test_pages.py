@@ -1,18 +1,13 @@
 """The widget on a shop's page and the owner's page, in a real browser, on a screen and on a phone."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+
+from pages import Windows, serving
 
 SCRIPT = Path(__file__).with_name("page_process.py")
 SCREEN, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
@@ -20,52 +15,16 @@ SCREEN, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("agents-pages")
-    log = folder / "server.log"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    path = os.pathsep.join(str(SCRIPT.parents[1] / part) for part in ("agents", "product", "pool"))
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(port), str(folder)],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"TENFOLD_HOME": str(folder), "PYTHONPATH": path},
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/shop", timeout=5).close()
-                break
-            except urllib.error.URLError:
-                assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-        assert "Traceback" not in log.read_text(), log.read_text()
-    finally:
-        process.terminate()
-        process.wait(20)
+    imports = [SCRIPT.parents[1] / part for part in ("agents", "product", "pool")]
+    with serving(SCRIPT, tmp_path_factory.mktemp("agents-pages"), "/shop", imports=imports) as served:
+        yield served.url
 
 
 @pytest.fixture
 def opened(url, browser):
-    contexts, complaints = [], []
-
-    def opening(path, viewport=SCREEN):
-        context = browser.new_context(viewport=viewport)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(url + path)
-        return page
-
-    yield opening
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    windows = Windows(browser)
+    yield lambda path, viewport=SCREEN: windows.open(url + path, viewport)
+    windows.close()
 
 
 def ask(page, text):

@@ -1,12 +1,7 @@
 """The feed's page in a real browser: surfaces, controls that act at once, and what the team sees."""
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,59 +10,24 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from pages import Windows, serving
+
 SCRIPT = Path(__file__).with_name("feed_page_process.py")
 SCREEN, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("feed-pages")
-    log = folder / "server.log"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(port), str(folder)],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"TENFOLD_HOME": str(folder)},
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/feed?person=x", timeout=20).close()
-                break
-            except urllib.error.URLError:
-                assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-        assert "Traceback" not in log.read_text(), log.read_text()
-    finally:
-        process.terminate()
-        process.wait(20)
+    with serving(SCRIPT, tmp_path_factory.mktemp("feed-pages"), "/v1/feed?person=x", patience_s=20) as served:
+        yield served.url
 
 
 @pytest.fixture
 def opened(url, browser):
-    contexts, complaints, asked = [], [], set()
-
-    def opening(viewport=SCREEN, **more):
-        context = browser.new_context(viewport=viewport, **more)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: asked.add(request.url.split("/")[2]))
-        page.goto(url + "/feed")
-        return page
-
-    yield opening
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert asked == {url.split("/")[2]}, "a page asks nobody else"
+    windows = Windows(browser)
+    yield lambda viewport=SCREEN, **more: windows.open(url + "/feed", viewport, **more)
+    windows.close()
+    assert windows.hosts == {url.split("/")[2]}, "a page asks nobody else"
 
 
 def test_a_control_on_one_surface_acts_at_once_and_on_the_others(opened, url):

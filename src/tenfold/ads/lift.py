@@ -66,30 +66,23 @@ def _did(connection: Connection, campaign: Campaign) -> dict[str, list[tuple[flo
 
 
 def _out(counted: str, shown: int, held_out: int, attributed: float, found: Comparison | None) -> LiftOut:
-    if found is None:
-        return LiftOut(
-            counted=counted,
-            shown_people=shown,
-            held_out_people=held_out,
-            attributed=attributed,
-            incremental=None,
-            low=None,
-            high=None,
-            relative=None,
-            said="too few people are in the comparison to say what was added",
-        )
-    difference = found.difference
-    total, low, high = (shown * each for each in (difference.estimate, difference.low, difference.high))
-    is_sure = difference.is_sure
-    said = "more than without it" if is_sure and total > 0 else "less than without it" if is_sure else "not sure yet"
-    return LiftOut(
+    people = LiftOut(
         counted=counted,
         shown_people=shown,
         held_out_people=held_out,
         attributed=attributed,
-        incremental=total,
-        low=low,
-        high=high,
-        relative=found.relative.estimate if found.treated and found.control else None,
-        said=said,
+        incremental=None,
+        low=None,
+        high=None,
+        relative=None,
+        said="too few people are in the comparison to say what was added",
     )
+    if found is None:
+        return people
+    difference = found.difference
+    total, low, high = (shown * each for each in (difference.estimate, difference.low, difference.high))
+    is_sure = difference.is_sure
+    said = "more than without it" if is_sure and total > 0 else "less than without it" if is_sure else "not sure yet"
+    relative = found.relative.estimate if found.treated and found.control else None
+    added = {"incremental": total, "low": low, "high": high, "relative": relative, "said": said}
+    return people.model_copy(update=added)
