@@ -45,6 +45,7 @@ async def told(shop, *questions):
         ("Does the desk lamp cost $20?", ["No", "45.00 USD", "35.00 USD"], []),
         ("Which is cheaper, the desk lamp or the sunglasses?", ["cheaper is Desk Lamp", "35.00 USD"], []),
         ("Can I return things?", ["30 days"], []),
+        ("Can I send the desk lamp back?", ["30 days"], []),
         ("Was kostet das T-Shirt in blau, Größe M?", ["19.99 USD"], ["21.50"]),
         ("¿Cuánto cuesta la Water Bottle de 500ml?", ["12.00 USD"], ["29.00"]),
         ("What's the price of the desk lamp and the sunglasses?", ["35.00 USD", "80.00 USD"], []),
@@ -70,6 +71,7 @@ async def test_a_question_is_answered(shop, question, has, has_not):
         (["How much is the red t-shirt?", "and in black?"], ["24.00 USD"], ["18.00"]),
         (["Do you have t-shirts in blue?", "the second one in M?"], ["USD"], []),
         (["sunglasses?", "which is the cheapest?"], ["80.00 USD"], ["90.00"]),
+        (["How much are the sunglasses?", "Can I send them back?"], ["30 days"], []),
     ],
 )
 async def test_a_follow_up_is_about_what_was_spoken_of(shop, questions, has, has_not):

@@ -5,9 +5,11 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -201,6 +203,24 @@ def test_a_product_that_keeps_dying_is_an_alarm_until_it_stays_up(pool):
     alarm = "feed does not stay up; it ended with -9"
     until(lambda: alarm in get(f"{pool.url}/healthz")[1].decode(), what="an alarm")
     assert f"alarm: {alarm}" in pool.command("status").stdout
+    until(lambda: alarm not in get(f"{pool.url}/healthz")[1].decode(), what="the alarm's end")
+
+
+def test_a_product_that_answers_500_to_everything_is_an_alarm_until_it_answers_again(pool):
+    """It lives and gives its signs of life: only its answers tell."""
+    tables = sqlite3.connect(pool.home / "agents.db", timeout=60)
+    tables.execute("ALTER TABLE businesses RENAME TO businesses_away")
+    alarm = "the product agents failed at each of its last"
+    try:
+        for _ in range(3):
+            with pytest.raises(urllib.error.HTTPError, match="500"):
+                urllib.request.urlopen(f"{pool.url}/v1/agents/businesses", timeout=60)
+        until(lambda: alarm in get(f"{pool.url}/healthz")[1].decode(), what="an alarm")
+        assert alarm in pool.command("status").stdout
+    finally:
+        tables.execute("ALTER TABLE businesses_away RENAME TO businesses")
+        tables.close()
+    urllib.request.urlopen(f"{pool.url}/v1/agents/businesses", timeout=60).close()
     until(lambda: alarm not in get(f"{pool.url}/healthz")[1].decode(), what="the alarm's end")
 
 

@@ -21,6 +21,7 @@ from tenfold.reply.reply import Reply
 
 POLICY = re.compile(
     r"\b(polic(y|ies)|returns?|returned|returning|refunds?|refunded|exchanges?|shipping|ship|ships|shipped|"
+    r"(send|sending|sent|bring|bringing|take|taking|give|giving|get) (\w+ ){0,4}back|money back|"
     r"deliver|delivery|"
     r"delivered|deliveries|postage|warrant(y|ies)|guarantees?|payments?|pay|paypal|visa|mastercard|klarna|"
     r"credit cards?|"
@@ -209,12 +210,23 @@ def similar(shop: Shop, question: str, reading: Reading) -> answer.Found | None:
 
 def _in_its_words(shop: Shop, question: str) -> str:
     """The question, and the shop's own words for what it calls otherwise: "deliver" where it never says "ship"."""
+    text = plain(question)
+    phrases = {each for group in SAME_POLICY for each in group if " " in each and _is_said(each, text)}
+    # "Take it back" is not "take" as in "do you take cards?".
+    stems = set(stems_of(question)) - {stem(word) for each in phrases for word in each.split()}
     added = []
-    for each in stems_of(question):
-        group = next((group for group in SAME_POLICY if each in map(stem, group)), ())
-        own = [other for other in group if stem(other) in shop.passage_stems]
-        added += own[:1] if each not in shop.passage_stems else []
+    for group in SAME_POLICY:
+        own = [each for each in group if stem(each) in shop.passage_stems]
+        said = [each for each in group if each in phrases or stem(each) in stems]
+        if not set(said) & set(own):
+            added += own[:1] if said else []
     return " ".join([question, *added])
+
+
+def _is_said(phrase: str, text: str) -> bool:
+    """Whether a verb with its particle is said, also around what it is about: "send the red mug back"."""
+    verb, particle = phrase.split()
+    return re.search(rf"\b{verb} (\w+ ){{0,4}}{particle}\b", text) is not None
 
 
 def _asked(question: str) -> set[str]:
