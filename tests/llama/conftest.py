@@ -19,7 +19,7 @@ from tenfold.llama.recipe import ModelShape, Recipe
 from tenfold.llama.runs import read_run, train_folder
 from tenfold.llama.status import fetch_status
 from tenfold.llama.text import TextSource, prepare
-from tenfold.llama.vectors import initial_parameters, layout_of, update
+from tenfold.llama.vectors import gradient_norm, initial_parameters, layout_of, update
 from tenfold.llama.wire import TrainStatus
 from tenfold.llama.worker import GradientComputer
 
@@ -171,7 +171,7 @@ class Reference:
                 gradient = self.computer.gradients_P.copy()
                 total = gradient if total is None else total + gradient
             total *= np.float32(1 / self.recipe.microbatches)
-            update(self.recipe, self.layout, state, total, len(self.losses))
+            update(self.recipe, self.layout, state, total, gradient_norm(total), len(self.losses))
             self.losses.append(sum(losses) / len(losses))
             self.states.append(state)
         return self.states[steps]

@@ -92,10 +92,15 @@ def checkpoint_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("checkpoint-*.safetensors"), reverse=True)
 
 
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies, or would."""
+    return folder / f"checkpoint-{step:09d}.safetensors"
+
+
 def write_checkpoint(
     folder: Path, run: RunMeta, progress: TrainProgress, spans: Sequence[Span], state: StateVectors
 ) -> Path:
-    """Write a checkpoint beside the older ones, of which the newest ``KEPT`` stay.
+    """Write a checkpoint beside the older ones, of which the newest ``KEPT`` stay, and those that the recipe keeps.
 
     Raises:
         OSError: e.g. the disk is full; the older ones all stay, and nothing half-written does.
@@ -109,10 +114,12 @@ def write_checkpoint(
     }
     tensors |= {EXP_AVG: state.exp_avg_P, EXP_AVG_SQ: state.exp_avg_sq_P}
     meta = CheckpointMeta(run=run.run, identity=run.identity, progress=progress, sha256=state.sha256())
-    path = folder / f"checkpoint-{progress.step:09d}.safetensors"
+    path = checkpoint_path(folder, progress.step)
     replace_file(path, safetensors.numpy.save(tensors, metadata={META_KEY: json.dumps(sealed(meta))}))
+    kept = {checkpoint_path(folder, step) for step in run.recipe.keep_at}
     for old in checkpoint_files(folder)[KEPT:]:
-        old.unlink()
+        if old not in kept:
+            old.unlink()
     return path
 
 

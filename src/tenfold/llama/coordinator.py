@@ -12,7 +12,6 @@ and thread count.
 """
 
 import logging
-import math
 import signal
 import socket
 import threading
@@ -25,16 +24,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tenfold.core.errors import Damaged, PortTaken
+from tenfold.core.errors import Damaged, PortTaken, TenfoldError
 from tenfold.core.sound import set_aside
-from tenfold.llama.checkpoint import StateVectors, newest_sound, write_checkpoint
+from tenfold.llama.branch import state_of_trunk
+from tenfold.llama.checkpoint import StateVectors, checkpoint_path, newest_sound, write_checkpoint
+from tenfold.llama.evaluate import Evaluations, Evaluator
+from tenfold.llama.flops import flops_per_token
+from tenfold.llama.guard import check as check_guard
+from tenfold.llama.guard import reason_to_skip
+from tenfold.llama.journal import Journal, OnStep, StepLine
 from tenfold.llama.live import LiveState, live_run
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe, recipe_from_settings
-from tenfold.llama.runs import MAIN, locked, open_run, take_over, train_folder
+from tenfold.llama.runs import MAIN, RUN_FILE, locked, open_run, take_over, train_folder
 from tenfold.llama.step import StepInFlight
 from tenfold.llama.text import prepare, read_index
-from tenfold.llama.vectors import initial_parameters, layout_of, update
+from tenfold.llama.vectors import gradient_norm, initial_parameters, layout_of, update
 from tenfold.llama.wire import (
     Acknowledged,
     Channel,
@@ -70,6 +75,9 @@ class Coordinator:
         name: of the run.
         checkpoint_interval_s: seconds between durable checkpoints while training goes on.
         claim_timeout_s: seconds after which a silent worker's microbatch is given to another.
+        data: the prepared data, for evaluation; none: held-out loss is not measured.
+        peak_flops_per_s: measured peak of one worker, for the model FLOP/s utilisation; none: it is not told.
+        on_step: called in ``run`` after each step, and once as it begins.
 
     Raises:
         AlreadyRunning: another coordinator has this folder.
@@ -86,6 +94,9 @@ class Coordinator:
         *,
         checkpoint_interval_s: float = CHECKPOINT_INTERVAL_S,
         claim_timeout_s: float = CLAIM_TIMEOUT_S,
+        data: Path | None = None,
+        peak_flops_per_s: float | None = None,
+        on_step: OnStep | None = None,
     ) -> None:
         self._token, self._text_sha256 = token, text_sha256
         self._checkpoint_interval_s, self._claim_timeout_s = checkpoint_interval_s, claim_timeout_s
@@ -94,11 +105,26 @@ class Coordinator:
         self._folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as held:
             held.enter_context(locked(self._folder))
+            new = not (self._folder / RUN_FILE).exists()
             in_memory = live_run(self._folder, recipe.identity(text_sha256))
             self._run = open_run(self._folder, recipe, text_sha256, in_memory)
             self._recipe = self._run.recipe
             self._layout = layout_of(self._recipe.model)
-            self._live, self._durable_step = self._resume()
+            try:
+                self._live, self._durable_step = self._resume()
+            except TenfoldError:
+                if new:
+                    # It has not begun, so whoever mends its recipe need not give it another name.
+                    (self._folder / RUN_FILE).unlink()
+                raise
+            self._journal = Journal(
+                self._folder,
+                self._live.progress.step,
+                flops_per_token(self._recipe.model, self._recipe.sequence_tokens),
+                peak_flops_per_s,
+            )
+            self._evaluations = self._open_evaluations(data)
+            self._on_step = on_step
             self._held = held.pop_all()
         self._durable_at = time.monotonic()
         self._changed = threading.Condition()
@@ -139,10 +165,23 @@ class Coordinator:
         if durable is not None:
             progress, state = durable
             log.info("training continues at step %d from its checkpoint", progress.step)
+        elif branch := state_of_trunk(self._folder, self._recipe, self._text_sha256, self._layout.spans):
+            progress, state = branch
+            log.info("training begins at step %d of run %s", progress.step, self._recipe.from_run)
         else:
             progress, zeros_P = TrainProgress(), np.zeros(self._layout.size, np.float32)
             state = StateVectors(initial_parameters(self._recipe, self._layout), zeros_P, zeros_P.copy())
         return LiveState.create(self._folder, self._run, progress, state), durable_step
+
+    def _open_evaluations(self, data: Path | None) -> Evaluations | None:
+        if data is None or (self._recipe.steps is None and not self._recipe.evaluate_every):
+            return None
+        return Evaluations(Evaluator(self._recipe, data), self._journal.evaluation)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run's last step is finished; it then hands out nothing more."""
+        return self._recipe.steps is not None and self._live.progress.step >= self._recipe.steps
 
     def listen(self, host: str, port: int) -> int:
         """Bind and start to answer workers; return the port.
@@ -165,9 +204,10 @@ class Coordinator:
         # More threads would add up the gradient's norm in another order.
         torch.set_num_threads(1)
         try:
+            self._after_step(None)
             while self._wait():
                 if self._step.complete:
-                    self._finish_step()
+                    self._after_step(self._finish_step())
                 if time.monotonic() - self._durable_at >= self._checkpoint_interval_s:
                     self._checkpoint_in_background()
         finally:
@@ -220,21 +260,42 @@ class Coordinator:
             self._changed.wait_for(lambda: self._stopping or self._step.complete, timeout=due_s)
             return not self._stopping
 
-    def _finish_step(self) -> None:
+    def _after_step(self, line: StepLine | None) -> None:
+        """Keep, evaluate and tell what the step calls for; also when the process before this one had no time to."""
+        progress = self._live.progress
+        if progress.step in self._recipe.keep_at and not checkpoint_path(self._folder, progress.step).exists():
+            if self._writer is not None:
+                self._writer.join()
+            self._write_checkpoint(progress, self._live.front)
+        due = self._recipe.evaluates_after(progress.step) and progress.step not in self._journal.evaluated
+        if due and self._evaluations is not None:
+            self._evaluations.submit(progress, self._live.front.parameters_P)
+        if self._on_step is not None:
+            self._on_step(progress, line)
+        check_guard(self._recipe, progress, str(self._folder))
+
+    def _finish_step(self) -> StepLine:
         """Update the back of the live state and bring it to the front; no worker can add to a complete step."""
         self._updating_since = time.monotonic()
         loss, gradient_P = self._step.mean()
         progress = self._live.progress
         self._live.back.copy_from(self._live.front)
-        norm = update(self._recipe, self._layout, self._live.back, gradient_P, progress.step)
-        if not math.isfinite(norm):
-            log.warning("step %d has a gradient norm of %s; its update is left out", progress.step, norm)
+        norm = gradient_norm(gradient_P)
+        skipped = reason_to_skip(self._recipe, progress, loss, norm)
+        if skipped:
+            log.warning("the update of step %d is left out: %s", progress.step + 1, skipped)
+        else:
+            update(self._recipe, self._layout, self._live.back, gradient_P, norm, progress.step)
+        after = progress.after(loss, self._recipe.step_tokens, norm, skipped=bool(skipped))
         with self._changed:
-            self._live.flip(progress.after(loss, self._recipe.step_tokens))
+            self._live.flip(after)
+            workers = len(self._workers)
             self._step = self._new_step()
             self._spare.append(gradient_P)
             self._updating_since = None
             self._changed.notify_all()
+        rate = self._recipe.learning_rate_at(progress.step)
+        return self._journal.stepped(after, self._recipe.step_tokens, norm, rate, workers, skipped)
 
     def _checkpoint_in_background(self) -> None:
         self._durable_at = time.monotonic()
@@ -271,6 +332,8 @@ class Coordinator:
                 channel.shutdown()
         if self._writer is not None:
             self._writer.join()
+        if self._evaluations is not None:
+            self._evaluations.close()
         if self._live.progress.step != (self._durable_step or 0):
             self._write_checkpoint(self._live.progress, self._live.front)
         if self._live.progress.step == (self._durable_step or 0):
@@ -347,7 +410,7 @@ class Coordinator:
     def _hand_out(self, channel: Channel, connection: int, message: Next) -> bool:
         """Claim a microbatch for a worker once there is one; false if it left, or the run ended, meanwhile."""
         with self._changed:
-            while (microbatch := self._step.claim(connection, time.monotonic())) is None:
+            while self.ended or (microbatch := self._step.claim(connection, time.monotonic())) is None:
                 timeout = self._step.next_timeout()
                 self._changed.wait(None if timeout is None else max(0.0, timeout - time.monotonic()) + 0.01)
                 if self._stopping or channel.readable():

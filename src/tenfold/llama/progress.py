@@ -7,6 +7,8 @@ from pydantic import ConfigDict, Field
 from tenfold.core.frozen import Frozen
 
 HISTORY_POINTS = 240
+NORMS_KEPT = 32
+"""Gradient norms of the last updates, by whose median a spike is told."""
 
 
 class Record(Frozen):
@@ -32,9 +34,12 @@ class TrainProgress(Record):
     history: tuple[LossSample, ...] = ()
     stride: int = Field(1, description="steps per sample of the history")
     pending: tuple[float, ...] = Field((), description="losses of the steps after the last sample")
+    norms: tuple[float, ...] = Field((), description="gradient norms of the last updates, before clipping")
+    skipped: int = Field(0, description="steps whose update was left out")
+    skipped_in_a_row: int = Field(0, description="of these, those since the last update")
 
-    def after(self, loss: float, tokens: int) -> Self:
-        """Progress after one more step.
+    def after(self, loss: float, tokens: int, norm: float = 0.0, *, skipped: bool = False) -> Self:
+        """Progress after one more step, whose gradient had this norm; ``skipped``: its update was left out.
 
         A sample is the mean over ``stride`` steps; past ``HISTORY_POINTS`` samples, neighbours merge and the stride
         doubles, so that the curve always spans the whole run.
@@ -58,5 +63,8 @@ class TrainProgress(Record):
                 "history": history,
                 "stride": stride,
                 "pending": pending,
+                "norms": self.norms if skipped else (*self.norms, norm)[-NORMS_KEPT:],
+                "skipped": self.skipped + skipped,
+                "skipped_in_a_row": self.skipped_in_a_row + 1 if skipped else 0,
             }
         )

@@ -13,6 +13,9 @@ from pydantic import Field, model_validator
 from tenfold.core.errors import ConfigError
 from tenfold.core.frozen import Frozen
 
+RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+"""What a run may be named; its folder is named so too."""
+
 
 class ModelShape(Frozen):
     """Sizes of a Llama-4-like decoder; names as in Hugging Face's ``Llama4TextConfig`` where it has them."""
@@ -59,15 +62,40 @@ class Recipe(Frozen):
     sequence_tokens: int = Field(256, ge=2, description="tokens predicted per sequence")
     microbatch_sequences: int = Field(4, ge=1, description="sequences whose gradient one worker computes at a time")
     microbatches: int = Field(12, ge=1, description="microbatches a step; 12 divides evenly by 1, 2, 3, 4, 6 workers")
-    learning_rate: float = Field(3e-3, gt=0, description="after warm-up; constant from there")
+    steps: int | None = Field(None, ge=1, description="steps after which the run is over; none: it has no end")
+    learning_rate: float = Field(3e-3, gt=0, description="after warm-up; constant from there until the decay")
     warmup_steps: int = Field(10, ge=0)
+    decay_share: float = Field(0.2, ge=0, le=1, description="share of the steps, the last, in which the rate decays")
+    from_run: str | None = Field(
+        None, pattern=RUN_NAME, description="run of the same home from whose checkpoint this one begins: its trunk"
+    )
+    from_step: int | None = Field(None, ge=1, description="step of that checkpoint; the trunk keeps it by keep_at")
+    keep_at: tuple[int, ...] = Field((), description="steps whose checkpoints stay, so that runs may begin there")
     beta_1: float = Field(0.9, ge=0, lt=1)
     beta_2: float = Field(0.95, ge=0, lt=1)
     epsilon: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.1, ge=0, description="on matrices only, not on norms")
     gradient_norm_limit: float = Field(1.0, gt=0, description="gradients longer than this are scaled down to it")
+    spike_factor: float = Field(
+        10.0, ge=0, description="updates whose gradient is so many times the usual norm are left out; 0: none is"
+    )
+    skip_limit: int = Field(20, ge=1, description="after so many updates left out in a row the run ends as diverged")
+    evaluate_every: int = Field(0, ge=0, description="steps between evaluations; 0: only at the run's end")
+    evaluate_sequences: int = Field(64, ge=1, description="held-out sequences of an evaluation, the same each time")
     balance_weight: float = Field(0.01, ge=0, description="weight of the router's load-balancing loss")
     bfloat16: bool = Field(True, description="matrix products in bfloat16 where the CPU can; all else in float32")
+    compile: bool = Field(False, description="whether each layer is compiled: faster, after half a minute at first")
+
+    @model_validator(mode="after")
+    def _branch_is_whole(self) -> Self:
+        if (self.from_run is None) != (self.from_step is None):
+            raise ValueError("from_run and from_step go together: a run and the step of one of its checkpoints")
+        if self.from_step is not None and self.steps is not None and self.from_step > self.decay_start:
+            raise ValueError(
+                f"from_step {self.from_step} is past step {self.decay_start}, where the decay of "
+                f"{self.steps} steps begins"
+            )
+        return self
 
     @property
     def microbatch_tokens(self) -> int:
@@ -79,9 +107,24 @@ class Recipe(Frozen):
         """Tokens predicted in one step: the global batch, constant whatever the number of workers."""
         return self.microbatches * self.microbatch_tokens
 
+    @property
+    def decay_start(self) -> int:
+        """Steps before the decay begins; 0 for a run without an end, which never decays."""
+        return 0 if self.steps is None else self.steps - round(self.decay_share * self.steps)
+
     def learning_rate_at(self, step: int) -> float:
-        """Learning rate of the update that finishes ``step`` (counted from 0): linear warm-up, then constant."""
-        return self.learning_rate * min(1.0, (step + 1) / (self.warmup_steps + 1))
+        """Learning rate of the update that finishes ``step`` (counted from 0): warm-up, stable, decay (WSD)."""
+        return self.learning_rate * min(1.0, (step + 1) / (self.warmup_steps + 1)) * self.decay_at(step)
+
+    def decay_at(self, step: int) -> float:
+        """What the decay leaves of the rate: 1 before it, then 1 - sqrt(share of it done) (Haegele et al. 2024)."""
+        if self.steps is None or step < self.decay_start:
+            return 1.0
+        return 1.0 - min(1.0, (step - self.decay_start) / (self.steps - self.decay_start)) ** 0.5
+
+    def evaluates_after(self, steps: int) -> bool:
+        """Whether held-out loss is measured once so many steps are finished."""
+        return steps == self.steps or bool(self.evaluate_every and steps and steps % self.evaluate_every == 0)
 
     def identity(self, text_sha256: str) -> str:
         """Digest of the recipe and the text: checkpoints with another one do not belong to the run.
@@ -96,7 +139,18 @@ class Recipe(Frozen):
         return hashlib.sha256(f"{self.model_dump_json(exclude=left_out)}\n{text_sha256}".encode()).hexdigest()
 
 
-BEFORE: Mapping[tuple[str, str], object] = {}
+BEFORE: Mapping[tuple[str, str], object] = {
+    ("", "steps"): None,
+    ("", "decay_share"): 0.2,
+    ("", "from_run"): None,
+    ("", "from_step"): None,
+    ("", "keep_at"): (),
+    ("", "spike_factor"): 0.0,
+    ("", "skip_limit"): 20,
+    ("", "evaluate_every"): 0,
+    ("", "evaluate_sequences"): 64,
+    ("", "compile"): False,
+}
 """What a run meant that was saved before a key was there: by its table (``model``, or empty) and its name.
 
 Each key that is added to a recipe gets a line here, so that older runs go on as they were; its default is for new runs.

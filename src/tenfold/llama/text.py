@@ -249,8 +249,28 @@ class Sampler:
         """Tokens of one microbatch with the token after each, shape (sequences, sequence_tokens + 1)."""
         return np.stack([self._read_window(window) for window in self.window_indices(step, microbatch)])
 
-    def _read_window(self, window: int) -> NDArray[np.int64]:
-        start = window * self.recipe.sequence_tokens
+    def held_out_windows(self, count: int) -> list[int]:
+        """So many windows spread evenly over the held-out documents, or all if there are fewer.
+
+        Raises:
+            AssetError: there is none.
+        """
+        windows = (self.index.held_out_tokens - 1) // self.recipe.sequence_tokens
+        if windows < 1:
+            raise AssetError(
+                f"the data holds out {self.index.held_out_tokens} tokens, fewer than one sequence of "
+                f"{self.recipe.sequence_tokens}",
+                next_step="hold out more documents, or use shorter sequences",
+            )
+        count = min(count, windows)
+        return [index * windows // count for index in range(count)]
+
+    def held_out_BT(self, windows: Sequence[int]) -> NDArray[np.int64]:
+        """Tokens of these held-out windows with the token after each, shape (windows, sequence_tokens + 1)."""
+        return np.stack([self._read_window(window, self.index.training_tokens) for window in windows])
+
+    def _read_window(self, window: int, base: int = 0) -> NDArray[np.int64]:
+        start = base + window * self.recipe.sequence_tokens
         return self._tokens[start : start + self.recipe.sequence_tokens + 1].astype(np.int64)
 
     def _window(self, sequence: int) -> int:

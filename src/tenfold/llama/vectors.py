@@ -55,18 +55,20 @@ def initial_parameters(recipe: Recipe, layout: Layout) -> NDArray[np.float32]:
     return np.concatenate([named[span.name].detach().numpy().ravel() for span in layout.spans])
 
 
-def update(recipe: Recipe, layout: Layout, state: StateVectors, gradient_P: NDArray[np.float32], step: int) -> float:
+def gradient_norm(gradient_P: NDArray[np.float32]) -> float:
+    """Euclidean length of a gradient."""
+    return float(torch.linalg.vector_norm(torch.from_numpy(gradient_P)))
+
+
+def update(
+    recipe: Recipe, layout: Layout, state: StateVectors, gradient_P: NDArray[np.float32], norm: float, step: int
+) -> None:
     """Apply AdamW (Loshchilov and Hutter 2019) to ``state`` in place, with the gradient clipped to the norm limit.
 
-    ``gradient_P`` is the mean gradient of the step, scaled in place; ``step`` counts the steps finished before it.
-
-    Returns:
-        The gradient's norm before clipping. When it is not finite, nothing is changed.
+    ``gradient_P`` is the mean gradient of the step, scaled in place, and ``norm`` its finite length; ``step`` counts
+    the steps finished before it.
     """
     gradient = torch.from_numpy(gradient_P)
-    norm = float(torch.linalg.vector_norm(gradient))
-    if not np.isfinite(norm):
-        return norm
     if norm > recipe.gradient_norm_limit:
         gradient.mul_(recipe.gradient_norm_limit / norm)
     vectors = [torch.from_numpy(part) for part in (state.parameters_P, state.exp_avg_P, state.exp_avg_sq_P)]
@@ -87,4 +89,3 @@ def update(recipe: Recipe, layout: Layout, state: StateVectors, gradient_P: NDAr
             eps=recipe.epsilon,
             maximize=False,
         )
-    return norm

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -83,6 +83,14 @@ class GradientComputer:
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
             loss, balance = self._model.losses(window_BT)
         (loss + self.recipe.balance_weight * balance).backward()
+        return loss.item()
+
+    def held_out_loss(self, windows: Sequence[int]) -> float:
+        """Mean loss of these held-out windows at ``parameters_P``, in nats per token; leaves the gradients alone."""
+        torch.set_num_threads(self._threads)
+        window_BT = torch.from_numpy(self.sampler.held_out_BT(windows))
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+            loss, _ = self._model.losses(window_BT)
         return loss.item()
 
 

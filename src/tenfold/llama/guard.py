@@ -1,0 +1,55 @@
+"""Which updates are left out: those of a gradient that is no number, or that is far longer than the last ones were.
+
+A pure function of the run's state, so any workers and any restarts decide the same. What is left out is counted in the
+run's progress; after ``Recipe.skip_limit`` in a row the run is over, for it will not mend by itself.
+"""
+
+import math
+from statistics import median
+
+from tenfold.core.errors import TenfoldError
+from tenfold.llama.progress import TrainProgress
+from tenfold.llama.recipe import Recipe
+
+NORMS_NEEDED = 16
+"""Norms before a spike is told by their median: the first steps' norms fall by themselves."""
+
+
+class Diverged(TenfoldError):
+    """A run's gradients are no numbers, or far too long, step after step."""
+
+
+def reason_to_skip(recipe: Recipe, progress: TrainProgress, loss: float, norm: float) -> str:
+    """Why the update of the step after ``progress`` is left out, in words; empty if it is not.
+
+    Args:
+        recipe: of the run.
+        progress: before the step.
+        loss: of the step, nats per token.
+        norm: of its gradient, before clipping.
+    """
+    if not math.isfinite(loss):
+        return f"its loss is {loss}"
+    if not math.isfinite(norm):
+        return f"the norm of its gradient is {norm}"
+    if recipe.spike_factor and len(progress.norms) >= NORMS_NEEDED:
+        usual = median(progress.norms)
+        if norm > recipe.spike_factor * usual:
+            return f"the norm of its gradient is {norm:.3g}, {norm / usual:.0f} times the usual {usual:.3g}"
+    return ""
+
+
+def check(recipe: Recipe, progress: TrainProgress, folder: str) -> None:
+    """See that the run has not diverged.
+
+    Raises:
+        Diverged: as many updates in a row were left out as the recipe lets.
+    """
+    if progress.skipped_in_a_row >= recipe.skip_limit:
+        good = progress.step - progress.skipped_in_a_row
+        raise Diverged(
+            f"the run in {folder} diverged: the updates of its last {progress.skipped_in_a_row} steps were left out, "
+            f"from step {good + 1} on",
+            next_step=f"train anew with a lower learning_rate than {recipe.learning_rate:g} or a longer warm-up, "
+            f"or begin from an earlier checkpoint with from_run and from_step",
+        )

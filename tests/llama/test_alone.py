@@ -1,0 +1,127 @@
+"""A run without a pool: it ends, is stopped and goes on, is branched, is evaluated; its workers may be killed."""
+
+import multiprocessing
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from tenfold.core.errors import AssetError, UsageError
+from tenfold.llama.alone import train_alone
+from tenfold.llama.checkpoint import checkpoint_files, checkpoint_path, read_checkpoint
+from tenfold.llama.journal import STEPS_FILE, read_evaluations, read_steps
+from tenfold.llama.live import live_paths
+from tenfold.llama.run_file import RunFile, RunFileError, read_run_file
+from tenfold.llama.runs import read_run, train_folder
+from tenfold.llama.vectors import layout_of
+
+
+@pytest.fixture
+def home(tmp_path):
+    yield tmp_path
+    for folder in tmp_path.glob("train/*"):
+        live_paths(folder)[0].unlink(missing_ok=True)
+
+
+@pytest.fixture
+def run(recipe, text) -> RunFile:
+    changed = recipe.model_copy(update={"steps": 10, "decay_share": 0.4, "evaluate_every": 4, "evaluate_sequences": 3})
+    return RunFile("whole", changed, text)
+
+
+def branch_of(run: RunFile, name: str, **changes: object) -> RunFile:
+    return RunFile(name, run.recipe.model_copy(update=changes), run.data)
+
+
+def parameters(home, name):
+    folder = train_folder(home, name)
+    meta = read_run(folder)
+    return read_checkpoint(checkpoint_files(folder)[0], meta, layout_of(meta.recipe.model).spans)
+
+
+def test_a_run_stopped_killed_and_branched_ends_with_the_same_bits(home, run, reference):
+    whole = train_alone(run, home, workers=2)
+    assert (whole.step, whole.tokens) == (10, 10 * run.recipe.step_tokens)
+    assert [line.step for line in read_evaluations(whole.folder)] == [4, 8, 10]
+    assert whole.evaluation_loss == read_evaluations(whole.folder)[-1].loss
+    steps = read_steps(whole.folder)
+    assert [line.step for line in steps] == list(range(1, 11))
+    assert all(line.workers <= 2 and line.tokens_per_s > 0 and line.skipped == "" for line in steps)
+    # Before the decay the schedule is that of a run without an end.
+    reference.after(6)
+    assert [line.loss for line in steps[:6]] == reference.losses[:6]
+    assert [line.learning_rate for line in steps[6:]] == sorted((s.learning_rate for s in steps[6:]), reverse=True)
+    assert steps[-1].learning_rate < 0.2 * run.recipe.learning_rate
+
+    # Stopped after some steps, its worker killed, and gone on with: nothing shows.
+    stop, killed = threading.Event(), []
+
+    def harm(progress, line):
+        if progress.step == 3 and not killed:
+            killed.extend(worker_pids())
+            for child in killed:
+                os.kill(child, signal.SIGKILL)
+        if progress.step == 7:
+            stop.set()
+
+    again = branch_of(run, "stopped")
+    assert train_alone(again, home, on_progress=harm, stop=stop).step == 7
+    assert killed
+    with (train_folder(home, "stopped") / STEPS_FILE).open("a") as file:
+        file.write('{"step": 8, "tok')
+    assert train_alone(again, home).step == 10
+    assert [line.loss for line in read_steps(train_folder(home, "stopped"))] == [line.loss for line in steps]
+
+    # A trunk at a constant rate, kept at step 6, from which a run decays.
+    trunk = branch_of(run, "trunk", decay_share=0.0, keep_at=(6,), steps=9)
+    train_alone(trunk, home)
+    assert checkpoint_path(train_folder(home, "trunk"), 6).exists()
+    branch = train_alone(branch_of(run, "branch", from_run="trunk", from_step=6), home)
+    assert branch.evaluation_loss == whole.evaluation_loss
+    expected = parameters(home, "whole")[1]
+    for name in ("stopped", "branch"):
+        progress, state = parameters(home, name)
+        assert progress.step == 10
+        assert np.array_equal(state.parameters_P, expected.parameters_P), name
+        assert state.sha256() == expected.sha256()
+
+    with pytest.raises(AssetError, match="no checkpoint at step 5; it has: 6, 9") as told:
+        train_alone(branch_of(run, "other", from_run="trunk", from_step=5), home)
+    assert "keep_at = [5]" in told.value.next_step
+    with pytest.raises(AssetError, match="no run 'oak'"):
+        train_alone(branch_of(run, "other", from_run="oak", from_step=5), home)
+    with pytest.raises(AssetError, match="another recipe"):
+        train_alone(branch_of(run, "whole", learning_rate=1.0), home)
+
+
+def worker_pids() -> list[int]:
+    """Process ids of this process's workers, which the fork server started."""
+    return [child.pid for child in multiprocessing.active_children() if child.name.startswith("train-worker")]
+
+
+def test_a_run_without_an_end_is_refused(home, recipe):
+    with pytest.raises(UsageError, match="'main' has no end"):
+        train_alone(recipe, home)
+
+
+def test_a_run_file_says_what_is_trained_and_mistakes_are_named(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(
+        '[model]\nhidden_size = 64\n[train]\nsteps = 50\nlearning_rate = 1e-3\n[data]\nfolder = "prepared"\n'
+    )
+    run = read_run_file(path)
+    assert (run.name, run.recipe.model.hidden_size, run.recipe.steps) == ("small", 64, 50)
+    assert run.data == tmp_path / "prepared"
+    assert run.recipe.model_fields_set == {"model", "steps", "learning_rate"}
+    for text, told in {
+        "[train]\nstep = 5\n": "step",
+        "[train]\nsteps = 0\n": "train.steps",
+        "[train]\nfrom_run = 'a'\n": "from_run and from_step go together",
+        "[train]\nsteps = 10\nfrom_run = 'a'\nfrom_step = 9\n": "from_step 9 is past step 8",
+        "[train.model]\nhidden_size = 64\n": r"\[model\]",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(RunFileError, match=told):
+            read_run_file(path)
