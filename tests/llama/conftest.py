@@ -171,7 +171,7 @@ class Reference:
                 gradient = self.computer.gradients_P.copy()
                 total = gradient if total is None else total + gradient
             total *= np.float32(1 / self.recipe.microbatches)
-            update(self.recipe, self.layout, state, total, gradient_norm(total), len(self.losses))
+            update(self.recipe, self.layout, state, total, gradient_norm(self.layout, total), len(self.losses))
             self.losses.append(sum(losses) / len(losses))
             self.states.append(state)
         return self.states[steps]

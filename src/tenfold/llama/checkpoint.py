@@ -12,10 +12,11 @@ Letter: P parameters of the model.
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import safetensors.numpy
@@ -35,6 +36,10 @@ META_KEY = "tenfold"
 EXP_AVG, EXP_AVG_SQ = "optimizer.exp_avg", "optimizer.exp_avg_sq"
 
 
+Kind = Literal["matrix", "embedding", "norm", "balance"]
+"""``norm``: vectors, which do not decay. ``balance``: biases of experts, which no gradient moves (``balance.py``)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Where a parameter lies in a flat vector."""
@@ -42,6 +47,12 @@ class Span:
     name: str
     shape: tuple[int, ...]
     start: int
+    kind: Kind
+
+    @property
+    def part(self) -> slice:
+        """Its places in the vector."""
+        return slice(self.start, self.start + math.prod(self.shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +119,7 @@ def write_checkpoint(
     # First, for they take room: what a process left that was killed while it wrote.
     for half_written in folder.glob(".checkpoint-*.new"):
         half_written.unlink()
-    tensors = {
-        span.name: state.parameters_P[span.start : span.start + int(np.prod(span.shape))].reshape(span.shape)
-        for span in spans
-    }
+    tensors = {span.name: state.parameters_P[span.part].reshape(span.shape) for span in spans}
     tensors |= {EXP_AVG: state.exp_avg_P, EXP_AVG_SQ: state.exp_avg_sq_P}
     meta = CheckpointMeta(run=run.run, identity=run.identity, progress=progress, sha256=state.sha256())
     path = checkpoint_path(folder, progress.step)
@@ -145,7 +153,7 @@ def read_checkpoint(path: Path, run: RunMeta, spans: Sequence[Span]) -> tuple[Tr
     meta = _meta_of(path, content, len(content))
     if (meta.run, meta.identity) != (run.run, run.identity):
         raise AssetError(f"{path} belongs to run {meta.run}, not {run.run}", next_step=f"move {path} away")
-    size = sum(int(np.prod(span.shape)) for span in spans)
+    size = sum(math.prod(span.shape) for span in spans)
     try:
         tensors = safetensors.numpy.load(content)
         parameters_P = np.concatenate([tensors[span.name].reshape(-1) for span in spans])

@@ -280,7 +280,7 @@ class Coordinator:
         loss, gradient_P = self._step.mean()
         progress = self._live.progress
         self._live.back.copy_from(self._live.front)
-        norm = gradient_norm(gradient_P)
+        norm = gradient_norm(self._layout, gradient_P)
         skipped = reason_to_skip(self._recipe, progress, loss, norm)
         if skipped:
             log.warning("the update of step %d is left out: %s", progress.step + 1, skipped)

@@ -7,7 +7,7 @@ router's choice and other steps along an axis are left out: they are below 2% fr
 
 from dataclasses import dataclass
 
-from tenfold.llama.recipe import ModelShape
+from tenfold.llama.shape import ModelShape, VisionShape
 
 TRAINING = 3
 """Forward and backward, in forwards."""
@@ -18,8 +18,7 @@ class Parameters:
     """Counts of weights of matrices and embeddings; norms, some thousandths of them, are left out.
 
     ``total``: all. ``active``: those that take part in one token's prediction: one routed expert of each mixture.
-    ``embedding``: of these, the rows that tokens look up, which multiply nothing; none where the output
-    matrix is the same.
+    ``embedding``: of these, the rows that tokens look up, which multiply nothing; none where the output is tied.
     ``head``: of these, the output matrix.
     """
 
@@ -38,7 +37,7 @@ def parameters_of(shape: ModelShape) -> Parameters:
     """Count a text model's parameters; what reads images is not among them."""
     width = shape.hidden_size
     head = shape.vocab_size * width
-    embedding = head
+    embedding = 0 if shape.tie_word_embeddings else head
     active = embedding + head + sum(_layer(shape, layer) for layer in range(shape.num_hidden_layers))
     mixtures = sum(map(shape.is_mixture, range(shape.num_hidden_layers)))
     idle = mixtures * max(0, shape.num_local_experts - 1) * 3 * width * shape.intermediate_size
@@ -58,3 +57,19 @@ def flops_per_token(shape: ModelShape, sequence_tokens: int) -> float:
     counted = parameters_of(shape)
     attention = 4 * shape.num_hidden_layers * sequence_tokens * shape.num_attention_heads * shape.head_dim
     return float(TRAINING * (2 * (counted.active - counted.embedding) + attention))
+
+
+def flops_per_image(shape: VisionShape, hidden_size: int) -> float:
+    """Floating-point operations of training on one image, forward and backward.
+
+    Args:
+        shape: of the part that reads images.
+        hidden_size: width of the decoder that it feeds.
+    """
+    width, inner, out = shape.hidden_size, shape.intermediate_size, shape.projector_output_dim
+    patches = shape.patches_side**2
+    layer = 4 * width * width + 2 * width * inner
+    pixels = shape.num_channels * shape.patch_size**2
+    encoder = patches * pixels * width + (patches + 1) * shape.num_hidden_layers * (layer + 2 * (patches + 1) * width)
+    adapter = shape.image_tokens * (inner * out + out * out + out * hidden_size)
+    return float(TRAINING * 2 * (encoder + adapter))

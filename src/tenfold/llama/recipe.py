@@ -12,46 +12,10 @@ from pydantic import Field, model_validator
 
 from tenfold.core.errors import ConfigError
 from tenfold.core.frozen import Frozen
+from tenfold.llama.shape import ModelShape
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """What a run may be named; its folder is named so too."""
-
-
-class ModelShape(Frozen):
-    """Sizes of a Llama-4-like decoder; names as in Hugging Face's ``Llama4TextConfig`` where it has them."""
-
-    vocab_size: int = Field(4096, ge=257, description="tokens known; 256 bytes and the document separator at least")
-    hidden_size: int = Field(192, ge=8)
-    num_hidden_layers: int = Field(4, ge=1)
-    num_attention_heads: int = Field(6, ge=1)
-    num_key_value_heads: int = Field(2, ge=1)
-    head_dim: int = Field(32, ge=2)
-    intermediate_size_mlp: int = Field(512, ge=1, description="hidden size of the dense layers' feed-forward")
-    intermediate_size: int = Field(256, ge=1, description="hidden size of one expert")
-    num_local_experts: int = Field(8, ge=2)
-    interleave_moe_layer_step: int = Field(2, ge=1, description="every so many layers the feed-forward is a mixture")
-    no_rope_layer_interval: int = Field(4, ge=2, description="every so many layers attention has no positions")
-    rope_theta: float = Field(10_000.0, gt=1)
-    rms_norm_eps: float = Field(1e-5, gt=0)
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        if self.num_attention_heads % self.num_key_value_heads:
-            raise ValueError(
-                f"num_attention_heads {self.num_attention_heads} is not a multiple of "
-                f"num_key_value_heads {self.num_key_value_heads}"
-            )
-        if self.head_dim % 2:
-            raise ValueError(f"head_dim {self.head_dim} is odd; rotary positions turn pairs of channels")
-        return self
-
-    def is_mixture(self, layer: int) -> bool:
-        """Whether this layer's feed-forward is a mixture of experts (the last of every step, as in Llama 4)."""
-        return (layer + 1) % self.interleave_moe_layer_step == 0
-
-    def has_rope(self, layer: int) -> bool:
-        """Whether this layer's attention turns queries and keys by position (all but every fourth)."""
-        return (layer + 1) % self.no_rope_layer_interval != 0
 
 
 class Recipe(Frozen):
@@ -82,7 +46,10 @@ class Recipe(Frozen):
     skip_limit: int = Field(20, ge=1, description="after so many updates left out in a row the run ends as diverged")
     evaluate_every: int = Field(0, ge=0, description="steps between evaluations; 0: only at the run's end")
     evaluate_sequences: int = Field(64, ge=1, description="held-out sequences of an evaluation, the same each time")
-    balance_weight: float = Field(0.01, ge=0, description="weight of the router's load-balancing loss")
+    balance_weight: float = Field(
+        0.01, ge=0, description="weight of the load-balancing loss of a model without biases of experts"
+    )
+    balance_rate: float = Field(0.01, ge=0, description="by how much a step moves the bias of an expert")
     bfloat16: bool = Field(True, description="matrix products in bfloat16 where the CPU can; all else in float32")
     compile: bool = Field(False, description="whether each layer is compiled: faster, after half a minute at first")
 
@@ -122,6 +89,15 @@ class Recipe(Frozen):
             return 1.0
         return 1.0 - min(1.0, (step - self.decay_start) / (self.steps - self.decay_start)) ** 0.5
 
+    def balance_at(self, step: int) -> float:
+        """What is left of the balancing of experts after this update: 1 before the decay, exactly 0 from its middle on.
+
+        So the second half of the decay trains the network as it is released, without biases.
+        """
+        if self.steps is None or step < self.decay_start:
+            return 1.0
+        return max(0.0, 1.0 - 2.0 * (step + 1 - self.decay_start) / (self.steps - self.decay_start))
+
     def evaluates_after(self, steps: int) -> bool:
         """Whether held-out loss is measured once so many steps are finished."""
         return steps == self.steps or bool(self.evaluate_every and steps and steps % self.evaluate_every == 0)
@@ -150,6 +126,11 @@ BEFORE: Mapping[tuple[str, str], object] = {
     ("", "evaluate_every"): 0,
     ("", "evaluate_sequences"): 64,
     ("", "compile"): False,
+    ("", "balance_rate"): 0.0,
+    ("model", "use_qk_norm"): True,
+    ("model", "tie_word_embeddings"): False,
+    ("model", "expert_bias"): False,
+    ("model", "vision"): None,
 }
 """What a run meant that was saved before a key was there: by its table (``model``, or empty) and its name.
 

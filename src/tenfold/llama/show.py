@@ -3,6 +3,7 @@
 import datetime as dt
 
 from tenfold.core.show import grid, machine, out
+from tenfold.llama.flops import flops_per_token, parameters_of
 from tenfold.llama.runs import RunDescription
 
 
@@ -14,6 +15,13 @@ def run(found: RunDescription, json: bool) -> None:
     out.print(f"run {found.name} ({found.run.run})", markup=False)
     if found.others:
         out.print(f"other runs: {', '.join(found.others)}; tenfold train RUN shows one", markup=False)
+    recipe = found.run.recipe
+    counted, flops = parameters_of(recipe.model), flops_per_token(recipe.model, recipe.sequence_tokens)
+    out.print(
+        f"model: {counted.total / 1e6:.1f} M parameters, of which {counted.active / 1e6:.1f} M work on a token; "
+        f"training on one takes {flops / 1e6:.0f} MFLOP",
+        markup=False,
+    )
     for name in found.damaged:
         out.print(f"damaged: {name}", style="red", markup=False)
     table = grid("step", "tokens", "loss", "written", "MB", "checkpoint")

@@ -21,7 +21,7 @@ from tenfold.core.errors import ResidentFailed
 from tenfold.llama.model import LlamaForCausalLM
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.text import Sampler
-from tenfold.llama.vectors import bind, layout_of
+from tenfold.llama.vectors import Bound, layout_of
 from tenfold.llama.wire import Acknowledged, Channel, Hello, Message, Next, Push, Refused, Welcome, Work
 from tenfold.pool.pace import Pace
 
@@ -60,15 +60,13 @@ class GradientComputer:
     def __init__(self, recipe: Recipe, text: Path, threads: int = 1) -> None:
         self.recipe = recipe
         self._text, self._threads = text, threads
-        self._bfloat16 = recipe.bfloat16 and bfloat16_is_fast()
         self.sampler = Sampler(text, recipe)
         layout = layout_of(recipe.model)
-        parameters = torch.zeros(layout.size)
-        self._gradients = torch.zeros(layout.size)
-        self.parameters_P = parameters.numpy()
-        self.gradients_P = self._gradients.numpy()
+        parameters, gradients = torch.zeros(layout.size), torch.zeros(layout.size)
+        self.parameters_P, self.gradients_P = parameters.numpy(), gradients.numpy()
         self._model = LlamaForCausalLM(recipe.model)
-        bind(self._model, layout, parameters, self._gradients)
+        bfloat16 = recipe.bfloat16 and bfloat16_is_fast()
+        self._bound = Bound(self._model, layout, parameters, gradients, bfloat16=bfloat16)
 
     def of(self, recipe: Recipe) -> "GradientComputer":
         """The same for another recipe."""
@@ -79,17 +77,18 @@ class GradientComputer:
         # Torch keeps the count per thread; this may run in another one than last time.
         torch.set_num_threads(self._threads)
         window_BT = torch.from_numpy(self.sampler.microbatch_BT(step, microbatch))
-        self._gradients.zero_()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
-            loss, balance = self._model.losses(window_BT)
+        self._bound.load()
+        loss, balance = self._model.losses(window_BT)
         (loss + self.recipe.balance_weight * balance).backward()
+        self._bound.store()
         return loss.item()
 
     def held_out_loss(self, windows: Sequence[int]) -> float:
         """Mean loss of these held-out windows at ``parameters_P``, in nats per token; leaves the gradients alone."""
         torch.set_num_threads(self._threads)
         window_BT = torch.from_numpy(self.sampler.held_out_BT(windows))
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+        self._bound.load()
+        with torch.no_grad():
             loss, _ = self._model.losses(window_BT)
         return loss.item()
 

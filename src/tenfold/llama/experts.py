@@ -1,0 +1,95 @@
+"""Feed-forwards: dense, and a mixture of routed experts beside a shared one.
+
+Shape letters: N tokens, D width, E experts, F hidden width of a feed-forward.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tenfold.llama.shape import ModelShape
+
+ROWS_MULTIPLE = 32
+"""Of an expert's rows. oneDNN compiles and keeps a kernel for each shape that it meets; with any count of rows a worker
+grew from 0.5 to 1.4 GB and was a tenth slower."""
+
+
+class FeedForward(nn.Module):
+    """SwiGLU feed-forward of a dense layer, and the shared expert of a mixture."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(width, hidden, bias=False)
+        self.up_proj = nn.Linear(width, hidden, bias=False)
+        self.down_proj = nn.Linear(hidden, width, bias=False)
+
+    def forward(self, x_ND: Tensor) -> Tensor:
+        """Transform each token on its own."""
+        return self.down_proj(functional.silu(self.gate_proj(x_ND)) * self.up_proj(x_ND))
+
+
+class Experts(nn.Module):
+    """The routed experts' matrices, stacked along E."""
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__()
+        experts, width, hidden = shape.num_local_experts, shape.hidden_size, shape.intermediate_size
+        self.gate_up_proj = nn.Parameter(torch.empty(experts, width, 2 * hidden))
+        self.down_proj = nn.Parameter(torch.empty(experts, hidden, width))
+
+    def forward(self, x_ND: Tensor, counts_E: list[int]) -> Tensor:
+        """Apply expert e to its ``counts_E[e]`` rows; the rows come sorted by expert.
+
+        ``unbind`` rather than indexing: its backward stacks the experts' gradients once, where each index would fill
+        a zero tensor of all experts. Rows are padded with zeros to a multiple of ``ROWS_MULTIPLE``.
+        """
+        outputs = []
+        experts = zip(self.gate_up_proj.unbind(0), self.down_proj.unbind(0), x_ND.split(counts_E), strict=True)
+        for gate_up_DF, down_FD, rows_ND in experts:
+            padded_ND = functional.pad(rows_ND, (0, 0, 0, -len(rows_ND) % ROWS_MULTIPLE))
+            gate_NF, up_NF = (padded_ND @ gate_up_DF).chunk(2, dim=-1)
+            outputs.append(((up_NF * functional.silu(gate_NF)) @ down_FD)[: len(rows_ND)])
+        return torch.cat(outputs)
+
+
+class Mixture(nn.Module):
+    """Top-1 mixture of experts beside a shared expert.
+
+    The sigmoid of the chosen logit scales the expert's input, so the router gets its gradient from the prediction loss.
+    ``expert_bias`` is added to the logits to choose, and only for that; its gradient holds the experts' loads.
+    """
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__()
+        self.router = nn.Linear(shape.hidden_size, shape.num_local_experts, bias=False)
+        self.experts = Experts(shape)
+        self.shared_expert = FeedForward(shape.hidden_size, shape.intermediate_size)
+        self.expert_bias: nn.Parameter | None = None
+        if shape.expert_bias:
+            self.expert_bias = nn.Parameter(torch.zeros(shape.num_local_experts), requires_grad=False)
+
+    def forward(self, x_ND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Transform each token by its expert and the shared one.
+
+        Returns:
+            The tokens, shape (N, D); the tokens that each expert had, shape (E,); and the balancing loss: E x sum over
+            experts of the share of tokens routed there x the mean router probability, 1 when even (Fedus et al. 2021),
+            or 0 where biases balance.
+        """
+        experts = self.router.out_features
+        logits_NE = self.router(x_ND.float())
+        biased_NE = logits_NE if self.expert_bias is None else logits_NE + self.expert_bias
+        chosen_N = biased_NE.detach().argmax(-1)
+        gate_N1 = torch.sigmoid(logits_NE.gather(1, chosen_N[:, None])).type_as(x_ND)
+        counts_E = torch.bincount(chosen_N, minlength=experts)
+        balance = logits_NE.new_zeros(())
+        if self.expert_bias is None:
+            balance = experts * (torch.softmax(logits_NE, dim=-1).mean(0) * (counts_E / chosen_N.numel())).sum()
+        order_N = torch.argsort(chosen_N, stable=True)
+        routed_ND = self.experts((x_ND * gate_N1)[order_N], counts_E.tolist())
+        return self.shared_expert(x_ND) + routed_ND[torch.argsort(order_N)], counts_E, balance
+
+    def tell(self, loads_E: Tensor) -> None:
+        """Leave the experts' loads where ``balance.py`` finds them: as the gradient of the biases, if there are any."""
+        if self.expert_bias is not None:
+            self.expert_bias.grad = loads_E.float()
