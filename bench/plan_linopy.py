@@ -40,6 +40,7 @@ class _Build:
         self.costs: list[Expression] = []
         self.used: list[Expression] = []
         self.served: dict[str, list[Expression]] = {name: [] for name in study.workloads}
+        self.run: dict[str, list[Expression]] = {name: [] for name in study.runs}
         self.build_sites()
         self.build_leases()
         if study.accelerators:
@@ -47,6 +48,7 @@ class _Build:
         if study.rent:
             self.build_rent()
         self.build_demand()
+        self.build_runs()
         self.build_limits()
         self.constant = self.build_objective()
 
@@ -303,18 +305,31 @@ class _Build:
     def build_work(self, installed: linopy.Variable) -> None:
         m, offers = self.model, self.study.accelerators
         pairs = [(kind, workload) for kind, o in offers.items() for workload in o.throughput]
+        pairs += [
+            (kind, name) for name, run in self.study.runs.items() for kind in run.accelerator_hours if kind in offers
+        ]
         pair = pd.Index([" for ".join(p) for p in pairs], name="pair")
         work = m.add_variables(lower=0, coords=[self.node, pair], name="at work")
         of_kind = xr.DataArray([kind for kind, _ in pairs], coords=[pair], name="kind")
         m.add_constraints((1 * work).groupby(of_kind).sum() - installed <= 0, name="at work is installed")
         for place, (kind, workload) in enumerate(pairs):
-            self.served[workload].append(work.isel(pair=place, drop=True) * offers[kind].throughput[workload])
+            self.add_work(work.isel(pair=place, drop=True), kind, workload)
         draw = self.by(pair, [offers[kind].power_kw / 1000 for kind, _ in pairs])
         drawn = (work * draw).sum("pair")
         m.add_constraints(linopy.merge([drawn, *[-1 * used for used in self.used]]) <= 0, name="power balance")
         need = [place for place, (kind, workload) in enumerate(pairs) if workload in offers[kind].needs_conversion]
         if self.study.conversion is not None and need:
             self.build_kit(work.isel(pair=need).sum("pair"))
+
+    def add_work(self, work: linopy.Variable, offer: str, task: str) -> None:
+        """Count accelerators at work towards what a workload is served, or towards the share of a run that is done."""
+        if task in self.run:
+            self.run[task].append(
+                work * (self.months * HOURS_PER_MONTH / self.study.runs[task].accelerator_hours[offer])
+            )
+        else:
+            found = self.study.accelerators.get(offer) or self.study.rent[offer]
+            self.served[task].append(work * found.throughput[task])
 
     def build_kit(self, converted: Expression) -> None:
         m, kit = self.model, self.study.conversion
@@ -330,7 +345,8 @@ class _Build:
         m, span = self.model, range(self.periods)
         for name, offer in self.study.rent.items():
             first = 0 if offer.available_from is None else self.study.calendar.index(offer.available_from)
-            workload = pd.Index(list(offer.throughput), name="workload")
+            runs = [run for run, r in self.study.runs.items() if name in r.accelerator_hours]
+            workload = pd.Index([*offer.throughput, *runs], name="workload")
             top = [[np.inf if first <= t else 0.0] * len(workload) for t in span]
             coords = [self.node, workload]
             rented = m.add_variables(lower=0, upper=self.by_stage(top, workload), coords=coords, name=f"rented {name}")
@@ -340,7 +356,7 @@ class _Build:
             hourly = [offer.usd_per_hour * (1 + offer.price_change_per_year) ** (t * self.months / 12) for t in span]
             self.costs.append(total * self.by_stage(np.array(hourly) * self.months * HOURS_PER_MONTH))
             for place, work in enumerate(workload):
-                self.served[work].append(rented.isel(workload=place, drop=True) * offer.throughput[work])
+                self.add_work(rented.isel(workload=place, drop=True), name, work)
 
     def build_demand(self) -> None:
         m, workloads = self.model, self.study.workloads
@@ -353,6 +369,20 @@ class _Build:
             m.add_constraints(served >= demand.isel(workload=place, drop=True), name=f"demand {name}")
         price = [w.shortage_usd_per_unit_month * self.months for w in workloads.values()]
         self.costs.append((short * self.by(names, price)).sum("workload"))
+
+    def build_runs(self) -> None:
+        calendar = self.study.calendar
+        for name, run in self.study.runs.items():
+            due = calendar.index(run.due)
+            first = 0 if run.earliest is None else calendar.index(run.earliest)
+            undone = self.model.add_variables(lower=0, coords=[self.node], name=f"undone {name}")
+            work = linopy.merge(self.run[name])
+            idle = self.by_stage([float(not first <= t <= due) for t in range(self.periods)])
+            self.model.add_constraints(work * idle <= 0, name=f"{name} in its time")
+            so_far = linopy.merge([self.ago(work, i) for i in range(due + 1)])
+            done = (so_far + undone).isel(node=self.tree.at(due)) >= 1
+            self.model.add_constraints(done, name=f"{name} done when due")
+            self.costs.append(undone * run.missed_usd)
 
     def build_limits(self) -> None:
         calendar = self.study.calendar

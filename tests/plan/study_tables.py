@@ -18,6 +18,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "`workloads.<name>`": study.Workload,
     "`workloads.<name>.demand`": study.Demand,
     "`workloads.<name>.demand.jumps`": study.Jumps,
+    "`workloads.<name>.traffic`": study.Traffic,
     "an entry of `correlations`": study.Correlation,
     "`accelerators.<kind>`": study.Accelerator,
     "an entry of `accelerators.<kind>.owned`": study.Owned,
@@ -31,6 +32,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "`leases.<name>`": study.Lease,
     "`leases.<name>.extension`": study.Extension,
     "`leases.<name>.cancellation`": study.Break,
+    "`runs.<name>`": study.Run,
+    "`runs.<name>.data`": study.RunData,
     "`risk`": study.Risk,
     "`tree`": study.TreeSettings,
 }

@@ -94,6 +94,15 @@ def everything(tiny):
             "power": {"usd_per_mwh": 90},
         }
     }
+    tiny["runs"] = {
+        "next": {
+            "due": "2027H1",
+            "earliest": "2026H2",
+            "missed_usd": 4e6,
+            "accelerator_hours": {"gpu": 400_000, "late": 500_000, "cloud": 400_000},
+        },
+        "later": {"due": "2027H2", "missed_usd": 2e5, "accelerator_hours": {"late": 100_000}},
+    }
     tiny["capex_limit_usd"] = {"2026": 2e6, "2027": 3.5e6}
     tiny["risk"] = {"weight": 0.5, "alpha": 0.8}
     return tiny

@@ -32,6 +32,7 @@ def problems(study: Study) -> list[str]:
         *_names(study),
         *_correlations(study),
         *_servable(study),
+        *_runs(study, calendar),
         *_conversion(study),
         *_terms(study),
         *(line for name, site in study.sites.items() for line in _phases(name, site)),
@@ -124,8 +125,36 @@ def _servable(study: Study) -> Iterator[str]:
                 f"'workloads.{name}': no accelerator and no rent serves it; "
                 f"add {name!r} to some accelerators.<kind>.throughput or rent.<offer>.throughput"
             )
+    for group, offers in (("accelerators", study.accelerators), ("rent", study.rent)):
+        for name in offers:
+            if not study.tasks(name):
+                yield f"'{group}.{name}': it does no workload and no run; give throughput, or hours of a run"
     if study.accelerators and not study.sites and not study.leases:
         yield "'accelerators': there is no place to power them; add sites or leases"
+
+
+def _runs(study: Study, calendar: Calendar) -> Iterator[str]:
+    for name, run in study.runs.items():
+        key = f"runs.{name}"
+        if name in study.workloads:
+            yield f"'{key}': a workload has this name too; give one of them another"
+        for offer in run.accelerator_hours:
+            if offer not in study.accelerators and offer not in study.rent:
+                known = [*study.accelerators, *study.rent]
+                yield _unknown(f"{key}.accelerator_hours", offer, known, "kind or rent")
+        if not run.accelerator_hours:
+            yield (
+                f"'{key}.accelerator_hours': nothing says how long it takes; give the hours by kind, or params and "
+                "tokens, and accelerators.<kind>.accelerator"
+            )
+        if run.total_params is not None and run.params is not None and run.total_params < run.params:
+            yield f"'{key}.total_params': {run.total_params:g} is below params ({run.params:g}), a part of them"
+        try:
+            late = run.earliest is not None and calendar.index(run.earliest) > calendar.index(run.due)
+        except NotAPeriod:
+            continue
+        if late:
+            yield f"'{key}.earliest': {run.earliest} is after it is due ({run.due})"
 
 
 def _conversion(study: Study) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.plan.study import Study
+from tenfold.plan.study import Accelerator, Rent, Study
 
 Floats = NDArray[np.float64]
 Key = tuple[str, ...]
@@ -27,17 +27,19 @@ Group = Literal[
     "kit-order",  # (): conversion kits ordered in this node, each for one accelerator
     "installed",  # (kind,): accelerators there
     "kit",  # (): conversion kits there
-    "assigned",  # (kind, workload): accelerators at work
-    "rented",  # (offer, workload): rented accelerators at work
+    "assigned",  # (kind, task): accelerators at work on a workload or a run
+    "rented",  # (offer, task): rented accelerators at work
     "used",  # (place,): MW of IT power drawn at a site or lease
     "unused",  # (site,): MW paid for and not drawn
+    "undone",  # (run,): share of it that is not done when it is due
     "short",  # (workload,): demand not served
     "below",  # (workload,): demand not served although its floor asks for it; where floors bend
-    "dedicated",  # (kind, workload): accelerators that may do only this; without fungibility
-    "released",  # (kind, workload): those of them that retire in this node; without fungibility
+    "dedicated",  # (kind, task): accelerators that may do only this; without fungibility
+    "released",  # (kind, task): those of them that retire in this node; without fungibility
     "spent",  # (): discounted cost from the root to this node; with a weight on risk
 ]
 DECISIONS: tuple[Group, ...] = ("phase", "lease", "break", "extend", "fit-out", "order", "cancel", "kit-order")
+WORKING: tuple[Group, ...] = ("assigned", "rented")
 CUMULATIVE: tuple[Group, ...] = ("phase", "lease", "fit-out")
 
 
@@ -109,9 +111,11 @@ def columns(study: Study, largest_demand_K: Floats, restriction: Restriction = F
     book = _Book([])
     _add_places(book, study)
     _add_accelerators(book, study, units, restriction)
-    for name, rent in study.rent.items():
-        for workload in rent.throughput:
-            book.add("rented", name, workload, unit=_power_of_ten(rented[name] / 100))
+    for name in study.rent:
+        for task in study.tasks(name):
+            book.add("rented", name, task, unit=_power_of_ten(rented[name] / 100))
+    for run in study.runs:
+        book.add("undone", run)
     for workload in study.workloads:
         book.add("short", workload, unit=_power_of_ten(largest[workload] / 100))
     if not restriction.floors:
@@ -166,12 +170,13 @@ def _add_accelerators(book: _Book, study: Study, units: Mapping[str, float], res
         if offer.cancellation is not None:
             book.add("cancel", kind, unit=unit)
         book.add("installed", kind, unit=unit)
-        for workload in offer.throughput:
-            book.add("assigned", kind, workload, unit=unit)
-        if not restriction.fungible and len(offer.throughput) > 1:
-            for workload in offer.throughput:
-                book.add("dedicated", kind, workload, unit=unit)
-                book.add("released", kind, workload, unit=unit)
+        tasks = study.tasks(kind)
+        for task in tasks:
+            book.add("assigned", kind, task, unit=unit)
+        if not restriction.fungible and len(tasks) > 1:
+            for task in tasks:
+                book.add("dedicated", kind, task, unit=unit)
+                book.add("released", kind, task, unit=unit)
     converted = [units[kind] for kind, offer in study.accelerators.items() if offer.needs_conversion]
     if study.conversion is not None and converted:
         book.add("kit-order", unit=max(converted))
@@ -179,16 +184,15 @@ def _add_accelerators(book: _Book, study: Study, units: Mapping[str, float], res
 
 
 def _largest_counts(study: Study, largest: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
-    """Accelerators of each kind, and of each rent, that would serve the hungriest workload alone."""
-    own = {
-        kind: max(largest[workload] / rate for workload, rate in offer.throughput.items())
-        for kind, offer in study.accelerators.items()
-    }
-    rented = {
-        name: max(largest[workload] / rate for workload, rate in offer.throughput.items())
-        for name, offer in study.rent.items()
-    }
-    return own, rented
+    """Accelerators of each kind, and of each rent, that would do the hungriest task alone."""
+
+    def count(name: str, offer: Accelerator | Rent) -> float:
+        serving = [largest[workload] / rate for workload, rate in offer.throughput.items()]
+        running = [run.accelerator_hours.get(name, 0.0) / study.calendar.hours for run in study.runs.values()]
+        return max([*serving, *running])
+
+    own = {kind: count(kind, offer) for kind, offer in study.accelerators.items()}
+    return own, {name: count(name, offer) for name, offer in study.rent.items()}
 
 
 def _money_unit(study: Study, accelerators: Mapping[str, float], rented: Mapping[str, float]) -> float:

@@ -143,4 +143,5 @@ def _shortage_terms(study: Study, cols: Columns) -> list[Term]:
         terms.append((cols.place["short", name], 0, usd))
         if ("below", name) in cols.place:
             terms.append((cols.place["below", name], 0, FLOOR_FACTOR * usd))
+    terms += [(cols.place["undone", name], 0, run.missed_usd) for name, run in study.runs.items()]
     return terms

@@ -108,7 +108,7 @@ class _Table:
 
     Attributes:
         row: place of each label's first row; ``power_rows``: of all rows of power that is there.
-        installed: place among the K of each kind's accelerators; ``work``: of those at work, by workload.
+        installed: place among the K of each kind's accelerators; ``work``: of those at work, by task.
     """
 
     value_RK: Floats
@@ -150,8 +150,12 @@ def _weights(table: _Table) -> Iterator[dict[str, float]]:
     choices: dict[str, set[float]] = {}
     for places in table.work.values():
         for workload, place in places.items():
+            if ("demand", workload) not in table.row:
+                continue  # a run: it can wait, so no period must power it
             served = table.value_RK[table.row["demand", workload], place]
             choices.setdefault(workload, {0.0}).add(float(power_K[place] / served))
+    if not choices:
+        return
     most = int(WEIGHTS ** (1 / len(choices)) + ZERO)
     for weights in itertools.product(*(sorted(choice)[:most] for choice in choices.values())):
         yield dict(zip(choices, weights, strict=True))

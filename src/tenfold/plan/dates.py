@@ -21,8 +21,14 @@ def openings(study: Study) -> list[Named]:
             for name, site in study.sites.items()
             for phase, settings in site.phases.items()
         ),
+        *((f"runs.{name}.earliest", run.earliest) for name, run in study.runs.items()),
     ]
     return [(key, label) for key, label in given if label is not None]
+
+
+def dues(study: Study) -> list[Named]:
+    """Last periods of runs."""
+    return [(f"runs.{name}.due", run.due) for name, run in study.runs.items()]
 
 
 def tables(study: Study) -> list[Named]:
@@ -42,7 +48,7 @@ def tables(study: Study) -> list[Named]:
 
 def not_periods(study: Study, calendar: Calendar) -> Iterator[str]:
     """Labels that are no periods of the study's length, one line each."""
-    for key, label in tables(study) + openings(study):
+    for key, label in tables(study) + openings(study) + dues(study):
         try:
             calendar.index(label)
         except NotAPeriod as error:
@@ -57,6 +63,10 @@ def too_late(study: Study, calendar: Calendar) -> Iterator[str]:
                 f"{key!r}: {label} is after the study's last period {calendar.label(calendar.count - 1)}; "
                 f"mend it, leave out {key.rsplit('.', 1)[0]!r}, or give more periods"
             )
+    for key, label in dues(study):
+        if not 0 <= calendar.index(label) < calendar.count:
+            first, last = calendar.label(0), calendar.label(calendar.count - 1)
+            yield f"{key!r}: {label} is not between the study's first period {first} and its last {last}"
 
 
 def remarks(study: Study) -> list[str]:
@@ -76,7 +86,34 @@ def remarks(study: Study) -> list[str]:
         for key, label in tables(study)
         if calendar.index(label) >= calendar.count
     ]
-    return [*passed, *beyond, *_never_ready(study, leads, last)]
+    return [*passed, *beyond, *_retired(study), *_never_ready(study, leads, last), *_repeats(study)]
+
+
+def _retired(study: Study) -> Iterator[str]:
+    for kind, offer in study.accelerators.items():
+        for place, owned in enumerate(offer.owned):
+            if owned.age_months >= offer.life_months:
+                yield (
+                    f"'accelerators.{kind}.owned.{place}': the {owned.count:,.0f} are {owned.age_months:g} months old "
+                    f"and live {offer.life_months:g}: they have retired and do not count; raise life_months if they "
+                    "still work"
+                )
+
+
+def _repeats(study: Study) -> Iterator[str]:
+    for name, run in study.runs.items():
+        data = run.data
+        if data is None or data.owned_tokens >= data.unique_tokens:
+            continue
+        missing = data.unique_tokens - data.owned_tokens
+        if run.tokens is None or not data.owned_tokens:
+            repeats = ""
+        else:
+            repeats = f", so that each is seen {run.tokens / data.owned_tokens:.1f} times"
+        yield (
+            f"'runs.{name}.data': {data.owned_tokens:.3g} of the {data.unique_tokens:.3g} different tokens are "
+            f"there{repeats}; {missing:.3g} are to be found, which the plan does not pay for"
+        )
 
 
 def _never_ready(study: Study, leads: Leads, last: str) -> Iterator[str]:

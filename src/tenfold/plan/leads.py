@@ -16,6 +16,7 @@ class Leads:
     Attributes:
         order, life, cancel_after: by kind; ``cancel_after`` is how long after the order one last may cancel.
         phase: by (site, phase), at least 0.
+        due: by run, the last period in which it may run.
     """
 
     study: Study
@@ -24,6 +25,7 @@ class Leads:
     life: dict[str, int]
     cancel_after: dict[str, int]
     phase: dict[tuple[str, str], int]
+    due: dict[str, int]
 
     @classmethod
     def of(cls, study: Study) -> Self:
@@ -46,6 +48,7 @@ class Leads:
                 for name, site in study.sites.items()
                 for phase, settings in site.phases.items()
             },
+            due={name: calendar.index(run.due) for name, run in study.runs.items()},
         )
 
     def _reached(self, label: str | None, period: int) -> bool:
@@ -59,6 +62,10 @@ class Leads:
     def may_rent(self, name: str, period: int) -> bool:
         """Whether a rent is on offer."""
         return self._reached(self.study.rent[name].available_from, period)
+
+    def may_run(self, name: str, period: int) -> bool:
+        """Whether accelerators may work on a run."""
+        return self._reached(self.study.runs[name].earliest, period) and period <= self.due[name]
 
     def may_start(self, site: str, phase: str, period: int) -> bool:
         """Whether a phase can be started, and ends within the study."""

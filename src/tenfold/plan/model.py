@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.plan.columns import FREE, Columns, Floats, Key, Restriction, columns
+from tenfold.plan.columns import FREE, WORKING, Columns, Floats, Key, Restriction, columns
 from tenfold.plan.costs import Category, cost_terms
 from tenfold.plan.finance import Finance
 from tenfold.plan.leads import Leads
@@ -178,10 +178,15 @@ def _bounds(study: Study, cols: Columns, leads: Leads, period: int) -> tuple[Flo
         elif offer.limit_per_period is not None:
             limit = offer.limit_per_period / cols.unit_V[place]
             upper_V[place] = np.floor(limit) if offer.lot else limit
-    for name, offer in study.rent.items():
+    for name in study.rent:
         if not leads.may_rent(name, period):
-            for workload in offer.throughput:
-                upper_V[cols.place["rented", name, workload]] = 0.0
+            for task in study.tasks(name):
+                upper_V[cols.place["rented", name, task]] = 0.0
+    for name in study.runs:
+        upper_V[cols.place["undone", name]] = float(leads.due[name] == period)
+        if not leads.may_run(name, period):
+            at_work = [cols.place[group, *key] for group in WORKING for key in cols.keys(group) if key[1] == name]
+            upper_V[at_work] = 0.0
     if study.risk.weight:
         lower_V[cols.place[("spent",)]] = -np.inf
     return lower_V, upper_V

@@ -5,18 +5,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tenfold.page.figures import amount
-from tenfold.plan.columns import Floats, Group
+from tenfold.plan.columns import WORKING, Floats, Group
 from tenfold.plan.costs import Category
 from tenfold.plan.diagnose import diagnose
 from tenfold.plan.extensive import Program, extensive
 from tenfold.plan.finance import accelerator_price_usd
 from tenfold.plan.leads import Leads
 from tenfold.plan.model import Template, template
-from tenfold.plan.outcomes import Outcomes, spread, tail_mean
+from tenfold.plan.outcomes import SHORT, Outcomes, spread, tail_mean
 from tenfold.plan.result import (
     Item,
     Plan,
     PowerPeriod,
+    RunOutlook,
+    RunPeriod,
     Solve,
     SolveStep,
     Trigger,
@@ -27,6 +29,7 @@ from tenfold.plan.result import (
     Worth,
     Year,
 )
+from tenfold.plan.shadow import run_prices_usd
 from tenfold.plan.solve import DEFAULT_EFFORT, Effort, Infeasible, Progress, Report, Solution, solve
 from tenfold.plan.study import Study
 from tenfold.plan.terms import times
@@ -106,6 +109,7 @@ def read_plan(solved: Solved, worths: tuple[Worth, ...] = ()) -> Plan:
         items=_items(outcomes),
         capex=tuple(Year(year=year, capex_usd=outcomes.spread(outcomes.capex_usd(year))) for year in years),
         workloads=tuple(_outlook(outcomes, name) for name in study.workloads),
+        runs=_runs(solved, outcomes),
         worth=worths,
         power=_power(outcomes),
     )
@@ -243,6 +247,41 @@ def _served_by(outcomes: Outcomes, name: str, stage: int) -> dict[str, float]:
                 at_work_m = outcomes.amount_nV[nodes, columns.place[group, kind, name]]
                 found[kind] = float(weight_m @ at_work_m) * offer.throughput[name]
     return found
+
+
+def _runs(solved: Solved, outcomes: Outcomes) -> tuple[RunOutlook, ...]:
+    study, tree = solved.node.study, solved.tree
+    prices = run_prices_usd(solved.node, tree, solved.program, solved.solution)
+    found = []
+    for name, run in study.runs.items():
+        due = tree.at(study.calendar.index(run.due))
+        weight_m, undone_m = tree.probability_n[due], outcomes.of_name("undone", name)[due]
+        hours = run.accelerator_hours
+        found.append(
+            RunOutlook(
+                run=name,
+                due=run.due,
+                missed_probability=float(weight_m @ (undone_m > SHORT)),
+                undone_share=float(weight_m @ undone_m),
+                periods=tuple(_run_period(outcomes, name, stage) for stage in range(tree.stages)),
+                price_usd_per_accelerator_hour={offer: prices[name] / whole for offer, whole in hours.items()},
+                price_usd_per_token=None if run.tokens is None else prices[name] / run.tokens,
+            )
+        )
+    return tuple(found)
+
+
+def _run_period(outcomes: Outcomes, name: str, stage: int) -> RunPeriod:
+    study, columns, nodes = outcomes.template.study, outcomes.template.columns, outcomes.tree.at(stage)
+    weight_m = outcomes.tree.probability_n[nodes]
+    at_work = {
+        key[0]: float(weight_m @ outcomes.of_name(group, *key)[nodes])
+        for group in WORKING
+        for key in columns.keys(group)
+        if key[1] == name
+    }
+    shown = {offer: count for offer, count in at_work.items() if count > 0}
+    return RunPeriod(period=study.calendar.label(stage), accelerators=shown)
 
 
 def _power(outcomes: Outcomes) -> tuple[PowerPeriod, ...]:

@@ -109,6 +109,27 @@ class PowerPeriod(Record):
     drawn: Spread
 
 
+class RunPeriod(Record):
+    """Work on a run in one period over all scenarios."""
+
+    period: str
+    accelerators: dict[str, float] = Field(description="mean at work on it, by kind and rent; what is 0 is left out")
+
+
+class RunOutlook(Record):
+    """A training run with a due date."""
+
+    run: str
+    due: str
+    missed_probability: float = Field(description="of not being done when it is due")
+    undone_share: float = Field(description="mean share that is not done then")
+    periods: tuple[RunPeriod, ...]
+    price_usd_per_accelerator_hour: dict[str, float] = Field(
+        description="what one more hour of it costs the plan, by kind and rent: a dual, see plan/shadow.py"
+    )
+    price_usd_per_token: float | None = Field(description="the same per token trained on, if the study says how many")
+
+
 MISSING = {
     "stochastic solution": "the plan for mean demand breaks a floor",
     "adaptivity": "no commitments fixed now meet all floors and limits",
@@ -200,6 +221,7 @@ class Plan(Record):
     items: tuple[Item, ...]
     capex: tuple[Year, ...]
     workloads: tuple[WorkloadOutlook, ...]
+    runs: tuple[RunOutlook, ...] = ()
     worth: tuple[Worth, ...]
     power: tuple[PowerPeriod, ...] = Field((), description="empty without sites and leases")
     tornado: Tornado | None = Field(None, description="None if it was not asked for")

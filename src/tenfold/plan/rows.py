@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from tenfold.plan.columns import Columns, Key, Restriction
+from tenfold.plan.columns import WORKING, Columns, Key, Restriction
 from tenfold.plan.costs import capex_terms
 from tenfold.plan.finance import Finance
 from tenfold.plan.leads import Leads
@@ -39,6 +39,7 @@ def node_rows(study: Study, cols: Columns, leads: Leads, period: int, restrictio
         *_accelerator_rows(study, cols, leads, period),
         *_conversion_rows(study, cols, leads, period),
         *_demand_rows(study, cols),
+        *_run_rows(study, cols, leads, period),
         *_capex_rows(study, cols, leads, period),
         *([] if restriction.fungible else _dedication_rows(study, cols, leads, period)),
     ]
@@ -149,7 +150,7 @@ def _power_row(study: Study, cols: Columns) -> list[Row]:
 def _accelerator_rows(study: Study, cols: Columns, leads: Leads, period: int) -> list[Row]:
     """Installed = before + delivered - retired; at work <= installed; only what was ordered can be cancelled."""
     rows = []
-    for kind, offer in study.accelerators.items():
+    for kind in study.accelerators:
         installed = cols.place["installed", kind]
         unit = float(cols.unit_V[installed])
         arrived = leads.delivered(cols, kind)
@@ -157,7 +158,7 @@ def _accelerator_rows(study: Study, cols: Columns, leads: Leads, period: int) ->
         change = leads.owned_change(kind, period)
         balance = [*rise(installed), *times(-1.0, arrived), *retired]
         rows.append(Row(("installed", kind), balance, change, change, unit))
-        work: list[Term] = [(cols.place["assigned", kind, workload], 0, -1.0) for workload in offer.throughput]
+        work: list[Term] = [(cols.place["assigned", kind, task], 0, -1.0) for task in study.tasks(kind)]
         rows.append(Row(("at work", kind), [(installed, 0, 1.0), *work], 0.0, unit=unit))
         if kind in leads.cancel_after:
             ordered = (cols.place["order", kind], leads.cancel_after[kind], 1.0)
@@ -207,9 +208,26 @@ def _demand_rows(study: Study, cols: Columns) -> list[Row]:
         rows.append(Row(("demand", name), [*served, *unserved], 0.0, unit=unit, demand_of=name))
     for name, rent in study.rent.items():
         if rent.limit is not None:
-            rented = [cols.place["rented", name, workload] for workload in rent.throughput]
+            rented = [cols.place["rented", name, task] for task in study.tasks(name)]
             unit = float(cols.unit_V[rented[0]])
             rows.append(Row(("rent limit", name), [(v, 0, 1.0) for v in rented], upper=rent.limit, unit=unit))
+    return rows
+
+
+def _run_rows(study: Study, cols: Columns, leads: Leads, period: int) -> list[Row]:
+    """Hours worked on a run, as shares of the hours that the whole of it takes, and what is undone, make 1 when due."""
+    rows = []
+    for name, run in study.runs.items():
+        if leads.due[name] != period:
+            continue
+        now: list[Term] = []
+        for group in WORKING:
+            for offer, task in cols.keys(group):
+                if task == name:
+                    share = study.calendar.hours / run.accelerator_hours[offer]
+                    now.append((cols.place[group, offer, task], 0, share))
+        done = [term for ago in range(period + 1) for term in later(ago, now)]
+        rows.append(Row(("run", name), [*done, (cols.place["undone", name], 0, 1.0)], 1.0))
     return rows
 
 
@@ -233,8 +251,8 @@ def _capex_rows(study: Study, cols: Columns, leads: Leads, period: int) -> list[
 def _dedication_rows(study: Study, cols: Columns, leads: Leads, period: int) -> list[Row]:
     """Without fungibility: an accelerator is dedicated as it arrives, and stays so until it retires."""
     rows = []
-    for kind, offer in study.accelerators.items():
-        pairs = [(kind, workload) for workload in offer.throughput if ("dedicated", kind, workload) in cols.place]
+    for kind in study.accelerators:
+        pairs = [(kind, task) for task in study.tasks(kind) if ("dedicated", kind, task) in cols.place]
         if not pairs:
             continue
         unit = float(cols.unit_V[cols.place["installed", kind]])

@@ -75,9 +75,12 @@ def _offers(study: Study) -> Iterator[tuple[str, Accelerator | Rent]]:
     yield from ((f"rent.{name}", offer) for name, offer in study.rent.items())
 
 
-def _count(offer: Accelerator | Rent, peaks: dict[str, Figure]) -> float:
-    """Accelerators that would serve the hungriest workload alone."""
-    return max(peaks[workload].size / rate for workload, rate in offer.throughput.items())
+def _count(study: Study, name: str, peaks: dict[str, Figure]) -> float:
+    """Accelerators of a kind or rent that would do its hungriest task alone."""
+    offer = study.accelerators.get(name) or study.rent[name]
+    serving = [peaks[workload].size / rate for workload, rate in offer.throughput.items()]
+    running = [run.accelerator_hours.get(name, 0.0) / study.calendar.hours for run in study.runs.values()]
+    return max([*serving, *running])
 
 
 def _counts(study: Study, peaks: dict[str, Figure]) -> Iterator[tuple[Figure, Figure]]:
@@ -85,6 +88,12 @@ def _counts(study: Study, peaks: dict[str, Figure]) -> Iterator[tuple[Figure, Fi
     for key, offer in _offers(study):
         for workload, rate in offer.throughput.items():
             yield peaks[workload], Figure(f"{key}.throughput.{workload}", rate, peaks[workload].size / rate)
+    for name, run in study.runs.items():
+        for offer, hours in run.accelerator_hours.items():
+            key = f"runs.{name}.accelerator_hours.{offer}"
+            # A small run is no slip of the pen, so the count is one at least.
+            count = max(1.0, hours / study.calendar.hours)
+            yield Figure(key, hours, count), Figure(key, hours, count)
 
 
 def _there(study: Study) -> Iterator[Figure]:
@@ -112,11 +121,11 @@ def _places(study: Study) -> Iterator[Figure]:
 def _bills(study: Study, peaks: dict[str, Figure]) -> Iterator[Figure]:
     """What it costs to serve the hungriest workload by one offer alone; the dearest sets the solver's unit of money."""
     for kind, offer in study.accelerators.items():
-        count = _count(offer, peaks)
+        count = _count(study, kind, peaks)
         price = accelerator_price_usd(study, offer, 0)
         yield Figure(f"accelerators.{kind}.price_usd", price, price * count)
     for name, offer in study.rent.items():
-        count = _count(offer, peaks)
+        count = _count(study, name, peaks)
         yield _rented(study, name, offer, count)
 
 
@@ -143,6 +152,8 @@ def _cheapest(study: Study, name: str, peak: Figure) -> Figure:
 def _costs(study: Study, peaks: dict[str, Figure]) -> Iterator[Figure]:
     """All other costs, in USD of a period for one MW, one phase or all accelerators."""
     yield from (_short(study, name, peak.size) for name, peak in peaks.items())
+    for name, run in study.runs.items():
+        yield Figure(f"runs.{name}.missed_usd", run.missed_usd, run.missed_usd)
     for name, site in study.sites.items():
         yield _power(study, f"sites.{name}", site.power)
         for phase, settings in site.phases.items():
@@ -157,11 +168,11 @@ def _costs(study: Study, peaks: dict[str, Figure]) -> Iterator[Figure]:
     if study.fit_out is not None:
         yield Figure("fit_out.usd_per_mw", study.fit_out.usd_per_mw, study.fit_out.usd_per_mw)
     for kind, offer in study.accelerators.items():
-        count = _count(offer, peaks)
+        count = _count(study, kind, peaks)
         usd = offer.operating_usd_per_month
         yield Figure(f"accelerators.{kind}.operating_usd_per_month", usd, usd * study.calendar.months * count)
     if study.conversion is not None:
-        most = max((_count(offer, peaks) for offer in study.accelerators.values()), default=0.0)
+        most = max((_count(study, kind, peaks) for kind in study.accelerators), default=0.0)
         yield Figure("conversion.price_usd", study.conversion.price_usd, study.conversion.price_usd * most)
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from tenfold.core.show import grid
 from tenfold.core.show import out as OUT
 from tenfold.page.figures import amount, percent, usd
-from tenfold.plan.result import Item, Plan, Spread, Verdict, Worth
+from tenfold.plan.result import Item, Plan, RunOutlook, Spread, Verdict, Worth
 from tenfold.plan.stability import Trial
 
 STYLE = {Verdict.COMMIT: "", Verdict.OPTION: "", Verdict.NOTHING: "dim"}
@@ -26,6 +26,10 @@ def plan(plan: Plan, out: Console = OUT) -> None:
             out.print(f"  {trigger.text}  ({percent(trigger.agreement)})", markup=False, soft_wrap=True)
     out.print(_capex(plan))
     out.print(_shortages(plan))
+    if plan.runs:
+        out.print("\n[bold]Runs[/bold]")
+        for run in plan.runs:
+            out.print(_run(run), markup=False, soft_wrap=True)
     if plan.worth:
         out.print(_worths(plan))
     out.print(f"\ncost {_cost(plan)}", markup=False)
@@ -104,6 +108,17 @@ def _shortages(plan: Plan) -> Table:
         table.add_row(row[0].period, *(percent(period.shortage_probability) for period in row))
     table.add_row("ever", *(percent(workload.shortage_probability) for workload in plan.workloads))
     return table
+
+
+def _run(run: RunOutlook) -> str:
+    """A training run in one sentence: whether it is done, where it runs, and what an hour of it costs."""
+    chance = run.missed_probability
+    missed = f"not done in {percent(chance)} of futures" if chance else "done in every future"
+    periods = ((period.period, period.accelerators.items()) for period in run.periods)
+    at_work = [f"{amount(count)} {kind} in {label}" for label, found in periods for kind, count in found if count > 0.5]
+    prices = ", ".join(f"${price:.3g} on {kind}" for kind, price in run.price_usd_per_accelerator_hour.items())
+    runs = f"; at work on average {', '.join(at_work)}" if at_work else ""
+    return f"  {run.run}, due {run.due}: {missed}{runs}; one more accelerator-hour costs {prices}"
 
 
 def _worths(plan: Plan) -> Table:

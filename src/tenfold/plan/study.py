@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from tenfold.compute.accelerators import Precision
 from tenfold.core.frozen import Frozen
 from tenfold.plan.calendar import Calendar
 
@@ -42,11 +43,29 @@ class Demand(Table):
     jumps: Jumps | None = Field(None, description="sudden steps; with ranges they shape the paths within the ranges")
 
 
+class Traffic(Table):
+    """What the requests to a served model look like; from it follows what an accelerator does."""
+
+    prompt_tokens: Positive = Field(2000.0, description="tokens of a prompt")
+    answer_tokens: Positive = Field(500.0, description="tokens of an answer")
+    cached_share: float = Field(0.0, ge=0, lt=1, description="share of prompt tokens whose cache is there already")
+    user_tokens_per_s: Positive = Field(20.0, description="least speed of one answer")
+    precision: Precision | None = Field(
+        None, description="of the weights; default: fp8 on accelerators that compute in it, else bf16"
+    )
+
+
 class Workload(Table):
     """Something that uses accelerators: training, serving, ranking."""
 
     unit: str = Field(description="unit of demand and throughput: a rate that must be kept up, e.g. 'M tokens/s'")
     demand: Demand
+    model: str | None = Field(
+        None,
+        description="the model served, as 'tenfold compute inference' names it: fills in throughput; the unit must be "
+        "one of answers' tokens: tokens/s, k tokens/s, M tokens/s",
+    )
+    traffic: Traffic | None = Field(None, description="with model; default: its own defaults")
     floor: Share = Field(0.0, description="share of demand that must be served, whatever happens")
     shortage_usd_per_unit_month: Positive = Field(description="USD lost per unit of demand not served for a month")
 
@@ -75,6 +94,11 @@ class Owned(Table):
 class Accelerator(Table):
     """A vendor's offer of one kind of accelerator."""
 
+    accelerator: str | None = Field(
+        None,
+        description="its name in 'tenfold compute accelerators': fills in price_usd, power_kw, throughput of workloads "
+        "with a model, and accelerator_hours of runs, each where it is not given",
+    )
     price_usd: Positive = Field(
         description="USD per accelerator, with its share of host and network, ordered at the start"
     )
@@ -88,7 +112,7 @@ class Accelerator(Table):
     lead_months: NotNegative = Field(description="months from order to use")
     power_kw: float = Field(gt=0, le=100, description="kW drawn per accelerator, host and network included")
     throughput: dict[str, Positive] = Field(
-        min_length=1,
+        default_factory=dict,
         description="demand units that one accelerator serves, by workload, at the utilisation planned for",
     )
     needs_conversion: tuple[str, ...] = Field((), description="workloads that it serves only with conversion kit")
@@ -105,9 +129,16 @@ class Accelerator(Table):
 class Rent(Table):
     """Accelerators rented from a cloud by the hour, without lead time, site or power."""
 
+    accelerator: str | None = Field(
+        None,
+        description="its name in 'tenfold compute accelerators': fills in usd_per_hour, throughput and "
+        "accelerator_hours as for accelerators",
+    )
     usd_per_hour: Positive = Field(description="USD per accelerator-hour")
     price_change_per_year: float = Field(0.0, gt=-0.95, le=1, description="-0.1: each year 10% below the last")
-    throughput: dict[str, Positive] = Field(min_length=1, description="demand units per accelerator, by workload")
+    throughput: dict[str, Positive] = Field(
+        default_factory=dict, description="demand units per accelerator, by workload"
+    )
     limit: Positive | None = Field(None, description="accelerators that can be rented at a time")
     available_from: Label | None = Field(None, description="first period in which it can be rented")
 
@@ -190,6 +221,39 @@ class Lease(Table):
     cancellation: Break | None = Field(None, description="default: the term is firm")
 
 
+class RunData(Table):
+    """The data that a run wants; the plan says how often they repeat, and buys none."""
+
+    unique_tokens: Positive = Field(description="different tokens that it should see")
+    owned_tokens: NotNegative = Field(description="different tokens that there are")
+    storage_gb: NotNegative | None = Field(None, description="10^9 bytes that the unique tokens take")
+
+
+class Run(Table):
+    """A training run with a due date: the next model. It may pause, and runs on what kinds it likes."""
+
+    due: Label = Field(description="last period in which it may run: it must be done by its end")
+    earliest: Label | None = Field(None, description="first period in which it may run")
+    missed_usd: Positive = Field(
+        description="USD lost if nothing of it is done by then; if a part is, the rest's share"
+    )
+    accelerator_hours: dict[str, Positive] = Field(
+        default_factory=dict,
+        description="hours that the whole run takes on each kind or rent; filled in from params and tokens for those "
+        "with accelerator",
+    )
+    params: Positive | None = Field(None, description="parameters that one token passes through")
+    total_params: Positive | None = Field(None, description="all parameters, of a mixture of experts; default: params")
+    tokens: Positive | None = Field(None, description="tokens trained on")
+    context: int | None = Field(None, ge=1, description="tokens of a sequence")
+    precision: Precision = Field("bf16", description="of the large matrix products")
+    flops: Positive | None = Field(None, description="training FLOPs; default: what params, tokens and context make")
+    data: RunData | None = None
+    forecast: str | None = Field(
+        None, description="a TOML file, as 'tenfold ladder' writes it, whose table [run] holds keys of this table"
+    )
+
+
 class Risk(Table):
     """What bad outcomes weigh: mean cost + weight x the mean of the worst (1 - alpha)."""
 
@@ -227,9 +291,18 @@ class Study(Table):
     sites: dict[Name, Site] = Field(default_factory=dict)
     fit_out: FitOut | None = Field(None, description="default: a phase is usable as it ends; leases come fitted out")
     leases: dict[Name, Lease] = Field(default_factory=dict)
+    runs: dict[Name, Run] = Field(default_factory=dict, description="training runs with due dates")
     capex_limit_usd: dict[Label, NotNegative] = Field(default_factory=dict, description="USD of capex by calendar year")
     risk: Risk = Risk()
     tree: TreeSettings = TreeSettings()
+    filled_in: dict[str, str] = Field(
+        default_factory=dict, description="written by Tenfold: keys that it filled in, and from which facts"
+    )
+
+    def tasks(self, offer: str) -> tuple[str, ...]:
+        """What a kind or a rent can do: workloads, then runs."""
+        found = self.accelerators.get(offer) or self.rent[offer]
+        return *found.throughput, *(name for name, run in self.runs.items() if offer in run.accelerator_hours)
 
     @property
     def calendar(self) -> Calendar:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from tenfold.core.errors import UsageError
 from tenfold.core.explain import explain, text_of
 from tenfold.plan.checks import problems
+from tenfold.plan.facts import filled
 from tenfold.plan.study import Study
 
 # A key's last words name its unit: what a quantity written with another unit would be in it.
@@ -41,6 +42,10 @@ def load_study(path: Path) -> Study:
 def parse_study(text: str, origin: str = "study.yaml") -> Study:
     """Make a study from YAML text; ``origin`` is the name that errors give it."""
     table = yaml_table(text, origin, StudyError)
+    try:
+        table = filled(table, Path(origin).parent)
+    except UsageError as error:
+        raise StudyError(f"{origin}: {error}", next_step=error.next_step) from error
     try:
         study = Study.model_validate(table)
     except ValidationError as error:
