@@ -26,6 +26,7 @@ from tenfold.llama.worker import GradientComputer
 # Child processes find their functions here.
 sys.path.insert(0, str(Path(__file__).parent))
 import train_processes
+from tree_sum import added_in_a_tree
 
 TOKEN = "secret of the pool"
 PATIENCE_S = 180.0
@@ -86,11 +87,12 @@ class Cluster:
         self.port = reader.recv()
         return process
 
-    def worker(self, name: str, stall_s: float = 0.0) -> BaseProcess:
-        """Start a worker and return once it is inside its first microbatch."""
+    def worker(self, name: str, stall_s: float = 0.0, machine: str | None = None) -> BaseProcess:
+        """Start a worker, perhaps as if on another machine, and return once it is inside its first microbatch."""
         inside = self.context.Event()
+        recipe = self.recipe.model_dump_json()
         process = self._start(
-            train_processes.work, (self.recipe.model_dump_json(), self.text, self.address, TOKEN, name, inside, stall_s)
+            train_processes.work, (recipe, self.text, self.address, TOKEN, name, inside, stall_s, machine)
         )
         assert inside.wait(PATIENCE_S), f"worker {name} did not start"
         return process
@@ -165,11 +167,11 @@ class Reference:
         while len(self.states) <= steps:
             state = self.states[-1].copy()
             np.copyto(self.computer.parameters_P, state.parameters_P)
-            losses, total = [], None
+            losses, gradients = [], []
             for microbatch in range(self.recipe.microbatches):
                 losses.append(self.computer.compute(len(self.losses), microbatch))
-                gradient = self.computer.gradients_P.copy()
-                total = gradient if total is None else total + gradient
+                gradients.append(self.computer.gradients_P.copy())
+            total = added_in_a_tree(gradients)
             total *= np.float32(1 / self.recipe.microbatches)
             update(self.recipe, self.layout, state, total, gradient_norm(self.layout, total), len(self.losses))
             self.losses.append(sum(losses) / len(losses))

@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import tenfold.llama.worker
 from tenfold.llama.checkpoint import checkpoint_files, read_checkpoint, write_checkpoint
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.recipe import Recipe
@@ -39,8 +40,19 @@ class StallingComputer(GradientComputer):
         return loss
 
 
-def work(recipe: str, text: Path, address: str, token: str, name: str, inside: Event, stall_s: float) -> None:
+def work(
+    recipe: str,
+    text: Path,
+    address: str,
+    token: str,
+    name: str,
+    inside: Event,
+    stall_s: float,
+    machine: str | None,
+) -> None:
     """Work until SIGTERM, as a resident told to sleep does."""
+    if machine is not None:
+        tenfold.llama.worker.machine = lambda: machine
     computer = StallingComputer(Recipe.model_validate_json(recipe), text)
     computer.stall(inside, stall_s)
     worker = Worker(name, computer, address, token)

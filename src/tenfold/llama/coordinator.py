@@ -2,13 +2,12 @@
 
 Workers hold no state: each asks for a microbatch of the current step, computes its gradient with that step's parameters
 and hands it in. When all ``Recipe.microbatches`` are in, their mean updates the parameters and the next step begins.
-Hence the global batch is constant, parameters are the same bits for any set of workers, joining costs one fetch of the
+Hence the global batch is constant, parameters are the same bits for any set of workers, joining costs one copy of the
 parameters, and leaving costs nothing: a microbatch whose worker is gone goes back to the queue.
 
-Limits: all gradients and parameters pass through this one process, (microbatches + workers) x 4 bytes x parameters a
-step (260 to 330 MB for the default model). That suits a few dozen CPU workers and models of some ten million
-parameters; larger ones need reduction among the workers. Equality of bits holds for one instruction set, torch build
-and thread count.
+Workers on this machine read the parameters where they lie, and write gradients into memory that they share with this
+process, which adds them in a fixed tree (``tree``); those on other machines send and receive them over their
+connection. Equality of bits holds for one instruction set, torch build and thread count.
 """
 
 import logging
@@ -22,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from tenfold.core.errors import Damaged, PortTaken, TenfoldError
 from tenfold.core.sound import set_aside
@@ -30,6 +28,7 @@ from tenfold.llama.branch import state_of_trunk
 from tenfold.llama.checkpoint import StateVectors, checkpoint_path, newest_sound, write_checkpoint
 from tenfold.llama.evaluate import Evaluations, Evaluator
 from tenfold.llama.flops import flops_per_token
+from tenfold.llama.gradients import FloatVector, GradientBuffers, machine
 from tenfold.llama.guard import check as check_guard
 from tenfold.llama.guard import reason_to_skip
 from tenfold.llama.journal import Journal, OnStep, StepLine
@@ -43,11 +42,14 @@ from tenfold.llama.vectors import gradient_norm, initial_parameters, layout_of, 
 from tenfold.llama.wire import (
     Acknowledged,
     Channel,
+    HandedIn,
     Hello,
     Next,
-    Push,
+    Offer,
+    Parameters,
     Refused,
     StatusQuery,
+    Take,
     TrainStatus,
     Welcome,
     WireError,
@@ -130,10 +132,11 @@ class Coordinator:
         self._changed = threading.Condition()
         self._step = self._new_step()
         self._channels: dict[int, Channel] = {}
-        self._workers: set[int] = set()
+        self._workers: dict[int, bool] = {}
         self._connections = 0
         self._accepted = self._rejected = 0
-        self._spare: list[NDArray[np.float32]] = []
+        self._buffers = GradientBuffers(self._layout.size)
+        self._machine = machine()
         self._updating_since: float | None = None
         self._alarm = ""
         self._stopping = False
@@ -277,7 +280,9 @@ class Coordinator:
     def _finish_step(self) -> StepLine:
         """Update the back of the live state and bring it to the front; no worker can add to a complete step."""
         self._updating_since = time.monotonic()
-        loss, gradient_P = self._step.mean()
+        loss, buffer = self._step.result()
+        gradient_P = self._buffers.vector_P(buffer)
+        gradient_P *= np.float32(1.0 / self._recipe.microbatches)
         progress = self._live.progress
         self._live.back.copy_from(self._live.front)
         norm = gradient_norm(self._layout, gradient_P)
@@ -291,7 +296,7 @@ class Coordinator:
             self._live.flip(after)
             workers = len(self._workers)
             self._step = self._new_step()
-            self._spare.append(gradient_P)
+            self._buffers.give_back(buffer)
             self._updating_since = None
             self._changed.notify_all()
         rate = self._recipe.learning_rate_at(progress.step)
@@ -369,7 +374,7 @@ class Coordinator:
             log.warning("ended connection %d: %s", connection, error)
         finally:
             with self._changed:
-                self._workers.discard(connection)
+                self._workers.pop(connection, None)
                 del self._channels[connection]
                 self._step.release(connection)
                 self._changed.notify_all()
@@ -385,8 +390,8 @@ class Coordinator:
             elif isinstance(message, Next) and connection in self._workers:
                 if not self._hand_out(channel, connection, message):
                     return
-            elif isinstance(message, Push) and connection in self._workers:
-                self._take_in(channel, message)
+            elif isinstance(message, Offer) and connection in self._workers:
+                self._take_in(channel, connection, message)
             else:
                 raise WireError(f"a {message.says} message is out of turn", next_step="run the same Tenfold everywhere")
 
@@ -401,11 +406,19 @@ class Coordinator:
             )
             return
         with self._changed:
-            self._workers.add(connection)
-            step, parameters_P = self._live.progress.step, self._live.front.parameters_P
-        fetch = (hello.run, hello.step) != (self._run.run, step)
-        welcome = Welcome(run=self._run.run, recipe=self._recipe, step=step, parameters=fetch)
-        channel.send(welcome, parameters_P if fetch else None)
+            self._workers[connection] = hello.machine == self._machine
+            step = self._live.progress.step
+            parameters, vector_P = self._parameters(connection, held=(hello.run, hello.step) == (self._run.run, step))
+        welcome = Welcome(run=self._run.run, recipe=self._recipe, step=step, parameters=parameters)
+        channel.send(welcome, vector_P)
+
+    def _parameters(self, connection: int, *, held: bool) -> tuple[Parameters | None, FloatVector | None]:
+        """What a worker needs to get the parameters that it does not hold, and the vector to send it."""
+        if held:
+            return None, None
+        if self._workers[connection]:
+            return Parameters(memory=self._live.front_memory()), None
+        return Parameters(memory=None), self._live.front.parameters_P
 
     def _hand_out(self, channel: Channel, connection: int, message: Next) -> bool:
         """Claim a microbatch for a worker once there is one; false if it left, or the run ended, meanwhile."""
@@ -415,25 +428,59 @@ class Coordinator:
                 self._changed.wait(None if timeout is None else max(0.0, timeout - time.monotonic()) + 0.01)
                 if self._stopping or channel.readable():
                     return False
-            step, parameters_P = self._live.progress.step, self._live.front.parameters_P
-        fetch = message.step != step
-        channel.send(Work(step=step, microbatch=microbatch, parameters=fetch), parameters_P if fetch else None)
+            step = self._live.progress.step
+            parameters, vector_P = self._parameters(connection, held=message.step == step)
+        channel.send(Work(step=step, microbatch=microbatch, parameters=parameters), vector_P)
         return True
 
-    def _take_in(self, channel: Channel, push: Push) -> None:
+    def _take_in(self, channel: Channel, connection: int, offer: Offer) -> None:
         with self._changed:
-            buffer_P = self._spare.pop() if self._spare else np.empty(self._layout.size, np.float32)
-        channel.receive_into(buffer_P)
+            buffer = self._buffers.take() if self._wants(offer) else None
+        accepted = False
+        if buffer is not None:
+            try:
+                self._receive_gradient(channel, connection, buffer)
+            except (EOFError, OSError, WireError):
+                with self._changed:
+                    self._buffers.give_back(buffer)
+                raise
+            with self._changed:
+                accepted = self._wants(offer) and self._step.put(offer.microbatch, offer.loss, buffer)
+                if not accepted:
+                    self._buffers.give_back(buffer)
         with self._changed:
             progress = self._live.progress
-            current = (push.run, push.step) == (self._run.run, progress.step)
-            freed = self._step.add(push.microbatch, push.loss, buffer_P) if current else None
-            accepted = freed is not None
-            self._spare.extend([buffer_P] if freed is None else freed)
             self._accepted += accepted
             self._rejected += not accepted
-            self._changed.notify_all()
         channel.send(Acknowledged(accepted=accepted, step=progress.step, loss=progress.loss))
+        self._add_up()
+
+    def _wants(self, offer: Offer) -> bool:
+        current = (offer.run, offer.step) == (self._run.run, self._live.progress.step)
+        return current and self._step.wants(offer.microbatch)
+
+    def _receive_gradient(self, channel: Channel, connection: int, buffer: int) -> None:
+        shared = self._workers[connection]
+        channel.send(Take(memory=self._buffers.memory(buffer) if shared else None))
+        message = channel.receive()
+        if not isinstance(message, HandedIn):
+            raise WireError(f"a {message.says} message is out of turn", next_step="run the same Tenfold everywhere")
+        if not shared:
+            channel.receive_into(self._buffers.vector_P(buffer))
+
+    def _add_up(self) -> None:
+        """Add what can be added now; each connection's thread does so, outside the lock."""
+        while True:
+            with self._changed:
+                step, addition = self._step, self._step.next_addition()
+                if addition is None:
+                    self._changed.notify_all()
+                    return
+            left_P = self._buffers.vector_P(addition.left)
+            np.add(left_P, self._buffers.vector_P(addition.right), out=left_P)
+            with self._changed:
+                step.added(addition)
+                self._buffers.give_back(addition.right)
 
 
 def serve_forever(

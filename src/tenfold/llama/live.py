@@ -26,13 +26,13 @@ from tenfold.core.errors import AssetError, Damaged
 from tenfold.core.frozen import Frozen
 from tenfold.core.sound import parse_record, sealed
 from tenfold.llama.checkpoint import RunMeta, StateVectors
+from tenfold.llama.gradients import BOOT_ID, Memory
 from tenfold.llama.progress import Record, TrainProgress
 
 PAGE_BYTES = 4096
 META_BYTES = 16 * PAGE_BYTES
 LENGTH_BYTES = 8
 SHARED_MEMORY = Path("/dev/shm")
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class LiveState:
     """A run's state, twice, in a mapped file; made by ``create`` or ``reopen``."""
 
     def __init__(self, path: Path, size: int) -> None:
-        self.path = path
+        self.path, self._size = path, size
         self._bytes = np.memmap(path, dtype=np.uint8, mode="r+", shape=(_file_bytes(size),))
         self._front = self._bytes[:8].view(np.uint64)
         half_bytes = META_BYTES + 3 * 4 * size
@@ -105,6 +105,11 @@ class LiveState:
     def back(self) -> StateVectors:
         """Where the next state is made."""
         return self._halves[1 - int(self._front[0])].vectors
+
+    def front_memory(self) -> Memory:
+        """Where other processes find the parameters in front."""
+        half_bytes = META_BYTES + 3 * 4 * self._size
+        return Memory(path=str(self.path), start=PAGE_BYTES + int(self._front[0]) * half_bytes + META_BYTES)
 
     def flip(self, progress: TrainProgress) -> None:
         """Bring the back to the front, with the progress that it stands for."""

@@ -1,13 +1,9 @@
-"""One global step: which microbatches are claimed, and their gradients summed in a fixed order.
+"""One global step: which microbatches are claimed, which are in, and in which buffers their gradients lie.
 
-Floating-point addition is not associative, so gradients are added by microbatch index, whoever computed them and
-whenever they arrived; those that come early wait. The sum is therefore the same bits for any set of workers.
-
-Letter: P parameters of the model.
+It keeps the books only; ``tree`` says what is added to what, and the coordinator adds.
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from tenfold.llama.tree import Addition, Branch, PartialSums
 
 
 class StepInFlight:
@@ -23,14 +19,12 @@ class StepInFlight:
         self._claim_timeout_s = claim_timeout_s
         self._claims: dict[int, tuple[int, float]] = {}
         self._losses: dict[int, float] = {}
-        self._early: dict[int, NDArray[np.float32]] = {}
-        self._sum_P: NDArray[np.float32] | None = None
-        self._summed = 0
+        self._sums: PartialSums[int] = PartialSums(microbatches)
 
     @property
     def complete(self) -> bool:
-        """Whether all gradients are in."""
-        return self._summed == self._microbatches
+        """Whether all gradients are in and added."""
+        return self._sums.root in self._sums.held
 
     def claim(self, worker: int, now: float) -> int | None:
         """Give ``worker`` the lowest microbatch that nobody works on; none if there is none now."""
@@ -54,29 +48,28 @@ class StepInFlight:
             if holder == worker and microbatch not in self._losses:
                 del self._claims[microbatch]
 
-    def add(self, microbatch: int, loss: float, gradient_P: NDArray[np.float32]) -> list[NDArray[np.float32]] | None:
-        """Take in one gradient.
+    def wants(self, microbatch: int) -> bool:
+        """Whether this microbatch's gradient is still to come."""
+        return 0 <= microbatch < self._microbatches and microbatch not in self._losses
 
-        Returns:
-            Buffers that are free again, or none when this microbatch is in already: the gradient is not taken.
-        """
-        if microbatch in self._losses or not 0 <= microbatch < self._microbatches:
-            return None
+    def put(self, microbatch: int, loss: float, buffer: int) -> bool:
+        """Take in one gradient, which lies in ``buffer``; false if it is in already and is not taken."""
+        if not self.wants(microbatch):
+            return False
         self._losses[microbatch] = loss
-        self._early[microbatch] = gradient_P
-        free = []
-        while self._summed in self._early:
-            ready_P = self._early.pop(self._summed)
-            if self._sum_P is None:
-                self._sum_P = ready_P
-            else:
-                np.add(self._sum_P, ready_P, out=self._sum_P)
-                free.append(ready_P)
-            self._summed += 1
-        return free
+        self._sums.put(Branch(0, microbatch), buffer)
+        return True
 
-    def mean(self) -> tuple[float, NDArray[np.float32]]:
-        """Mean loss and mean gradient of the complete step; the gradient's buffer passes to the caller."""
-        assert self._sum_P is not None and self.complete, "the step is not complete"
-        self._sum_P *= np.float32(1.0 / self._microbatches)
-        return sum(self._losses[index] for index in range(self._microbatches)) / self._microbatches, self._sum_P
+    def next_addition(self) -> Addition[int] | None:
+        """Two buffers to be added into the left one, which nobody else adds; tell ``added`` then. None: no two now."""
+        return self._sums.next_addition()
+
+    def added(self, addition: Addition[int]) -> None:
+        """The sum is in the addition's left buffer."""
+        self._sums.put(addition.parent, addition.left)
+
+    def result(self) -> tuple[float, int]:
+        """Mean loss of the complete step, and the buffer with the sum of its gradients."""
+        assert self.complete, "the step is not complete"
+        losses = [self._losses[index] for index in range(self._microbatches)]
+        return sum(losses) / self._microbatches, self._sums.held[self._sums.root]

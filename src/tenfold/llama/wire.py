@@ -1,8 +1,8 @@
 """How workers, status readers and the coordinator talk: small JSON messages and flat float32 vectors over TCP.
 
 A connection is opened with ``multiprocessing.connection``'s mutual challenge (HMAC with the pool's token), then carries
-JSON messages in its framing; nothing is unpickled. Vectors follow a message as raw bytes on the same socket, read
-straight into their buffer.
+JSON messages in its framing; nothing is unpickled. Vectors lie in memory that a worker on the coordinator's machine
+maps; to and from another machine they follow a message as raw bytes on the same socket, straight into their buffer.
 """
 
 import hmac
@@ -11,19 +11,17 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from typing import Annotated, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tenfold.core.errors import TenfoldError
 from tenfold.core.frozen import Frozen
 from tenfold.core.links import notice_lost_link
+from tenfold.llama.gradients import FloatVector, Memory
 from tenfold.llama.progress import LossSample
 from tenfold.llama.recipe import Recipe
 
 CONNECT_TIMEOUT_S = 2.0
 MESSAGE_LIMIT_BYTES = 1 << 20
-FloatVector = NDArray[np.float32]
 
 
 class WireError(TenfoldError):
@@ -35,6 +33,7 @@ class Hello(Frozen):
 
     says: Literal["hello"] = "hello"
     worker: str
+    machine: str = Field(description="gradients.machine of its process")
     text: str = Field(description="sha256 of its text")
     run: str = Field(description="run whose parameters it holds; empty if none")
     step: int = Field(description="step of the parameters it holds; -1 if none")
@@ -47,14 +46,20 @@ class Next(Frozen):
     step: int
 
 
-class Push(Frozen):
-    """A worker hands in one microbatch; its gradient follows as a vector."""
+class Offer(Frozen):
+    """A worker has one microbatch's gradient; answered by where it goes, or that it is not wanted."""
 
-    says: Literal["push"] = "push"
+    says: Literal["offer"] = "offer"
     run: str
     step: int
     microbatch: int
     loss: float = Field(allow_inf_nan=True)
+
+
+class HandedIn(Frozen):
+    """The gradient that was offered is where it was to go; without shared memory it follows as a vector."""
+
+    says: Literal["handed_in"] = "handed_in"
 
 
 class StatusQuery(Frozen):
@@ -63,14 +68,20 @@ class StatusQuery(Frozen):
     says: Literal["status"] = "status"
 
 
+class Parameters(Frozen):
+    """Says that parameters are to be fetched: from memory, or without that as the vector that follows."""
+
+    memory: Memory | None
+
+
 class Welcome(Frozen):
-    """The coordinator lets a worker in; parameters follow if the worker's are not those of ``step``."""
+    """The coordinator lets a worker in; with parameters if the worker's are not those of ``step``."""
 
     says: Literal["welcome"] = "welcome"
     run: str
     recipe: Recipe = Field(description="what the run trains, and how")
     step: int
-    parameters: bool
+    parameters: Parameters | None
 
 
 class Refused(Frozen):
@@ -82,16 +93,23 @@ class Refused(Frozen):
 
 
 class Work(Frozen):
-    """One microbatch to compute; parameters follow if the worker's are not those of ``step``."""
+    """One microbatch to compute; with parameters if the worker's are not those of ``step``."""
 
     says: Literal["work"] = "work"
     step: int
     microbatch: int
-    parameters: bool
+    parameters: Parameters | None
+
+
+class Take(Frozen):
+    """Where the offered gradient is to be written; without memory it is to be sent."""
+
+    says: Literal["take"] = "take"
+    memory: Memory | None
 
 
 class Acknowledged(Frozen):
-    """What became of a push; ``loss`` is that of the last finished step, none before the first."""
+    """What became of an offer; ``loss`` is that of the last finished step, none before the first."""
 
     says: Literal["acknowledged"] = "acknowledged"
     accepted: bool
@@ -117,7 +135,7 @@ class TrainStatus(Frozen):
 
 
 Message = Annotated[
-    Hello | Next | Push | StatusQuery | Welcome | Refused | Work | Acknowledged | TrainStatus,
+    Hello | Next | Offer | HandedIn | StatusQuery | Welcome | Refused | Work | Take | Acknowledged | TrainStatus,
     Field(discriminator="says"),
 ]
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Message)

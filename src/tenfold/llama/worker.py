@@ -1,5 +1,7 @@
 """A worker of training: fetches parameters, computes gradients of microbatches, hands them in; keeps no state.
 
+On the coordinator's machine both lie in memory that it shares, elsewhere they go over the connection.
+
 ``run`` works until ``stop``: it finishes and hands in the microbatch in hand, or leaves at once if it waits for one.
 When the coordinator is away it tries again with growing pauses, and hands in what it had computed once it is back.
 
@@ -15,14 +17,28 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from tenfold.core.errors import ResidentFailed
+from tenfold.llama.gradients import FloatVector, Memory, machine
 from tenfold.llama.model import LlamaForCausalLM
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.text import Sampler
 from tenfold.llama.vectors import Bound, layout_of
-from tenfold.llama.wire import Acknowledged, Channel, Hello, Message, Next, Push, Refused, Welcome, Work
+from tenfold.llama.wire import (
+    Acknowledged,
+    Channel,
+    HandedIn,
+    Hello,
+    Message,
+    Next,
+    Offer,
+    Refused,
+    Take,
+    Welcome,
+    Work,
+)
 from tenfold.pool.pace import Pace
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
@@ -116,7 +132,8 @@ class Worker:
         self._pace = Pace(cpu_share, time.monotonic, time.process_time, SAVED_S)
         self._text_sha256 = computer.sampler.index.sha256
         self._held_run, self._held_step = "", -1
-        self._computed: Push | None = None
+        self._computed: Offer | None = None
+        self._mapped: dict[Memory, FloatVector] = {}
         self._stop = threading.Event()
         self._stop_reader, self._stop_writer = os.pipe()
         self.done = WorkDone()
@@ -168,7 +185,10 @@ class Worker:
                 channel.close()
 
     def _join(self, channel: Channel) -> None:
-        channel.send(Hello(worker=self._name, text=self._text_sha256, run=self._held_run, step=self._held_step))
+        # Another coordinator's memory is not the last one's.
+        self._mapped.clear()
+        held = {"run": self._held_run, "step": self._held_step}
+        channel.send(Hello(worker=self._name, machine=machine(), text=self._text_sha256, **held))
         answer = self._receive(channel)
         if isinstance(answer, Refused):
             raise ResidentFailed(answer.message, next_step=answer.next_step)
@@ -191,25 +211,40 @@ class Worker:
             self.done = replace(self.done, working=True)
             self._fetch(channel, self._held_run, work)
             loss = self._computer.compute(work.step, work.microbatch)
-            self._computed = Push(run=self._held_run, step=work.step, microbatch=work.microbatch, loss=loss)
+            self._computed = Offer(run=self._held_run, step=work.step, microbatch=work.microbatch, loss=loss)
             self.done = replace(self.done, computed=self.done.computed + 1)
             self._hand_in(channel)
             self.done = replace(self.done, working=False, busy_s=self.done.busy_s + time.monotonic() - started)
 
     def _fetch(self, channel: Channel, run: str, answer: Welcome | Work) -> None:
-        """Read the parameters that follow the answer, if any do."""
-        if answer.parameters:
+        """Get the parameters that come with the answer, if any do."""
+        if answer.parameters is not None:
             self._held_run, self._held_step = "", -1
-            channel.receive_into(self._computer.parameters_P)
+            if answer.parameters.memory is None:
+                channel.receive_into(self._computer.parameters_P)
+            else:
+                np.copyto(self._computer.parameters_P, self._map(answer.parameters.memory))
         self._held_run, self._held_step = run, answer.step
 
+    def _map(self, memory: Memory, *, writable: bool = False) -> FloatVector:
+        if memory not in self._mapped:
+            self._mapped[memory] = memory.map(len(self._computer.parameters_P), writable=writable)
+        return self._mapped[memory]
+
     def _hand_in(self, channel: Channel) -> None:
-        """Push the gradient in hand, if any; it stays in hand until it is acknowledged."""
+        """Hand in the gradient in hand, if any; it stays in hand until it is acknowledged."""
         if self._computed is None:
             return
-        channel.send(self._computed, self._computer.gradients_P)
         # Not interrupted by a stop: what was computed is handed in.
+        channel.send(self._computed)
         answer = channel.receive()
+        if isinstance(answer, Take):
+            if answer.memory is None:
+                channel.send(HandedIn(), self._computer.gradients_P)
+            else:
+                np.copyto(self._map(answer.memory, writable=True), self._computer.gradients_P)
+                channel.send(HandedIn())
+            answer = channel.receive()
         if not isinstance(answer, Acknowledged):
             raise _out_of_turn(answer)
         self._computed = None

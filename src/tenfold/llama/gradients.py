@@ -1,0 +1,91 @@
+"""Where the gradients of one machine's workers meet: vectors in memory that their processes share.
+
+The memory has no name, so nothing is left behind when the last process that uses it is gone, however it went. Others of
+the same user find it through the process that made it.
+
+Letter: P parameters of the model.
+"""
+
+import mmap
+import os
+import weakref
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tenfold.core.errors import ResidentFailed
+from tenfold.core.frozen import Frozen
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+FloatVector = NDArray[np.float32]
+
+
+class Memory(Frozen):
+    """Where a flat float32 vector lies that another process of this machine may map."""
+
+    path: str
+    start: int = Field(description="bytes before it")
+
+    def map(self, size: int, *, writable: bool = False) -> FloatVector:
+        """Map it; the file is not replaced or cut while it is mapped.
+
+        Raises:
+            ResidentFailed: it cannot be reached from here.
+        """
+        try:
+            return np.memmap(self.path, np.float32, "r+" if writable else "r", self.start, (size,))
+        except OSError as error:
+            raise ResidentFailed(
+                f"cannot map {self.path}, where this machine's training workers meet: {error.strerror}",
+                next_step="run the training processes of a machine as one user",
+            ) from error
+
+
+class GradientBuffers:
+    """Vectors of P floats in shared memory, each taken by one holder at a time. Not locked.
+
+    Memory is used from the first write to a vector on, and kept for the next holder.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        # A mapping starts at a whole page.
+        self._stride_bytes = -(-4 * size // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
+        self._descriptor: int | None = None
+        self._vectors: list[FloatVector] = []
+        self._free: list[int] = []
+
+    def take(self) -> int:
+        """Get the number of a free vector; what it holds is left over."""
+        if not self._free:
+            self._free.append(self._grow())
+        return self._free.pop()
+
+    def give_back(self, number: int) -> None:
+        """Let another have it; nobody writes to it any more."""
+        self._free.append(number)
+
+    def vector_P(self, number: int) -> FloatVector:
+        """The vector of this number."""
+        return self._vectors[number]
+
+    def memory(self, number: int) -> Memory:
+        """Where other processes find it."""
+        return Memory(path=f"/proc/{os.getpid()}/fd/{self._descriptor}", start=number * self._stride_bytes)
+
+    def _grow(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = os.memfd_create("tenfold-gradients")
+            weakref.finalize(self, os.close, self._descriptor)
+        number = len(self._vectors)
+        os.ftruncate(self._descriptor, (number + 1) * self._stride_bytes)
+        self._vectors.append(self.memory(number).map(self._size, writable=True))
+        return number
+
+
+def machine() -> str:
+    """Identify what shares memory and network: processes that give the same answer can map each other's memory."""
+    spaces = [str(Path(f"/proc/self/ns/{kind}").stat().st_ino) for kind in ("net", "pid")]
+    return "/".join([BOOT_ID.read_text().strip(), *spaces, str(os.getuid())])
