@@ -198,7 +198,8 @@ def make_app(port: int) -> FastAPI:
 
     @app.get("/v1/models")
     def models() -> dict[str, object]:
-        return {"object": "list", "data": [{"id": "smollm2-135m", "object": "model"}]}
+        names = ["smollm2-135m", *(["mine"] if shown["phase"] == "two-models" else []), "all-MiniLM-L6-v2-int8"]
+        return {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
 
     @app.post("/v1/chat/completions", response_model=None)
     async def chat(request: Request) -> StreamingResponse | JSONResponse:
@@ -208,7 +209,10 @@ def make_app(port: int) -> FastAPI:
             return JSONResponse({"error": {"message": "overloaded"}}, 429, {"Retry-After": "3"})
 
         async def events():
-            reply = f"You asked: {question} Light of short waves is scattered by the air, and so the sky looks blue."
+            by = "" if body["model"] == "smollm2-135m" else f"I am {body['model']}. "
+            reply = (
+                f"{by}You asked: {question} Light of short waves is scattered by the air, and so the sky looks blue."
+            )
             for word in reply.split(" "):
                 yield f"data: {json.dumps({'choices': [{'delta': {'content': word + ' '}}]})}\n\n"
                 await asyncio.sleep(3 if "slowly" in question else 0.06)

@@ -122,6 +122,18 @@ def test_a_reply_streams_into_the_chat(page):
     expect(page.locator(".said.refused")).to_contain_text("try again in 3 s", timeout=WAIT_MS)
 
 
+def test_whoever_chats_chooses_the_model_where_there_are_more(page, served):
+    expect(page.get_by_label("model", exact=True)).to_be_hidden()
+    served.show("two-models")
+    page.reload()
+    page.get_by_label("model", exact=True).click()
+    expect(page.get_by_role("option")).to_have_text(["smollm2-135m", "mine"])
+    page.get_by_role("option", name="mine").click()
+    page.fill("input[aria-label=message]", "Who are you?")
+    page.press("input[aria-label=message]", "Enter")
+    expect(page.locator(".said.assistant")).to_contain_text("I am mine. You asked: Who are you?", timeout=WAIT_MS)
+
+
 def test_a_user_gets_a_ranked_list_of_titles(page):
     page.get_by_role("button", name="Rank").click()
     expect(page.locator(".item")).to_have_count(12, timeout=WAIT_MS)

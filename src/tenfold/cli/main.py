@@ -32,6 +32,7 @@ COMMANDS = {
     "tenfold.plan.command:app": ("plan", "What to commit to now, and what to keep as an option."),
     "tenfold.compute.command:app": ("compute", "What training, inference and ranking take on which accelerators."),
     "tenfold.llama.command:app": ("train", "Show the training run: step, loss, tokens, last checkpoint."),
+    "tenfold.llama.command:llama": ("llama", "Release a trained model, or teach one by examples."),
     "tenfold.world.command:app": ("load", "Play a day of people and programs who use the running pool."),
     "tenfold.world.command:world": ("world", "Draw a log of what people with hidden interests do on five surfaces."),
     "tenfold.feed.command:app": ("feed", "Show a person's feed, and why each item is in it."),

@@ -1,10 +1,14 @@
 """How ``tenfold train`` prints: a table for people, JSON for machines."""
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from tenfold.core.show import grid, machine, out
 from tenfold.llama.flops import flops_per_token, parameters_of
 from tenfold.llama.runs import RunDescription
+
+if TYPE_CHECKING:
+    from tenfold.llama.release.release import Released
 
 
 def run(found: RunDescription, json: bool) -> None:
@@ -36,3 +40,21 @@ def run(found: RunDescription, json: bool) -> None:
             str(checkpoint.path),
         )
     out.print(table)
+
+
+def released(found: "Released", json: bool) -> None:
+    """Print what a release holds."""
+    if json:
+        machine(found)
+        return
+    out.print(
+        f"{found.run} at step {found.step:,}: {found.parameters:,} parameters, {found.active_parameters:,} of them at "
+        f"work on a token, in {found.folder}",
+        markup=False,
+        soft_wrap=True,
+    )
+    table = grid("file", "MB")
+    for name, size in found.files.items():
+        table.add_row(name, f"{size / 1e6:.2f}")
+    out.print(table)
+    out.print(f'serve it: [serve.models]\n{found.run} = "{found.folder}"', markup=False, soft_wrap=True)

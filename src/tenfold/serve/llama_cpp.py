@@ -6,7 +6,7 @@ from pathlib import Path
 
 import aiohttp
 import orjson
-from xllamacpp import CommonParams, Server  # pyrefly: ignore[missing-module-attribute]
+from xllamacpp import CommonAdapterLoraInfo, CommonParams, Server  # pyrefly: ignore[missing-module-attribute]
 
 from tenfold.core.errors import ResidentFailed
 from tenfold.serve.engine import Endpoint
@@ -27,8 +27,18 @@ class LlamaCppEngine:
     only waits for slots that are still dropping a cut request, and wake has nothing to do.
     """
 
-    def __init__(self, model_file: Path, *, model: str, threads: int, parallel: int, context_tokens: int) -> None:
+    def __init__(
+        self,
+        model_file: Path,
+        *,
+        model: str,
+        threads: int,
+        parallel: int,
+        context_tokens: int,
+        adapter: Path | None = None,
+    ) -> None:
         self._model_file = model_file
+        self._adapter = adapter
         self._model = model
         self._threads = threads
         self._parallel = parallel
@@ -43,7 +53,7 @@ class LlamaCppEngine:
             self._server = Server(self._parameters(key))
         except RuntimeError as error:
             raise ResidentFailed(
-                f"llama.cpp does not load {self._model_file}: {error}",
+                f"llama.cpp does not load {self._model_file}{self._with_adapter}: {error}",
                 next_step=f"delete {self._model_file.parent} and run `tenfold assets`",
             ) from error
         self._endpoint = Endpoint(
@@ -72,9 +82,17 @@ class LlamaCppEngine:
         """Stop the listener and free the model."""
         self._server = None
 
+    @property
+    def _with_adapter(self) -> str:
+        return f" with the adapter {self._adapter}" if self._adapter else ""
+
     def _parameters(self, key: str) -> CommonParams:
         parameters = CommonParams()
         parameters.model.path = str(self._model_file)
+        if self._adapter is not None:
+            adapter = CommonAdapterLoraInfo()
+            adapter.path, adapter.scale = str(self._adapter), 1.0
+            parameters.lora_adapters = [adapter]
         parameters.model_alias = {self._model}
         parameters.hostnames = ["127.0.0.1"]
         parameters.port = 0

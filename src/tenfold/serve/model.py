@@ -10,6 +10,7 @@ from tenfold.core.sound import digest_of, is_sound, read_record, set_aside, writ
 
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _FASTER_GGUF = "SmolLM2-135M-Instruct.Q8_0.gguf"
+FASTER_BYTES = 145_000_000
 
 SMOLLM2 = Asset(
     name="smollm2-135m",

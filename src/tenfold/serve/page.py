@@ -10,12 +10,14 @@ from pathlib import Path
 import aiohttp
 from nicegui import ui
 
+from tenfold.core.minilm import MODEL as EMBEDDER
 from tenfold.pool.asking import Refused, accept, asking, rights_of
 from tenfold.pool.board.figures import duration
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
 _REPLY_TOKENS = 160
 _REMEMBERED_TURNS = 8
+_LIST_EVERY_S = 3.0
 _SEND_EVERY_S = 0.08
 """A reply is sent to the browser at most so often: 30 pieces a second would be 30 messages."""
 
@@ -44,7 +46,7 @@ def chat_box(base_url: Callable[[], str]) -> None:
     with window, ui.element("div").classes("talk") as talk:
         blank = ui.html("Ask the model something.", sanitize=False).classes("blank")
     rights = rights_of(ui.context.client.request.headers)
-    conversation = Conversation(lambda turns: chat(base_url(), turns, rights), window, talk)
+    conversation = Conversation(lambda turns: chat(base_url(), turns, rights, model=choice.value or ""), window, talk)
 
     async def ask() -> None:
         text = (question.value or "").strip()
@@ -56,10 +58,22 @@ def chat_box(base_url: Callable[[], str]) -> None:
         if await conversation.ask(text):
             send.enable()
 
+    async def list_models() -> None:
+        try:
+            names = await chat_models(base_url(), rights)
+        except Refused:
+            return  # The pool is not up yet; the timer asks again.
+        listing.cancel()
+        choice.set_options(names, value=names[0] if names else None)
+        choice.set_visibility(len(names) > 1)
+
     with ui.element("div").classes("ask"):
+        choice = ui.select([]).props('dense outlined options-dense aria-label="model"').classes("which")
+        choice.set_visibility(False)
         question = ui.input(placeholder="Why is the sky blue?").props('dense outlined aria-label="message"')
         question.on("keydown.enter", ask)
         send = ui.button("Send", on_click=ask, color=None).props("unelevated").classes("go")
+    listing = ui.timer(_LIST_EVERY_S, list_models)
     # A browser that leaves takes its reply with it, and so frees the slot.
     ui.context.client.on_delete(conversation.stop)
 
@@ -140,9 +154,14 @@ def pace_of(pieces: Sequence[Piece]) -> str:
 
 
 async def chat(
-    base_url: str, turns: Sequence[Turn], rights: Mapping[str, str], *, clock: Callable[[], float] = time.monotonic
+    base_url: str,
+    turns: Sequence[Turn],
+    rights: Mapping[str, str],
+    *,
+    model: str = "",
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Piece]:
-    """Stream a reply to the conversation, piece by piece.
+    """Stream a reply to the conversation, piece by piece; from the default model if none is named.
 
     Raises:
         Refused: the gateway shed the request, failed, or cannot be reached.
@@ -150,8 +169,8 @@ async def chat(
     began = clock()
     messages = [{"role": turn.role, "content": turn.content} for turn in turns]
     async with asking(base_url, rights) as session:
-        model = await _model(session)
-        body = {"model": model, "messages": messages, "stream": True, "max_tokens": _REPLY_TOKENS}
+        chosen = model or (await _models(session))[0]
+        body = {"model": chosen, "messages": messages, "stream": True, "max_tokens": _REPLY_TOKENS}
         async with session.post("/v1/chat/completions", json=body) as response:
             await accept(response)
             async for line in response.content:
@@ -159,13 +178,23 @@ async def chat(
                     yield Piece(text, clock() - began)
 
 
-async def _model(session: aiohttp.ClientSession) -> str:
+async def chat_models(base_url: str, rights: Mapping[str, str]) -> list[str]:
+    """Names of the models that can chat, the default one first.
+
+    Raises:
+        Refused: the gateway lists none, or cannot be reached.
+    """
+    async with asking(base_url, rights) as session:
+        return [model for model in await _models(session) if model != EMBEDDER]
+
+
+async def _models(session: aiohttp.ClientSession) -> list[str]:
     async with session.get("/v1/models") as response:
         await accept(response)
-        models = (await response.json())["data"]
+        models = [str(each["id"]) for each in (await response.json())["data"]]
     if not models:
         raise Refused("the gateway lists no model")
-    return str(models[0]["id"])
+    return models
 
 
 def _text_of(line: bytes) -> str:

@@ -18,6 +18,7 @@ from tenfold.pool.resident import Context, Counters
 from tenfold.serve.bodies import ChatBody, CompletionBody
 from tenfold.serve.embeddings import Embedder
 from tenfold.serve.engine import Endpoint, Engine
+from tenfold.serve.model import prepare_smollm2
 from tenfold.serve.openai_api import Generation, read_generation
 from tenfold.serve.rejection import Rejection
 from tenfold.serve.relay import GIVEN_AWAY, Relay
@@ -51,7 +52,8 @@ def serve_models(settings: ServeSettings, context: Context) -> dict[str, Served]
     """The chat models of a resident, by name, the default one first; none is loaded yet."""
     models = {settings.model: Served(_first_engine(settings, context), settings.parallel, settings.context_tokens)}
     for name, more in settings.models.items():
-        models[name] = Served(_llama_cpp(more.file, name, more, context), more.parallel, more.context_tokens)
+        file = more.file or prepare_smollm2(context.cache)
+        models[name] = Served(_llama_cpp(file, name, more, context), more.parallel, more.context_tokens)
     return models
 
 
@@ -65,8 +67,6 @@ def _first_engine(settings: ServeSettings, context: Context) -> Engine:
             context_tokens=settings.context_tokens,
             attach_url=settings.vllm_url,
         )
-    from tenfold.serve.model import prepare_smollm2
-
     return _llama_cpp(prepare_smollm2(context.cache), settings.model, settings, context)
 
 
@@ -79,6 +79,7 @@ def _llama_cpp(file: Path, name: str, settings: ServeSettings | ModelSettings, c
         threads=context.threads,
         parallel=settings.parallel,
         context_tokens=settings.context_tokens,
+        adapter=settings.adapter if isinstance(settings, ModelSettings) else None,
     )
 
 

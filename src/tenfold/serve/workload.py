@@ -17,33 +17,75 @@ from tenfold.pool.workload import Operation, Workload, WorkloadSettings
 from tenfold.serve.answers import ChatAnswer, TextAnswer
 from tenfold.serve.bodies import ChatBody, CompletionBody
 from tenfold.serve.embeddings import EmbeddingAnswer, EmbeddingBody
-from tenfold.serve.model import SMOLLM2, check_smollm2, prepare_smollm2
+from tenfold.serve.model import FASTER_BYTES, SMOLLM2, check_smollm2, prepare_smollm2
 from tenfold.serve.prefix import prefix_of
 from tenfold.serve.responses import ResponseAnswer, ResponseBody
 from tenfold.serve.work import EMBEDDED_PER_GENERATED
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
+IMAGES_PREFIX = "mmproj"
+"""How the name of the file begins that reads images for the model beside it."""
 
 
 class ModelSettings(Settings):
-    """``[serve.models.NAME]``: a further chat model, loaded in each resident beside the first one."""
+    """``[serve.models.NAME]``: a further chat model, loaded in each resident beside the first one.
 
-    file: Path = Field(description="its GGUF file, read by llama.cpp; the same path on every node")
+    A path alone will do: ``NAME = "FOLDER or FILE.gguf"``.
+    """
+
+    file: Path | None = Field(
+        None, description="its GGUF file, or a release's folder; the same path on every node; default: SmolLM2's"
+    )
+    adapter: Path | None = Field(None, description="a LoRA adapter in GGUF that the model answers with")
     parallel: int = Field(4, ge=1, description="requests that one resident decodes together")
     context_tokens: int = Field(2048, ge=128, description="context length of one request")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_path(cls, given: object) -> object:
+        return {"file": given} if isinstance(given, str) else given
+
     @field_validator("file")
     @classmethod
-    def _is_there(cls, file: Path) -> Path:
-        if not file.expanduser().is_file():
-            raise ValueError(f"there is no file {str(file)!r}")
-        return file.expanduser().resolve()
+    def _is_a_model(cls, file: Path | None) -> Path | None:
+        return None if file is None else model_file(file.expanduser())
+
+    @field_validator("adapter")
+    @classmethod
+    def _is_there(cls, adapter: Path | None) -> Path | None:
+        if adapter is not None and not adapter.expanduser().is_file():
+            raise ValueError(f"there is no file {str(adapter)!r}")
+        return adapter.expanduser().resolve() if adapter is not None else None
+
+    @model_validator(mode="after")
+    def _is_another(self) -> Self:
+        if self.file is None and self.adapter is None:
+            raise ValueError("it names neither a file nor an adapter")
+        return self
 
     @property
     def memory_mb(self) -> int:
         """About what it takes: its weights, and a quarter more for contexts and buffers."""
-        return round(1.25 * self.file.stat().st_size / 1e6) + 100
+        bytes_of = [path.stat().st_size for path in (self.file, self.adapter) if path is not None]
+        return round(1.25 * (sum(bytes_of) + (0 if self.file else FASTER_BYTES)) / 1e6) + 100
+
+
+def model_file(path: Path) -> Path:
+    """The GGUF file that a path names: itself, or the one of a release's folder.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    if not path.is_dir():
+        if not path.is_file():
+            raise ValueError(f"there is no file or folder {str(path)!r}")
+        return path.resolve()
+    found = [each for each in sorted(path.glob("*.gguf")) if not each.name.startswith(IMAGES_PREFIX)]
+    if len(found) != 1:
+        names = ", ".join(each.name for each in found) or "none"
+        raise ValueError(f"the folder {str(path)!r} should hold one model's GGUF file; it holds {names}")
+    return found[0].resolve()
 
 
 class ServeSettings(WorkloadSettings):
