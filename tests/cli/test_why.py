@@ -78,6 +78,12 @@ def test_why_says_when_other_programs_take_the_cores():
             "which says 1.5 µ$ to 2.5 µ$. Configured: 1 µ$.",
         ),
         (
+            {"source": "measured", "low_usd": 1.5e-6, "high_usd": 2.5e-6, "earned_usd": 0.4, "units": 2e5,
+             "by_product": {"ads": 0.5, "feed": -0.1}},
+            "A request is worth 2 µ$, measured: products earned 0.4 $ with 200,000 requests of late, "
+            "which says 1.5 µ$ to 2.5 µ$ (ads 2.5 µ$, feed -0.5 µ$ a request). Configured: 2 µ$.",
+        ),
+        (
             {"source": "fixed", "low_usd": -1e-7, "high_usd": 2.5e-6, "earned_usd": 0.4, "units": 2e5},
             "A request is worth 2 µ$, a fixed price; products earned 0.4 $ with 200,000 requests of late, "
             "which says -0.1 µ$ to 2.5 µ$.",

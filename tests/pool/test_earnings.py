@@ -33,10 +33,12 @@ class Pool:
     def _open(self) -> Ledger:
         return Ledger(f"sqlite:///{self._home / 'ledger.db'}", clock=lambda: self.now, mends=True)
 
-    async def earn(self, number: int, usd: float, units: float, workload: str = "rank", seconds: float = 5.0) -> bool:
+    async def earn(
+        self, number: int, usd: float, units: float, workload: str = "rank", seconds: float = 5.0, product: str = "till"
+    ) -> bool:
         self.now += seconds
         row = Earned(workload=workload, nano_usd=round(usd * 1e9), units=units, what="sales")
-        return await self.earnings.take(EarningsReport(product="till", incarnation="a", number=number, earned=(row,)))
+        return await self.earnings.take(EarningsReport(product=product, incarnation="a", number=number, earned=(row,)))
 
     async def earn_for_long(self, usd_per_unit: float) -> None:
         for number in range(1, 121):
@@ -65,6 +67,16 @@ async def test_what_products_earn_becomes_the_price_by_which_slots_are_valued(po
     meter = DemandMeter(plan("rank", value=1e-6))
     meter.take_price(view)
     assert meter.plan.value_per_unit_usd == view.usd and meter.price == view
+
+
+async def test_how_much_of_a_price_each_product_earned_is_told_also_after_a_restart(pool):
+    await pool.earn(1, 3e-4, 100.0)
+    await pool.earn(1, -1e-4, 0.0, seconds=0.0, product="stall")
+    parts = pool.earnings.price_of("rank").by_product
+    assert parts == {"stall": pytest.approx(-1e-4), "till": pytest.approx(3e-4)}
+    pool.ledger.close()
+    pool.start()
+    assert pool.earnings.price_of("rank").by_product == {name: pytest.approx(usd) for name, usd in parts.items()}
 
 
 async def test_a_report_that_is_told_again_counts_once(pool):

@@ -109,11 +109,19 @@ def _priced(unit: str, price: PriceView) -> str:
         return f"{said}, {how}."
     measured = (
         f"products earned {price.earned_usd:,.4g} $ with {_count(price.units)} {unit}s of late, "
-        f"which says {_micro(price.low_usd)} to {_micro(price.high_usd)}"
+        f"which says {_micro(price.low_usd)} to {_micro(price.high_usd)}{_parts(unit, price)}"
     )
     if price.source == "fixed":
         return f"{said}, a fixed price; {measured}."
     return f"{said}, measured: {measured}. Configured: {_micro(price.configured_usd)}."
+
+
+def _parts(unit: str, price: PriceView) -> str:
+    """Of what a unit earned, how much each product did; nothing where only one earns."""
+    if len(price.by_product) < 2 or not price.units:
+        return ""
+    said = [f"{product} {_micro(usd / price.units)}" for product, usd in price.by_product.items()]
+    return f" ({', '.join(said)} a {unit})"
 
 
 def _micro(usd: float) -> str:

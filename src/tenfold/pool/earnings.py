@@ -68,12 +68,13 @@ class Earnings:
         self._clock = clock
         self._plans = {plan.workload: plan for plan in plans}
         self._evidence: dict[str, Evidence] = {}
+        self._by_product: dict[tuple[str, str], Evidence] = {}
         self._unsure: set[tuple[str, int]] = set()
 
     def resume(self) -> None:
         """Take up the evidence that is in the ledger, and no other."""
         # What was told before this is in the ledger, too.
-        self._evidence = {}
+        self._evidence, self._by_product = {}, {}
         self._unsure = set()
         since = self._clock() - RESUMED_MEMORIES * self._memory_s
         for event in reversed(self._ledger.latest(EARNED, RESUMED_EVENTS)):
@@ -104,7 +105,13 @@ class Earnings:
         evidence = self._evidence.get(workload)
         if evidence is None:
             return configured_price(plan.value_per_unit_usd, is_fixed=plan.price_is_fixed)
-        found = price(plan.value_per_unit_usd, evidence.after(self._clock(), self._memory_s))
+        now = self._clock()
+        found = price(plan.value_per_unit_usd, evidence.after(now, self._memory_s))
+        parts = {
+            product: part.after(now, self._memory_s)
+            for (of, product), part in sorted(self._by_product.items())
+            if of == workload
+        }
         return PriceView(
             usd=plan.value_per_unit_usd if plan.price_is_fixed else found.usd,
             source="fixed" if plan.price_is_fixed else "measured",
@@ -113,11 +120,16 @@ class Earnings:
             high_usd=found.high_usd,
             earned_usd=found.earned_usd,
             units=found.units,
+            by_product={product: part.usd + part.open_usd for product, part in parts.items()},
         )
 
     def _learn(self, report: EarningsReport, at: float) -> None:
         for row in report.earned:
             # A product may earn by a workload that this pool does not have now; the ledger has it all the same.
             if row.workload in self._plans:
+                usd = row.nano_usd / USD
                 before = self._evidence.get(row.workload, Evidence())
-                self._evidence[row.workload] = before.plus(at, row.units, row.nano_usd / USD, self._memory_s)
+                self._evidence[row.workload] = before.plus(at, row.units, usd, self._memory_s)
+                key = row.workload, report.product
+                part = self._by_product.get(key, Evidence())
+                self._by_product[key] = part.plus(at, row.units, usd, self._memory_s)

@@ -48,6 +48,7 @@ class PriceView(Frozen):
     high_usd: float | None = Field(None, description="its high end; none where no product has earned with it yet")
     earned_usd: float = Field(0.0, description="what products earned with it; fades over pool.price_memory_s")
     units: float = Field(0.0, description="units of work that this took; fades likewise")
+    by_product: dict[str, float] = Field({}, description="USD that each product earned with it; fades likewise")
 
 
 def configured_price(usd: float, *, is_fixed: bool) -> PriceView:

@@ -13,6 +13,7 @@ from tenfold.core.show import machine, out, talk
 from tenfold.core.written import parse_duration_s
 
 if TYPE_CHECKING:
+    from tenfold.world.advertisers import Market
     from tenfold.world.report import DayReport
 
 app = App(name="load")
@@ -33,22 +34,46 @@ def load(
     correlation: Annotated[
         float, Parameter(help="Of what people like on one surface with what they like on another, 0 to 1.")
     ] = 1.0,
+    advertise: Annotated[Path | None, Parameter(help="Catalog of a shop that advertises to them for the day.")] = None,
+    budget: Annotated[str, Parameter(help="What it may spend, and each rival too.")] = "100USD",
+    objective: Annotated[str, Parameter(help="What it wants: reach, traffic, leads or sales.")] = "sales",
+    rivals: Annotated[int, whole("Others who advertise to the same people.", least=0)] = 2,
+    clicks: Annotated[
+        float | None, Parameter(help="Mean chance of a click; default: that of the Open Bandit log, 0.0038.")
+    ] = None,
     seed: Annotated[int, whole("Of all that happens.", least=0)] = 0,
     json: Json = False,
 ) -> None:
     """Play a day of people and programs who use the running pool."""
     from tenfold.pool.runfile import require_running
-    from tenfold.world.report import in_words, table
+    from tenfold.world.report import ads_in_words, in_words, table
 
     url, duration_s = require_running(home_dir()).url, parse_duration_s(day)
     count = round(duration_s) if people is None else people
-    found = asyncio.run(_play(url, duration_s, rank_peak, chat_peak, count, correlation, seed))
+    market = None
+    if advertise is not None:
+        market = _opened(advertise, objective, budget, duration_s, rivals, clicks)
+    found = asyncio.run(_play(url, duration_s, rank_peak, chat_peak, count, correlation, seed, market))
     if json:
         machine(found)
         return
     out.print(table(found))
     if found.people is not None:
         out.print(in_words(found.people), markup=False)
+    if market is not None and found.ads is not None:
+        out.print(ads_in_words(found.ads), markup=False)
+        market.show()
+
+
+def _opened(
+    catalog: Path, objective: str, budget: str, duration_s: float, rivals: int, clicks: float | None
+) -> "Market":
+    from tenfold.ads.amounts import read_micro
+    from tenfold.world.advertisers import Wanted, open_market
+    from tenfold.world.audience import CLICKS, Temper
+
+    temper = Temper(clicks=CLICKS if clicks is None else clicks)
+    return open_market(catalog, Wanted(objective, read_micro(budget), duration_s), rivals, temper)
 
 
 async def _play(
@@ -59,13 +84,18 @@ async def _play(
     people: int,
     correlation: float,
     seed: int,
+    market: "Market | None",
 ) -> "DayReport":
     """Play one day that suits the pool at ``url``, and report on it."""
     import aiohttp
 
+    from tenfold.core.minilm import load_minilm
+    from tenfold.pool.runfile import own_headers
     from tenfold.world import client
+    from tenfold.world.audience import audience_of
     from tenfold.world.bar import run
     from tenfold.world.people import DAY_S, People, draw_crowd, surfaces_shown
+    from tenfold.world.shoppers import Shoppers
 
     day = client.day_for(
         await client.fetch_state(url),
@@ -79,15 +109,29 @@ async def _play(
     talk.print(f"  a day in {day.duration_s:g} s: {asked}", style="dim", markup=False)
     if not people:
         return await run(url, day, talk)
-    async with aiohttp.ClientSession(url) as session:
+    speed = DAY_S / day.duration_s
+    async with (
+        aiohttp.ClientSession(url) as session,
+        aiohttp.ClientSession(url, headers=own_headers(home_dir())) as servers,
+    ):
         shown = await surfaces_shown(session)
         drawn = partial(draw_crowd, cache_dir(), people, seed, surfaces=shown, correlation=correlation)
         crowd = await asyncio.to_thread(drawn)
-        here = People(session, crowd, seconds_per_s=DAY_S / day.duration_s, seed=seed)
+        shoppers = None
+        if market is not None:
+            embed = load_minilm(cache_dir()).embed
+            audience = audience_of(crowd.tastes, crowd.genres, embed, market.temper)
+            shoppers = Shoppers(session, servers, audience, market.shops, seconds_per_s=speed, seed=seed)
+        here = People(session, crowd, seconds_per_s=speed, seed=seed, shoppers=shoppers)
+        if shoppers is not None:
+            shoppers.need([here.name(person) for person in range(people)], day.duration_s)
         coming = asyncio.create_task(here.come(day.visit_at_s.tolist()))
         report = await run(url, day, talk)
         await coming
-        return report.model_copy(update={"people": here.report()})
+        if shoppers is not None:
+            await shoppers.finish()
+        told = {"people": here.report(), "ads": None if shoppers is None else shoppers.report()}
+        return report.model_copy(update=told)
 
 
 @world.default

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import aiohttp
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from tenfold.rank.dataset import load_movielens
 from tenfold.world.person import Deed, Habit, Visit
 from tenfold.world.report import PeopleReport, percentiles
+from tenfold.world.shoppers import AdCard, Shoppers
 from tenfold.world.taste import PICKY, Tastes, draw_tastes
 
 SURFACE = "home"
@@ -55,11 +57,12 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Who there is. ``items``: the id of each item of ``tastes``. ``surfaces``: those that people open pages on."""
+    """Who there is. ``items``: the id of each item of ``tastes``; ``genres``: of each. ``surfaces``: that they use."""
 
     tastes: Tastes
     items: tuple[int, ...]
     surfaces: tuple[str, ...] = (SURFACE,)
+    genres: tuple[tuple[str, ...], ...] = ()
 
 
 def draw_crowd(
@@ -98,7 +101,8 @@ def draw_crowd(
         surface_I=np.array([names[film.surface()] for film in films]),
         correlation=correlation,
     )
-    return Crowd(tastes, tuple(film.item for film in films), tuple(surfaces))
+    genres = tuple(film.genres for film in films)
+    return Crowd(tastes, tuple(film.item for film in films), tuple(surfaces), genres)
 
 
 async def surfaces_shown(session: aiohttp.ClientSession) -> tuple[str, ...]:
@@ -120,6 +124,7 @@ class People:
         seconds_per_s: world seconds in a wall second.
         habit: how people use a feed now; asked at each page, since a world may change.
         seed: of everything that they do.
+        shoppers: what they do with ads; none: they pass them over.
     """
 
     def __init__(
@@ -130,6 +135,7 @@ class People:
         seconds_per_s: float,
         habit: Callable[[], Habit] = Habit,
         seed: int,
+        shoppers: Shoppers | None = None,
     ) -> None:
         self._session = session
         self._tastes, self._surfaces = crowd.tastes, crowd.surfaces
@@ -137,6 +143,7 @@ class People:
         self._seconds_per_s = seconds_per_s
         self._habit = habit
         self._seed = seed
+        self._shoppers = shoppers
         who = list(range(len(crowd.tastes)))
         Random(f"{seed} who visits").shuffle(who)
         # Who was here longest ago comes next.
@@ -183,8 +190,9 @@ class People:
         try:
             while True:
                 surface = visit.surface(self._surfaces, surface)
-                opened, items = await self._open(person, surface, number)
-                deeds = visit.read(items)
+                opened, cards = await self._open(person, surface, number)
+                deeds = visit.read([card["item"] for card in cards])
+                deeds = self._without_ads(person, cards, deeds)
                 await asyncio.sleep((deeds[-1].after_s if deeds else 0.0) / self._seconds_per_s)
                 opened.watched_s = sum(deed.seconds for deed in deeds)
                 opened.liked = visit.liked
@@ -196,8 +204,16 @@ class People:
         finally:
             self._idle.append(person)
 
-    async def _open(self, person: int, surface: str, visit: int) -> tuple[Page, list[int]]:
-        """Open a page of the feed, and give its items; none where none comes."""
+    def _without_ads(self, person: int, cards: Sequence[Mapping[str, Any]], deeds: Sequence[Deed]) -> list[Deed]:
+        """Let the person meet the ads that they came to; gives what was done with everything else."""
+        ads = {card["item"]: ad for card in cards if (ad := AdCard.of(card)) is not None}
+        for deed in deeds:
+            if deed.item in ads and self._shoppers is not None:
+                self._shoppers.meet(person, self.name(person), ads[deed.item], deed.after_s / self._seconds_per_s)
+        return [deed for deed in deeds if deed.item not in ads]
+
+    async def _open(self, person: int, surface: str, visit: int) -> tuple[Page, list[dict[str, Any]]]:
+        """Open a page of the feed, and give its cards; none where none comes."""
         began_s = time.monotonic()
         asked = {"person": self.name(person), "surface": surface, "k": PAGE}
         try:
@@ -209,7 +225,7 @@ class People:
         arms = {} if found is None else found.get("arms", {})
         page = Page(person, began_s - self._began_s, by, time.monotonic() - began_s, surface, visit, arms)
         self.truth.pages.append(page)
-        return page, [] if found is None else [card["item"] for card in found["cards"]]
+        return page, [] if found is None else found["cards"]
 
     async def _tell(self, page: Page, number: int, deeds: Sequence[Deed]) -> None:
         """Let the surface tell the feed what was done: it sends again what was not acknowledged."""

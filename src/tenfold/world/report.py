@@ -64,6 +64,18 @@ class PeopleReport(Frozen):
     feed_p95_s: float | None
 
 
+class AdsReport(Frozen):
+    """What people did with ads, as only the world knows."""
+
+    seen: int
+    clicked: int = Field(description="by people who were interested")
+    expected_clicks: float = Field(description="sum of the true chances of all ads that such people saw")
+    cheated: int = Field(description="ads that were clicked by who clicks everything")
+    bought: int = Field(description="after a click")
+    needed: int = Field(description="bought from an advertiser without a click")
+    lost: int = Field(description="messages to ads that were never taken")
+
+
 class DayReport(Frozen):
     """A day's result."""
 
@@ -76,6 +88,7 @@ class DayReport(Frozen):
     training_tokens_per_s: float
     sender_cpu_s: float = Field(description="CPU seconds that sending took")
     people: PeopleReport | None = Field(None, description="none where nobody came to the feed")
+    ads: AdsReport | None = Field(None, description="none where nobody advertised")
 
 
 def workload_report(workload: str, records: Sequence[Record], target_s: float | None) -> WorkloadReport:
@@ -117,6 +130,15 @@ def in_words(people: PeopleReport) -> str:
     return (
         f"{people.people:,} people: {people.visits:,} visits, {pages}, {people.watched_minutes:,.0f} minutes watched; "
         f"a feed took {_duration(people.feed_p50_s)}, p95 {_duration(people.feed_p95_s)}"
+    )
+
+
+def ads_in_words(ads: AdsReport) -> str:
+    """Say in a line what people did with ads."""
+    clicks = f"{ads.clicked:,} clicks ({ads.expected_clicks:.1f} expected by the truth), {ads.cheated:,} by cheats"
+    return (
+        f"ads: {ads.seen:,} seen, {clicks}; {ads.bought:,} sales after a click, {ads.needed:,} without; "
+        f"{ads.lost:,} messages lost"
     )
 
 
