@@ -13,7 +13,7 @@ from torch.optim.adamw import adamw
 
 from tenfold.llama.balance import move_biases
 from tenfold.llama.checkpoint import Kind, Span, StateVectors
-from tenfold.llama.model import LlamaForCausalLM
+from tenfold.llama.model import Network, network_of
 from tenfold.llama.recipe import ModelShape, Recipe
 
 _ORDER: tuple[Kind, ...] = ("matrix", "norm", "balance")
@@ -37,9 +37,7 @@ def layout_of(shape: ModelShape) -> Layout:
     """Lay out the parameters of a model of this shape."""
     # A real model: on the meta device its first use would import a second of torch's decompositions.
     spans, start, ends = [], 0, dict.fromkeys(_ORDER, 0)
-    kinds = [
-        (name, parameter, _kind(name, parameter)) for name, parameter in LlamaForCausalLM(shape).named_parameters()
-    ]
+    kinds = [(name, parameter, _kind(name, parameter)) for name, parameter in network_of(shape).named_parameters()]
     for place in _ORDER:
         for name, parameter, kind in kinds:
             if kind == place or (kind, place) == ("embedding", "matrix"):
@@ -52,7 +50,7 @@ def layout_of(shape: ModelShape) -> Layout:
 def _kind(name: str, parameter: Tensor) -> Kind:
     if name.endswith("expert_bias"):
         return "balance"
-    if "embed" in name:
+    if name.endswith(("embed_tokens.weight", "positional_embedding_vlm")):
         return "embedding"
     return "matrix" if parameter.dim() > 1 else "norm"
 
@@ -65,7 +63,7 @@ class Bound:
     """
 
     def __init__(
-        self, model: LlamaForCausalLM, layout: Layout, parameters_P: Tensor, gradients_P: Tensor, *, bfloat16: bool
+        self, model: Network, layout: Layout, parameters_P: Tensor, gradients_P: Tensor, *, bfloat16: bool
     ) -> None:
         named = dict(model.named_parameters())
         self._parts = [(named[span.name], parameters_P[span.part].view(span.shape)) for span in layout.spans]
@@ -95,7 +93,7 @@ class Bound:
 
 def initial_parameters(recipe: Recipe, layout: Layout) -> NDArray[np.float32]:
     """Parameters at step 0, shape (P,): a function of the recipe's seed."""
-    model = LlamaForCausalLM(recipe.model)
+    model = network_of(recipe.model)
     model.initialise(recipe.seed)
     named = dict(model.named_parameters())
     return np.concatenate([named[span.name].detach().numpy().ravel() for span in layout.spans])

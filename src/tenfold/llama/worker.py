@@ -22,7 +22,7 @@ import torch
 
 from tenfold.core.errors import ResidentFailed
 from tenfold.llama.gradients import FloatVector, Memory, machine
-from tenfold.llama.model import LlamaForCausalLM
+from tenfold.llama.model import network_of
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.text import Sampler
 from tenfold.llama.vectors import Bound, layout_of
@@ -80,7 +80,7 @@ class GradientComputer:
         layout = layout_of(recipe.model)
         parameters, gradients = torch.zeros(layout.size), torch.zeros(layout.size)
         self.parameters_P, self.gradients_P = parameters.numpy(), gradients.numpy()
-        self._model = LlamaForCausalLM(recipe.model)
+        self._model = network_of(recipe.model)
         bfloat16 = recipe.bfloat16 and bfloat16_is_fast()
         self._bound = Bound(self._model, layout, parameters, gradients, bfloat16=bfloat16)
 
