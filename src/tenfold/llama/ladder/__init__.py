@@ -1,0 +1,1 @@
+"""The ladder: what small runs say of the model with ten times the compute."""
