@@ -32,6 +32,8 @@ LEAST_NOISE = 0.003
 BELIEF = 6.0
 """Origins that the families' own standing counts as, against those of the runs at hand."""
 COVERAGE = 0.95
+USUAL_STRANGENESS = 3.0
+"""Standard deviations from the families' rate of fall within which a set of runs is one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ def forecast(runs: RunsTable, flops: float, prior: FamilyPrior = FAMILY_PRIOR, s
     best = fit.best(flops)
     own_sd = _log_sd(runs, flops, fit, prior, DRAWS, seed)
     origins = _origins(runs, edge, prior, seed)
-    widened = _widening([origin.surprise for origin in origins])
+    strange = _strangeness(edge, prior)
+    widened = _widening([origin.surprise for origin in origins]) * max(1.0, strange / USUAL_STRANGENESS)
     reach = student.ppf(0.5 + COVERAGE / 2, BELIEF + len(origins)) * own_sd * widened
     return Forecast(
         best=best,
@@ -106,7 +109,7 @@ def forecast(runs: RunsTable, flops: float, prior: FamilyPrior = FAMILY_PRIOR, s
         fit=fit,
         origins=origins,
         widened=widened,
-        reasons=tuple(_reasons(runs, edge, fit, widened)),
+        reasons=tuple(_reasons(runs, edge, fit, widened, strange)),
     )
 
 
@@ -159,7 +162,13 @@ def _widening(surprises_O: Sequence[float]) -> float:
     return min(max(math.sqrt(mean), 0.85), 4.0)
 
 
-def _reasons(runs: RunsTable, edge: Frontier, fit: Fit, widened: float) -> list[str]:
+def _strangeness(edge: Frontier, prior: FamilyPrior) -> float:
+    """How far the fall of the best loss is from what other families do, in the prior's standard deviations."""
+    slope = math.log(edge.loss_F[0] / edge.loss_F[-1]) / math.log(edge.flops_F[-1] / edge.flops_F[0])
+    return abs(math.log(slope / prior.slope)) / prior.slope_log_sd
+
+
+def _reasons(runs: RunsTable, edge: Frontier, fit: Fit, widened: float, strange: float) -> list[str]:
     """What makes these runs poor witnesses, in words."""
     reasons = []
     span = float(edge.flops_F.max() / edge.flops_F.min())
@@ -171,6 +180,8 @@ def _reasons(runs: RunsTable, edge: Frontier, fit: Fit, widened: float) -> list[
         reasons.append("each budget was spent on one size only, so the best size is a continuation")
     if (dropped := int(len(runs) - fit.used_R.sum())) > len(runs) / 2:
         reasons.append(f"{dropped} of {len(runs)} runs are far above the best of their compute and were left out")
-    if widened > 1.2:
+    if strange > USUAL_STRANGENESS:
+        reasons.append("loss falls along compute at another rate than in any family known: is it past its warm-up?")
+    elif widened > 1.2:
         reasons.append(f"the same method missed these runs' own past by {widened:.1f} times what it thought")
     return reasons
