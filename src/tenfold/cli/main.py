@@ -33,6 +33,7 @@ COMMANDS = {
     "tenfold.compute.command:app": ("compute", "What training, inference and ranking take on which accelerators."),
     "tenfold.llama.command:app": ("train", "Show the training run: step, loss, tokens, last checkpoint."),
     "tenfold.llama.command:llama": ("llama", "Release a trained model, or teach one by examples."),
+    "tenfold.llama.ladder.command:app": ("ladder", "What small runs say of the model with ten times the compute."),
     "tenfold.world.command:app": ("load", "Play a day of people and programs who use the running pool."),
     "tenfold.world.command:world": ("world", "Draw a log of what people with hidden interests do on five surfaces."),
     "tenfold.feed.command:app": ("feed", "Show a person's feed, and why each item is in it."),

@@ -9,6 +9,7 @@ from nicegui import ui
 
 from tenfold.compute import page as compute
 from tenfold.console.frame import LivePage, Page, StillPage
+from tenfold.llama.ladder import page as ladder
 from tenfold.plan import page as plan
 from tenfold.pool.page import PoolPage
 from tenfold.pool.state import PoolState
@@ -30,6 +31,7 @@ def own_pages(*, state: Callable[[], PoolState | None], base_url: Callable[[], s
     return (
         LivePage("/", "Pool", pool.draw),
         StillPage("/plan", "Plan", partial(plan.html, home)),
+        StillPage("/ladder", "Ladder", partial(ladder.html, home)),
         StillPage("/replay", "Replay", partial(replay.html, home)),
         StillPage("/compute", "Compute", compute.html, compute.STYLE),
     )

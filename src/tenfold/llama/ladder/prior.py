@@ -16,14 +16,14 @@ from dataclasses import dataclass
 class FamilyPrior:
     """The prior, and the constants of the fit that go with it."""
 
-    floor_share: float = 0.60
+    floor_share: float = 0.64
     """E over the lowest loss seen."""
     floor_share_sd: float = 0.05
     """Its standard deviation over families; widens intervals."""
-    slope: float = 0.058
+    slope: float = 0.054
     """Fall of the logarithm of the best loss per unit of the logarithm of compute, at the lowest loss seen."""
     slope_log_sd: float = 0.3
-    exponents_log_ratio_sd: float = 0.7
+    exponents_log_ratio_sd: float = 0.2
     """How far alpha and beta lie apart, in logs."""
     noise: float = 0.005
     """Relative error of a run's loss and of the law together; sets how much the runs weigh against the prior."""

@@ -1,0 +1,129 @@
+"""``tenfold ladder``: from small runs to the model with ten times the compute."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from tenfold.core.command import Json, amount, whole
+from tenfold.core.errors import UsageError
+from tenfold.core.paths import home_dir
+from tenfold.core.show import talk
+
+if TYPE_CHECKING:
+    from tenfold.llama.ladder.forecast import Forecast
+    from tenfold.llama.ladder.prediction import Prediction
+    from tenfold.llama.ladder.runs_table import RunsTable
+
+app = App(name="ladder")
+
+Runs = Annotated[Path | None, Parameter(help="CSV of runs; default: those that 'tenfold ladder run' trained.")]
+
+
+@app.command
+def fit(runs: Runs = None, *, json: Json = False) -> None:
+    """Fit loss by parameters and tokens to runs: run, params, tokens, flops, loss."""
+    from tenfold.llama.ladder import show
+    from tenfold.llama.ladder.huber import fit_huber
+    from tenfold.llama.ladder.vpnls import fit_vpnls
+
+    table, _ = _load(runs)
+    show.fit(table, fit_vpnls(table), fit_huber(table), json)
+
+
+@app.command
+def predict(
+    runs: Runs = None,
+    *,
+    times: Annotated[float, amount("Compute of the predicted run over the largest of the runs.")] = 10.0,
+    flops: Annotated[float | None, amount("Or its training FLOPs.")] = None,
+    name: Annotated[str | None, Parameter(help="Name of the predicted run; default: by its FLOPs.")] = None,
+    accelerator: Annotated[str, Parameter(help="What it will run on; 'tenfold compute accelerators' lists.")] = "h100",
+    facility: Annotated[str, Parameter(help="Where: hyperscale, colocation or office.")] = "hyperscale",
+    total_params: Annotated[float | None, amount("All its parameters, if it has experts.")] = None,
+    context: Annotated[int | None, whole("Tokens per sequence.", least=1)] = None,
+    owned_tokens: Annotated[float | None, amount("Different tokens that there are to train on.")] = None,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="Write the prediction here; default: the pool's home.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Predict the best loss of a larger run with its shape, cost and data, and register that before it starts."""
+    from tenfold.llama.ladder import show
+    from tenfold.llama.ladder.library import prediction_path
+    from tenfold.llama.ladder.predicting import Asked, make
+    from tenfold.llama.ladder.prediction import register
+
+    table, digest = _load(runs)
+    budget = flops if flops is not None else times * float(table.flops_R.max())
+    if not 0 < budget < float("inf"):
+        raise UsageError(f"a budget of {budget:g} FLOPs cannot be", next_step="give --times 10, or --flops 1e21")
+    asked = Asked(name or f"next-{budget:.3g}", budget, accelerator, facility, total_params, context, owned_tokens)
+    told, found = make(table, digest, asked)
+    path = output or prediction_path(home_dir(), told.name)
+    register(told, path)
+    _leave(table, found, told, path)
+    show.prediction(told, found, str(path), json)
+
+
+@app.command
+def score(
+    prediction: str,
+    run: Annotated[str | None, Parameter(help="The run that was trained; default: the one it was made for.")] = None,
+    *,
+    loss: Annotated[float | None, amount("Or the loss that it reached, of a run trained elsewhere.")] = None,
+    json: Json = False,
+) -> None:
+    """Score a run against its registered prediction (a file, or the name of one of this home), and keep the score."""
+    from tenfold.llama.ladder import show
+    from tenfold.llama.ladder.library import prediction_path, write_outcome
+    from tenfold.llama.ladder.prediction import load_prediction
+
+    path = Path(prediction)
+    if not path.exists():
+        path = prediction_path(home_dir(), prediction)
+    flops = None
+    if loss is None:
+        loss, flops = _reached(run or load_prediction(path).name)
+    told, outcome = write_outcome(path, loss, flops)
+    show.outcome(told, outcome, json)
+
+
+def _reached(name: str) -> tuple[float, float]:
+    """Held-out loss and FLOPs of a finished run of this home."""
+    from tenfold.llama.alone import finished
+    from tenfold.llama.runs import read_run, train_folder
+
+    home = home_dir()
+    run = read_run(train_folder(home, name))
+    if run is None:
+        raise UsageError(f"there is no run {name!r} in {home}", next_step="name one, or give its --loss")
+    done = finished(name, run.recipe, home)
+    if done.evaluation_loss is None or (run.recipe.steps is not None and done.step < run.recipe.steps):
+        raise UsageError(f"run {name!r} has not ended yet", next_step="score it when it has, or give its --loss")
+    return done.evaluation_loss, done.flops
+
+
+def _load(runs: Path | None) -> "tuple[RunsTable, str]":
+    from tenfold.llama.ladder.library import runs_path
+    from tenfold.llama.ladder.runs_table import parse_runs, sha256_of_runs, text_of_runs
+
+    path = runs or runs_path(home_dir())
+    if runs is None and not path.exists():
+        raise UsageError(
+            f"no runs were trained in {home_dir()} yet",
+            next_step="train some with 'tenfold ladder run', or give a runs.csv",
+        )
+    text = text_of_runs(path)
+    return parse_runs(text, str(path)), sha256_of_runs(text)
+
+
+def _leave(table: "RunsTable", found: "Forecast", told: "Prediction", path: Path) -> None:
+    """Leave the page for the console."""
+    from tenfold.llama.ladder.page import SHELF
+    from tenfold.llama.ladder.prediction import load_outcome
+    from tenfold.llama.ladder.report import report
+    from tenfold.page.shelf import leave
+
+    leave(SHELF, told.name, report(table, found, told, load_outcome(path)))
+    talk.print(f"the page is in the console under Ladder ({told.name})", markup=False)

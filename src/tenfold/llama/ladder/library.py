@@ -1,0 +1,48 @@
+"""What the ladder keeps in the pool's home: ``ladder/runs.csv``, and ``ladder/predictions/``."""
+
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tenfold.core.paths import replace_file
+from tenfold.llama.ladder.prediction import Outcome, Prediction, load_outcome, load_prediction, outcome_path, score
+
+FOLDER = "ladder"
+
+
+def runs_path(home: Path) -> Path:
+    """Where ``tenfold ladder run`` writes its runs, and ``fit`` and ``predict`` look for them."""
+    return home / FOLDER / "runs.csv"
+
+
+def prediction_path(home: Path, name: str) -> Path:
+    """Where the prediction of a run is kept unless it is told otherwise."""
+    return home / FOLDER / "predictions" / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.json"
+
+
+def predictions(home: Path) -> list[Path]:
+    """All predictions of this home, the oldest first."""
+    found = (home / FOLDER / "predictions").glob("*.json")
+    return sorted((path for path in found if not path.name.endswith(".outcome.json")), key=os.path.getmtime)
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def write_outcome(path: Path, observed: float, flops: float | None = None) -> tuple[Prediction, Outcome]:
+    """Score a prediction and keep the score beside it; a score that is there stays.
+
+    Raises:
+        UsageError, Damaged: there is no whole prediction.
+    """
+    prediction = load_prediction(path)
+    kept = load_outcome(path)
+    if kept is not None and kept.observed == observed:
+        return prediction, kept
+    outcome = score(prediction, observed, now(), flops)
+    if kept is None:
+        replace_file(outcome_path(path), (outcome.model_dump_json(indent=1) + "\n").encode())
+    return prediction, outcome
