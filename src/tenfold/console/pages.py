@@ -31,9 +31,9 @@ def own_pages(*, state: Callable[[], PoolState | None], base_url: Callable[[], s
     return (
         LivePage("/", "Pool", pool.draw),
         StillPage("/plan", "Plan", partial(plan.html, home)),
-        StillPage("/ladder", "Ladder", partial(ladder.html, home)),
         StillPage("/replay", "Replay", partial(replay.html, home)),
         StillPage("/compute", "Compute", compute.html, compute.STYLE),
+        StillPage("/ladder", "Ladder", partial(ladder.html, home)),
     )
 
 

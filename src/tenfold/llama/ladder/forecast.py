@@ -79,21 +79,19 @@ class Forecast:
 def forecast(runs: RunsTable, flops: float, prior: FamilyPrior = FAMILY_PRIOR, seed: int = 0) -> Forecast:
     """Predict the best loss of a budget from runs of smaller ones.
 
+    One budget is enough for a number: the rate of fall is then that of other families, and the interval says so.
+
     Raises:
-        UsageError: there are fewer than three runs of two budgets, or the budget is below all of them.
+        UsageError: there are no runs, or the budget is below all of them.
     """
-    edge = frontier(runs) if len(runs) else None
-    if edge is None or len(runs) < LEAST_RUNS or len(edge.flops_F) < 2:
-        raise UsageError(
-            f"{len(runs)} runs that get better over {0 if edge is None else len(edge.flops_F)} budgets say nothing "
-            "of a larger one",
-            next_step="give at least three runs over two or more budgets, each larger one with a lower loss",
-        )
+    if not len(runs):
+        raise UsageError("no runs to predict from", next_step="give runs of smaller budgets")
     if flops < runs.flops_R.min():
         raise UsageError(
             f"the budget of {flops:.3g} FLOPs is below all runs (the smallest has {runs.flops_R.min():.3g})",
             next_step="ask for a budget above them",
         )
+    edge = frontier(runs)
     fit = fit_vpnls(runs, prior)
     best = fit.best(flops)
     own_sd = _log_sd(runs, flops, fit, prior, DRAWS, seed)
@@ -164,6 +162,8 @@ def _widening(surprises_O: Sequence[float]) -> float:
 
 def _strangeness(edge: Frontier, prior: FamilyPrior) -> float:
     """How far the fall of the best loss is from what other families do, in the prior's standard deviations."""
+    if len(edge.flops_F) < 2:
+        return 0.0
     slope = math.log(edge.loss_F[0] / edge.loss_F[-1]) / math.log(edge.flops_F[-1] / edge.flops_F[0])
     return abs(math.log(slope / prior.slope)) / prior.slope_log_sd
 
@@ -172,9 +172,11 @@ def _reasons(runs: RunsTable, edge: Frontier, fit: Fit, widened: float, strange:
     """What makes these runs poor witnesses, in words."""
     reasons = []
     span = float(edge.flops_F.max() / edge.flops_F.min())
-    if len(edge.flops_F) < 4:
+    if len(edge.flops_F) == 1:
+        reasons.append("there is only one budget, so the rate at which loss falls is that of other families")
+    elif len(edge.flops_F) < 4:
         reasons.append(f"only {len(edge.flops_F)} budgets improve on the cheaper ones")
-    if span < 4:
+    if 1 < span < 4:
         reasons.append(f"the budgets span only a factor of {span:.2g}")
     if not has_contrast(runs):
         reasons.append("each budget was spent on one size only, so the best size is a continuation")

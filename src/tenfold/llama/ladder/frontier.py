@@ -63,16 +63,16 @@ def frontier(runs: RunsTable) -> Frontier:
 
 
 def best_at(runs: RunsTable, flops: float) -> float:
-    """Lowest loss of the runs of a budget; of those within a tenth of it, if none is within ``SAME_BUDGET``.
+    """Lowest loss of the runs of a budget; of those nearest to it, if none is within ``SAME_BUDGET``.
 
     Raises:
-        LookupError: no run is within a tenth.
+        LookupError: no run is within a third of it.
     """
-    for reach in (SAME_BUDGET, 1.1):
+    for reach in (SAME_BUDGET, 1.1, 1.33):
         at_R = (runs.flops_R <= flops * reach) & (runs.flops_R >= flops / reach)
         if at_R.any():
             return float(runs.loss_R[at_R].min())
-    raise LookupError(f"no run of {flops:.3g} FLOPs, nor of within a tenth of it")
+    raise LookupError(f"no run has {flops:.3g} FLOPs, nor within a third of it")
 
 
 def compute_weights(runs: RunsTable, power: float) -> Floats:

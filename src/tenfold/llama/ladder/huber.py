@@ -1,7 +1,7 @@
 """The same law fitted as Hoffmann et al. (2022) did: a Huber loss on the log of a sum of exponentials, all five free.
 
-A cross-check with other assumptions: no prior, no floor given, every run equally loud. Where its prediction lies outside
-the interval of the other fit, the runs do not settle the matter.
+A cross-check with other assumptions: no prior, no floor given, every run equally loud. Where its prediction lies
+outside the interval of the other fit, the runs do not settle the matter.
 """
 
 import itertools

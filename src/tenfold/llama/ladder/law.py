@@ -1,4 +1,4 @@
-"""``L = E + A (N / N0)^-alpha + B (D / D0)^-beta``: loss by parameters N and tokens D (Hoffmann et al. 2022, approach 3).
+"""Loss by parameters N and tokens D: ``L = E + A (N / N0)^-alpha + B (D / D0)^-beta`` (Hoffmann et al. 2022).
 
 N0 and D0 are the middle of the data, so that A and B are shares of a loss and not numbers of ten digits.
 """

@@ -1,4 +1,4 @@
-"""What the larger run takes: its settings to start from, accelerator-hours and money, and data against what is owned."""
+"""What the larger run takes: settings to start from, accelerator-hours and money, data against what is owned."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,12 @@ RATE_EXPONENT = -0.3
 BATCH_EXPONENT = 0.6
 RATE_AT_BILLION = 6e-4
 BATCH_AT_BILLION = 1e6
-"""Peak learning rate and tokens a step as powers of the parameters, the form of Porian et al. 2024. A sweep of models of
-0.4M to 25M parameters has its best rates at 5.7e-3 x (N / 0.4M)^-0.3 (the source of bench/ladder_sets/sweep_edu.csv);
-OpenEuroLLM's best rates fall faster (-0.5), its batches grow as N^0.5; DeepSeek LLM (2024) has batches of
-0.292 C^0.327 tokens, N^0.65 at its best sizes. A start for a sweep, not a finding."""
+"""Peak learning rate and tokens a step as powers of the parameters, the form of Porian et al. 2024.
+
+A sweep of models of 0.4M to 25M parameters has its best rates at 5.7e-3 x (N / 0.4M)^-0.3 (the source of
+bench/ladder_sets/sweep_edu.csv); OpenEuroLLM's best rates fall faster (-0.5), and its batches grow as N^0.5; DeepSeek
+LLM (2024) has batches of 0.292 C^0.327 tokens, N^0.65 at its best sizes. A start for a sweep, not a finding.
+"""
 
 GOOD_REPEATS = 4.0
 """Up to four passes over the same text are nearly as good as new text (Muennighoff et al. 2023)."""

@@ -1,7 +1,7 @@
 """A registered prediction: what a run will reach, written down and sealed before it starts.
 
-The file holds the digest of the runs that it was made from, the date, and a digest of itself: who changes a figure later
-breaks the seal. The run is scored against it, and the score is kept beside it, hit or miss.
+The file holds the digest of the runs that it was made from, the date, and a digest of itself: who changes a figure
+later breaks the seal. The run is scored against it, and the score is kept beside it, hit or miss.
 """
 
 import hashlib

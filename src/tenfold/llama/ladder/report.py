@@ -11,7 +11,7 @@ from tenfold.llama.ladder.forecast import Forecast
 from tenfold.llama.ladder.frontier import frontier
 from tenfold.llama.ladder.prediction import Outcome, Prediction
 from tenfold.llama.ladder.runs_table import RunsTable
-from tenfold.page.drawing import Frame, band, diamond, dot, line, picture, rule, text, x_labels, y_axis
+from tenfold.page.drawing import Frame, band, diamond, dot, line, picture, rule, text, x_labels
 from tenfold.page.figures import amount
 from tenfold.page.sheet import amount_data, data, document, footer, header, section, tiles, usd_data
 
@@ -52,7 +52,7 @@ def _tiles(told: Prediction, outcome: Outcome | None) -> list[tuple[str, str, st
         words = "inside the interval" if outcome.inside else "outside the interval"
         shown.append(("Reached", data(outcome.observed, f"{outcome.observed:.4f}"), f"{outcome.error:+.2%}, {words}"))
     else:
-        shown.append(("Reached", "–", "not trained yet"))
+        shown.append(("Reached", "none", "not trained yet"))
     return shown
 
 
@@ -140,8 +140,9 @@ def _past(found: Forecast) -> str:
     if not found.origins:
         return "<p>There are too few budgets to try it.</p>"
     rows = "".join(
-        f"<tr><td>{each.flops:.3g}</td><td>{each.from_flops:.3g}</td><td>{data(each.predicted, f'{each.predicted:.4f}')}"
-        f"</td><td>{data(each.observed, f'{each.observed:.4f}')}</td>"
+        f"<tr><td>{each.flops:.3g}</td><td>{each.from_flops:.3g}</td>"
+        f"<td>{data(each.predicted, f'{each.predicted:.4f}')}</td>"
+        f"<td>{data(each.observed, f'{each.observed:.4f}')}</td>"
         f"<td>{each.predicted / each.observed - 1:+.2%}</td></tr>"
         for each in found.origins
     )
@@ -154,8 +155,8 @@ def _past(found: Forecast) -> str:
 def _small_print(told: Prediction) -> list[str]:
     law = told.law
     lines = [
-        f"L = {law['E']:.4g} + {law['A']:.4g} / N^{law['alpha']:.3f} + {law['B']:.4g} / D^{law['beta']:.3f}; the Huber fit "
-        f"without a prior says {told.cross_check:.4f}.",
+        f"L = {law['E']:.4g} + {law['A']:.4g} / N^{law['alpha']:.3f} + {law['B']:.4g} / D^{law['beta']:.3f}; the Huber "
+        f"fit without a prior says {told.cross_check:.4f}.",
         f"Registered {escape(told.made_at)} from runs with digest {told.runs_sha256[:12]}; seal {told.sha256[:12]}.",
     ]
     return lines + [f"The interval is wide because {escape(reason)}." for reason in told.reasons]

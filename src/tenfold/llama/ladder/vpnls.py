@@ -20,6 +20,7 @@ from tenfold.llama.ladder.runs_table import Floats, Mask, RunsTable
 EXPONENTS = (0.05, 1.2)
 GRID = 37
 ZOOMS = 3
+EVENLY = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +73,30 @@ def fit_vpnls(
     share = prior.floor_share if floor_share is None else floor_share
     floor = share * float(near.loss_R.min())
     squares = _Squares.of(near, weight_R, floor)
-    effective = 1.0 / float(np.sum(weight_R**2))
+    importance = 1.0 / float(np.sum(weight_R**2)) / prior.noise**2
     ln_low, ln_high = np.log(EXPONENTS[0]), np.log(EXPONENTS[1])
     alpha_I = beta_J = np.exp(np.linspace(ln_low, ln_high, GRID))
-    step = (ln_high - ln_low) / (GRID - 1)
-    for zoom in range(zooms + 1):
-        residual_IJ, a_IJ, b_IJ = squares.solve(alpha_I, beta_J)
-        score_IJ = residual_IJ * effective / prior.noise**2 + _penalty(alpha_I, beta_J, share, prior)
-        i, j = np.unravel_index(int(np.argmin(score_IJ)), score_IJ.shape)
-        best = Law(floor, a_IJ[i, j], b_IJ[i, j], float(alpha_I[i]), float(beta_J[j]), squares.params, squares.tokens)
-        residual = float(np.sqrt(max(residual_IJ[i, j], 0.0)))
-        if zoom < zooms:
-            around = np.linspace(-step, step, 9)
-            alpha_I, beta_J = alpha_I[i] * np.exp(around), beta_J[j] * np.exp(around)
-            step /= 4
-    return Fit(best, cost_of(near), allocation, used_R, residual)
+    step = float(ln_high - ln_low) / (GRID - 1)
+    for _ in range(zooms):
+        i, j = _best_pair(squares, alpha_I, beta_J, importance, share, prior)
+        around = np.linspace(-step, step, 9)
+        alpha_I, beta_J = alpha_I[i] * np.exp(around), beta_J[j] * np.exp(around)
+        step /= 4
+    i, j = _best_pair(squares, alpha_I, beta_J, importance, share, prior)
+    alpha, beta = float(alpha_I[i]), float(beta_J[j])
+    residual_11, a_11, b_11 = squares.solve(np.array([alpha]), np.array([beta]))
+    law = Law(floor, float(a_11[0, 0]), float(b_11[0, 0]), alpha, beta, squares.params, squares.tokens)
+    return Fit(law, cost_of(near), allocation, used_R, float(np.sqrt(residual_11[0, 0])))
+
+
+def _best_pair(
+    squares: "_Squares", alpha_I: Floats, beta_J: Floats, importance: float, share: float, prior: FamilyPrior
+) -> tuple[int, int]:
+    """Places of the exponents with the least sum of squares, the prior's among them."""
+    residual_IJ, _, _ = squares.solve(alpha_I, beta_J)
+    score_IJ = residual_IJ * importance + _penalty(alpha_I, beta_J, share, prior)
+    i, j = np.unravel_index(int(np.argmin(score_IJ)), score_IJ.shape)
+    return int(i), int(j)
 
 
 def _penalty(alpha_I: Floats, beta_J: Floats, share: float, prior: FamilyPrior) -> Floats:
@@ -122,10 +132,12 @@ class _Squares:
         data_JR = np.exp(-np.outer(beta_J, self.ln_tokens_R)) / self.loss_R
         weighted_R = self.weight_R * self.target_R
         total = float(weighted_R @ self.target_R)
-        size_size, data_data = (size_IR**2 @ self.weight_R)[:, None], (data_JR**2 @ self.weight_R)[None]
+        # The little more splits what sizes and tokens explain alike evenly between them.
+        size_size = (size_IR**2 @ self.weight_R)[:, None] * (1 + EVENLY)
+        data_data = (data_JR**2 @ self.weight_R)[None] * (1 + EVENLY)
         size_data = (size_IR * self.weight_R) @ data_JR.T
         size_target, data_target = (size_IR @ weighted_R)[:, None], (data_JR @ weighted_R)[None]
-        determinant = np.maximum(size_size * data_data - size_data**2, 1e-300)
+        determinant = size_size * data_data - size_data**2
         a = (size_target * data_data - size_data * data_target) / determinant
         b = (data_target * size_size - size_data * size_target) / determinant
         inside = (a >= 0) & (b >= 0)

@@ -1,0 +1,84 @@
+"""``tenfold ladder`` as a user types it: fit, predict, score, and what a plan reads of it."""
+
+import json
+import tomllib
+
+import pytest
+from ladder_laws import isoflop_runs
+
+from outline import Outline
+from tenfold.cli.main import main
+from tenfold.llama.ladder import page
+from tenfold.llama.ladder.prediction import forecast_path, load_prediction, outcome_path
+
+
+@pytest.fixture
+def runs_csv(tmp_path, monkeypatch):
+    monkeypatch.setenv("TENFOLD_HOME", str(tmp_path / "home"))
+    runs = isoflop_runs(noise=0.002, count=6)
+    rows = zip(runs.names, runs.params_R, runs.flops_R, runs.loss_R, strict=True)
+    path = tmp_path / "runs.csv"
+    path.write_text("run,params,flops,loss\n" + "".join(f"{a},{b:.8g},{c:.8g},{d:.8g}\n" for a, b, c, d in rows))
+    return path
+
+
+def said(capsys, *arguments):
+    main([str(each) for each in arguments])
+    return capsys.readouterr().out
+
+
+def refused(capsys, *arguments):
+    with pytest.raises(SystemExit) as caught:
+        main([str(each) for each in arguments])
+    return caught.value.code, " ".join(capsys.readouterr().err.split())
+
+
+def test_from_runs_to_a_registered_prediction_to_its_score(runs_csv, tmp_path, capsys):
+    fitted = json.loads(said(capsys, "ladder", "fit", runs_csv, "--json"))
+    assert 0.1 < fitted["vpnls"]["compute_exponent"] < 0.25
+    assert fitted["frontier"][-1]["fitted"] == pytest.approx(fitted["frontier"][-1]["loss"], rel=0.01)
+
+    told = json.loads(said(capsys, "ladder", "predict", runs_csv, "--name", "next", "--owned-tokens", "2B", "--json"))
+    assert told["times"] == pytest.approx(10)
+    assert told["low"] < told["loss"] < told["high"]
+    assert told["repeats"] == pytest.approx(told["tokens"] / 2e9)
+    assert told["accelerator_hours"][1] > 0
+    path = tmp_path / "home" / "ladder" / "predictions" / "next.json"
+    assert load_prediction(path).sha256 == told["sha256"]
+
+    run = tomllib.loads(forecast_path(path).read_text())["run"]
+    assert run["flops"] == pytest.approx(told["flops"], rel=1e-5)
+    assert run["data"]["unique_tokens"] == pytest.approx(told["tokens"] / 4, rel=1e-5)
+
+    assert refused(capsys, "ladder", "predict", runs_csv, "--name", "next")[0] == 2
+    scored = json.loads(said(capsys, "ladder", "score", "next", "--loss", told["loss"] * 1.01, "--json"))
+    assert scored["inside"]
+    assert scored["error"] == pytest.approx(1 / 1.01 - 1)
+    kept = outcome_path(path).read_text()
+    said(capsys, "ladder", "score", "next", "--loss", told["high"] * 1.2)
+    assert outcome_path(path).read_text() == kept, "a score that is there stays"
+
+
+def test_a_prediction_that_was_changed_since_is_refused(runs_csv, tmp_path, capsys):
+    path = tmp_path / "p.json"
+    said(capsys, "ladder", "predict", runs_csv, "-o", path)
+    path.write_text(path.read_text().replace(f'"loss":{json.loads(path.read_text())["loss"]}', '"loss":1.0'))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "loss": 1.0}))
+    code, words = refused(capsys, "ladder", "score", path, "--loss", "2")
+    assert code == 1
+    assert "changed after it was made" in words
+
+
+def test_the_page_shows_ladder_prediction_and_what_the_run_takes(runs_csv, tmp_path, capsys):
+    said(capsys, "ladder", "predict", runs_csv, "--name", "next")
+    outline = Outline(page.html(tmp_path / "home", {}))
+    assert outline.headings[:3] == ["Ladder: next", "Runs, fit, prediction", "What the run takes"]
+    assert outline.pictures == ["Loss along training FLOPs: runs, fit, prediction and outcome"]
+    assert "No ladder yet" in page.html(tmp_path / "elsewhere", {})
+
+
+def test_without_runs_it_says_how_to_get_some(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TENFOLD_HOME", str(tmp_path))
+    code, words = refused(capsys, "ladder", "predict")
+    assert code == 2
+    assert "tenfold ladder run" in words
