@@ -12,7 +12,7 @@ from rich.console import Console
 from ready import ready
 from tenfold.cli import prepare, show
 from tenfold.core import assets
-from tenfold.llama.text import TextSource
+from tenfold.llama.data.index import TextSource
 from tenfold.rank import artifact
 from tenfold.serve.model import SMOLLM2
 

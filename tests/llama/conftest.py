@@ -13,12 +13,13 @@ import pytest
 import torch
 
 from tenfold.llama.checkpoint import StateVectors, checkpoint_files, read_checkpoint
+from tenfold.llama.data.index import TextSource
+from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.live import live_paths
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import ModelShape, Recipe
 from tenfold.llama.runs import read_run, train_folder
 from tenfold.llama.status import fetch_status
-from tenfold.llama.text import TextSource, prepare
 from tenfold.llama.vectors import gradient_norm, initial_parameters, layout_of, update
 from tenfold.llama.wire import TrainStatus
 from tenfold.llama.worker import GradientComputer

@@ -8,9 +8,9 @@ from small_disk import WAYS, small_disk
 from tenfold.core.errors import AlreadyRunning
 from tenfold.llama.checkpoint import checkpoint_files
 from tenfold.llama.coordinator import Coordinator
+from tenfold.llama.data.index import read_index
 from tenfold.llama.live import live_paths
 from tenfold.llama.runs import describe, train_folder
-from tenfold.llama.text import read_index
 
 
 def test_one_worker_is_the_plain_loop(cluster, reference):

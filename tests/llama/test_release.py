@@ -15,6 +15,8 @@ from tenfold.cli.main import main
 from tenfold.core.errors import Damaged, UsageError
 from tenfold.core.gguf import Gguf, write_gguf
 from tenfold.llama.checkpoint import StateVectors, write_checkpoint
+from tenfold.llama.data.index import read_index
+from tenfold.llama.data.tokenizer import SEPARATOR
 from tenfold.llama.model import LlamaForCausalLM
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe
@@ -23,7 +25,6 @@ from tenfold.llama.release.release import Trained, release, write_model
 from tenfold.llama.release.tokens import read_tokens
 from tenfold.llama.runs import open_run, train_folder
 from tenfold.llama.shape import ModelShape
-from tenfold.llama.text import SEPARATOR, read_index
 from tenfold.llama.vectors import initial_parameters, layout_of
 
 SAMPLE = "def f(x):\n    return x  + 12.5 # it's naïve — 你好\n\n\nclass A:\n"

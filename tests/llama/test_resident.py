@@ -11,12 +11,13 @@ import pytest
 from idle import least_cpu_s
 from tenfold.core.errors import ConfigError, PortTaken, ResidentFailed
 from tenfold.llama.coordinator import Coordinator
+from tenfold.llama.data.index import TextSource, read_index
+from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.live import live_paths
 from tenfold.llama.recipe import ModelShape, Recipe, recipe_from_settings
 from tenfold.llama.resident import TrainResident
 from tenfold.llama.runs import train_folder
 from tenfold.llama.status import fetch_status, status
-from tenfold.llama.text import TextSource, prepare, read_index
 from tenfold.llama.wire import WireError
 from tenfold.pool.resident import Context
 

@@ -10,7 +10,9 @@ from tokenizers import Tokenizer
 
 from damage import harms
 from tenfold.core.errors import AssetError, Damaged
-from tenfold.llama.text import Sampler, TextSource, check_text, permuted, prepare, read_index
+from tenfold.llama.data.index import TextSource, check_data, read_index
+from tenfold.llama.data.sampler import Sampler, permuted
+from tenfold.llama.data.stdlib import prepare
 
 
 @given(size=st.integers(1, 400), key=st.text(max_size=8))
@@ -97,7 +99,7 @@ def test_text_with_any_damage_is_refused_or_the_same(tmp_path_factory, small, ha
     shutil.copytree(small, folder)
     (folder / name).write_bytes(harm((folder / name).read_bytes()))
     try:
-        assert check_text(folder) == read_index(small)
+        assert check_data(folder) == read_index(small)
         assert all(
             (folder / part).read_bytes() == (small / part).read_bytes() for part in ("tokens.u16", "tokenizer.json")
         )
@@ -114,6 +116,6 @@ def test_damaged_text_is_set_aside_and_made_again_the_same(tmp_path):
     data[len(data) // 2] ^= 1
     tokens.write_bytes(data)
     assert prepare(tmp_path, lambda _what, _share: None, SMALL) == folder
-    assert check_text(folder) == before, "the run's identity hangs on it"
+    assert check_data(folder) == before, "the run's identity hangs on it"
     (aside,) = (path for path in folder.parent.glob("*.damaged-*") if path.is_dir())
     assert (aside / "tokens.u16").read_bytes() == bytes(data)

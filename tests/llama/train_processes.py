@@ -11,9 +11,9 @@ from pathlib import Path
 import tenfold.llama.worker
 from tenfold.llama.checkpoint import checkpoint_files, read_checkpoint, write_checkpoint
 from tenfold.llama.coordinator import Coordinator
+from tenfold.llama.data.index import read_index
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.runs import read_run, train_folder
-from tenfold.llama.text import read_index
 from tenfold.llama.vectors import layout_of
 from tenfold.llama.worker import GradientComputer, Worker
 

@@ -6,12 +6,14 @@ import openai
 import pytest
 from pydantic import ValidationError
 
+from tenfold.llama.data.index import TextSource
+from tenfold.llama.data.stdlib import prepare
+from tenfold.llama.data.tokenizer import SEPARATOR
 from tenfold.llama.model import LlamaForCausalLM
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.release.release import Trained, write_model
 from tenfold.llama.release.tokens import read_tokens
 from tenfold.llama.shape import ModelShape
-from tenfold.llama.text import SEPARATOR, TextSource, prepare
 from tenfold.pool.resident import Context
 from tenfold.serve.resident import ServeResident, serve_models
 from tenfold.serve.workload import ServeSettings

@@ -20,6 +20,8 @@ from pathlib import Path
 from tenfold.core.errors import AssetError, ResidentFailed, TenfoldError, UsageError
 from tenfold.core.paths import cache_dir
 from tenfold.llama.coordinator import Coordinator
+from tenfold.llama.data.index import read_index
+from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.flops import flops_per_token
 from tenfold.llama.journal import StepLine, read_evaluations, read_steps
 from tenfold.llama.pace import keep_freed_memory
@@ -27,7 +29,6 @@ from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.run_file import RunFile, read_run_file
 from tenfold.llama.runs import MAIN, train_folder
-from tenfold.llama.text import prepare, read_index
 from tenfold.llama.worker import GradientComputer, Worker
 
 RESTARTS = 3

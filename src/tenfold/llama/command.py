@@ -56,8 +56,8 @@ def release(
 ) -> None:
     """Write a run's weights as others' software loads them; RUN by its name, or the one that was written to last."""
     from tenfold.llama import show
+    from tenfold.llama.data.stdlib import text_folder
     from tenfold.llama.release.release import release as write
-    from tenfold.llama.text import text_folder
 
     released = write(
         home_dir(),

@@ -26,6 +26,8 @@ from tenfold.core.errors import Damaged, PortTaken, TenfoldError
 from tenfold.core.sound import set_aside
 from tenfold.llama.branch import state_of_trunk
 from tenfold.llama.checkpoint import StateVectors, checkpoint_path, newest_sound, write_checkpoint
+from tenfold.llama.data.index import read_index
+from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.evaluate import Evaluations, Evaluator
 from tenfold.llama.flops import flops_per_token
 from tenfold.llama.gradients import FloatVector, GradientBuffers, machine
@@ -37,7 +39,6 @@ from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe, recipe_from_settings
 from tenfold.llama.runs import MAIN, RUN_FILE, locked, open_run, take_over, train_folder
 from tenfold.llama.step import StepInFlight
-from tenfold.llama.text import prepare, read_index
 from tenfold.llama.vectors import gradient_norm, initial_parameters, layout_of, update
 from tenfold.llama.wire import (
     Acknowledged,

@@ -9,9 +9,9 @@ from pathlib import Path
 from starlette.routing import BaseRoute
 
 from tenfold.core.errors import ResidentFailed
+from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.pace import keep_freed_memory, stand_behind_services
 from tenfold.llama.recipe import Recipe, recipe_from_settings
-from tenfold.llama.text import prepare
 from tenfold.llama.worker import GradientComputer, Worker
 from tenfold.pool.resident import Context, Counters, Resident
 

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 
 from tenfold.core.errors import ResidentFailed
+from tenfold.llama.data.sampler import Sampler
 from tenfold.llama.gradients import FloatVector, Memory, machine
 from tenfold.llama.model import network_of
 from tenfold.llama.recipe import Recipe
-from tenfold.llama.text import Sampler
 from tenfold.llama.vectors import Bound, layout_of
 from tenfold.llama.wire import (
     Acknowledged,

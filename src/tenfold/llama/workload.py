@@ -22,18 +22,19 @@ class TrainSettings(WorkloadSettings):
 
 
 def _check_text(cache: Path) -> None:
-    from tenfold.llama import text
+    from tenfold.llama.data.index import check_data
+    from tenfold.llama.data.stdlib import text_folder
 
-    folder = text.text_folder(cache)
+    folder = text_folder(cache)
     if not folder.exists():
         raise AssetError(f"the training text has not been made: {folder} is missing", next_step="run 'tenfold up'")
-    text.check_text(folder)
+    check_data(folder)
 
 
 def _make_text(cache: Path, say: Say) -> None:
-    from tenfold.llama import text
+    from tenfold.llama.data.stdlib import prepare
 
-    text.prepare(cache, say)
+    prepare(cache, say)
 
 
 TEXT = Need(

@@ -17,13 +17,14 @@ from tenfold.core.errors import AssetError, UsageError
 from tenfold.core.frozen import Frozen
 from tenfold.core.gguf import write_gguf
 from tenfold.llama.checkpoint import RunMeta, newest_sound
+from tenfold.llama.data.index import DataIndex, check_data
+from tenfold.llama.data.tokenizer import SEPARATOR
 from tenfold.llama.journal import read_evaluations
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.release import card, gguf, huggingface
 from tenfold.llama.release.tokens import Tokens, read_tokens
 from tenfold.llama.runs import describe, train_folder
 from tenfold.llama.shape import ModelShape
-from tenfold.llama.text import SEPARATOR, TextIndex, check_text
 from tenfold.llama.vectors import layout_of
 
 SUMS = "SHA256SUMS"
@@ -88,7 +89,7 @@ def release(
     found = describe(home, name)
     if found is None:
         raise UsageError(f"there is no training run in {home}", next_step="train one first: tenfold train run.toml")
-    index, recipe = check_text(data), found.run.recipe
+    index, recipe = check_data(data), found.run.recipe
     if recipe.identity(index.sha256) != found.run.identity:
         raise UsageError(
             f"the run {found.name} was not trained on the data in {data}",
@@ -189,9 +190,9 @@ def read_trained(folder: Path, name: str, run: RunMeta, *, without_biases: bool 
     return Trained(name, run.recipe.model, progress, weights, largest)
 
 
-def _data(index: TextIndex) -> list[str]:
+def _data(index: DataIndex) -> list[str]:
     return [
-        f"{index.documents:,} documents of {index.source.folder}, {index.text_bytes:,} bytes.",
+        f"{index.documents:,} documents of {index.origin}, {index.text_bytes:,} bytes.",
         f"{index.training_tokens:,} tokens to train on, {index.held_out_tokens:,} of whole documents held out.",
         f"sha256 of tokens and tokenizer: `{index.sha256}`.",
     ]
