@@ -4,12 +4,15 @@ import json
 import tomllib
 
 import pytest
+import yaml
 from ladder_laws import isoflop_runs
+from tiny_study import TINY
 
 from outline import Outline
 from tenfold.cli.main import main
 from tenfold.llama.ladder import page
 from tenfold.llama.ladder.prediction import forecast_path, load_prediction, outcome_path
+from tenfold.plan.study_file import load_study
 
 
 @pytest.fixture
@@ -57,6 +60,18 @@ def test_from_runs_to_a_registered_prediction_to_its_score(runs_csv, tmp_path, c
     kept = outcome_path(path).read_text()
     said(capsys, "ladder", "score", "next", "--loss", told["high"] * 1.2)
     assert outcome_path(path).read_text() == kept, "a score that is there stays"
+
+
+def test_a_plan_provides_for_the_run_that_a_prediction_is_about(runs_csv, tmp_path, capsys):
+    path = tmp_path / "next.json"
+    told = json.loads(said(capsys, "ladder", "predict", runs_csv, "-o", path, "--owned-tokens", "1T", "--json"))
+    run = {"due": "2027H1", "missed_usd": 1e6, "forecast": "next.toml", "accelerator_hours": {"gpu": 1e4}}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({**TINY, "runs": {"next": run}}))
+    study = load_study(tmp_path / "study.yaml")
+    planned = study.runs["next"]
+    assert planned.flops == pytest.approx(told["flops"], rel=1e-5)
+    assert (planned.params, planned.tokens) == pytest.approx((told["params"], told["tokens"]), rel=1e-5)
+    assert planned.data.owned_tokens == pytest.approx(1e12)
 
 
 def test_a_prediction_that_was_changed_since_is_refused(runs_csv, tmp_path, capsys):

@@ -21,6 +21,34 @@ Runs = Annotated[Path | None, Parameter(help="CSV of runs; default: those that '
 
 
 @app.command
+def run(
+    *,
+    budgets: Annotated[str, Parameter(help="FLOPs of the rungs, separated by commas.")] = "1e12,2e12,4e12",
+    sizes: Annotated[int, whole("Sizes trained for each budget.", least=1)] = 3,
+    prediction: Annotated[
+        str | None, Parameter(help="Train the run of this prediction in place of rungs, and score it.")
+    ] = None,
+    data: Annotated[Path | None, Parameter(help="Prepared data; default: Python's own source text.")] = None,
+    workers: Annotated[int, whole("Processes that compute gradients, each with one thread.", least=1)] = 1,
+    seed: Annotated[int, whole("Seed of all of it.")] = 0,
+    json: Json = False,
+) -> None:
+    """Train the rungs of a ladder here, or the run of a prediction; the same command goes on where it was stopped."""
+    from tenfold.llama.ladder import climb_command
+
+    climb_command.run(_amounts("--budgets", budgets), sizes, prediction, data, workers, seed, home_dir(), json)
+
+
+def _amounts(option: str, written: str) -> list[float]:
+    from tenfold.core.written import number
+
+    found = [number(part.strip()) for part in written.split(",") if part.strip()]
+    if not found or not all(isinstance(value, int | float) and value > 0 for value in found):
+        raise UsageError(f"{option} {written!r} are no amounts", next_step=f"write them as in {option} 1e12,4e12")
+    return sorted({float(value) for value in found if isinstance(value, int | float)})
+
+
+@app.command
 def fit(runs: Runs = None, *, json: Json = False) -> None:
     """Fit loss by parameters and tokens to runs: run, params, tokens, flops, loss."""
     from tenfold.llama.ladder import show
