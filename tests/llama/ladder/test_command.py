@@ -58,6 +58,7 @@ def test_from_runs_to_a_registered_prediction_to_its_score(runs_csv, tmp_path, c
     assert scored["inside"]
     assert scored["error"] == pytest.approx(1 / 1.01 - 1)
     kept = outcome_path(path).read_text()
+    assert "Runs, fit, prediction, outcome" in Outline(page.html(tmp_path / "home", {})).headings
     said(capsys, "ladder", "score", "next", "--loss", told["high"] * 1.2)
     assert outcome_path(path).read_text() == kept, "a score that is there stays"
 

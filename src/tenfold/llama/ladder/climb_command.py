@@ -10,12 +10,14 @@ from tenfold.core.errors import UsageError
 from tenfold.core.paths import cache_dir
 from tenfold.core.show import machine, out, talk
 from tenfold.llama.alone import Finished
+from tenfold.llama.data.index import TextSource, read_index
+from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.ladder import show
 from tenfold.llama.ladder.climb import climb, reach
-from tenfold.llama.ladder.library import prediction_path, runs_path, write_outcome
+from tenfold.llama.ladder.library import prediction_path, runs_path, write_outcome, write_owned
+from tenfold.llama.ladder.pages import leave_page
 from tenfold.llama.ladder.prediction import load_prediction
 from tenfold.llama.ladder.rungs import Rung, rungs_of, target_of
-from tenfold.llama.text import TextSource, prepare, read_index
 from tenfold.page.figures import amount
 
 VOCABULARY = 1024
@@ -61,8 +63,10 @@ def _run(
     stop: threading.Event,
 ) -> None:
     folder = data or prepare(cache_dir(), lambda _what, _share: None, TextSource(vocab_size=VOCABULARY))
-    vocab = read_index(folder).source.vocab_size
+    index = read_index(folder)
+    vocab = index.vocab_size
     if prediction is None:
+        write_owned(home, index.training_tokens)
         rungs = rungs_of(budgets, sizes, vocab, folder, seed)
         total = sum(rung.flops for rung in rungs)
         talk.print(f"{len(rungs)} rungs, {total:.3g} FLOPs and less, as budgets share trunks", markup=False)
@@ -88,7 +92,9 @@ def _run(
         return
     _tell(rung, done)
     assert done.evaluation_loss is not None
-    show.outcome(*write_outcome(path, done.evaluation_loss, done.flops), json)
+    scored = write_outcome(path, done.evaluation_loss, done.flops)
+    leave_page(path)
+    show.outcome(*scored, json)
 
 
 def _stopped() -> None:

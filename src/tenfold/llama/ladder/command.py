@@ -8,11 +8,8 @@ from cyclopts import App, Parameter
 from tenfold.core.command import Json, amount, whole
 from tenfold.core.errors import UsageError
 from tenfold.core.paths import home_dir
-from tenfold.core.show import talk
 
 if TYPE_CHECKING:
-    from tenfold.llama.ladder.forecast import Forecast
-    from tenfold.llama.ladder.prediction import Prediction
     from tenfold.llama.ladder.runs_table import RunsTable
 
 app = App(name="ladder")
@@ -70,7 +67,9 @@ def predict(
     facility: Annotated[str, Parameter(help="Where: hyperscale, colocation or office.")] = "hyperscale",
     total_params: Annotated[float | None, amount("All its parameters, if it has experts.")] = None,
     context: Annotated[int | None, whole("Tokens per sequence.", least=1)] = None,
-    owned_tokens: Annotated[float | None, amount("Different tokens that there are to train on.")] = None,
+    owned_tokens: Annotated[
+        float | None, amount("Different tokens that there are; default: those of the ladder trained here.")
+    ] = None,
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="Write the prediction here; default: the pool's home.")
     ] = None,
@@ -78,19 +77,23 @@ def predict(
 ) -> None:
     """Predict the best loss of a larger run with its shape, cost and data, and register that before it starts."""
     from tenfold.llama.ladder import show
-    from tenfold.llama.ladder.library import prediction_path
+    from tenfold.llama.ladder.library import prediction_path, read_owned
+    from tenfold.llama.ladder.pages import leave_page
     from tenfold.llama.ladder.predicting import Asked, make
     from tenfold.llama.ladder.prediction import register
+    from tenfold.llama.ladder.runs_table import sha256_of_runs
 
-    table, digest = _load(runs)
+    table, text = _load(runs)
     budget = flops if flops is not None else times * float(table.flops_R.max())
     if not 0 < budget < float("inf"):
         raise UsageError(f"a budget of {budget:g} FLOPs cannot be", next_step="give --times 10, or --flops 1e21")
+    if owned_tokens is None and runs is None:
+        owned_tokens = read_owned(home_dir())
     asked = Asked(name or f"next-{budget:.3g}", budget, accelerator, facility, total_params, context, owned_tokens)
-    told, found = make(table, digest, asked)
+    told, found = make(table, sha256_of_runs(text), asked)
     path = output or prediction_path(home_dir(), told.name)
-    register(told, path)
-    _leave(table, found, told, path)
+    register(told, text, path)
+    leave_page(path, table, found)
     show.prediction(told, found, str(path), json)
 
 
@@ -105,6 +108,7 @@ def score(
     """Score a run against its registered prediction (a file, or the name of one of this home), and keep the score."""
     from tenfold.llama.ladder import show
     from tenfold.llama.ladder.library import prediction_path, write_outcome
+    from tenfold.llama.ladder.pages import leave_page
     from tenfold.llama.ladder.prediction import load_prediction
 
     path = Path(prediction)
@@ -114,6 +118,7 @@ def score(
     if loss is None:
         loss, flops = _reached(run or load_prediction(path).name)
     told, outcome = write_outcome(path, loss, flops)
+    leave_page(path)
     show.outcome(told, outcome, json)
 
 
@@ -133,8 +138,9 @@ def _reached(name: str) -> tuple[float, float]:
 
 
 def _load(runs: Path | None) -> "tuple[RunsTable, str]":
+    """Runs, and the text that they were read from."""
     from tenfold.llama.ladder.library import runs_path
-    from tenfold.llama.ladder.runs_table import parse_runs, sha256_of_runs, text_of_runs
+    from tenfold.llama.ladder.runs_table import parse_runs, text_of_runs
 
     path = runs or runs_path(home_dir())
     if runs is None and not path.exists():
@@ -143,15 +149,4 @@ def _load(runs: Path | None) -> "tuple[RunsTable, str]":
             next_step="train some with 'tenfold ladder run', or give a runs.csv",
         )
     text = text_of_runs(path)
-    return parse_runs(text, str(path)), sha256_of_runs(text)
-
-
-def _leave(table: "RunsTable", found: "Forecast", told: "Prediction", path: Path) -> None:
-    """Leave the page for the console."""
-    from tenfold.llama.ladder.page import SHELF
-    from tenfold.llama.ladder.prediction import load_outcome
-    from tenfold.llama.ladder.report import report
-    from tenfold.page.shelf import leave
-
-    leave(SHELF, told.name, report(table, found, told, load_outcome(path)))
-    talk.print(f"the page is in the console under Ladder ({told.name})", markup=False)
+    return parse_runs(text, str(path)), text

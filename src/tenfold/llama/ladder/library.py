@@ -1,4 +1,4 @@
-"""What the ladder keeps in the pool's home: ``ladder/runs.csv``, and ``ladder/predictions/``."""
+"""What the ladder keeps in the pool's home: runs, predictions with their scores, how many tokens there are."""
 
 import os
 import re
@@ -9,11 +9,25 @@ from tenfold.core.paths import replace_file
 from tenfold.llama.ladder.prediction import Outcome, Prediction, load_outcome, load_prediction, outcome_path, score
 
 FOLDER = "ladder"
+OWNED = "owned-tokens"
 
 
 def runs_path(home: Path) -> Path:
     """Where ``tenfold ladder run`` writes its runs, and ``fit`` and ``predict`` look for them."""
     return home / FOLDER / "runs.csv"
+
+
+def write_owned(home: Path, tokens: int) -> None:
+    """Keep how many different tokens the ladder of this home is trained on."""
+    replace_file(home / FOLDER / OWNED, f"{tokens}\n".encode())
+
+
+def read_owned(home: Path) -> float | None:
+    """That many; none if no ladder was trained here."""
+    try:
+        return float((home / FOLDER / OWNED).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def prediction_path(home: Path, name: str) -> Path:

@@ -154,8 +154,13 @@ def forecast_path(path: Path) -> Path:
     return path.with_suffix(".toml")
 
 
-def register(prediction: Prediction, path: Path) -> None:
-    """Write a prediction, and beside it what ``tenfold plan`` reads of it.
+def runs_copy_path(path: Path) -> Path:
+    """Where the runs that the prediction in ``path`` was made from are kept."""
+    return path.with_suffix(".runs.csv")
+
+
+def register(prediction: Prediction, runs_text: str, path: Path) -> None:
+    """Write a prediction, and beside it the runs that it was made from and what ``tenfold plan`` reads of it.
 
     Raises:
         UsageError: there is one already: a prediction is never written over.
@@ -167,6 +172,7 @@ def register(prediction: Prediction, path: Path) -> None:
         )
     replace_file(path, (prediction.model_dump_json(indent=1) + "\n").encode())
     replace_file(forecast_path(path), forecast_toml(prediction).encode())
+    replace_file(runs_copy_path(path), runs_text.encode())
 
 
 def forecast_toml(prediction: Prediction) -> str:
