@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.llama.ladder.allocation import Allocation
-from tenfold.llama.ladder.runs_table import Floats, RunsTable
+from tenfold.llama.ladder.runs_table import FLOPS_PER_PARAM_AND_TOKEN, Floats, RunsTable
 
 SIZES = 2400
 
@@ -50,15 +50,24 @@ class Law:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run costs: ``flops = N D factor (N / params_unit)^slope``; 6 N D where the runs say nothing else."""
+    """What a run costs: ``flops = N D (base + factor (N / params_unit)^slope)``; 6 N D where the runs say nothing else.
 
+    ``base`` is 6 where all runs cost more than that: the rest is attention and the output matrix, which matter less the
+    larger the model. Elsewhere FLOPs were counted in another way, and it is 0.
+    """
+
+    base: float
     factor: float
     slope: float
     params_unit: float
 
+    def per_token(self, params: Floats) -> Floats:
+        """FLOPs of a token, by parameters."""
+        return params * (self.base + self.factor * (params / self.params_unit) ** self.slope)
+
     def tokens(self, flops: float, params: Floats) -> Floats:
         """Tokens that a budget pays for, by parameters."""
-        return flops / (params * self.factor * (params / self.params_unit) ** self.slope)
+        return flops / self.per_token(params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +82,15 @@ class Best:
 
 def cost_of(runs: RunsTable) -> Cost:
     """Fit what a parameter and a token cost: attention, embeddings and other counts make it other than 6."""
-    ratio_R, unit = np.log(runs.flops_R / (runs.params_R * runs.tokens_R)), _middle(runs.params_R)
-    if np.ptp(ratio_R) < 0.02 or len(np.unique(runs.params_R.round(-3))) < 3:
-        return Cost(float(np.exp(ratio_R.mean())), 0.0, unit)
-    slope, level = np.polyfit(np.log(runs.params_R / unit), ratio_R, 1)
-    return Cost(float(np.exp(level)), float(np.clip(slope, -0.9, 0.9)), unit)
+    ratio_R, unit = runs.flops_R / (runs.params_R * runs.tokens_R), _middle(runs.params_R)
+    if np.ptp(np.log(ratio_R)) < 0.02:
+        return Cost(0.0, float(np.exp(np.log(ratio_R).mean())), 0.0, unit)
+    base = FLOPS_PER_PARAM_AND_TOKEN if ratio_R.min() > 1.01 * FLOPS_PER_PARAM_AND_TOKEN else 0.0
+    rest_R = np.log(ratio_R - base)
+    if np.ptp(np.log(runs.params_R)) < 0.05:
+        return Cost(base, float(np.exp(rest_R.mean())), 0.0, unit)
+    slope, level = np.polyfit(np.log(runs.params_R / unit), rest_R, 1)
+    return Cost(base, float(np.exp(level)), float(np.clip(slope, -0.9, 0.9)), unit)
 
 
 def best_run(law: Law, cost: Cost, flops: float, allocation: Allocation) -> Best:
@@ -89,7 +102,7 @@ def best_run(law: Law, cost: Cost, flops: float, allocation: Allocation) -> Best
         flops: the budget.
         allocation: which sizes may be considered.
     """
-    centre = np.log(np.sqrt(flops / cost.factor))
+    centre = np.log(np.sqrt(flops / FLOPS_PER_PARAM_AND_TOKEN))
     params_S = np.exp(np.linspace(centre - 12, centre + 12, SIZES))
     tokens_S = cost.tokens(flops, params_S)
     allowed_S = allocation.allowed(flops, params_S, tokens_S)

@@ -93,11 +93,13 @@ def rungs_of(budgets: Sequence[float], sizes: int, vocab: int, data: Path | None
     """The rungs of a ladder, each trunk before its branches.
 
     Raises:
-        UsageError: a budget is too small for a few steps of its smallest shape.
+        UsageError: a budget is too small for some dozens of steps of its smallest shape.
     """
     wanted: dict[int, list[float]] = {}
     for flops in budgets:
-        for width in widths_of(flops, sizes, vocab):
+        widths = widths_of(flops, sizes, vocab)
+        trained = [width for width in widths if steps_of(width, flops, vocab) >= LEAST_STEPS]
+        for width in trained or [_past_warm_up(widths[0], flops, vocab)]:
             wanted.setdefault(width, []).append(flops)
     found = []
     for width, costs in sorted(wanted.items()):
@@ -113,25 +115,37 @@ def rungs_of(budgets: Sequence[float], sizes: int, vocab: int, data: Path | None
 
 
 def target_of(name: str, params: float, flops: float, vocab: int, data: Path | None, seed: int = 0) -> Rung:
-    """The run that a prediction is about: the width nearest to its size, trained for its budget."""
-    width = width_of(params, vocab)
+    """The run that a prediction is about: the width nearest to its size, trained for its budget.
+
+    Raises:
+        UsageError: the budget is too small for some dozens of steps of it.
+    """
+    width = _past_warm_up(width_of(params, vocab), flops, vocab)
     return _rung(name, width, steps_of(width, flops, vocab), vocab, data, seed)
 
 
 def steps_of(width: int, flops: float, vocab: int) -> int:
-    """Steps that a budget pays for.
+    """Steps that a budget pays for."""
+    return round(flops / _step_flops(width, vocab))
+
+
+def _step_flops(width: int, vocab: int) -> float:
+    return flops_per_token(shape_of(width, vocab), SEQUENCE_TOKENS) * SEQUENCE_TOKENS * SEQUENCES
+
+
+def _past_warm_up(width: int, flops: float, vocab: int) -> int:
+    """The width.
 
     Raises:
-        UsageError: too few to speak of training.
+        UsageError: the budget pays for too few of its steps to speak of training.
     """
-    step = flops_per_token(shape_of(width, vocab), SEQUENCE_TOKENS) * SEQUENCE_TOKENS * SEQUENCES
-    steps = round(flops / step)
+    steps = steps_of(width, flops, vocab)
     if steps < LEAST_STEPS:
         raise UsageError(
             f"{flops:.3g} FLOPs are {steps} steps at width {width}, still in the warm-up",
-            next_step=f"give budgets of {LEAST_STEPS * step:.2g} or more, or fewer --sizes",
+            next_step=f"give budgets of {LEAST_STEPS * _step_flops(width, vocab):.2g} or more",
         )
-    return steps
+    return width
 
 
 def _rung(

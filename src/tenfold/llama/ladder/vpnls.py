@@ -86,7 +86,7 @@ def fit_vpnls(
     alpha, beta = float(alpha_I[i]), float(beta_J[j])
     residual_11, a_11, b_11 = squares.solve(np.array([alpha]), np.array([beta]))
     law = Law(floor, float(a_11[0, 0]), float(b_11[0, 0]), alpha, beta, squares.params, squares.tokens)
-    return Fit(law, cost_of(near), allocation, used_R, float(np.sqrt(residual_11[0, 0])))
+    return Fit(law, cost_of(allocation.straightened(runs)), allocation, used_R, float(np.sqrt(residual_11[0, 0])))
 
 
 def _best_pair(
