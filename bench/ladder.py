@@ -1,6 +1,7 @@
 """How well ten times the compute is foreseen: on public sets, and on runs of our own.
 
-    python bench/ladder.py                                  # public sets, and own registered runs
+    python bench/ladder.py                                  # public sets, own registered runs, a ladder of minutes
+    python bench/ladder.py --without-training               # all but the ladder of minutes
     python bench/ladder.py --runs runs.csv --budget 1e21    # anyone's: fits all up to a tenth, predicts the best loss
 
 The last line is JSON ``{"predicted", "low", "high", "observed", "error"}``: error relative to the observed loss, low
@@ -11,18 +12,29 @@ import argparse
 import itertools
 import json
 import math
+import shutil
+import tempfile
+import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from tenfold.core.paths import cache_dir
+from tenfold.llama.data.index import TextSource, read_index
+from tenfold.llama.data.stdlib import prepare
+from tenfold.llama.ladder.climb import climb, reach
 from tenfold.llama.ladder.forecast import forecast
 from tenfold.llama.ladder.frontier import best_at, frontier
 from tenfold.llama.ladder.huber import fit_huber
-from tenfold.llama.ladder.prediction import load_outcome, load_prediction
+from tenfold.llama.ladder.library import prediction_path, runs_path, write_outcome
+from tenfold.llama.ladder.predicting import Asked, make
+from tenfold.llama.ladder.prediction import load_outcome, load_prediction, register
 from tenfold.llama.ladder.prior import FAMILY_PRIOR, FamilyPrior
-from tenfold.llama.ladder.runs_table import RunsTable, load_runs
+from tenfold.llama.ladder.rungs import rungs_of, target_of
+from tenfold.llama.ladder.runs_table import RunsTable, load_runs, parse_runs, sha256_of_runs, text_of_runs
 from tenfold.llama.ladder.vpnls import fit_vpnls
 
 HERE = Path(__file__).parent
@@ -37,6 +49,9 @@ FAMILIES = {
 """Families that constants were chosen on."""
 HELD_OUT = ("llama3", "openeurollm", "cerebras", "greek")
 TENTH = 10.0
+SMALL_BUDGETS = (8e10, 1.6e11, 3.2e11)
+SMALL_SIZES = 2
+VOCABULARY = 1024
 LEAST_BUDGETS = 3
 
 
@@ -171,11 +186,41 @@ def own() -> dict[str, float]:
     return max(found, key=lambda each: each["error"])
 
 
+def ladder_of_minutes() -> None:
+    """Train rungs, register what ten times the largest reaches, train that, and score it: all of it in minutes."""
+    home = Path(tempfile.mkdtemp(prefix="ladder-"))
+    folder = prepare(cache_dir(), lambda _what, _share: None, TextSource(vocab_size=VOCABULARY))
+    index = read_index(folder)
+    began = time.monotonic()
+    rungs = rungs_of(SMALL_BUDGETS, SMALL_SIZES, index.vocab_size, folder)
+    climb(rungs, home, 1, lambda rung, done: print(f"  {rung.run.name}: {done.evaluation_loss:.4f}"), threading.Event())
+    text = text_of_runs(runs_path(home))
+    runs = parse_runs(text)
+    asked = Asked("minutes", TENTH * max(SMALL_BUDGETS), "h100", "hyperscale", owned_tokens=index.training_tokens)
+    told, _ = make(runs, sha256_of_runs(text), asked)
+    path = prediction_path(home, told.name)
+    register(told, text, path)
+    target = target_of(told.name, told.params, told.flops, index.vocab_size, folder)
+    done = reach(target, home, 1, threading.Event())
+    assert done.evaluation_loss is not None
+    _, outcome = write_outcome(path, done.evaluation_loss, done.flops)
+    print(
+        f"  {told.flops:.3g} FLOPs from {max(SMALL_BUDGETS):.3g}: predicted {told.loss:.4f} ({told.low:.4f} to "
+        f"{told.high:.4f}), reached {outcome.observed:.4f}: {outcome.error:+.2%}, "
+        f"{abs(outcome.share_of_gain):.0%} of what the compute took off, {outcome.verdict}; "
+        f"{time.monotonic() - began:.0f} s"
+    )
+    for reason in told.reasons:
+        print(f"  wide: {reason}")
+    shutil.rmtree(home)
+
+
 def main() -> None:
     """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, help="CSV: run, params, tokens, flops, loss")
     parser.add_argument("--budget", type=float, help="with --runs: FLOPs whose best loss is predicted")
+    parser.add_argument("--without-training", action="store_true", help="leave out the ladder of minutes")
     given = parser.parse_args()
     if (given.runs is None) != (given.budget is None):
         parser.error("--runs and --budget go together")
@@ -186,6 +231,9 @@ def main() -> None:
     held_out([name for names in FAMILIES.values() for name in names], "families that constants were chosen on")
     held_out(HELD_OUT, "families held out")
     other_fits()
+    if not given.without_training:
+        print("a ladder of minutes, trained now:")
+        ladder_of_minutes()
     print(json.dumps(own()))
 
 

@@ -33,6 +33,23 @@ def train(run: RunFile, home: Path, workers: int, json: bool) -> None:
 
         finished = train_alone(run, home, workers=workers, on_progress=on_progress, stop=stop)
     _print(finished, run, json)
+    if finished.step == run.recipe.steps and finished.evaluation_loss is not None:
+        _score(home, finished.name, finished.evaluation_loss, finished.flops)
+
+
+def _score(home: Path, name: str, loss: float, flops: float) -> None:
+    """Score the run against the prediction that was registered for it, if there is one."""
+    from tenfold.llama.ladder.library import prediction_path, write_outcome
+
+    path = prediction_path(home, name)
+    if path.exists():
+        told, outcome = write_outcome(path, loss, flops)
+        where = "inside" if outcome.inside else "outside"
+        talk.print(
+            f"predicted on {told.made_at}: {told.loss:.4f}, {outcome.error:+.2%}, {where} the interval "
+            f"{told.low:.4f} to {told.high:.4f}",
+            markup=False,
+        )
 
 
 def _figures(line: StepLine | None) -> str:

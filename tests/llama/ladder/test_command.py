@@ -10,6 +10,7 @@ from tiny_study import TINY
 
 from outline import Outline
 from tenfold.cli.main import main
+from tenfold.llama import train_command
 from tenfold.llama.ladder import page
 from tenfold.llama.ladder.prediction import forecast_path, load_prediction, outcome_path
 from tenfold.plan.study_file import load_study
@@ -73,6 +74,17 @@ def test_a_plan_provides_for_the_run_that_a_prediction_is_about(runs_csv, tmp_pa
     assert planned.flops == pytest.approx(told["flops"], rel=1e-5)
     assert (planned.params, planned.tokens) == pytest.approx((told["params"], told["tokens"]), rel=1e-5)
     assert planned.data.owned_tokens == pytest.approx(1e12)
+
+
+def test_a_run_that_was_predicted_is_scored_as_training_ends(runs_csv, tmp_path, capsys):
+    said(capsys, "ladder", "predict", runs_csv, "--name", "next")
+    path = tmp_path / "home" / "ladder" / "predictions" / "next.json"
+    told = load_prediction(path)
+    train_command._score(tmp_path / "home", "another", 2.0, 1e20)
+    assert not outcome_path(path).exists()
+    train_command._score(tmp_path / "home", "next", told.low * 0.9, told.flops)
+    assert "outside the interval" in " ".join(capsys.readouterr().err.split())
+    assert json.loads(outcome_path(path).read_text())["verdict"] == "better"
 
 
 def test_a_prediction_that_was_changed_since_is_refused(runs_csv, tmp_path, capsys):

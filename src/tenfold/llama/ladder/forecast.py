@@ -32,6 +32,8 @@ LEAST_NOISE = 0.003
 BELIEF = 6.0
 """Origins that the families' own standing counts as, against those of the runs at hand."""
 COVERAGE = 0.95
+ONE_BUDGET = 1.25
+"""Widening where a rate of fall cannot be seen at all."""
 USUAL_STRANGENESS = 3.0
 """Standard deviations from the families' rate of fall within which a set of runs is one of them."""
 
@@ -98,6 +100,8 @@ def forecast(runs: RunsTable, flops: float, prior: FamilyPrior = FAMILY_PRIOR, s
     origins = _origins(runs, edge, prior, seed)
     strange = _strangeness(edge, prior)
     widened = _widening([origin.surprise for origin in origins]) * max(1.0, strange / USUAL_STRANGENESS)
+    if len(edge.flops_F) == 1:
+        widened *= ONE_BUDGET
     reach = student.ppf(0.5 + COVERAGE / 2, BELIEF + len(origins)) * own_sd * widened
     return Forecast(
         best=best,
