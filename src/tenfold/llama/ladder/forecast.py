@@ -32,6 +32,10 @@ LEAST_NOISE = 0.003
 BELIEF = 6.0
 """Origins that the families' own standing counts as, against those of the runs at hand."""
 COVERAGE = 0.95
+MANY_TOKENS = 2e7
+FEW_TOKENS = 2.5
+"""Widening where no run saw so many tokens: abilities such as copying may still come at once, as in two of the first
+three runs that were predicted here (bench/ladder_runs), 7 and 11% better than foreseen."""
 ONE_BUDGET = 1.25
 """Widening where a rate of fall cannot be seen at all."""
 USUAL_STRANGENESS = 3.0
@@ -102,6 +106,8 @@ def forecast(runs: RunsTable, flops: float, prior: FamilyPrior = FAMILY_PRIOR, s
     widened = _widening([origin.surprise for origin in origins]) * max(1.0, strange / USUAL_STRANGENESS)
     if len(edge.flops_F) == 1:
         widened *= ONE_BUDGET
+    if runs.tokens_R.max() < MANY_TOKENS:
+        widened *= FEW_TOKENS
     reach = student.ppf(0.5 + COVERAGE / 2, BELIEF + len(origins)) * own_sd * widened
     return Forecast(
         best=best,
@@ -186,6 +192,8 @@ def _reasons(runs: RunsTable, edge: Frontier, fit: Fit, widened: float, strange:
         reasons.append("each budget was spent on one size only, so the best size is a continuation")
     if (dropped := int(len(runs) - fit.used_R.sum())) > len(runs) / 2:
         reasons.append(f"{dropped} of {len(runs)} runs are far above the best of their compute and were left out")
+    if runs.tokens_R.max() < MANY_TOKENS:
+        reasons.append("no run saw 20 million tokens: what models learn at once, such as copying, may still be to come")
     if strange > USUAL_STRANGENESS:
         reasons.append("loss falls along compute at another rate than in any family known: is it past its warm-up?")
     elif widened > 1.2:
