@@ -27,7 +27,7 @@ from tenfold.llama.data.index import TextSource, read_index
 from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.ladder.climb import climb, reach
 from tenfold.llama.ladder.forecast import forecast
-from tenfold.llama.ladder.frontier import best_at, frontier
+from tenfold.llama.ladder.frontier import SAME_BUDGET, best_at, frontier
 from tenfold.llama.ladder.huber import fit_huber
 from tenfold.llama.ladder.library import prediction_path, runs_path, write_outcome
 from tenfold.llama.ladder.predicting import Asked, make
@@ -140,11 +140,14 @@ def other_fits() -> None:
 
 def judge(runs: RunsTable, budget: float) -> dict[str, float]:
     """Predict a budget's best loss from a tenth of it and less."""
-    small = runs.up_to(budget / TENTH)
+    # Budgets are nominal: sizes are whole layers and steps, so a tenth is one to within 3%.
+    small = runs.only(runs.flops_R <= budget / TENTH * SAME_BUDGET)
     try:
         observed = best_at(runs, budget)
     except LookupError as error:
         raise SystemExit(f"--budget {budget:g}: {error}") from error
+    if not len(small):
+        raise SystemExit(f"--budget {budget:g}: no run has a tenth of it or less")
     found = forecast(small, budget)
     print(f"{len(small)} of {len(runs)} runs have up to a tenth of {budget:.3g} FLOPs", end="; ")
     print(f"their largest budget is {small.flops_R.max():.3g}")
