@@ -24,7 +24,7 @@ from tenfold.llama.release.gguf import check_loadable, dense_weights
 from tenfold.llama.release.release import Trained, release, write_model
 from tenfold.llama.release.tokens import read_tokens
 from tenfold.llama.runs import open_run, train_folder
-from tenfold.llama.shape import ModelShape
+from tenfold.llama.shape import ModelShape, VisionShape
 from tenfold.llama.vectors import initial_parameters, layout_of
 
 SAMPLE = "def f(x):\n    return x  + 12.5 # it's naïve — 你好\n\n\nclass A:\n"
@@ -148,6 +148,8 @@ def test_what_cannot_be_released_is_named_and_nothing_written(home, recipe, text
         release(home, None, tmp_path / "there", data=text)
     with pytest.raises(UsageError, match="every 3th"):
         check_loadable(recipe.model.model_copy(update={"no_rope_layer_interval": 3}))
+    with pytest.raises(UsageError, match="reads images"):
+        check_loadable(recipe.model.model_copy(update={"vision": VisionShape()}))
     with pytest.raises(UsageError, match="unless it has 128 experts"):
         check_loadable(recipe.model.model_copy(update={"num_local_experts": 128}))
     assert [path.name for path in train_folder(home).iterdir() if path.name.startswith(("release", "."))] == []

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import openai
 import pytest
 from pydantic import ValidationError
 
+from tenfold.core.gguf import write_gguf
 from tenfold.llama.data.index import TextSource
 from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.data.tokenizer import SEPARATOR
@@ -53,6 +55,26 @@ def test_one_line_serves_a_release(released, run_resident, tmp_path):
         # The separator that leads each document, then "import\n" as the tokenizer splits it.
         assert 2 <= said.usage.prompt_tokens <= 8
         assert said.usage.completion_tokens == 5
+
+
+def test_an_adapter_changes_what_its_model_answers(released, run_resident, tmp_path):
+    rank_a, rank_b = np.full((1, 32), 1e3, np.float32), np.zeros((320, 1), np.float32)
+    rank_b[300] = 1.0
+    said = {"general.architecture": "llama4", "general.type": "adapter", "adapter.type": "lora"}
+    tensors = {"output.weight.lora_a": rank_a, "output.weight.lora_b": rank_b}
+    write_gguf(tmp_path / "taught.gguf", {**said, "adapter.lora.alpha": 1.0}, tensors)
+    given = {"mine": str(released), "taught": {"file": str(released), "adapter": str(tmp_path / "taught.gguf")}}
+    settings = ServeSettings.model_validate({"models": given, "engine": "vllm", "vllm_url": "http://127.0.0.1:9"})
+    models = serve_models(settings, Context("test", 1, tmp_path, tmp_path, {}, {}, ""))
+    answers = {}
+    for running in run_resident(ServeResident({name: models[name] for name in given})):
+        client = openai.OpenAI(base_url=f"{running.url}/v1", api_key="-", max_retries=0)
+        for name in given:
+            done = client.completions.create(
+                model=name, prompt="import os", max_tokens=4, temperature=0, extra_body={"ignore_eos": True}
+            )
+            answers[name] = done.choices[0].text
+    assert answers["taught"] != answers["mine"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,10 @@ COMMANDS = {
     "tenfold.plan.command:app": ("plan", "What to commit to now, and what to keep as an option."),
     "tenfold.compute.command:app": ("compute", "What training, inference and ranking take on which accelerators."),
     "tenfold.llama.command:app": ("train", "Show the training run: step, loss, tokens, last checkpoint."),
-    "tenfold.llama.command:llama": ("llama", "Release a trained model, or teach one by examples."),
+    "tenfold.llama.command:llama": (
+        "llama",
+        "Release a trained model as others' software loads it.",
+    ),
     "tenfold.llama.ladder.command:app": ("ladder", "What small runs say of the model with ten times the compute."),
     "tenfold.world.command:app": ("load", "Play a day of people and programs who use the running pool."),
     "tenfold.world.command:world": ("world", "Draw a log of what people with hidden interests do on five surfaces."),

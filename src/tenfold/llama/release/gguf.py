@@ -63,6 +63,8 @@ def check_loadable(shape: ModelShape) -> None:
     Raises:
         UsageError: it would not; says which size stands against it.
     """
+    if shape.vision is not None:
+        raise UsageError("GGUF is not written of a model that reads images", next_step="leave GGUF out with --no-gguf")
     if shape.is_dense:
         return
     advice = "leave GGUF out with --no-gguf, or train a model with another value"

@@ -1,0 +1,159 @@
+"""Are released weights the trained ones in others' software? transformers and llama.cpp answer beside our network.
+
+    python bench/release.py [--experts 0 8 16 64] [--steps 12]
+
+For each count of experts (0: a dense Llama) a small run is trained here on Python's own source text, to its end, and
+released by ``tenfold llama release``'s own code. transformers, in a virtual environment of its own, and llama.cpp, in
+float32 with flash attention off, then read the same held-out text. Compared are logits and the log-probabilities of
+every token at every place (llama.cpp: at every fourth), and how each splits a text into tokens.
+
+The last line is one JSON object: the greatest difference of each, by count of experts, and over all.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+# Before torch and numpy are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from tokenizers import Tokenizer
+
+from released.llama_cpp import LlamaCpp
+from tenfold.core.paths import cache_dir
+from tenfold.llama.alone import train_alone
+from tenfold.llama.data.sampler import Sampler
+from tenfold.llama.data.stdlib import prepare
+from tenfold.llama.live import live_paths
+from tenfold.llama.model import LlamaForCausalLM
+from tenfold.llama.recipe import Recipe
+from tenfold.llama.release.release import read_trained, release
+from tenfold.llama.run_file import RunFile
+from tenfold.llama.runs import read_run
+from tenfold.llama.shape import ModelShape
+
+TRANSFORMERS = "transformers==5.24.0"
+SEQUENCE = 64
+SAMPLE = "def f(x):\n    return x  + 12.5 # it's naïve — 你好\n\n\nclass A:\n"
+HERE = Path(__file__).parent / "released"
+talk = Console(stderr=True, width=140)
+
+
+def shape_of(experts: int) -> ModelShape:
+    """A model of a width and depth at which each kind of layer is there twice."""
+    dense = {"use_qk_norm": False, "no_rope_layer_interval": 0} if experts == 0 else {}
+    return ModelShape(
+        hidden_size=64, num_hidden_layers=8, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        intermediate_size_mlp=160, intermediate_size=96, num_local_experts=experts, **dense,
+    )  # fmt: skip
+
+
+def transformers_python() -> Path:
+    """Python of a virtual environment with transformers, which takes torch from ours: the same build on both sides."""
+    folder = cache_dir() / "bench" / TRANSFORMERS.replace("==", "-")
+    python = folder / "bin" / "python"
+    if not (folder / "installed").exists():
+        talk.print(f"installing {TRANSFORMERS}, a minute the first time", style="dim")
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=120)
+        pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", TRANSFORMERS]
+        subprocess.run(pip, check=True, timeout=600)
+        (folder / "installed").touch()
+    (next(folder.glob("lib/python3*")) / "site-packages" / "ours.pth").write_text(str(Path(torch.__file__).parents[1]))
+    return python
+
+
+def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    return torch.log_softmax(torch.from_numpy(logits).double(), -1).numpy()
+
+
+def compare(experts: int, steps: int, home: Path, text: Path, python: Path) -> dict[str, float]:
+    """Train, release, and read a held-out text in all three; the greatest differences."""
+    recipe = Recipe(
+        model=shape_of(experts), steps=steps, warmup_steps=2, sequence_tokens=SEQUENCE, microbatches=4, bfloat16=False
+    )
+    run = RunFile(f"experts-{experts}", recipe, text)
+    done = train_alone(run, home)
+    live_paths(done.folder)[0].unlink(missing_ok=True)
+    found = release(home, run.name, None, data=text)
+
+    meta = read_run(done.folder)
+    assert meta is not None
+    trained = read_trained(done.folder, run.name, meta)
+    network = LlamaForCausalLM(recipe.model)
+    network.load_state_dict({key: torch.from_numpy(value) for key, value in trained.weights.items()}, strict=False)
+    sampler = Sampler(text, recipe)
+    tokens_BT = sampler.held_out_BT(sampler.held_out_windows(2))[:, :-1]
+    with torch.no_grad():
+        ours_BTV = network(torch.from_numpy(tokens_BT)).numpy()
+
+    np.savez(home / "in.npz", tokens=tokens_BT, text=np.array(SAMPLE))
+    script = [str(python), str(HERE / "with_transformers.py")]
+    ended = subprocess.run(
+        [*script, str(found.folder), str(home / "in.npz"), str(home / "out.npz")],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    if ended.returncode:
+        raise SystemExit(f"transformers: {ended.stderr.strip()[-600:]}")
+    theirs = np.load(home / "out.npz")
+    engine = LlamaCpp(found.folder / f"{run.name}-F32.gguf")
+    split = Tokenizer.from_file(str(found.folder / "tokenizer.json")).encode(SAMPLE).ids
+    if not split == theirs["split"].tolist() == engine.split(SAMPLE):
+        raise SystemExit("the three do not split a text into the same tokens")
+    places = list(range(1, SEQUENCE, 4))
+    answers = [engine.log_probabilities(row.tolist(), recipe.model.vocab_size, places) for row in tokens_BT]
+    ours = log_softmax(ours_BTV)
+    return {
+        "loss": round(done.loss or np.nan, 4),
+        "transformers_logits": float(np.abs(theirs["logits"] - ours_BTV).max()),
+        "transformers_log_probabilities": float(np.abs(log_softmax(theirs["logits"]) - ours).max()),
+        "llama_cpp_log_probabilities": float(
+            max(np.abs(answer - row[np.array(places) - 1]).max() for answer, row in zip(answers, ours, strict=True))
+        ),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--experts", type=int, nargs="+", default=[0, 8, 16, 64])
+    parser.add_argument("--steps", type=int, default=12)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    text = prepare(cache_dir(), lambda *_: None)
+    python = transformers_python()
+    found: dict[str, dict[str, float]] = {}
+    home = Path(tempfile.mkdtemp(prefix="tenfold-release-"))
+    try:
+        for experts in asked.experts:
+            found[str(experts)] = compare(experts, asked.steps, home, text, python)
+            talk.print(f"{experts} experts: {found[str(experts)]}", style="dim")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    table = Table(
+        "experts", "loss after training", "logits, transformers", "log-prob., transformers", "log-prob., llama.cpp"
+    )
+    for experts, row in found.items():
+        table.add_row(experts, f"{row['loss']:.3f}", *(f"{value:.1e}" for key, value in row.items() if key != "loss"))
+    Console(width=140).print(table)
+    keys = ("transformers_logits", "transformers_log_probabilities", "llama_cpp_log_probabilities")
+    worst = {key: max(row[key] for row in found.values()) for key in keys}
+    versions = {
+        "transformers": TRANSFORMERS.partition("==")[2],
+        "xllamacpp": version("xllamacpp"),
+        "torch": version("torch"),
+    }
+    print(json.dumps({**worst, "by_experts": found, "versions": versions}))
+
+
+if __name__ == "__main__":
+    main()
