@@ -41,6 +41,15 @@ def test_a_spike_is_told_by_the_usual_norm_and_does_not_change_it(steady):
     assert len(calm.norms) == NORMS_KEPT
 
 
+def test_a_long_gradient_that_stays_is_left_out_once_so_that_the_run_gets_out_of_it(steady):
+    once = after(steady, 50.0)
+    assert reason_to_skip(RECIPE, once, 7.6, 51.0) == ""
+    out = after(once, 51.0, 7.6)
+    assert (out.skipped, out.skipped_in_a_row) == (1, 0)
+    # What is no number is left out also then.
+    assert reason_to_skip(RECIPE, once, 7.6, math.nan)
+
+
 def test_the_first_steps_and_a_recipe_without_the_guard_know_no_spike(steady):
     few = steady.model_copy(update={"norms": steady.norms[: NORMS_NEEDED - 1]})
     assert reason_to_skip(RECIPE, few, 3.0, 50.0) == ""

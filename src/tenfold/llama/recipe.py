@@ -41,9 +41,13 @@ class Recipe(Frozen):
     weight_decay: float = Field(0.1, ge=0, description="on matrices only, not on norms")
     gradient_norm_limit: float = Field(1.0, gt=0, description="gradients longer than this are scaled down to it")
     spike_factor: float = Field(
-        10.0, ge=0, description="updates whose gradient is so many times the usual norm are left out; 0: none is"
+        10.0,
+        ge=0,
+        description="an update whose gradient is so many times the usual norm is left out, once in a row; 0: none",
     )
-    skip_limit: int = Field(20, ge=1, description="after so many updates left out in a row the run ends as diverged")
+    skip_limit: int = Field(
+        20, ge=1, description="after so many gradients in a row that are no numbers the run ends as diverged"
+    )
     evaluate_every: int = Field(0, ge=0, description="steps between evaluations; 0: only at the run's end")
     evaluate_sequences: int = Field(64, ge=1, description="held-out sequences of an evaluation, the same each time")
     balance_weight: float = Field(
