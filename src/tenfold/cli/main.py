@@ -31,6 +31,7 @@ COMMANDS = {
     "tenfold.cli.keys:app": ("keys", "List, make and revoke the API keys of this pool."),
     "tenfold.plan.command:app": ("plan", "What to commit to now, and what to keep as an option."),
     "tenfold.compute.command:app": ("compute", "What training, inference and ranking take on which accelerators."),
+    "tenfold.llama.data.command:app": ("data", "Make training data of documents: text, JSON Lines, Parquet."),
     "tenfold.llama.command:app": ("train", "Show the training run: step, loss, tokens, last checkpoint."),
     "tenfold.llama.command:llama": (
         "llama",

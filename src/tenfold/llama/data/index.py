@@ -72,6 +72,7 @@ class DataIndex(Frozen):
     held_out_documents: int | None = None
     exact_duplicates: int = Field(0, description="documents left out because another has the same words")
     near_duplicates: int = Field(0, description="documents left out because another has nearly the same words")
+    passed_over: int = Field(0, description="files of the folders that hold neither text nor rows")
     licence: str = Field("", description="of the documents, as told by who built the folder")
     shards: tuple[str, ...] = Field((), description="sha256 of each SHARD_BYTES of the tokens, and last of all")
     images: ImageIndex | None = None

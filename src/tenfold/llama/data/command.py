@@ -1,0 +1,60 @@
+"""``tenfold data``: make training data of documents, and see what a folder of it holds."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from tenfold.core.command import Json, amount, whole
+from tenfold.core.show import machine, out, talk
+
+app = App(name="data")
+
+
+@app.command
+def build(
+    folder: Path,
+    *sources: Path,
+    column: Annotated[str, Parameter(help="Name of the texts in rows of .jsonl and .parquet.")] = "text",
+    vocab_size: Annotated[int, whole("Tokens of the tokenizer that is trained.", 257)] = 8192,
+    tokenizer: Annotated[Path | None, Parameter(help="A tokenizer.json that is there already.")] = None,
+    held_out: Annotated[float, amount("Share of the documents that is never trained on.")] = 0.02,
+    near: Annotated[bool, Parameter(help="Leave out documents that nearly repeat another.")] = True,
+    licence: Annotated[str, Parameter(help="Of the documents; model cards tell it.")] = "",
+    json: Json = False,
+) -> None:
+    """Write FOLDER from SOURCES: text files (a document each), .jsonl, .parquet, or folders of these."""
+    from rich.progress import Progress
+
+    from tenfold.core.errors import UsageError
+    from tenfold.llama.data.build import Choices
+    from tenfold.llama.data.build import build as write
+
+    if not sources:
+        raise UsageError("there is nothing to build from", next_step="tenfold data build FOLDER SOURCE...")
+    choices = Choices(column, vocab_size, tokenizer, held_out, near, licence)
+    with Progress(console=talk, transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        write(folder, sources, choices, lambda what, share: bar.update(task, description=what, completed=share))
+    show(folder, json=json)
+
+
+@app.command
+def show(folder: Path, *, json: Json = False) -> None:
+    """Check a folder of training data to the last byte, and say what it holds."""
+    from tenfold.llama.data.index import check_data
+
+    index = check_data(folder, anew=True)
+    if json:
+        machine(index)
+        return
+    held = "" if index.held_out_documents is None else f" ({index.held_out_documents:,} documents)"
+    twice = f"{index.exact_duplicates:,} repeated and {index.near_duplicates:,} nearly repeated others"
+    out.print(f"{folder}: {index.documents:,} documents, {index.text_bytes:,} bytes", markup=False)
+    out.print(f"  to train on   {index.training_tokens:,} tokens", markup=False)
+    out.print(f"  held out      {index.held_out_tokens:,} tokens{held}", markup=False)
+    out.print(f"  left out      {twice}", markup=False)
+    if index.passed_over:
+        out.print(f"  passed over   {index.passed_over:,} files that hold neither text nor rows", markup=False)
+    out.print(f"  vocabulary    {index.vocab_size:,}", markup=False)
+    out.print(f"  sha256        {index.sha256}", markup=False)
