@@ -70,5 +70,5 @@ def test_a_bias_changes_who_is_chosen_and_not_how_much_it_counts(recipe):
         routed_ND, loads_E, _ = mixture(x_ND)
         assert loads_E.tolist() == [0, 0, 64, 0]
         scaled_ND = x_ND * torch.sigmoid(logits_NE[:, 2:3])
-        expected_ND = mixture.shared_expert(x_ND) + mixture.experts(scaled_ND, [0, 0, 64, 0])
+        expected_ND = mixture.shared_expert(x_ND) + mixture.experts(scaled_ND, loads_E)
         torch.testing.assert_close(routed_ND, expected_ND)

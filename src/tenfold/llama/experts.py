@@ -7,11 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tenfold.llama.products import Reordered, multiply_grouped
 from tenfold.llama.shape import ModelShape
-
-ROWS_MULTIPLE = 32
-"""Of an expert's rows. oneDNN compiles and keeps a kernel for each shape that it meets; with any count of rows a worker
-grew from 0.5 to 1.4 GB and was a tenth slower."""
 
 
 class FeedForward(nn.Module):
@@ -37,19 +34,10 @@ class Experts(nn.Module):
         self.gate_up_proj = nn.Parameter(torch.empty(experts, width, 2 * hidden))
         self.down_proj = nn.Parameter(torch.empty(experts, hidden, width))
 
-    def forward(self, x_ND: Tensor, counts_E: list[int]) -> Tensor:
-        """Apply expert e to its ``counts_E[e]`` rows; the rows come sorted by expert.
-
-        ``unbind`` rather than indexing: its backward stacks the experts' gradients once, where each index would fill
-        a zero tensor of all experts. Rows are padded with zeros to a multiple of ``ROWS_MULTIPLE``.
-        """
-        outputs = []
-        experts = zip(self.gate_up_proj.unbind(0), self.down_proj.unbind(0), x_ND.split(counts_E), strict=True)
-        for gate_up_DF, down_FD, rows_ND in experts:
-            padded_ND = functional.pad(rows_ND, (0, 0, 0, -len(rows_ND) % ROWS_MULTIPLE))
-            gate_NF, up_NF = (padded_ND @ gate_up_DF).chunk(2, dim=-1)
-            outputs.append(((up_NF * functional.silu(gate_NF)) @ down_FD)[: len(rows_ND)])
-        return torch.cat(outputs)
+    def forward(self, x_ND: Tensor, counts_E: Tensor) -> Tensor:
+        """Apply expert e to its ``counts_E[e]`` rows; the rows come sorted by expert."""
+        gate_NF, up_NF = multiply_grouped(x_ND, self.gate_up_proj, counts_E).chunk(2, dim=-1)
+        return multiply_grouped(up_NF * functional.silu(gate_NF), self.down_proj, counts_E)
 
 
 class Mixture(nn.Module):
@@ -81,13 +69,16 @@ class Mixture(nn.Module):
         biased_NE = logits_NE if self.expert_bias is None else logits_NE + self.expert_bias
         chosen_N = biased_NE.detach().argmax(-1)
         gate_N1 = torch.sigmoid(logits_NE.gather(1, chosen_N[:, None])).type_as(x_ND)
-        counts_E = torch.bincount(chosen_N, minlength=experts)
+        # Comparison and sum, since what bincount returns has a size that a compiled layer cannot know.
+        counts_E = (chosen_N[:, None] == torch.arange(experts, device=x_ND.device)).sum(0)
         balance = logits_NE.new_zeros(())
         if self.expert_bias is None:
             balance = experts * (torch.softmax(logits_NE, dim=-1).mean(0) * (counts_E / chosen_N.numel())).sum()
         order_N = torch.argsort(chosen_N, stable=True)
-        routed_ND = self.experts((x_ND * gate_N1)[order_N], counts_E.tolist())
-        return self.shared_expert(x_ND) + routed_ND[torch.argsort(order_N)], counts_E, balance
+        inverse_N = torch.argsort(order_N)
+        sorted_ND = Reordered.apply(x_ND * gate_N1, order_N, inverse_N)
+        routed_ND = Reordered.apply(self.experts(sorted_ND, counts_E), inverse_N, order_N)
+        return self.shared_expert(x_ND) + routed_ND, counts_E, balance
 
     def tell(self, loads_E: Tensor) -> None:
         """Leave the experts' loads where ``balance.py`` finds them: as the gradient of the biases, if there are any."""

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from tenfold.llama.attention import Attention, Positions, RMSNorm
 from tenfold.llama.experts import FeedForward, Mixture
+from tenfold.llama.readout import judge, mean_loss
 from tenfold.llama.shape import ModelShape, VisionShape
 from tenfold.llama.vision import VisionModel
 
@@ -71,6 +72,13 @@ class LlamaForCausalLM(nn.Module):
         self.lm_head = nn.Linear(shape.hidden_size, shape.vocab_size, bias=False)
         if shape.tie_word_embeddings:
             self.lm_head.weight = self.model.embed_tokens.weight
+        self._judge = judge
+
+    def compile_layers(self) -> None:
+        """Compile each layer at its first use, and again for each new shape of a batch."""
+        for layer in self.model.ordered():
+            layer.compile(dynamic=False, fullgraph=True)
+        self._judge = torch.compile(judge, dynamic=False, fullgraph=True)
 
     def initialise(self, seed: int) -> None:
         """Draw the matrices from a normal distribution, those that write to the residual stream scaled by depth."""
@@ -106,11 +114,9 @@ class LlamaForCausalLM(nn.Module):
     def loss_of(self, x_BTD: Tensor, targets_BT: Tensor, weights_BT: Tensor | None) -> tuple[Tensor, Tensor]:
         """The losses, as ``losses`` gives them, of predicting targets from the vectors of the tokens before them."""
         x_BTD, balance = self.hidden(x_BTD)
-        logits_NV = self.read_out(x_BTD).flatten(0, 1).float()
-        loss_N = functional.cross_entropy(logits_NV, targets_BT.flatten(), reduction="none")
-        if weights_BT is None:
-            return loss_N.mean(), balance
-        return (loss_N * weights_BT.flatten()).sum() / weights_BT.sum(), balance
+        weights_N = None if weights_BT is None else weights_BT.flatten()
+        matrix_VD = self.lm_head.weight.to(x_BTD.dtype)
+        return mean_loss(x_BTD.flatten(0, 1), matrix_VD, targets_BT.flatten(), weights_N, self._judge), balance
 
     def hidden(self, x_BTD: Tensor) -> tuple[Tensor, Tensor]:
         """From the tokens' vectors, what the output matrix reads, shape (B, T, D), and the mean balancing loss."""
@@ -143,6 +149,12 @@ class LlamaForConditionalGeneration(nn.Module):
     def initialise(self, seed: int) -> None:
         """Draw the matrices from a normal distribution, those that write to the residual stream scaled by depth."""
         _initialise(self, self.shape, torch.Generator().manual_seed(seed))
+
+    def compile_layers(self) -> None:
+        """As ``LlamaForCausalLM.compile_layers``; the layers that read images too."""
+        for layer in self.vision_model.model["layers"].children():
+            layer.compile(dynamic=False, fullgraph=True)
+        self.language_model.compile_layers()
 
     def forward(self, tokens_BT: Tensor, images_IMSS: Tensor | None = None) -> Tensor:
         """Return the logits of each next token, shape (B, T, V); for the images see ``losses``."""

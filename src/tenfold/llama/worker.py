@@ -81,6 +81,7 @@ class GradientComputer:
         parameters, gradients = torch.zeros(layout.size), torch.zeros(layout.size)
         self.parameters_P, self.gradients_P = parameters.numpy(), gradients.numpy()
         self._model = network_of(recipe.model)
+        self._compiled = False
         bfloat16 = recipe.bfloat16 and bfloat16_is_fast()
         self._bound = Bound(self._model, layout, parameters, gradients, bfloat16=bfloat16)
 
@@ -92,6 +93,10 @@ class GradientComputer:
         """Fill ``gradients_P`` for one microbatch and return its loss in nats per token."""
         # Torch keeps the count per thread; this may run in another one than last time.
         torch.set_num_threads(self._threads)
+        if self.recipe.compile and not self._compiled:
+            # Only where gradients are computed: held-out batches have other sizes, each a compilation of its own.
+            self._model.compile_layers()
+            self._compiled = True
         window_BT = torch.from_numpy(self.sampler.microbatch_BT(step, microbatch))
         self._bound.load()
         loss, balance = self._model.losses(window_BT)
