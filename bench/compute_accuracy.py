@@ -1,13 +1,13 @@
-"""How well the compute estimates hold: published training runs left out one at a time, and DeepSeek's inference day.
+"""How well the compute estimates hold where nobody fitted them: the held-out ways first, then the fleet-day.
 
-For each run everything is fitted anew without it: slopes, effects, shrinkage and interval width. Error is estimated
-over published accelerator-hours, less one. Below the table: the same with all runs of an organisation left out (what a
-newcomer gets), that with only size, tokens and accelerator told ("bare"), and the rule of thumb of 40% of peak.
+Held out: whole sources, whole generations of accelerators, later years (the scheme is in ``accuracy.py``); all is
+fitted anew without them. Below: each run left out alone, a newcomer who tells little, the rule of thumb of 40% of peak,
+and DeepSeek's inference day. The table has each run as estimated without its source.
 
     python bench/compute_accuracy.py [--markdown]
 
-It takes 70 s of one core. The last line is one JSON object; with --markdown the table is all that is printed, as in
-docs/compute.md.
+It takes 25 s of one core. The last line is one JSON object, held-out figures first; with --markdown the table is all
+that is printed, as in docs/compute.md.
 """
 
 import argparse
@@ -21,10 +21,12 @@ from accuracy import (
     Checked,
     bare_strangers,
     fleet_day,
+    held_out,
     leave_one_out,
-    leave_organisation_out,
+    leave_source_out,
     naive,
     summary,
+    worst,
 )
 
 
@@ -59,7 +61,7 @@ def markdown(checked: Sequence[Checked]) -> str:
 
 def show(name: str, found: Accuracy) -> None:
     print(
-        f"{name:24} median error {found.median_error:.3f}  p90 {found.p90_error:.3f}  "
+        f"{name:28} median error {found.median_error:.3f}  p90 {found.p90_error:.3f}  "
         f"coverage {found.coverage80:.3f}  median high/low {found.median_width:.2f}"
     )
 
@@ -68,46 +70,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--markdown", action="store_true", help="print the table of docs/compute.md only")
     arguments = parser.parse_args()
-    checked = leave_one_out()
     if arguments.markdown:
-        print(markdown(checked))
+        print(markdown(leave_source_out()))
         return
-    print(f"{'run':22} {'accelerator':10} {'published':>10} {'estimate':>10} {'80% interval':>24} {'error':>6}")
-    for each in checked:
-        estimate = each.estimate_hours
-        mark = " " if estimate.holds(each.known.accelerator_hours) else "*"
-        print(
-            f"{each.known.row.run:22} {each.known.run.accelerator.name:10} {each.known.accelerator_hours:10,.0f} "
-            f"{estimate.mid:10,.0f} {estimate.low:10,.0f} to {estimate.high:10,.0f} {each.error:+6.0%}{mark}"
-        )
-    print("* outside its interval\n")
-    one, newcomer, bare = (summary(rows) for rows in (checked, leave_organisation_out(), bare_strangers()))
-    show("leave one out", one)
-    show("leave organisation out", newcomer)
-    show("the same, told little", bare)
-    show("naive 40% MFU", summary(naive()))
+    ways = held_out()
+    found = {name: summary(rows) for name, rows in ways.items()}
+    for name, way in found.items():
+        show(f"held out: {name}", way)
+    median, p90, coverage = worst(list(found.values()))
+    print(f"{'worst of the three':28} median error {median:.3f}  p90 {p90:.3f}  coverage {coverage:.3f}\n")
+    kinds = {
+        kind: summary([row for row in ways["source"] if row.known.run.kind == kind]) for kind in ("run", "benchmark")
+    }
+    one, bare = summary(leave_one_out()), summary(bare_strangers())
+    for name, accuracy in (
+        ("source left out, runs", kinds["run"]),
+        ("source left out, benchmarks", kinds["benchmark"]),
+        ("source left out, told little", bare),
+        ("leave one out", one),
+        ("naive 40% MFU", summary(naive())),
+    ):
+        show(name, accuracy)
     day = fleet_day()
     error = day.accelerators.mid / FLEET_DAY_ACCELERATORS - 1
     print(
         f"DeepSeek's day: {day.accelerators.mid / 8:.1f} servers ({day.accelerators.low / 8:.0f} to "
         f"{day.accelerators.high / 8:.0f}), published {FLEET_DAY_ACCELERATORS / 8:.2f}"
     )
-    print(
-        json.dumps(
-            {
-                "runs": one.runs,
-                "median_error": round(one.median_error, 3),
-                "p90_error": round(one.p90_error, 3),
-                "coverage80": round(one.coverage80, 3),
-                "fleet_day_error": round(error, 3),
-                "newcomer_median_error": round(newcomer.median_error, 3),
-                "newcomer_p90_error": round(newcomer.p90_error, 3),
-                "newcomer_coverage80": round(newcomer.coverage80, 3),
-                "bare_median_error": round(bare.median_error, 3),
-                "bare_p90_error": round(bare.p90_error, 3),
-            }
-        )
-    )
+    figures = {"held_out_median": median, "held_out_p90": p90, "held_out_coverage80": coverage}
+    for name, way in found.items():
+        figures |= {
+            f"{name}_median": way.median_error,
+            f"{name}_p90": way.p90_error,
+            f"{name}_coverage80": way.coverage80,
+            f"{name}_width": way.median_width,
+        }
+    figures |= {
+        "median_error": one.median_error,
+        "p90_error": one.p90_error,
+        "coverage80": one.coverage80,
+        "bare_median_error": bare.median_error,
+        "bare_p90_error": bare.p90_error,
+        "fleet_day_error": error,
+    }
+    print(json.dumps({name: round(value, 3) for name, value in figures.items()} | {"runs": one.runs}))
 
 
 if __name__ == "__main__":

@@ -25,11 +25,11 @@ def test_the_405b_answer():
     }
     assert shown == snapshot(
         {
-            "days": [47.6, 69.4, 122.0],
-            "million hours": 27.3,
-            "GWh": 28.0,
-            "rent, million": 68.0,
-            "nearest": ["Llama 3.1 405B", "Nemotron-4 340B", "Llama 3.1 70B"],
+            "days": [70.9, 103.0, 200.0],
+            "million hours": 40.4,
+            "GWh": 42.0,
+            "rent, million": 100.0,
+            "nearest": ["Llama 3.1 405B", "Llama 3.1 405B at 8192 H100", "Nemotron-4 340B"],
         }
     )
     # Meta spent 30.84 million hours.

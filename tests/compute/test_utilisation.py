@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenfold.compute.accelerators import accelerators, find_accelerator
+from tenfold.compute.expected import expected_share
 from tenfold.compute.facilities import find_facility
 from tenfold.compute.published import published_runs
 from tenfold.compute.run import Run
 from tenfold.compute.training import calibrated, estimate_training
-from tenfold.compute.utilisation import CANDIDATES, describe, failures_factor, fit, likeness
+from tenfold.compute.utilisation import CANDIDATES, describe, fit, likeness
 
 HALL = find_facility("hyperscale")
 organisations = st.sampled_from([None, "Meta", "DeepSeek", "EleutherAI", "Microsoft"])
@@ -85,7 +86,7 @@ def test_closed_form_leave_one_out_equals_fitting_again():
     known = published_runs()
     runs, shares = [each.run for each in known], np.array([each.utilisation for each in known])
     whole = fit(runs, shares)
-    logs = np.log(shares) - np.log([failures_factor(run) for run in runs]) - whole.centre
+    logs = np.log(shares) - np.log([expected_share(run) for run in runs]) - whole.centre
     residual = whole.weights_n / np.diag(whole.precision_nn)
     for index in (0, 17, len(runs) - 1):
         rest = [i for i in range(len(runs)) if i != index]

@@ -31,6 +31,13 @@ OTHER_NAMES = {
 # Columns of the project's own table that are no part of a run.
 NOTES = frozenset({"source", "source_date", "provenance", "notes"})
 OTHER_PRECISIONS = {"float32": "fp32", "tf32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float8": "fp8"}
+OTHER_KINDS = {
+    "production": "run",
+    "training run": "run",
+    "pre-training": "run",
+    "pretraining": "run",
+    "bench": "benchmark",
+}
 
 
 class BadHeader(ValueError):
@@ -89,3 +96,9 @@ def format_name(text: object) -> object:
     """The format by the name that it has here."""
     plain = text.strip().lower() if isinstance(text, str) else text
     return OTHER_PRECISIONS.get(plain, plain) if isinstance(plain, str) else plain
+
+
+def kind_name(text: object) -> object:
+    """The kind by the name that it has here."""
+    plain = text.strip().lower() if isinstance(text, str) else text
+    return OTHER_KINDS.get(plain, plain) if isinstance(plain, str) else plain

@@ -10,6 +10,7 @@ from tenfold.core.errors import UsageError
 
 if TYPE_CHECKING:
     from tenfold.compute.accelerators import Precision
+    from tenfold.compute.run import Kind as RunKind
 
 
 LEAST, MOST = 1e-30, 1e30
@@ -39,6 +40,7 @@ def train(
     year: Annotated[float | None, Parameter(help="When it starts, e.g. 2024.5; default: as the newest runs.")] = None,
     organisation: Annotated[str | None, Parameter(help="Who runs it, if among the published runs, e.g. Meta.")] = None,
     mfu: Annotated[float | None, Parameter(help="Your own model FLOPs utilisation, e.g. 0.4.")] = None,
+    kind: Annotated[str, Parameter(help="run (makes a model) or benchmark (some tuned steps).")] = "run",
     facility: Place = "hyperscale",
     csv: Annotated[Path | None, Parameter(help="Estimate a table of runs; columns in docs/compute.md.")] = None,
     output: Annotated[Path | None, Parameter(help="With --csv: write the estimates to this CSV file.")] = None,
@@ -49,6 +51,7 @@ def train(
     from tenfold.compute.accelerators import find_accelerator
     from tenfold.compute.facilities import find_facility
     from tenfold.compute.recognise import known_organisation
+    from tenfold.compute.row import BENCHMARK_TOKENS
     from tenfold.compute.run import Run
     from tenfold.compute.table import estimate_table, read_table, score
     from tenfold.compute.training import estimate_training
@@ -67,6 +70,7 @@ def train(
             "--year": year is not None,
             "--organisation": organisation is not None,
             "--mfu": mfu is not None,
+            "--kind": kind != "run",
             "--facility": facility != "hyperscale",
         }
         unused = [option for option, given in one_run.items() if given]
@@ -89,6 +93,9 @@ def train(
         )
     if year is not None and not 2000 <= year <= 2100:
         raise UsageError(f"--year {year:g} is not a year", next_step="give when the run starts, e.g. 2026.5")
+    run_kind = _kind(kind)
+    if tokens is None and run_kind == "benchmark":
+        tokens = BENCHMARK_TOKENS
     run = Run(
         active_params=_active(total, active_params),
         total_params=total,
@@ -101,6 +108,8 @@ def train(
         precision=_precision(precision),
         year=year,
         organisation=None if organisation is None else known_organisation(organisation),
+        measured="throughput" if run_kind == "benchmark" else "hours",
+        kind=run_kind,
     )
     show.training(run, estimate_training(run, find_facility(facility), mfu=mfu), json)
 
@@ -258,3 +267,14 @@ def _precision(name: str) -> "Precision":
         if known == name.lower():
             return known
     raise UsageError(f"--precision {name!r} is not known", next_step=f"use one of {', '.join(get_args(Precision))}")
+
+
+def _kind(name: str) -> "RunKind":
+    from typing import get_args
+
+    from tenfold.compute.run import Kind as RunKind
+
+    for known in get_args(RunKind):
+        if known == name.lower():
+            return known
+    raise UsageError(f"--kind {name!r} is not known", next_step="use run or benchmark")

@@ -5,14 +5,17 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from tenfold.compute.accelerators import Precision, find_accelerator
-from tenfold.compute.cells import format_name, year
-from tenfold.compute.run import Run, check_computes, training_flops
+from tenfold.compute.cells import format_name, kind_name, year
+from tenfold.compute.run import Kind, Run, check_computes, training_flops
 from tenfold.core.frozen import Frozen
 from tenfold.core.written import number
 
 Amount = Annotated[float, BeforeValidator(number)]
 Whole = Annotated[int, BeforeValidator(number)]
 MOST = 1e30
+# What a run's speed is told by; and the tokens of a benchmark, whose speed does not hang on them.
+SPEEDS = ("tokens_per_s", "model_tflops", "mfu")
+BENCHMARK_TOKENS = 1e9
 
 
 def _computable(value: float) -> float:
@@ -31,9 +34,12 @@ class TableRow(Frozen):
     model_config = ConfigDict(allow_inf_nan=False)
 
     run: str = Field("", description="name, for the output")
+    kind: Annotated[Kind, BeforeValidator(kind_name)] = Field(
+        "run", description="run (makes a model) or benchmark (some tuned steps); a benchmark needs no tokens"
+    )
     accelerator: str = Field(description="as in 'tenfold compute accelerators'")
     active_params: Size = Field(description="parameters that one token passes through")
-    tokens: Size = Field(description="tokens trained on")
+    tokens: Size = Field(description="tokens trained on; 1 billion for a benchmark that does not say")
     total_params: Size | None = Field(None, description="all parameters, if the model is a mixture of experts")
     count: Whole | None = Field(None, ge=1, description="accelerators used at once")
     layers: Whole | None = Field(None, ge=1, description="transformer blocks")
@@ -59,8 +65,12 @@ class TableRow(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _dense(cls, raw: dict[str, object]) -> dict[str, object]:
-        """A row with all parameters only is dense."""
-        return {"active_params": raw["total_params"], **raw} if "total_params" in raw else raw
+        """A row with all parameters only is dense; one with a speed and no tokens is a benchmark."""
+        told = {"active_params": raw["total_params"], **raw} if "total_params" in raw else dict(raw)
+        measured = kind_name(told["kind"]) == "benchmark" if "kind" in told else any(speed in told for speed in SPEEDS)
+        if "tokens" not in told and measured:
+            told |= {"kind": "benchmark", "tokens": BENCHMARK_TOKENS}
+        return told
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -91,7 +101,8 @@ class TableRow(Frozen):
             year=year(self.date),
             organisation=self.organisation or None,
             family=self.family or None,
-            measured="throughput" if steady else "hours",
+            measured="throughput" if steady or self.kind == "benchmark" else "hours",
+            kind=self.kind,
         )
         check_computes(run)
         return run

@@ -9,6 +9,8 @@ from tenfold.core.errors import InfeasibleError
 
 # How the hours of a run were counted: "hours" is all that was spent, restarts included; "throughput" is steady state.
 Measured = Literal["hours", "throughput"]
+# A run makes a model and contains what that takes: data, evaluations, restarts. A benchmark is some tuned steps.
+Kind = Literal["run", "benchmark"]
 
 DEFAULT_CONTEXT = 4096
 # Weights and gradients in 16 bits, a 32-bit copy of the weights and two 32-bit moments (mixed precision with Adam).
@@ -36,6 +38,7 @@ class Run:
         organisation: who runs it, as in ``training_runs.csv``.
         family: line of models, as in ``training_runs.csv``.
         measured: what the estimate is to stand for.
+        kind: a production run or a benchmark; of a benchmark only the steady state counts.
     """
 
     active_params: float
@@ -51,6 +54,7 @@ class Run:
     organisation: str | None = None
     family: str | None = None
     measured: Measured = "hours"
+    kind: Kind = "run"
 
     def __post_init__(self) -> None:
         assert 0 < self.active_params <= self.total_params, self

@@ -45,6 +45,10 @@ def training(run: Run, estimate: TrainingEstimate, json: bool) -> None:
                 "interruptions": estimate.interruptions,
                 "least_accelerators": estimate.least_accelerators,
                 "bill": estimate.bill,
+                "kind": run.kind,
+                "tokens_per_s": estimate.tokens_per_s,
+                "high_over_low": estimate.accelerator_hours.high / estimate.accelerator_hours.low,
+                "unlike": list(estimate.unlike),
                 "nearest": [
                     {
                         "run": near.row.run,
@@ -62,6 +66,7 @@ def training(run: Run, estimate: TrainingEstimate, json: bool) -> None:
     if estimate.days is not None:
         _line(lines, "days", estimate.days)
     _line(lines, "accelerator-hours", estimate.accelerator_hours)
+    _line(lines, "tokens/s of one accelerator", estimate.tokens_per_s)
     _line(lines, "utilisation of the 16-bit peak", estimate.utilisation, percent=True)
     if estimate.interruptions is not None:
         _line(lines, "interruptions", estimate.interruptions)
@@ -70,6 +75,10 @@ def training(run: Run, estimate: TrainingEstimate, json: bool) -> None:
     fleet = kind if run.count is None else f"{run.count:,} {kind}"
     out.print(f"{estimate.flops:.3g} FLOPs on {fleet}; the state fits on {estimate.least_accelerators:,} of them\n")
     out.print(lines)
+    hours = estimate.accelerator_hours
+    out.print(f"\nthe interval's ends are a factor of {hours.high / hours.low:.2g} apart", markup=False)
+    for way in estimate.unlike:
+        out.print(f"unlike all that is known: {way}; believe the interval less", markup=False)
     near = _table("nearest published runs", "active", "tokens", "on", "accelerator-hours", "utilisation")
     for known in estimate.nearest:
         near.add_row(

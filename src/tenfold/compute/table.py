@@ -14,7 +14,7 @@ from tenfold.compute.recognise import same_run, with_known_names
 from tenfold.compute.row import TableRow
 from tenfold.compute.run import Run, training_flops
 from tenfold.compute.training import calibrated
-from tenfold.compute.utilisation import UtilisationModel, fit
+from tenfold.compute.utilisation import UtilisationModel
 from tenfold.core.errors import TenfoldError, UsageError
 from tenfold.core.table import read_table as read_cells
 
@@ -157,11 +157,10 @@ def _estimate(
 
 
 def _model_without(twin: str | None) -> UtilisationModel:
-    """The model fitted to all published runs but one."""
+    """The model of all published runs but one."""
     if twin is None:
         return calibrated()
-    seen = [known for known in published_runs() if known.row.run != twin]
-    return fit([known.run for known in seen], [known.utilisation for known in seen])
+    return calibrated().without(np.array([known.row.run == twin for known in published_runs()]))
 
 
 def score(rows: Iterable[EstimatedRow]) -> TableScore | None:

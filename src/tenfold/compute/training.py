@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
+from tenfold.compute.expected import likely_count
 from tenfold.compute.facilities import Bill, Facility, bill
 from tenfold.compute.interval import Interval
 from tenfold.compute.published import PublishedRun, published_runs
@@ -16,15 +17,21 @@ from tenfold.compute.run import (
     least_accelerators,
     training_flops,
 )
-from tenfold.compute.utilisation import UtilisationModel, fit, likely_count
+from tenfold.compute.unlike import unlike
+from tenfold.compute.utilisation import UtilisationModel, fit
 
 # A user's own MFU is taken as known to 10%.
 MFU_LOG_HALF_WIDTH = math.log(1.1)
+# How far a benchmark is from a production run, beside squares of logs of sizes.
+KINDS_APART = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingEstimate:
-    """The answer; ``days`` and ``interruptions`` need a count."""
+    """The answer; ``days`` and ``interruptions`` need a count.
+
+    ``tokens_per_s`` is of one accelerator; ``unlike`` says in what the run is unlike all published ones.
+    """
 
     flops: float
     utilisation: Interval
@@ -34,6 +41,8 @@ class TrainingEstimate:
     least_accelerators: int
     bill: Bill
     nearest: tuple[PublishedRun, ...]
+    tokens_per_s: Interval
+    unlike: tuple[str, ...]
 
 
 @cache
@@ -73,20 +82,22 @@ def estimate_training(run: Run, facility: Facility, *, mfu: float | None = None)
         least_accelerators=least_accelerators(run),
         bill=bill(run.accelerator, facility, hours),
         nearest=nearest_runs(run),
+        tokens_per_s=hours.inverse().scaled(run.tokens / 3600),
+        unlike=unlike(run),
     )
 
 
 def nearest_runs(run: Run, limit: int = 3) -> tuple[PublishedRun, ...]:
-    """Published runs most like this one: by size, tokens, sparsity, peak and organisation."""
+    """Published runs most like this one: by kind, size, tokens, sparsity, peak and organisation."""
 
     def distance(other: Run) -> float:
         ratios = (
             other.active_params / run.active_params,
-            other.tokens / run.tokens,
+            other.tokens / run.tokens if run.kind == other.kind == "run" else 1.0,
             (other.total_params / other.active_params) / (run.total_params / run.active_params),
             other.accelerator.peak_16bit_flops / run.accelerator.peak_16bit_flops,
         )
         stranger = run.organisation is not None and other.organisation != run.organisation
-        return sum(math.log(ratio) ** 2 for ratio in ratios) + float(stranger)
+        return sum(math.log(ratio) ** 2 for ratio in ratios) + float(stranger) + KINDS_APART * (other.kind != run.kind)
 
     return tuple(sorted(published_runs(), key=lambda known: distance(known.run))[:limit])

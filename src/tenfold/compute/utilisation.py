@@ -1,36 +1,56 @@
 """Utilisation of a training run from what is known before it: a small Bayesian regression with conformal intervals.
 
-Physics gives the FLOPs and the time lost to failures; what is left, the share of the 16-bit peak that a run reaches
-while it runs, differs by a factor of eight between published runs. It is explained here by a few slopes, shrunk to
-zero, and by effects shared within a generation of accelerators, an organisation and a family of models, each shrunk
-too. An organisation that is not in the data adds its uncertainty instead.
+Physics gives the FLOPs, the time lost to failures and the share of the peak to expect (``expected.py``). What is left
+differs by a factor of eight between published runs. It is explained here by a few slopes, shrunk to zero, and by
+effects shared within a generation of accelerators, a source and a family of models, each shrunk too. A source or a
+generation that is not in the data adds its uncertainty instead.
 
 Shapes: n runs, f features.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.compute.expected import (
+    YEAR_SPAN,
+    early_years,
+    expected_share,
+    filling_params,
+    has_experts,
+    log_intensity,
+    product_speed,
+    smallness,
+    within,
+)
 from tenfold.compute.interval import Interval
-from tenfold.compute.run import DEFAULT_CONTEXT, Run, goodput, training_flops
+from tenfold.compute.run import DEFAULT_CONTEXT, Kind, Run
 
 Array = NDArray[np.float64]
 
 COVERAGE = 0.8
+# Of a normal distribution; where too few runs are left out together to say.
+NORMAL_WIDTH = 1.2816
+FEWEST_LEFT_OUT = 10
 # Deviations beyond which a run counts less, and how often that is settled anew.
 OUTLYING = 3.0
 OUTLYING_PASSES = 2
-# First and last start that the published runs cover; the last is taken where none is given.
-YEAR_SPAN = (2020.0, 2026.0)
-# Years after which an organisation's earlier runs say about 60% as much of it.
+# Years after which a source's earlier runs say about 60% as much of it.
 YEARS_OF_MEMORY = 3.0
-# Parameters below which a model's matrices no longer fill an accelerator: ten billion over e.
-SMALL_PARAMS = 3.7e9
+# What not knowing the year adds to the variance of log utilisation.
+UNDATED_VARIANCE = 0.02
+# Years after the last run seen from which a run is later than all.
+LATER_YEARS = 0.5
+# First years of data that later ones are held against.
+FIRST_CUT = 2021
+# Who makes an accelerator knows how to run it; by the beginnings of names.
+MADE_BY = {"tpu": ("Google", "DeepMind"), "mi": ("AMD",), "gaudi": ("Intel",)}
+OTHERS_MADE_BY = ("NVIDIA",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +65,19 @@ class Shrinkage:
 
 
 CANDIDATES = tuple(
-    Shrinkage(slope_scale=slope, generation=0.1, organisation=organisation, family=0.02, noise=noise)
-    for slope, organisation, noise in product((0.2, 0.3), (0.02, 0.05, 0.1), (0.01, 0.02))
+    Shrinkage(slope_scale=slope, generation=0.1, organisation=organisation, family=0.03, noise=0.03)
+    for slope, organisation in product((0.1, 0.15), (0.06, 0.1))
 )
 
 
-def within(value: float, low: float, high: float) -> float:
-    """The value, or the edge of the data if it lies beyond: slopes are not stretched where nothing was seen."""
-    return min(max(value, low), high)
-
-
 def log_size(run: Run) -> float:
-    """Log of active parameters over 10 billion."""
-    return math.log(within(run.active_params, 5e7, 3e12) / 1e10)
+    """Log of parameters that fill matrices, over 10 billion."""
+    return math.log(filling_params(run) / 1e10)
 
 
-def log_peak(run: Run) -> float:
-    """Log of the 16-bit peak over an A100's: a faster accelerator is harder to keep busy."""
-    return math.log(within(run.accelerator.peak_16bit_flops, 1e14, 2.5e15) / 312e12)
-
-
-def smallness(run: Run) -> float:
-    """How far the active parameters lie below ``SMALL_PARAMS``, in logs: the smaller, the faster utilisation falls."""
-    return max(0.0, math.log(SMALL_PARAMS / within(run.active_params, 5e7, 3e12)))
+def log_share(run: Run) -> float:
+    """Log of active parameters per accelerator over 10^8: the less each has to do, the more it waits for others."""
+    return 0.0 if run.count is None else within(math.log(run.active_params / run.count / 1e8), -6, 4)
 
 
 def log_context(run: Run) -> float:
@@ -75,34 +85,27 @@ def log_context(run: Run) -> float:
     return math.log2(within(run.context or DEFAULT_CONTEXT, 512, 131072) / DEFAULT_CONTEXT)
 
 
-def year(run: Run) -> float:
-    """Start in years since mid-2023; the end of the data's span if not known."""
-    return within(run.year or YEAR_SPAN[1], *YEAR_SPAN) - 2023.5
+def by_its_maker(run: Run) -> bool:
+    """Whether the accelerator's own maker ran it."""
+    makers = next((who for begin, who in MADE_BY.items() if run.accelerator.name.startswith(begin)), OTHERS_MADE_BY)
+    return run.organisation in makers
 
 
 # Each feature with the prior standard deviation of its slope, to be multiplied by ``slope_scale``.
 FEATURES: tuple[tuple[str, float, Callable[[Run], float]], ...] = (
     ("log size", 0.5, log_size),
-    ("log peak", 1.0, log_peak),
-    ("log size x log peak", 0.5, lambda run: log_size(run) * log_peak(run)),
+    ("log size x log intensity", 0.5, lambda run: log_size(run) * log_intensity(run)),
     ("smallness", 0.5, smallness),
     ("log context", 0.5, log_context),
-    ("year", 0.5, year),
-    ("mixture of experts", 1.0, lambda run: float(run.total_params > run.active_params)),
-    ("fp8", 1.0, lambda run: float(run.precision in ("fp8", "fp4"))),
+    ("early years", 0.5, early_years),
+    ("mixture of experts", 1.0, lambda run: float(has_experts(run))),
+    ("short format", 1.0, lambda run: float(product_speed(run) > 1)),
     ("steady state only", 1.0, lambda run: float(run.measured == "throughput")),
+    ("benchmark", 1.0, lambda run: float(run.kind == "benchmark")),
+    ("log intensity", 1.0, log_intensity),
+    ("log parameters per accelerator", 0.2, log_share),
+    ("run by its maker", 0.5, lambda run: float(by_its_maker(run))),
 )
-
-
-def likely_count(run: Run) -> float:
-    """Accelerators of a run that does not say: what finishes it in 45 days at 35% of peak, 32,000 at most."""
-    peak_hours = training_flops(run) / (3600 * run.accelerator.peak_16bit_flops)
-    return within(peak_hours / 0.35 / (45 * 24), 1, 32000)
-
-
-def failures_factor(run: Run) -> float:
-    """Share of counted time that is progress; 1 if only the steady state counts."""
-    return 1.0 if run.measured == "throughput" else goodput(run.count or likely_count(run))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,21 @@ class Described:
     generation_n: NDArray[np.str_]
     organisation_n: NDArray[np.str_]
     family_n: NDArray[np.str_]
+    kind_n: NDArray[np.str_]
     year_n: Array
     log_size_n: Array
+
+    def only(self, kept_n: NDArray[np.bool_]) -> "Described":
+        """Some of the runs."""
+        return Described(
+            features_nf=self.features_nf[kept_n],
+            generation_n=self.generation_n[kept_n],
+            organisation_n=self.organisation_n[kept_n],
+            family_n=self.family_n[kept_n],
+            kind_n=self.kind_n[kept_n],
+            year_n=self.year_n[kept_n],
+            log_size_n=self.log_size_n[kept_n],
+        )
 
 
 def describe(runs: Sequence[Run]) -> Described:
@@ -125,7 +141,8 @@ def describe(runs: Sequence[Run]) -> Described:
         generation_n=np.array([run.accelerator.entry.generation for run in runs]),
         organisation_n=np.array([run.organisation or "" for run in runs]),
         family_n=np.array([run.family or "" for run in runs]),
-        year_n=np.array([year(run) for run in runs]),
+        kind_n=np.array([run.kind for run in runs]),
+        year_n=np.array([YEAR_SPAN[1] if run.year is None else run.year for run in runs]),
         log_size_n=np.array([log_size(run) for run in runs]),
     )
 
@@ -175,6 +192,16 @@ def own_variance(described: Described, shrinkage: Shrinkage) -> Array:
 
 
 @dataclass(frozen=True, slots=True)
+class Widths:
+    """Half-widths of 80% intervals of one kind of run, in deviations, by what of a run was seen before."""
+
+    known: float
+    new_source: float
+    new_generation: float
+    later: float
+
+
+@dataclass(frozen=True, slots=True)
 class UtilisationModel:
     """The fitted regression; ``predict`` gives a run's utilisation with its 80% interval."""
 
@@ -185,38 +212,70 @@ class UtilisationModel:
     precision_nn: Array
     weights_n: Array
     score: float
-    width_stranger: float
-    width_known: float
+    widths: Mapping[str, Widths]
 
     def predict(self, run: Run) -> Interval:
         """Share of the 16-bit peak over the counted time of a run."""
         return self.predict_all([run])[0]
 
     def predict_all(self, runs: Sequence[Run]) -> list[Interval]:
-        """Share of the 16-bit peak over the counted time of each of n runs.
+        """Share of the 16-bit peak over the counted time of each of n runs; above 1 where shorter formats are faster.
 
         The estimate is the one whose hours have the least expected error relative to the actual ones: of a log-normal
         quantity with deviation s that is its median times ``exp(-s^2)``, since too many hours can be wrong by more than
         100% and too few cannot. The interval is around the median.
         """
         log_mean_n, deviation_n = self.log_moments(runs)
-        known = set(self.seen.organisation_n.tolist()) - {""}
         found = []
-        for run, log_mean, deviation in zip(runs, log_mean_n.tolist(), deviation_n.tolist(), strict=True):
-            half_width = (self.width_known if run.organisation in known else self.width_stranger) * deviation
-            median = math.exp(log_mean) * failures_factor(run)
-            # Nothing exceeds its peak.
-            high = min(median * math.exp(half_width), max(median, 0.95))
-            mid = min(median * math.exp(deviation**2), high)
-            found.append(Interval(median * math.exp(-half_width), mid, high))
+        for run, log_mean, deviation, width in zip(
+            runs, log_mean_n.tolist(), deviation_n.tolist(), self._widths(runs), strict=True
+        ):
+            # Nothing exceeds the peak of its format.
+            most = 0.95 * max(1.0, product_speed(run)) ** 2
+            median = min(math.exp(log_mean) * expected_share(run), 0.9 * most)
+            high = min(median * math.exp(width * deviation), most)
+            mid = min(median * math.exp(deviation**2), (median + high) / 2)
+            found.append(Interval(median * math.exp(-width * deviation), mid, high))
         return found
 
+    def _widths(self, runs: Sequence[Run]) -> Iterator[float]:
+        """By what of a run was seen before: its source, its generation, its time; the widest if several were not."""
+        organisations = set(self.seen.organisation_n.tolist()) - {""}
+        generations, last = set(self.seen.generation_n.tolist()), float(self.seen.year_n.max())
+        for run in runs:
+            widths = self.widths[run.kind]
+            unseen = [
+                widths.new_source if run.organisation not in organisations else 0.0,
+                widths.new_generation if run.accelerator.entry.generation not in generations else 0.0,
+                widths.later if run.year is not None and run.year > last + LATER_YEARS else 0.0,
+            ]
+            yield max(unseen) or widths.known
+
+    def without(self, left_out_n: NDArray[np.bool_]) -> "UtilisationModel":
+        """The regression without some of its runs, shape (n,): their say is taken out in closed form.
+
+        Shrinkage, centre and widths, which one run hardly moves, stay.
+        """
+        rest_n = ~left_out_n
+        gain = self.precision_nn[np.ix_(rest_n, left_out_n)] @ np.linalg.inv(
+            self.precision_nn[np.ix_(left_out_n, left_out_n)]
+        )
+        return replace(
+            self,
+            seen=self.seen.only(rest_n),
+            noise_n=self.noise_n[rest_n],
+            precision_nn=self.precision_nn[np.ix_(rest_n, rest_n)]
+            - gain @ self.precision_nn[np.ix_(left_out_n, rest_n)],
+            weights_n=self.weights_n[rest_n] - gain @ self.weights_n[left_out_n],
+        )
+
     def log_moments(self, runs: Sequence[Run]) -> tuple[Array, Array]:
-        """Mean and standard deviation of log utilisation while running, shapes (n,) and (n,)."""
+        """Mean and standard deviation of log utilisation over what is expected, shapes (n,) and (n,)."""
         asked = describe(runs)
         cross = likeness(asked, self.seen).covariance(self.shrinkage)
         prior = own_variance(asked, self.shrinkage) + self.shrinkage.noise
         variance = prior - np.sum(cross @ self.precision_nn * cross, axis=1)
+        variance += UNDATED_VARIANCE * np.array([run.year is None for run in runs])
         return self.centre + cross @ self.weights_n, np.sqrt(np.maximum(variance, self.shrinkage.noise))
 
 
@@ -227,7 +286,7 @@ def fit(runs: Sequence[Run], utilisation_n: Sequence[float]) -> UtilisationModel
         runs: n runs.
         utilisation_n: share of the 16-bit peak over their counted time, shape (n,).
     """
-    log_n = np.log(utilisation_n) - np.log([failures_factor(run) for run in runs])
+    log_n = np.log(utilisation_n) - np.log([expected_share(run) for run in runs])
     seen = describe(runs)
     alike = likeness(seen, seen)
     settled = [_settle(shrinkage, alike, log_n) for shrinkage in CANDIDATES]
@@ -269,43 +328,88 @@ def _settle(shrinkage: Shrinkage, alike: Likeness, log_n: Array) -> _Settled:
 
 
 def _with_widths(seen: Described, settled: _Settled) -> UtilisationModel:
-    """Add the widths of intervals.
+    """Add the widths of intervals, for production runs and for benchmarks, which scatter less.
 
     They are conformal: the 80% quantile of residuals, odd ones in full, in units of their deviation, with the
-    finite-sample correction of the jackknife+ (Barber et al. 2021). For organisations with runs in the data these are
-    leave-one-out residuals; for strangers, residuals with all runs of an organisation left out, each organisation
-    weighing the same.
+    finite-sample correction of the jackknife+ (Barber et al. 2021). For sources with runs in the data these are
+    leave-one-out residuals; for others, residuals with a whole source left out, a whole generation left out, or all
+    from a year on. A run of a source with n runs weighs 1 / sqrt(n), so that no large table decides.
     """
-    count, precision_nn, weights_n = len(settled.noise_n), settled.precision_nn, settled.weights_n
+    count = len(settled.noise_n)
     organisation_n = np.where(seen.organisation_n == "", np.arange(count).astype(str), seen.organisation_n)
     siblings_n = (organisation_n[:, None] == organisation_n).sum(axis=1)
-    standard_n = np.abs(settled.residual_n) / np.sqrt(settled.variance_n)
-    known = _quantile(standard_n[siblings_n > 1], np.ones(int((siblings_n > 1).sum())))
-    as_stranger_n = np.zeros(count)
-    for name in np.unique(organisation_n):
-        own_n = organisation_n == name
-        block = np.linalg.inv(precision_nn[np.ix_(own_n, own_n)])
-        spread_n = np.diag(block) - settled.noise_n[own_n] + settled.shrinkage.noise
-        as_stranger_n[own_n] = np.abs(block @ weights_n[own_n]) / np.sqrt(spread_n)
+    alone_n = np.where(siblings_n > 1, np.abs(settled.residual_n) / np.sqrt(settled.variance_n), np.nan)
+    everywhere = np.full(count, True)
+    left_out = {
+        "known": alone_n,
+        "new_source": _left_out(settled, [(organisation_n == name, everywhere) for name in np.unique(organisation_n)]),
+        "new_generation": _left_out(
+            settled, [(seen.generation_n == name, everywhere) for name in np.unique(seen.generation_n)]
+        ),
+        "later": _left_out(settled, list(_years_on(seen.year_n))),
+    }
     return UtilisationModel(
         seen=seen,
         shrinkage=settled.shrinkage,
         centre=settled.centre,
         noise_n=settled.noise_n,
-        precision_nn=precision_nn,
-        weights_n=weights_n,
+        precision_nn=settled.precision_nn,
+        weights_n=settled.weights_n,
         score=settled.score,
-        width_stranger=_quantile(as_stranger_n, 1 / siblings_n),
-        width_known=known,
+        widths={
+            kind: Widths(
+                **{
+                    name: _width(standard_n, 1 / np.sqrt(siblings_n), seen.kind_n == kind)
+                    for name, standard_n in left_out.items()
+                }
+            )
+            for kind in get_args(Kind)
+        },
     )
 
 
+def _years_on(year_n: Array) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Runs from each year on; and of those the ones of that year, which are held against what came before."""
+    last = max(FIRST_CUT, min(int(year_n.max()), int(YEAR_SPAN[1]) - 1))
+    for year in range(FIRST_CUT, last + 1):
+        on_n = year_n >= year
+        if 0 < on_n.sum() < len(year_n):
+            yield on_n, (year_n < year + 1) | np.full(len(year_n), year == last)
+
+
+def _left_out(settled: _Settled, groups: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]) -> Array:
+    """Each run's residual over its deviation with its whole group left out, in closed form, shape (n,).
+
+    Args:
+        settled: the regression.
+        groups: runs to leave out, and which runs to judge then; runs that are judged never are not a number.
+    """
+    standard_n = np.full(len(settled.noise_n), np.nan)
+    for own_n, judged_n in groups:
+        block = np.linalg.inv(settled.precision_nn[np.ix_(own_n, own_n)])
+        spread = np.diag(block) - settled.noise_n[own_n] + settled.shrinkage.noise
+        standard = np.abs(block @ settled.weights_n[own_n]) / np.sqrt(spread)
+        standard_n[own_n & judged_n] = standard[judged_n[own_n]]
+    return standard_n
+
+
+def _width(standard_n: Array, weight_n: Array, own_n: NDArray[np.bool_]) -> float:
+    """The wider of one kind's width and both kinds' together; as for a normal distribution if there are few."""
+    judged_n = ~np.isnan(standard_n)
+    widths = [
+        _quantile(standard_n[chosen_n], weight_n[chosen_n])
+        for chosen_n in (judged_n & own_n, judged_n)
+        if chosen_n.sum() >= FEWEST_LEFT_OUT
+    ]
+    return max(widths, default=NORMAL_WIDTH)
+
+
 def _quantile(standard_n: Array, weight_n: Array) -> float:
-    """The conformal 80% quantile, the next draw weighing 1; as for a normal distribution if there are too few."""
+    """The conformal 80% quantile, the next draw weighing 1; the largest if there are too few."""
     order_n = np.argsort(standard_n)
     share_n = np.cumsum(weight_n[order_n]) / (weight_n.sum() + 1)
     reached = share_n >= COVERAGE - 1e-9
-    return float(standard_n[order_n][reached][0]) if reached.any() else 1.2816
+    return float(standard_n[order_n][reached][0]) if reached.any() else float(standard_n.max())
 
 
 def _leave_one_out(kernel_nn: Array, noise_n: Array, deviation_n: Array) -> tuple[Array, Array, Array, Array]:
