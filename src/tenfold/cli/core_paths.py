@@ -13,6 +13,7 @@ OWN_PATHS = (
     "/plan",
     "/replay",
     "/compute",
+    "/ladder",
     LOGIN_PATH,
     "/healthz",
     "/metrics",

@@ -8,6 +8,8 @@ import aiohttp
 
 LOST_AFTER_S = 4.0
 PROBE_EVERY_S = 1
+DROPPED_WITHIN_S = 0.1
+"""A dying process drops what connected to it within so long; one that lives keeps it, or says something."""
 
 
 def notice_lost_link(connection: socket.socket) -> None:
@@ -36,17 +38,25 @@ def connector(*, keepalive_s: float = 15.0) -> aiohttp.TCPConnector:
 async def is_refused(host: str, port: int) -> bool:
     """Whether a machine answers and says that nobody listens at a port: the process that did is dead.
 
+    One that is just dying may still take a connection, and drops it with its listener: it is watched for a moment.
     False where the machine does not answer: its link may be cut, and that says nothing of who lives there.
     """
     try:
         async with asyncio.timeout(1.0):
-            _, writer = await asyncio.open_connection(host, port)
+            reader, writer = await asyncio.open_connection(host, port)
     except ConnectionRefusedError:
         return True
     except (OSError, TimeoutError):
         return False
-    writer.close()
-    return False
+    try:
+        async with asyncio.timeout(DROPPED_WITHIN_S):
+            return not await reader.read(1)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    finally:
+        writer.close()
 
 
 def _make_socket(address: aiohttp.AddrInfoType) -> socket.socket:
