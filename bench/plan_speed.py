@@ -33,8 +33,9 @@ from tenfold.plan import show
 from tenfold.plan.extensive import extensive
 from tenfold.plan.highs import Solver
 from tenfold.plan.model import Template, template
-from tenfold.plan.plan import Solved, read_plan
+from tenfold.plan.plan import read_plan
 from tenfold.plan.solve import Effort, Progress, solve
+from tenfold.plan.solved import Solved
 from tenfold.plan.study import Study
 from tenfold.plan.study_file import load_study
 from tenfold.plan.tree import Tree, grow

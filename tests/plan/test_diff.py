@@ -92,7 +92,7 @@ def test_a_dearer_accelerator_shows_in_the_study_the_items_and_the_cost(plan, de
     ]
     gpu = next(change for change in found.items if change.name == "gpu")
     assert gpu.pending
-    assert (gpu.old_verdict, gpu.new_verdict) == (Verdict.OPTION, Verdict.NOTHING)
+    assert (gpu.old_verdict, gpu.new_verdict) == (Verdict.LATER, Verdict.NOTHING)
     assert gpu.new_probability < gpu.old_probability
     mean = next(change for change in found.cost if change.name == "mean")
     assert mean.new > mean.old

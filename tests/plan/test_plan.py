@@ -44,7 +44,10 @@ def test_verdicts_follow_the_first_period_and_the_chance_of_later_ones(plan):
             assert item.now > 0
         else:
             assert item.now == 0
-            assert (item.verdict is Verdict.OPTION) == (item.probability > 0.02)
+            assert (item.verdict in (Verdict.OPTION, Verdict.LATER)) == (item.probability > 0.02)
+            # What starts in every future is no option.
+            assert (item.verdict is Verdict.LATER) == (item.probability > 0.98)
+        assert item.begun_by_period[-1] == pytest.approx(item.probability)
         assert item.share_by_period == tuple(sorted(item.share_by_period))
         assert item.share_by_period[-1] == pytest.approx(item.now + item.later.mean, rel=1e-3)
 

@@ -14,9 +14,10 @@ from tenfold.plan.actual import Actual, ActualError, Reading, demand_of
 from tenfold.plan.columns import Floats
 from tenfold.plan.follow import Followed, mean_with_buffer, replan, static
 from tenfold.plan.outcomes import Outcomes
-from tenfold.plan.plan import read_plan, solve_study
+from tenfold.plan.plan import read_plan
 from tenfold.plan.result import Plan, Record, Spread, Trigger
 from tenfold.plan.solve import DEFAULT_EFFORT, Effort
+from tenfold.plan.solved import solve_study
 from tenfold.plan.study import Study
 
 BUFFER = 0.15

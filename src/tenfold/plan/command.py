@@ -58,7 +58,7 @@ def solve(
         _check_writable(output, "plan", "--output")
     found = _study(study, nodes)
     with _progress(quiet=json) as report:
-        plan = make_plan(found, Effort(gap=gap, seconds=seconds, threads=threads), report, worth=worth)
+        plan = make_plan(found, Effort(gap=gap, seconds=seconds, threads=threads), report, worth=worth, follow=worth)
     leave(SHELF, plan.study.name, draw(plan))
     if output is not None:
         plan.save(output)

@@ -1,19 +1,18 @@
 """From a solved tree to a plan: what to commit to now, what to keep as an option, and when to take it up."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from tenfold.page.figures import amount
+from tenfold.page.figures import amount, percent
 from tenfold.plan.columns import WORKING, Floats, Group
 from tenfold.plan.costs import Category
-from tenfold.plan.diagnose import diagnose
-from tenfold.plan.extensive import Program, extensive
+from tenfold.plan.dates import remarks
 from tenfold.plan.finance import accelerator_price_usd
 from tenfold.plan.leads import Leads
-from tenfold.plan.model import Template, template
 from tenfold.plan.outcomes import SHORT, Outcomes, spread, tail_mean
 from tenfold.plan.result import (
+    FEW,
     Item,
     Plan,
     PowerPeriod,
@@ -22,6 +21,7 @@ from tenfold.plan.result import (
     Solve,
     SolveStep,
     Trigger,
+    Unseen,
     Verdict,
     What,
     WorkloadOutlook,
@@ -30,21 +30,36 @@ from tenfold.plan.result import (
     Year,
 )
 from tenfold.plan.shadow import run_prices_usd
-from tenfold.plan.solve import DEFAULT_EFFORT, Effort, Infeasible, Progress, Report, Solution, solve
+from tenfold.plan.solve import DEFAULT_EFFORT, Effort, Progress, Report
+from tenfold.plan.solved import Solved, solve_study
 from tenfold.plan.study import Study
 from tenfold.plan.terms import times
 from tenfold.plan.tornado import tornado
-from tenfold.plan.tree import Tree, grow
-from tenfold.plan.triggers import rule
+from tenfold.plan.triggers import Rule, levels, rule
+from tenfold.plan.unseen import cost_unseen
 from tenfold.plan.values import all_worths
 
 NOTICEABLE = 1e-3
-UNLIKELY = 0.02
+MOST = 0.5
+WHOLE = 1e-6
+COUNTED: tuple[What, ...] = ("accelerators", "conversion")
+VERBS: dict[What, str] = {
+    "phase": "start",
+    "lease": "sign",
+    "accelerators": "order",
+    "fit-out": "fit out",
+    "conversion": "order",
+}
 WORTH_SHARE = 0.4
 
 
 def make_plan(
-    study: Study, effort: Effort = DEFAULT_EFFORT, report: Report | None = None, *, worth: bool = True
+    study: Study,
+    effort: Effort = DEFAULT_EFFORT,
+    report: Report | None = None,
+    *,
+    worth: bool = True,
+    follow: bool = False,
 ) -> Plan:
     """Grow the tree, solve it, and read the plan off it.
 
@@ -54,48 +69,23 @@ def make_plan(
         report: told of progress.
         worth: whether to also solve the restricted models that say what fungibility, staging and so on are worth, and
             those that say which inputs move the cost.
+        follow: whether to also follow the plan along futures that it has not seen.
     Raises:
         NoPlan: floors and limits cannot all be met; names the periods and places.
     """
     share = WORTH_SHARE if worth else 0.0
     solved = solve_study(study, replace(effort, seconds=(1 - share) * effort.seconds), report)
-    if not worth or solved.solution.stopped:
+    if solved.solution.stopped:
         return read_plan(solved)
+    followed = cost_unseen(solved, report) if follow else None
+    if not worth:
+        return read_plan(solved, unseen=followed)
     part = replace(effort, seconds=share * effort.seconds)
     worths = all_worths(solved.node, solved.tree, solved.program, solved.solution, part, report)
-    return read_plan(solved, worths).model_copy(update={"tornado": tornado(study, report)})
+    return read_plan(solved, worths, followed).model_copy(update={"tornado": tornado(study, report)})
 
 
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """A study's tree, its template on it, and the best plan found."""
-
-    node: Template
-    tree: Tree
-    program: Program
-    solution: Solution
-
-    def outcomes(self) -> Outcomes:
-        """What the solution means in real units."""
-        return Outcomes.of(self.node, self.tree, self.program, self.solution.value_C)
-
-
-def solve_study(study: Study, effort: Effort = DEFAULT_EFFORT, report: Report | None = None) -> Solved:
-    """Grow the tree of a study and solve it.
-
-    Raises:
-        NoPlan: floors and limits cannot all be met; names the periods and places.
-    """
-    tree = grow(study)
-    node = template(study, tree.demand_nK.max(axis=0))
-    program = extensive(node, tree)
-    try:
-        return Solved(node, tree, program, solve(program, node, tree, effort, report))
-    except Infeasible:
-        raise diagnose(program, node, tree).error() from None
-
-
-def read_plan(solved: Solved, worths: tuple[Worth, ...] = ()) -> Plan:
+def read_plan(solved: Solved, worths: tuple[Worth, ...] = (), unseen: Unseen | None = None) -> Plan:
     """The plan that a solution stands for."""
     outcomes, tree, study = solved.outcomes(), solved.tree, solved.node.study
     years = study.calendar.years()
@@ -105,12 +95,14 @@ def read_plan(solved: Solved, worths: tuple[Worth, ...] = ()) -> Plan:
         solve=_solve(solved),
         cost_usd=outcomes.spread(cost_s),
         cvar_usd=tail_mean(cost_s, weight_s, study.risk.alpha),
+        unseen=unseen,
         cost_by_category_usd={category.value: outcomes.mean_cost_usd(category) for category in Category},
         items=_items(outcomes),
         capex=tuple(Year(year=year, capex_usd=outcomes.spread(outcomes.capex_usd(year))) for year in years),
         workloads=tuple(_outlook(outcomes, name) for name in study.workloads),
         runs=_runs(solved, outcomes),
         worth=worths,
+        notes=tuple(remarks(study)),
         power=_power(outcomes),
     )
 
@@ -153,59 +145,95 @@ def _item(
     amount_n = outcomes.taken_up(*key)
     scale = float(np.abs(amount_n).max())
     amount_n = np.where(np.abs(amount_n) > NOTICEABLE * scale, amount_n, 0.0)
+    if what in COUNTED:
+        # Nobody orders a part of an accelerator: what is to be ordered now is rounded up.
+        amount_n[0] = np.ceil(amount_n[0] - WHOLE * scale)
     ancestors_nT = tree.ancestors_nT()
     so_far_n = np.where(ancestors_nT >= 0, amount_n[ancestors_nT], 0.0).sum(axis=1)
     later_s = outcomes.along(amount_n, after_root=True) if tree.stages > 1 else np.zeros(1)
     weight_s = tree.probability_n[tree.leaves()]
-    probability = float(weight_s[(later_s > 0) | (amount_n[0] > 0)].sum())
-    waiting = Verdict.OPTION if probability > UNLIKELY else Verdict.NOTHING
-    verdict = Verdict.COMMIT if amount_n[0] > 0 else waiting
-    taken_n = so_far_n > 0 if once else amount_n > 0
-    triggers = _triggers(outcomes, what, name, unit, amount_n, taken_n, once=once) if scale else ()
+    probability = round(float(weight_s[(later_s > 0) | (amount_n[0] > 0)].sum()), 9)
+    triggers = _triggers(outcomes, what, name, unit, so_far_n, probability, once=once) if scale else ()
+    stages = [tree.at(stage) for stage in range(tree.stages)]
     return Item(
         what=what,
         name=name,
-        verdict=verdict,
+        verdict=_verdict(now=bool(amount_n[0] > 0), probability=probability),
         unit=unit,
         now=float(amount_n[0]),
         cost_now_usd=float(amount_n[0]) * price_usd,
         later=spread(later_s, weight_s),
         probability=probability,
-        share_by_period=tuple(
-            float(tree.probability_n[tree.at(stage)] @ so_far_n[tree.at(stage)]) for stage in range(tree.stages)
-        ),
+        share_by_period=tuple(float(tree.probability_n[nodes] @ so_far_n[nodes]) for nodes in stages),
+        begun_by_period=tuple(float(tree.probability_n[nodes] @ (so_far_n[nodes] > 0)) for nodes in stages),
         triggers=triggers,
     )
 
 
+def _verdict(*, now: bool, probability: float) -> Verdict:
+    if now:
+        return Verdict.COMMIT
+    if probability > 1 - FEW:
+        return Verdict.LATER
+    return Verdict.OPTION if probability > FEW else Verdict.NOTHING
+
+
 def _triggers(
-    outcomes: Outcomes, what: str, name: str, unit: str, amount_n: Floats, taken_n: np.ndarray, *, once: bool
+    outcomes: Outcomes, what: What, name: str, unit: str, so_far_n: Floats, probability: float, *, once: bool
 ) -> tuple[Trigger, ...]:
-    if once and taken_n[0]:
+    """The rule that tells best when a thing is taken up (``once``), or much of it is.
+
+    "If demand stays below" is no rule for what most futures take up: it would tell of the few that do without demand.
+    """
+    if once and so_far_n[0]:
         return ()
-    study = outcomes.template.study
-    found = rule(outcomes.tree, amount_n, taken_n, once=once)
-    if found is None:
+    study, tree = outcomes.template.study, outcomes.tree
+    later_n = so_far_n - so_far_n[0]
+    much_n = later_n > (0.0 if once else levels(tree, later_n)[tree.stage_n])
+    found = rule(tree, later_n, much_n)
+    if found is None or (not found.above and probability > MOST):
         return ()
     workload = list(study.workloads)[found.k]
     by = study.calendar.label(found.stage)
-    verb = {"phase": "start", "lease": "sign", "accelerators": "order", "fit-out": "fit out", "conversion": "order"}[
-        what
-    ]
-    thing = f"{verb} {name}" if once else f"{verb} about {amount(found.amount)} {unit}"
+    more = " more" if so_far_n[0] else ""
+    thing = f"{VERBS[what]} {name}" if once else f"{VERBS[what]} about {_count(what, found.amount)}{more} {unit}"
     side = "exceeds" if found.above else "stays below"
     text = f"{thing} if {workload} demand {side} {amount(found.threshold)} {study.workloads[workload].unit} by {by}"
-    return (
-        Trigger(
-            by=by,
-            workload=workload,
-            above=found.above,
-            threshold=found.threshold,
-            amount=found.amount,
-            agreement=found.agreement,
-            text=text,
-        ),
+    trigger = Trigger(
+        by=by,
+        workload=workload,
+        above=found.above,
+        threshold=found.threshold,
+        amount=found.amount,
+        agreement=found.agreement,
+        text=text,
+        otherwise=_otherwise(outcomes, what, found, later_n, once=once),
     )
+    return (trigger,)
+
+
+def _otherwise(outcomes: Outcomes, what: What, found: Rule, later_n: Floats, *, once: bool) -> str:
+    """What is done in the futures in which a rule does not hold."""
+    tree = outcomes.tree
+    nodes = tree.at(found.stage)
+    others = nodes[(tree.demand_nK[nodes, found.k] > found.threshold) != found.above]
+    weight_m = tree.probability_n[others]
+    if not once:
+        mean = float(np.average(later_n[others], weights=weight_m))
+        return f"else about {_count(what, mean)} by then" if mean > NOTICEABLE * found.amount else "else none by then"
+    leaves = tree.leaves()
+    by_then_s = tree.ancestors_nT()[leaves, tree.stages - 1 - found.stage]
+    among_s = np.isin(by_then_s, others) & (later_n[by_then_s] == 0)
+    if not among_s.any():
+        return ""
+    share = float(np.average(later_n[leaves][among_s] > 0, weights=tree.probability_n[leaves][among_s]))
+    if share <= FEW:
+        return "else not at all"
+    return "else later, in every future" if share > 1 - FEW else f"else later, in {percent(share)} of those futures"
+
+
+def _count(what: What, value: float) -> str:
+    return amount(round(value) if what in COUNTED else value)
 
 
 def _outlook(outcomes: Outcomes, name: str) -> WorkloadOutlook:

@@ -26,7 +26,7 @@ from tenfold.plan.gantt import staging
 from tenfold.plan.result import Item, Plan, Spread, Verdict, Worth
 
 ORDER = list(Verdict)
-PILL = {Verdict.COMMIT: "commit", Verdict.OPTION: "option", Verdict.NOTHING: "nothing"}
+PILL = {Verdict.COMMIT: "commit", Verdict.LATER: "option", Verdict.OPTION: "option", Verdict.NOTHING: "nothing"}
 
 
 def report(plan: Plan) -> str:
@@ -54,7 +54,9 @@ def _header(plan: Plan) -> str:
     first, last = study.calendar.label(0), study.calendar.label(study.periods - 1)
     counts = [sum(item.verdict is verdict for item in plan.items) for verdict in ORDER]
     span = first if first == last else f"{first} to {last}"
-    words = f"{counts[0]} to commit to now, {counts[1]} to keep as options, {counts[2]} to leave"
+    words = (
+        f"{counts[0]} to commit to now, {counts[1]} to do later, {counts[2]} to keep as options, {counts[3]} to leave"
+    )
     return header(study.name, f"{span} · {words}")
 
 
@@ -62,7 +64,7 @@ def _tiles(plan: Plan) -> str:
     first, alpha = plan.capex[0], plan.study.risk.alpha
     worst = max(plan.workloads, key=lambda outlook: outlook.shortage_probability)
     shown = [
-        ("Cost", usd_data(plan.cost_usd.mean), f"mean, discounted; median {usd_data(plan.cost_usd.p50)}"),
+        ("Cost", usd_data(plan.cost_usd.mean), f"mean on the plan's own tree, discounted; {_unseen(plan)}"),
         ("If it goes badly", usd_data(plan.cvar_usd), f"mean of the worst {percent(1 - alpha)} of futures"),
         (f"Capex in {first.year}", usd_data(first.capex_usd.p50), _range(first.capex_usd)),
         (
@@ -73,6 +75,17 @@ def _tiles(plan: Plan) -> str:
         ("Proven within", data(plan.solve.gap, f"{plan.solve.gap:.2%}"), "of the cheapest plan there is"),
     ]
     return tiles(shown)
+
+
+def _unseen(plan: Plan) -> str:
+    """What the plan costs on futures that it has not seen, beside what its tree claims."""
+    found = plan.unseen
+    if found is None:
+        return "not followed on other futures: run tenfold plan simulate"
+    return (
+        f"{usd_data(found.mean_usd)} ({usd_data(found.low_usd)} to {usd_data(found.high_usd)}) on "
+        f"{data(found.futures, str(found.futures))} futures that it has not seen"
+    )
 
 
 def _range(spread: Spread) -> str:
@@ -102,7 +115,8 @@ def _action(item: Item) -> str:
     kind = item.what if item.what in ("phase", "lease") else ""
     name = {"fit-out": "fit-out of finished halls", "conversion": "conversion kit"}.get(item.what, item.name)
     triggers = "".join(
-        f'<span class="trigger">{escape(trigger.text)} · {data(trigger.agreement, percent(trigger.agreement))}</span>'
+        f'<span class="trigger">{escape(trigger.text)} · {data(trigger.agreement, percent(trigger.agreement))}'
+        f"{f'; {trigger.otherwise}' if trigger.otherwise else ''}</span>"
         for trigger in item.triggers
     )
     unit = escape(item.unit) if item.unit != item.name else ""
@@ -237,6 +251,11 @@ def _small_print(plan: Plan) -> Iterator[str]:
         f"{data(solve.seconds, f'{solve.seconds:.1f} s')}{', stopped by hand' if solve.stopped else ''}."
     )
     yield f"Bound and best plan by step: {steps}."
+    for note in plan.notes:
+        yield f"Note: {escape(note)}."
+    for key, fact in study.filled_in.items():
+        yield f"Filled in: {escape(key)}: {escape(fact)}."
+    yield "A year has 8,766 hours, a month 730.5; what a period costs counts as spent at its start."
     yield (
         f"Discounted at {data(study.discount_rate, f'{study.discount_rate:.1%}')} a year; things that outlive the "
         f"study are charged by {'their annuity' if study.horizon == 'annualised' else 'price less salvage'}."

@@ -1,5 +1,6 @@
 """``plan.json``: a plan as data, with the study that it answers and how far it was solved."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -25,9 +26,13 @@ class Verdict(StrEnum):
     """What to do about a thing now."""
 
     COMMIT = "commit now"
+    LATER = "do later"
     OPTION = "keep as option"
     NOTHING = "do nothing"
 
+
+FEW = 0.02
+"""A share of futures that counts as none, in words."""
 
 What = Literal["phase", "lease", "accelerators", "fit-out", "conversion"]
 
@@ -51,6 +56,7 @@ class Trigger(Record):
     amount: float = Field(description="how much is then taken up on average, in the item's unit")
     agreement: float = Field(description="share of scenarios in which the tree decides as this rule says")
     text: str
+    otherwise: str = Field("", description="what is done where the rule does not hold")
 
 
 class Item(Record):
@@ -65,7 +71,19 @@ class Item(Record):
     later: Spread = Field(description="amount committed to in later periods")
     probability: float = Field(description="of ever being committed to")
     share_by_period: tuple[float, ...] = Field(description="mean of what has been committed to by each period")
+    begun_by_period: tuple[float, ...] = Field(
+        (), description="share of scenarios in which some of it has been committed to by each period"
+    )
     triggers: tuple[Trigger, ...]
+
+    def begins(self, labels: Sequence[str]) -> str:
+        """In which periods some of it is first committed to; empty if it is now, or never."""
+        sure = [place for place, share in enumerate(self.begun_by_period) if share > self.probability - FEW]
+        some = [place for place, share in enumerate(self.begun_by_period) if share > FEW]
+        if self.now or not some:
+            return ""
+        first, last = labels[some[0]], labels[sure[0]]
+        return f"first in {first}" if first == last else f"first in {first} to {last}"
 
 
 class Year(Record):
@@ -85,6 +103,13 @@ class WorkloadPeriod(Record):
     unserved_share: float = Field(description="mean demand not served, per mean demand")
     served_by: dict[str, float] = Field(default_factory=dict, description="mean served, by kind and rent")
 
+    @property
+    def short_by(self) -> float:
+        """Demand not served where it is short, on average, in the workload's unit; 0 if it never is."""
+        if not self.shortage_probability:
+            return 0.0
+        return self.unserved_share * self.demand.mean / self.shortage_probability
+
 
 class WorkloadOutlook(Record):
     """One workload over all periods."""
@@ -99,6 +124,11 @@ class WorkloadOutlook(Record):
         """Mean demand not served over all periods, per mean demand."""
         demand = sum(period.demand.mean for period in self.periods)
         return sum(period.unserved_share * period.demand.mean for period in self.periods) / demand
+
+    @property
+    def worst(self) -> WorkloadPeriod:
+        """The period with the most demand not served."""
+        return max(self.periods, key=lambda period: period.unserved_share * period.demand.mean)
 
 
 class PowerPeriod(Record):
@@ -184,6 +214,18 @@ class Tornado(Record):
     bars: tuple[Sensitivity, ...]
 
 
+class Unseen(Record):
+    """What following the plan costs on futures that are not in its tree, planned anew every period, USD."""
+
+    futures: int
+    buffer: float = Field(description="by how much a re-plan raises its forecast of a year ahead")
+    mean_usd: float = Field(description="mean over all futures that the study's demand may bring")
+    low_usd: float = Field(description="low end of the mean's interval of 95%")
+    high_usd: float
+    cost_usd: Spread = Field(description="of the futures followed")
+    cvar_usd: float = Field(description="mean cost of the dearest of them, at the study's alpha")
+
+
 class SolveStep(Record):
     """A step of the ladder."""
 
@@ -217,12 +259,14 @@ class Plan(Record):
     solve: Solve
     cost_usd: Spread = Field(description="discounted cost of a scenario")
     cvar_usd: float = Field(description="mean cost of the worst scenarios, at the study's alpha")
+    unseen: Unseen | None = Field(None, description="None if the plan was not followed")
     cost_by_category_usd: dict[str, float] = Field(description="mean, discounted")
     items: tuple[Item, ...]
     capex: tuple[Year, ...]
     workloads: tuple[WorkloadOutlook, ...]
     runs: tuple[RunOutlook, ...] = ()
     worth: tuple[Worth, ...]
+    notes: tuple[str, ...] = Field((), description="what in the study has no effect, or less than may be thought")
     power: tuple[PowerPeriod, ...] = Field((), description="empty without sites and leases")
     tornado: Tornado | None = Field(None, description="None if it was not asked for")
 

@@ -8,10 +8,10 @@ from rich.table import Table
 from tenfold.core.show import grid
 from tenfold.core.show import out as OUT
 from tenfold.page.figures import amount, percent, usd
-from tenfold.plan.result import Item, Plan, RunOutlook, Spread, Verdict, Worth
+from tenfold.plan.result import Item, Plan, RunOutlook, Spread, Verdict, WorkloadPeriod, Worth
 from tenfold.plan.stability import Trial
 
-STYLE = {Verdict.COMMIT: "", Verdict.OPTION: "", Verdict.NOTHING: "dim"}
+STYLE = {Verdict.COMMIT: "", Verdict.LATER: "", Verdict.OPTION: "", Verdict.NOTHING: "dim"}
 
 
 def plan(plan: Plan, out: Console = OUT) -> None:
@@ -23,9 +23,12 @@ def plan(plan: Plan, out: Console = OUT) -> None:
     if triggers:
         out.print("\n[bold]Triggers[/bold] (share of scenarios in which the tree decides so)")
         for trigger in triggers:
-            out.print(f"  {trigger.text}  ({percent(trigger.agreement)})", markup=False, soft_wrap=True)
+            otherwise = f"; {trigger.otherwise}" if trigger.otherwise else ""
+            out.print(f"  {trigger.text}  ({percent(trigger.agreement)}){otherwise}", markup=False, soft_wrap=True)
     out.print(_capex(plan))
     out.print(_shortages(plan))
+    if any(workload.shortage_probability for workload in plan.workloads):
+        out.print("in brackets: what is unserved then, on average", style="dim", markup=False)
     if plan.runs:
         out.print("\n[bold]Runs[/bold]")
         for run in plan.runs:
@@ -33,6 +36,7 @@ def plan(plan: Plan, out: Console = OUT) -> None:
     if plan.worth:
         out.print(_worths(plan))
     out.print(f"\ncost {_cost(plan)}", markup=False)
+    out.print(_unseen(plan), markup=False)
     solve = plan.solve
     stopped = ", stopped by hand" if solve.stopped else ""
     out.print(
@@ -49,6 +53,17 @@ def _cost(plan: Plan) -> str:
         return mean
     tail = f"{usd(plan.cvar_usd)} in the worst {100 * (1 - risk.alpha):.3g}% of futures"
     return f"{mean}, {tail}; mean + {risk.weight:g} x worst is {usd(plan.solve.objective_usd)}"
+
+
+def _unseen(plan: Plan) -> str:
+    """What the plan costs on futures that it has not seen: its own tree claims too little."""
+    found = plan.unseen
+    if found is None:
+        return "that is what the plan's own tree claims; not followed on other futures: run 'tenfold plan simulate'"
+    return (
+        f"that is what the plan's own tree claims; on {found.futures} futures that it has not seen, planned anew every "
+        f"period: {usd(found.mean_usd)} ({usd(found.low_usd)} to {usd(found.high_usd)} at 95%)"
+    )
 
 
 def _items(plan: Plan) -> Table:
@@ -105,9 +120,14 @@ def _shortages(plan: Plan) -> Table:
     names = [workload.workload for workload in plan.workloads]
     table = grid("", *names, title="Probability of a shortage", words=1, folding=names)
     for row in zip(*(workload.periods for workload in plan.workloads), strict=True):
-        table.add_row(row[0].period, *(percent(period.shortage_probability) for period in row))
+        table.add_row(row[0].period, *(_short(period) for period in row))
     table.add_row("ever", *(percent(workload.shortage_probability) for workload in plan.workloads))
     return table
+
+
+def _short(period: WorkloadPeriod) -> str:
+    chance = percent(period.shortage_probability)
+    return f"{chance} ({amount(period.short_by)})" if period.shortage_probability else chance
 
 
 def _run(run: RunOutlook) -> str:

@@ -14,28 +14,27 @@ Shapes: N futures, T periods, K workloads, V variables of a node, D decisions of
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
+from tenfold.plan.account import Account, account
 from tenfold.plan.columns import DECISIONS, Floats, Restriction
-from tenfold.plan.costs import Category
 from tenfold.plan.demand import DemandProcess
 from tenfold.plan.extensive import extensive
-from tenfold.plan.model import Template, template
-from tenfold.plan.outcomes import SHORT, spread, tail_mean, weighed
-from tenfold.plan.plan import Solved, read_plan, solve_study
+from tenfold.plan.model import template
+from tenfold.plan.outcomes import SHORT, spread, tail_mean
+from tenfold.plan.plan import read_plan
 from tenfold.plan.result import Spread, WorkloadOutlook, WorkloadPeriod, Year
 from tenfold.plan.rolling import Forecast, Replanning, follow_static, foresee
 from tenfold.plan.simulation import Course, Saving, Simulation
 from tenfold.plan.solve import DEFAULT_EFFORT, Effort, solve
+from tenfold.plan.solved import Solved, solve_study
 from tenfold.plan.study import Study
+from tenfold.plan.unseen import SURE, best_buffer, commitments, streams, to_follow, whole
 
 BUFFERS = (0.0, 0.15, 0.3, 0.45, 0.6)
 TUNING_FUTURES = 100
-SURE = 1.96
-"""Standard errors to either side of a mean that hold it in 95% of draws."""
 
 
 class Step(StrEnum):
@@ -51,23 +50,6 @@ class Step(StrEnum):
 
 Report = Callable[[Step, int, int], None]
 """Told of a step, how much of it is done, and of how much."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What a way of deciding did along futures.
-
-    Attributes:
-        cost_usd_N: discounted.
-        capex_usd_NT: not discounted.
-        short_NTK: demand not served, that below a floor included; in the workloads' units.
-        below_NK: whether a floor was once missed.
-    """
-
-    cost_usd_N: Floats
-    capex_usd_NT: Floats
-    short_NTK: Floats
-    below_NK: np.ndarray
 
 
 def simulate(
@@ -91,11 +73,13 @@ def simulate(
     schedule_TD = static_schedule(solved, effort)
     planned = time.monotonic()
 
-    node = _to_follow(solved)
+    node = to_follow(solved)
     process = DemandProcess.fit(study)
     unseen, tuning, forecast = streams(seed)
     replanning = Replanning(node, Forecast.of(process, forecast), schedule_TD[0])
-    buffer = _best_buffer(study, node, replanning, process.simulate(min(futures, TUNING_FUTURES), tuning), told)
+    tried_NTK = process.simulate(min(futures, TUNING_FUTURES), tuning)
+    tries = _counted(told, Step.TUNE, len(BUFFERS) * len(tried_NTK) * study.periods)
+    buffer = best_buffer(study, node, replanning, tried_NTK, BUFFERS, tries)
     demand_NTK = process.simulate(futures, unseen)
     steps = futures * study.periods
     replanned_NTV = replanning.follow(demand_NTK, buffer, _counted(told, Step.REPLAN, steps))
@@ -121,45 +105,15 @@ def simulate(
     )
 
 
-def streams(seed: int) -> tuple[np.random.Generator, np.random.Generator, np.random.Generator]:
-    """For the futures, for tuning and for the forecast; none is that of a tree, whatever its seed."""
-    unseen, tuning, forecast = (np.random.default_rng(own) for own in np.random.SeedSequence(seed).spawn(3))
-    return unseen, tuning, forecast
-
-
 def static_schedule(solved: Solved, effort: Effort) -> Floats:
     """All commitments if they are fixed now and the first are the plan's, shape (T, D), in the solver's units."""
     tree, decisions = solved.tree, solved.node.columns.of(DECISIONS)
-    now_D = solved.solution.value_C[solved.program.column_nV[0, decisions]]
     node = template(solved.node.study, tree.demand_nK.max(axis=0), Restriction(floors=False))
     program = extensive(node, tree, node.columns.of(DECISIONS))
-    program = program.held(program.column_nV[0, decisions], _whole(node, now_D))
+    program = program.held(program.column_nV[0, decisions], commitments(solved))
     value_C = solve(program, node, tree, effort).value_C
     firsts = np.searchsorted(tree.stage_n, np.arange(tree.stages))
-    return _whole(node, value_C[program.column_nV[firsts][:, decisions]])
-
-
-def _whole(node: Template, value_D: Floats) -> Floats:
-    return np.where(node.columns.integer_V[node.columns.of(DECISIONS)], np.round(value_D), value_D)
-
-
-def _to_follow(solved: Solved) -> Template:
-    """The plan's template for one future at a time: no weight on risk, and floors bend; units are the plan's."""
-    study = solved.node.study
-    riskless = study.model_copy(update={"risk": study.risk.model_copy(update={"weight": 0.0})})
-    return template(riskless, solved.tree.demand_nK.max(axis=0), Restriction(floors=False))
-
-
-def _best_buffer(study: Study, node: Template, replanning: Replanning, demand_NTK: Floats, report: Report) -> float:
-    """The buffer with the least of what the study wants low: its mean cost, and the tail by its weight on risk."""
-    count, periods, _ = demand_NTK.shape
-    told = _counted(report, Step.TUNE, len(BUFFERS) * count * periods)
-
-    def cost_usd(buffer: float) -> float:
-        found = account(node, replanning.follow(demand_NTK, buffer, told), demand_NTK)
-        return weighed(found.cost_usd_N, np.ones(count), study.risk)
-
-    return min(BUFFERS, key=cost_usd)
+    return whole(node, value_C[program.column_nV[firsts][:, decisions]])
 
 
 def _counted(report: Report, step: Step, of: int) -> Callable[[], None]:
@@ -172,31 +126,6 @@ def _counted(report: Report, step: Step, of: int) -> Callable[[], None]:
         report(step, done, of)
 
     return told
-
-
-def account(node: Template, amount_NTV: Floats, demand_NTK: Floats) -> Account:
-    """Charge what was done along futures by the template's own costs; amounts in the solver's units."""
-    columns, study = node.columns, node.study
-    cost_N = np.zeros(len(amount_NTV))
-    capex_NT = np.zeros(amount_NTV.shape[:2])
-    for period, stage in enumerate(node.stages):
-        for category, (entries, constant) in stage.costs.items():
-            spent_N = amount_NTV[:, period - entries.lag, entries.variable] @ entries.value + constant
-            cost_N += node.discount_T[period] * spent_N
-            if category is Category.CAPEX:
-                capex_NT[:, period] = spent_N
-    short_NTK = np.zeros_like(demand_NTK)
-    below_NK = np.zeros((len(amount_NTV), len(study.workloads)), dtype=bool)
-    for k, name in enumerate(study.workloads):
-        place = columns.place["short", name]
-        short_NTK[:, :, k] = amount_NTV[:, :, place] * columns.unit_V[place]
-        if ("below", name) in columns.place:
-            place = columns.place["below", name]
-            below_NT = amount_NTV[:, :, place] * columns.unit_V[place]
-            short_NTK[:, :, k] += below_NT
-            below_NK[:, k] = (below_NT > SHORT * demand_NTK[:, :, k]).any(axis=1)
-    unit = columns.money_unit_usd
-    return Account(cost_N * unit, capex_NT * unit, short_NTK, below_NK)
 
 
 def _course(study: Study, found: Account, demand_NTK: Floats) -> Course:

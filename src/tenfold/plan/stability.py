@@ -64,7 +64,7 @@ def stability(study: Study, seeds: Sequence[int], effort: Effort, report: Report
             forced, money = _cost_with(first, node, tree, program, part, report), node.columns.money_unit_usd
             require_not_below(solution.bound * money, forced * money, f"the first tree's start on that of seed {seed}")
             regret = forced - solution.cost
-        shown = {key: amount for key, amount in now.items() if abs(amount) > 1e-6}
+        shown = _new(node, now)
         unit = node.columns.money_unit_usd
         trials.append(Trial(seed, solution.cost * unit, solution.gap, regret * unit, shown))
     return trials
@@ -74,6 +74,13 @@ def _now(node: Template, tree: Tree, program: Program, solution: Solution) -> di
     """Every commitment of the root, in real units."""
     amount_V = Outcomes.of(node, tree, program, solution.value_C).amount_nV[0]
     return {node.columns.names[place]: float(amount_V[place]) for place in node.columns.of(DECISIONS)}
+
+
+def _new(node: Template, now: dict[Key, float]) -> dict[Key, float]:
+    """What of it is committed to now: what was built before the study is not."""
+    before_V = node.columns.initial_V * node.columns.unit_V
+    more = {key: amount - float(before_V[node.columns.place[key]]) for key, amount in now.items()}
+    return {key: amount for key, amount in more.items() if abs(amount) > 1e-6}
 
 
 def _cost_with(

@@ -23,19 +23,17 @@ class Rule:
     agreement: float
 
 
-def rule(tree: Tree, amount_n: Floats, taken_n: NDArray[np.bool_], *, once: bool) -> Rule | None:
+def rule(tree: Tree, so_far_n: Floats, taken_n: NDArray[np.bool_]) -> Rule | None:
     """The single threshold that best tells where a thing is taken up from where it is not.
 
-    Looks at every stage after the first and every workload's demand there. To be told apart is whether the thing has
-    been taken up by then (``once``: it stays taken up), or is taken up then. The best rule is the one that agrees
-    with the tree in the largest share of probability, weighed so that neither answer counts for more than the other;
-    early rules win ties, since they can be acted on first.
+    Looks at every stage after the first and every workload's demand there. The best rule is the one that agrees with
+    the tree in the largest share of probability, weighed so that neither answer counts for more than the other; early
+    rules win ties, since they can be acted on first.
 
     Args:
         tree: the scenario tree.
-        amount_n: how much is taken up in each node.
-        taken_n: whether it has been (``once``) or is taken up in each node.
-        once: whether the thing can be taken up only once.
+        so_far_n: how much has been taken up by each node.
+        taken_n: whether that is called taken up.
     Returns:
         None if it is never taken up after the first stage, or demand does not tell when.
     """
@@ -53,16 +51,30 @@ def rule(tree: Tree, amount_n: Floats, taken_n: NDArray[np.bool_], *, once: bool
             score = balanced - 0.005 * stage
             if best is None or score > best[0] + 1e-9:
                 picked = nodes[yes_m]
-                amounts = _taken_up(tree, amount_n, picked) if once else amount_n[picked]
-                mean = float(np.average(amounts, weights=tree.probability_n[picked]))
+                mean = float(np.average(so_far_n[picked], weights=tree.probability_n[picked]))
                 best = score, Rule(stage, k, above, threshold, mean, agreement)
     return best[1] if best and best[0] > 0.6 else None
 
 
-def _taken_up(tree: Tree, amount_n: Floats, nodes: NDArray[np.int64]) -> Floats:
-    """What was taken up on the way to each node, after the root."""
-    ancestors_mT = tree.ancestors_nT()[nodes]
-    return np.where(ancestors_mT > 0, amount_n[ancestors_mT], 0.0).sum(axis=1)
+def levels(tree: Tree, so_far_n: Floats) -> Floats:
+    """The amount of each stage above which much has been taken up and not little, shape (T,).
+
+    Of all levels the one that leaves the least spread on both sides of it; infinite where all nodes have the same.
+    """
+    return np.array([_level(so_far_n[nodes], tree.probability_n[nodes]) for nodes in map(tree.at, range(tree.stages))])
+
+
+def _level(amount_m: Floats, weight_m: Floats) -> float:
+    order = np.argsort(amount_m)
+    rising_m, weight_m = amount_m[order], weight_m[order]
+    gaps = np.flatnonzero(np.diff(rising_m) > 1e-9 * max(1.0, abs(rising_m[-1])))
+    if not len(gaps):
+        return float("inf")
+    below_m, sum_m = np.cumsum(weight_m), np.cumsum(weight_m * rising_m)
+    low, high = sum_m / below_m, (sum_m[-1] - sum_m[gaps]) / (below_m[-1] - below_m[gaps])
+    between = below_m[gaps] * (below_m[-1] - below_m[gaps]) * (high - low[gaps]) ** 2
+    best = gaps[int(between.argmax())]
+    return float((rising_m[best] + rising_m[best + 1]) / 2)
 
 
 def _split(demand_m: Floats, yes_m: NDArray[np.bool_], weight_m: Floats) -> tuple[float, float, float, bool] | None:
