@@ -106,6 +106,10 @@ def test_a_week_without_jobs_has_services_only(week, tmp_path, capsys):
         (["--attain", "llm=95"], "a share lies above 0 and up to 1"),
         (["--attain", "video=0.9"], "the week has no family 'video'"),
         (["--policy", "static", "--report", "/nowhere/x.html"], "cannot write the page"),
+        (["--policy", "static", "--dials", "kueue-like:0.5"], "'kueue-like' is not played"),
+        (["--policy", "kueue-like", "--dials", "kueue-like:video=0.5"], "no family 'video'"),
+        (["--policy", "kueue-like", "--dials", "kueue-like:llm=90%"], "it is the utilisation aimed at"),
+        (["--policy", "kueue-like", "--dials", "kueue-like"], "has no value"),
     ],
 )
 def test_usage_is_explained(week, capsys, arguments, told):
@@ -126,3 +130,25 @@ def test_example_is_written_and_can_be_read(tmp_path, capsys):
     assert [name.rsplit("/", 1)[1] for name in files] == ["week.toml", "rates.csv", "jobs.csv"]
     assert run("replay", "example", tmp_path / "new") == 2
     assert "is there already" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_rule_is_played_with_dials_that_are_given(week, capsys):
+    def played(*dials: str) -> dict:
+        given = [word for each in dials for word in ("--dials", each)]
+        assert run("replay", week, "--policy", "kueue-like,static", *given, "--json") == 0
+        return {each["policy"]: each for each in json.loads(capsys.readouterr().out)["policies"]}
+
+    own, thrifty, named = played(), played("kueue-like:1.3"), played("kueue-like:llm=0.4", "static:llm=0.99")
+    assert own["kueue-like"]["dials"] is None
+    assert named["kueue-like"]["dials"] == {"llm": 0.4}
+    attained = [each["kueue-like"]["attainment"]["llm"] for each in (thrifty, own, named)]
+    assert attained == sorted(attained)
+    assert attained[0] < attained[2]
+    assert own["static"]["attainment"]["llm"] < named["static"]["attainment"]["llm"]
+
+
+def test_rules_that_run_jobs_whole_can_use_a_backlog(week, capsys):
+    assert run("replay", week, "--policy", "priority,kueue-like", "--json") == 0
+    hours = [each["useful_training_h"] for each in json.loads(capsys.readouterr().out)["policies"]]
+    # 16 slots for 30 steps of 10 minutes are 80 hours, and the service takes a third of them.
+    assert min(hours) > 25

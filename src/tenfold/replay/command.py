@@ -34,27 +34,34 @@ def replay(
     tune: Annotated[
         Path | None, Parameter(help="Tune every policy on this other week first, with the same budget; many minutes.")
     ] = None,
+    dials: Annotated[
+        list[str] | None,
+        Parameter(help="A policy's dials in place of its own, e.g. kueue-like:llm=0.6,ranking=0.5; may be repeated."),
+    ] = None,
     report: Annotated[Path | None, Parameter(help="Write a page with pictures here, e.g. replay.html.")] = None,
     json: Json = False,
 ) -> None:
     """Play WEEK, a week.toml, under each policy, and print what they made of it."""
     from tenfold.page.shelf import leave, write_page
     from tenfold.replay import show
-    from tenfold.replay.compare import ALL, compare, compare_tuned, find_bounds, rules, summary, targets_of
+    from tenfold.replay.compare import ALL, compare, compare_tuned, dials_of, find_bounds, rules, summary, targets_of
     from tenfold.replay.page import SHELF
     from tenfold.replay.report import report as draw
     from tenfold.replay.week_file import load_week
 
     found = load_week(week, seed)
     targets = targets_of(found, _shares(attain))
+    if tune is not None and dials:
+        raise UsageError("--tune finds dials, and --dials gives them", next_step="leave one of them out")
+    given = dials_of(dials or (), policy, targets)
     if tune is not None:
         other = load_week(tune, seed)
         with _trials(quiet=json) as on_trial:
             comparison = compare_tuned(found, other, policy, targets, on_trial=on_trial)
     else:
-        policies = rules(policy, found, targets)
+        policies = rules(policy, found, targets, given)
         with _progress(found.steps, policies, quiet=json) as on_step:
-            comparison = compare(found, policies, targets, on_step=on_step)
+            comparison = compare(found, policies, targets, dials=given, on_step=on_step)
     if bounds if bounds is not None else policy == ALL:
         with _status("finding what no policy can exceed", quiet=json):
             comparison = find_bounds(comparison)

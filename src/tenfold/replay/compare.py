@@ -20,15 +20,14 @@ from tenfold.replay.foresee import coverage
 from tenfold.replay.linear import Infeasible
 from tenfold.replay.outcome import Outcome
 from tenfold.replay.rule import Rule
+from tenfold.replay.rules import Dials
 from tenfold.replay.tune import FLOORS, OURS, PEERS, Tunable, tune
 from tenfold.replay.week import Week
 
 ALL = "all"
 OTHER_TARGET = 0.99
 STATIC, STATIC_QUANTILE = "static", 0.9
-RULES: Mapping[str, Tunable] = {
-    policy.name.replace(", cold starts", "-cold").replace(", ", "-"): policy for policy in (*PEERS, *OURS)
-}
+RULES: Mapping[str, Tunable] = {policy.key: policy for policy in (*PEERS, *OURS)}
 STEERED = {policy.name for policy in OURS}
 """Policies that steer to the targets themselves."""
 
@@ -37,10 +36,11 @@ OnStep = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One policy's outcome, and the CPU seconds that the replay took."""
+    """One policy's outcome, the CPU seconds that the replay took, and its dials if they are not the rule's own."""
 
     outcome: Outcome
     cpu_s: float
+    dials: Dials = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +95,73 @@ def policies(names: str) -> tuple[Tunable, ...]:
     return tuple(RULES[name] for name in dict.fromkeys(wanted))
 
 
-def rules(names: str, week: Week, targets: Mapping[str, float]) -> tuple[Rule, ...]:
+def rules(
+    names: str, week: Week, targets: Mapping[str, float], dials: Mapping[str, Dials] | None = None
+) -> tuple[Rule, ...]:
     """The same with their own dials: Tenfold's are the targets; ``static`` has 90% of this week's steps in full.
+
+    Args:
+        names: with commas between.
+        week: what is played.
+        targets: least attainment by family.
+        dials: by policy, in place of its own; of families that they do not name its own stay.
 
     Raises:
         UsageError: there is none of a name.
     """
     quantiles = tuple((family, STATIC_QUANTILE) for family in targets)
-    own = {STATIC: quantiles} | {policy.name: tuple(targets.items()) for policy in OURS}
-    return tuple(policy.make(week, own.get(policy.name, ())) for policy in policies(names))
+    own: dict[str, Dials] = {STATIC: quantiles} | {policy.name: tuple(targets.items()) for policy in OURS}
+    given = dials or {}
+    return tuple(
+        policy.make(week, tuple({**dict(own.get(policy.name, ())), **dict(given.get(policy.name, ()))}.items()))
+        for policy in policies(names)
+    )
+
+
+def dials_of(texts: Sequence[str], names: str, targets: Mapping[str, float]) -> Mapping[str, Dials]:
+    """Dials by policy, as they are written: ``kueue-like:llm=0.6,ranking=0.5``, or ``kueue-like:0.6`` for all families.
+
+    Raises:
+        UsageError: a policy is not played, a family is not in the week, or a value cannot be.
+    """
+    found: dict[str, Dials] = {}
+    played = {policy.key: policy for policy in policies(names)}
+    for text in texts:
+        key, _, values = text.partition(":")
+        policy = played.get(key.strip())
+        if policy is None:
+            raise UsageError(
+                f"--dials {text!r}: {key!r} is not played; {suggest(key, played)}",
+                next_step="write e.g. --dials kueue-like:llm=0.6",
+            )
+        given: dict[str, float] = dict(found.get(policy.name, ()))
+        for part in filter(None, (each.strip() for each in values.split(","))):
+            family, is_named, value = part.rpartition("=")
+            if is_named and family.strip() not in targets:
+                raise UsageError(
+                    f"--dials {text!r}: the week has no family {family.strip()!r}; {suggest(family.strip(), targets)}",
+                    next_step="mend --dials",
+                )
+            for each in [family.strip()] if is_named else targets:
+                given[each] = _dial(text, policy, value)
+        if not given:
+            raise UsageError(f"--dials {text!r} has no value", next_step=f"write e.g. --dials {key}:0.6")
+        found[policy.name] = tuple(given.items())
+    return found
+
+
+def _dial(text: str, policy: Tunable, value: str) -> float:
+    low, high = min(policy.rungs), max(policy.rungs)
+    try:
+        dial = float(value)
+    except ValueError:
+        dial = math.nan
+    if not low <= dial <= high:
+        raise UsageError(
+            f"--dials {text!r}: {value.strip()!r} is no dial of {policy.key}; it is the {policy.dial}",
+            next_step=f"give a number from {low:.4g} to {high:.4g}",
+        )
+    return dial
 
 
 def targets_of(week: Week, given: Mapping[str, float]) -> Mapping[str, float]:
@@ -122,15 +180,28 @@ def targets_of(week: Week, given: Mapping[str, float]) -> Mapping[str, float]:
 
 
 def compare(
-    week: Week, policies: Iterable[Rule], targets: Mapping[str, float], *, on_step: OnStep | None = None
+    week: Week,
+    policies: Iterable[Rule],
+    targets: Mapping[str, float],
+    *,
+    dials: Mapping[str, Dials] | None = None,
+    on_step: OnStep | None = None,
 ) -> Comparison:
-    """Play a week under each policy; ``on_step`` is told the policy's name and the step that is done."""
+    """Play a week under each policy.
+
+    Args:
+        week: what is played.
+        policies: with their dials.
+        targets: least attainment by family.
+        dials: of policies whose dials are not their own, to be told beside what they made of the week.
+        on_step: told the policy's name and the step that is done.
+    """
     played = []
     for policy in policies:
         told = None if on_step is None else partial(on_step, policy.name)
         began = time.process_time()
         outcome = replay(week, policy, on_step=told)
-        played.append(Played(outcome, time.process_time() - began))
+        played.append(Played(outcome, time.process_time() - began, (dials or {}).get(policy.name, ())))
     return Comparison(week, tuple(played), (), targets, coverage(week))
 
 
@@ -149,13 +220,15 @@ def compare_tuned(
             f"{other.name!r} and {week.name!r} have not the same services in one order",
             next_step="tune on a week of the same services",
         )
-    chosen, settings = [], []
+    chosen, settings, dials_found = [], [], {}
     for policy in policies(names):
         found = tune(other, policy, targets, on_trial=lambda trial, name=policy.name: on_trial(name))
         chosen.append(found.rule)
+        dials_found[found.rule.name] = found.chosen.dials
         dials = [trial.dials for trial in found.frontier() if trial.dials != found.chosen.dials]
         settings += [replay(week, policy.make(other, each)) for each in dials]
-    return replace(compare(week, chosen, targets), settings=tuple(settings), tuned_on=other.name)
+    comparison = compare(week, chosen, targets, dials=dials_found)
+    return replace(comparison, settings=tuple(settings), tuned_on=other.name)
 
 
 def find_bounds(comparison: Comparison) -> Comparison:
@@ -184,6 +257,8 @@ def summary(comparison: Comparison) -> Mapping[str, object]:
     """All figures as one record; ``policies`` has one for each row of the table."""
     return {
         "week": comparison.week.name,
+        "step_s": comparison.week.step_s,
+        "assumed": list(comparison.week.notes),
         "targets": dict(comparison.targets),
         "tuned_on": comparison.tuned_on,
         "policies": [_record(comparison, each) for each in comparison.played],
@@ -201,7 +276,8 @@ def summary(comparison: Comparison) -> Mapping[str, object]:
 def notes(comparison: Comparison) -> Sequence[str]:
     """What a reader of the table must know."""
     tuned = comparison.tuned_on
-    lines = [
+    lines = list(comparison.week.notes)
+    lines += [
         f"Every policy was tuned with the same budget on {tuned!r}."
         if tuned
         else "Policies run with their own dials, not tuned; --tune gives each the same budget on another week."
@@ -236,6 +312,7 @@ def _record(comparison: Comparison, each: Played) -> Mapping[str, object]:
     waits_s = outcome.waited_s_J[~np.isnan(outcome.waited_s_J)]
     return {
         "policy": outcome.policy,
+        "dials": dict(each.dials) or None,
         "attainment": {family: outcome.attainment(family) for family in comparison.families},
         "steps_in_full": {family: outcome.steps_in_full(family) for family in comparison.families},
         "unpreventable": {family.name: family.unpreventable_share for family in outcome.families},

@@ -23,6 +23,11 @@ TIMES = ("time_s", "time", "step")
 SERIES, RATE = "series", "rate"
 NEAR = 1e-6
 MOST_MISSING = 4
+STEP_S = 120.0
+"""Seconds of a step where nobody says."""
+
+Clock = Literal["zoned", "local", "counted"]
+"""How a file tells time: by dates with a time zone, by dates without one, or counting from a beginning of its own."""
 
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -31,12 +36,15 @@ Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class Rates:
     """Requests per second of several series over the same steps; NaN where nothing was measured.
 
-    ``rates_ST``: shape (S, T), in the order of ``names``.
+    ``rates_ST``: shape (S, T), in the order of ``names``. ``start_s``: when the first step begins, in seconds of the
+    ``clock``: since 1970, or since the beginning that the file counts from.
     """
 
     step_s: float
     names: tuple[str, ...]
     rates_ST: Floats
+    start_s: float = 0.0
+    clock: Clock = "counted"
 
     def series(self, place: int) -> Floats:
         """One series with its gaps filled."""
@@ -55,6 +63,7 @@ class RatesFile(Frozen):
 
     source: str = Field("", description="where the rates come from")
     step_s: float = Field(gt=0, allow_inf_nan=False, description="seconds of a step")
+    start: datetime | None = Field(None, description="when the first step begins, e.g. 2026-01-05T00:00:00Z")
     unit: Literal["requests per second"] = "requests per second"
     rates: dict[str, tuple[Rate | None, ...]] = Field(
         min_length=1, description="mean requests per second in each step, by series; null where nothing was measured"
@@ -93,7 +102,16 @@ def _from_json(path: Path) -> Rates:
     if len(set(lengths.values())) > 1:
         counted = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise TableError(f"{path}: all series must have as many steps, but {counted}", next_step=f"mend {path}")
-    return Rates(found.step_s, tuple(found.rates), np.array(list(found.rates.values()), dtype=np.float64))
+    rates_ST = np.array(list(found.rates.values()), dtype=np.float64)
+    clock, start_s = ("counted", 0.0) if found.start is None else dated(found.start)
+    return Rates(found.step_s, tuple(found.rates), rates_ST, start_s, clock)
+
+
+def dated(moment: datetime) -> tuple[Clock, float]:
+    """A date's clock, and its seconds there."""
+    if moment.tzinfo is None:
+        return "local", (moment - datetime(1970, 1, 1)).total_seconds()
+    return "zoned", moment.timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +132,7 @@ def _from_table(table: Table, step_s: float | None) -> Rates:
     faults = Faults(table.origin)
     seconds_R = _seconds(table, clock, faults)
     if clock == "step":
-        seconds_R = seconds_R * (step_s or 1.0)
+        seconds_R = seconds_R * (step_s or STEP_S)
     found = _series(table)
     values = {
         column: numbers(table, column, faults) for column in dict.fromkeys(held.column for held in found.values())
@@ -122,12 +140,19 @@ def _from_table(table: Table, step_s: float | None) -> Rates:
     for rows in {id(held.rows): held.rows for held in found.values()}.values():
         _check_rising(table, clock, seconds_R, rows, faults)
     faults.check()
-    step = (step_s or 1.0) if clock == "step" else _step(seconds_R)
+    step = (step_s or STEP_S) if clock == "step" else _step(seconds_R)
     steps_R = _steps(table, clock, seconds_R, step, faults)
     rates_ST = np.full((len(found), int(steps_R.max()) + 1), np.nan)
     for place, held in enumerate(found.values()):
         rates_ST[place, steps_R[held.rows]] = values[held.column][held.rows]
-    return Rates(step, tuple(found), rates_ST)
+    told: Clock = "counted" if clock != "time" else _clock(table)
+    return Rates(step, tuple(found), rates_ST, float(seconds_R.min()), told)
+
+
+def _clock(table: Table) -> Clock:
+    """Whether a table's dates have a time zone; all have, or none has."""
+    first = _moment(table.columns["time"][0])
+    return "zoned" if first is not None and first.tzinfo is not None else "local"
 
 
 def _series(table: Table) -> Mapping[str, _Series]:
@@ -171,7 +196,7 @@ def _seconds(table: Table, column: str, faults: Faults) -> Floats:
             moment = _moment(cell)
             zoned = moment.tzinfo is not None if moment is not None and zoned is None else zoned
             if moment is not None and (moment.tzinfo is not None) == zoned:
-                seconds[at] = moment.timestamp() if zoned else (moment - datetime(1970, 1, 1)).total_seconds()
+                seconds[at] = dated(moment)[1]
                 continue
         else:
             value = number(cell)

@@ -37,12 +37,18 @@ class Tunable:
     """A policy with its dials.
 
     ``rungs``: values of each dial, from thrifty to generous. ``make``: the policy with these dials; the week is the one
-    tuned on, of which a policy may keep what a planner would know of it.
+    tuned on, of which a policy may keep what a planner would know of it. ``dial``: what a dial says.
     """
 
     name: str
     rungs: tuple[float, ...]
     make: Callable[[Week, Dials], Rule]
+    dial: str = "dial"
+
+    @property
+    def key(self) -> str:
+        """Its name on a command line."""
+        return self.name.replace(", cold starts", "-cold").replace(", ", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,20 +190,24 @@ def _static(week: Week, dials: Dials) -> Rule:
     return Static(np.array([np.quantile(service.rates_T, known[service.family]) for service in week.services]))
 
 
+QUANTILE = "share of the week's steps that are answered in full"
+UTILISATION = "utilisation aimed at, of what slots answer in time"
+ATTAINMENT = "share of requests to answer in time"
+
 PEERS: tuple[Tunable, ...] = (
-    Tunable("static", QUANTILES, _static),
-    Tunable("priority", UTILISATIONS, lambda _, dials: Priority(dials)),
-    Tunable("kueue-like", UTILISATIONS, lambda _, dials: KueueLike(dials)),
-    Tunable("kueue-like, warm", UTILISATIONS, lambda _, dials: KueueLike(dials, warm=True)),
-    Tunable("lyra-like", UTILISATIONS, lambda _, dials: LyraLike(dials)),
-    Tunable("lyra-like, warm", UTILISATIONS, lambda _, dials: LyraLike(dials, warm=True)),
-    Tunable("hpa-like", UTILISATIONS, lambda _, dials: HpaLike(dials)),
-    Tunable("hpa-like, warm", UTILISATIONS, lambda _, dials: HpaLike(dials, warm=True)),
+    Tunable("static", QUANTILES, _static, QUANTILE),
+    Tunable("priority", UTILISATIONS, lambda _, dials: Priority(dials), UTILISATION),
+    Tunable("kueue-like", UTILISATIONS, lambda _, dials: KueueLike(dials), UTILISATION),
+    Tunable("kueue-like, warm", UTILISATIONS, lambda _, dials: KueueLike(dials, warm=True), UTILISATION),
+    Tunable("lyra-like", UTILISATIONS, lambda _, dials: LyraLike(dials), UTILISATION),
+    Tunable("lyra-like, warm", UTILISATIONS, lambda _, dials: LyraLike(dials, warm=True), UTILISATION),
+    Tunable("hpa-like", UTILISATIONS, lambda _, dials: HpaLike(dials), UTILISATION),
+    Tunable("hpa-like, warm", UTILISATIONS, lambda _, dials: HpaLike(dials, warm=True), UTILISATION),
 )
 """What Tenfold is compared with: the field's rules on the field's mechanism, and on Tenfold's."""
 
 OURS: tuple[Tunable, ...] = (
-    Tunable("tenfold", ATTAINMENTS, lambda _, dials: Tenfold(dials)),
-    Tunable("tenfold, cold starts", ATTAINMENTS, lambda _, dials: Tenfold(dials, warm=False)),
+    Tunable("tenfold", ATTAINMENTS, lambda _, dials: Tenfold(dials), ATTAINMENT),
+    Tunable("tenfold, cold starts", ATTAINMENTS, lambda _, dials: Tenfold(dials, warm=False), ATTAINMENT),
 )
 """Tenfold's rule on its own mechanism, and on the field's."""

@@ -118,13 +118,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Week:
-    """All that a replay needs. ``rates_T`` of every service has one length, the number of steps."""
+    """All that a replay needs. ``rates_T`` of every service has one length, the number of steps.
+
+    ``notes``: what was taken for granted when its files were read, for people.
+    """
 
     name: str
     step_s: float
     kinds: tuple[Kind, ...]
     services: tuple[Service, ...]
     jobs: tuple[Job, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def steps(self) -> int:

@@ -9,21 +9,35 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.core.errors import UsageError
 from tenfold.core.explain import suggest
 from tenfold.core.toml_file import read_toml
 from tenfold.replay.job_file import job_problems, read_jobs
 from tenfold.replay.job_mix import JobMix, Room, backlog, generate_jobs, room_of
+from tenfold.replay.joining import Joined, Trace, check_step, choose_step, holes, join
 from tenfold.replay.loads import DAY_S, WEEK_DAYS, generate, llm_load, ranking_load, refine, stream
-from tenfold.replay.traces import Rates, read_rates
+from tenfold.replay.traces import STEP_S, Rates, read_rates
 from tenfold.replay.week import Floats, Job, Kind, Service, Times, Week
-from tenfold.replay.week_schema import BacklogTable, ByKind, GenerateTable, JobDefaults, ServiceTable, WeekFile
+from tenfold.replay.week_schema import (
+    BacklogTable,
+    ByKind,
+    GenerateTable,
+    JobDefaults,
+    ServiceTable,
+    WeekError,
+    WeekFile,
+)
 
-WHOLE = 1e-6
+BACKLOG_JOBS = 16
+"""So many jobs of a backlog at most, where nobody says how many."""
 
 
-class WeekError(UsageError):
-    """``week.toml`` has an unknown key or a wrong value, or asks for what cannot be."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Span:
+    """The steps of a week: how long each is, how many lie before the first that is played, and how many are played."""
+
+    step_s: float
+    past: int
+    steps: int
 
 
 def load_week(path: Path, seed: int = 0) -> Week:
@@ -47,12 +61,19 @@ def load_week(path: Path, seed: int = 0) -> Week:
     problems = [*_service_problems(file), *_job_table_problems(file)]
     _refuse(origin, problems)
     traces = _read_traces(path.parent, file)
-    steps = _steps(origin, file, traces)
+    step_s = file.step_s or choose_step([trace.rates.step_s for trace in traces.values()])
+    check_step(step_s, traces)
+    joined = join(traces, step_s) if traces else None
+    span = _span(origin, file, step_s, joined, traces)
     services = tuple(
-        _service(name, table, file, traces.get(name), steps, stream(seed, name))
+        _service(name, table, file, span, traces.get(name), joined, stream(seed, name))
         for name, table in file.services.items()
     )
-    return Week(file.name, file.step_s, kinds, services, _jobs(path, file, kinds, steps, seed))
+    notes = [] if step_s in (file.step_s, STEP_S) else [f"Steps are of {step_s:g} s, which divide those of the files."]
+    notes += joined.notes if joined is not None else ()
+    told = [holes(each.name, each.gaps_T.tolist(), step_s) for each in services if each.gaps_T is not None]
+    jobs = _jobs(path, file, kinds, span, seed)
+    return Week(file.name, step_s, kinds, services, jobs, (*notes, *filter(None, told)))
 
 
 def _refuse(origin: str, problems: list[str]) -> None:
@@ -92,10 +113,10 @@ def _unknown_kinds(key: str, table: ByKind, file: WeekFile) -> list[str]:
     ]
 
 
-def _read_traces(folder: Path, file: WeekFile) -> Mapping[str, Rates]:
+def _read_traces(folder: Path, file: WeekFile) -> Mapping[str, Trace]:
     """Each service's own series; every file is read once."""
     read: dict[str, Rates] = {}
-    own: dict[str, Rates] = {}
+    own: dict[str, Trace] = {}
     for name, service in file.services.items():
         if service.rates is None:
             continue
@@ -107,48 +128,44 @@ def _read_traces(folder: Path, file: WeekFile) -> Mapping[str, Rates]:
                 f"'services.{name}': {service.rates} has no series {series!r}; {suggest(series, rates.names)}",
                 next_step=f"give 'series' in [services.{name}]",
             )
-        parts, merged = rates.step_s / file.step_s, file.step_s / rates.step_s
-        if min(abs(parts - round(parts)), abs(merged - round(merged))) > WHOLE:
-            raise WeekError(
-                f"'step_s' is {file.step_s:g}, and {service.rates} has steps of {rates.step_s:g} s: neither is a whole "
-                "multiple of the other",
-                next_step="choose a step_s that divides the file's, or is a multiple of it",
-            )
         place = rates.names.index(series)
-        own[name] = Rates(rates.step_s, (series,), rates.rates_ST[place : place + 1])
+        one = dataclasses.replace(rates, names=(series,), rates_ST=rates.rates_ST[place : place + 1])
+        own[name] = Trace(service.rates, one)
     return own
 
 
-def _steps(origin: str, file: WeekFile, traces: Mapping[str, Rates]) -> int:
+def _span(origin: str, file: WeekFile, step_s: float, joined: Joined | None, traces: Mapping[str, Trace]) -> _Span:
     """How many steps are played: what the file says, what all traces have after the history, or a week."""
-    past = _past(file)
-    have = {name: int(rates.rates_ST.shape[1] * rates.step_s / file.step_s + WHOLE) for name, rates in traces.items()}
-    least = min(have.values(), default=0) - past
-    counted = ", ".join(f"{name} has {length}" for name, length in have.items())
-    if have and least < (file.steps or 2):
+    past = round(file.history_s / step_s)
+    if joined is None:
+        return _Span(step_s, past, file.steps or round(WEEK_DAYS * DAY_S / step_s))
+    least = joined.steps - past
+    if least < (file.steps or 2):
         wanted = f"{file.steps:,} steps" if file.steps else "two steps"
+        counted = ", ".join(f"{name} has {joined.steps}" for name in traces)
         _refuse(origin, [f"{wanted} after 'history_s' (which takes {past:,}) are more than there are: {counted}"])
-    if file.steps is None and len(set(have.values())) > 1:
-        _refuse(origin, [f"the services' rates differ in steps: {counted}; 'steps = {least}' plays what all have"])
-    return file.steps or (least if have else round(WEEK_DAYS * DAY_S / file.step_s))
-
-
-def _past(file: WeekFile) -> int:
-    """Steps before the first that is played."""
-    return round(file.history_s / file.step_s)
+    return _Span(step_s, past, file.steps or least)
 
 
 def _service(
-    name: str, table: ServiceTable, file: WeekFile, rates: Rates | None, steps: int, rng: np.random.Generator
+    name: str,
+    table: ServiceTable,
+    file: WeekFile,
+    span: _Span,
+    trace: Trace | None,
+    joined: Joined | None,
+    rng: np.random.Generator,
 ) -> Service:
-    past, gaps_T = _past(file), np.zeros(0, dtype=np.bool_)
-    if rates is None:
+    past, gaps_T = span.past, np.zeros(0, dtype=np.bool_)
+    if trace is None or joined is None:
         assert table.generate is not None
-        rates_T = generate_rates(table.generate, past + steps, file.step_s, rng, past)
+        rates_T = generate_rates(table.generate, past + span.steps, span.step_s, rng, past)
     else:
-        rates_T = table.scale * resample(rates.series(0), rates.step_s, file.step_s, rng, table.roughness)
-        gaps_T = np.isnan(resample(rates.rates_ST[0], rates.step_s, file.step_s))
-    played, known = slice(past, past + steps), slice(past)
+        rates, skipped, late = trace.rates, joined.skipped[name], joined.late[name]
+        filled_T, known_T = rates.series(0)[skipped:], rates.rates_ST[0, skipped:]
+        rates_T = table.scale * resample(filled_T, rates.step_s, span.step_s, rng, table.roughness)[late:]
+        gaps_T = np.isnan(resample(known_T, rates.step_s, span.step_s))[late:]
+    played, known = slice(past, past + span.steps), slice(past)
     return Service(
         name=name,
         family=table.family,
@@ -186,15 +203,15 @@ def resample(
     return np.repeat(rates_T, parts) if rng is None else refine(rates_T, parts, rng, roughness)
 
 
-def _jobs(path: Path, file: WeekFile, kinds: tuple[Kind, ...], steps: int, seed: int) -> tuple[Job, ...]:
-    """The backlog, the file's, and the made-up ones, in this order."""
+def _jobs(path: Path, file: WeekFile, kinds: tuple[Kind, ...], span: _Span, seed: int) -> tuple[Job, ...]:
+    """The backlog's, the file's, and the made-up ones, in this order."""
     table, defaults = file.jobs, file.jobs.defaults
     speed = table.speed or {kind.name: 1.0 for kind in kinds}
     speed_K = np.array([speed.get(kind.name, 0.0) for kind in kinds])
     room = room_of(kinds, speed_K)
     jobs: list[Job] = []
     if table.backlog is not None:
-        jobs.append(_backlog(table.backlog, defaults, room))
+        jobs += _backlog(table.backlog, defaults, room)
     if table.file is not None:
         jobs += read_jobs(path.parent / table.file, kinds, speed_K, defaults)
     if table.generate is not None:
@@ -207,7 +224,7 @@ def _jobs(path: Path, file: WeekFile, kinds: tuple[Kind, ...], steps: int, seed:
             checkpoint_every_s=defaults.checkpoint_every_s,
             **table.generate.model_dump(exclude={"offered_share"}),
         )
-        jobs += generate_jobs(mix, steps * file.step_s / DAY_S, room, stream(seed, "jobs"))
+        jobs += generate_jobs(mix, span.steps * span.step_s / DAY_S, room, stream(seed, "jobs"))
     _refuse(
         str(path),
         [
@@ -219,14 +236,22 @@ def _jobs(path: Path, file: WeekFile, kinds: tuple[Kind, ...], steps: int, seed:
     return tuple(jobs)
 
 
-def _backlog(table: BacklogTable, defaults: JobDefaults, room: Room) -> Job:
-    job = backlog(room, usd_per_hour=table.usd_per_accelerator_hour, least=table.least, times=_times(defaults))
-    return dataclasses.replace(
-        job,
-        most=room.slots if table.most is None else min(table.most, room.slots),
-        checkpoint_s=defaults.checkpoint_s,
-        checkpoint_every_s=defaults.checkpoint_every_s,
-    )
+def _backlog(table: BacklogTable, defaults: JobDefaults, room: Room) -> list[Job]:
+    """Jobs that never end. Together they can use all that they may run on, each its part, if nothing else is said."""
+    least = min(table.least, room.slots)
+    count = table.jobs or max(1, min(BACKLOG_JOBS, room.slots // (2 * least)))
+    most = max(least, -(-room.slots // count)) if table.most is None else min(table.most, room.slots)
+    one = backlog(room, usd_per_hour=table.usd_per_accelerator_hour, least=least, times=_times(defaults))
+    return [
+        dataclasses.replace(
+            one,
+            name=one.name if count == 1 else f"{one.name}-{number + 1}",
+            most=most,
+            checkpoint_s=defaults.checkpoint_s,
+            checkpoint_every_s=defaults.checkpoint_every_s,
+        )
+        for number in range(count)
+    ]
 
 
 def _times(defaults: JobDefaults) -> Times:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tenfold.core.errors import UsageError
 from tenfold.core.frozen import Frozen
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -11,6 +12,10 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 ByKind = dict[str, NotNegative]
+
+
+class WeekError(UsageError):
+    """``week.toml`` has an unknown key or a wrong value, or asks for what cannot be."""
 
 
 class KindTable(Frozen):
@@ -96,11 +101,19 @@ class JobMixTable(Frozen):
 
 
 class BacklogTable(Frozen):
-    """``[jobs.backlog]``: one job that never ends and takes what is left, such as pre-training."""
+    """``[jobs.backlog]``: jobs that never end and take what is left, such as pre-training.
+
+    Several, since rules that run jobs whole could place one that uses all of the fleet only on all of it.
+    """
 
     usd_per_accelerator_hour: Positive = Field(1.0, description="USD that a slot's hour at speed 1 earns")
-    least: int = Field(8, ge=1, description="slots that it needs at least")
-    most: int | None = Field(None, ge=1, description="slots that it can use; default: all it can run on")
+    jobs: int | None = Field(
+        None, ge=1, le=1000, description="how many; default: 16, fewer where each would not have twice its least"
+    )
+    least: int = Field(8, ge=1, description="slots that each needs at least")
+    most: int | None = Field(
+        None, ge=1, description="slots that each can use; default: its part of all they can run on"
+    )
 
 
 class JobsTable(Frozen):
@@ -114,14 +127,20 @@ class JobsTable(Frozen):
     )
     defaults: JobDefaults = JobDefaults()
     generate: JobMixTable | None = Field(None, description="made-up jobs")
-    backlog: BacklogTable | None = Field(None, description="one job that never ends")
+    backlog: BacklogTable | None = Field(None, description="jobs that never end")
 
 
 class WeekFile(Frozen):
     """All of ``week.toml``."""
 
     name: str = Field(min_length=1, description="title of tables and pages")
-    step_s: float = Field(120.0, gt=0, le=86400, description="seconds of a step; every policy decides once in each")
+    step_s: float | None = Field(
+        None,
+        gt=0,
+        le=86400,
+        description="seconds of a step; every policy decides once in each. Default: 120, or the longest below it that "
+        "goes into the steps of all rates' files",
+    )
     history_s: NotNegative = Field(
         86400.0,
         description="seconds at the start of the rates that are not played: every policy knows them from the first "
