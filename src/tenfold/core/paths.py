@@ -1,6 +1,10 @@
 """Where Tenfold keeps its files: a home per pool, a cache per user."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -42,6 +46,23 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         fresh.unlink(missing_ok=True)
         # A failed write names no file by itself.
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give a fresh folder beside ``target`` to be filled, and rename it to that when the block ends well.
+
+    So the folder appears whole or not at all: what fails in the block leaves nothing behind.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        yield fresh
+        # mkdtemp's own mode would keep other users' processes out.
+        fresh.chmod(0o755)
+        fresh.rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

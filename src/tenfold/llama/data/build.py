@@ -6,7 +6,6 @@ side when others are added, and none is on both.
 """
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from tenfold.core.errors import UsageError
+from tenfold.core.paths import new_folder
 from tenfold.core.sound import write_record
 from tenfold.llama.data.duplicates import Duplicates, Verdict, digest_of_words
 from tenfold.llama.data.index import (
@@ -65,21 +65,15 @@ def build(out: Path, sources: Sequence[Path], choices: Choices, progress: Progre
     if not 0 < choices.held_out < 1:
         raise UsageError(f"held out is {choices.held_out}, not a share between 0 and 1", next_step="give e.g. 0.02")
     files, passed_over = files_of(sources)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        index = _Building(fresh, files, choices, progress).index().model_copy(update={"passed_over": passed_over})
-        write_record(fresh / "index.json", index)
-        check_data(fresh)
-        # mkdtemp's own mode would keep other users' workers out.
-        fresh.chmod(0o755)
-        fresh.rename(out)
+        with new_folder(out) as fresh:
+            index = _Building(fresh, files, choices, progress).index().model_copy(update={"passed_over": passed_over})
+            write_record(fresh / "index.json", index)
+            check_data(fresh)
     except OSError as error:
         raise UsageError(
             f"cannot write {out}: {error.strerror}", next_step="free space there, or give another folder"
         ) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     progress("done", 1.0)
     return index
 

@@ -3,14 +3,13 @@
 import contextlib
 import fcntl
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tenfold.core.errors import AssetError, Damaged
+from tenfold.core.paths import new_folder
 from tenfold.core.sound import set_aside, write_record
 from tenfold.llama.data.index import DataIndex, TextSource, check_data
 from tenfold.llama.data.tokenizer import SEPARATOR, train_tokenizer
@@ -61,12 +60,8 @@ def _make(target: Path, files: Sequence[Path], source: TextSource, progress: Pro
             return
         except Damaged as error:
             set_aside(target, error.cause, "it is made again")
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with new_folder(target) as fresh:
         _write(fresh, files, source, progress)
-        fresh.rename(target)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _source_files(source: TextSource) -> list[Path]:

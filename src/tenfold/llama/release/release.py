@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from pydantic import Field
 from tenfold.core.errors import AssetError, UsageError
 from tenfold.core.frozen import Frozen
 from tenfold.core.gguf import write_gguf
+from tenfold.core.paths import new_folder
 from tenfold.llama.checkpoint import RunMeta, newest_sound
 from tenfold.llama.data.index import DataIndex, check_data
 from tenfold.llama.data.tokenizer import SEPARATOR
@@ -102,9 +101,7 @@ def release(
     tokens = read_tokens(data / "tokenizer.json", SEPARATOR)
     if with_gguf:
         gguf.check_loadable(trained.shape)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with new_folder(target) as fresh:
         files = write_model(fresh, trained, tokens, recipe.sequence_tokens, licence, with_gguf=with_gguf)
         sizes = {key: weight.size for key, weight in trained.weights.items()}
         parameters = card.active_parameters(trained.shape, sizes)
@@ -124,10 +121,6 @@ def release(
         (fresh / "README.md").write_text(card.write(told))
         (fresh / "LICENSE").write_text(_LICENCES.get(licence, f"SPDX-License-Identifier: {licence}\n"))
         _write_sums(fresh)
-        fresh.chmod(0o755)
-        fresh.rename(target)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return Released(
         folder=target,
         run=trained.name,
