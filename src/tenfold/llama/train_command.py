@@ -1,7 +1,5 @@
 """A run trained from the command line: a progress bar while it goes, what it came to at its end, Ctrl-C in between."""
 
-import signal
-import threading
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -11,13 +9,11 @@ from tenfold.llama.alone import Finished, train_alone
 from tenfold.llama.journal import StepLine
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.run_file import RunFile
+from tenfold.llama.stopping import stopped_by_signal
 
 
 def train(run: RunFile, home: Path, workers: int, json: bool) -> None:
     """Train a run to its end, or until Ctrl-C or SIGTERM, and print what it came to."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -25,7 +21,7 @@ def train(run: RunFile, home: Path, workers: int, json: bool) -> None:
         TextColumn("{task.fields[figures]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=talk) as bar:
+    with Progress(*columns, console=talk) as bar, stopped_by_signal() as stop:
         task = bar.add_task(run.name, total=run.recipe.steps, figures="")
 
         def on_progress(progress: TrainProgress, line: StepLine | None) -> None:
@@ -39,11 +35,12 @@ def train(run: RunFile, home: Path, workers: int, json: bool) -> None:
 
 def _score(home: Path, name: str, loss: float, flops: float) -> None:
     """Score the run against the prediction that was registered for it, if there is one."""
-    from tenfold.llama.ladder.library import prediction_path, write_outcome
+    from tenfold.llama.ladder.library import prediction_path
+    from tenfold.llama.ladder.pages import keep_outcome
 
     path = prediction_path(home, name)
     if path.exists():
-        told, outcome = write_outcome(path, loss, flops)
+        told, outcome = keep_outcome(path, loss, flops)
         where = "inside" if outcome.inside else "outside"
         talk.print(
             f"predicted on {told.made_at}: {told.loss:.4f}, {outcome.error:+.2%}, {where} the interval "

@@ -85,6 +85,7 @@ def test_a_run_that_was_predicted_is_scored_as_training_ends(runs_csv, tmp_path,
     train_command._score(tmp_path / "home", "next", told.low * 0.9, told.flops)
     assert "outside the interval" in " ".join(capsys.readouterr().err.split())
     assert json.loads(outcome_path(path).read_text())["verdict"] == "better"
+    assert f"{told.low * 0.9:.4f}" in page.html(tmp_path / "home", {}), "the page in the console shows what was reached"
 
 
 def test_a_prediction_that_was_changed_since_is_refused(runs_csv, tmp_path, capsys):

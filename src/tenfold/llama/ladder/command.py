@@ -107,19 +107,14 @@ def score(
 ) -> None:
     """Score a run against its registered prediction (a file, or the name of one of this home), and keep the score."""
     from tenfold.llama.ladder import show
-    from tenfold.llama.ladder.library import prediction_path, write_outcome
-    from tenfold.llama.ladder.pages import leave_page
+    from tenfold.llama.ladder.library import find_prediction
+    from tenfold.llama.ladder.pages import keep_outcome
     from tenfold.llama.ladder.prediction import load_prediction
 
-    path = Path(prediction)
-    if not path.exists():
-        path = prediction_path(home_dir(), prediction)
-    flops = None
+    path, flops = find_prediction(home_dir(), prediction), None
     if loss is None:
         loss, flops = _reached(run or load_prediction(path).name)
-    told, outcome = write_outcome(path, loss, flops)
-    leave_page(path)
-    show.outcome(told, outcome, json)
+    show.outcome(*keep_outcome(path, loss, flops), json)
 
 
 def _reached(name: str) -> tuple[float, float]:

@@ -35,6 +35,12 @@ def prediction_path(home: Path, name: str) -> Path:
     return home / FOLDER / "predictions" / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.json"
 
 
+def find_prediction(home: Path, named: str) -> Path:
+    """Where the prediction is that a person names: by its file, or by the name of one of this home."""
+    path = Path(named)
+    return path if path.is_file() or path.suffix == ".json" else prediction_path(home, named)
+
+
 def predictions(home: Path) -> list[Path]:
     """All predictions of this home, the oldest first."""
     found = (home / FOLDER / "predictions").glob("*.json")
