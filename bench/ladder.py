@@ -22,12 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
+from observed import best_at
 from tenfold.core.paths import cache_dir
 from tenfold.llama.data.index import TextSource, read_index
 from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.ladder.climb import climb, reach
 from tenfold.llama.ladder.forecast import forecast
-from tenfold.llama.ladder.frontier import SAME_BUDGET, best_at, frontier
+from tenfold.llama.ladder.frontier import SAME_BUDGET, frontier
 from tenfold.llama.ladder.huber import fit_huber
 from tenfold.llama.ladder.library import prediction_path, runs_path, write_outcome
 from tenfold.llama.ladder.predicting import Asked, make

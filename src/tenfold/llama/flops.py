@@ -7,7 +7,7 @@ router's choice and other steps along an axis are left out: they are below 2% fr
 
 from dataclasses import dataclass
 
-from tenfold.llama.shape import ModelShape, VisionShape
+from tenfold.llama.shape import ModelShape
 
 TRAINING = 3
 """Forward and backward, in forwards."""
@@ -57,19 +57,3 @@ def flops_per_token(shape: ModelShape, sequence_tokens: int) -> float:
     counted = parameters_of(shape)
     attention = 4 * shape.num_hidden_layers * sequence_tokens * shape.num_attention_heads * shape.head_dim
     return float(TRAINING * (2 * (counted.active - counted.embedding) + attention))
-
-
-def flops_per_image(shape: VisionShape, hidden_size: int) -> float:
-    """Floating-point operations of training on one image, forward and backward.
-
-    Args:
-        shape: of the part that reads images.
-        hidden_size: width of the decoder that it feeds.
-    """
-    width, inner, out = shape.hidden_size, shape.intermediate_size, shape.projector_output_dim
-    patches = shape.patches_side**2
-    layer = 4 * width * width + 2 * width * inner
-    pixels = shape.num_channels * shape.patch_size**2
-    encoder = patches * pixels * width + (patches + 1) * shape.num_hidden_layers * (layer + 2 * (patches + 1) * width)
-    adapter = shape.image_tokens * (inner * out + out * out + out * hidden_size)
-    return float(TRAINING * 2 * (encoder + adapter))

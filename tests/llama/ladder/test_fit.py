@@ -7,8 +7,9 @@ import pytest
 from ladder_laws import TRUE, isoflop_runs
 from scipy.optimize import nnls
 
+from observed import best_at
 from tenfold.llama.ladder.allocation import has_contrast
-from tenfold.llama.ladder.frontier import best_at, frontier, near_frontier
+from tenfold.llama.ladder.frontier import frontier, near_frontier
 from tenfold.llama.ladder.huber import fit_huber
 from tenfold.llama.ladder.prior import FAMILY_PRIOR
 from tenfold.llama.ladder.vpnls import _Squares, fit_vpnls

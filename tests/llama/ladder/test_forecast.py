@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from ladder_laws import TRUE, isoflop_runs
 
+from observed import best_at
 from tenfold.core.errors import UsageError
 from tenfold.llama.ladder.forecast import forecast
-from tenfold.llama.ladder.frontier import best_at
 from tenfold.llama.ladder.runs_table import load_runs, parse_runs
 
 SETS = Path(__file__).resolve().parents[3] / "bench" / "ladder_sets"

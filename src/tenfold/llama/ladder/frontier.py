@@ -62,19 +62,6 @@ def frontier(runs: RunsTable) -> Frontier:
     return Frontier(runs.flops_R[places], runs.loss_R[places], runs.params_R[places], runs.tokens_R[places])
 
 
-def best_at(runs: RunsTable, flops: float) -> float:
-    """Lowest loss of the runs of a budget; of those nearest to it, if none is within ``SAME_BUDGET``.
-
-    Raises:
-        LookupError: no run is within a third of it.
-    """
-    for reach in (SAME_BUDGET, 1.1, 1.33):
-        at_R = (runs.flops_R <= flops * reach) & (runs.flops_R >= flops / reach)
-        if at_R.any():
-            return float(runs.loss_R[at_R].min())
-    raise LookupError(f"no run has {flops:.3g} FLOPs, nor within a third of it")
-
-
 def compute_weights(runs: RunsTable, power: float) -> Floats:
     """Weight of each run by its FLOPs to a power, summing to 1; shape (R,)."""
     weight_R = (runs.flops_R / runs.flops_R.max()) ** power

@@ -5,7 +5,7 @@ A mixture is of llama.cpp's architecture ``llama4``, a dense model of its ``llam
 no positions in every fourth layer, and queries and keys normed unless there are 128 experts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -179,10 +179,3 @@ def dense_weights(read: Mapping[str, NDArray[np.float32]], shape: ModelShape) ->
         heads = _turned_heads(inner[rest], shape)
         found[f"model.layers.{layer}.{inner[rest]}"] = halved(weight, heads) if heads else weight
     return found
-
-
-def names_of(layers: int, *, tied: bool) -> Sequence[str]:
-    """Names of the tensors of a dense model in a GGUF file."""
-    inner = [there for here, there in _INNER.items() if not here.startswith("feed_forward.")]
-    outer = [there for here, there in _OUTER.items() if not (tied and here == "lm_head.weight")]
-    return [*outer, *(f"blk.{layer}.{name}" for layer in range(layers) for name in inner)]
