@@ -7,7 +7,7 @@ bought, of whom it knows, whether or not an ad led there.
 import asyncio
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from random import Random
 from urllib.parse import parse_qs, urlsplit
 
@@ -56,15 +56,15 @@ class Shop:
 
 @dataclass(slots=True)
 class AdTruth:
-    """What really happened with ads. ``chances``: of each ad seen, to be clicked; ``needed``: bought with no click."""
+    """What really happened with ads, as ``AdsReport`` says."""
 
     seen: int = 0
     clicked: int = 0
+    expected_clicks: float = 0.0
     cheated: int = 0
     bought: int = 0
     needed: int = 0
     lost: int = 0
-    chances: list[float] = field(default_factory=list)
 
 
 class Shoppers:
@@ -102,16 +102,7 @@ class Shoppers:
 
     def report(self) -> AdsReport:
         """Sum up what happened until now."""
-        truth = self.truth
-        return AdsReport(
-            seen=truth.seen,
-            clicked=truth.clicked,
-            expected_clicks=sum(truth.chances),
-            cheated=truth.cheated,
-            bought=truth.bought,
-            needed=truth.needed,
-            lost=truth.lost,
-        )
+        return AdsReport(**asdict(self.truth))
 
     def meet(self, person: int, name: str, ad: AdCard, after_s: float) -> None:
         """Let a person see an ad, ``after_s`` wall seconds from now, and do with it what they like."""
@@ -144,7 +135,7 @@ class Shoppers:
             await self._get(ad.click)
             return
         chance = self._audience.chance(person, ad.advertiser, ad.words, ad.item)
-        self.truth.chances.append(chance)
+        self.truth.expected_clicks += chance
         if self._random.random() >= chance:
             return
         await asyncio.sleep(READS_S)
