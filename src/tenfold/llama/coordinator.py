@@ -11,7 +11,6 @@ connection. Equality of bits holds for one instruction set, torch build and thre
 """
 
 import logging
-import signal
 import socket
 import threading
 import time
@@ -25,9 +24,8 @@ import torch
 from tenfold.core.errors import Damaged, PortTaken, TenfoldError
 from tenfold.core.sound import set_aside
 from tenfold.llama.branch import state_of_trunk
-from tenfold.llama.checkpoint import StateVectors, checkpoint_path, newest_sound, write_checkpoint
-from tenfold.llama.data.index import read_index
-from tenfold.llama.data.stdlib import prepare
+from tenfold.llama.checkpoint import StateVectors, checkpoint_path, newest_sound
+from tenfold.llama.durable import Durable
 from tenfold.llama.evaluate import Evaluations, Evaluator
 from tenfold.llama.flops import flops_per_token
 from tenfold.llama.gradients import FloatVector, GradientBuffers, machine
@@ -36,7 +34,7 @@ from tenfold.llama.guard import reason_to_skip
 from tenfold.llama.journal import Journal, OnStep, StepLine
 from tenfold.llama.live import LiveState, live_run
 from tenfold.llama.progress import TrainProgress
-from tenfold.llama.recipe import Recipe, recipe_from_settings
+from tenfold.llama.recipe import Recipe
 from tenfold.llama.runs import MAIN, RUN_FILE, locked, open_run, take_over, train_folder
 from tenfold.llama.step import StepInFlight
 from tenfold.llama.vectors import gradient_norm, initial_parameters, layout_of, update
@@ -57,7 +55,6 @@ from tenfold.llama.wire import (
     Work,
 )
 from tenfold.pool.heartbeat import BEAT_EVERY_S
-from tenfold.pool.resident import Context
 
 CHECKPOINT_INTERVAL_S = 60.0
 CLAIM_TIMEOUT_S = 60.0
@@ -102,7 +99,7 @@ class Coordinator:
         on_step: OnStep | None = None,
     ) -> None:
         self._token, self._text_sha256 = token, text_sha256
-        self._checkpoint_interval_s, self._claim_timeout_s = checkpoint_interval_s, claim_timeout_s
+        self._claim_timeout_s = claim_timeout_s
         take_over(home)
         self._folder = train_folder(home, name)
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -114,12 +111,13 @@ class Coordinator:
             self._recipe = self._run.recipe
             self._layout = layout_of(self._recipe.model)
             try:
-                self._live, self._durable_step = self._resume()
+                self._live, durable_step = self._resume()
             except TenfoldError:
                 if new:
                     # It has not begun, so whoever mends its recipe need not give it another name.
                     (self._folder / RUN_FILE).unlink()
                 raise
+            self._durable = Durable(self._folder, self._run, self._layout.spans, durable_step, checkpoint_interval_s)
             self._journal = Journal(
                 self._folder,
                 self._live.progress.step,
@@ -129,7 +127,6 @@ class Coordinator:
             self._evaluations = self._open_evaluations(data)
             self._on_step = on_step
             self._held = held.pop_all()
-        self._durable_at = time.monotonic()
         self._changed = threading.Condition()
         self._step = self._new_step()
         self._channels: dict[int, Channel] = {}
@@ -139,10 +136,8 @@ class Coordinator:
         self._buffers = GradientBuffers(self._layout.size)
         self._machine = machine()
         self._updating_since: float | None = None
-        self._alarm = ""
         self._stopping = False
         self._listener: socket.socket | None = None
-        self._writer: threading.Thread | None = None
 
     def _new_step(self) -> StepInFlight:
         return StepInFlight(self._recipe.microbatches, self._claim_timeout_s)
@@ -212,8 +207,8 @@ class Coordinator:
             while self._wait():
                 if self._step.complete:
                     self._after_step(self._finish_step())
-                if time.monotonic() - self._durable_at >= self._checkpoint_interval_s:
-                    self._checkpoint_in_background()
+                if self._durable.due_s(self._live.progress.step) == 0:
+                    self._durable.write_in_background(self._live.progress, self._live.front.copy())
         finally:
             self._close()
 
@@ -250,17 +245,16 @@ class Coordinator:
                 loss_history=progress.history,
                 workers=len(self._workers),
                 params=self._layout.size,
-                checkpoint_step=self._durable_step,
+                checkpoint_step=self._durable.step,
                 accepted=self._accepted,
                 rejected=self._rejected,
-                alarm=self._alarm,
+                alarm=self._durable.alarm,
             )
 
     def _wait(self) -> bool:
         """Sleep until a step is complete, a checkpoint is due, or it is time to stop (false)."""
         with self._changed:
-            unsaved = self._live.progress.step != (self._durable_step or 0)
-            due_s = max(0.0, self._durable_at + self._checkpoint_interval_s - time.monotonic()) if unsaved else None
+            due_s = self._durable.due_s(self._live.progress.step)
             self._changed.wait_for(lambda: self._stopping or self._step.complete, timeout=due_s)
             return not self._stopping
 
@@ -268,9 +262,7 @@ class Coordinator:
         """Keep, evaluate and tell what the step calls for; also when the process before this one had no time to."""
         progress = self._live.progress
         if progress.step in self._recipe.keep_at and not checkpoint_path(self._folder, progress.step).exists():
-            if self._writer is not None:
-                self._writer.join()
-            self._write_checkpoint(progress, self._live.front)
+            self._durable.write(progress, self._live.front)
         due = self._recipe.evaluates_after(progress.step) and progress.step not in self._journal.evaluated
         if due and self._evaluations is not None:
             self._evaluations.submit(progress, self._live.front.parameters_P)
@@ -303,31 +295,6 @@ class Coordinator:
         rate = self._recipe.learning_rate_at(progress.step)
         return self._journal.stepped(after, self._recipe.step_tokens, norm, rate, workers, skipped)
 
-    def _checkpoint_in_background(self) -> None:
-        self._durable_at = time.monotonic()
-        if self._writer is not None and self._writer.is_alive():
-            log.warning("the last checkpoint is still being written; this one is left out")
-            return
-        snapshot = (self._live.progress, self._live.front.copy())
-        self._writer = threading.Thread(target=self._write_checkpoint, args=snapshot, name="train-checkpoint")
-        self._writer.start()
-
-    def _write_checkpoint(self, progress: TrainProgress, state: StateVectors) -> None:
-        try:
-            write_checkpoint(self._folder, self._run, progress, self._layout.spans, state)
-        except OSError as error:
-            # Training goes on from its live state, and the next checkpoint is tried at its time.
-            log.exception("no checkpoint at step %d; the one before it stays", progress.step)
-            with self._changed:
-                self._alarm = (
-                    f"training has no checkpoint since step {self._durable_step or 0}: "
-                    f"{error.filename or self._folder}: {error.strerror}; it goes on, and the one before stays"
-                )
-            return
-        with self._changed:
-            self._durable_step = progress.step
-            self._alarm = ""
-
     def _close(self) -> None:
         if self._listener is not None:
             # Wakes the thread that is blocked in accept, which close would not.
@@ -336,13 +303,12 @@ class Coordinator:
         with self._changed:
             for channel in self._channels.values():
                 channel.shutdown()
-        if self._writer is not None:
-            self._writer.join()
+        self._durable.wait()
         if self._evaluations is not None:
             self._evaluations.close()
-        if self._live.progress.step != (self._durable_step or 0):
-            self._write_checkpoint(self._live.progress, self._live.front)
-        if self._live.progress.step == (self._durable_step or 0):
+        if not self._durable.has(self._live.progress.step):
+            self._durable.write(self._live.progress, self._live.front)
+        if self._durable.has(self._live.progress.step):
             self._live.remove()
         self._held.close()
 
@@ -482,41 +448,3 @@ class Coordinator:
             with self._changed:
                 step.added(addition)
                 self._buffers.give_back(addition.right)
-
-
-def serve_forever(
-    context: Context,
-    port: int,
-    *,
-    host: str = "127.0.0.1",
-    on_ready: Callable[[int], None] | None = None,
-    beat: Callable[[], None] | None = None,
-) -> None:
-    """Coordinate the pool's training until SIGTERM or SIGINT, then write a checkpoint and return.
-
-    Blocking; call it in the main thread of its own process, which may be forked from one that has torch loaded.
-
-    Args:
-        context: ``home``, ``cache``, ``settings`` (``[train]``) and ``token`` of the pool.
-        port: port to listen on; 0 picks a free one.
-        host: address to listen on.
-        on_ready: called with the port once workers can connect.
-        beat: called once a second from then on, for as long as the process works.
-
-    Raises:
-        PortTaken: another process listens there.
-        AlreadyRunning: another coordinator has this home.
-        AssetError: state or text is damaged or of another recipe.
-    """
-    folder = prepare(context.cache, lambda _what, _share: None)
-    recipe = recipe_from_settings(context.settings)
-    name = str(context.settings.get("run", MAIN))
-    coordinator = Coordinator(recipe, read_index(folder).sha256, context.home, context.token, name)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: coordinator.stop())
-    bound = coordinator.listen(host, port)
-    if on_ready is not None:
-        on_ready(bound)
-    if beat is not None:
-        coordinator.beat_in_background(beat)
-    coordinator.run()
