@@ -30,7 +30,6 @@ def report(runs: RunsTable, found: Forecast, told: Prediction, outcome: Outcome 
                 "Runs, fit, prediction" + (", outcome" if outcome else ""),
                 _about(outcome),
                 _chart(runs, found, told, outcome),
-                "wide",
             ),
             section("What the run takes", _needs_about(told), _needs(told)),
             section(
