@@ -1,5 +1,6 @@
 """A run without a pool: it ends, is stopped and goes on, is branched, is evaluated; its workers may be killed."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -8,6 +9,8 @@ import threading
 import numpy as np
 import pytest
 
+from outline import Outline
+from tenfold.cli.main import main
 from tenfold.core.errors import AssetError, UsageError
 from tenfold.llama.alone import train_alone
 from tenfold.llama.checkpoint import checkpoint_files, checkpoint_path, read_checkpoint
@@ -41,7 +44,7 @@ def parameters(home, name):
     return read_checkpoint(checkpoint_files(folder)[0], meta, layout_of(meta.recipe.model).spans)
 
 
-def test_a_run_stopped_killed_and_branched_ends_with_the_same_bits(home, run, reference):
+def test_a_run_stopped_killed_and_branched_ends_with_the_same_bits(home, run, reference, monkeypatch, capsys):
     whole = train_alone(run, home, workers=2)
     assert (whole.step, whole.tokens) == (10, 10 * run.recipe.step_tokens)
     assert [line.step for line in read_evaluations(whole.folder)] == [4, 8, 10]
@@ -54,6 +57,7 @@ def test_a_run_stopped_killed_and_branched_ends_with_the_same_bits(home, run, re
     assert [line.loss for line in steps[:6]] == reference.losses[:6]
     assert [line.learning_rate for line in steps[6:]] == sorted((s.learning_rate for s in steps[6:]), reverse=True)
     assert steps[-1].learning_rate < 0.2 * run.recipe.learning_rate
+    assert whole.evaluation_loss in Outline((whole.folder / "report.html").read_text()).values
 
     # Stopped after some steps, its worker killed, and gone on with: nothing shows.
     stop, killed = threading.Event(), []
@@ -71,7 +75,10 @@ def test_a_run_stopped_killed_and_branched_ends_with_the_same_bits(home, run, re
     assert killed
     with (train_folder(home, "stopped") / STEPS_FILE).open("a") as file:
         file.write('{"step": 8, "tok')
-    assert train_alone(again, home).step == 10
+    # By its name alone, as its folder tells recipe and data.
+    monkeypatch.setenv("TENFOLD_HOME", str(home))
+    main(["train", "resume", "stopped", "--json"])
+    assert json.loads(capsys.readouterr().out)["step"] == 10
     assert [line.loss for line in read_steps(train_folder(home, "stopped"))] == [line.loss for line in steps]
 
     # A trunk at a constant rate, kept at step 6, from which a run decays.

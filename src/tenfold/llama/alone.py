@@ -27,6 +27,8 @@ from tenfold.llama.journal import StepLine, read_evaluations, read_steps
 from tenfold.llama.pace import keep_freed_memory
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe
+from tenfold.llama.report import Reporter
+from tenfold.llama.run_data import keep_data
 from tenfold.llama.run_file import RunFile, read_run_file
 from tenfold.llama.runs import MAIN, train_folder
 from tenfold.llama.worker import GradientComputer, Worker
@@ -95,8 +97,12 @@ def train_alone(
     data = asked.data if asked.data is not None else prepare(cache_dir(), lambda _what, _share: None)
     ended, stop = threading.Event(), stop or threading.Event()
 
+    folder = train_folder(home, asked.name)
+    reporter = Reporter(folder, asked.name)
+
     def on_step(progress: TrainProgress, line: StepLine | None) -> None:
         crew.progressed()
+        reporter.stepped()
         if on_progress is not None:
             on_progress(progress, line)
         if coordinator.ended or stop.is_set():
@@ -113,6 +119,7 @@ def train_alone(
         peak_flops_per_s=peak_flops_per_s,
         on_step=on_step,
     )
+    keep_data(folder, data)
     address = f"127.0.0.1:{coordinator.listen('127.0.0.1', 0)}"
     crew = _Crew(workers, (recipe.model_dump_json(), data, address, token), coordinator.stop)
     watcher = threading.Thread(target=_stop_when, args=(stop, ended, coordinator), name="train-stop", daemon=True)
@@ -123,6 +130,7 @@ def train_alone(
     finally:
         ended.set()
         crew.close()
+        reporter.draw()
     if crew.failure is not None:
         raise crew.failure
     return finished(asked.name, recipe, home)

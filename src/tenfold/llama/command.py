@@ -1,13 +1,17 @@
 """``tenfold train``: train a run by its file, or see how training stands. ``tenfold llama``: what becomes of it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from tenfold.core.command import Json, whole
 from tenfold.core.errors import NotRunning
 from tenfold.core.paths import cache_dir, home_dir
+
+if TYPE_CHECKING:
+    from tenfold.llama.runs import RunDescription
+    from tenfold.llama.standing import Standing
 
 app = App(name="train")
 llama = App(name="llama")
@@ -21,19 +25,84 @@ def train(run: str | None = None, *, workers: Workers = 1, json: Json = False) -
 
     Shown are step, loss, tokens and checkpoints; RUN by its name, or else the one written to last.
     """
-    from tenfold.llama import show
-    from tenfold.llama.runs import describe
-
     if run is not None and run.endswith(".toml"):
         from tenfold.llama import train_command
         from tenfold.llama.run_file import read_run_file
 
         train_command.train(read_run_file(Path(run)), home_dir(), workers, json)
         return
+    from tenfold.llama import show
+
+    show.run(*_described(run), json)
+
+
+def _described(run: str | None) -> tuple["RunDescription", "Standing"]:
+    from tenfold.llama.runs import describe
+    from tenfold.llama.standing import standing_of
+
     found = describe(home_dir(), run)
     if found is None:
-        raise NotRunning(f"no training run in {home_dir()}", next_step="start one with 'tenfold up'")
-    show.run(found, json)
+        raise NotRunning(
+            f"no training run in {home_dir()}", next_step="start one with 'tenfold up' or 'tenfold train run.toml'"
+        )
+    return found, standing_of(found.name, found.folder, found.run.recipe)
+
+
+@app.command(name="list")
+def list_runs(*, json: Json = False) -> None:
+    """List the runs of this home, the one written to last first: how far each is, and what it reached."""
+    from tenfold.llama import show
+    from tenfold.llama.standing import standings
+
+    show.runs(standings(home_dir()), json)
+
+
+@app.command
+def diff(
+    a: str,
+    b: str,
+    *,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"], help="Write a page with both curves there.")] = None,
+    json: Json = False,
+) -> None:
+    """Compare two runs: what differs of recipe, shape and data, and what came of it after equally many tokens."""
+    from tenfold.llama import show
+    from tenfold.llama.compare import compare
+
+    found = compare(home_dir(), a, b)
+    if out is not None:
+        from tenfold.llama.report import comparison
+        from tenfold.page.shelf import write_page
+
+        write_page(out, comparison(found), "--out")
+    show.difference(found, json)
+
+
+@app.command(name="show")
+def show_run(run: str | None = None, *, json: Json = False) -> None:
+    """Show where a run stands, and the page with its curves; RUN by its name, or the one that was written to last."""
+    from tenfold.llama import show
+    from tenfold.llama.report import fresh_report
+
+    found, standing = _described(run)
+    path = fresh_report(found.folder, found.name)
+    if json:
+        show.machine({"standing": standing, "report": path})
+    else:
+        show.run(found, standing, json)
+        show.out.print(f"its page: {path}", markup=False, soft_wrap=True)
+
+
+@app.command
+def resume(run: str, *, workers: Workers = 1, json: Json = False) -> None:
+    """Go on with a run that was stopped, here and without a pool, by the recipe and the data that it began with."""
+    from tenfold.llama import train_command
+    from tenfold.llama.run_data import needed_data
+    from tenfold.llama.run_file import RunFile
+    from tenfold.llama.runs import described_run
+
+    folder, meta = described_run(home_dir(), run)
+    train_command.train(RunFile(run, meta.recipe, needed_data(folder, run).folder), home_dir(), workers, json)
 
 
 @llama.command

@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import logging
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class RunDescription(Record):
     """What a run's folder says of it."""
 
     name: str
+    folder: Path
     run: RunMeta
     checkpoints: tuple[Checkpoint, ...] = Field(description="newest first")
     damaged: tuple[str, ...] = Field((), description="names of files that are damaged, set aside already or not yet")
@@ -80,9 +81,7 @@ def describe(home: Path, name: str | None = None) -> RunDescription | None:
     if not folders:
         return None
     name = name or next(iter(folders))
-    if name not in folders:
-        raise UsageError(f"there is no training run {name!r} in {home}", next_step=f"there are: {', '.join(folders)}")
-    folder = folders[name]
+    folder = _folder_of(home, name, folders)
     run = read_run(folder)
     if run is None:
         return None
@@ -96,7 +95,34 @@ def describe(home: Path, name: str | None = None) -> RunDescription | None:
         stat = path.stat()
         found.append(Checkpoint(path=path, bytes=stat.st_size, written_at=stat.st_mtime, progress=progress))
     others = tuple(sorted(folders.keys() - {name}))
-    return RunDescription(name=name, run=run, checkpoints=tuple(found), damaged=tuple(sorted(damaged)), others=others)
+    return RunDescription(
+        name=name,
+        folder=folder,
+        run=run,
+        checkpoints=tuple(found),
+        damaged=tuple(sorted(damaged)),
+        others=others,
+    )
+
+
+def described_run(home: Path, name: str) -> tuple[Path, RunMeta]:
+    """Folder of a run, and what it is.
+
+    Raises:
+        UsageError: there is no run of this name.
+        AssetError: ``run.json`` is damaged.
+    """
+    folder = _folder_of(home, name, run_folders(home))
+    run = read_run(folder)
+    assert run is not None, "a run's folder is told by its run.json"
+    return folder, run
+
+
+def _folder_of(home: Path, name: str, folders: Mapping[str, Path]) -> Path:
+    if name not in folders:
+        there = f"there are: {', '.join(folders)}" if folders else "there is none at all; tenfold train run.toml"
+        raise UsageError(f"there is no training run {name!r} in {home}", next_step=there)
+    return folders[name]
 
 
 def read_run(folder: Path) -> RunMeta | None:

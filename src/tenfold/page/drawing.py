@@ -51,6 +51,16 @@ def ticks(high: float, about: int = 4) -> tuple[float, ...]:
     return tuple(step * place for place in range(math.ceil(high / step - 1e-9) + 1))
 
 
+def marks_between(low: float, high: float, about: int = 5) -> tuple[float, ...]:
+    """Round numbers within a range that need not begin at 0, in about so many steps."""
+    rough = (high - low) / about
+    if rough <= 0:
+        return (low,)
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * size for factor in STEPS if factor * size >= rough * (1 - 1e-9))
+    return tuple(step * place for place in range(math.ceil(low / step), math.floor(high / step) + 1))
+
+
 def picture(width: float, height: float, label: str, parts: Iterable[str]) -> str:
     """A whole picture, with a description for those who do not see it; at most a fifth larger than drawn."""
     size = f'viewBox="0 0 {_px(width)} {_px(height)}" style="max-width:{_px(1.2 * width)}px"'

@@ -1,7 +1,6 @@
 """The ladder as one page: the runs, the fit through the best of them, the prediction, and how the run came out."""
 
 import math
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tenfold.llama.ladder.forecast import Forecast
 from tenfold.llama.ladder.frontier import frontier
 from tenfold.llama.ladder.prediction import Outcome, Prediction
 from tenfold.llama.ladder.runs_table import RunsTable
-from tenfold.page.drawing import Frame, band, diamond, dot, line, picture, rule, text, x_labels
+from tenfold.page.drawing import Frame, band, diamond, dot, line, marks_between, picture, rule, text, x_labels
 from tenfold.page.figures import amount
 from tenfold.page.sheet import amount_data, data, document, footer, header, section, tiles, usd_data
 
@@ -69,7 +68,7 @@ def _chart(runs: RunsTable, found: Forecast, told: Prediction, outcome: Outcome 
     x_range = math.log10(runs.flops_R.min()) - 0.15, math.log10(told.flops) + 0.25
     y_range = math.log(min(losses)) - 0.02, math.log(max(losses)) + 0.02
     frame = Frame(WIDTH, HEIGHT, 70, 20, 16, 44, x_range, y_range)
-    marks = _marks(min(losses), max(losses))
+    marks = [value for value in marks_between(min(losses), max(losses)) if value > 0]
     parts = [rule((frame.left, frame.y(math.log(v))), (WIDTH - frame.right, frame.y(math.log(v)))) for v in marks]
     parts += [text((frame.left - 8, frame.y(math.log(v)) + 4), f"{v:.3g}", "tick", anchor="end") for v in marks]
     decades = range(math.ceil(x_range[0]), math.floor(x_range[1]) + 1)
@@ -96,14 +95,6 @@ def _chart(runs: RunsTable, found: Forecast, told: Prediction, outcome: Outcome 
         spot = frame.point(math.log10(outcome.flops or told.flops), math.log(outcome.observed))
         parts.append(dot(spot, "reached", f"reached {outcome.observed:.4f}", 7.0))
     return picture(WIDTH, HEIGHT, "Loss along training FLOPs: runs, fit, prediction and outcome", parts)
-
-
-def _marks(low: float, high: float) -> Sequence[float]:
-    """About five losses at equal steps."""
-    step = (high - low) / 5
-    size = 10.0 ** math.floor(math.log10(step))
-    step = next(factor * size for factor in (1, 2, 5, 10) if factor * size >= step)
-    return [value for k in range(math.ceil(low / step), math.floor(high / step) + 1) if (value := k * step) > 0]
 
 
 def _needs_about(told: Prediction) -> str:
