@@ -249,7 +249,7 @@ class Exchange:
         return [slots if speed else 0 for slots, speed in zip(idle, self._speed[workload], strict=True)]
 
     def _give_back(self) -> None:
-        """Leave slots that are worth nothing to anybody with who holds them."""
+        """Leave slots that are worth nothing to anybody with who holds them; then each may spare some of its others."""
         if not any(self._idle):
             return
         for workload, (counts, held) in enumerate(zip(self._counts, self._held, strict=True)):
@@ -263,3 +263,4 @@ class Exchange:
                 for kind, slots in enumerate(back):
                     self._give(workload, kind, slots)
                 self._value_again(workload)
+        self._trade()
