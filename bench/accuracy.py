@@ -20,6 +20,7 @@ from tenfold.compute.accelerators import find_accelerator
 from tenfold.compute.facilities import find_facility
 from tenfold.compute.inference import InferenceEstimate, Traffic, estimate_inference
 from tenfold.compute.interval import Interval
+from tenfold.compute.parallel import Parallel
 from tenfold.compute.published import PublishedRun, published_runs
 from tenfold.compute.run import Run, training_flops
 from tenfold.compute.served import find_served_model
@@ -187,6 +188,6 @@ def fleet_day() -> InferenceEstimate:
         FLEET_DAY,
         find_facility("hyperscale"),
         precision="fp8",
-        prefill_replica=32,
-        decode_replica=144,
+        prefill=Parallel(expert=32),
+        decode=Parallel(expert=144),
     )

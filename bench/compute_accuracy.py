@@ -28,6 +28,7 @@ from accuracy import (
     summary,
     worst,
 )
+from serving import ServingAccuracy, by_kind, by_source, held_out_rows, serving_accuracy, tuned_rows
 
 
 def short(hours: float) -> str:
@@ -66,6 +67,37 @@ def show(name: str, found: Accuracy) -> None:
     )
 
 
+def show_serving(name: str, found: ServingAccuracy) -> None:
+    print(
+        f"{name:28} {found.rows:3} rows  median factor {found.median_factor:.2f}  p90 {found.p90_factor:.2f}  "
+        f"bias {found.bias:.2f}  coverage {found.coverage80:.2f}"
+    )
+
+
+def serving_figures() -> dict[str, float]:
+    """Serving on sources that no constant was chosen on, and on those that they were chosen on."""
+    held, tuned = held_out_rows(), tuned_rows()
+    kinds = by_kind(held)
+    for name, found in kinds.items():
+        show_serving(f"serving held out: {name}", found)
+    for name, found in by_source(held).items():
+        show_serving(f"  {name}", found)
+    everything, chosen_on = serving_accuracy(held), serving_accuracy(tuned)
+    show_serving("serving held out: all", everything)
+    show_serving("serving, chosen on", chosen_on)
+    figures = {
+        f"serving_median_factor_{name.replace(' bits', '').replace(' ', '_')}": found.median_factor
+        for name, found in kinds.items()
+    }
+    return figures | {
+        "serving_median_factor": everything.median_factor,
+        "serving_worst_class_factor": max(found.median_factor for found in kinds.values()),
+        "serving_p90_factor": everything.p90_factor,
+        "serving_coverage80": everything.coverage80,
+        "serving_tuned_median_factor": chosen_on.median_factor,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--markdown", action="store_true", help="print the table of docs/compute.md only")
@@ -95,7 +127,7 @@ def main() -> None:
     error = day.accelerators.mid / FLEET_DAY_ACCELERATORS - 1
     print(
         f"DeepSeek's day: {day.accelerators.mid / 8:.1f} servers ({day.accelerators.low / 8:.0f} to "
-        f"{day.accelerators.high / 8:.0f}), published {FLEET_DAY_ACCELERATORS / 8:.2f}"
+        f"{day.accelerators.high / 8:.0f}), published {FLEET_DAY_ACCELERATORS / 8:.2f}\n"
     )
     figures = {"held_out_median": median, "held_out_p90": p90, "held_out_coverage80": coverage}
     for name, way in found.items():
@@ -113,6 +145,7 @@ def main() -> None:
         "bare_p90_error": bare.p90_error,
         "fleet_day_error": error,
     }
+    figures |= serving_figures()
     print(json.dumps({name: round(value, 3) for name, value in figures.items()} | {"runs": one.runs}))
 
 

@@ -130,6 +130,12 @@ def infer(
     ] = None,
     speed: Annotated[float, Parameter(help="Least tokens per second of one answer.")] = 20,
     precision: Format = "fp8",
+    cache: Annotated[
+        str | None, Parameter(help="Format of keys and values; default: as engines choose it for the model.")
+    ] = None,
+    tensor: Annotated[int | None, whole("Accelerators that split every matrix.")] = None,
+    pipeline: Annotated[int | None, whole("Stages, each with its part of the layers.")] = None,
+    expert: Annotated[int | None, whole("Accelerators that split the experts.")] = None,
     prefill_replica: Annotated[int | None, whole("Accelerators that share the weights in prefill.")] = None,
     decode_replica: Annotated[int | None, whole("Accelerators that share the weights in decode.")] = None,
     facility: Place = "hyperscale",
@@ -140,6 +146,7 @@ def infer(
     from tenfold.compute.accelerators import find_accelerator
     from tenfold.compute.facilities import find_facility
     from tenfold.compute.inference import Traffic, estimate_inference
+    from tenfold.compute.parallel import chosen
     from tenfold.compute.served import find_served_model, plain_model
 
     if not 0 <= cached_share < 1:
@@ -160,14 +167,26 @@ def infer(
         context_tokens=prompt + 500 if context_tokens is None else _positive("--context-tokens", context_tokens),
         user_tokens_per_s=_positive("--speed", speed),
     )
+    ways = {
+        "tensor": _whole("--tensor", tensor),
+        "pipeline": _whole("--pipeline", pipeline),
+        "expert": _whole("--expert", expert),
+    }
+    told = any(count is not None for count in ways.values())
+    kind, kept_in = find_accelerator(accelerator), _precision(precision)
+    prefill, decode = (
+        chosen(served, kind, kept_in, replica=replica, **ways) if told or replica is not None else None
+        for replica in (_whole("--prefill-replica", prefill_replica), _whole("--decode-replica", decode_replica))
+    )
     estimate = estimate_inference(
         served,
-        find_accelerator(accelerator),
+        kind,
         traffic,
         find_facility(facility),
-        precision=_precision(precision),
-        prefill_replica=_whole("--prefill-replica", prefill_replica),
-        decode_replica=_whole("--decode-replica", decode_replica),
+        precision=kept_in,
+        cache=None if cache is None else _precision(cache, "--cache"),
+        prefill=prefill,
+        decode=decode,
     )
     show.inference(served, estimate, json)
 
@@ -258,7 +277,7 @@ def _active(total: float, active: float | None) -> float:
     return active
 
 
-def _precision(name: str) -> "Precision":
+def _precision(name: str, option: str = "--precision") -> "Precision":
     from typing import get_args
 
     from tenfold.compute.accelerators import Precision
@@ -266,7 +285,7 @@ def _precision(name: str) -> "Precision":
     for known in get_args(Precision):
         if known == name.lower():
             return known
-    raise UsageError(f"--precision {name!r} is not known", next_step=f"use one of {', '.join(get_args(Precision))}")
+    raise UsageError(f"{option} {name!r} is not known", next_step=f"use one of {', '.join(get_args(Precision))}")
 
 
 def _kind(name: str) -> "RunKind":

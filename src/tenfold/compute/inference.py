@@ -1,39 +1,25 @@
-"""What serving a language model takes: a roofline of prefill and decode, then what measured systems reach of it.
+"""What serving a language model takes: accelerators that read prompts, and accelerators that generate."""
 
-Roofline: each phase needs FLOPs, bytes from memory and bytes over the network; kernels reach published shares of the
-peaks; communication overlaps with computation. Real engines reach a share of that roofline, which is taken from
-published measurements of open engines (``serving_runs.csv``), never from the fleet that is being estimated.
-"""
-
-import csv
 import math
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Literal
 
-from pydantic import Field
-
-from tenfold.compute.accelerators import Accelerator, Precision, find_accelerator
+from tenfold.compute.accelerators import Accelerator, Precision
 from tenfold.compute.facilities import Bill, Facility, bill
 from tenfold.compute.interval import Interval
-from tenfold.compute.served import ServedModel, find_served_model
+from tenfold.compute.measured import ServingRow, nearest_measured
+from tenfold.compute.parallel import Parallel, cache_precision, computed_in, least_replica, shared_by
+from tenfold.compute.roofline import Bound, Deployment, serve
+from tenfold.compute.served import ServedModel
 from tenfold.core.errors import InfeasibleError
-from tenfold.core.frozen import Frozen
 
-DATA_FILE = "serving_runs.csv"
-# Shares of the peaks that kernels reach. Matrix products: DeepGEMM's grouped FP8 kernels, about 1,200 of 1,979 TFLOP/s
-# on H800. Attention: FlashMLA, 580 of 989. Memory: FlashMLA, 3,000 of 3,350 GB/s, less some for smaller reads.
-# Network: DeepEP, about 43 of 50 GB/s. All published in February 2025.
-MATMUL_SHARE = 0.6
-ATTENTION_SHARE = 0.6
-MEMORY_SHARE = 0.85
-NETWORK_SHARE = 0.85
-# Part of memory for weights and cache; the rest is activations and the engine's own.
-USABLE_MEMORY = 0.9
 # Mean load over the load at which answers get slow: what is kept free for peaks within the hour.
 HEADROOM = Interval(0.6, 0.7, 0.8)
-BYTES_PER_PARAM: dict[Precision, float] = {"fp32": 4, "bf16": 2, "fp16": 2, "fp8": 1, "fp4": 0.5}
+# Half-widths of 80% intervals on the log scale. With whole sources left out of the choice of constants, 80% of rows
+# were within 0.24 (dense) and 0.41 (mixtures); sources set apart showed that engines differ more (docs/log.md).
+DENSE_LOG_HALF_WIDTH = 0.45
+MIXTURE_LOG_HALF_WIDTH = 0.75
+# Other makers' accelerators were measured by few.
+OTHER_MAKERS_LOG_HALF_WIDTH = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +42,37 @@ class Traffic:
     context_tokens: float = 2500
     user_tokens_per_s: float = 20.0
 
+    @property
+    def answer_tokens(self) -> float:
+        """Tokens per answer, one for each prompt."""
+        return max(1.0, self.prompt_tokens * self.output_tokens_per_s / self.input_tokens_per_s)
+
+    @property
+    def longest_tokens(self) -> float:
+        """Cache of a sequence whose answer ends."""
+        return max(self.context_tokens, 2 * self.context_tokens - self.prompt_tokens)
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
     """Tokens per second of one accelerator, and what bounds them."""
 
     tokens_per_s: float
-    bound: Literal["compute", "memory", "network"]
+    bound: Bound
     batch: float
 
 
 @dataclass(frozen=True, slots=True)
 class InferenceEstimate:
-    """Accelerators for the traffic, by phase, and the rates behind them (per accelerator, before headroom)."""
+    """Accelerators for the traffic, by phase, and the rates behind them (per accelerator, before headroom).
+
+    ``answer_tokens_per_s`` is what one accelerator generates if it reads the prompts too, as benchmarks report it.
+    ``assumed`` says what was not given.
+    """
 
     prefill_tokens_per_s: Interval
     decode_tokens_per_s: Interval
+    answer_tokens_per_s: Interval
     prefill_bound: str
     decode_bound: str
     decode_batch: float
@@ -79,164 +80,50 @@ class InferenceEstimate:
     decode_accelerators: Interval
     accelerators: Interval
     bill_per_day: Bill
+    prefill_parallel: Parallel
+    decode_parallel: Parallel
+    cache_precision: Precision
+    assumed: tuple[str, ...]
+    nearest: tuple[ServingRow, ...]
 
 
-def least_replica(model: ServedModel, accelerator: Accelerator, precision: Precision) -> int:
-    """Accelerators that hold the weights in two thirds of their usable memory, as a power of two."""
-    need = model.total_params * BYTES_PER_PARAM[precision]
-    each = accelerator.memory_bytes * USABLE_MEMORY * 2 / 3
-    return 2 ** max(0, math.ceil(math.log2(need / each)))
+def prefill_rate(deployed: Deployment, traffic: Traffic) -> Rate:
+    """Reading prompts: tokens computed per second and accelerator."""
+    rate, bound = deployed.prefill(traffic.prompt_tokens, traffic.cached_share)
+    return Rate(rate, bound, math.inf)
 
 
-def prefill_rate(
-    model: ServedModel, accelerator: Accelerator, precision: Precision, traffic: Traffic, replica: int
-) -> Rate:
-    """Roofline of reading prompts: tokens computed per second and accelerator.
-
-    A new token attends to the cached prefix and to half of the new part of its prompt.
-    """
-    cached = traffic.cached_share
-    attended = traffic.prompt_tokens * (cached + (1 - cached) / 2)
-    compute_s = 2 * model.active_params / (accelerator.peak_flops(precision) * MATMUL_SHARE)
-    compute_s += model.prefill_flops_per_pair() * attended / (accelerator.peak_16bit_flops * ATTENTION_SHARE)
-    # With long batches a token is sent once to each server that it needs and is copied inside.
-    visited = min(model.experts_per_token, model.servers_per_token or model.experts_per_token)
-    network_s = _network_s(model, accelerator, replica, visited)
-    return Rate(1 / max(compute_s, network_s), "compute" if compute_s >= network_s else "network", math.inf)
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeStep:
-    """Seconds that the parts of one decoding step take: the weights once, the rest per sequence in the batch."""
-
-    weights_s: float
-    matmul_s: float
-    attention_s: float
-    cache_s: float
-    network_s: float
-
-    def busy_s(self, batch: float) -> float:
-        """Computing and reading: weights stream in while products are made of them, caches while attention is."""
-        return max(self.weights_s, batch * self.matmul_s) + batch * max(self.attention_s, self.cache_s)
-
-    def seconds(self, batch: float) -> float:
-        """The whole step, with the network overlapped."""
-        return max(self.busy_s(batch), batch * self.network_s)
-
-    def bound(self, batch: float) -> Literal["compute", "memory", "network"]:
-        """What the step waits for most."""
-        if self.busy_s(batch) < batch * self.network_s:
-            return "network"
-        reading = self.weights_s > batch * self.matmul_s or self.cache_s > self.attention_s
-        return "memory" if reading else "compute"
-
-    def largest_batch(self, most: float, deadline_s: float) -> float:
-        """The largest batch up to ``most`` within the deadline, by halving: a step never shrinks with its batch."""
-        low, high = 0.0, most
-        if self.seconds(most) <= deadline_s:
-            return most
-        for _ in range(60):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.seconds(middle) <= deadline_s else (low, middle)
-        return low
-
-
-def decode_rate(
-    model: ServedModel, accelerator: Accelerator, precision: Precision, traffic: Traffic, replica: int
-) -> Rate:
-    """Roofline of generating: tokens per second and accelerator at the largest batch that memory and speed allow.
+def decode_rate(deployed: Deployment, traffic: Traffic) -> Rate:
+    """Generating: tokens per second and accelerator at the largest batch that memory and speed allow.
 
     Raises:
         InfeasibleError: weights do not fit, or even a batch of one sequence per replica is too slow.
     """
-    weights = model.total_params * BYTES_PER_PARAM[precision] / replica
-    free = accelerator.memory_bytes * USABLE_MEMORY - weights
-    per_sequence = traffic.context_tokens * model.cache_bytes_per_token()
-    if free < per_sequence:
+    model, name, replica = deployed.model, deployed.accelerator.name, deployed.replica
+    per_sequence = model.attended(traffic.context_tokens) * deployed.cache_bytes_per_token
+    if deployed.free_bytes < per_sequence:
+        need = least_replica(model, deployed.accelerator, deployed.precision)
         raise InfeasibleError(
-            f"{model.title} in {precision} does not fit on {replica} {accelerator.name} with "
+            f"{model.title} in {deployed.precision} does not fit on {replica} {name} with "
             f"{traffic.context_tokens:,.0f} tokens of cache",
-            next_step=f"use a replica of {max(2 * replica, least_replica(model, accelerator, precision))} or more",
+            next_step=f"use a replica of {max(2 * replica, need)} or more",
         )
-    bandwidth = accelerator.memory_bytes_per_s * MEMORY_SHARE
-    attention = model.decode_flops_per_pair() * traffic.context_tokens
-    step = DecodeStep(
-        weights_s=weights / bandwidth,
-        matmul_s=2 * model.active_params / (accelerator.peak_flops(precision) * MATMUL_SHARE),
-        attention_s=attention / (accelerator.peak_16bit_flops * ATTENTION_SHARE),
-        cache_s=per_sequence / bandwidth,
-        # Short batches go to each expert directly, for latency.
-        network_s=_network_s(model, accelerator, replica, model.experts_per_token),
-    )
-    batch = step.largest_batch(free / per_sequence, 1 / traffic.user_tokens_per_s)
+    step = deployed.step(traffic.context_tokens)
+    batch = step.largest_batch(deployed.most_sequences(traffic.longest_tokens), 1 / traffic.user_tokens_per_s)
     if batch * replica < 1:
         raise InfeasibleError(
-            f"{model.title} on {replica} {accelerator.name} cannot reach {traffic.user_tokens_per_s:g} tokens/s for "
-            f"one answer: reading the weights alone takes {step.weights_s * 1e3:.0f} ms a step",
+            f"{model.title} on {replica} {name} cannot reach {traffic.user_tokens_per_s:g} tokens/s for "
+            f"one answer: one step takes {step.seconds(1 / replica) * 1e3:.0f} ms",
             next_step="use a larger replica, a faster accelerator, or a lower speed",
         )
     return Rate(batch / step.seconds(batch), step.bound(batch), batch)
 
 
-def _network_s(model: ServedModel, accelerator: Accelerator, replica: int, visited: int) -> float:
-    """Seconds of network per token that goes to ``visited`` places; those on its own scale-up links are free."""
-    network, near = accelerator.entry.network_gbit_per_s, accelerator.entry.scale_up_count
-    if replica <= near or network is None:
-        return 0.0
-    return model.exchanged_bytes_per_token(visited * (1 - near / replica)) / (network.value / 8 * 1e9 * NETWORK_SHARE)
-
-
-class ServingRow(Frozen):
-    """One line of ``serving_runs.csv``: what an engine was measured to do."""
-
-    run: str
-    model: str
-    accelerator: str
-    precision: Precision
-    replica: int = Field(description="accelerators that share the weights")
-    phase: Literal["prefill", "decode"]
-    prompt_tokens: float
-    context_tokens: float
-    user_tokens_per_s: float = Field(description="speed of one answer; sets the batch")
-    tokens_per_s: float = Field(description="per accelerator")
-    source: str
-    source_date: str
-    provenance: Literal["looked up", "memory", "project notes"]
-
-    def roofline(self) -> float:
-        """Tokens per second and accelerator by the roofline alone."""
-        traffic = Traffic(
-            1,
-            1,
-            prompt_tokens=self.prompt_tokens,
-            context_tokens=self.context_tokens,
-            user_tokens_per_s=self.user_tokens_per_s,
-        )
-        rate = prefill_rate if self.phase == "prefill" else decode_rate
-        return rate(
-            find_served_model(self.model), find_accelerator(self.accelerator), self.precision, traffic, self.replica
-        ).tokens_per_s
-
-
-@cache
-def serving_runs() -> tuple[ServingRow, ...]:
-    """All measurements."""
-    lines = csv.DictReader((files("tenfold.compute") / DATA_FILE).read_text().splitlines())
-    return tuple(ServingRow.model_validate(line) for line in lines)
-
-
-@cache
-def engine_share(phase: Literal["prefill", "decode"], sparse: bool) -> Interval:
-    """Share of the roofline that measured engines reach: the geometric mean, and at least 25% to either side.
-
-    The measurements are of a mixture of experts over many servers. A dense model exchanges nothing, and tuned entries
-    to MLPerf are up to 1.75 times above this share, so its interval reaches there.
-    """
-    logs = [math.log(row.tokens_per_s / row.roofline()) for row in serving_runs() if row.phase == phase]
-    mean = sum(logs) / len(logs)
-    spread = math.sqrt(sum((value - mean) ** 2 for value in logs) / len(logs))
-    share = Interval.around(math.exp(mean), max(math.log(1.25), 1.28 * spread))
-    return share if sparse else Interval(share.low, share.mid, max(share.high, 1.75 * share.mid))
+def engine_interval(deployed: Deployment) -> Interval:
+    """How far engines are from the roofline: a factor around 1."""
+    width = MIXTURE_LOG_HALF_WIDTH if deployed.model.is_mixture else DENSE_LOG_HALF_WIDTH
+    other = 0.0 if deployed.engine_share == 1 else OTHER_MAKERS_LOG_HALF_WIDTH
+    return Interval.around(1.0, math.hypot(width, other))
 
 
 def estimate_inference(
@@ -246,8 +133,9 @@ def estimate_inference(
     facility: Facility,
     *,
     precision: Precision,
-    prefill_replica: int | None = None,
-    decode_replica: int | None = None,
+    cache: Precision | None = None,
+    prefill: Parallel | None = None,
+    decode: Parallel | None = None,
 ) -> InferenceEstimate:
     """Estimate the fleet for a traffic.
 
@@ -256,30 +144,68 @@ def estimate_inference(
         accelerator: kind used.
         traffic: what is asked.
         facility: where.
-        precision: of weights and matrix products; the cache and attention are in 16 bits.
-        prefill_replica: accelerators that share the weights while reading prompts; default: the least that hold them.
-        decode_replica: the same while generating.
+        precision: of weights; matrix products too where the accelerator has it, else they are in 16 bits.
+        cache: of keys and values; default: as engines choose it.
+        prefill: how the accelerators of a replica share the weights while reading prompts; default: the fewest that
+            hold them, as engines share them out.
+        decode: the same while generating.
     Raises:
         InfeasibleError: weights and cache do not fit, or one answer cannot be that fast.
     """
-    least = least_replica(model, accelerator, precision)
-    prefill = prefill_rate(model, accelerator, precision, traffic, prefill_replica or least)
-    decode = decode_rate(model, accelerator, precision, traffic, decode_replica or least)
-    sparse = model.total_params > model.active_params
-    prefill_speed = engine_share("prefill", sparse).scaled(prefill.tokens_per_s)
-    decode_speed = engine_share("decode", sparse).scaled(decode.tokens_per_s)
+    default = shared_by(model, accelerator, least_replica(model, accelerator, precision))
+    kept = cache or cache_precision(model, accelerator, precision)
+    reading, generating = (
+        Deployment(model, accelerator, precision, kept, parallel or default) for parallel in (prefill, decode)
+    )
+    read, generated = prefill_rate(reading, traffic), decode_rate(generating, traffic)
+    prefill_speed = engine_interval(reading).scaled(read.tokens_per_s)
+    decode_speed = engine_interval(generating).scaled(generated.tokens_per_s)
     computed = max(traffic.input_tokens_per_s * (1 - traffic.cached_share), 1e-9)
+    answered = max(traffic.output_tokens_per_s, 1e-9)
     prefill_need = prefill_speed.times(HEADROOM).inverse().scaled(computed)
-    decode_need = decode_speed.times(HEADROOM).inverse().scaled(max(traffic.output_tokens_per_s, 1e-9))
+    decode_need = decode_speed.times(HEADROOM).inverse().scaled(answered)
     need = prefill_need.plus(decode_need)
+    together = serve(
+        generating,
+        prompt_tokens=traffic.prompt_tokens,
+        answer_tokens=traffic.answer_tokens,
+        context_tokens=traffic.context_tokens,
+        cached_share=traffic.cached_share,
+        user_tokens_per_s=traffic.user_tokens_per_s,
+    )
     return InferenceEstimate(
         prefill_tokens_per_s=prefill_speed,
         decode_tokens_per_s=decode_speed,
-        prefill_bound=prefill.bound,
-        decode_bound=decode.bound,
-        decode_batch=decode.batch,
+        answer_tokens_per_s=engine_interval(generating).scaled(together.tokens_per_s),
+        prefill_bound=read.bound,
+        decode_bound=generated.bound,
+        decode_batch=generated.batch,
         prefill_accelerators=prefill_need,
         decode_accelerators=decode_need,
         accelerators=need,
         bill_per_day=bill(accelerator, facility, need.scaled(24)),
+        prefill_parallel=reading.parallel,
+        decode_parallel=generating.parallel,
+        cache_precision=kept,
+        assumed=_assumed(generating, cache is None, prefill is None, decode is None),
+        nearest=nearest_measured(model, accelerator, precision, traffic.prompt_tokens),
     )
+
+
+def _assumed(deployed: Deployment, cache: bool, prefill: bool, decode: bool) -> tuple[str, ...]:
+    """What nobody said."""
+    found = []
+    if prefill or decode:
+        phases = "a replica" if prefill and decode else "a replica in prefill" if prefill else "a replica in decode"
+        default = shared_by(
+            deployed.model,
+            deployed.accelerator,
+            least_replica(deployed.model, deployed.accelerator, deployed.precision),
+        )
+        found.append(f"{phases} is {default}")
+    if cache:
+        found.append(f"keys and values are kept in {deployed.cache_precision}")
+    computed = computed_in(deployed.accelerator, deployed.precision)
+    if computed != deployed.precision:
+        found.append(f"{deployed.accelerator.name} has no {deployed.precision}: products are computed in {computed}")
+    return tuple(found)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from tenfold.compute.accelerators import Accelerator, Precision
 from tenfold.compute.facilities import Bill, Facility, bill
-from tenfold.compute.inference import HEADROOM, USABLE_MEMORY
+from tenfold.compute.inference import HEADROOM
 from tenfold.compute.interval import Interval
+from tenfold.compute.parallel import USABLE_MEMORY
 from tenfold.core.errors import UsageError
 
 # Share of the peak that ranking models reach: Kunlun, 17% before and 37% after its redesign on B200 (project notes).

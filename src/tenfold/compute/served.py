@@ -26,15 +26,37 @@ class ServedModel(Frozen):
     kv_heads: int | None = Field(None, gt=0, description="heads whose keys and values are kept (gqa)")
     latent: int | None = Field(None, gt=0, description="numbers kept per token and layer (mla)")
     moe_layers: int = Field(0, ge=0, description="layers whose experts may be on other accelerators")
+    experts: int = Field(0, ge=0, description="routed experts of such a layer")
     experts_per_token: int = Field(0, ge=0, description="routed experts that a token visits in such a layer")
     servers_per_token: int | None = Field(None, gt=0, description="servers that routing is limited to")
+    local_layers: int = Field(0, ge=0, description="layers whose tokens attend to the last `local_window` only")
+    local_window: int = Field(0, ge=0)
     source: str = ""
     date: str = ""
 
-    def cache_bytes_per_token(self) -> float:
-        """Key-value cache of one token over all layers, in 16 bits."""
+    @property
+    def is_mixture(self) -> bool:
+        """Whether tokens go to experts."""
+        return self.total_params > self.active_params
+
+    @property
+    def routed_params(self) -> float:
+        """Parameters of all routed experts; what a token passes through of them is in ``active_params`` too."""
+        if not self.is_mixture or self.experts <= self.experts_per_token:
+            return 0.0
+        return min(
+            self.total_params, (self.total_params - self.active_params) / (1 - self.experts_per_token / self.experts)
+        )
+
+    def cache_bytes_per_token(self, bytes_each: float = 2) -> float:
+        """Key-value cache of one token over all layers, in 16 bits if not told otherwise."""
         numbers = self.latent or 2 * (self.kv_heads or self.heads) * self.head_dim
-        return self.layers * numbers * 2
+        return self.layers * numbers * bytes_each
+
+    def attended(self, context: float) -> float:
+        """Tokens that one attends to in a layer, on average over layers."""
+        local = min(context, self.local_window) if self.local_layers else context
+        return context + (local - context) * self.local_layers / self.layers
 
     def prefill_flops_per_pair(self) -> float:
         """Attention FLOPs of one token with one earlier token, over all layers, while reading the prompt."""
@@ -90,5 +112,6 @@ def plain_model(total_params: float, active_params: float) -> ServedModel:
         head_dim=128,
         kv_heads=min(8, hidden // 128),
         moe_layers=layers if sparse else 0,
+        experts=128 if sparse else 0,
         experts_per_token=8 if sparse else 0,
     )

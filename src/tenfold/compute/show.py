@@ -163,15 +163,26 @@ def inference(model: ServedModel, estimate: InferenceEstimate, json: bool) -> No
     out.print(
         f"{model.title}: prefill is bound by {estimate.prefill_bound}, decode by {estimate.decode_bound} ", end=""
     )
-    out.print(f"at {estimate.decode_batch:.0f} sequences per accelerator\n", markup=False)
+    out.print(f"at {estimate.decode_batch:.0f} sequences per accelerator", markup=False)
+    if estimate.assumed:
+        out.print(f"assumed: {'; '.join(estimate.assumed)}", markup=False)
+    out.print()
     lines = _table("", "estimate", "80% interval")
     _line(lines, "accelerators", estimate.accelerators)
     _line(lines, "  prefill", estimate.prefill_accelerators)
     _line(lines, "  decode", estimate.decode_accelerators)
     _line(lines, "prefill tokens/s each, full load", estimate.prefill_tokens_per_s)
     _line(lines, "decode tokens/s each, full load", estimate.decode_tokens_per_s)
+    _line(lines, "answers, with their prompts", estimate.answer_tokens_per_s)
     _bill(lines, estimate.bill_per_day, " a day")
     out.print(lines)
+    near = _table("nearest measurements", "on", "replica", "weights", "prompt/answer", "tokens/s each")
+    for row in estimate.nearest:
+        parallel = row.deployment().parallel
+        lengths = f"{row.prompt_tokens:,.0f}/{row.output_tokens:,.0f}"
+        near.add_row(row.model, row.accelerator, str(parallel), row.precision, lengths, _short(row.tokens_per_s))
+    out.print()
+    out.print(near)
 
 
 def ranking(estimate: RankingEstimate, json: bool) -> None:
