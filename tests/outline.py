@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 
 class Outline(HTMLParser):
-    """Headings of the levels named, numbers, addresses and pictures of a page."""
+    """Headings of the levels named, numbers, addresses and pictures of a page; one drawn twice, for phones, once."""
 
     def __init__(self, page: str, headings: tuple[str, ...] = ("h1", "h2", "h3")) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Outline(HTMLParser):
                 self.values.append(float(value or "nan"))
             if name in ("src", "href", "action", "srcset", "xlink:href"):
                 self.addresses.append(value or "")
-            if tag == "svg" and name == "aria-label":
+            if tag == "svg" and name == "aria-label" and value not in self.pictures:
                 self.pictures.append(value or "")
 
     def handle_data(self, data: str) -> None:

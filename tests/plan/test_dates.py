@@ -79,6 +79,12 @@ def test_what_opens_after_the_end_is_refused_and_what_opened_before_the_start_is
             30,
             "'sites.home.phases.hall-1.done_in_months': it ends after the last period 2027H2; its power is never there",
         ),
+        (
+            "accelerators/gpu/owned",
+            [{"count": 60, "age_months": 61}],
+            "'accelerators.gpu.owned.0': the 60 are 61 months old and live 60: they have retired and do not count; "
+            "raise life_months if they still work",
+        ),
     ],
 )
 def test_what_has_no_effect_is_told_and_not_refused(key, value, remark):

@@ -10,7 +10,7 @@ from tiny_study import TINY, study_of
 from tenfold.cli.main import main
 from tenfold.plan.diff import NOTICEABLE, diff
 from tenfold.plan.plan import make_plan
-from tenfold.plan.result import Plan, Spread, Trigger, Verdict
+from tenfold.plan.result import Plan, Spread, Trigger, Unseen, Verdict
 from tenfold.plan.solve import Effort
 
 
@@ -116,6 +116,18 @@ def test_keys_that_a_new_offer_leaves_out_are_no_change(plan):
     assert "rent.spot.limit" not in changes
 
 
+def test_what_it_costs_on_unseen_futures_is_compared_too(plan):
+    unseen = Unseen(
+        futures=100, buffer=0, mean_usd=1e6, low_usd=9e5, high_usd=2e6, cost_usd=plan.cost_usd, cvar_usd=2e6
+    )
+    followed = plan.model_copy(update={"unseen": unseen})
+    dearer = plan.model_copy(update={"unseen": unseen.model_copy(update={"mean_usd": 2e6})})
+    (change,) = diff(followed, dearer).cost
+    assert (change.name, change.old, change.new) == ("mean on unseen futures", 1e6, 2e6)
+    (change,) = diff(plan, followed).cost
+    assert (change.old, change.new) == (None, 1e6)
+
+
 def test_rounding_of_the_solver_is_no_change(plan):
     nudged = plan.model_copy(update={"cvar_usd": plan.cvar_usd * (1 + NOTICEABLE / 2)})
     assert not diff(plan, nudged)
@@ -135,6 +147,12 @@ def test_the_command_exits_0_without_a_change_and_3_with_one(plan, dearer, tmp_p
     with pytest.raises(SystemExit):
         main(["plan", "diff", str(old), str(new)])
     printed = capsys.readouterr().out
+    # As many rows as are counted, and in each what changed.
+    changes = diff(plan, dearer).items
+    table = printed.partition("What to do")[2].partition("Triggers")[0].partition("Capex")[0]
+    rows = [line for line in table.splitlines() if line.startswith(("phase ", "accelerators "))]
+    pending = sum(change.pending for change in changes)
+    assert len(rows) == len(changes) and f"{pending} of {len(changes)} changed items" in printed
     assert "accelerators.gpu.price_usd" in printed
     assert "changed items change what to do now" in printed
 

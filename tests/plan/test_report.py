@@ -1,21 +1,24 @@
 """The page of a plan: complete, self-contained, and nothing in it that the plan does not say."""
 
+import io
 import json
 import re
 import xml.dom.minidom
 
 import pytest
 from inline_snapshot import snapshot
+from rich.console import Console
 from tiny_study import study_of
 
 from outline import Outline
 from tenfold.page.drawing import ticks
 from tenfold.page.figures import amount, percent, usd
+from tenfold.plan import show
 from tenfold.plan.charts import capex_fan, power_fan, tornado_chart
 from tenfold.plan.gantt import groups, staging
 from tenfold.plan.plan import make_plan
 from tenfold.plan.report import report
-from tenfold.plan.result import Plan, Verdict
+from tenfold.plan.result import Plan, Spread, Unseen, Verdict
 from tenfold.plan.solve import Effort
 
 
@@ -107,6 +110,41 @@ def test_the_page_says_what_each_thing_costs_and_when_it_is_taken_up(plan):
     assert all(worth.definition.replace("'", "&#x27;") in page for worth in plan.worth)
 
 
+def test_the_cost_is_that_on_unseen_futures_with_the_tree_s_claim_beside_it(plan):
+    spread = plan.cost_usd
+    unseen = Unseen(
+        futures=100,
+        buffer=0.3,
+        mean_usd=2 * spread.mean,
+        low_usd=1.9 * spread.mean,
+        high_usd=2.1 * spread.mean,
+        cost_usd=spread,
+        cvar_usd=3 * plan.cvar_usd,
+        shortage_probability={"serving": 0.25, "training": 0.75},
+    )
+    page = report(plan.model_copy(update={"unseen": unseen}))
+    big = dict(re.findall(r'class="name">([^<]+)</div><div class="big"><data[^>]*>([^<]+)<', page))
+    assert big["Cost"] == usd(2 * spread.mean) and big["If it goes badly"] == usd(3 * plan.cvar_usd)
+    assert big["Likeliest shortage"] == "75%"
+    assert f'own tree claims <data value="{spread.mean!r}">{usd(spread.mean)}' in page
+    shown = io.StringIO()
+    show.plan(plan.model_copy(update={"unseen": unseen}), Console(file=shown, width=80))
+    assert re.search(r"^unseen +25% +75%", shown.getvalue(), re.MULTILINE)
+    assert f"{usd(2 * spread.mean)} ({usd(1.9 * spread.mean)} to" in shown.getvalue()
+
+
+def test_a_shortage_is_told_with_its_size_and_accelerators_are_whole(plan):
+    short = next(period for outlook in plan.workloads for period in outlook.periods if period.shortage_probability)
+    assert f"{percent(short.shortage_probability)}</data><br><small>{amount(short.short_by)}</small>" in report(plan)
+    gpu = next(item for item in plan.items if item.what == "accelerators")
+    part = gpu.model_copy(update={"later": Spread(mean=3.0, p10=2.63, p50=3.0, p90=24.6)})
+    part = plan.model_copy(update={"items": tuple(part if item is gpu else item for item in plan.items)})
+    shown = io.StringIO()
+    show.plan(part, Console(file=shown, width=80))
+    assert "3 - 25" in shown.getvalue() and '>3</data> to <data value="24.6">25</data>' in report(part)
+    assert "discounted to the start of 2026H1 at 8.0% a year of 8,766 hours" in shown.getvalue()
+
+
 def test_a_plan_without_values_is_drawn_too(plan):
     page = report(plan.model_copy(update={"worth": (), "tornado": None, "power": ()}))
     assert "What moves the cost" not in page
@@ -177,12 +215,14 @@ def test_the_page_opens_in_a_browser_in_light_and_dark_and_on_a_phone(plan, brow
         page.on("pageerror", lambda error, seen=complaints: seen.append(str(error)))
         page.goto(path.as_uri())
         assert page.locator("h1").inner_text() == "tiny"
-        assert page.locator("svg").count() == 6
+        assert page.locator("svg:visible").count() == 6
         assert page.evaluate("document.documentElement.scrollWidth") == width, "no sideways scrolling"
         ink = page.evaluate("getComputedStyle(document.body).color")
         assert (ink == "rgb(232, 236, 242)") == (scheme == "dark")
-        smallest = page.evaluate("Math.min(...[...document.querySelectorAll('svg')].map(e => e.clientHeight))")
-        assert smallest > 60, "no picture has collapsed"
+        shown = "[...document.querySelectorAll('svg')].filter(e => e.checkVisibility())"
+        assert page.evaluate(f"Math.min(...{shown}.map(e => e.clientHeight))") > 60, "no picture has collapsed"
+        cut = "[...document.querySelectorAll('section')].filter(e => e.scrollWidth > e.clientWidth)"
+        assert page.evaluate(f"{cut}.map(e => e.innerText.slice(0, 40))") == [], "tables and pictures are seen whole"
         context.close()
         assert [url for url in outside if not url.startswith(("file:", "data:"))] == []
         assert complaints == []

@@ -10,6 +10,7 @@ from tiny_study import TINY, built, study_of
 
 from synthetic_study import synthetic_study
 from tenfold.core.highs import SolverFailed
+from tenfold.page.figures import usd
 from tenfold.plan import highs
 from tenfold.plan import solve as ladder
 from tenfold.plan.diagnose import diagnose
@@ -241,6 +242,25 @@ def test_capex_limit_that_leaves_too_little_is_named(tiny):
     found = diagnose(program, node, tree)
     assert any(breach.key in ("capex_limit_usd", "workloads.serving.floor") for breach in found.breaches)
     assert any("capex limit" in name for name in found.binding)
+
+
+def test_a_budget_that_is_too_low_is_named_and_nothing_that_money_can_mend(tiny):
+    tiny["workloads"]["serving"]["floor"] = 0.6
+    tiny["rent"] = {}
+    tiny["capex_limit_usd"] = {"2026": 1000, "2027": 1000}
+    tree, node, program = built(study_of(tiny))
+    found = diagnose(program, node, tree)
+    assert {breach.key for breach in found.breaches} == {"capex_limit_usd"}
+    # What the other way out is: which floors the budget as it is would break.
+    assert {breach.key for breach in found.instead} == {"workloads.serving.floor"}
+    budget, message = found.breaches[0], str(found.error())
+    spent = f"{usd(budget.possible)} must be spent in the dearest scenario"
+    assert message.splitlines()[1] == f"  {budget.period}: capex_limit_usd is $1k, but {spent}"
+    assert "what binds" not in message and "or, with the limits as they are" in message
+    assert found.error().next_step.startswith(f"raise capex_limit_usd of {budget.period}")
+    raised = {"2026": 1000, "2027": 1000} | {each.period: 1.5 * each.possible for each in found.breaches}
+    tree, node, program = built(study_of({**tiny, "capex_limit_usd": raised}), tree)
+    assert solve(program, node, tree).value_C is not None
 
 
 @pytest.mark.slow

@@ -39,6 +39,17 @@ def test_what_is_done_when_demand_stays_low_is_a_rule_too():
     assert (found.above, found.threshold, found.amount) == (False, 25, 4)
 
 
+def test_for_what_most_futures_take_up_only_much_demand_is_a_rule():
+    tree = fan([10, 20, 30, 40])
+    amount = np.zeros(9)
+    amount[[1, 2, 4]] = 1.0
+    assert not rule(tree, amount, amount > 0).above
+    assert rule(tree, amount, amount > 0, rising=True) is None
+    amount[[1, 2, 4]] = [0.0, 1.0, 1.0]
+    found = rule(tree, amount, amount > 0, rising=True)
+    assert (found.above, found.threshold) == (True, 15)
+
+
 def test_agreement_counts_probability():
     tree = fan([10, 20, 30, 40], [0.1, 0.2, 0.3, 0.4])
     amount = np.zeros(9)

@@ -44,6 +44,11 @@ def section(title: str, about: str, content: str, cls: str = "") -> str:
     return f'<section class="{cls}"{reach}>\n{head}\n{content}\n</section>'
 
 
+def either(broad: str, narrow: str) -> str:
+    """Two drawings of the same: one for wide screens and paper, one for phones."""
+    return f'<div class="broad">{broad}</div><div class="narrow">{narrow}</div>'
+
+
 def pair(*sections: str) -> str:
     """Cards side by side; empty ones are left out."""
     shown = [each for each in sections if each]
@@ -70,10 +75,18 @@ def tiles(shown: Iterable[tuple[str, str, str]]) -> str:
     return f'<div class="tiles">\n{"".join(found)}\n</div>'
 
 
-def heat(share: float) -> str:
-    """A cell of a table, the darker the larger the share."""
+def heat(share: float, label: str = "", below: str = "") -> str:
+    """A cell of a table, the darker the larger the share.
+
+    Args:
+        share: the share.
+        label: its column, shown with it where a screen has no room for a row of cells.
+        below: what else is in the cell, as HTML.
+    """
     dark = ' class="dark"' if share > 0.6 else ""
-    return f'<td><span{dark} style="--p:{90 * share:.0f}%">{percent_data(share)}</span></td>'
+    more = f"<br>{below}" if below else ""
+    named = f' data-label="{escape(label)}"' if label else ""
+    return f'<td{named}><span{dark} style="--p:{90 * share:.0f}%">{percent_data(share)}{more}</span></td>'
 
 
 def data(value: float, words: str) -> str:

@@ -9,6 +9,7 @@ from tenfold.plan.study import Study
 
 HALF = 560.0
 FULL = 1140.0
+PHONE = 360.0
 COLOURS = 8
 
 
@@ -160,6 +161,33 @@ def tornado_chart(plan: Plan) -> str:
         parts.append(text((204, y + 17), bar.name, "label", anchor="end"))
         parts += _tornado_bar(frame, y, bar)
     return picture(FULL, height, "What moves the cost", parts)
+
+
+def narrow_tornado(plan: Plan) -> str:
+    """The same for a phone: each bar below its name, and what it says in a line below it."""
+    assert plan.tornado is not None
+    bars, row = plan.tornado.bars, 58.0
+    changes = [change for bar in bars for change in (bar.low_usd, bar.high_usd) if change is not None]
+    height = row * len(bars) + 4
+    frame = Frame(PHONE, height, 0, 0, 0, 0, (min([0.0, *changes]), max([1.0, *changes])), (0, 1))
+    zero = frame.x(0)
+    parts = [rule((zero, 0), (zero, height), "axis")]
+    for place, bar in enumerate(bars):
+        y = row * place
+        parts.append(text((0, y + 14), bar.name, "label"))
+        ends = [(bar.low, bar.low_usd, "low"), (bar.high, bar.high_usd, "high")]
+        for label, change, cls in sorted(ends, key=lambda end: -abs(end[1] or 0.0)):
+            x = zero if change is None else frame.x(change)
+            parts.append(box(min(zero, x), y + 19, abs(x - zero), 14, f"tornado {cls}", f"{bar.name} {label}"))
+        parts.append(text((0, y + 47), _end(bar.low, bar.low_usd), "note", value=bar.low_usd))
+        parts.append(text((PHONE, y + 47), _end(bar.high, bar.high_usd), "note", anchor="end", value=bar.high_usd))
+    return picture(PHONE, height, "What moves the cost", parts)
+
+
+def _end(label: str, change: float | None) -> str:
+    if change is None:
+        return f"{label}: no plan is left"
+    return f"{label}: {'+' if change > 0 else ''}{usd(change)}"
 
 
 def _tornado_bar(frame: Frame, y: float, bar: Sensitivity) -> list[str]:

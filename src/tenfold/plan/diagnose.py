@@ -1,15 +1,18 @@
 """Why there is no plan: the least that floors and limits would have to give, and what stands in the way.
 
-The elastic program lets floors and capex limits be broken at a cost of 1 per share broken, and everything else be free.
-Its solution says which periods break them; its duals say which rows cannot help.
+The elastic program lets floors and capex limits be broken, each at a cost per share broken; all else is free. Its
+solution says which periods break them; its duals say which rows cannot help. It is solved thrice: for the least by
+which floors break whatever is spent, since what money can mend is no matter of floors; for the least by which limits
+break then; and, where they do, for the floors that break if limits are kept.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.page.figures import usd
 from tenfold.plan.columns import Floats, Key
 from tenfold.plan.extensive import Program
 from tenfold.plan.highs import Solver
@@ -20,6 +23,7 @@ from tenfold.plan.tree import Tree
 BROKEN = 1e-6
 BINDING = 1e-7
 SHOWN = 6
+BUDGET = "capex_limit_usd"
 PLACES = ("power", "start", "sign", "after")
 
 
@@ -42,10 +46,14 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What breaks, and what it would take: sites, offers and limits that are used to the full there."""
+    """What breaks, and what it would take: sites, offers and limits that are used to the full there.
+
+    ``instead``: the floors that would break if the limits were kept.
+    """
 
     breaches: tuple[Breach, ...]
     binding: tuple[str, ...]
+    instead: tuple[Breach, ...] = ()
 
     def error(self) -> NoPlan:
         """The diagnosis as an error to show."""
@@ -54,29 +62,62 @@ class Diagnosis:
                 "parts of phases and lots would meet all floors and limits, whole ones do not",
                 next_step="lower a floor, raise a limit, or allow smaller lots",
             )
-        lines = [_sentence(breach) for breach in self.breaches[:SHOWN]]
-        if len(self.breaches) > SHOWN:
-            lines.append(f"and {len(self.breaches) - SHOWN} more")
-        if self.binding:
-            lines.append(f"what binds there: {', '.join(self.binding)}")
+        floors = [breach for breach in self.breaches if breach.key != BUDGET]
+        limits = [breach for breach in self.breaches if breach.key == BUDGET]
+        lines = [*_sentences(limits), *_sentences(floors)]
+        binding = [name for name in self.binding if not name.startswith("capex limit")]
+        if floors and binding:
+            lines.append(f"what binds there, whatever is spent: {', '.join(binding)}")
+        if self.instead:
+            lines += ["or, with the limits as they are:", *(f"  {line}" for line in _sentences(self.instead))]
+        if floors:
+            cure = f"change {floors[0].key}, or what binds: earlier phases, shorter leads, more rent"
+        else:
+            cure = f"raise {BUDGET} of {' and '.join(breach.period for breach in limits)}, or lower the floors"
+        if floors and limits:
+            cure += f"; and raise {BUDGET}"
         return NoPlan(
-            "no plan meets all floors and limits:\n" + "\n".join(f"  {line}" for line in lines),
-            next_step=f"change {self.breaches[0].key}, or what binds: earlier phases, shorter leads, more rent",
+            "no plan meets all floors and limits:\n" + "\n".join(f"  {line}" for line in lines), next_step=cure
         )
 
 
 def diagnose(program: Program, node: Template, tree: Tree) -> Diagnosis:
     """Find the least breach of floors and capex limits, and what binds."""
-    elastic, floors, limits = _elastic(program, node, tree)
-    answer = Solver(elastic).run()
-    if answer.value_C is None or answer.dual_R is None:
+    elastic, short_nK, limits = _elastic(program, node, tree)
+    columns = np.arange(len(program.cost_C), len(elastic.cost_C))
+    excess, over = np.split(columns, [short_nK.size])
+    least = Solver(_at_cost(elastic, excess)).run()
+    if least.value_C is None or least.dual_R is None:
         return Diagnosis((), ())
-    breaches = [*_floors(answer.value_C, floors, node, tree), *_limits(answer.value_C, limits, program, node, tree)]
-    return Diagnosis(tuple(breaches), tuple(_binding(answer.dual_R, program, node, tree)))
+    floors = tuple(_floors(least.value_C, short_nK, node, tree))
+    binding = _binding(least.dual_R, program, node, tree)
+    spent = Solver(_capped(_at_cost(elastic, over), excess, least.value_C[excess] + BROKEN)).run()
+    budgets = () if spent.value_C is None else tuple(_limits(spent.value_C, limits, program, node, tree))
+    if not budgets:
+        return Diagnosis(floors, tuple(binding))
+    kept = Solver(_capped(_at_cost(elastic, excess), over, np.zeros(len(over)))).run()
+    instead = () if kept.value_C is None else tuple(_floors(kept.value_C, short_nK, node, tree))
+    return Diagnosis((*budgets, *floors), (*binding, *(f"capex limit {each.period}" for each in budgets)), instead)
+
+
+def _at_cost(elastic: Program, columns: NDArray[np.int64]) -> Program:
+    """The elastic program with only these columns at their cost; all others are free."""
+    cost_C = np.zeros(len(elastic.cost_C))
+    cost_C[columns] = elastic.cost_C[columns]
+    return replace(elastic, cost_C=cost_C)
+
+
+def _capped(elastic: Program, columns: NDArray[np.int64], most: Floats) -> Program:
+    upper_C = elastic.upper_C.copy()
+    upper_C[columns] = most
+    return replace(elastic, upper_C=upper_C)
 
 
 def _elastic(program: Program, node: Template, tree: Tree) -> tuple[Program, NDArray[np.int64], NDArray[np.int64]]:
-    """The elastic program, its short columns (n, K), and its rows of limits."""
+    """The elastic program, its short columns (n, K), and its rows of limits.
+
+    After the program's own columns come those by which floors are broken, and then those by which limits are.
+    """
     workloads = list(node.study.workloads)
     short_V = np.array([node.columns.place["short", name] for name in workloads])
     short_nK = program.column_nV[:, short_V]
@@ -144,7 +185,7 @@ def _limits(
     for year, over in worst.items():
         limit = study.capex_limit_usd[year]
         if over > BROKEN * max(limit, 1.0):
-            yield Breach("capex_limit_usd", year, limit, limit + over)
+            yield Breach(BUDGET, year, limit, limit + over)
 
 
 def _binding(dual_R: Floats, program: Program, node: Template, tree: Tree) -> list[str]:
@@ -162,8 +203,14 @@ def _binding(dual_R: Floats, program: Program, node: Template, tree: Tree) -> li
     return list(found)
 
 
+def _sentences(breaches: Sequence[Breach]) -> list[str]:
+    lines = [_sentence(breach) for breach in breaches[:SHOWN]]
+    return [*lines, f"and {len(breaches) - SHOWN} more"] if len(breaches) > SHOWN else lines
+
+
 def _sentence(breach: Breach) -> str:
-    if breach.key == "capex_limit_usd":
-        return f"{breach.period}: capex_limit_usd is {breach.wanted:.4g}, but {breach.possible:.4g} must be spent"
+    if breach.key == BUDGET:
+        spent = f"{usd(breach.possible)} must be spent in the dearest scenario"
+        return f"{breach.period}: {BUDGET} is {usd(breach.wanted)}, but {spent}"
     possible = f"{breach.possible:.1%} can be served in the worst scenario"
     return f"{breach.period}: {breach.key} is {breach.wanted:.0%}, but {possible}"

@@ -82,8 +82,8 @@ def diff(old: Plan, new: Plan) -> PlanDiff:
         cost=tuple(
             _figures(
                 "usd",
-                {"mean": old.cost_usd.mean, "mean of the worst": old.cvar_usd},
-                {"mean": new.cost_usd.mean, "mean of the worst": new.cvar_usd},
+                _costs(old),
+                _costs(new),
             )
         ),
         shortages=tuple(_figures("share", _chances(old), _chances(new))),
@@ -157,6 +157,12 @@ def _spread_differs(one: Spread, other: Spread) -> bool:
 
 def _chances(plan: Plan) -> dict[str, float | None]:
     return {outlook.workload: outlook.shortage_probability for outlook in plan.workloads}
+
+
+def _costs(plan: Plan) -> dict[str, float | None]:
+    """What the plan's own tree claims, and what following it costs on futures that it has not seen."""
+    unseen = plan.unseen.mean_usd if plan.unseen else None
+    return {"mean": plan.cost_usd.mean, "mean of the worst": plan.cvar_usd, "mean on unseen futures": unseen}
 
 
 def _figures(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tenfold.page.drawing import Frame, box, diamond, picture, rule, text, x_labels
 from tenfold.page.figures import amount, percent
-from tenfold.plan.charts import FULL
+from tenfold.plan.charts import FULL, PHONE
 from tenfold.plan.leads import Leads
 from tenfold.plan.result import Item, Plan, Verdict
 
@@ -17,6 +17,8 @@ ROW = 24.0
 GAP = 3.0
 HEAD = 26.0
 LEFT = 250.0
+RIGHT = 130.0
+ABOVE = 18.0
 FAINTEST = 0.02
 
 
@@ -74,13 +76,20 @@ def _difference(one_T: tuple[float, ...], other_T: tuple[float, ...]) -> tuple[f
     return tuple(max(0.0, one - other) for one, other in zip(one_T, other_T, strict=True))
 
 
-def staging(plan: Plan) -> str:
-    """The picture: a row per phase and lease, a column per period."""
+def staging(plan: Plan, *, narrow: bool = False) -> str:
+    """The picture: a row per phase and lease, a column per period.
+
+    Args:
+        plan: the plan.
+        narrow: for a phone: words stand above each row's bars, not beside them.
+    """
     found = list(groups(plan))
     rows = sum(len(lines) for _, lines in found)
-    height = HEAD * len(found) + ROW * rows + 34
+    row = ROW + (ABOVE if narrow else 0)
+    height = HEAD * len(found) + row * rows + 34
     periods = plan.study.periods
-    frame = Frame(FULL, height, LEFT, 130, 0, 30, (0, periods), (0, 1))
+    width, left, right = (PHONE, 0.0, 0.0) if narrow else (FULL, LEFT, RIGHT)
+    frame = Frame(width, height, left, right, 0, 30, (0, periods), (0, 1))
     labels = [(period + 0.5, label) for period, label in enumerate(plan.study.calendar.labels())]
     parts = [rule((frame.x(period), 8), (frame.x(period), height - 30)) for period in range(periods + 1)]
     parts += x_labels(frame, labels)
@@ -90,24 +99,28 @@ def staging(plan: Plan) -> str:
         y += HEAD
         for line in lines:
             parts += _row(plan, frame, y, line)
-            y += ROW
-    return picture(FULL, height, "When phases and leases are started, built and ready", parts)
+            y += row
+    return picture(width, height, "When phases and leases are started, built and ready", parts)
 
 
 def _row(plan: Plan, frame: Frame, y: float, line: Line) -> list[str]:
-    item = line.item
+    item, narrow = line.item, frame.left == 0
     firm = item is None or item.verdict is Verdict.COMMIT
     size = f"{amount(line.power_mw)} MW" if line.power_mw else ""
-    parts = [
-        text((14, y + 16), line.name, "label" if firm else "label soft"),
-        text((LEFT - 12, y + 16), size, "tick", anchor="end", value=line.power_mw or None),
-    ]
+    soft = "label" if firm else "label soft"
+    if narrow:
+        parts = [text((0, y + 14), f"{line.name}  {size}", soft)]
+    else:
+        parts = [
+            text((14, y + 16), line.name, soft),
+            text((LEFT - 12, y + 16), size, "tick", anchor="end", value=line.power_mw or None),
+        ]
+    said_at, y = y + (14 if narrow else 16), y + (ABOVE if narrow else 0)
     parts.append(box(frame.left, y + ROW - GAP, frame.x(plan.study.periods) - frame.left, 1, "foot"))
     parts += _cells(plan, frame, y, line)
     for trigger in item.triggers if item else ():
         at = frame.x(plan.study.calendar.index(trigger.by) + 0.5)
         parts.append(diamond((at, y + ROW / 2), "watch", trigger.text))
-    right = frame.width - frame.right + 12
     if item is None:
         words = "there" if line.ready_T[0] else "under way"
     elif firm:
@@ -115,7 +128,8 @@ def _row(plan: Plan, frame: Frame, y: float, line: Line) -> list[str]:
     else:
         words = f"in {percent(item.probability)} of futures" if item.probability else "never"
     value = None if item is None or firm else item.probability
-    parts.append(text((right, y + 16), words, "label" if firm else "label soft", value=value))
+    at = (frame.width, said_at) if narrow else (frame.width - frame.right + 12, said_at)
+    parts.append(text(at, words, soft, anchor="end" if narrow else "start", value=value))
     return parts
 
 

@@ -12,6 +12,7 @@ from tenfold.plan.finance import accelerator_price_usd
 from tenfold.plan.leads import Leads
 from tenfold.plan.outcomes import SHORT, Outcomes, spread, tail_mean
 from tenfold.plan.result import (
+    COUNTED,
     FEW,
     Item,
     Plan,
@@ -28,6 +29,7 @@ from tenfold.plan.result import (
     WorkloadPeriod,
     Worth,
     Year,
+    count,
 )
 from tenfold.plan.shadow import run_prices_usd
 from tenfold.plan.solve import DEFAULT_EFFORT, Effort, Progress, Report
@@ -42,7 +44,6 @@ from tenfold.plan.values import all_worths
 NOTICEABLE = 1e-3
 MOST = 0.5
 WHOLE = 1e-6
-COUNTED: tuple[What, ...] = ("accelerators", "conversion")
 VERBS: dict[What, str] = {
     "phase": "start",
     "lease": "sign",
@@ -190,13 +191,13 @@ def _triggers(
     study, tree = outcomes.template.study, outcomes.tree
     later_n = so_far_n - so_far_n[0]
     much_n = later_n > (0.0 if once else levels(tree, later_n)[tree.stage_n])
-    found = rule(tree, later_n, much_n)
-    if found is None or (not found.above and probability > MOST):
+    found = rule(tree, later_n, much_n, rising=probability > MOST)
+    if found is None:
         return ()
     workload = list(study.workloads)[found.k]
     by = study.calendar.label(found.stage)
     more = " more" if so_far_n[0] else ""
-    thing = f"{VERBS[what]} {name}" if once else f"{VERBS[what]} about {_count(what, found.amount)}{more} {unit}"
+    thing = f"{VERBS[what]} {name}" if once else f"{VERBS[what]} about {count(what, found.amount)}{more} {unit}"
     side = "exceeds" if found.above else "stays below"
     text = f"{thing} if {workload} demand {side} {amount(found.threshold)} {study.workloads[workload].unit} by {by}"
     trigger = Trigger(
@@ -220,7 +221,9 @@ def _otherwise(outcomes: Outcomes, what: What, found: Rule, later_n: Floats, *, 
     weight_m = tree.probability_n[others]
     if not once:
         mean = float(np.average(later_n[others], weights=weight_m))
-        return f"else about {_count(what, mean)} by then" if mean > NOTICEABLE * found.amount else "else none by then"
+        words = count(what, mean)
+        none = words == "0" or mean <= NOTICEABLE * found.amount
+        return "else none by then" if none else f"else about {words} by then"
     leaves = tree.leaves()
     by_then_s = tree.ancestors_nT()[leaves, tree.stages - 1 - found.stage]
     among_s = np.isin(by_then_s, others) & (later_n[by_then_s] == 0)
@@ -230,10 +233,6 @@ def _otherwise(outcomes: Outcomes, what: What, found: Rule, later_n: Floats, *, 
     if share <= FEW:
         return "else not at all"
     return "else later, in every future" if share > 1 - FEW else f"else later, in {percent(share)} of those futures"
-
-
-def _count(what: What, value: float) -> str:
-    return amount(round(value) if what in COUNTED else value)
 
 
 def _outlook(outcomes: Outcomes, name: str) -> WorkloadOutlook:

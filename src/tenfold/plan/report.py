@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from tenfold.page.figures import percent
+from tenfold.page.figures import amount, percent
 from tenfold.page.sheet import (
     amount_data,
     data,
     document,
+    either,
     footer,
     header,
     heat,
@@ -21,9 +22,9 @@ from tenfold.page.sheet import (
     tiles,
     usd_data,
 )
-from tenfold.plan.charts import capex_fan, colours, demand_against_capacity, power_fan, tornado_chart
+from tenfold.plan.charts import capex_fan, colours, demand_against_capacity, narrow_tornado, power_fan, tornado_chart
 from tenfold.plan.gantt import staging
-from tenfold.plan.result import Item, Plan, Spread, Verdict, Worth
+from tenfold.plan.result import Item, Plan, Spread, Verdict, WorkloadOutlook, Worth, count
 
 ORDER = list(Verdict)
 PILL = {Verdict.COMMIT: "commit", Verdict.LATER: "option", Verdict.OPTION: "option", Verdict.NOTHING: "nothing"}
@@ -61,30 +62,55 @@ def _header(plan: Plan) -> str:
 
 
 def _tiles(plan: Plan) -> str:
-    first, alpha = plan.capex[0], plan.study.risk.alpha
-    worst = max(plan.workloads, key=lambda outlook: outlook.shortage_probability)
+    first = plan.capex[0]
     shown = [
-        ("Cost", usd_data(plan.cost_usd.mean), f"mean on the plan's own tree, discounted; {_unseen(plan)}"),
-        ("If it goes badly", usd_data(plan.cvar_usd), f"mean of the worst {percent(1 - alpha)} of futures"),
+        *_costs(plan),
         (f"Capex in {first.year}", usd_data(first.capex_usd.p50), _range(first.capex_usd)),
-        (
-            "Likeliest shortage",
-            percent_data(worst.shortage_probability),
-            f"of futures, in {escape(worst.workload)}, in some period",
-        ),
+        _likeliest_shortage(plan),
         ("Proven within", data(plan.solve.gap, f"{plan.solve.gap:.2%}"), "of the cheapest plan there is"),
     ]
     return tiles(shown)
 
 
-def _unseen(plan: Plan) -> str:
-    """What the plan costs on futures that it has not seen, beside what its tree claims."""
-    found = plan.unseen
+def _costs(plan: Plan) -> list[tuple[str, str, str]]:
+    """What the plan costs: on futures that it has not seen, beside what its own tree claims, which is too little."""
+    found, worst = plan.unseen, percent(1 - plan.study.risk.alpha)
+    claim, bad = usd_data(plan.cost_usd.mean), usd_data(plan.cvar_usd)
     if found is None:
-        return "not followed on other futures: run tenfold plan simulate"
+        where = "on the plan's own tree, which claims too little"
+        return [
+            ("Cost", claim, f"mean {where}, discounted; not followed on other futures: run tenfold plan simulate"),
+            ("If it goes badly", bad, f"mean of the worst {worst} of futures {where}"),
+        ]
+    futures = f"{data(found.futures, str(found.futures))} futures that it has not seen"
+    interval = f"{usd_data(found.low_usd)} to {usd_data(found.high_usd)}"
+    return [
+        (
+            "Cost",
+            usd_data(found.mean_usd),
+            f"mean on {futures} ({interval} at 95%), discounted; the plan's own tree claims {claim}",
+        ),
+        (
+            "If it goes badly",
+            usd_data(found.cvar_usd),
+            f"mean of the worst {worst} of futures that it has not seen; its tree claims {bad}",
+        ),
+    ]
+
+
+def _likeliest_shortage(plan: Plan) -> tuple[str, str, str]:
+    worst = max(plan.workloads, key=lambda outlook: outlook.shortage_probability)
+    claim = percent_data(worst.shortage_probability)
+    unseen = plan.unseen.shortage_probability if plan.unseen else {}
+    if not unseen:
+        return "Likeliest shortage", claim, f"of futures, in {escape(worst.workload)}, in some period"
+    name = max(unseen, key=unseen.__getitem__)
+    own = next(outlook for outlook in plan.workloads if outlook.workload == name)
+    claim = percent_data(own.shortage_probability)
     return (
-        f"{usd_data(found.mean_usd)} ({usd_data(found.low_usd)} to {usd_data(found.high_usd)}) on "
-        f"{data(found.futures, str(found.futures))} futures that it has not seen"
+        "Likeliest shortage",
+        percent_data(unseen[name]),
+        f"of futures that it has not seen, in {escape(name)}, in some period; its tree claims {claim}",
     )
 
 
@@ -107,7 +133,7 @@ def _actions(plan: Plan) -> str:
         "demand that tells best where the plan takes an option up; beside it, the share of futures in which the plan "
         "decides as it says."
     )
-    return section("What to do now", about, f"<table>\n{head}\n{rows}\n</table>", "wide table")
+    return section("What to do now", about, f'<table class="stack">\n{head}\n{rows}\n</table>', "wide table")
 
 
 def _action(item: Item) -> str:
@@ -122,13 +148,14 @@ def _action(item: Item) -> str:
     unit = escape(item.unit) if item.unit != item.name else ""
     now = (f"{amount_data(item.now)} {unit}" if item.unit else "yes") if item.now else ""
     cost = usd_data(item.cost_now_usd) if item.now and item.cost_now_usd else ""
-    later = (
-        f"{amount_data(item.later.p10)} to {amount_data(item.later.p90)} {unit}" if item.unit and item.later.p90 else ""
-    )
+    low, high = (data(value, count(item.what, value)) for value in (item.later.p10, item.later.p90))
+    later = f"{low} to {high} {unit}" if item.unit and item.later.p90 else ""
+    cells = (("now", now), ("will cost", cost), ("later", later), ("ever", percent_data(item.probability)))
     return (
         f'<tr class="{PILL[item.verdict]}"><td>{pill}</td><td><span class="what">{escape(name)}</span> '
-        f'<span class="kind">{kind}</span>{triggers}</td><td class="n">{now}</td><td class="n">{cost}</td>'
-        f'<td class="n">{later}</td><td class="n">{percent_data(item.probability)}</td></tr>'
+        f'<span class="kind">{kind}</span>{triggers}</td>'
+        + "".join(f'<td class="n" data-label="{label}">{words}</td>' for label, words in cells)
+        + "</tr>"
     )
 
 
@@ -154,7 +181,7 @@ def _staging(plan: Plan) -> str:
         "The height of a bar is the share of futures: what is committed to now is full at once, an option grows over "
         "the periods in which it may be taken up. Bars end where a lease ends."
     )
-    return section("Sites and phases", about, key + staging(plan), "wide")
+    return section("Sites and phases", about, key + either(staging(plan), staging(plan, narrow=True)))
 
 
 def _key(entries: list[tuple[str, str]]) -> str:
@@ -182,18 +209,32 @@ def _demands(plan: Plan) -> str:
 
 
 def _shortages(plan: Plan) -> str:
+    unseen = plan.unseen.shortage_probability if plan.unseen else {}
     head = "".join(f"<th>{period.period}</th>" for period in plan.workloads[0].periods)
-    rows = []
-    for outlook in plan.workloads:
-        cells = "".join(heat(period.shortage_probability) for period in outlook.periods)
-        name = escape(outlook.workload)
-        rows.append(f"<tr><td>{name}</td>{cells}{heat(outlook.shortage_probability)}</tr>")
-    table = f'<table class="heat">\n<tr><th></th>{head}<th>ever</th></tr>\n{"".join(rows)}\n</table>'
+    more = "<th>unseen</th>" if unseen else ""
+    rows = "\n".join(_shortage(outlook, unseen.get(outlook.workload)) for outlook in plan.workloads)
+    table = f'<table class="heat">\n<tr><th></th>{head}<th>ever</th>{more}</tr>\n{rows}\n</table>'
     about = (
-        "Share of futures in which less than 99.9% of demand is served. A shortage can be right where what would "
-        "prevent it costs more than it does."
+        "Share of futures in which less than 99.9% of demand is served, and below it how much is unserved then, on "
+        "average. A shortage can be right where what would prevent it costs more than it does."
     )
+    if unseen:
+        about += " Unseen: ever, on futures that are not in the plan's tree."
     return section("Probability of a shortage", about, table, "wide")
+
+
+def _shortage(outlook: WorkloadOutlook, unseen: float | None) -> str:
+    cells = "".join(
+        heat(
+            period.shortage_probability,
+            period.period,
+            f"<small>{amount(period.short_by)}</small>" if period.shortage_probability else "",
+        )
+        for period in outlook.periods
+    )
+    more = "" if unseen is None else heat(unseen, "unseen")
+    name = f'{escape(outlook.workload)} <span class="kind">{escape(outlook.unit)}</span>'
+    return f"<tr><td>{name}</td>{cells}{heat(outlook.shortage_probability, 'ever')}{more}</tr>"
 
 
 def _tornado(plan: Plan) -> str:
@@ -205,7 +246,7 @@ def _tornado(plan: Plan) -> str:
         f"Of the linear relaxation, {data(plan.tornado.nodes, str(plan.tornado.nodes))} nodes."
     )
     key = '<div class="key"><span><i class="c1"></i>lowered</span><span><i class="c2"></i>raised</span></div>'
-    return section("What moves the cost", about, key + tornado_chart(plan), "wide")
+    return section("What moves the cost", about, key + either(tornado_chart(plan), narrow_tornado(plan)))
 
 
 def _worths(plan: Plan) -> str:

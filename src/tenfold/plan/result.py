@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from tenfold.core.errors import UsageError
 from tenfold.core.explain import unread
 from tenfold.core.frozen import Frozen
+from tenfold.page.figures import amount
 from tenfold.plan.proven import TOLERANCE
 from tenfold.plan.study import Study
 
@@ -35,6 +36,13 @@ FEW = 0.02
 """A share of futures that counts as none, in words."""
 
 What = Literal["phase", "lease", "accelerators", "fit-out", "conversion"]
+COUNTED: tuple[What, ...] = ("accelerators", "conversion")
+"""What comes in whole pieces: the plan's averages and later amounts need not be whole, but are shown so."""
+
+
+def count(what: What, value: float) -> str:
+    """An amount in words."""
+    return amount(round(value) if what in COUNTED else value)
 
 
 class Spread(Record):
@@ -224,6 +232,9 @@ class Unseen(Record):
     high_usd: float
     cost_usd: Spread = Field(description="of the futures followed")
     cvar_usd: float = Field(description="mean cost of the dearest of them, at the study's alpha")
+    shortage_probability: dict[str, float] = Field(
+        default_factory=dict, description="of a shortage in any period, by workload"
+    )
 
 
 class SolveStep(Record):

@@ -1,6 +1,7 @@
 """How a plan is printed for people."""
 
 import math
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
@@ -8,9 +9,11 @@ from rich.table import Table
 from tenfold.core.show import grid
 from tenfold.core.show import out as OUT
 from tenfold.page.figures import amount, percent, usd
-from tenfold.plan.result import Item, Plan, RunOutlook, Spread, Verdict, WorkloadPeriod, Worth
+from tenfold.plan.columns import Key
+from tenfold.plan.result import Item, Plan, RunOutlook, Spread, Verdict, WorkloadPeriod, Worth, count
 from tenfold.plan.stability import Trial
 
+WHOLE = 1e-6
 STYLE = {Verdict.COMMIT: "", Verdict.LATER: "", Verdict.OPTION: "", Verdict.NOTHING: "dim"}
 
 
@@ -27,8 +30,8 @@ def plan(plan: Plan, out: Console = OUT) -> None:
             out.print(f"  {trigger.text}  ({percent(trigger.agreement)}){otherwise}", markup=False, soft_wrap=True)
     out.print(_capex(plan))
     out.print(_shortages(plan))
-    if any(workload.shortage_probability for workload in plan.workloads):
-        out.print("in brackets: what is unserved then, on average", style="dim", markup=False)
+    for line in _shortage_notes(plan):
+        out.print(line, style="dim", markup=False)
     if plan.runs:
         out.print("\n[bold]Runs[/bold]")
         for run in plan.runs:
@@ -37,6 +40,8 @@ def plan(plan: Plan, out: Console = OUT) -> None:
         out.print(_worths(plan))
     out.print(f"\ncost {_cost(plan)}", markup=False)
     out.print(_unseen(plan), markup=False)
+    start = study.calendar.label(0)
+    out.print(f"discounted to the start of {start} at {study.discount_rate:.1%} a year of 8,766 hours", markup=False)
     solve = plan.solve
     stopped = ", stopped by hand" if solve.stopped else ""
     out.print(
@@ -96,7 +101,7 @@ def _now(item: Item) -> str:
 def _later(item: Item) -> str:
     if not item.unit or not item.later.p90:
         return ""
-    return f"{amount(item.later.p10)} - {amount(item.later.p90)}{_unit(item)}"
+    return f"{count(item.what, item.later.p10)} - {count(item.what, item.later.p90)}{_unit(item)}"
 
 
 def _unit(item: Item) -> str:
@@ -122,7 +127,17 @@ def _shortages(plan: Plan) -> Table:
     for row in zip(*(workload.periods for workload in plan.workloads), strict=True):
         table.add_row(row[0].period, *(_short(period) for period in row))
     table.add_row("ever", *(percent(workload.shortage_probability) for workload in plan.workloads))
+    if plan.unseen is not None and plan.unseen.shortage_probability:
+        table.add_row("unseen", *(percent(plan.unseen.shortage_probability[name]) for name in names))
     return table
+
+
+def _shortage_notes(plan: Plan) -> Iterator[str]:
+    """What the figures of the table are."""
+    if any(workload.shortage_probability for workload in plan.workloads):
+        yield "in brackets: what is unserved then, on average"
+    if plan.unseen is not None and plan.unseen.shortage_probability:
+        yield f"unseen: ever, on {plan.unseen.futures} futures that are not in the plan's tree"
 
 
 def _short(period: WorkloadPeriod) -> str:
@@ -176,10 +191,25 @@ def stability(trials: list[Trial], out: Console = OUT) -> None:
     for trial in trials:
         share = trial.regret_usd / trial.cost_usd
         regret = f"{usd(trial.regret_usd)} ({share:.2%})" if math.isfinite(share) else "leaves no plan"
+        if trial.regret_usd <= 0:
+            regret = "none within the gap"
         table.add_row(str(trial.seed), usd(trial.cost_usd), f"{trial.gap:.2%}", "" if trial is trials[0] else regret)
     out.print(table)
     names = dict.fromkeys(key for trial in trials for key in trial.now)
     now = grid("", *(f"seed {trial.seed}" for trial in trials), title="Committed to now", words=1)
     for name in names:
-        now.add_row(" ".join(name), *(amount(trial.now.get(name, 0.0)) for trial in trials))
+        now.add_row(_commitment(name), *(_committed(name, trial.now.get(name, 0.0)) for trial in trials))
     out.print(now)
+
+
+def _commitment(name: Key) -> str:
+    """The words of a decision: as items of a plan are called."""
+    group, *key = name
+    what = {"order": "accelerators", "kit-order": "conversion kits"}.get(group, group)
+    return f"{what} {'/'.join(key)}".rstrip()
+
+
+def _committed(name: Key, value: float) -> str:
+    if name[0] in ("phase", "lease"):
+        return "yes" if value else ""
+    return amount(math.ceil(value - WHOLE) if name[0] in ("order", "kit-order", "cancel") else value)

@@ -124,8 +124,8 @@ def _shortages(found: Simulation) -> str:
 
 
 def _shortage(outlook: WorkloadOutlook, way: str) -> str:
-    cells = "".join(heat(period.unserved_share) for period in outlook.periods)
-    return f"<tr><td>{escape(outlook.workload)}, {way}</td>{cells}{heat(outlook.unserved_share)}</tr>"
+    cells = "".join(heat(period.unserved_share, period.period) for period in outlook.periods)
+    return f"<tr><td>{escape(outlook.workload)}, {way}</td>{cells}{heat(outlook.unserved_share, 'all')}</tr>"
 
 
 def _footer(found: Simulation) -> str:

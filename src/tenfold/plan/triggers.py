@@ -9,6 +9,7 @@ from tenfold.plan.columns import Floats
 from tenfold.plan.tree import Tree
 
 LEAST_SHARE = 0.02
+LEAST_AGREEMENT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Rule:
     agreement: float
 
 
-def rule(tree: Tree, so_far_n: Floats, taken_n: NDArray[np.bool_]) -> Rule | None:
+def rule(tree: Tree, so_far_n: Floats, taken_n: NDArray[np.bool_], *, rising: bool = False) -> Rule | None:
     """The single threshold that best tells where a thing is taken up from where it is not.
 
     Looks at every stage after the first and every workload's demand there. The best rule is the one that agrees with
@@ -34,6 +35,7 @@ def rule(tree: Tree, so_far_n: Floats, taken_n: NDArray[np.bool_]) -> Rule | Non
         tree: the scenario tree.
         so_far_n: how much has been taken up by each node.
         taken_n: whether that is called taken up.
+        rising: whether only "if demand is above" is a rule.
     Returns:
         None if it is never taken up after the first stage, or demand does not tell when.
     """
@@ -44,16 +46,18 @@ def rule(tree: Tree, so_far_n: Floats, taken_n: NDArray[np.bool_]) -> Rule | Non
         if not LEAST_SHARE < weight_m[yes_m].sum() < 1 - LEAST_SHARE:
             continue
         for k in range(tree.demand_nK.shape[1]):
-            found = _split(tree.demand_nK[nodes, k], yes_m, weight_m)
+            found = _split(tree.demand_nK[nodes, k], yes_m, weight_m, rising=rising)
             if found is None:
                 continue
             balanced, agreement, threshold, above = found
+            if agreement <= LEAST_AGREEMENT:
+                continue
             score = balanced - 0.005 * stage
             if best is None or score > best[0] + 1e-9:
                 picked = nodes[yes_m]
                 mean = float(np.average(so_far_n[picked], weights=tree.probability_n[picked]))
                 best = score, Rule(stage, k, above, threshold, mean, agreement)
-    return best[1] if best and best[0] > 0.6 else None
+    return best[1] if best and best[0] > LEAST_AGREEMENT else None
 
 
 def levels(tree: Tree, so_far_n: Floats) -> Floats:
@@ -77,7 +81,9 @@ def _level(amount_m: Floats, weight_m: Floats) -> float:
     return float((rising_m[best] + rising_m[best + 1]) / 2)
 
 
-def _split(demand_m: Floats, yes_m: NDArray[np.bool_], weight_m: Floats) -> tuple[float, float, float, bool] | None:
+def _split(
+    demand_m: Floats, yes_m: NDArray[np.bool_], weight_m: Floats, *, rising: bool
+) -> tuple[float, float, float, bool] | None:
     """Balanced and plain agreement, threshold and direction of the best split; None if all demand is the same."""
     order = np.argsort(demand_m)
     demand_m, yes_m, weight_m = demand_m[order], yes_m[order], weight_m[order]
@@ -88,7 +94,7 @@ def _split(demand_m: Floats, yes_m: NDArray[np.bool_], weight_m: Floats) -> tupl
     below_no = np.cumsum(weight_m * ~yes_m)
     all_yes, all_no = below_yes[-1], below_no[-1]
     right_above = ((all_yes - below_yes) / all_yes + below_no / all_no)[gaps] / 2
-    above = bool(right_above.max() >= 1 - right_above.min())
+    above = rising or bool(right_above.max() >= 1 - right_above.min())
     split = gaps[int(right_above.argmax() if above else right_above.argmin())]
     balanced = float(right_above.max() if above else 1 - right_above.min())
     right = all_yes - below_yes[split] + below_no[split]

@@ -20,7 +20,7 @@ from tenfold.plan.account import account
 from tenfold.plan.columns import DECISIONS, Floats, Restriction
 from tenfold.plan.demand import DemandProcess
 from tenfold.plan.model import Template, template
-from tenfold.plan.outcomes import spread, tail_mean, weighed
+from tenfold.plan.outcomes import SHORT, spread, tail_mean, weighed
 from tenfold.plan.result import Unseen
 from tenfold.plan.rolling import Forecast, Replanning
 from tenfold.plan.solve import Progress, Report
@@ -61,9 +61,10 @@ def cost_unseen(solved: Solved, report: Report | None = None) -> Unseen | None:
         buffer = best_buffer(study, node, replanning, tried_NTK, BUFFERS, told)
         price_K = np.array([workload.shortage_usd_per_unit_month for workload in study.workloads.values()])
         demand_NTK, weight_N = drawn(process.simulate(PATHS, unseen), node.discount_T, price_K, unseen)
-        cost_N = account(node, replanning.follow(demand_NTK, buffer, told), demand_NTK).cost_usd_N
+        found = account(node, replanning.follow(demand_NTK, buffer, told), demand_NTK)
     except _Stopped:
         return None
+    cost_N, is_short_NK = found.cost_usd_N, (found.short_NTK > SHORT * demand_NTK).any(axis=1)
     mean, noise = mean_of(cost_N, weight_N)
     return Unseen(
         futures=FUTURES,
@@ -73,6 +74,7 @@ def cost_unseen(solved: Solved, report: Report | None = None) -> Unseen | None:
         high_usd=mean + noise,
         cost_usd=spread(cost_N, weight_N),
         cvar_usd=tail_mean(cost_N, weight_N, study.risk.alpha),
+        shortage_probability=dict(zip(study.workloads, (weight_N @ is_short_NK).tolist(), strict=True)),
     )
 
 
