@@ -25,7 +25,7 @@ FULL, HALF = 960.0, 560.0
 FIRST_SHARE = 0.02
 """Of the tokens, left out of the range of losses: they fall from so high that the rest would be flat."""
 
-Points = list[tuple[float, float]]
+Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
