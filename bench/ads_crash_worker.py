@@ -12,6 +12,7 @@ import traceback
 
 import orjson
 
+from tenfold.ads.money.alive import place_here
 from tenfold.ads.money.cashier import Cashier, Running
 from tenfold.ads.money.charge import Impression, take
 from tenfold.ads.money.moment import database_now
@@ -38,7 +39,9 @@ def run(url: str, here: socket.socket, to: Address, campaigns: tuple[str, ...], 
     # Its clock is wrong by up to two minutes, and jumps once in a while.
     skew = [draw.uniform(-120, 120)]
     store = open_store(url, MIGRATIONS, patience_s=30.0)
-    cashier = Cashier(dead_after_s=DEAD_AFTER_S, settle_s=SETTLE_S, clock=lambda: time.time() + skew[0])
+    cashier = Cashier(
+        dead_after_s=DEAD_AFTER_S, settle_s=SETTLE_S, clock=lambda: time.time() + skew[0], place=place_here()
+    )
     signer = Signer(SECRETS)
     running = [Running(campaign, DEAREST_MICRO, True) for campaign in campaigns]
     told: list[tuple[int, Impression]] = []

@@ -1,15 +1,18 @@
 """What is billed never exceeds a budget, and what was sold is billed once, on SQLite and on PostgreSQL alike."""
 
+import subprocess
 from dataclasses import replace
 
+import psutil
 import pytest
 import sqlalchemy as sa
 from money_books import add_account, add_campaign, books, impression, spent
 
 from tenfold.ads.money import lease as leasing
+from tenfold.ads.money.alive import place_here
 from tenfold.ads.money.books import check
 from tenfold.ads.money.budget import account_node, campaign_node, move, path_of, set_limit
-from tenfold.ads.money.cashier import Cashier, Running
+from tenfold.ads.money.cashier import STUCK, Cashier, Running
 from tenfold.ads.money.charge import take
 from tenfold.ads.money.invoice import credit, invoice, invoices_of
 from tenfold.core.errors import InfeasibleError
@@ -195,6 +198,41 @@ def test_a_process_that_was_only_asleep_begins_anew_with_nothing_whatever_its_cl
     turn(store, one, SHOES)
     with store.reading() as connection:
         assert leasing.leases_of(connection, [held])[held].state == leasing.CLOSED
+
+
+def test_a_process_that_is_busy_is_not_taken_for_dead_while_it_lives_and_one_that_ended_is(store):
+    clock = Clock()
+    one = cashier_at(clock, 10)
+    with subprocess.Popen(["sleep", "60"]) as asleep:
+        machine, started = place_here().split()[0], psutil.Process(asleep.pid).create_time()
+        other = replace(cashier_at(clock, 10), place=f"{machine} {asleep.pid} {started!r}")
+        for cashier in (one, other):
+            turn(store, cashier, SHOES)
+        before = other.worker
+        for _ in range(3):
+            clock.now += 30
+            turn(store, one, SHOES)
+        # It waited for the machine, or for the database: what it holds is its own still.
+        turn(store, other, SHOES)
+        assert other.worker == before
+        assert other.sell("shoes", "e1", 5, 30) is not None
+        asleep.kill()
+    clock.now += 11
+    turn(store, one, SHOES)
+    turn(store, other, SHOES)
+    assert other.worker != before
+
+
+def test_one_that_lives_and_never_shows_itself_again_counts_as_gone_in_the_end(store):
+    clock = Clock()
+    one, stuck = cashier_at(clock, 10), replace(cashier_at(clock, 10), place=place_here())
+    for cashier in (one, stuck):
+        turn(store, cashier, SHOES)
+    before = stuck.worker
+    clock.now += 10 * STUCK + 1
+    turn(store, one, SHOES)
+    turn(store, stuck, SHOES)
+    assert stuck.worker != before
 
 
 def test_a_turn_that_fails_loses_no_money_for_good(store):

@@ -21,6 +21,7 @@ from tenfold.ads.choosing import Choosing, read_shown
 from tenfold.ads.contract import Clicked, ClickOut, SeenOut, VariantOut
 from tenfold.ads.money import charge
 from tenfold.ads.money import lease as leasing
+from tenfold.ads.money.alive import place_here
 from tenfold.ads.money.cashier import Cashier, Running, Turned
 from tenfold.ads.money.moment import database_now
 from tenfold.ads.money.purse import Wish as MoneyWish
@@ -79,7 +80,11 @@ class Desk:
         self.settings = context.settings
         self.context = context
         self.transactions = Transactions(context.store)
-        self.cashier = Cashier(dead_after_s=self.settings.dead_after_s, settle_s=self.settings.seen_within_s + 60.0)
+        self.cashier = Cashier(
+            dead_after_s=self.settings.dead_after_s,
+            settle_s=self.settings.seen_within_s + 60.0,
+            place=place_here(),
+        )
         self.roster: dict[str, shelf.Kept] = {}
         self.showable: dict[str, tuple[VariantOut, ...]] = {}
         self.no_personal: set[str] = set()

@@ -52,6 +52,7 @@ workers = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("beat_at", sa.Float, nullable=False),
     sa.Column("gone", sa.Boolean, nullable=False),
+    sa.Column("place", sa.String, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 """Processes that bid. The number is the fencing token: none is given twice, and one that is gone gets nothing more."""

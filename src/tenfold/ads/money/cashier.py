@@ -12,11 +12,16 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from tenfold.ads.money import lease as leasing
+from tenfold.ads.money.alive import lives
 from tenfold.ads.money.budget import campaign_node, free_on_path, path_of
 from tenfold.ads.money.moment import database_now
 from tenfold.ads.money.purse import SHARE, Purse, Wish, wish_for
 
 log = logging.getLogger(__name__)
+
+
+STUCK = 20.0
+"""A process that lives, and has been silent for so many times as long as others may be, will not come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,12 @@ class Cashier:
     """Holds a process's purses.
 
     Args:
-        dead_after_s: a process that has not shown itself for so long counts as gone.
+        dead_after_s: a process that has not shown itself for so long counts as gone, unless it lives on this machine.
         settle_s: seconds for which an ad that was sold may be seen; so long the leases of one that is gone stay.
         clock: gives Unix seconds, by this machine.
         steady: gives seconds that no clock's change moves.
         now_of: gives Unix seconds by the database, which count.
+        place: where this process is, so that others of its machine can tell whether it lives.
     """
 
     dead_after_s: float
@@ -62,6 +68,7 @@ class Cashier:
     clock: Callable[[], float] = time.time
     steady: Callable[[], float] = time.monotonic
     now_of: Callable[[Connection], float] = database_now
+    place: str = ""
     worker: int | None = None
     purses: dict[str, Purse] = field(default_factory=dict)
     _remaining: dict[str, int] = field(default_factory=dict)
@@ -160,11 +167,13 @@ class Cashier:
                 return self.worker, False
             except leasing.Fenced as fenced:
                 log.warning("%s: it begins anew, and what it held goes back", fenced)
-        return leasing.enlist(connection, now), True
+        return leasing.enlist(connection, now, self.place), True
 
     def _look_after_others(self, connection: Connection, now: float) -> None:
         """Count as gone who has not shown itself for long; by the database's clock, so that any process can tell."""
-        gone = leasing.silent(connection, now - self.dead_after_s)
+        stuck_s = STUCK * self.dead_after_s
+        silent = leasing.silent(connection, now - self.dead_after_s)
+        gone = [each.number for each in silent if each.beat_at < now - stuck_s or not lives(each.place)]
         if gone:
             orphaned = leasing.orphan(connection, gone, now + self.settle_s)
             log.warning("processes %s count as gone; %d leases wait for their last ads", gone, orphaned)

@@ -48,9 +48,9 @@ _LEASE = sa.select(
 )
 
 
-def enlist(connection: Connection, now: float) -> int:
-    """Give a new process its number."""
-    made = connection.execute(workers.insert().values(beat_at=now, gone=False)).inserted_primary_key
+def enlist(connection: Connection, now: float, place: str = "") -> int:
+    """Give a new process its number; ``place``: where it is (``alive.place_here``)."""
+    made = connection.execute(workers.insert().values(beat_at=now, gone=False, place=place)).inserted_primary_key
     assert made is not None
     return int(made[0])
 
@@ -66,10 +66,20 @@ def beat(connection: Connection, worker: int, now: float) -> None:
         raise Fenced(f"process {worker} counts as gone")
 
 
-def silent(connection: Connection, since: float) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A process that is not gone and has not shown itself for a while."""
+
+    number: int
+    beat_at: float
+    place: str
+
+
+def silent(connection: Connection, since: float) -> list[Silent]:
     """Processes that are not gone and have not shown themselves since a time."""
-    query = sa.select(workers.c.number).where(~workers.c.gone, workers.c.beat_at < since)
-    return list(connection.execute(query.order_by(workers.c.number)).scalars())
+    query = sa.select(workers.c.number, workers.c.beat_at, workers.c.place)
+    rows = connection.execute(query.where(~workers.c.gone, workers.c.beat_at < since).order_by(workers.c.number))
+    return [Silent(*row) for row in rows]
 
 
 def open_leases(connection: Connection, worker: int) -> list[Lease]:
