@@ -16,9 +16,9 @@ def held(bids, rules, relevance=None, not_here=(), seen_enough=()):
 
 
 @given(
-    st.lists(st.floats(0, 1000), max_size=12),
+    st.lists(st.floats(0, 1000, allow_subnormal=False), max_size=12),
     st.integers(1, 4),
-    st.floats(0, 500),
+    st.floats(0, 500, allow_subnormal=False),
 )
 def test_a_bid_of_the_least_that_wins_wins_and_a_lower_one_does_not(bids, places, reserve):
     rules = Rules(places=places, reserve=reserve)

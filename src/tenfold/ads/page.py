@@ -55,6 +55,7 @@ class Office:
         self._rights = rights
         self._said = said
         self._campaign = ""
+        self._has_answered = False
         self._catalog: tuple[str, str] | None = None
         with ui.element("div").classes("ads-page"):
             with ui.element("section").classes("ads-part ads-new"):
@@ -108,6 +109,7 @@ class Office:
         self._make.enable()
         if made is not None:
             self._campaign = made.campaign.id
+            self._has_answered = False
             await self.begin()
 
     def _wish(self) -> dict[str, object]:
@@ -137,7 +139,7 @@ class Office:
             return
         names = {each.id: f"{each.wish.name} ({each.status.value})" for each in found.campaigns}
         if not names:
-            self._tell("No campaign yet: give an objective and a budget.")
+            self._tell_state("No campaign yet: give an objective and a budget.")
             return
         chosen = self._campaign if self._campaign in names else next(iter(names))
         self._campaign = chosen
@@ -147,6 +149,7 @@ class Office:
     async def _chosen(self) -> None:
         if self._choice.value and self._choice.value != self._campaign:
             self._campaign = str(self._choice.value)
+            self._has_answered = False
             await self.show()
 
     async def refresh(self) -> None:
@@ -164,7 +167,7 @@ class Office:
         self._is_live = campaign.status == "live"
         self._draw_steps(campaign)
         if campaign.status == "draft":
-            self._tell(f"{campaign.wish.name}: a draft. Nothing is shown or charged until it begins.")
+            self._tell_state(f"{campaign.wish.name}: a draft. Nothing is shown or charged until it begins.")
             self._view.clear()
             with self._view:
                 _part("Forecast", f"<p>{escape(drawn.forecast(preview.forecast))}</p>")
@@ -175,7 +178,7 @@ class Office:
         )
         if report is None or spent is None or id != self._campaign:
             return
-        self._tell(f"{campaign.wish.name}: {campaign.status.value}")
+        self._tell_state(f"{campaign.wish.name}: {campaign.status.value}")
         self._view.clear()
         with self._view:
             for title, content in drawn.parts(campaign, report, spent, time.time()):
@@ -237,6 +240,7 @@ class Office:
                     ui.button(words, on_click=judge, color=None).props("flat dense no-caps")
 
     async def _step(self, status: Said, *, is_draft: bool) -> None:
+        self._has_answered = False
         if is_draft:
             body = {"variant": "all", "approved": True}
             if await self._ask(PreviewOut, self._path("/variants"), body) is None:
@@ -260,7 +264,14 @@ class Office:
         return f"/campaigns/{quote(self._campaign, safe='')}{rest}"
 
     def _tell(self, text: str) -> None:
+        """Answer what somebody did on the page."""
+        self._has_answered = True
         self._said.set_content(escape(text))
+
+    def _tell_state(self, text: str) -> None:
+        """Say how things are, unless an answer stands there, which a look at the campaign must not take away."""
+        if not self._has_answered:
+            self._said.set_content(escape(text))
 
     async def _ask(self, kind: type[Given], path: str, body: Mapping[str, object] | None = None) -> Given | None:
         """Ask the API; none where it refuses, which the page then says."""
