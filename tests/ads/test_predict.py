@@ -94,7 +94,9 @@ def test_calibration_keeps_the_order_and_waits_for_enough_actions():
 def test_a_click_that_is_young_may_still_convert():
     delays = Delays()
     rng = np.random.default_rng(0)
-    delays.note(rng.exponential(6 * 3600, 20_000))
+    for delay_s in rng.exponential(6 * 3600, 20_000):
+        delays.note(0.0, delay_s)
+    delays.refit(60 * 86_400.0)
     age_N = np.array([60.0, 3600.0, 86_400.0, 14 * 86_400.0])
     come_N = delays.come_by(age_N)
     assert come_N == pytest.approx(1 - np.exp(-age_N / (6 * 3600)), abs=0.05)
@@ -105,3 +107,21 @@ def test_a_click_that_is_young_may_still_convert():
     assert chance_N[-1] < 0.01
     assert delays.chance(predicted_N, age_N, np.ones(4)).tolist() == [1.0] * 4
     assert len(DELAYS_S) == 13
+
+
+def test_delays_are_learned_from_clicks_that_are_still_young():
+    delays, rng, now = Delays(), np.random.default_rng(0), 2 * 86_400.0
+    clicked_at = rng.uniform(0.0, now, 20_000)
+    delay_s = rng.exponential(3 * 3600, 20_000)
+    has_come = clicked_at + delay_s <= now
+    for at, delay in zip(clicked_at[has_come], delay_s[has_come], strict=True):
+        delays.note(at, delay)
+    # Of those that have come more came soon than of all, and nobody clicked long enough ago to come after three days.
+    assert np.mean(delay_s[has_come] < 3600) > 1.04 * (1 - np.exp(-1 / 3))
+    delays.refit(now)
+    age_N = np.array([900.0, 3600.0, 6 * 3600.0, 86_400.0])
+    assert delays.come_by(age_N) == pytest.approx(1 - np.exp(-age_N / (3 * 3600)), abs=0.03)
+
+
+def test_before_any_conversion_delays_are_those_that_were_published():
+    assert Delays().come_by(np.array([3600.0, 86_400.0])) == pytest.approx([0.29, 0.57], abs=0.02)

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from tenfold.ads.asked import Asked, AskedPage
 from tenfold.ads.auction import Pricing, Reason, Rules
-from tenfold.ads.bid import NO_CAP
 from tenfold.ads.campaign import DAY_S, Campaign, Objective, ReturnOnSpend
 from tenfold.ads.candidates import Book, Decided, decide
 from tenfold.ads.contract import VariantOut
 from tenfold.ads.forecast import Forecast, forecast
 from tenfold.ads.lessons import Lessons
-from tenfold.ads.planning import Line, Planning, cap_of
+from tenfold.ads.planning import SALE_MICRO, Line, Planning, book_of, cap_of
 from tenfold.ads.price_curve import PER_OCTAVE
 from tenfold.ads.selling import Decision, Seller
 from tenfold.ads.vectors import WIDTH, Vectors, words_of
@@ -31,9 +30,6 @@ Flags = NDArray[np.bool_]
 _GHOST = len(Reason)
 
 MOST_FORECAST = 600
-MOST_BID_MICRO = 50_000.0
-SALE_MICRO = 20e6
-"""What a sale brings an advertiser who has told of none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,41 +162,18 @@ class Bidder:
         ids = list(self._campaigns)
         self._items = {id: self.vectors.campaign(id, self._words(id)) for id in ids}
         item_CD = np.array(list(self._items.values()), dtype=np.float32).reshape(len(ids), WIDTH)
-        clicks, conversions = self.lessons.chances(ids, item_CD)
-        wants = [each.objective for each in self._campaigns.values()]
         self._reasons_CR = np.zeros((len(ids), len(Reason) + 1), dtype=np.int64)
         self._share_C = np.ones(len(ids))
-        count = len(ids)
-        self._book = Book(
-            click=clicks,
-            conversion=conversions.only_where(np.array([want.needs_conversions for want in wants], dtype=bool)),
-            is_seen_C=np.array([want is Objective.REACH for want in wants], dtype=np.float32),
-            per_action_C=np.array(
-                [SALE_MICRO if isinstance(each.cap, ReturnOnSpend) else 1.0 for each in self._campaigns.values()],
-                dtype=np.float32,
-            ),
-            multiplier_C=np.zeros(count),
-            cap_C=np.full(count, NO_CAP),
-            spent_C=np.zeros(count),
-            won_C=np.zeros(count),
-            left_C=np.zeros(count),
-            overdraft_C=np.zeros(count),
-        )
+        self._book = book_of(list(self._campaigns.values()), *self.lessons.chances(ids, item_CD))
         self._write_plans()
 
     def _write_plans(self) -> None:
         book = self._book
         assert book is not None
+        self.planning.write(book, self.free_micro)
         for row, line in enumerate(self.planning.lines):
             plan = line.plan
-            book.cap_C[row] = cap_of(line.campaign)
-            # Before anything is known of prices, an action is bid for as if it cost the cap, or the place its reserve.
-            first = min(book.cap_C[row], MOST_BID_MICRO) if plan is None else 0.0
-            book.multiplier_C[row] = first if plan is None else plan.multiplier_A[0]
-            book.overdraft_C[row] = 0.0 if plan is None else plan.overdraft_A[0]
             self._share_C[row] = line.shading.share_C()[0] if self.pricing == "first" else 1.0
-            book.spent_C[row], book.won_C[row] = line.spent, line.won
-            book.left_C[row] = min(line.left, self.free_micro(line.campaign.id), MOST_BID_MICRO)
             tick = self.seller.tick(line.campaign.id)
             tick.budget_multiplier = math.inf if plan is None else float(plan.budget_A[0])
             tick.cap_multiplier = math.inf if plan is None else float(plan.cap_A[0])
@@ -282,7 +255,7 @@ class Bidder:
         open_C = (reason_C == Reason.WON) | (reason_C == Reason.OUTBID) | (reason_C == Reason.BELOW_RESERVE)
         open_C |= reason_C == Reason.NO_MONEY
         # Where a share of the value is bid, winning takes a value of so much more.
-        self.planning.keep(found.value_RC[0].astype(np.float64), found.outcome.to_win_RC[0] / self._share_C, open_C)
+        self.planning.keep(found.value_RC, found.outcome.to_win_RC / self._share_C, open_C[None, :])
 
     def _not_here(self, page: Page) -> Flags:
         at = [self._terms[word] for word in {genre.casefold() for genre in page.genres} if word in self._terms]
@@ -326,7 +299,7 @@ class Bidder:
         line.won += value
         book.sold(row, price_micro, value)
         event = self.seller.signer.read_impression(token).event
-        self.lessons.sold(event, campaign.id, person_D)
+        self.lessons.sold(event, campaign.id, page.person, person_D)
         self._unseen.append(_Unseen(event, self.now(), line, price_micro, value))
         return Sold(campaign, variant, token, decision)
 

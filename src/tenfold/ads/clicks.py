@@ -30,13 +30,18 @@ def with_click(url: str, click: str) -> str:
     return urlunsplit(parts._replace(query=query))
 
 
+def is_too_quick(seen: Impression, at: float) -> bool:
+    """Whether an ad was clicked sooner than anybody can read it."""
+    return at - seen.decided_at < TOO_QUICK_S
+
+
 def take_click(connection: Connection, seen: Impression, now: float) -> tuple[Click, bool]:
     """Note a click on an ad that was taken as seen; gives it, and whether it is the first of this impression."""
     found = connection.execute(sa.select(clicks.c.at).where(clicks.c.event == seen.event)).scalar()
     if found is not None:
         return Click(seen.event, seen.campaign, found), False
     row = {"event": seen.event, "campaign": seen.campaign, "variant": seen.variant, "person": seen.person, "at": now}
-    connection.execute(clicks.insert().values(row | {"valid": now - seen.decided_at >= TOO_QUICK_S}))
+    connection.execute(clicks.insert().values(row | {"valid": not is_too_quick(seen, now)}))
     return Click(seen.event, seen.campaign, now), True
 
 

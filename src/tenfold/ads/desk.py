@@ -221,14 +221,17 @@ class Desk:
         seen = self.signer.read_impression(told.token)
         await self._charge([seen])
 
-        def taking(connection: Connection) -> tuple[str, str, bool]:
+        def taking(connection: Connection) -> tuple[str, str, bool, float]:
             now = database_now(connection)
             clicked, is_first = clicking.take_click(connection, seen, now)
             url = _url_of(connection, seen)
-            return url, self.signer.click(clicked), is_first
+            return url, self.signer.click(clicked), is_first, clicked.at
 
-        url, click, is_first = await self.write(taking)
-        self.bidder.lessons.clicked(seen.event, self.cashier.now())
+        url, click, is_first, clicked_at = await self.write(taking)
+        if clicking.is_too_quick(seen, clicked_at):
+            self.bidder.lessons.drop(seen.event)
+        else:
+            self.bidder.lessons.clicked(seen.event, clicked_at)
         return ClickOut(url=clicking.with_click(url, click) if url else "", click=click, repeated=not is_first)
 
     async def _charge(self, seen: Sequence[charge.Impression]) -> dict[str, charge.Outcome]:

@@ -27,16 +27,34 @@ MOST_PENDING = 50_000
 """Ads of which it is remembered whose they were; beyond, the oldest teach nothing."""
 
 
+MOST_CLICKED, LEAST_CLICKS = 0.5, 2
+"""Who clicks more than this part of what they see, and so often, is taken for a program, and teaches nothing."""
+
+
 @dataclass(slots=True)
 class _Sold:
     """An ad, until it is known what became of it."""
 
+    person: str
     person_D: Singles
     campaign: str
     seen_at: float | None = None
     clicked_at: float | None = None
     converted_at: float | None = None
     taught_click: bool = False
+
+
+@dataclass(slots=True)
+class Habit:
+    """What somebody does with ads: how many they saw and clicked, as far as is remembered."""
+
+    seen: int = 0
+    clicked: int = 0
+
+    @property
+    def is_of_a_program(self) -> bool:
+        """Whether no person clicks so much; earlier than money is given back, since a wrong lesson costs everybody."""
+        return self.clicked >= LEAST_CLICKS and self.clicked > MOST_CLICKED * self.seen
 
 
 @dataclass
@@ -54,6 +72,8 @@ class Lessons:
     _calibrations: tuple[Calibration, Calibration] = field(default_factory=lambda: (Calibration(), Calibration()))
     _own: dict[str, int] = field(default_factory=dict)
     _sold: dict[str, _Sold] = field(default_factory=dict)
+    _clicks: dict[str, float] = field(default_factory=dict)
+    _habits: dict[str, Habit] = field(default_factory=dict)
     _order: deque[str] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -76,9 +96,9 @@ class Lessons:
 
     # ---- what became of ads
 
-    def sold(self, event: str, campaign: str, person_D: Singles) -> None:
+    def sold(self, event: str, campaign: str, person: str, person_D: Singles) -> None:
         """Note an ad that was sold."""
-        self._sold[event] = _Sold(person_D, campaign)
+        self._sold[event] = _Sold(person, person_D, campaign)
         self._order.append(event)
         while len(self._order) > MOST_PENDING:
             self._sold.pop(self._order.popleft(), None)
@@ -88,6 +108,9 @@ class Lessons:
         found = self._sold.get(event)
         if found is not None and found.seen_at is None:
             found.seen_at = now
+            self._habits.setdefault(found.person, Habit()).seen += 1
+            if len(self._habits) > MOST_PENDING:
+                del self._habits[next(iter(self._habits))]
 
     def drop_unseen(self, event: str) -> bool:
         """Forget an ad that is not seen any more; whether it was not seen, as far as is remembered."""
@@ -97,15 +120,27 @@ class Lessons:
         del self._sold[event]
         return True
 
+    def drop(self, event: str) -> None:
+        """Learn nothing from an ad: what was done with it, no person did."""
+        self._sold.pop(event, None)
+
     def clicked(self, event: str, now: float) -> None:
         """Note that an ad was clicked; then it was seen."""
         self.seen(event, now)
         found = self._sold.get(event)
-        if found is not None and found.clicked_at is None:
-            found.clicked_at = now
+        if found is None or found.clicked_at is not None:
+            return
+        found.clicked_at = now
+        self._habits.setdefault(found.person, Habit()).clicked += 1
+        self._clicks[event] = now
+        if len(self._clicks) > MOST_PENDING:
+            del self._clicks[next(iter(self._clicks))]
 
     def converted(self, event: str, now: float) -> None:
         """Note that the click on an ad has led to a conversion."""
+        clicked_at = self._clicks.pop(event, None)
+        if clicked_at is not None:
+            self.delays.note(clicked_at, now - clicked_at)
         found = self._sold.get(event)
         if found is not None and found.clicked_at is not None and found.converted_at is None:
             found.converted_at = now
@@ -124,6 +159,9 @@ class Lessons:
         for event in list(self._order):
             sold = self._sold.get(event)
             if sold is None or sold.seen_at is None or sold.campaign not in items:
+                continue
+            if sold.person in self._habits and self._habits[sold.person].is_of_a_program:
+                del self._sold[event]
                 continue
             if not sold.taught_click and now - sold.seen_at >= CLICK_WAIT_S:
                 sold.taught_click = True
@@ -149,7 +187,8 @@ class Lessons:
         if not sold:
             return
         inputs = self._inputs(sold, items)
-        predicted_N = 1.0 / (1.0 + np.exp(-self.conversion.logit(*inputs)))
+        self.delays.refit(now)
+        predicted_N = 1.0 / (1.0 + np.exp(-self._calibrations[1].logit(self.conversion.logit(*inputs))))
         age_N = np.array([now - (one.clicked_at or now) for one in sold])
         happened_N = self.delays.chance(
             predicted_N, age_N, np.array([float(one.converted_at is not None) for one in sold])

@@ -5,14 +5,15 @@ the whole, shared evenly over the days that are left. Until something was seen o
 tick than twice its even share.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.ads.bid import NO_CAP
-from tenfold.ads.campaign import DAY_S, Campaign, CostPerAction, ReturnOnSpend
+from tenfold.ads.campaign import DAY_S, Campaign, CostPerAction, Objective, ReturnOnSpend
+from tenfold.ads.candidates import Book, Chances
 from tenfold.ads.pacing import Pacer, Plan
 from tenfold.ads.price_curve import Curves, first_scale
 from tenfold.ads.selling import Binding
@@ -26,6 +27,12 @@ TICKS = 48
 FOLD = 256
 """Requests whose prices are gathered before they are counted."""
 
+MOST_BID_MICRO = 50_000.0
+"""An ad costs five cents at most."""
+
+SALE_MICRO = 20e6
+"""What a sale brings an advertiser who has told of none yet."""
+
 _FREE_RANGE = 2.0**7
 """A multiplier so far above the usual price binds nothing."""
 
@@ -35,6 +42,31 @@ def cap_of(campaign: Campaign) -> float:
     if isinstance(campaign.cap, CostPerAction):
         return float(campaign.cap.micro)
     return 1.0 / campaign.cap.ratio if isinstance(campaign.cap, ReturnOnSpend) else NO_CAP
+
+
+def book_of(campaigns: Sequence[Campaign], click: Chances, conversion: Chances) -> Book:
+    """Make the arrays of campaigns that decisions are made of; ``Planning.write`` fills in their plans.
+
+    Args:
+        campaigns: in the order of the planning.
+        click: what predicts clicks of each.
+        conversion: what predicts conversions after one.
+    """
+    wants, count = [each.objective for each in campaigns], len(campaigns)
+    return Book(
+        click=click,
+        conversion=conversion.only_where(np.array([want.needs_conversions for want in wants], dtype=bool)),
+        is_seen_C=np.array([want is Objective.REACH for want in wants], dtype=np.float32),
+        per_action_C=np.array(
+            [SALE_MICRO if isinstance(each.cap, ReturnOnSpend) else 1.0 for each in campaigns], dtype=np.float32
+        ),
+        multiplier_C=np.zeros(count),
+        cap_C=np.full(count, NO_CAP),
+        spent_C=np.zeros(count),
+        won_C=np.zeros(count),
+        left_C=np.zeros(count),
+        overdraft_C=np.zeros(count),
+    )
 
 
 @dataclass
@@ -89,6 +121,7 @@ class Planning:
         self._shades = shades
         self.lines: list[Line] = []
         self._kept: list[tuple[Floats, Floats, Flags]] = []
+        self._kept_requests = 0
 
     def use(self, campaigns: Mapping[str, Campaign], remaining: Mapping[str, float], now: float) -> None:
         """Take up which campaigns there are; those that stay keep what they have learned."""
@@ -115,24 +148,26 @@ class Planning:
         days = max(1.0, (campaign.ends_at - line.day_began) / line.day_s)
         return (campaign.budget_micro - line.campaign.budget_micro) / days
 
-    def keep(self, value_C: Floats, to_win_C: Floats, open_C: Flags) -> None:
-        """Keep what a request would have been worth, and what it took to win it.
+    def keep(self, value_RC: Floats, to_win_RC: Floats, open_RC: Flags) -> None:
+        """Keep what requests would have been worth, and what it took to win them.
 
         Args:
-            value_C: for each row.
-            to_win_C: the least bid that would have won.
-            open_C: whether the campaign could have bid at all.
+            value_RC: of each request for each row.
+            to_win_RC: the least bid that would have won.
+            open_RC: whether the campaign could have bid at all.
         """
-        self._kept.append((value_C, to_win_C, open_C & (value_C > 0)))
-        if len(self._kept) >= FOLD:
+        self._kept.append((value_RC, to_win_RC, open_RC & (value_RC > 0)))
+        self._kept_requests += len(value_RC)
+        if self._kept_requests >= FOLD:
             self.fold()
 
     def fold(self) -> None:
         """Count what was kept into each campaign's curves."""
         if not self._kept:
             return
-        value_NC, to_win_NC, open_NC = (np.stack(each) for each in zip(*self._kept, strict=True))
+        value_NC, to_win_NC, open_NC = (np.concatenate(each) for each in zip(*self._kept, strict=True))
         self._kept.clear()
+        self._kept_requests = 0
         request_M, row_M = np.nonzero(open_NC)
         value_M, price_M = value_NC[request_M, row_M].astype(np.float64), to_win_NC[request_M, row_M]
         found_A = first_scale(row_M, value_M, price_M, len(self.lines))
@@ -177,6 +212,23 @@ class Planning:
                 line.begin_day(now, remaining.get(line.campaign.id, 0.0))
             if due > 0 or line.plan is None:
                 line.plan = self._plan(line)
+
+    def write(self, book: Book, free_micro: Callable[[str], float]) -> None:
+        """Write the plans, and what is left, into a book that has these campaigns.
+
+        Args:
+            book: that decisions are made of.
+            free_micro: what a campaign may be charged by this process now.
+        """
+        for row, line in enumerate(self.lines):
+            plan = line.plan
+            book.cap_C[row] = cap_of(line.campaign)
+            # Before anything is known of prices, an action is bid for as if it cost the cap, or the place its reserve.
+            first = min(book.cap_C[row], MOST_BID_MICRO) if plan is None else 0.0
+            book.multiplier_C[row] = first if plan is None else plan.multiplier_A[0]
+            book.overdraft_C[row] = 0.0 if plan is None else plan.overdraft_A[0]
+            book.spent_C[row], book.won_C[row] = line.spent, line.won
+            book.left_C[row] = min(line.left, free_micro(line.campaign.id), MOST_BID_MICRO)
 
     @staticmethod
     def _plan(line: Line) -> Plan | None:

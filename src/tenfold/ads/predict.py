@@ -14,6 +14,7 @@ still to come, given how long it has been and how long conversions take (Chapell
 Letters: N impressions, D width of embeddings, C campaigns, B levels of log odds, or buckets of delays.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -194,22 +195,45 @@ _NEWTON_STEPS = 12
 
 @dataclass
 class Delays:
-    """How long conversions take after their click, in buckets, from all clicks whether they have converted yet or not.
+    """How long conversions take after their click, in buckets.
 
-    In each bucket the chance to convert then, of those who convert and had not before, is counted among clicks old
-    enough to tell (Kaplan 1958, turned around in time as those who never convert are unknown).
+    Clicks are young when they are looked at: late conversions of theirs are still to come. So each bucket is counted
+    among clicks that are old enough to tell, and against the conversions that came no later than in it: a
+    product-limit estimate, turned around in time, as those who never convert are unknown (Lynden-Bell 1971). Before
+    anything was seen, delays are spread evenly over the buckets, which is what Chapelle (2014) found: 35% within an
+    hour, 50% within a day, 13% after two weeks. Buckets that no click is old enough for fall off as the last two that
+    are known did, if that is faster.
     """
 
-    _count_B: Floats = field(default_factory=lambda: np.ones(len(DELAYS_S) + 1))
+    _noted: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_DELAYS_KEPT))
+    _come_by_B: Floats = field(default_factory=lambda: np.arange(len(DELAYS_S) + 1) / (len(DELAYS_S) + 1.0))
 
-    def note(self, delay_N: Floats) -> None:
-        """Take delays of conversions of clicks that are as old as the longest delay, so that none is left out."""
-        self._count_B += np.bincount(np.searchsorted(DELAYS_S, delay_N), minlength=len(self._count_B))
+    def note(self, clicked_at: float, delay_s: float) -> None:
+        """Take a conversion: when it was clicked, and how long after that it came. Used from the next ``refit`` on."""
+        self._noted.append((clicked_at, max(0.0, delay_s)))
+
+    def refit(self, now: float) -> None:
+        """Learn from what was noted."""
+        if not self._noted:
+            return
+        clicked_N, delay_N = np.array(self._noted).T
+        bucket_N, age_N = np.searchsorted(DELAYS_S, delay_N), now - clicked_N
+        before, part, not_later_B = 1.0, 1.0, np.ones(len(DELAYS_S) + 1)
+        for bucket in range(1, len(DELAYS_S) + 1):
+            # Of the last bucket, which has no end, those tell that are as old as its beginning, and as much again.
+            end_s = DELAYS_S[bucket] if bucket < len(DELAYS_S) else 2.0 * DELAYS_S[-1]
+            old_N = age_N >= end_s
+            usual = min(1.0 / (bucket + 1.0), part * min(1.0, part / before))
+            before, weight = part, bucket + 1.0
+            came = float((bucket_N[old_N] == bucket).sum())
+            part = (came + usual * weight) / (float((bucket_N[old_N] <= bucket).sum()) + weight)
+            not_later_B[bucket] = 1.0 - part
+        # By the beginning of a bucket all have come that do not come in it or later.
+        self._come_by_B = np.concatenate(([0.0], np.cumprod(not_later_B[:0:-1])[::-1]))
 
     def come_by(self, age_N: Floats) -> Floats:
         """Share of all conversions that have come when the click is so old."""
-        share_B = np.concatenate(([0.0], np.cumsum(self._count_B)[:-1] / self._count_B.sum()))
-        return np.interp(np.log1p(age_N), np.log1p(np.concatenate(([0.0], DELAYS_S))), share_B)
+        return np.interp(np.log1p(age_N), np.log1p(np.concatenate(([0.0], DELAYS_S))), self._come_by_B)
 
     def chance(self, predicted_N: Floats, age_N: Floats, converted_N: Floats) -> Floats:
         """Chance that a click is one that converts, given that it has or has not yet.
@@ -221,6 +245,10 @@ class Delays:
         """
         to_come_N = predicted_N * (1.0 - self.come_by(age_N))
         return np.where(converted_N > 0, 1.0, to_come_N / np.maximum(1.0 - predicted_N + to_come_N, 1e-12))
+
+
+_DELAYS_KEPT = 20_000
+"""Conversions of which the delay is remembered, the latest."""
 
 
 def _chance(logit: Floats) -> Floats:

@@ -34,22 +34,28 @@ class Temper:
 
     ``clicks``: mean chance of a click on an ad that is seen. ``spread`` and ``craft``: deviations of its logit over the
     people who see an ad, and over an advertiser's ads; assumed, since so few clicks do not tell. ``buys``: chance that
-    who clicked buys. ``needs``: chance that somebody buys from a shop in a day without any ad. ``cheats``: share of
-    people who click whatever they are shown, at once and twice.
+    who clicked buys, and ``fancy`` the deviation of its logit over the people who see a shop. ``needs``: chance that
+    somebody buys from a shop in a day without any ad. ``cheats``: share of people who click whatever they are shown, at
+    once and twice.
     """
 
     clicks: float = CLICKS
     spread: float = 1.0
     craft: float = 0.4
     buys: float = 0.1
+    fancy: float = 0.5
     needs: float = 0.004
     cheats: float = 0.01
 
     @property
     def middling(self) -> float:
         """Logit of the chance at no interest either way, so that the mean over interests is ``clicks``, nearly."""
-        chance = self.clicks * np.exp(-(self.spread**2 + self.craft**2) / 2)
-        return float(np.log(chance / (1.0 - chance)))
+        return _middling(self.clicks, self.spread**2 + self.craft**2)
+
+    @property
+    def middling_to_buy(self) -> float:
+        """The same of buying after a click."""
+        return _middling(self.buys, self.fancy**2)
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,11 @@ class Audience:
         craft = temper.craft * _normal(ad)
         return 1.0 / (1.0 + np.exp(-(temper.middling + temper.spread * self.interest_P(advertiser, words) + craft)))
 
+    def buys_P(self, advertiser: str) -> Floats:
+        """How likely each person buys from an advertiser whose ad they have clicked."""
+        fancy_P = _standard(self._order_PI[:, _lots(f"{advertiser} buys", self._order_PI.shape[1])].mean(axis=1))
+        return 1.0 / (1.0 + np.exp(-(self.temper.middling_to_buy + self.temper.fancy * fancy_P)))
+
     def _nearness_G(self, words: str) -> Floats:
         cosine_G = (self._genre_GD @ self.embed([words])[0]).astype(np.float64)
         weight_G = np.exp(_SHARP * (cosine_G - cosine_G.max()))
@@ -116,6 +127,12 @@ def audience_of(tastes: Tastes, genres_I: Sequence[Sequence[str]], embed: Embed,
     names = tuple(sorted({genre for genres in genres_I for genre in genres}))
     genre_IG = np.array([[float(name in genres) for name in names] for genres in genres_I])
     return Audience(tastes, genre_IG, names, embed, temper)
+
+
+def _middling(mean: float, variance: float) -> float:
+    """Logit at no interest either way, where so much variance of it leaves the mean chance as it is, nearly."""
+    chance = min(mean * np.exp(-variance * (1.0 - mean) ** 2 / 2), 1.0 - 1e-9)
+    return float(np.log(chance / (1.0 - chance)))
 
 
 def _standard(value_P: Floats) -> Floats:

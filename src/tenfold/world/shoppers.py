@@ -142,7 +142,7 @@ class Shoppers:
         self.truth.clicked += 1
         led = await self._get(ad.click)
         shop = self._shops.get(ad.advertiser)
-        if shop is not None and self._random.random() < self._audience.temper.buys:
+        if shop is not None and self._random.random() < self._audience.buys_P(shop.account)[person]:
             click = parse_qs(urlsplit(led).query).get("tf_click", [""])[0]
             await self._buy(shop, name, click, self._random.expovariate(self._seconds_per_s / BUYS_AFTER_S))
 

@@ -1,0 +1,56 @@
+"""What ads teach: conversions that come late are waited for as long as they take, and programs teach nothing."""
+
+import numpy as np
+import pytest
+
+from tenfold.ads.lessons import Lessons
+
+WIDTH = 4
+ITEMS = {"c": np.eye(WIDTH, dtype=np.float32)[0]}
+
+
+def predicted(lessons, person_D, which):
+    clicks, conversions = lessons.chances(["c"], ITEMS["c"][None, :])
+    return float((clicks if which == "click" else conversions).of_people(person_D[None, :])[0, 0])
+
+
+@pytest.fixture
+def lessons():
+    made = Lessons(WIDTH)
+    made.chances(["c"], ITEMS["c"][None, :])
+    return made
+
+
+def test_conversions_that_take_hours_are_predicted_as_many_as_come_in_the_end(lessons):
+    rng, person_D, to_come = np.random.default_rng(0), np.eye(WIDTH, dtype=np.float32)[1], []
+    for hour in range(96):
+        now = 3600.0 * hour
+        for at, event in [each for each in to_come if each[0] <= now]:
+            lessons.converted(event, at)
+        to_come = [each for each in to_come if each[0] > now]
+        for number in range(50):
+            event = f"{hour}/{number}"
+            lessons.sold(event, "c", f"p{number % 40}", person_D)
+            lessons.seen(event, now)
+            if rng.random() < 0.2:
+                lessons.clicked(event, now)
+                if rng.random() < 0.3:
+                    to_come.append((now + rng.exponential(4 * 3600.0), event))
+        lessons.learn(ITEMS, now)
+    # Of those that click, 30% buy: a fifth of these within an hour, when a click is learned from.
+    assert predicted(lessons, person_D, "conversion") == pytest.approx(0.3, rel=0.2)
+
+
+def test_who_clicks_all_that_they_see_teaches_nothing(lessons):
+    rng, person_D = np.random.default_rng(0), np.eye(WIDTH, dtype=np.float32)[1]
+    for number in range(3000):
+        event, is_program = str(number), number % 10 == 0
+        lessons.sold(event, "c", "program" if is_program else f"p{number % 100}", person_D)
+        lessons.seen(event, float(number))
+        if is_program or rng.random() < 0.04:
+            lessons.clicked(event, float(number))
+        if number == 10:
+            lessons.learn(ITEMS, float(number))
+    lessons.learn(ITEMS, 10_000.0)
+    # One in 25 is clicked by people; with the program it would be one in 7.
+    assert predicted(lessons, person_D, "click") == pytest.approx(0.04, rel=0.3)
