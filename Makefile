@@ -56,6 +56,7 @@ lint: .venv/ready-dev
 soak: .venv/ready-dev
 	@$(BIN)/pytest -m soak -s tests/e2e/test_soak.py
 	@$(BIN)/pytest -m soak -s tests/e2e/test_soak_faults.py
+	@$(BIN)/pytest -m soak -s tests/llama/test_two_machines.py
 
 bench: setup
 	@for name in moves flex faults gateway pool_live pool_scale pool_quality compute_accuracy plan_speed plan_stability plan_quality rank_quality; do \

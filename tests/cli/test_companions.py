@@ -49,7 +49,7 @@ def pool(tmp_path, monkeypatch):
 def coordinators(pool) -> dict[str, str]:
     """Nodes that are told to keep a coordinator, with the address that it is to listen on."""
     specs = {name: pool.supervisor._specs(node) for name, node in pool.cluster.nodes.items()}
-    return {name: f"{s.bind}:{s.port}" for name, found in specs.items() for s in found if s.slot is None}
+    return {name: f"{s.bind}:{s.port}" for name, found in specs.items() for s in found if s.name == "train-companion"}
 
 
 def told(pool) -> set[str]:
@@ -87,3 +87,16 @@ def test_a_host_out_of_reach_keeps_it_and_one_that_is_gone_loses_it_to_a_host_wi
     assert address.startswith(f"{THERE}:")
     assert told(pool) == {address}
     assert pool.cluster.wishes == 2
+
+
+def test_each_other_machine_has_an_outpost_which_its_residents_are_told_of(pool):
+    pool.cluster.nodes |= {"n0": node("n0", HERE, pool.config), "n1": node("n1", THERE, pool.config)}
+    pool.settle()
+    specs = {name: pool.supervisor._specs(each) for name, each in pool.cluster.nodes.items()}
+    outposts = {name: [f"{s.bind}:{s.port}" for s in found if "outpost" in s.name] for name, found in specs.items()}
+    assert outposts == {"n0": [], "n1": ["127.0.0.1:20001"]}
+    here, there = (
+        {s.companions.get("train-outpost") for s in specs[name] if s.slot and s.workload == "train"}
+        for name in ("n0", "n1")
+    )
+    assert (here, there) == ({None}, {"127.0.0.1:20001"})

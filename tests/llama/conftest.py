@@ -69,7 +69,8 @@ def text(tmp_path_factory) -> Path:
 def context() -> ForkServerContext:
     chosen = multiprocessing.get_context("forkserver")
     # The fork server does not see this folder, so it loads what is slow to load by its installed name.
-    chosen.set_forkserver_preload(["tenfold.llama.coordinator", "tenfold.llama.worker"])
+    # Torch loads its compiler at the first product of experts: a second and a half in each worker, if not here.
+    chosen.set_forkserver_preload(["tenfold.llama.coordinator", "tenfold.llama.worker", "torch._dynamo"])
     return chosen
 
 
@@ -88,12 +89,20 @@ class Cluster:
         self.port = reader.recv()
         return process
 
-    def worker(self, name: str, stall_s: float = 0.0, machine: str | None = None) -> BaseProcess:
+    def outpost(self, name: str, machine: str) -> tuple[BaseProcess, str]:
+        """Start an outpost as if on another machine; the process, and its address."""
+        reader, writer = self.context.Pipe(duplex=False)
+        process = self._start(train_processes.stand, (name, self.address, TOKEN, machine, writer))
+        return process, f"127.0.0.1:{reader.recv()}"
+
+    def worker(
+        self, name: str, stall_s: float = 0.0, machine: str | None = None, address: str | None = None
+    ) -> BaseProcess:
         """Start a worker, perhaps as if on another machine, and return once it is inside its first microbatch."""
         inside = self.context.Event()
         recipe = self.recipe.model_dump_json()
         process = self._start(
-            train_processes.work, (recipe, self.text, self.address, TOKEN, name, inside, stall_s, machine)
+            train_processes.work, (recipe, self.text, address or self.address, TOKEN, name, inside, stall_s, machine)
         )
         assert inside.wait(PATIENCE_S), f"worker {name} did not start"
         return process
@@ -114,7 +123,8 @@ class Cluster:
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline, f"waited {PATIENCE_S} s in vain for {what}"
-            time.sleep(0.01)
+            # A look is a connection, which takes as long as a tenth of a step.
+            time.sleep(0.03)
 
     def finish(self, process: BaseProcess) -> None:
         """End a process as the pool does, and see that it ends well."""

@@ -1,10 +1,13 @@
 """A run without a pool: it ends, is stopped and goes on, is branched, is evaluated; its workers may be killed."""
 
+import concurrent.futures
 import json
 import multiprocessing
 import os
 import signal
+import socket
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -12,12 +15,13 @@ import pytest
 from outline import Outline
 from tenfold.cli.main import main
 from tenfold.core.errors import AssetError, UsageError
-from tenfold.llama.alone import train_alone
+from tenfold.llama.alone import join, train_alone
 from tenfold.llama.checkpoint import checkpoint_files, checkpoint_path, read_checkpoint
 from tenfold.llama.journal import STEPS_FILE, read_evaluations, read_steps
 from tenfold.llama.live import live_paths
 from tenfold.llama.run_file import RunFile, RunFileError, read_run_file
 from tenfold.llama.runs import read_run, train_folder
+from tenfold.llama.status import fetch_status
 from tenfold.llama.vectors import layout_of
 
 
@@ -36,6 +40,37 @@ def run(recipe, text) -> RunFile:
 
 def branch_of(run: RunFile, name: str, **changes: object) -> RunFile:
     return RunFile(name, run.recipe.model_copy(update=changes), run.data)
+
+
+def test_another_machine_joins_a_run_leaves_it_and_changes_no_bit(home, run):
+    whole = branch_of(run, "joined", evaluate_every=0)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        where = free.getsockname()
+    address, later = f"{where[0]}:{where[1]}", threading.Event()
+
+    def on_progress(progress, _line):
+        # The next step cannot end before this returns.
+        if progress.step in (1, 5):
+            wait_for_workers(address, 2 if progress.step == 1 else 3)
+        if progress.step == 3:
+            later.set()
+            wait_for_workers(address, 1)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as there:
+        first = there.submit(join, whole, address, "known", stop=later)
+        second = there.submit(join, whole, address, "known", workers=2)
+        finished = train_alone(whole, home, on_progress=on_progress, listen=where, token="known")
+        assert (first.result(), second.result()) == (False, True)
+    alone = train_alone(branch_of(whole, "alone"), home)
+    assert (finished.step, finished.loss) == (10, alone.loss)
+    assert parameters(home, "alone")[1].sha256() == parameters(home, "joined")[1].sha256()
+
+
+def wait_for_workers(address: str, count: int) -> None:
+    deadline = time.monotonic() + 120
+    while fetch_status(address, "known").workers != count:
+        assert time.monotonic() < deadline, f"there are not {count} workers"
+        time.sleep(0.01)
 
 
 def parameters(home, name):

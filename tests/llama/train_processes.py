@@ -8,10 +8,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import tenfold.llama.outpost
 import tenfold.llama.worker
 from tenfold.llama.checkpoint import checkpoint_files, read_checkpoint, write_checkpoint
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.data.index import read_index
+from tenfold.llama.outpost import Outpost
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.runs import read_run, train_folder
 from tenfold.llama.vectors import layout_of
@@ -61,6 +63,16 @@ def work(
     thread.start()
     thread.join()
     worker.close()
+
+
+def stand(name: str, address: str, token: str, machine: str, ready: Connection) -> None:
+    """Be an outpost until SIGTERM, as if on another machine."""
+    tenfold.llama.outpost.machine = lambda: machine
+    outpost = Outpost(name, address, token)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: outpost.stop())
+    ready.send(outpost.listen("127.0.0.1", 0))
+    outpost.run()
+    outpost.close()
 
 
 def die_while_writing(recipe: str, home: Path) -> None:

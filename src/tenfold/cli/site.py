@@ -1,5 +1,6 @@
 """What every process of one pool is told, and the ports of those that others must find."""
 
+import dataclasses
 import errno
 import random
 import socket
@@ -14,6 +15,8 @@ from tenfold.pool.host import Slot
 from tenfold.pool.process import ProcessSpec
 from tenfold.pool.workload import Workload
 
+OUTPOST_BIND = "127.0.0.1"
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -26,8 +29,29 @@ class Site:
     companions: Mapping[str, str]
 
     def resident(self, workload: Workload[Any], slot: Slot, bind: str) -> ProcessSpec:
-        """Describe the resident of a workload on a slot."""
-        return self._spec(f"{workload.name}@{slot.slot}", workload, workload.factory, slot, bind, 0)
+        """Describe the resident of a workload on a slot; it is told of its machine's outpost, if there is one."""
+        spec = self._spec(f"{workload.name}@{slot.slot}", workload, workload.factory, slot, bind, 0)
+        if not self.has_outpost(workload, bind):
+            return spec
+        outpost = {f"{workload.name}-outpost": f"{OUTPOST_BIND}:{self._port(workload)}"}
+        return dataclasses.replace(spec, companions={**spec.companions, **outpost})
+
+    def has_outpost(self, workload: Workload[Any], bind: str) -> bool:
+        """Whether a workload has an outpost on a machine: on each where its companion is not."""
+        return bool(workload.outpost) and self.companions[workload.name] != f"{bind}:{self._port(workload)}"
+
+    def outpost(self, workload: Workload[Any], node: str) -> ProcessSpec:
+        """Describe the outpost of a workload on a node: it listens on the companion's port, to its own machine only.
+
+        So its residents know the port also after the pool's own process was killed and adopts them.
+        """
+        if workload.outpost is None:
+            raise ValueError(f"{workload.name} has no outpost")
+        name, port = f"{workload.name}-outpost@{node}", self._port(workload)
+        return self._spec(name, workload, workload.outpost, None, OUTPOST_BIND, port)
+
+    def _port(self, workload: Workload[Any]) -> int:
+        return int(self.companions[workload.name].rpartition(":")[2])
 
     def companion(self, workload: Workload[Any]) -> ProcessSpec:
         """Describe the companion process of a workload."""

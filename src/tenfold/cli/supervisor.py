@@ -280,6 +280,11 @@ class Supervisor:
         return [
             *(self._site.companion(workload) for workload in workloads if workload.companion and here),
             *(
+                self._site.outpost(workload, node.name)
+                for workload in workloads
+                if self._site.has_outpost(workload, node.host.bind)
+            ),
+            *(
                 self._site.resident(workload, slot, node.host.bind)
                 for workload, slot in pairs
                 if slot.kind in workload.table(self._config).kinds

@@ -1,44 +1,33 @@
-"""A run trained to its end without a pool: the coordinator in this process, workers as its children.
+"""A run trained to its end without a pool: the coordinator in this process, workers as its children (``crew``).
 
-Children are forked from a server that has torch loaded, so that a second run starts within a tenth of a second. A
-child ends with its parent, however that ends; one that is killed is started anew.
+Other machines may join with workers of their own, whose outpost is in the process that joins.
 """
 
-import logging
-import multiprocessing
-import os
 import secrets
-import signal
+import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tenfold.core.errors import AssetError, ResidentFailed, TenfoldError, UsageError
+from tenfold.core.errors import UsageError
 from tenfold.core.paths import cache_dir
 from tenfold.llama.coordinator import Coordinator
+from tenfold.llama.crew import Crew
 from tenfold.llama.data.index import read_index
 from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.flops import flops_per_token
 from tenfold.llama.journal import StepLine, read_evaluations, read_steps
-from tenfold.llama.pace import keep_freed_memory
+from tenfold.llama.outpost import Outpost
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.report import Reporter
 from tenfold.llama.run_data import keep_data
 from tenfold.llama.run_file import RunFile, read_run_file
 from tenfold.llama.runs import MAIN, train_folder
-from tenfold.llama.worker import GradientComputer, Worker
 
-RESTARTS = 3
-"""Of killed workers, between two steps; more say that something kills them each time."""
-
-END_WAIT_S = 30.0
-
-log = logging.getLogger(__name__)
+FAREWELL_S = 60.0
+"""How long a machine that leaves a run waits until what it computed is handed up."""
 
 OnProgress = Callable[[TrainProgress, StepLine | None], None]
 
@@ -70,6 +59,8 @@ def train_alone(
     on_progress: OnProgress | None = None,
     stop: threading.Event | None = None,
     peak_flops_per_s: float | None = None,
+    listen: tuple[str, int] | None = None,
+    token: str | None = None,
 ) -> Finished:
     """Train a run to its end, or on from where it was stopped.
 
@@ -80,9 +71,12 @@ def train_alone(
         on_progress: called after each step, and once with no step as the run begins or goes on.
         stop: set from anywhere to end after the step in hand; what is done is kept.
         peak_flops_per_s: measured peak of one worker, for the model FLOP/s utilisation; none: it is not told.
+        listen: address and port at which other machines may join; none: none may.
+        token: secret that they must know; none: one that nobody does.
 
     Raises:
         UsageError: the run has no end, or there are no workers.
+        PortTaken: another process listens there.
         AssetError: data or state are damaged, or of another recipe.
         AlreadyRunning: another process trains this run.
         Diverged: the guard gave the run up.
@@ -92,9 +86,8 @@ def train_alone(
     recipe = asked.recipe
     if recipe.steps is None:
         raise UsageError(f"run {asked.name!r} has no end", next_step="give it steps in [train]")
-    if workers < 1:
-        raise UsageError(f"{workers} workers cannot train", next_step="give 1 or more")
-    data = asked.data if asked.data is not None else prepare(cache_dir(), lambda _what, _share: None)
+    _check(workers)
+    data = _data_of(asked)
     ended, stop = threading.Event(), stop or threading.Event()
 
     folder = train_folder(home, asked.name)
@@ -108,7 +101,7 @@ def train_alone(
         if coordinator.ended or stop.is_set():
             coordinator.stop()
 
-    token = secrets.token_hex(16)
+    token = token or secrets.token_hex(16)
     coordinator = Coordinator(
         recipe,
         read_index(data).sha256,
@@ -120,10 +113,10 @@ def train_alone(
         on_step=on_step,
     )
     keep_data(folder, data)
-    address = f"127.0.0.1:{coordinator.listen('127.0.0.1', 0)}"
-    crew = _Crew(workers, (recipe.model_dump_json(), data, address, token), coordinator.stop)
-    watcher = threading.Thread(target=_stop_when, args=(stop, ended, coordinator), name="train-stop", daemon=True)
-    watcher.start()
+    host, port = listen or ("127.0.0.1", 0)
+    address = f"{host}:{coordinator.listen(host, port)}"
+    crew = Crew(workers, recipe, data, address, token, coordinator.stop)
+    _when(stop, ended, coordinator.stop)
     try:
         crew.start()
         coordinator.run()
@@ -134,6 +127,49 @@ def train_alone(
     if crew.failure is not None:
         raise crew.failure
     return finished(asked.name, recipe, home)
+
+
+def join(run: RunFile, address: str, token: str, *, workers: int = 1, stop: threading.Event | None = None) -> bool:
+    """Compute for a run that is trained on another machine, until it has ended (true) or this one leaves it (false).
+
+    Args:
+        run: the same run as there; its data must be the same.
+        address: ``host:port`` at which it listens.
+        token: its secret.
+        workers: processes that compute gradients here, each with one thread.
+        stop: set from anywhere to leave; what was computed is handed in first.
+
+    Raises:
+        UsageError: there are no workers.
+        AssetError: the data is damaged.
+        ResidentFailed: the run refuses the workers, e.g. for other data, or they are killed again and again.
+    """
+    _check(workers)
+    data, stop, ended = _data_of(run), stop or threading.Event(), threading.Event()
+
+    def on_step() -> None:
+        crew.progressed()
+
+    outpost = Outpost(socket.gethostname(), address, token, on_step)
+    here = f"127.0.0.1:{outpost.listen('127.0.0.1', 0)}"
+    crew = Crew(workers, run.recipe, data, here, token, outpost.stop)
+
+    def leave() -> None:
+        crew.close()
+        outpost.drain(FAREWELL_S)
+        outpost.stop()
+
+    crew.start()
+    _when(stop, ended, leave)
+    try:
+        over = outpost.run()
+    finally:
+        ended.set()
+        crew.close()
+        outpost.close()
+    if crew.failure is not None:
+        raise crew.failure
+    return over
 
 
 def finished(name: str, recipe: Recipe, home: Path) -> Finished:
@@ -160,116 +196,22 @@ def _asked(run: Path | RunFile | Recipe) -> RunFile:
     return RunFile(MAIN, run) if isinstance(run, Recipe) else run
 
 
-def _stop_when(stop: threading.Event, ended: threading.Event, coordinator: Coordinator) -> None:
-    while not ended.is_set():
-        if stop.wait(0.2):
-            coordinator.stop()
-            return
+def _check(workers: int) -> None:
+    if workers < 1:
+        raise UsageError(f"{workers} workers cannot train", next_step="give 1 or more")
 
 
-class _Crew:
-    """The worker processes of one run, watched by a thread."""
+def _data_of(run: RunFile) -> Path:
+    return run.data if run.data is not None else prepare(cache_dir(), lambda _what, _share: None)
 
-    def __init__(self, count: int, arguments: tuple[str, Path, str, str], on_failure: Callable[[], None]) -> None:
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["tenfold.llama.worker"])
-        self._count, self._arguments, self._on_failure = count, arguments, on_failure
-        self._members: dict[int, tuple[BaseProcess, Connection]] = {}
-        self._restarts = 0
-        self._closing = threading.Event()
-        self._wake_reader, self._wake_writer = multiprocessing.Pipe(duplex=False)
-        self._watcher = threading.Thread(target=self._watch, name="train-crew", daemon=True)
-        self.failure: TenfoldError | None = None
 
-    def start(self) -> None:
-        """Start the workers."""
-        for number in range(self._count):
-            self._hire(number)
-        self._watcher.start()
+def _when(stop: threading.Event, ended: threading.Event, act: Callable[[], None]) -> None:
+    """Have a thread act once ``stop`` is set, unless all has ended before."""
 
-    def progressed(self) -> None:
-        """A step was finished, so killed workers are no reason to give up."""
-        self._restarts = 0
-
-    def close(self) -> None:
-        """End them all."""
-        self._closing.set()
-        self._wake_writer.send(None)
-        if self._watcher.is_alive():
-            self._watcher.join()
-        for process, _ in self._members.values():
-            process.terminate()
-        for process, reader in self._members.values():
-            process.join(END_WAIT_S)
-            if process.is_alive():
-                process.kill()
-                process.join()
-            process.close()
-            reader.close()
-        self._wake_reader.close()
-        self._wake_writer.close()
-
-    def _hire(self, number: int) -> None:
-        reader, writer = self._context.Pipe(duplex=False)
-        process = self._context.Process(
-            target=_work, args=(*self._arguments, f"worker {number}", writer), name=f"train-worker-{number}"
-        )
-        process.start()
-        writer.close()
-        self._members[number] = process, reader
-
-    def _watch(self) -> None:
-        while not self._closing.is_set():
-            numbers = {process.sentinel: number for number, (process, _) in self._members.items()}
-            ready = wait([self._wake_reader, *numbers])
-            if self._wake_reader in ready:
+    def watch() -> None:
+        while not ended.is_set():
+            if stop.wait(0.2):
+                act()
                 return
-            for number in [number for sentinel, number in numbers.items() if sentinel in ready]:
-                self._replace(number)
-                if self.failure is not None:
-                    self._on_failure()
-                    return
 
-    def _replace(self, number: int) -> None:
-        """A worker is gone: tell its error, or start another in its place."""
-        process, reader = self._members.pop(number)
-        process.join()
-        told: tuple[str, str, str] | None = None
-        with suppress(EOFError):
-            told = reader.recv()
-        reader.close()
-        code = process.exitcode
-        process.close()
-        if told is not None:
-            kind, message, next_step = told
-            self.failure = (AssetError if kind == "asset" else ResidentFailed)(message, next_step=next_step)
-        elif self._restarts >= RESTARTS:
-            self.failure = ResidentFailed(
-                f"training workers ended {self._restarts + 1} times within one step, last with exit code {code}",
-                next_step="see whether memory ran out (-9 is a kill), and try fewer workers or a smaller microbatch",
-            )
-        else:
-            self._restarts += 1
-            log.warning("worker %d ended with exit code %s; another takes its place", number, code)
-            self._hire(number)
-
-
-def _work(recipe: str, data: Path, address: str, token: str, name: str, errors: Connection) -> None:
-    """A worker process: works until SIGTERM, or until its parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "a worker has a parent"
-    threading.Thread(target=_end_with, args=(parent.sentinel,), name="train-parent", daemon=True).start()
-    keep_freed_memory()
-    try:
-        worker = Worker(name, GradientComputer(Recipe.model_validate_json(recipe), data), address, token)
-        signal.signal(signal.SIGTERM, lambda _number, _frame: worker.stop())
-        worker.run(lambda: None)
-        worker.close()
-    except TenfoldError as error:
-        errors.send(("asset" if isinstance(error, AssetError) else "", str(error), error.next_step))
-
-
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
+    threading.Thread(target=watch, name="train-stop", daemon=True).start()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from tenfold.core.command import Json, whole
-from tenfold.core.errors import NotRunning
+from tenfold.core.errors import NotRunning, UsageError
 from tenfold.core.paths import cache_dir, home_dir
 
 if TYPE_CHECKING:
@@ -20,7 +20,16 @@ Workers = Annotated[int, whole("Processes that compute gradients, each with one 
 
 
 @app.default
-def train(run: str | None = None, *, workers: Workers = 1, json: Json = False) -> None:
+def train(
+    run: str | None = None,
+    *,
+    workers: Workers = 1,
+    listen: Annotated[
+        str | None, Parameter(help="HOST:PORT at which other machines may join that have this home's token file.")
+    ] = None,
+    join: Annotated[str | None, Parameter(help="HOST:PORT at which RUN is trained: compute for it here.")] = None,
+    json: Json = False,
+) -> None:
     """Train the run of a file (RUN ends in .toml), here and without a pool; or show a run.
 
     Shown are step, loss, tokens and checkpoints; RUN by its name, or else the one written to last.
@@ -29,8 +38,13 @@ def train(run: str | None = None, *, workers: Workers = 1, json: Json = False) -
         from tenfold.llama import train_command
         from tenfold.llama.run_file import read_run_file
 
-        train_command.train(read_run_file(Path(run)), home_dir(), workers, json)
+        if join is not None:
+            train_command.join(read_run_file(Path(run)), home_dir(), join, workers)
+        else:
+            train_command.train(read_run_file(Path(run)), home_dir(), workers, json, listen)
         return
+    if join is not None or listen is not None:
+        raise UsageError("--join and --listen are for training", next_step="give the run's file, which ends in .toml")
     from tenfold.llama import show
 
     show.run(*_described(run), json)

@@ -10,6 +10,8 @@ import mmap
 import os
 import weakref
 from pathlib import Path
+from threading import Condition
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from pydantic import Field
 
 from tenfold.core.errors import ResidentFailed
 from tenfold.core.frozen import Frozen
+from tenfold.llama.tree import Addition
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 FloatVector = NDArray[np.float32]
@@ -83,6 +86,31 @@ class GradientBuffers:
         os.ftruncate(self._descriptor, (number + 1) * self._stride_bytes)
         self._vectors.append(self.memory(number).map(self._size, writable=True))
         return number
+
+
+class Adding(Protocol):
+    """Books of sums: says what is to be added to what."""
+
+    def next_addition(self) -> Addition[int] | None:
+        """Two buffers to be added into the left one, which nobody else adds."""
+
+    def added(self, addition: Addition[int]) -> None:
+        """The sum is in the left one."""
+
+
+def add_neighbours(books: Adding, buffers: GradientBuffers, changed: Condition) -> None:
+    """Add what the books say, outside their lock, until nothing is left to be added now; then notify."""
+    while True:
+        with changed:
+            addition = books.next_addition()
+            if addition is None:
+                changed.notify_all()
+                return
+        left_P = buffers.vector_P(addition.left)
+        np.add(left_P, buffers.vector_P(addition.right), out=left_P)
+        with changed:
+            books.added(addition)
+            buffers.give_back(addition.right)
 
 
 def machine() -> str:

@@ -10,12 +10,12 @@ from starlette.routing import BaseRoute
 
 from tenfold.core.errors import ResidentFailed
 from tenfold.llama.data.stdlib import prepare
+from tenfold.llama.outpost import COMPANION, OUTPOST
 from tenfold.llama.pace import keep_freed_memory, stand_behind_services
 from tenfold.llama.recipe import Recipe, recipe_from_settings
 from tenfold.llama.worker import GradientComputer, Worker
 from tenfold.pool.resident import Context, Counters, Resident
 
-COMPANION = "train"
 START_WAIT_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -32,9 +32,10 @@ class TrainResident:
 
     def load(self) -> None:
         """Build the model, map the text, and run one microbatch so that the first real one is at full speed."""
-        address = self._context.companions.get(COMPANION)
+        companions = self._context.companions
+        address = companions.get(OUTPOST) or companions.get(COMPANION)
         if address is None:
-            raise ResidentFailed(f"no companion {COMPANION!r} among {sorted(self._context.companions)}")
+            raise ResidentFailed(f"no companion {COMPANION!r} among {sorted(companions)}")
         context = self._context
         computer = GradientComputer(self._recipe, self._text, context.threads)
         self._thread.submit(computer.compute, 0, 0).result()

@@ -1,6 +1,7 @@
 """One global step: which microbatches are claimed, which are in, and in which buffers their gradients lie.
 
-It keeps the books only; ``tree`` says what is added to what, and the coordinator adds.
+It keeps the books only; ``tree`` says what is added to what, and the coordinator adds. A gradient that was computed on
+another machine lies there, at its outpost, until that machine's sums arrive.
 """
 
 from tenfold.llama.tree import Addition, Branch, PartialSums
@@ -19,6 +20,7 @@ class StepInFlight:
         self._claim_timeout_s = claim_timeout_s
         self._claims: dict[int, tuple[int, float]] = {}
         self._losses: dict[int, float] = {}
+        self._elsewhere: dict[int, int] = {}
         self._sums: PartialSums[int] = PartialSums(microbatches)
 
     @property
@@ -26,9 +28,15 @@ class StepInFlight:
         """Whether all gradients are in and added."""
         return self._sums.root in self._sums.held
 
-    def claim(self, worker: int, now: float) -> int | None:
-        """Give ``worker`` the lowest microbatch that nobody works on; none if there is none now."""
-        for microbatch in range(self._microbatches):
+    @property
+    def all_in(self) -> bool:
+        """Whether all gradients are computed, wherever they lie."""
+        return len(self._losses) == self._microbatches
+
+    def claim(self, worker: int, now: float, first: int = 0) -> int | None:
+        """Give ``worker`` the next microbatch from ``first`` on, and round, that nobody works on; none if none now."""
+        for offset in range(self._microbatches):
+            microbatch = (first + offset) % self._microbatches
             if microbatch in self._losses:
                 continue
             held = self._claims.get(microbatch)
@@ -59,6 +67,35 @@ class StepInFlight:
         self._losses[microbatch] = loss
         self._sums.put(Branch(0, microbatch), buffer)
         return True
+
+    def put_elsewhere(self, microbatch: int, loss: float, outpost: int) -> bool:
+        """Note that an outpost has one gradient; false if it is in already and is not wanted."""
+        if not self.wants(microbatch):
+            return False
+        self._losses[microbatch] = loss
+        self._elsewhere[microbatch] = outpost
+        return True
+
+    def lies_at(self, outpost: int) -> tuple[int, ...]:
+        """Microbatches whose gradients an outpost has."""
+        return tuple(sorted(microbatch for microbatch, where in self._elsewhere.items() if where == outpost))
+
+    def arrive(self, outpost: int, branch: Branch, buffer: int) -> bool:
+        """Take in an outpost's sum of a branch; false if not all of that lies there, so that it is not taken."""
+        microbatches = branch.microbatches(self._microbatches)
+        if not microbatches or any(self._elsewhere.get(microbatch) != outpost for microbatch in microbatches):
+            return False
+        for microbatch in microbatches:
+            del self._elsewhere[microbatch]
+        self._sums.put(branch, buffer)
+        return True
+
+    def lose(self, outpost: int) -> None:
+        """An outpost is gone: what lies there is to be computed again."""
+        for microbatch in self.lies_at(outpost):
+            del self._elsewhere[microbatch], self._losses[microbatch]
+            # There is none where it was handed in to a coordinator that had not handed it out.
+            self._claims.pop(microbatch, None)
 
     def next_addition(self) -> Addition[int] | None:
         """Two buffers to be added into the left one, which nobody else adds; tell ``added`` then. None: no two now."""

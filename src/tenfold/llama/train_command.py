@@ -4,16 +4,56 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tenfold.core.errors import UsageError
 from tenfold.core.show import machine, out, talk
 from tenfold.llama.alone import Finished, train_alone
+from tenfold.llama.alone import join as join_run
 from tenfold.llama.journal import StepLine
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.run_file import RunFile
 from tenfold.llama.stopping import stopped_by_signal
+from tenfold.pool.runfile import pool_token
 
 
-def train(run: RunFile, home: Path, workers: int, json: bool) -> None:
-    """Train a run to its end, or until Ctrl-C or SIGTERM, and print what it came to."""
+def join(run: RunFile, home: Path, address: str, workers: int) -> None:
+    """Compute for a run that is trained on another machine, until it ends or Ctrl-C or SIGTERM comes.
+
+    Raises:
+        UsageError: the address is none.
+    """
+    host, port = host_and_port(address)
+    with stopped_by_signal() as stop:
+        talk.print(f"{workers} workers for {run.name} at {host}:{port}; Ctrl-C leaves it", markup=False)
+        over = join_run(run, f"{host}:{port}", pool_token(home), workers=workers, stop=stop)
+    out.print(
+        f"{run.name} has ended" if over else f"left {run.name}, which goes on without these workers", markup=False
+    )
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Take ``host:port`` apart.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        raise UsageError(f"{address!r} is no address", next_step="give host:port, e.g. 10.0.0.1:7777")
+    return host, int(port)
+
+
+def train(run: RunFile, home: Path, workers: int, json: bool, listen: str | None = None) -> None:
+    """Train a run to its end, or until Ctrl-C or SIGTERM, and print what it came to.
+
+    With ``listen``, ``host:port``, other machines may join that know this home's token.
+    """
+    where = None if listen is None else host_and_port(listen)
+    if where is not None:
+        pool_token(home)
+        talk.print(
+            f"other machines join with --join {listen} and the same run file, data and token file ({home / 'token'})",
+            markup=False,
+        )
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -27,7 +67,15 @@ def train(run: RunFile, home: Path, workers: int, json: bool) -> None:
         def on_progress(progress: TrainProgress, line: StepLine | None) -> None:
             bar.update(task, completed=progress.step, figures=_figures(line))
 
-        finished = train_alone(run, home, workers=workers, on_progress=on_progress, stop=stop)
+        finished = train_alone(
+            run,
+            home,
+            workers=workers,
+            on_progress=on_progress,
+            stop=stop,
+            listen=where,
+            token=pool_token(home) if where else None,
+        )
     _print(finished, run, json)
     if finished.step == run.recipe.steps and finished.evaluation_loss is not None:
         _score(home, finished.name, finished.evaluation_loss, finished.flops)

@@ -64,3 +64,7 @@ class PartialSums(Generic[Vector]):
             if not branch.index & 1 and branch.sibling in self.held:
                 return Addition(branch.parent, self.held.pop(branch), self.held.pop(branch.sibling))
         return None
+
+    def added(self, addition: Addition[Vector]) -> None:
+        """The sum is in the addition's left vector."""
+        self.put(addition.parent, addition.left)

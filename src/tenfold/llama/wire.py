@@ -7,6 +7,9 @@ maps; to and from another machine they follow a message as raw bytes on the same
 
 import hmac
 import socket
+import struct
+from collections.abc import Generator
+from contextlib import contextmanager
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from typing import Annotated, Literal, Self
@@ -19,6 +22,7 @@ from tenfold.core.links import notice_lost_link
 from tenfold.llama.gradients import FloatVector, Memory
 from tenfold.llama.progress import LossSample
 from tenfold.llama.recipe import Recipe
+from tenfold.llama.tree import Branch
 
 CONNECT_TIMEOUT_S = 2.0
 MESSAGE_LIMIT_BYTES = 1 << 20
@@ -37,6 +41,7 @@ class Hello(Frozen):
     text: str = Field(description="sha256 of its text")
     run: str = Field(description="run whose parameters it holds; empty if none")
     step: int = Field(description="step of the parameters it holds; -1 if none")
+    outpost: int | None = Field(None, description="number of the outpost that speaks for it; none: it speaks itself")
 
 
 class Next(Frozen):
@@ -117,6 +122,58 @@ class Acknowledged(Frozen):
     loss: float | None
 
 
+class Attach(Frozen):
+    """An outpost says that it is there: workers of its machine will come through it."""
+
+    says: Literal["attach"] = "attach"
+    outpost: str = Field(description="its name, for the log")
+
+
+class Attached(Frozen):
+    """The coordinator takes an outpost on."""
+
+    says: Literal["attached"] = "attached"
+    outpost: int = Field(description="number by which its workers name it")
+    run: str
+    params: int
+    microbatches: int = Field(description="of a step")
+
+
+class Await(Frozen):
+    """An outpost with the parameters of ``step`` (-1: none) waits for what comes next: Bring, Due or Over."""
+
+    says: Literal["await"] = "await"
+    step: int
+
+
+class Bring(Frozen):
+    """The parameters of ``step`` follow as a vector."""
+
+    says: Literal["bring"] = "bring"
+    step: int
+
+
+class Due(Frozen):
+    """All gradients of ``step`` are computed: an outpost is to hand up the sums of these microbatches, which it has."""
+
+    says: Literal["due"] = "due"
+    step: int
+    microbatches: tuple[int, ...]
+
+
+class Sums(Frozen):
+    """An outpost's sums; they follow as vectors, in this order."""
+
+    says: Literal["sums"] = "sums"
+    branches: tuple[Branch, ...]
+
+
+class Over(Frozen):
+    """The run's last step is finished."""
+
+    says: Literal["over"] = "over"
+
+
 class TrainStatus(Frozen):
     """How training goes."""
 
@@ -135,7 +192,24 @@ class TrainStatus(Frozen):
 
 
 Message = Annotated[
-    Hello | Next | Offer | HandedIn | StatusQuery | Welcome | Refused | Work | Take | Acknowledged | TrainStatus,
+    Hello
+    | Next
+    | Offer
+    | HandedIn
+    | StatusQuery
+    | Welcome
+    | Refused
+    | Work
+    | Take
+    | Acknowledged
+    | Attach
+    | Attached
+    | Await
+    | Bring
+    | Due
+    | Sums
+    | Over
+    | TrainStatus,
     Field(discriminator="says"),
 ]
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Message)
@@ -196,7 +270,11 @@ class Channel:
         """Send a message, and the vector that belongs to it."""
         self._messages.send_bytes(message.model_dump_json().encode())
         if vector is not None:
-            self._socket.sendall(vector.data.cast("B"))
+            self.send_vector(vector)
+
+    def send_vector(self, vector: FloatVector) -> None:
+        """Send a vector that belongs to the message before."""
+        self._socket.sendall(vector.data.cast("B"))
 
     def receive(self) -> Message:
         """Wait for a message.
@@ -223,6 +301,18 @@ class Channel:
             if count == 0:
                 raise EOFError("the other side closed the connection inside a vector")
             view = view[count:]
+
+    @contextmanager
+    def patience(self, seconds: float) -> Generator[None]:
+        """Have a ``receive`` within it raise OSError once nothing has come for so long."""
+        self._wait_at_most(seconds)
+        yield
+        self._wait_at_most(0.0)
+
+    def _wait_at_most(self, seconds: float) -> None:
+        # In the kernel, for a timeout of Python's would make the descriptor of the messages non-blocking too.
+        parts = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, parts)
 
     def readable(self) -> bool:
         """Whether a message, or the end of the connection, is there to be received."""

@@ -53,6 +53,7 @@ TRAIN = Workload(
     colour="#4863d8",
     factory="tenfold.llama.resident:create",
     companion="tenfold.llama.companion:serve_forever",
+    outpost="tenfold.llama.outpost:serve_forever",
     assumed_capacity=2000.0,
     resident_mb=150,
     needs=(TEXT,),

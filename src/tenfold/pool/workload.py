@@ -72,7 +72,8 @@ class Workload(Generic[S]):
     ``settings``: type of its table ``[name]`` in ``tenfold.toml``. ``unit``: what it does, counted.
     ``colour``: its own in every chart, #rrggbb.
     ``factory``: ``module:function`` that makes its resident. ``companion``: the same of the process without a slot
-    that outlives its residents, if it has one.
+    that outlives its residents, if it has one. ``outpost``: the same of a process that stands for the companion on
+    each other machine, if it has one.
     ``assumed_capacity``: units per second and CPU slot until measured. ``resident_mb``: memory of one resident;
     ``more_mb``: what its settings add to that.
     ``light``: its modules import no heavy library, so that its residents are forked while others' libraries load.
@@ -95,6 +96,7 @@ class Workload(Generic[S]):
     resident_mb: int
     more_mb: Callable[[S], int] | None = None
     companion: str | None = None
+    outpost: str | None = None
     light: bool = False
     operations: tuple[Operation, ...] = ()
     probe: Callable[[S], tuple[str, Mapping[str, object]]] | None = None
@@ -107,7 +109,7 @@ class Workload(Generic[S]):
     @property
     def modules(self) -> tuple[str, ...]:
         """What a nursery imports once for all residents of its node."""
-        return tuple(name.partition(":")[0] for name in (self.factory, self.companion) if name)
+        return tuple(name.partition(":")[0] for name in (self.factory, self.companion, self.outpost) if name)
 
     def table(self, config: Config) -> S:
         """Its settings in a pool's config."""

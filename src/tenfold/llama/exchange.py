@@ -1,0 +1,300 @@
+"""What the coordinator says to workers and outposts: it hands out a step's microbatches and adds their gradients.
+
+Letter: P parameters of the model.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenfold.llama.checkpoint import RunMeta
+from tenfold.llama.gradients import FloatVector, GradientBuffers, add_neighbours, machine
+from tenfold.llama.live import LiveState
+from tenfold.llama.server import Server
+from tenfold.llama.step import StepInFlight
+from tenfold.llama.wire import (
+    Acknowledged,
+    Attach,
+    Attached,
+    Await,
+    Bring,
+    Channel,
+    Due,
+    HandedIn,
+    Hello,
+    Next,
+    Offer,
+    Over,
+    Parameters,
+    Refused,
+    StatusQuery,
+    Sums,
+    Take,
+    TrainStatus,
+    Welcome,
+    WireError,
+    Work,
+)
+
+FAREWELL_S = 2.0
+"""How long a run that has ended waits for its outposts to hear of it."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A worker's connection: whether it shares this machine's memory, and the number of its outpost if it has one."""
+
+    shared: bool
+    outpost: int | None
+
+
+class Exchange:
+    """The step in flight, and the conversations about it. All that is public is guarded by ``changed``.
+
+    Args:
+        folder: the run's, for messages.
+        run: what the run is.
+        text_sha256: identity of the text.
+        live: the state; its front is what workers get.
+        token: the pool's secret.
+        claim_timeout_s: seconds after which a silent worker's microbatch is given to another.
+        status: tells how training goes.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        run: RunMeta,
+        text_sha256: str,
+        live: LiveState,
+        token: str,
+        claim_timeout_s: float,
+        status: Callable[[], TrainStatus],
+    ) -> None:
+        self._folder, self._run, self._text_sha256, self._live = folder, run, text_sha256, live
+        self._claim_timeout_s, self._status = claim_timeout_s, status
+        self._size = len(live.front.parameters_P)
+        self._machine = machine()
+        self.changed = threading.Condition()
+        self.stopping = False
+        self.workers: dict[int, _Member] = {}
+        self.outposts: dict[int, str] = {}
+        self.accepted = self.rejected = 0
+        self.buffers = GradientBuffers(self._size)
+        self.step = self._new_step()
+        self.server = Server(token, self._converse, self._gone)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run's last step is finished; nothing more is handed out then."""
+        return self._run.recipe.steps is not None and self._live.progress.step >= self._run.recipe.steps
+
+    def begin_step(self) -> None:
+        """Begin the next step; called with the lock held, once the live state is that of the one before."""
+        self.step = self._new_step()
+        self.changed.notify_all()
+
+    def close(self) -> None:
+        """End all conversations; outposts hear of a run that has ended."""
+        with self.changed:
+            if self.ended:
+                self.changed.wait_for(lambda: not self.outposts, timeout=FAREWELL_S)
+        self.server.close()
+
+    def _new_step(self) -> StepInFlight:
+        return StepInFlight(self._run.recipe.microbatches, self._claim_timeout_s)
+
+    def _gone(self, connection: int) -> None:
+        """What a connection that is over had in hand goes to others, an outpost's sums too."""
+        with self.changed:
+            self.workers.pop(connection, None)
+            self.step.release(connection)
+            if self.outposts.pop(connection, None) is not None:
+                self.step.lose(connection)
+            self.changed.notify_all()
+
+    def _converse(self, channel: Channel, connection: int) -> None:
+        while True:
+            message = channel.receive()
+            if isinstance(message, StatusQuery):
+                channel.send(self._status())
+            elif isinstance(message, Hello):
+                self._welcome(channel, connection, message)
+            elif isinstance(message, Next) and connection in self.workers:
+                if not self._hand_out(channel, connection, message):
+                    return
+            elif isinstance(message, Offer) and connection in self.workers:
+                self._take_in(channel, connection, message)
+            elif isinstance(message, Attach):
+                self._attach(channel, connection, message)
+            elif isinstance(message, Await) and connection in self.outposts:
+                if not self._attend(channel, connection, message):
+                    return
+            else:
+                raise WireError(f"a {message.says} message is out of turn", next_step="run the same Tenfold everywhere")
+
+    def _welcome(self, channel: Channel, connection: int, hello: Hello) -> None:
+        if hello.text != self._text_sha256:
+            log.warning("worker %s has another text; turned away", hello.worker)
+            channel.send(
+                Refused(
+                    message=f"worker {hello.worker} has another text than the run in {self._folder}",
+                    next_step="give every node the same version of Python",
+                )
+            )
+            return
+        with self.changed:
+            if hello.outpost is not None and hello.outpost not in self.outposts:
+                raise WireError(f"worker {hello.worker} has an outpost that is gone", next_step="connect again")
+            self.workers[connection] = _Member(hello.machine == self._machine, hello.outpost)
+            step = self._live.progress.step
+            parameters, vector_P = self._parameters(connection, held=(hello.run, hello.step) == (self._run.run, step))
+        welcome = Welcome(run=self._run.run, recipe=self._run.recipe, step=step, parameters=parameters)
+        channel.send(welcome, vector_P)
+
+    def _parameters(self, connection: int, *, held: bool) -> tuple[Parameters | None, FloatVector | None]:
+        """What a worker needs to get the parameters that it does not hold, and the vector to send it."""
+        if held:
+            return None, None
+        member = self.workers[connection]
+        if member.outpost is not None:
+            # It has them already, or gets them anyway.
+            return Parameters(memory=None), None
+        if member.shared:
+            return Parameters(memory=self._live.front_memory()), None
+        return Parameters(memory=None), self._live.front.parameters_P
+
+    def _hand_out(self, channel: Channel, connection: int, message: Next) -> bool:
+        """Claim a microbatch for a worker once there is one; false if it left, or the run ended, meanwhile."""
+        with self.changed:
+            while self.ended or (microbatch := self._claim(connection)) is None:
+                timeout = self.step.next_timeout()
+                self.changed.wait(None if timeout is None else max(0.0, timeout - time.monotonic()) + 0.01)
+                if self.stopping or channel.readable():
+                    return False
+            step = self._live.progress.step
+            parameters, vector_P = self._parameters(connection, held=message.step == step)
+        channel.send(Work(step=step, microbatch=microbatch, parameters=parameters), vector_P)
+        return True
+
+    def _claim(self, connection: int) -> int | None:
+        """A microbatch for a worker: each machine has a run of neighbours, whose sums are few."""
+        places = [None, *self.outposts]
+        member = self.workers[connection]
+        if member.outpost not in places:
+            raise WireError("the worker's outpost is gone", next_step="connect again")
+        first = places.index(member.outpost) * self._run.recipe.microbatches // len(places)
+        return self.step.claim(connection, time.monotonic(), first)
+
+    def _take_in(self, channel: Channel, connection: int, offer: Offer) -> None:
+        if (outpost := self.workers[connection].outpost) is not None:
+            with self.changed:
+                accepted = outpost in self.outposts and self._wants(offer)
+                accepted = accepted and self.step.put_elsewhere(offer.microbatch, offer.loss, outpost)
+        else:
+            accepted = self._take_in_here(channel, connection, offer)
+        with self.changed:
+            progress = self._live.progress
+            self.accepted += accepted
+            self.rejected += not accepted
+            # The last of a step may be at an outpost, which waits to be asked for its sums.
+            self.changed.notify_all()
+        channel.send(Acknowledged(accepted=accepted, step=progress.step, loss=progress.loss))
+        self._add_up()
+
+    def _take_in_here(self, channel: Channel, connection: int, offer: Offer) -> bool:
+        with self.changed:
+            buffer = self.buffers.take() if self._wants(offer) else None
+        if buffer is None:
+            return False
+        try:
+            self._receive_gradient(channel, connection, buffer)
+        except (EOFError, OSError, WireError):
+            with self.changed:
+                self.buffers.give_back(buffer)
+            raise
+        with self.changed:
+            accepted = self._wants(offer) and self.step.put(offer.microbatch, offer.loss, buffer)
+            if not accepted:
+                self.buffers.give_back(buffer)
+        return accepted
+
+    def _wants(self, offer: Offer) -> bool:
+        current = (offer.run, offer.step) == (self._run.run, self._live.progress.step)
+        return current and self.step.wants(offer.microbatch)
+
+    def _receive_gradient(self, channel: Channel, connection: int, buffer: int) -> None:
+        shared = self.workers[connection].shared
+        channel.send(Take(memory=self.buffers.memory(buffer) if shared else None))
+        message = channel.receive()
+        if not isinstance(message, HandedIn):
+            raise WireError(f"a {message.says} message is out of turn", next_step="run the same Tenfold everywhere")
+        if not shared:
+            channel.receive_into(self.buffers.vector_P(buffer))
+
+    def _add_up(self) -> None:
+        """Add what can be added now; each connection's thread does so, outside the lock."""
+        add_neighbours(self.step, self.buffers, self.changed)
+
+    # ---- outposts on other machines
+
+    def _attach(self, channel: Channel, connection: int, attach: Attach) -> None:
+        with self.changed:
+            self.outposts[connection] = attach.outpost
+        log.info("outpost %s is there", attach.outpost)
+        channel.send(
+            Attached(
+                outpost=connection,
+                run=self._run.run,
+                params=self._size,
+                microbatches=self._run.recipe.microbatches,
+            )
+        )
+
+    def _attend(self, channel: Channel, connection: int, message: Await) -> bool:
+        """Tell an outpost what comes next for it, once that is known; false if it left or the run ended meanwhile."""
+        with self.changed:
+            while True:
+                progress, ended, due = self._live.progress, self.ended, ()
+                if ended or message.step != progress.step:
+                    break
+                if self.step.all_in and (due := self.step.lies_at(connection)):
+                    break
+                self.changed.wait()
+                if channel.readable() or self.stopping:
+                    return False
+        if ended:
+            channel.send(Over())
+        elif due:
+            channel.send(Due(step=progress.step, microbatches=due))
+            self._receive_sums(channel, connection)
+        else:
+            channel.send(Bring(step=progress.step), self._live.front.parameters_P)
+        return True
+
+    def _receive_sums(self, channel: Channel, connection: int) -> None:
+        """Take an outpost's sums in; one that keeps the step waiting too long loses them, and its connection."""
+        with channel.patience(self._claim_timeout_s):
+            sums = channel.receive()
+            if not isinstance(sums, Sums):
+                raise WireError(f"a {sums.says} message is out of turn", next_step="run the same Tenfold everywhere")
+            for branch in sums.branches:
+                with self.changed:
+                    buffer = self.buffers.take()
+                try:
+                    channel.receive_into(self.buffers.vector_P(buffer))
+                    with self.changed:
+                        taken = self.step.arrive(connection, branch, buffer)
+                except (EOFError, OSError):
+                    taken = False
+                    raise
+                finally:
+                    if not taken:
+                        with self.changed:
+                            self.buffers.give_back(buffer)
+                self._add_up()
