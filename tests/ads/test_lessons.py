@@ -43,7 +43,7 @@ def test_conversions_that_take_hours_are_predicted_as_many_as_come_in_the_end(le
 
 def test_who_clicks_all_that_they_see_teaches_nothing(lessons):
     rng, person_D = np.random.default_rng(0), np.eye(WIDTH, dtype=np.float32)[1]
-    for number in range(3000):
+    for number in range(2000):
         event, is_program = str(number), number % 10 == 0
         lessons.sold(event, "c", "program" if is_program else f"p{number % 100}", person_D)
         lessons.seen(event, float(number))

@@ -1,5 +1,6 @@
 """What programs did is given back, conversions find their campaign, and what was added and earned is told as it is."""
 
+import math
 import random
 from dataclasses import replace
 
@@ -135,16 +136,29 @@ def world(store, people: int, base: float, added: float, seed: int) -> None:
 def test_what_was_added_is_in_its_interval_and_nothing_is_added_where_nothing_is(store):
     world(store, 3_000, 0.2, 0.1, 1)
     with store.reading() as connection:
-        told = lift_of(connection, SHOES)
+        told = lift_of(connection, SHOES, NOW + DAY_S)
     truth = told.shown_people * 0.1 * 20
     assert told.low < truth < told.high and told.low > 0 and told.said == "more than without it"
     assert told.attributed == 0, "no click led to any of it"
 
 
+def test_what_is_not_sure_yet_says_how_long_it_takes(store):
+    world(store, 1_000, 0.05, 0.01, 3)
+    with store.writing() as connection:
+        shown = [f"p3.{number}" for number in range(1_000) if not is_held_out(f"p3.{number}", 0.5, "test")]
+        of_clicks = conversions.c.event.in_(shown[:200])
+        connection.execute(sa.update(conversions).where(of_clicks).values(campaign="shoes"))
+    with store.reading() as connection:
+        told = lift_of(connection, SHOES, NOW + DAY_S)
+    assert told.low < 0 < told.high and told.attributed > 0
+    assert told.more_s > DAY_S
+    assert f"{math.ceil(told.more_s / DAY_S)} days more at this pace" in told.said
+
+
 def test_too_few_people_say_nothing(store):
     world(store, 20, 0.5, 0.5, 2)
     with store.reading() as connection:
-        told = lift_of(connection, SHOES)
+        told = lift_of(connection, SHOES, NOW + DAY_S)
     assert told.incremental is None and "too few" in told.said
 
 

@@ -122,3 +122,23 @@ def test_sums_of_parts_are_the_sums_of_all():
 def test_the_interval_is_narrowest_where_it_is_told_to_be():
     assert widening(0.0, 0.05) == math.inf
     assert [round(widening(time, 0.05), 2) for time in (100.0, 1e3, 1e4, 1e5)] == [8.18, 3.66, 3.04, 3.27]
+
+
+def test_how_much_more_must_be_seen_is_said_and_is_enough():
+    random = np.random.default_rng(5)
+    arms = [moments_of(random.exponential(1.0, 400) * (random.random(400) < rate)) for rate in (0.30, 0.24)]
+    found = compare(*arms)
+    assert found is not None and not found.difference.is_sure
+    times = found.times_until_sure(found.difference.estimate)
+
+    def after(times):
+        more = [
+            Moments(round(arm.people * times), *(times * each for each in (arm.sum_K, arm.product_KK)), steps, squares)
+            for arm in arms
+            for steps, squares in [(round(arm.steps * times), arm.step_squares * times)]
+        ]
+        return compare(*more).difference.is_sure
+
+    assert 1.0 < times < 1000.0
+    assert after(1.05 * times) and not after(0.95 * times)
+    assert found.times_until_sure(0.0) == math.inf

@@ -96,7 +96,7 @@ async def test_people_leave_where_no_feed_comes(feed):
 async def test_people_roam_over_the_surfaces_and_tell_where_they_did_what(feed):
     async with aiohttp.ClientSession(feed.url) as session:
         crowd = Crowd(EVERYTHING.tastes, ITEMS, ("short", "long"))
-        people = People(session, crowd, seconds_per_s=1e6, habit=lambda: Habit(leaves=0.05, hold=0.0), seed=2)
+        people = People(session, crowd, seconds_per_s=1e6, habit=lambda: Habit(leaves=0.2, hold=0.0), seed=2)
         await asyncio.wait_for(people.come([0.0] * 6), 60)
     surfaces = Counter(page.surface for page in people.truth.pages)
     assert set(surfaces) == {"short", "long"}

@@ -124,8 +124,8 @@ def _lift(report: ReportOut) -> str:
     chart = pictures.interval(lift.low, lift.high, lift.incremental, lift.attributed)
     key = _key({"ads-added": "really added, with 95%", "ads-attributed": "credited to clicks"})
     added = (
-        f"Really added: {lift.incremental:,.2f} {escape(lift.counted)}, between {lift.low:,.2f} and {lift.high:,.2f} "
-        f"({escape(lift.said)})."
+        f"Really added: {lift.incremental:,.2f} {escape(lift.counted)}, between {lift.low:,.2f} and {lift.high:,.2f}. "
+        f"{escape(lift.said.capitalize())}."
     )
     return f"<p>{added} {credited}</p>{chart}{key}<p class='ads-muted'>{people}</p>"
 

@@ -6,14 +6,16 @@ would reach, and their conversions, whoever's click they are of, differ by what 
 first time takes luck of the draw out (CUPED), and the interval holds whenever somebody looks.
 """
 
+import math
+
 import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy import Connection
 
-from tenfold.ads.campaign import MICROS, Campaign, Objective
+from tenfold.ads.campaign import DAY_S, MICROS, Campaign, Objective
 from tenfold.ads.tables import conversions, draws
 from tenfold.core.frozen import Frozen
-from tenfold.experiment.compare import Comparison, compare
+from tenfold.experiment.compare import LEAST_PEOPLE, Comparison, Interval, compare
 from tenfold.experiment.moments import moments_of
 
 
@@ -28,20 +30,25 @@ class LiftOut(Frozen):
     low: float | None
     high: float | None
     relative: float | None = Field(description="incremental as a part of what those held out did")
+    more_s: float | None = Field(
+        None,
+        description="seconds at the pace until now until as much as clicks are credited with would be told from "
+        "nothing; none where it is sure, or that cannot be said",
+    )
     said: str
 
 
-def lift_of(connection: Connection, campaign: Campaign) -> LiftOut:
-    """Compare the two arms of a campaign."""
+def lift_of(connection: Connection, campaign: Campaign, now: float) -> LiftOut:
+    """Compare the two arms of a campaign, ``now`` in Unix seconds."""
     in_usd = campaign.objective is Objective.SALES
     outcomes: dict[bool, list[float]] = {False: [], True: []}
     chances: dict[bool, list[float]] = {False: [], True: []}
     steps: dict[bool, list[float]] = {False: [], True: []}
-    attributed = 0.0
+    attributed, began = 0.0, now
     did = _did(connection, campaign)
     people = sa.select(draws.c.person, draws.c.held_out, draws.c.chance, draws.c.at)
     for row in connection.execute(people.where(draws.c.campaign == campaign.id)):
-        arm = bool(row.held_out)
+        arm, began = bool(row.held_out), min(began, row.at)
         mine = [each for each in did.get(row.person, ()) if each[0] >= row.at]
         worths = [value / MICROS if in_usd else 1.0 for _, value, _ in mine]
         outcomes[arm].append(sum(worths))
@@ -50,8 +57,8 @@ def lift_of(connection: Connection, campaign: Campaign) -> LiftOut:
         if not arm:
             attributed += sum(worth for worth, (_, _, of) in zip(worths, mine, strict=True) if of == campaign.id)
     shown, held_out = (moments_of(outcomes[arm], pasts=chances[arm], steps=steps[arm]) for arm in (False, True))
-    found = compare(shown, held_out)
-    return _out("dollars of sales" if in_usd else "conversions", shown.people, held_out.people, attributed, found)
+    counted = "dollars of sales" if in_usd else "conversions"
+    return _out(counted, shown.people, held_out.people, attributed, compare(shown, held_out), now - began)
 
 
 def _did(connection: Connection, campaign: Campaign) -> dict[str, list[tuple[float, int, str | None]]]:
@@ -65,7 +72,9 @@ def _did(connection: Connection, campaign: Campaign) -> dict[str, list[tuple[flo
     return found
 
 
-def _out(counted: str, shown: int, held_out: int, attributed: float, found: Comparison | None) -> LiftOut:
+def _out(
+    counted: str, shown: int, held_out: int, attributed: float, found: Comparison | None, lasted_s: float
+) -> LiftOut:
     people = LiftOut(
         counted=counted,
         shown_people=shown,
@@ -75,14 +84,44 @@ def _out(counted: str, shown: int, held_out: int, attributed: float, found: Comp
         low=None,
         high=None,
         relative=None,
-        said="too few people are in the comparison to say what was added",
+        said=f"too few people yet: {shown:,} were shown it and {held_out:,} held out; it takes {LEAST_PEOPLE} of each",
     )
     if found is None:
         return people
     difference = found.difference
     total, low, high = (shown * each for each in (difference.estimate, difference.low, difference.high))
-    is_sure = difference.is_sure
-    said = "more than without it" if is_sure and total > 0 else "less than without it" if is_sure else "not sure yet"
+    if not math.isfinite(high):
+        return people.model_copy(update={"said": f"nobody has brought {counted} yet"})
+    more_s = None if difference.is_sure else _more_s(found, attributed / shown, lasted_s)
     relative = found.relative.estimate if found.treated and found.control else None
-    added = {"incremental": total, "low": low, "high": high, "relative": relative, "said": said}
-    return people.model_copy(update=added)
+    added = {"incremental": total, "low": low, "high": high, "relative": relative}
+    said = _said(difference, attributed, more_s, lasted_s)
+    return people.model_copy(update={**added, "more_s": more_s, "said": said})
+
+
+def _more_s(found: Comparison, effect: float, lasted_s: float) -> float | None:
+    times = found.times_until_sure(effect)
+    return (times - 1.0) * lasted_s if math.isfinite(times) else None
+
+
+def _said(difference: Interval, attributed: float, more_s: float | None, lasted_s: float) -> str:
+    """What an interval says, and when it would say more."""
+    if difference.is_sure:
+        return "more than without it" if difference.estimate > 0 else "less than without it"
+    if not attributed:
+        return "not sure yet: no click has led to any, so how long it takes cannot be said"
+    if more_s is None:
+        return "not sure, and will not be at this pace: reach more people, or hold out more of them"
+    if more_s <= 0:
+        return "not sure; had clicks added all that they are credited with, it would be seen by now"
+    return (
+        f"not sure yet: what clicks are credited with would be told from nothing after {_long(more_s)} more at this "
+        f"pace, {1.0 + more_s / max(lasted_s, 1e-9):,.1f} times as long as until now"
+    )
+
+
+def _long(seconds: float) -> str:
+    for name, unit_s in (("days", DAY_S), ("hours", 3600.0)):
+        if seconds >= 2 * unit_s:
+            return f"{math.ceil(seconds / unit_s):,} {name}"
+    return f"{math.ceil(seconds / 60.0):,} minutes"

@@ -119,7 +119,7 @@ def report(connection: Connection, kept: Kept, now: float, least_people: int) ->
         minutes=minutes,
         bound_by=bound,
         lost=lost,
-        lift=lift_of(connection, campaign),
+        lift=lift_of(connection, campaign, now),
         choosing=choosing_of(connection, campaign.id),
     )
 

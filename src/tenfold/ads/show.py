@@ -82,11 +82,11 @@ def report(found: ReportOut, why: SpentOut | None, json: bool) -> None:
     if found.lost:
         out.print(f"auctions not won: {_counts(found.lost)}", markup=False, soft_wrap=True)
     lift = found.lift
-    added = "too few people yet" if lift.incremental is None else f"{lift.incremental:,.2f}"
     between = "" if lift.low is None or lift.high is None else f" (95% between {lift.low:,.2f} and {lift.high:,.2f})"
+    added = "" if lift.incremental is None else f", really added {lift.incremental:,.2f}{between}"
     out.print(
-        f"{lift.counted}: attributed to clicks {lift.attributed:,.2f}, really added {added}{between}; "
-        f"{lift.shown_people} people shown, {lift.held_out_people} held out",
+        f"{lift.counted}: attributed to clicks {lift.attributed:,.2f}{added}; "
+        f"{lift.shown_people:,} people shown, {lift.held_out_people:,} held out; {lift.said}",
         markup=False,
         soft_wrap=True,
     )

@@ -11,6 +11,8 @@ from tenfold.experiment.sequence import widening
 ALPHA = 0.05
 LEAST_PEOPLE = 30
 """In each arm: with fewer, a mean is not nearly normal, and nothing is said."""
+MOST_TIMES = 1e5
+"""Nobody waits for more than so many times what was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Comparison:
 
     ``treated``, ``control``: outcome per divisor of each, as counted. ``difference``: of the two, after what differed
     before the experiment is taken out. ``relative``: the same as a part of control's. ``saved``: part of the variance
-    that the past has taken out, 0 to 1.
+    that the past has taken out, 0 to 1. ``information``: how much was seen, as ``sequence.widening`` takes it.
     """
 
     treated: float
@@ -42,6 +44,20 @@ class Comparison:
     difference: Interval
     relative: Interval
     saved: float
+    information: float
+
+    def times_until_sure(self, effect: float, alpha: float = ALPHA) -> float:
+        """How many times as much must be seen until a difference of this size is told from none; 1 if it would be now.
+
+        What is seen grows as it did until now: the difference of sums in proportion, its error by the root. Infinite
+        where that takes more than ``MOST_TIMES``.
+        """
+        if effect == 0 or self.information <= 0:
+            return math.inf
+        size = abs(effect) / self.difference.error
+        times = np.geomspace(1.0, MOST_TIMES, 2000)
+        would = [size * math.sqrt(each) >= widening(self.information * each, alpha) for each in times]
+        return float(times[would.index(True)]) if any(would) else math.inf
 
 
 def compare(treated: Moments, control: Moments, alpha: float = ALPHA) -> Comparison | None:
@@ -62,7 +78,8 @@ def compare(treated: Moments, control: Moments, alpha: float = ALPHA) -> Compari
     adjusted = [arm.value - theta * (float(arm.mean_K[PAST]) - both_past) for arm in (treated, control)]
     variances = [_variance(arm, theta) for arm in (treated, control)]
     error = math.sqrt(sum(variances))
-    wide = widening(_information(treated, control, error), alpha)
+    information = _information(treated, control, error)
+    wide = widening(information, alpha)
     difference = adjusted[0] - adjusted[1]
     raw = sum(_variance(arm, 0.0) for arm in (treated, control))
     return Comparison(
@@ -71,6 +88,7 @@ def compare(treated: Moments, control: Moments, alpha: float = ALPHA) -> Compari
         difference=_around(difference, error, wide),
         relative=_relative(adjusted, variances, wide),
         saved=1.0 - error**2 / raw if raw > 0 else 0.0,
+        information=information,
     )
 
 
