@@ -9,9 +9,9 @@ from typing import Any
 from tenfold.ads.product import ADS
 from tenfold.agents.product import AGENTS
 from tenfold.assistant.product import ASSISTANT
-from tenfold.core.config import Config, config_type, read_config
+from tenfold.core.config import CONFIG_FILE, Config, config_type, read_config
 from tenfold.feed.product import FEED
-from tenfold.llama.workload import TRAIN
+from tenfold.llama.workload import TRAIN, priced_by_plan
 from tenfold.pool.model_plan import ModelPlan
 from tenfold.pool.traffic import GatewayRoute
 from tenfold.pool.workload import Workload
@@ -32,9 +32,12 @@ def load_config(path: Path | None) -> Config:
     """Read ``path``, or ``tenfold.toml`` of this folder, or the defaults when there is none.
 
     Raises:
-        ConfigError: the file is missing, is not TOML, or has an unknown key or bad value; names file and key.
+        ConfigError: the file is missing, is not TOML, or has an unknown key or bad value, or names a plan without a
+            price of training; names file and key.
     """
-    return read_config(path, CONFIG)
+    config = read_config(path, CONFIG)
+    train = priced_by_plan(TRAIN.table(config), path or Path(CONFIG_FILE))
+    return config.model_copy(update={TRAIN.name: train})
 
 
 def running(config: Config) -> tuple[Workload[Any], ...]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tenfold.core.errors import AssetError
+from tenfold.core.errors import AssetError, ConfigError, UsageError
 from tenfold.pool.need import Need, Say, status_by
 from tenfold.pool.workload import Workload, WorkloadSettings
 
@@ -13,12 +13,39 @@ class TrainSettings(WorkloadSettings):
     """``[train]``: a Llama-4-like model on the text of Python's standard library."""
 
     value_per_unit_usd: float = Field(3.0e-9, gt=0, description="USD per training token")
+    price_from: Path | None = Field(
+        None, description="a plan.json: the worth of a token is what one more costs its run; read when the pool starts"
+    )
+    price_run: str | None = Field(None, description="which run of that plan, if it has several")
     run: str = Field(
         "main",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
         description="run that is trained; each has a folder of its own",
     )
     seed: int = 0
+
+
+def priced_by_plan(settings: TrainSettings, config: Path) -> TrainSettings:
+    """The settings with the worth of a token that their plan tells, if they name one.
+
+    Args:
+        settings: as they were read.
+        config: the file that they were read from; a relative path is from where it lies.
+    Raises:
+        ConfigError: the plan has no such price, or the settings give the worth too.
+    """
+    if settings.price_from is None:
+        return settings
+    from tenfold.plan.price import token_price_usd
+
+    where = f"{config}: 'train.price_from'"
+    if "value_per_unit_usd" in settings.model_fields_set:
+        raise ConfigError(f"{where} and 'train.value_per_unit_usd' are both given", next_step="leave one of them out")
+    try:
+        price = token_price_usd(config.parent / settings.price_from, settings.price_run)
+    except UsageError as error:
+        raise ConfigError(f"{where}: {error}", next_step=error.next_step) from error
+    return settings.model_copy(update={"value_per_unit_usd": price})
 
 
 def _check_text(cache: Path) -> None:

@@ -153,7 +153,8 @@ def _run(run: RunOutlook) -> str:
     at_work = [f"{amount(count)} {kind} in {label}" for label, found in periods for kind, count in found if count > 0.5]
     prices = ", ".join(f"${price:.3g} on {kind}" for kind, price in run.price_usd_per_accelerator_hour.items())
     runs = f"; at work on average {', '.join(at_work)}" if at_work else ""
-    return f"  {run.run}, due {run.due}: {missed}{runs}; one more accelerator-hour costs {prices}"
+    token = f", one more token ${run.price_usd_per_token:.3g}" if run.price_usd_per_token else ""
+    return f"  {run.run}, due {run.due}: {missed}{runs}; one more accelerator-hour costs {prices}{token}"
 
 
 def _worths(plan: Plan) -> Table:
