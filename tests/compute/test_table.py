@@ -169,7 +169,7 @@ def test_dates_are_years_in_any_of_these_forms(tmp_path, date):
     assert run.year == pytest.approx(2024.5)
 
 
-@pytest.mark.parametrize("date", ["July 2024", "2024-13", "24", "2024/07"])
+@pytest.mark.parametrize("date", ["July 24", "2024-13", "24", "2024/40", "next spring"])
 def test_other_dates_are_refused_with_an_example(tmp_path, date):
     with pytest.raises(UsageError, match=r"line 2: date: should be a year, year-month or day, e\.g\. 2024-07, not"):
         read_table(write(tmp_path, f"accelerator,params,tokens,date\nh100,1e9,1e12,{date}\n"))

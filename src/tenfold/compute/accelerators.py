@@ -131,7 +131,7 @@ def find_accelerator(name: str) -> Accelerator:
     Raises:
         UsageError: there is none; names the nearest.
     """
-    found = _find(name)
+    found = exactly(name)
     if found is not None:
         return found
     hint = did_you_mean(name, _by_name())
@@ -142,7 +142,8 @@ def find_accelerator(name: str) -> Accelerator:
 
 
 @lru_cache(NAMES_KEPT)
-def _find(name: str) -> Accelerator | None:
+def exactly(name: str) -> Accelerator | None:
+    """The accelerator of that name or alias, or none."""
     by_core = _by_core()
     core, bare = _core(name), _core(re.sub(r"\b\d+ ?gb?\b", "", name.lower()))
     if core in by_core:

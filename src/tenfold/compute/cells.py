@@ -27,6 +27,8 @@ OTHER_NAMES = {
     "num_layers": "layers",
     "hidden_size": "hidden",
     "year": "date",
+    "time": "date",
+    "devices": "accelerator",
 }
 # Columns of the project's own table that are no part of a run.
 NOTES = frozenset({"source", "source_date", "provenance", "notes"})
@@ -40,6 +42,23 @@ OTHER_KINDS = {
 }
 
 
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+SUFFIXES = {
+    "k": 1e3,
+    "thousand": 1e3,
+    "m": 1e6,
+    "mn": 1e6,
+    "million": 1e6,
+    "b": 1e9,
+    "bn": 1e9,
+    "billion": 1e9,
+    "t": 1e12,
+    "tn": 1e12,
+    "trillion": 1e12,
+    "%": 0.01,
+}
+
+
 class BadHeader(ValueError):
     """The header cannot be read; ``next_step`` says what would be right."""
 
@@ -48,10 +67,11 @@ class BadHeader(ValueError):
         self.next_step = next_step
 
 
-def columns(header: Sequence[str], known: Collection[str]) -> dict[str, str]:
+def columns(header: Sequence[str], known: Collection[str], clear: Collection[str] = ()) -> dict[str, str]:
     """Column of the schema by name in the header; a name that means nothing here is not in it.
 
-    If there is a column of active parameters too, ``params`` and ``parameters`` are all parameters.
+    If there is a column of active parameters too, ``params`` and ``parameters`` are all parameters. Names in ``clear``
+    are understood otherwise, and are no slips.
 
     Raises:
         BadHeader: a name looks like a slip of a known one, or two names mean the same column.
@@ -65,7 +85,7 @@ def columns(header: Sequence[str], known: Collection[str]) -> dict[str, str]:
             column = "total_params"
         if column not in known:
             near = difflib.get_close_matches(word, [*known, *OTHER_NAMES], n=1, cutoff=0.86)
-            if near and word not in NOTES:
+            if near and word not in NOTES and name not in clear:
                 raise BadHeader(
                     f"unknown column {name!r}", next_step=f"did you mean {near[0]!r}? columns: {', '.join(known)}"
                 )
@@ -77,19 +97,67 @@ def columns(header: Sequence[str], known: Collection[str]) -> dict[str, str]:
 
 
 def year(text: str) -> float | None:
-    """Years of "2024", "2024.5", "2024-07" or "2024-07-23"; none if empty. A bare year is taken at its middle.
+    """Years of a date in any usual form; none if empty.
+
+    "2024", "2024.5", "2024-07", "2024-07-23", "July 2024", "Jul 23, 2024", "23.7.2024", "7/23/2024", "Q3 2024" or a
+    time stamp. A bare year is taken at its middle; of "5/7/2024" the first number is the month.
 
     Raises:
         ValueError: it is none of these.
     """
-    if not text:
+    plain = text.strip().lower()
+    if not plain:
         return None
-    match = re.fullmatch(r"(\d{4})(?:-(\d{1,2})(?:-\d{1,2})?)?", text)
-    if match is not None and 1 <= int(match[2] or 1) <= 12:
-        return int(match[1]) + ((int(match[2]) - 1) / 12 if match[2] else 0.5)
-    if re.fullmatch(r"\d{4}\.\d+", text):
-        return float(text)
-    raise ValueError("should be a year, year-month or day, e.g. 2024-07")
+    if re.fullmatch(r"\d{4}\.\d+", plain):
+        return float(plain)
+    number = re.search(r"(?<!\d)((?:19|20)\d{2})(?!\d)|(?<!\d)((?:19|20)\d{2})(?=\d{4}(?!\d))", plain)
+    if number is None:
+        raise ValueError("should be a year, year-month or day, e.g. 2024-07")
+    years, rest = int(number[1] or number[2]), plain[: number.start()] + " " + plain[number.end() :]
+    # 23.7.2024 names the day first; of 7/23/2024 and 2024.7.23 the month comes first.
+    day_first = "." in plain[: number.start()]
+    months = _months(re.sub(r"t?\d{1,2}:\d{2}.*", "", rest), day_first=day_first)
+    return years + (0.5 if months is None else (months - 1) / 12)
+
+
+def _months(rest: str, *, day_first: bool) -> float | None:
+    """The month in what is left of a date without its year; none if nothing is left."""
+    words = re.findall(r"[a-z]+", rest)
+    numbers = [int(each) for each in re.findall(r"\d+", rest)]
+    for word in words:
+        if word[:3] in MONTHS:
+            return MONTHS.index(word[:3]) + 1.0
+    if "q" in words and numbers and numbers[0] in range(1, 5):
+        return 3.0 * numbers[0] - 1
+    if not numbers and all(word in ("mid", "in") for word in words):
+        return None
+    if len(numbers) == 1 and not words and numbers[0] > 99:
+        numbers = [numbers[0] // 100, numbers[0] % 100]
+    if words and set(words) - {"t", "z"}:
+        raise ValueError("should be a year, year-month or day, e.g. 2024-07")
+    if not numbers or len(numbers) > 2 or not any(1 <= each <= 12 for each in numbers) or max(numbers) > 31:
+        raise ValueError("should be a year, year-month or day, e.g. 2024-07")
+    return float(numbers[-1] if (day_first and numbers[-1] <= 12) or numbers[0] > 12 else numbers[0])
+
+
+def measured(text: str) -> tuple[float, str] | None:
+    """A number with its unit as people write it in a cell, and the words of the unit; none if it is no such thing.
+
+    "~15T tokens", "70 billion", "3.8 x 10^25 FLOP", "16,384 GPUs", "54 days", "38%".
+    """
+    plain = re.sub(
+        r"^[\s~\u2248<>=\u2265\u2264+]+|^(?:about|approx\.?|ca\.?|circa|over|around)\s+", "", text.strip().lower()
+    )
+    plain = re.sub(r"(?<=\d)[,_\u202f\u00a0 ](?=\d{3}(\D|$))", "", plain)
+    plain = re.sub(r"\s*[x\u00d7*]\s*10(?:\^|\*\*)?\s*([+-]?\d+)", r"e\1", plain)
+    match = re.fullmatch(r"(\d+\.?\d*(?:\s?e\s?[+-]?\d+)?)\s*(%|[a-z][a-z\s/-]*)?\+?", plain)
+    if match is None:
+        return None
+    value = float(match[1].replace(" ", ""))
+    words = (match[2] or "").replace("-", " ").split()
+    if words and words[0] in SUFFIXES:
+        value *= SUFFIXES[words.pop(0)]
+    return value, " ".join(words)
 
 
 def format_name(text: object) -> object:

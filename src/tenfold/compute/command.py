@@ -9,7 +9,7 @@ from tenfold.core.command import Json, amount, whole
 from tenfold.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from tenfold.compute.accelerators import Precision
+    from tenfold.compute.accelerators import Accelerator, Precision
     from tenfold.compute.run import Kind as RunKind
 
 
@@ -37,7 +37,10 @@ def train(
     hidden: Annotated[int | None, whole("Width of the residual stream.")] = None,
     context: Annotated[int | None, whole("Tokens per sequence.")] = None,
     precision: Format = "bf16",
-    year: Annotated[float | None, Parameter(help="When it starts, e.g. 2024.5; default: as the newest runs.")] = None,
+    year: Annotated[
+        str | None,
+        Parameter(help="When it starts or is published: 2024.5, 2024-07, July 2024; default: as the newest."),
+    ] = None,
     organisation: Annotated[str | None, Parameter(help="Who runs it, if among the published runs, e.g. Meta.")] = None,
     mfu: Annotated[float | None, Parameter(help="Your own model FLOPs utilisation, e.g. 0.4.")] = None,
     kind: Annotated[str, Parameter(help="run (makes a model) or benchmark (some tuned steps).")] = "run",
@@ -48,7 +51,6 @@ def train(
 ) -> None:
     """Estimate a training run: days, accelerator-hours, energy, cost, and the published runs nearest to it."""
     from tenfold.compute import show
-    from tenfold.compute.accelerators import find_accelerator
     from tenfold.compute.facilities import find_facility
     from tenfold.compute.recognise import known_organisation
     from tenfold.compute.row import BENCHMARK_TOKENS
@@ -91,8 +93,6 @@ def train(
         raise UsageError(
             f"--mfu {mfu:g} is not a share of the peak", next_step="give more than 0 and at most 1, e.g. 0.4"
         )
-    if year is not None and not 2000 <= year <= 2100:
-        raise UsageError(f"--year {year:g} is not a year", next_step="give when the run starts, e.g. 2026.5")
     run_kind = _kind(kind)
     if tokens is None and run_kind == "benchmark":
         tokens = BENCHMARK_TOKENS
@@ -100,13 +100,13 @@ def train(
         active_params=_active(total, active_params),
         total_params=total,
         tokens=_positive("--tokens", tokens),
-        accelerator=find_accelerator(accelerator),
+        accelerator=_accelerator(accelerator),
         count=_whole("--count", count),
         layers=_whole("--layers", layers),
         hidden=_whole("--hidden", hidden),
         context=_whole("--context", context),
         precision=_precision(precision),
-        year=year,
+        year=_year(year),
         organisation=None if organisation is None else known_organisation(organisation),
         measured="throughput" if run_kind == "benchmark" else "hours",
         kind=run_kind,
@@ -143,7 +143,6 @@ def infer(
 ) -> None:
     """Estimate a serving fleet: accelerators for prefill and decode, energy and cost a day."""
     from tenfold.compute import show
-    from tenfold.compute.accelerators import find_accelerator
     from tenfold.compute.facilities import find_facility
     from tenfold.compute.inference import Traffic, estimate_inference
     from tenfold.compute.parallel import chosen
@@ -173,7 +172,7 @@ def infer(
         "expert": _whole("--expert", expert),
     }
     told = any(count is not None for count in ways.values())
-    kind, kept_in = find_accelerator(accelerator), _precision(precision)
+    kind, kept_in = _accelerator(accelerator), _precision(precision)
     prefill, decode = (
         chosen(served, kind, kept_in, replica=replica, **ways) if told or replica is not None else None
         for replica in (_whole("--prefill-replica", prefill_replica), _whole("--decode-replica", decode_replica))
@@ -208,7 +207,6 @@ def rank(
 ) -> None:
     """Estimate a ranking fleet: accelerators by compute, memory and lookups; host cores and storage beside them."""
     from tenfold.compute import show
-    from tenfold.compute.accelerators import find_accelerator
     from tenfold.compute.facilities import find_facility
     from tenfold.compute.ranking import RankingLoad, estimate_ranking
 
@@ -221,7 +219,7 @@ def rank(
         row_bytes=_positive("--row-bytes", row_bytes),
         user_share=user_share,
     )
-    kind, place = find_accelerator(accelerator), find_facility(facility)
+    kind, place = _accelerator(accelerator), find_facility(facility)
     show.ranking(estimate_ranking(load, kind, place, precision=_precision(precision)), json)
 
 
@@ -230,12 +228,11 @@ def accelerators(name: str | None = None, *, json: Json = False) -> None:
     """List accelerators; with NAME, every number of one with its source and date."""
     from tenfold.compute import show
     from tenfold.compute.accelerators import accelerators as known
-    from tenfold.compute.accelerators import find_accelerator
 
     if name is None:
         show.accelerators(list(known().values()), json)
     else:
-        show.accelerator(find_accelerator(name), json)
+        show.accelerator(_accelerator(name), json)
 
 
 @app.command
@@ -275,6 +272,29 @@ def _active(total: float, active: float | None) -> float:
             next_step="--params is all parameters, --active-params those that one token passes through",
         )
     return active
+
+
+def _accelerator(name: str) -> "Accelerator":
+    """The accelerator that a name means; what was taken for it is told."""
+    from tenfold.compute.hardware import recognise
+    from tenfold.core.show import talk
+
+    found = recognise(name)
+    if found.note is not None:
+        talk.print(found.note, markup=False)
+    return found.accelerator
+
+
+def _year(text: str | None) -> float | None:
+    from tenfold.compute.cells import year
+
+    try:
+        found = None if text is None else year(text)
+    except ValueError:
+        found = 0.0
+    if found is not None and not 2000 <= found <= 2100:
+        raise UsageError(f"--year {text} is not a year", next_step="give when the run starts, e.g. 2026.5 or 2026-07")
+    return found
 
 
 def _precision(name: str, option: str = "--precision") -> "Precision":

@@ -4,8 +4,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from tenfold.compute.accelerators import Precision, find_accelerator
+from tenfold.compute.accelerators import Precision
 from tenfold.compute.cells import format_name, kind_name, year
+from tenfold.compute.hardware import recognise
 from tenfold.compute.run import Kind, Run, check_computes, training_flops
 from tenfold.core.frozen import Frozen
 from tenfold.core.written import number
@@ -92,7 +93,7 @@ class TableRow(Frozen):
             active_params=self.active_params,
             total_params=self.total_params or self.active_params,
             tokens=self.tokens,
-            accelerator=find_accelerator(self.accelerator),
+            accelerator=recognise(self.accelerator).accelerator,
             count=self.count,
             layers=self.layers,
             hidden=self.hidden,

@@ -22,6 +22,7 @@ from tenfold.core.show import grid, machine, out, talk
 
 # Laying out a row for a terminal takes longer than estimating it, and nobody reads this many.
 SHOWN_ROWS = 1000
+SHOWN_NOTES = 20
 
 
 @contextmanager
@@ -112,6 +113,7 @@ def table(
             "error": row.error,
             "inside": row.inside,
             "left_out": row.left_out,
+            "assumed": "; ".join(given.assumed.get(row.line, ())),
         }
         for row in rows
     ]
@@ -149,10 +151,25 @@ def table(
             f"{score.p90_error:.0%}, {score.coverage80:.0%} inside the 80% interval",
             markup=False,
         )
+    for note, where in _assumed(given)[:SHOWN_NOTES]:
+        out.print(f"assumed: {note} ({where})", markup=False)
     left_out = [row.left_out for row in rows if row.left_out is not None]
     if left_out:
         are = "1 is a published run" if len(left_out) == 1 else f"{len(left_out)} are published runs"
         out.print(f"{are}; each was estimated by a fit that had not seen it", markup=False)
+
+
+def _assumed(given: RunTable) -> list[tuple[str, str]]:
+    """What was assumed of rows, and of which; the commonest first."""
+    places: dict[str, list[int]] = {}
+    for line, notes in given.assumed.items():
+        for note in notes:
+            places.setdefault(note, []).append(line)
+    found = sorted(places.items(), key=lambda each: -len(each[1]))
+    return [
+        (note, f"line {lines[0]}" if len(lines) == 1 else f"{len(lines):,} rows, the first on line {lines[0]}")
+        for note, lines in found
+    ]
 
 
 def inference(model: ServedModel, estimate: InferenceEstimate, json: bool) -> None:

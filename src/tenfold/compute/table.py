@@ -1,15 +1,17 @@
 """A whole table of runs: read it, estimate each row, and score the estimates where the actual hours are there."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
-from tenfold.compute.cells import NOTES, BadHeader, columns
+from tenfold.compute.cells import NOTES, BadHeader
+from tenfold.compute.headers import FLOPS, Meaning, meanings
 from tenfold.compute.interval import Interval
 from tenfold.compute.published import published_runs
+from tenfold.compute.reading import as_the_schema_wants
 from tenfold.compute.recognise import same_run, with_known_names
 from tenfold.compute.row import TableRow
 from tenfold.compute.run import Run, training_flops
@@ -63,6 +65,7 @@ class RunTable:
     rows: tuple[tuple[int, TableRow, Run], ...]
     bad: tuple[tuple[int, str], ...]
     not_read: tuple[str, ...]
+    assumed: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def raise_if_any_is_bad(self) -> None:
         """Name the bad rows, after the others have been estimated.
@@ -90,15 +93,15 @@ def read_table(path: Path) -> RunTable:
     """
     table = read_cells(path, "give the path of a CSV file in UTF-8")
     header = f" {table.word} {table.header}" if table.word == "line" else ""
-    column_of = _columns(f"{path}{header}", table.names)
-    rows, bad = [], []
+    meant = _columns(f"{path}{header}", table.names)
+    rows, bad, assumed = [], [], {}
     for line, cells in zip(table.numbers, table.rows, strict=True):
         if len(cells) != len(table.names):
             bad.append((line, f"{len(table.names)} columns are named, the row has {len(cells)}"))
             continue
-        named = zip(table.names, ("" if cell is None else str(cell) for cell in cells), strict=True)
-        given = {column_of[name]: cell for name, cell in named if name in column_of and cell}
+        named = dict(zip(table.names, ("" if cell is None else str(cell) for cell in cells), strict=True))
         try:
+            given, assumed[line] = as_the_schema_wants(named, meant)
             row = TableRow.model_validate(given)
             rows.append((line, row, row.to_run()))
         except ValidationError as error:
@@ -106,8 +109,9 @@ def read_table(path: Path) -> RunTable:
         except TenfoldError as error:
             hint, mark, _ = error.next_step.partition("?")
             bad.append((line, f"{error}; {hint}?" if mark else str(error)))
-    not_read = tuple(name for name in table.names if name not in column_of and name.strip().lower() not in NOTES)
-    found = RunTable(path, tuple(rows), tuple(bad), not_read)
+    not_read = tuple(name for name in table.names if name not in meant and name.strip().lower() not in NOTES)
+    told = {line: notes for line, notes in assumed.items() if notes}
+    found = RunTable(path, tuple(rows), tuple(bad), not_read, told)
     if not rows:
         found.raise_if_any_is_bad()
         raise UsageError(f"{path} has no rows", next_step="write one line per run below the header")
@@ -177,16 +181,18 @@ def score(rows: Iterable[EstimatedRow]) -> TableScore | None:
     )
 
 
-def _columns(where: str, header: Sequence[str]) -> dict[str, str]:
+def _columns(where: str, header: Sequence[str]) -> dict[str, Meaning]:
     try:
-        found = columns(header, TableRow.model_fields)
+        found = meanings(header, TableRow.model_fields)
     except BadHeader as error:
         raise UsageError(f"{where}: {error}", next_step=error.next_step) from error
-    if "total_params" in found.values():
-        needed = ("accelerator", "tokens")
-    else:
-        needed = ("accelerator", "active_params", "tokens")
-    missing = [name for name in needed if name not in found.values()]
+    there = {meant.column for meant in found.values()}
+    if "total_params" in there:
+        there.add("active_params")
+    # Of tokens, parameters and FLOPs two say the third.
+    if FLOPS in there and there & {"tokens", "active_params"}:
+        there |= {"tokens", "active_params"}
+    missing = [name for name in ("accelerator", "active_params", "tokens") if name not in there]
     if missing:
         raise UsageError(
             f"{where}: no column {', '.join(map(repr, missing))}",
