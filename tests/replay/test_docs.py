@@ -20,6 +20,7 @@ TABLES = {
     "`[jobs.defaults]`": schema.JobDefaults,
     "`[jobs.generate]`": schema.JobMixTable,
     "`[jobs.backlog]`": schema.BacklogTable,
+    "`[cluster]`": schema.ClusterTable,
 }
 
 

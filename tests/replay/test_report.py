@@ -7,21 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from inline_snapshot import snapshot
+from small import Told, job, service, week
 
 from outline import Outline
 from synthetic_week import synthetic_week
 from tenfold.core.errors import UsageError
 from tenfold.replay.bounds import Bound
-from tenfold.replay.charts import bucketed, frontier, short_over_time, short_slots, slots_over_time
-from tenfold.replay.compare import RULES, Comparison, Played, attainment, compare, rules, summary, targets_of
+from tenfold.replay.charts import Held, bucketed, frontier, short_over_time, short_slots, slots_over_time
+from tenfold.replay.compare import RULES, Comparison, Played, compare, find_bounds, rules, targets_of
 from tenfold.replay.report import report
+from tenfold.replay.summary import attainment, summary
 
 
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
-    week = replace(synthetic_week(1, slots=64, steps=60, services=5, jobs=20, step_s=600.0), name="A & B <script>")
-    found = compare(week, rules("static,tenfold", week, targets_of(week, {})), targets_of(week, {}))
-    return replace(found, bounds=(Bound("clairvoyant, true moves", 500.0),))
+    made = replace(synthetic_week(1, slots=64, steps=60, services=5, jobs=20, step_s=600.0), name="A & B <script>")
+    found = compare(made, rules("static,tenfold", made, targets_of(made, {})), targets_of(made, {}))
+    bounds = (Bound("clairvoyant, true moves", 500.0),)
+    return replace(found, bounds=bounds, possible_h={"static": 400.0, "tenfold": 600.0})
 
 
 def test_a_reader_finds_every_part(comparison):
@@ -45,15 +48,21 @@ def test_training_is_set_beside_the_best_other_policy_that_meets_the_targets_too
     static, ours = (each.outcome for each in comparison.played)
     own = replace(ours, policy="tenfold, cold starts", useful_training_h=1e6)
 
-    def beside(others, **targets):
+    def beside(others, tuned_on="another week", **targets):
         played = tuple(Played(outcome, 0.0) for outcome in (ours, *others))
-        return report(replace(comparison, played=played, targets=comparison.targets | targets))
+        return report(replace(comparison, played=played, targets=comparison.targets | targets, tuned_on=tuned_on))
 
     easy = dict.fromkeys(comparison.targets, 0.01)
     assert "times that of static" in beside((static, own), **easy)
     assert "times that of" not in beside((own,), **easy)
     assert "no other policy met all targets" in beside((replace(static, useful_training_h=0.0),), **easy)
     assert "times that of" not in beside((static,), llm=1.0)
+    # A rule that was not tuned and answered more is no measure of training.
+    full = replace(static, families=tuple(replace(each, answered=each.asked) for each in static.families))
+    page = beside((full,), tuned_on=None, **easy)
+    assert "times that of" not in page
+    assert "but not tuned: it answered 100.00% of llm" in page
+    assert "times that of" in beside((replace(ours, policy="static"),), tuned_on=None, **easy)
 
 
 def test_nothing_is_asked_of_the_network_and_names_cannot_break_the_page(comparison):
@@ -74,21 +83,39 @@ def test_every_figure_of_the_table_is_on_the_page_unrounded(comparison):
             assert share in shown
 
 
-def test_share_of_the_bound_is_of_the_clairvoyant_one(comparison):
+def test_share_of_what_was_possible_is_of_the_policy_s_own_answers(comparison):
     ours = comparison.played[1].outcome
     informed = Bound("no knowledge beyond the forecast", 1.0)
     assert replace(comparison, bounds=(*comparison.bounds, informed)).share_of_bound(ours) == pytest.approx(
-        ours.useful_training_h / 500.0
+        ours.useful_training_h / 600.0
     )
+    assert "answered as much of every single service as that policy did" in report(comparison)
+
+
+def test_share_of_what_was_possible_does_not_change_with_how_services_are_grouped():
+    made = week([service([6.0] * 30), service([5.0] * 30, name="dear", capacity_K=np.array([0.5]))], [job()], slots=20)
+    apart = replace(made, services=(made.services[0], replace(made.services[1], family="ranking")))
+    # One slot less than the dear service needs: of the family together 95% is answered, of the dear one 90%.
+    shares = []
+    for each in (made, apart):
+        found = find_bounds(compare(each, [Told([[6, 9, 5]])], targets_of(each, {"llm": 0.9})))
+        shares.append(found.share_of_bound(found.played[0].outcome))
+        assert found.bound_h is not None
+    assert shares[0] == pytest.approx(shares[1])
+    assert shares[0] == pytest.approx(1.0, abs=0.02)
 
 
 def test_every_picture_is_well_formed_and_settings_make_a_line(comparison):
-    week, ours = comparison.week, comparison.played[1].outcome
-    loose = replace(ours, useful_training_h=ours.useful_training_h + 1.0)
-    line = frontier(week, [ours, loose], "llm", 0.95, None)
+    made, ours = comparison.week, comparison.played[1].outcome
+    fewer = tuple(replace(each, answered=0.9 * each.answered) for each in ours.families)
+    loose = replace(ours, useful_training_h=ours.useful_training_h + 1.0, families=fewer)
+    worse = replace(ours, useful_training_h=ours.useful_training_h - 2.0, families=fewer)
+    line = frontier(made, [ours, loose], "llm", 0.95, None)
     assert 'class="line c0"' in line
+    # What another setting of the same policy beats is not shown.
+    assert frontier(made, [ours, loose, worse], "llm", 0.95, None) == line
     assert 'class="line c1"' in report(replace(comparison, settings=(loose,)))
-    for drawing in (line, slots_over_time(week, ours), short_over_time(week, ours, 3.0)):
+    for drawing in (line, slots_over_time(made, Held.by(ours)), short_over_time(made, ours, 3.0)):
         assert "nan" not in drawing
         assert xml.dom.minidom.parseString(drawing).documentElement.tagName == "svg"
 
@@ -112,14 +139,14 @@ def test_attainment_is_never_rounded_up():
 
 
 def test_policies_are_found_by_name_and_a_wrong_one_is_told(comparison):
-    week, targets = comparison.week, comparison.targets
-    assert len({rule.name for rule in rules("all", week, targets)}) == len(RULES)
-    assert [rule.name for rule in rules("tenfold, static", week, targets)] == ["tenfold", "static"]
+    made, targets = comparison.week, comparison.targets
+    assert len({rule.name for rule in rules("all", made, targets)}) == len(RULES)
+    assert [rule.name for rule in rules("tenfold, static", made, targets)] == ["tenfold", "static"]
     with pytest.raises(UsageError, match="no policy 'tenfld'; did you mean 'tenfold'"):
-        rules("tenfld", week, targets)
+        rules("tenfld", made, targets)
     with pytest.raises(UsageError, match="no family 'lm'; did you mean 'llm'"):
-        targets_of(week, {"lm": 0.9})
-    assert targets_of(week, {"llm": 0.9}) == {"llm": 0.9, "ranking": 0.999}
+        targets_of(made, {"lm": 0.9})
+    assert targets_of(made, {"llm": 0.9}) == {"llm": 0.9, "ranking": 0.999}
 
 
 def test_page_fits_a_phone_and_a_desk(comparison, browser):

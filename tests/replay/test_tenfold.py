@@ -7,9 +7,10 @@ from small import Told, job, service, week
 from bursts import SOURCES, with_burst
 from synthetic_week import synthetic_week
 from tenfold.policy.budget import BURN
-from tenfold.replay.compare import compare, notes, summary
+from tenfold.replay.compare import compare
 from tenfold.replay.engine import replay
 from tenfold.replay.rule import Decision, View
+from tenfold.replay.summary import notes, summary
 from tenfold.replay.tenfold import Tenfold
 from tenfold.replay.week import Times
 

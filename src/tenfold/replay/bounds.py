@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tenfold.replay.foresee import forecasts_of
-from tenfold.replay.linear import LinearProgram, Term
+from tenfold.replay.linear import Infeasible, LinearProgram, Term
 from tenfold.replay.week import Floats, Service, Week
 
 HOUR_S = 3600.0
@@ -59,6 +59,35 @@ def clairvoyant(week: Week, attainment: Mapping[str, float], *, moves: bool) -> 
     return program.solve(TRUE_MOVES if moves else FREE_MOVES)
 
 
+def at_least(week: Week, answered_S: Floats) -> float:
+    """Bound useful training, in hours, of who answers of every service at least so many requests.
+
+    It knows the whole week and pays the true times of moves. What services are reported together does not matter. Where
+    all slots are needed all the time, moves are free: the program counts a first slot as given up by somebody.
+
+    Args:
+        week: what is asked and what there is.
+        answered_S: requests that each service answers at least: what a policy answered, to bound its training.
+
+    Raises:
+        Infeasible: nobody can answer as much.
+    """
+    try:
+        return _at_least(week, answered_S, moves=True)
+    except Infeasible:
+        return _at_least(week, answered_S, moves=False)
+
+
+def _at_least(week: Week, answered_S: Floats, *, moves: bool) -> float:
+    program = _Allocation(week, moves)
+    for group in _groups(week.services):
+        for service, served in program.share(group).items():
+            program.answer([served], float(answered_S[service]))
+    for jobs in _classes(week):
+        program.train(jobs)
+    return program.solve(TRUE_MOVES).useful_training_h
+
+
 def informed(week: Week, attainment: Mapping[str, float]) -> Bound:
     """Bound useful training of policies that know no more of the next step than the forecast does.
 
@@ -70,11 +99,11 @@ def informed(week: Week, attainment: Mapping[str, float]) -> Bound:
     Raises:
         Infeasible: no policy can keep to the floors and attain that much.
     """
-    forecasts, predicted_ST = (
-        forecasts_of(week, warm=True),
-        np.zeros((len(week.services), week.steps)),
-    )
-    rates_ST = np.stack([service.rates_T for service in week.services])
+    if not week.services:
+        return replace(clairvoyant(week, {}, moves=False), name=INFORMED)
+    forecasts = forecasts_of(week, warm=True)
+    predicted_ST = np.zeros((len(week.services), week.steps))
+    rates_ST = week.rates_TS.T
     for step in range(week.steps):
         predicted_ST[:, step] = forecasts.predicted_S
         forecasts.observe(rates_ST[:, step] * week.step_s, week.step_s)
@@ -128,19 +157,28 @@ class _Allocation:
         Services whose slots differ only by a factor share theirs: what each is asked is counted in slots of the group.
         """
         members = [service for service in self._week.services if service.family == family]
-        answered: list[Term] = []
-        for group in _groups(members):
-            slots, floor = self._slots(group[0]), sum(service.floor for service in group)
-            if floor:
-                self._program.rows([Term(variable, 1.0) for variable in slots.values()], lower=float(floor))
-            needed: list[Term] = []
-            for service in group:
-                served = self._served(service)
-                answered.append(Term(served, 1.0))
-                needed.append(Term(served, 1.0 / float(service.capacity_K.max())))
-            self._program.rows([*needed, *self._working(group[0], slots)], upper=0.0)
-        asked = sum(float(service.rates_T.sum()) for service in members)
-        self._program.total(answered, lower=attainment * asked * (1 - 1e-9))
+        answered = [served for group in _groups(members) for served in self.share(group).values()]
+        asked = sum(float(service.rates_T.sum()) for service in members) * self._week.step_s
+        self.answer(answered, attainment * asked)
+
+    def share(self, group: Sequence[Service]) -> dict[int, int]:
+        """Add slots that a group of services shares, and what each of them answers, by its place in the week."""
+        slots, floor = self._slots(group[0]), sum(service.floor for service in group)
+        if floor:
+            self._program.rows([Term(variable, 1.0) for variable in slots.values()], lower=float(floor))
+        served: dict[int, int] = {}
+        needed: list[Term] = []
+        for service in group:
+            place = next(at for at, each in enumerate(self._week.services) if each is service)
+            served[place] = self._served(service)
+            needed.append(Term(served[place], 1.0 / float(service.capacity_K.max())))
+        self._program.rows([*needed, *self._working(group[0], slots)], upper=0.0)
+        return served
+
+    def answer(self, served: Sequence[int], requests: float) -> None:
+        """Answer at least so many requests of these services together."""
+        lower = requests / self._week.step_s * (1 - 1e-9)
+        self._program.total([Term(variable, 1.0) for variable in served], lower=lower)
 
     def _slots(self, service: Service) -> dict[int, int]:
         """Add slots of each kind that a group of services can use."""

@@ -5,14 +5,15 @@ Letters: T steps, B buckets of steps (as many as a picture can show), F families
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from tenfold.page.drawing import Frame, Point, band, dot, line, picture, rule, text, ticks, x_labels, y_axis
 from tenfold.page.figures import amount
-from tenfold.replay.compare import attainment
 from tenfold.replay.outcome import Outcome
-from tenfold.replay.week import Floats, Week
+from tenfold.replay.summary import attainment
+from tenfold.replay.week import Floats, Ints, Week
 
 HALF = 560.0
 BUCKETS = 336
@@ -36,16 +37,30 @@ def bucketed(series_T: Floats, most: int = BUCKETS) -> Floats:
     return np.add.reduceat(series_T, starts) / np.diff(np.append(starts, len(series_T)))
 
 
-def slots_over_time(week: Week, outcome: Outcome) -> str:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Who held the slots, under ``name``. ``service_slots_TS``: NaN where nobody knows."""
+
+    name: str
+    service_slots_TS: Floats | Ints
+    training_slots_T: Floats | Ints
+
+    @staticmethod
+    def by(outcome: Outcome) -> "Held":
+        """Who held them under a policy."""
+        return Held(outcome.policy, outcome.service_slots_TS, outcome.training_slots_T)
+
+
+def slots_over_time(week: Week, held: Held) -> str:
     """Slots by family and of training, stacked, under what the services' demand would have taken as a line."""
     fleet = float(week.slots_K.sum())
-    days = len(outcome.training_slots_T) * outcome.step_s / DAY_S
-    demand_B = bucketed(outcome.demand_slots_TS.sum(axis=1))
+    days = week.steps * week.step_s / DAY_S
+    demand_B = bucketed((week.rates_TS / week.capacity_SK.max(axis=1)).sum(axis=1))
     top = ticks(max(fleet, float(demand_B.max())))
     frame = Frame(HALF, 230, 50, 10, 10, 26, (0, days), (0, top[-1]))
     parts = y_axis(frame, top, amount)
     below_B = np.zeros_like(demand_B)
-    for name, colour, slots_T in _layers(week, outcome):
+    for name, colour, slots_T in _layers(week, held):
         above_B = below_B + bucketed(slots_T)
         mean = f"{name}: {amount(float(slots_T.mean()))} slots on average"
         upper, lower = _points(frame, above_B, days), _points(frame, below_B, days)
@@ -54,7 +69,7 @@ def slots_over_time(week: Week, outcome: Outcome) -> str:
     parts.append(line(_points(frame, demand_B, days), "line ink"))
     parts.append(rule(frame.point(0, fleet), frame.point(days, fleet), "limit"))
     parts += x_labels(frame, _day_labels(days))
-    return picture(HALF, 230, f"Slots over the week under {outcome.policy}, and what demand takes", parts)
+    return picture(HALF, 230, f"Slots over the week under {held.name}, and what demand takes", parts)
 
 
 def short_over_time(week: Week, outcome: Outcome, most: float) -> str:
@@ -78,8 +93,16 @@ def short_slots(outcome: Outcome) -> Floats:
 def frontier(week: Week, outcomes: Sequence[Outcome], family: str, target: float, bound_h: float | None) -> str:
     """Useful training against what a family was not answered in time; up and left is better.
 
-    Outcomes of one policy at several settings are joined. The share not answered is on a logarithmic axis.
+    Of a policy at several settings those are joined that no other of them beats here; the others are not shown, but for
+    the first, which is the one chosen. ``bound_h`` holds for who meets the target. The share not answered is on a
+    logarithmic axis.
     """
+    outcomes = [
+        outcome
+        for place, outcome in enumerate(outcomes)
+        if all(outcome.policy != other.policy for other in outcomes[:place])
+        or not any(_beats(other, outcome, family) for other in outcomes if other.policy == outcome.policy)
+    ]
     misses = [max(1.0 - outcome.attainment(family), 1e-5) for outcome in outcomes]
     low = math.floor(math.log10(min([*misses, 1.0 - target or 1e-5])))
     high = math.ceil(math.log10(max([*misses, 1.0 - target or 1e-5]) * 1.001))
@@ -94,8 +117,9 @@ def frontier(week: Week, outcomes: Sequence[Outcome], family: str, target: float
         parts.append(text((aim + 5, frame.height - frame.bottom - 6), f"target {100 * target:g}%", "note"))
     if bound_h:
         y = frame.y(bound_h)
-        parts.append(rule((frame.left, y), (frame.width - frame.right, y), "bound"))
-        parts.append(text((frame.left + 4, y - 4), "no policy can exceed this", "note"))
+        aim = frame.x(math.log10(1 - target)) if target < 1 else frame.left
+        parts.append(rule((frame.left, y), (aim, y), "bound"))
+        parts.append(text((frame.left + 4, y - 4), "no more is possible at the targets", "note"))
     by_policy: dict[str, list[tuple[Point, Outcome]]] = {}
     for outcome, miss in zip(outcomes, misses, strict=True):
         at = frame.point(math.log10(miss), outcome.useful_training_h)
@@ -106,14 +130,21 @@ def frontier(week: Week, outcomes: Sequence[Outcome], family: str, target: float
     for policy, held in by_policy.items():
         place = bases.index(policy.partition(",")[0])
         held.sort(key=lambda pair: pair[0])
-        if len(held) > 1:
-            marks.append(line([at for at, _ in held], f"line c{place % 8}"))
+        joined = [at for at, each in held if not any(_beats(other, each, family) for _, other in held)]
+        if len(joined) > 1:
+            marks.append(line(joined, f"line c{place % 8}"))
         for at, outcome in held:
             words = f"{policy}: {attainment(outcome.attainment(family))}, {amount(outcome.useful_training_h)} h"
             marks.append(dot(at, f"dot c{place % 8}", words, radius=4.5))
         names.append((held[-1][0], policy, place % 8))
     parts += [*_names(names, frame), *marks]
     return picture(HALF, 300, f"Training against requests of {family} not answered in time", parts)
+
+
+def _beats(other: Outcome, outcome: Outcome, family: str) -> bool:
+    """Tell whether another outcome answers and trains at least as much, and more of one."""
+    mine, theirs = ((each.attainment(family), each.useful_training_h) for each in (outcome, other))
+    return theirs != mine and all(b >= a for a, b in zip(mine, theirs, strict=True))
 
 
 def _names(ends: Sequence[tuple[Point, str, int]], frame: Frame) -> list[str]:
@@ -133,12 +164,11 @@ def _names(ends: Sequence[tuple[Point, str, int]], frame: Frame) -> list[str]:
     return parts
 
 
-def _layers(week: Week, outcome: Outcome) -> list[tuple[str, int, Floats]]:
+def _layers(week: Week, held: Held) -> list[tuple[str, int, Floats]]:
     layers: list[tuple[str, int, Floats]] = []
     for family, colour in family_colours(week).items():
-        members = [place for place, service in enumerate(week.services) if service.family == family]
-        layers.append((family, colour, outcome.service_slots_TS[:, members].sum(axis=1).astype(np.float64)))
-    layers.append(("training", TRAINING, outcome.training_slots_T.astype(np.float64)))
+        layers.append((family, colour, np.nansum(held.service_slots_TS[:, week.members(family)], axis=1)))
+    layers.append(("training", TRAINING, held.training_slots_T.astype(np.float64)))
     return layers
 
 

@@ -44,9 +44,10 @@ def replay(
     """Play WEEK, a week.toml, under each policy, and print what they made of it."""
     from tenfold.page.shelf import leave, write_page
     from tenfold.replay import show
-    from tenfold.replay.compare import ALL, compare, compare_tuned, dials_of, find_bounds, rules, summary, targets_of
+    from tenfold.replay.compare import ALL, compare, compare_tuned, dials_of, find_bounds, rules, targets_of
     from tenfold.replay.page import SHELF
     from tenfold.replay.report import report as draw
+    from tenfold.replay.summary import summary
     from tenfold.replay.week_file import load_week
 
     found = load_week(week, seed)
@@ -85,6 +86,9 @@ def example(folder: Path, *, json: Json = False) -> None:
     paths = write_example(folder)
     text = f"wrote {', '.join(str(path) for path in paths)}\nnext:  tenfold replay {paths[0]} --policy all"
     record({"files": [str(path.resolve()) for path in paths]}, text, json)
+
+
+app.command("tenfold.replay.importing.command:import_", name="import")
 
 
 def _shares(text: str) -> dict[str, float]:

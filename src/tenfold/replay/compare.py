@@ -13,8 +13,7 @@ import numpy as np
 
 from tenfold.core.errors import UsageError
 from tenfold.core.explain import suggest
-from tenfold.page.figures import amount, percent_down
-from tenfold.replay.bounds import FREE_MOVES, INFORMED, TRUE_MOVES, Bound, clairvoyant, informed
+from tenfold.replay.bounds import FREE_MOVES, INFORMED, TRUE_MOVES, Bound, at_least, clairvoyant, informed
 from tenfold.replay.engine import replay
 from tenfold.replay.foresee import coverage
 from tenfold.replay.linear import Infeasible
@@ -28,9 +27,6 @@ ALL = "all"
 OTHER_TARGET = 0.99
 STATIC, STATIC_QUANTILE = "static", 0.9
 RULES: Mapping[str, Tunable] = {policy.key: policy for policy in (*PEERS, *OURS)}
-STEERED = {policy.name for policy in OURS}
-"""Policies that steer to the targets themselves."""
-
 OnStep = Callable[[str, int], None]
 
 
@@ -50,7 +46,8 @@ class Comparison:
     ``targets``: attainment by family, at which the bounds hold. ``coverage``: by family and quantile the share of
     steps in which no more was asked for than the forecast's quantile. ``settings``: the policies' other outcomes on
     this week, with the dials of their frontiers. ``tuned_on``: the week on which dials were found; none: they are the
-    rules' own. ``out_of_reach``: names of the bounds by which no policy meets the targets.
+    rules' own. ``out_of_reach``: names of the bounds by which no policy meets the targets. ``possible_h``: by policy,
+    the most that anyone could have trained who answers as much of every service as it did.
     """
 
     week: Week
@@ -61,6 +58,7 @@ class Comparison:
     settings: tuple[Outcome, ...] = ()
     tuned_on: str | None = None
     out_of_reach: tuple[str, ...] = ()
+    possible_h: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -73,9 +71,15 @@ class Comparison:
         known = [bound.useful_training_h for bound in self.bounds if bound.name.startswith("clairvoyant")]
         return min(known, default=0.0) or None
 
-    def share_of_bound(self, outcome: Outcome) -> float:
-        """Useful training as a share of ``bound_h``; NaN without one."""
-        return outcome.useful_training_h / (self.bound_h or math.nan)
+    @property
+    def bounded(self) -> bool:
+        """Whether shares of what was possible are known."""
+        return any(self.possible_h.values())
+
+    def share_of_bound(self, outcome: Outcome) -> float | None:
+        """Useful training as a share of ``possible_h``; none where that is not known, or nothing could be trained."""
+        possible_h = self.possible_h.get(outcome.policy)
+        return outcome.useful_training_h / possible_h if possible_h else None
 
     def meets(self, outcome: Outcome) -> bool:
         """Whether every family's attainment reaches its target."""
@@ -232,7 +236,10 @@ def compare_tuned(
 
 
 def find_bounds(comparison: Comparison) -> Comparison:
-    """Add what no policy can exceed that meets the targets; a bound by which none can meet them is named instead."""
+    """Add what no policy can exceed that meets the targets, and what each policy could have trained at most.
+
+    A bound by which no policy can meet the targets is named instead.
+    """
     week, targets = comparison.week, comparison.targets
     find = {
         FREE_MOVES: partial(clairvoyant, week, targets, moves=False),
@@ -245,94 +252,8 @@ def find_bounds(comparison: Comparison) -> Comparison:
             found.append(bound())
         except Infeasible:
             out_of_reach.append(name)
-    return replace(comparison, bounds=tuple(found), out_of_reach=tuple(out_of_reach))
-
-
-def attainment(share: float) -> str:
-    """A share near 1 in words, rounded down, so that 100.00% is all: 99.93%."""
-    return f"{percent_down(share):.2f}%"
-
-
-def summary(comparison: Comparison) -> Mapping[str, object]:
-    """All figures as one record; ``policies`` has one for each row of the table."""
-    return {
-        "week": comparison.week.name,
-        "step_s": comparison.week.step_s,
-        "assumed": list(comparison.week.notes),
-        "targets": dict(comparison.targets),
-        "tuned_on": comparison.tuned_on,
-        "policies": [_record(comparison, each) for each in comparison.played],
-        "bounds": [
-            *({"name": bound.name, "useful_training_h": bound.useful_training_h} for bound in comparison.bounds),
-            *({"name": name, "useful_training_h": None} for name in comparison.out_of_reach),
-        ],
-        "forecast_coverage": {
-            family: {f"p{100 * quantile:g}": share for quantile, share in shares.items()}
-            for family, shares in comparison.coverage.items()
-        },
+    possible_h = {
+        each.outcome.policy: at_least(week, np.array([service.answered for service in each.outcome.services]))
+        for each in comparison.played
     }
-
-
-def notes(comparison: Comparison) -> Sequence[str]:
-    """What a reader of the table must know."""
-    tuned = comparison.tuned_on
-    lines = list(comparison.week.notes)
-    lines += [
-        f"Every policy was tuned with the same budget on {tuned!r}."
-        if tuned
-        else "Policies run with their own dials, not tuned; --tune gives each the same budget on another week."
-    ]
-    for family, shares in comparison.coverage.items():
-        words = ", ".join(f"{share:.1%} of steps within its p{100 * level:g}" for level, share in shares.items())
-        lines.append(f"The forecast of {family}: {words}.")
-    lines += [
-        line for each in comparison.played if each.outcome.policy in STEERED for line in _missed(comparison, each)
-    ]
-    lines += [
-        f"No policy that meets the targets can train more than {amount(bound.useful_training_h)} h: {bound.name}."
-        for bound in comparison.bounds
-    ]
-    lines += [f"No policy can meet the targets: {name}." for name in comparison.out_of_reach]
-    return lines
-
-
-def _missed(comparison: Comparison, each: Played) -> Sequence[str]:
-    """Say which targets a policy that steers to them missed, and what of it no slots could have answered."""
-    return [
-        f"{each.outcome.policy} missed {1 - family.attainment:.3%} of {family.name}, where its target allows "
-        f"{1 - comparison.targets[family.name]:.3%}: no slots could have answered {family.unpreventable_share:.3%}; "
-        "as much of the rest was made good as more slots answer more."
-        for family in each.outcome.families
-        if family.attainment < comparison.targets[family.name]
-    ]
-
-
-def _record(comparison: Comparison, each: Played) -> Mapping[str, object]:
-    outcome = each.outcome
-    waits_s = outcome.waited_s_J[~np.isnan(outcome.waited_s_J)]
-    return {
-        "policy": outcome.policy,
-        "dials": dict(each.dials) or None,
-        "attainment": {family: outcome.attainment(family) for family in comparison.families},
-        "steps_in_full": {family: outcome.steps_in_full(family) for family in comparison.families},
-        "unpreventable": {family.name: family.unpreventable_share for family in outcome.families},
-        "services": {service.name: service.attainment for service in outcome.services},
-        "meets_targets": comparison.meets(outcome),
-        "useful_training_h": outcome.useful_training_h,
-        "share_of_bound": comparison.share_of_bound(outcome) if comparison.bound_h else None,
-        "lost_to_kills_h": outcome.lost_to_kills_h,
-        "lost_to_moves_h": outcome.lost_to_moves_h,
-        "work_lost": outcome.work_lost,
-        "moves_per_day": outcome.moves_per_day,
-        "kills": outcome.kills,
-        "idle_share": outcome.idle_share,
-        "fragmentation": outcome.fragmentation,
-        "earned_usd": outcome.earned_usd,
-        "jobs_arrived": outcome.jobs_arrived,
-        "jobs_done": outcome.jobs_done,
-        "deadlines": outcome.deadlines,
-        "deadlines_met": outcome.deadlines_met,
-        "waited_s_mean": float(waits_s.mean()) if len(waits_s) else None,
-        "waited_s_p90": float(np.quantile(waits_s, 0.9)) if len(waits_s) else None,
-        "cpu_s": each.cpu_s,
-    }
+    return replace(comparison, bounds=tuple(found), out_of_reach=tuple(out_of_reach), possible_h=possible_h)

@@ -56,9 +56,11 @@ class _Run:
     def __init__(self, week: Week, rule: Rule) -> None:
         self._week, self._rule = week, rule
         self._services = len(week.services)
-        self._rates_TS: Floats = np.stack([service.rates_T for service in week.services], axis=1)
-        gaps_TS = [np.zeros(week.steps, dtype=bool) if s.gaps_T is None else s.gaps_T for s in week.services]
-        measured_TS = np.where(np.stack(gaps_TS, axis=1), np.nan, self._rates_TS)
+        self._rates_TS: Floats = week.rates_TS
+        measured_TS = week.rates_TS.copy()
+        for place, service in enumerate(week.services):
+            if service.gaps_T is not None:
+                measured_TS[service.gaps_T, place] = np.nan
         self._past = len(week.past_HS)
         self._measured_HS: Floats = np.concatenate((week.past_HS, measured_TS))
         self._order_J = np.argsort([job.arrival_s for job in week.jobs], kind="stable")
@@ -114,7 +116,8 @@ class _Run:
         self._account.unheld(draining_s, idle_s + float(worked.unused_s_A.sum()))
         self._work_J[self._jobs_A] += worked.work_A
         self._retire(worked, held_AK, now_s + step_s)
-        self._forecasts.observe(self._measured_HS[self._past + step] * step_s, step_s)
+        if self._services:
+            self._forecasts.observe(self._measured_HS[self._past + step] * step_s, step_s)
         missed_S = served.asked_S - served.answered_S
         unpreventable_S = np.minimum(missed_S, np.maximum(beyond_S, self._forecasts.unforeseen_S)).clip(0.0)
         self._tally = self._tally.after(served.asked_S, missed_S, step_s, unpreventable_S)

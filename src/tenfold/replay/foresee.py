@@ -38,8 +38,10 @@ def coverage(week: Week) -> Mapping[str, Mapping[float, float]]:
         By family of services and quantile the share of steps, over all services of the family, in which no more was
         asked for than the quantile of what may be asked; good is what comes close to the quantile.
     """
+    if not week.services:
+        return {}
     forecasts = forecasts_of(week, warm=True)
-    rates_TS = np.stack([service.rates_T for service in week.services], axis=1)
+    rates_TS = week.rates_TS
     levels = [int(np.searchsorted(LEVELS_D, quantile)) for quantile in QUANTILES]
     covered_TSQ = np.zeros((*rates_TS.shape, len(levels)), dtype=bool)
     for step, rates_S in enumerate(rates_TS):

@@ -46,23 +46,24 @@ class Joined:
     clock: Clock
 
 
-def choose_step(steps_s: Sequence[float]) -> float:
+def choose_step(steps_s: Sequence[float], longest_s: float = STEP_S) -> float:
     """The longest step up to two minutes that every file's step is a whole number of, or the other way round.
 
     Args:
         steps_s: seconds of the files' steps; none: everything is made up.
+        longest_s: seconds in place of the two minutes.
     """
     fits = [
         whole
         for file_s in steps_s
-        for whole in (*(file_s / parts for parts in range(1, 1 + math.ceil(file_s))), *_multiples(file_s))
-        if whole <= STEP_S + WHOLE and all(_divides(whole, other_s) for other_s in steps_s)
+        for whole in (*(file_s / parts for parts in range(1, 1 + math.ceil(file_s))), *_multiples(file_s, longest_s))
+        if whole <= longest_s + WHOLE and all(_divides(whole, other_s) for other_s in steps_s)
     ]
     return max(fits, default=min(steps_s, default=STEP_S))
 
 
-def _multiples(file_s: float) -> list[float]:
-    return [file_s * times for times in range(2, 1 + int(STEP_S / file_s + WHOLE))]
+def _multiples(file_s: float, longest_s: float) -> list[float]:
+    return [file_s * times for times in range(2, 1 + int(longest_s / file_s + WHOLE))]
 
 
 def _divides(step_s: float, file_s: float) -> bool:

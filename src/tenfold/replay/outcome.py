@@ -5,8 +5,6 @@ Letters: T steps, S services, J jobs.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from tenfold.policy.account import Account, SlotSeconds
 from tenfold.replay.week import Floats, Ints, Week
 
@@ -145,4 +143,4 @@ def attained(
 
 def asked_requests_TS(week: Week) -> Floats:
     """Requests asked for in each step."""
-    return np.stack([service.rates_T for service in week.services], axis=1) * week.step_s
+    return week.rates_TS * week.step_s

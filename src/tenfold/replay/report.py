@@ -3,10 +3,13 @@
 from html import escape
 from pathlib import Path
 
+import numpy as np
+
 from tenfold.page.figures import amount
 from tenfold.page.sheet import amount_data, data, document, footer, header, percent_data, section, tiles
 from tenfold.replay.charts import (
     TRAINING,
+    Held,
     bucketed,
     family_colours,
     frontier,
@@ -14,10 +17,15 @@ from tenfold.replay.charts import (
     short_slots,
     slots_over_time,
 )
-from tenfold.replay.compare import Comparison, Played, attainment, notes
+from tenfold.replay.compare import Comparison, Played
 from tenfold.replay.outcome import Outcome
+from tenfold.replay.summary import CLUSTER, UNKNOWN, attainment, notes
+from tenfold.replay.waits import Waits, duration, recorded_waits, waits_of
+from tenfold.replay.week import Recorded, Week
 
 OURS = "tenfold"
+ALIKE = 0.001
+"""So much more of a family may another policy have answered, and its training be compared all the same."""
 
 
 def report(comparison: Comparison) -> str:
@@ -49,62 +57,90 @@ def _header(comparison: Comparison) -> str:
 def _tiles(comparison: Comparison) -> str:
     """The figures of Tenfold's policy, or of the first, with the best other one beside its training."""
     ours = next((each for each in comparison.played if each.outcome.policy == OURS), comparison.played[0]).outcome
-    shown = [("Useful training", f"{amount_data(ours.useful_training_h)} h", _beside(comparison, ours))]
-    if comparison.bound_h:
-        share = comparison.share_of_bound(ours)
-        shown.append(("Of what is possible", percent_data(share), "of the clairvoyant bound's training"))
+    shown = []
+    waits = waits_of(comparison.week, ours)
+    if waits is not None:
+        shown.append(("Jobs waited", data(waits.mean_s, duration(waits.mean_s)), _waits_beside(comparison, ours)))
+    shown.append(("Training", f"{amount_data(ours.useful_training_h)} h", _beside(comparison, ours)))
     for family in comparison.families:
         share = ours.attainment(family)
-        target = f"in time; target {100 * comparison.targets[family]:g}%"
+        target = f"answered in time; target {100 * comparison.targets[family]:g}%"
         shown.append((escape(family), data(share, attainment(share)), target))
+    possible = comparison.share_of_bound(ours)
+    if possible is not None:
+        shown.append(("Of what was possible", percent_data(possible), "of training, at the same answers"))
     shown.append(("Work lost", data(ours.work_lost, f"{ours.work_lost:.2%}"), "of training's slot-hours"))
-    return f'<p class="about">Under the policy {escape(ours.policy)}:</p>\n{tiles(shown[:5])}'
+    return f'<p class="about">Under the policy {escape(ours.policy)}:</p>\n{tiles(shown[:6])}'
+
+
+def _waits_beside(comparison: Comparison, ours: Outcome) -> str:
+    """The cluster's own wait, or else the shortest of the other policies'."""
+    recorded = recorded_waits(comparison.week)
+    if recorded is not None:
+        return f"on average; in {CLUSTER} {data(recorded.mean_s, duration(recorded.mean_s))}"
+    found = [(waits_of(comparison.week, other), other.policy) for other in _others(comparison, ours)]
+    least = min(((each.mean_s, policy) for each, policy in found if each is not None), default=None)
+    if least is None:
+        return "on average for their first slots"
+    return f"on average; {data(least[0], duration(least[0]))} under {escape(least[1])}"
+
+
+def _others(comparison: Comparison, ours: Outcome) -> list[Outcome]:
+    """Outcomes of other policies; one policy's variants, "x" and "x, warm", are no others."""
+    own = ours.policy.partition(",")[0]
+    return [each.outcome for each in comparison.played if each.outcome.policy.partition(",")[0] != own]
 
 
 def _beside(comparison: Comparison, ours: Outcome) -> str:
-    # A policy's variants, "x" and "x, warm", are no other policies.
-    bases = [(each.outcome.policy.partition(",")[0], each.outcome) for each in comparison.played]
-    others = [outcome for base, outcome in bases if base != ours.policy.partition(",")[0]]
+    """The best other policy that meets the targets. How many times as much is said only of who answered no more."""
+    others = _others(comparison, ours)
     best = max(filter(comparison.meets, others), key=lambda outcome: outcome.useful_training_h, default=None)
     if best is None or best.useful_training_h <= 0:
         return "no other policy met all targets" if others else "accelerator-hours"
     if not comparison.meets(ours):
         return "not comparable: a target is missed"
+    more = [family for family in comparison.families if best.attainment(family) > ours.attainment(family) + ALIKE]
+    if more and comparison.tuned_on is None:
+        answered = ", ".join(f"{attainment(best.attainment(family))} of {escape(family)}" for family in more)
+        hours = f"{escape(best.policy)}: {amount_data(best.useful_training_h)} h"
+        return f"{hours}, but not tuned: it answered {answered}"
     times = ours.useful_training_h / best.useful_training_h
     return f"{data(times, f'{times:.2f}')} times that of {escape(best.policy)}"
 
 
 def _policies(comparison: Comparison) -> str:
-    heads = ["policy"]
-    for family in comparison.families:
-        heads += [f"{escape(family)}, in time", "in full"]
-    heads += ["training, h", *(["of bound"] if comparison.bound_h else []), "lost to kills", "to moves", "moves/day"]
+    heads = ["policy", *(["jobs waited", "a tenth longer than"] if comparison.week.jobs else [])]
+    heads += [f"{escape(family)}, in time" for family in comparison.families]
+    heads += ["training, h", *(["of possible"] if comparison.bounded else []), "lost to kills", "to moves", "moves/day"]
     heads += ["idle", "frag.", "jobs", "deadlines", "CPU, s"]
     head = "".join(f'<th class="{"n" if place else ""}">{words}</th>' for place, words in enumerate(heads))
-    rows = "\n".join(_policy(comparison, each) for each in comparison.played)
+    rows = [_policy(comparison, each) for each in comparison.played]
+    if comparison.week.recorded is not None:
+        rows.append(_cluster(comparison, comparison.week.recorded, len(heads)))
     about = (
-        "In time: share of requests answered within the service's queue. In full: share of steps with 98% answered, "
-        "mean of the family's services. Training counts work done and not undone, at speed 1. A tick means that every "
-        "family's target is met. Frag.: share of slot-hours idle while a job waited that would have fit by number. "
-        "Jobs and deadlines: how many were done and met, of those that arrived."
+        "Jobs waited: mean, from their arrival to their first slots; who never started counts until the week's end. "
+        "In time: share of requests answered within the service's queue; a tick means that every target is met. "
+        "Training: work done and not undone, at speed 1. Frag.: share of slot-hours idle while a job waited that "
+        "would have fit by number. Jobs, deadlines: how many were done and met, of those that arrived."
     )
-    table = f'<table class="policies">\n<tr>{head}</tr>\n{rows}\n</table>'
+    table = f'<table class="policies">\n<tr>{head}</tr>\n{"".join(rows)}\n</table>'
     return section("Policies", about, table, "wide table")
 
 
 def _policy(comparison: Comparison, each: Played) -> str:
     outcome = each.outcome
-    cells = []
+    cells = _wait_cells(waits_of(comparison.week, outcome)) if comparison.week.jobs else []
     for family in comparison.families:
         share, full = outcome.attainment(family), outcome.steps_in_full(family)
         missed = "" if share >= comparison.targets[family] else " missed"
-        cells += [f'<td class="n{missed}">{data(share, attainment(share))}</td>']
-        cells += [f'<td class="n">{data(full, attainment(full))}</td>']
+        in_full = f"98% or more was answered in {attainment(full)} of steps"
+        cells.append(f'<td class="n{missed}" title="{in_full}">{data(share, attainment(share))}</td>')
     held_h = outcome.training_slot_h or 1.0
     kills, moves = outcome.lost_to_kills_h / held_h, outcome.lost_to_moves_h / held_h
     figures = [data(outcome.useful_training_h, f"{outcome.useful_training_h:,.0f}")]
-    if comparison.bound_h:
-        figures.append(percent_data(comparison.share_of_bound(outcome)))
+    if comparison.bounded:
+        possible = comparison.share_of_bound(outcome)
+        figures.append(UNKNOWN if possible is None else percent_data(possible))
     figures += [data(kills, f"{kills:.2%}"), data(moves, f"{moves:.2%}")]
     figures += [data(outcome.moves_per_day, f"{outcome.moves_per_day:,.0f}")]
     figures += [percent_data(outcome.idle_share), percent_data(outcome.fragmentation)]
@@ -116,7 +152,29 @@ def _policy(comparison: Comparison, each: Played) -> str:
     return f'<tr{met}><td><span class="what">{escape(outcome.policy)}</span></td>{"".join(cells)}</tr>'
 
 
+def _cluster(comparison: Comparison, recorded: Recorded, columns: int) -> str:
+    week = comparison.week
+    shares = [recorded.attainment(week.members(family)) for family in comparison.families]
+    figures = [UNKNOWN if share is None else data(share, attainment(share)) for share in shares]
+    hours = recorded.training_h
+    figures.append(UNKNOWN if hours is None else data(hours, f"{hours:,.0f}"))
+    cells = _wait_cells(recorded_waits(week)) if week.jobs else []
+    cells += [f'<td class="n">{figure}</td>' for figure in figures]
+    cells += [f'<td class="n">{UNKNOWN}</td>'] * (columns - 1 - len(cells))
+    if hours is not None:
+        cells[-3] = f'<td class="n">{data(recorded.jobs_done, f"{recorded.jobs_done:,}")}</td>'
+    return f'<tr class="cluster"><td><span class="what">{CLUSTER}</span></td>{"".join(cells)}</tr>'
+
+
+def _wait_cells(waits: Waits | None) -> list[str]:
+    if waits is None:
+        return [f'<td class="n">{UNKNOWN}</td>'] * 2
+    return [f'<td class="n">{data(seconds, duration(seconds))}</td>' for seconds in (waits.mean_s, waits.p90_s)]
+
+
 def _frontier(comparison: Comparison) -> str:
+    if not comparison.families:
+        return ""
     outcomes = [*(each.outcome for each in comparison.played), *comparison.settings]
     charts = [
         f'<div><h3>{escape(family)} <span class="kind">not answered in time</span></h3>'
@@ -127,6 +185,10 @@ def _frontier(comparison: Comparison) -> str:
         "Useful training in accelerator-hours (up is better) against the share of requests not answered in time (left "
         "is better), on a logarithmic axis. What lies right of the dashed line misses the target."
     )
+    if comparison.settings:
+        about += (
+            " A line joins the settings of a policy, found on the other week, that no other of its settings beats here."
+        )
     return section("Attainment against training", about, f'<div class="quarter">\n{"".join(charts)}\n</div>')
 
 
@@ -137,6 +199,8 @@ def _courses(comparison: Comparison) -> str:
     marks += '<span><i class="ink"></i>what services\' demand takes</span><span><i class="short"></i>slots short</span>'
     most = max(float(bucketed(short_slots(each.outcome)).max()) for each in comparison.played)
     charts = [_course(comparison, each.outcome, most) for each in comparison.played]
+    if comparison.week.recorded is not None:
+        charts.insert(0, _recorded_course(comparison.week, comparison.week.recorded))
     about = (
         "Who held the slots, as means of some minutes; what is white below the fleet's size idled or changed hands. "
         "The line is what would have answered all demand, in slots of the fastest kind; below, what services lacked of "
@@ -153,11 +217,29 @@ def _course(comparison: Comparison, outcome: Outcome, most: float) -> str:
         f'<div class="policy"><h3>{escape(outcome.policy)}</h3>'
         f'<p class="about">training held {data(training, amount(training))} slots on average, services lacked '
         f"{data(short, amount(short))}</p>"
-        f"{slots_over_time(comparison.week, outcome)}{short_over_time(comparison.week, outcome, most)}</div>"
+        f"{slots_over_time(comparison.week, Held.by(outcome))}{short_over_time(comparison.week, outcome, most)}</div>"
+    )
+
+
+def _recorded_course(week: Week, recorded: Recorded) -> str:
+    unknown = [
+        service.name
+        for place, service in enumerate(week.services)
+        if np.isnan(recorded.service_slots_TS[:, place]).all()
+    ]
+    missing = f"; what {', '.join(unknown)} held is not recorded" if unknown else ""
+    training = float(recorded.training_slots_T.mean())
+    held = Held(CLUSTER, recorded.service_slots_TS, recorded.training_slots_T)
+    return (
+        f'<div class="policy"><h3>{CLUSTER}</h3>'
+        f'<p class="about">jobs held {data(training, amount(training))} slots on average{escape(missing)}</p>'
+        f"{slots_over_time(week, held)}</div>"
     )
 
 
 def _services(comparison: Comparison) -> str:
+    if not comparison.week.services:
+        return ""
     head = "".join(f'<th class="n">{escape(each.outcome.policy)}</th>' for each in comparison.played)
     rows = []
     for place, service in enumerate(comparison.week.services):

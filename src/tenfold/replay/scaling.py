@@ -81,6 +81,8 @@ def liked(speed_WK: Floats, fleet_WK: Floats) -> Ints:
 
     ``fleet_WK``: speeds of all workloads of the fleet that are compared with.
     """
+    if not len(fleet_WK):
+        return np.zeros(speed_WK.shape, dtype=np.int64)
     best_W = fleet_WK.max(axis=1, keepdims=True)
     usual_K = (fleet_WK / np.where(best_W > 0, best_W, 1.0)).mean(axis=0)
     return np.argsort(-speed_WK / np.where(usual_K > 0, usual_K, 1.0), axis=1, kind="stable")

@@ -116,11 +116,36 @@ class Job:
     deadline_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the cluster itself did in the week.
+
+    ``asked_S``, ``answered_S``: requests in the steps of which both are known; 0 where none is. ``service_slots_TS``:
+    slots that services held; NaN where unknown. ``training_slots_T``: slots that jobs held, as means. ``training_h``:
+    the same in accelerator-hours; none: not recorded. ``waited_s_J``: of the jobs that it ran, from arrival to start.
+    ``jobs_done``: that ended within the week, failed ones too.
+    """
+
+    asked_S: Floats
+    answered_S: Floats
+    service_slots_TS: Floats
+    training_slots_T: Floats
+    training_h: float | None
+    waited_s_J: Floats
+    jobs_done: int
+
+    def attainment(self, places: Sequence[int]) -> float | None:
+        """Share of requests that these services answered, by their places in the week; none if that is not known."""
+        asked = float(self.asked_S[places].sum()) if len(places) else 0.0
+        return float(self.answered_S[places].sum()) / asked if asked > 0 else None
+
+
 @dataclass(frozen=True)
 class Week:
     """All that a replay needs. ``rates_T`` of every service has one length, the number of steps.
 
-    ``notes``: what was taken for granted when its files were read, for people.
+    ``notes``: what was taken for granted when its files were read, for people. ``recorded``: what the cluster itself
+    did. ``alone_steps``: how many steps there are where there is no service.
     """
 
     name: str
@@ -129,16 +154,31 @@ class Week:
     services: tuple[Service, ...]
     jobs: tuple[Job, ...]
     notes: tuple[str, ...] = ()
+    recorded: Recorded | None = None
+    alone_steps: int = 0
 
     @property
     def steps(self) -> int:
-        """How many steps the rates have."""
-        return len(self.services[0].rates_T)
+        """How many steps are played: as many as the rates have."""
+        return len(self.services[0].rates_T) if self.services else self.alone_steps
+
+    def members(self, family: str) -> list[int]:
+        """Places of a family's services."""
+        return [place for place, service in enumerate(self.services) if service.family == family]
 
     @cached_property
     def past_HS(self) -> Floats:
         """Rates in the steps before the week."""
+        if not self.services:
+            return np.zeros((0, 0))
         return np.stack([service.past_T for service in self.services], axis=1)
+
+    @cached_property
+    def rates_TS(self) -> Floats:
+        """Requests per second asked for in each step."""
+        if not self.services:
+            return np.zeros((self.steps, 0))
+        return np.stack([service.rates_T for service in self.services], axis=1)
 
     @cached_property
     def slots_K(self) -> Ints:
@@ -153,7 +193,9 @@ class Week:
     @cached_property
     def capacity_SK(self) -> Floats:
         """Requests per second that one slot answers in time."""
-        return np.stack([service.capacity_K for service in self.services])
+        return np.array([service.capacity_K for service in self.services], dtype=np.float64).reshape(
+            len(self.services), len(self.kinds)
+        )
 
     @cached_property
     def speed_JK(self) -> Floats:

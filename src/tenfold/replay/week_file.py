@@ -11,6 +11,7 @@ import numpy as np
 
 from tenfold.core.explain import suggest
 from tenfold.core.toml_file import read_toml
+from tenfold.replay.cluster_file import Play, read_recorded
 from tenfold.replay.job_file import job_problems, read_jobs
 from tenfold.replay.job_mix import JobMix, Room, backlog, generate_jobs, room_of
 from tenfold.replay.joining import Joined, Trace, check_step, choose_step, holes, join
@@ -73,7 +74,12 @@ def load_week(path: Path, seed: int = 0) -> Week:
     notes += joined.notes if joined is not None else ()
     told = [holes(each.name, each.gaps_T.tolist(), step_s) for each in services if each.gaps_T is not None]
     jobs = _jobs(path, file, kinds, span, seed)
-    return Week(file.name, step_s, kinds, services, jobs, (*notes, *filter(None, told)))
+    recorded = None
+    if file.cluster is not None:
+        begin_s, clock = (0.0, "counted") if joined is None else (joined.start_s + span.past * step_s, joined.clock)
+        recorded = read_recorded(path.parent, file.cluster, services, jobs, Play(begin_s, clock, step_s, span.steps))
+    notes = [*file.assumed, *notes, *filter(None, told)]
+    return Week(file.name, step_s, kinds, services, jobs, tuple(notes), recorded, span.steps)
 
 
 def _refuse(origin: str, problems: list[str]) -> None:
@@ -84,6 +90,8 @@ def _refuse(origin: str, problems: list[str]) -> None:
 def _service_problems(file: WeekFile) -> list[str]:
     """What the services' tables ask for that cannot be."""
     found, slots = [], sum(kind.slots for kind in file.kinds.values())
+    if not file.services and file.jobs.file is None and file.jobs.generate is None and file.jobs.backlog is None:
+        found.append("there are neither services nor jobs; write a table [services.NAME] or [jobs]")
     for name, service in file.services.items():
         key = f"'services.{name}"
         if (service.rates is None) == (service.generate is None):

@@ -130,10 +130,22 @@ class JobsTable(Frozen):
     backlog: BacklogTable | None = Field(None, description="jobs that never end")
 
 
+class ClusterTable(Frozen):
+    """``[cluster]``: what the cluster itself did in this week, as ``tenfold replay import`` writes it."""
+
+    jobs: str | None = Field(
+        None,
+        description="file: job, slots, started_s, ended_s; seconds from the first step played; no end: it still ran",
+    )
+    slots: str | None = Field(None, description="file of accelerators that each service held, like a file of rates")
+    answered: str | None = Field(None, description="file of requests per second that each service answered in time")
+
+
 class WeekFile(Frozen):
     """All of ``week.toml``."""
 
     name: str = Field(min_length=1, description="title of tables and pages")
+    assumed: tuple[str, ...] = Field((), description="what was taken for granted; told with every replay")
     step_s: float | None = Field(
         None,
         gt=0,
@@ -150,5 +162,6 @@ class WeekFile(Frozen):
         None, ge=2, description="how many are played; default: all that the rates' files have, or else a week"
     )
     kinds: dict[Name, KindTable] = Field(min_length=1, description="the fleet")
-    services: dict[Name, ServiceTable] = Field(min_length=1, description="what answers requests")
+    services: dict[Name, ServiceTable] = Field({}, description="what answers requests; none: jobs alone")
     jobs: JobsTable = JobsTable()
+    cluster: ClusterTable | None = Field(None, description="what the cluster itself did, to be shown beside policies")

@@ -1,0 +1,181 @@
+"""Series and requests as rates in equal steps, all on one clock.
+
+Letters: N samples or requests, T steps.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tenfold.replay.importing.found import (
+    Clock,
+    Found,
+    ImportFault,
+    JobFile,
+    RequestFile,
+    Requests,
+    Samples,
+    SeriesFile,
+)
+from tenfold.replay.importing.prometheus import interval_s, rate_of
+from tenfold.replay.importing.reading import Unit
+from tenfold.replay.traces import STEP_S
+from tenfold.replay.week import Floats
+
+EVEN_S = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, STEP_S)
+FEW_STEPS = 300
+"""A log of requests is cut in so many steps at least, if steps of a second allow it."""
+
+RISING = 20
+"""From so many samples on it is told that a series never falls."""
+
+PERIOD_S: Mapping[str, float] = {"per-second": 1.0, "per-minute": 60.0, "per-hour": 3600.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One service's rates as measured. ``step_s``: the distance of samples. ``requests``: if they are from a log."""
+
+    origin: str
+    samples: Samples
+    step_s: float
+    requests: Requests | None = None
+
+    @property
+    def start_s(self) -> float:
+        """When the first step begins."""
+        return float(self.samples.at_s_N[0])
+
+    @property
+    def end_s(self) -> float:
+        """When the last step ends."""
+        return float(self.samples.at_s_N[-1]) + self.step_s
+
+    def rates_T(self, start_s: float, steps: int) -> Floats:
+        """Rates from a moment on, each sample in the step that it is nearest to; NaN where there is none."""
+        samples, step_s = self.samples, self.step_s
+        # Samples keep their own rhythm: a scrape that is late by a second is not one that is missing.
+        own = np.round((samples.at_s_N - samples.at_s_N[0]) / step_s)
+        at_N = (own + round((samples.at_s_N[0] - start_s) / step_s)).astype(np.int64)
+        known_N = ~np.isnan(samples.value_N) & (at_N >= 0) & (at_N < steps)
+        sums_T = np.bincount(at_N[known_N], samples.value_N[known_N], steps)
+        counts_T = np.bincount(at_N[known_N], minlength=steps)
+        return np.divide(sums_T, counts_T, out=np.full(steps, np.nan), where=counts_T > 0)
+
+
+def one_clock(files: Sequence[Found]) -> tuple[list[Found], Clock, list[str]]:
+    """Move files that count from a beginning of their own to where the others begin; say so."""
+    clocks = {file.clock for file in files}
+    if len(clocks) < 2:
+        return list(files), next(iter(clocks)), []
+    dated = [file for file in files if file.clock == "dated"]
+    begin_s = min(_begin_s(file) for file in dated)
+    moved, told = [], []
+    for file in files:
+        if file.clock == "counted":
+            told.append(f"{file.origin} tells no dates: taken to begin when {dated[0].origin} does.")
+            moved.append(_moved(file, begin_s - _begin_s(file)))
+        else:
+            moved.append(file)
+    return moved, "dated", told
+
+
+def _begin_s(file: Found) -> float:
+    if isinstance(file, JobFile):
+        return min(job.submitted_s for job in file.jobs)
+    if isinstance(file, RequestFile):
+        return min(float(each.at_s_N[0]) for each in file.services.values())
+    return min(float(each.at_s_N[0]) for each in file.series.values() if len(each.at_s_N))
+
+
+def _moved(file: Found, by_s: float) -> Found:
+    if isinstance(file, JobFile):
+        jobs = [
+            replace(
+                job,
+                submitted_s=job.submitted_s + by_s,
+                started_s=None if job.started_s is None else job.started_s + by_s,
+                ended_s=None if job.ended_s is None else job.ended_s + by_s,
+            )
+            for job in file.jobs
+        ]
+        return replace(file, jobs=jobs, clock="dated")
+    if isinstance(file, RequestFile):
+        services = {name: replace(each, at_s_N=each.at_s_N + by_s) for name, each in file.services.items()}
+        return replace(file, services=services, clock="dated")
+    series = {name: replace(each, at_s_N=each.at_s_N + by_s) for name, each in file.series.items()}
+    return replace(file, series=series, clock="dated")
+
+
+def courses_of(files: Sequence[SeriesFile | RequestFile], unit: Unit) -> tuple[dict[str, Course], list[str]]:
+    """Each service's course; a name that several files have is refused.
+
+    Raises:
+        ImportFault: two files have a service of one name, or a series has no value.
+    """
+    found: dict[str, Course] = {}
+    told: list[str] = []
+    for file in files:
+        courses, lines = _of_requests(file) if isinstance(file, RequestFile) else _of_series(file, unit)
+        told += lines
+        for name, course in courses.items():
+            if name in found:
+                raise ImportFault(
+                    f"{file.origin} and {found[name].origin} both have a service {name!r}",
+                    next_step="leave one out, or name services by another label (--by)",
+                )
+            found[name] = course
+    return found, told
+
+
+def _of_series(file: SeriesFile, unit: Unit) -> tuple[dict[str, Course], list[str]]:
+    found, told = {}, []
+    for name, samples in file.series.items():
+        if not len(samples.at_s_N) or np.isnan(samples.value_N).all():
+            raise ImportFault(f"{file.origin}: {name} has no value", next_step="leave it out of the query or panel")
+        step_s, measured = interval_s([samples.at_s_N]), samples
+        if unit == "counter" or (unit == "per-second" and samples.counter):
+            measured = rate_of(samples)
+            told.append(f"{file.origin}: {name} counts requests since a start; its rise per second is taken (--unit).")
+        elif unit != "per-second":
+            measured = replace(samples, value_N=samples.value_N / PERIOD_S.get(unit, step_s))
+        elif _never_falls(samples.value_N):
+            told.append(f"{file.origin}: {name} never falls, and is taken for a rate (--unit counter if it counts).")
+        found[name] = Course(file.origin, measured, step_s)
+    if unit in PERIOD_S and not told:
+        told.append(f"{file.origin}: values are requests {unit.replace('-', ' ')} (--unit).")
+    if unit == "per-step":
+        told.append(f"{file.origin}: values are counts of requests in each step.")
+    return found, told
+
+
+def _never_falls(value_N: Floats) -> bool:
+    rose_N = np.diff(value_N[~np.isnan(value_N)])
+    return len(rose_N) >= RISING and bool((rose_N >= 0).all() and rose_N.any())
+
+
+def _of_requests(file: RequestFile) -> tuple[dict[str, Course], list[str]]:
+    begin_s = min(float(each.at_s_N[0]) for each in file.services.values())
+    end_s = max(float(each.at_s_N[-1]) for each in file.services.values())
+    step_s = max((even for even in EVEN_S if (end_s - begin_s) / even >= FEW_STEPS), default=EVEN_S[0])
+    # A log begins when it begins: whole steps from there, and one that has only begun at the end is left out.
+    steps = max(1, math.floor((end_s - begin_s) / step_s))
+    found = {}
+    for name, requests in file.services.items():
+        at_s_T = np.arange(steps, dtype=np.float64) * step_s + begin_s
+        found[name] = Course(
+            file.origin, Samples(at_s_T, counts(requests.at_s_N, begin_s, step_s, steps) / step_s), step_s, requests
+        )
+    count = sum(len(each.at_s_N) for each in file.services.values())
+    return found, [
+        f"{file.origin}: {count:,} requests in {(end_s - begin_s) / 3600:.3g} h, counted in steps of {step_s:g} s."
+    ]
+
+
+def counts(at_s_N: Floats, begin_s: float, step_s: float, steps: int) -> Floats:
+    """How many moments lie in each step, shape (T,)."""
+    at_N = np.floor((at_s_N - begin_s) / step_s).astype(np.int64)
+    inside_N = (at_N >= 0) & (at_N < steps)
+    return np.bincount(at_N[inside_N], minlength=steps).astype(np.float64)

@@ -1,0 +1,112 @@
+"""What files of a platform team hold, whatever their format: series, requests and jobs, each on a clock.
+
+Letters: N samples or requests.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tenfold.core.errors import UsageError
+from tenfold.replay.week import Floats
+
+Clock = Literal["dated", "counted"]
+"""Seconds since 1970, or seconds since a beginning that only the file knows."""
+
+
+class ImportFault(UsageError):
+    """A file that cannot be imported; names file, line and cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """One series as it was measured: seconds and values, in the order of time; NaN where nothing was measured."""
+
+    at_s_N: Floats
+    value_N: Floats
+    counter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFile:
+    """Several series by name. ``assumed``: what was taken for granted, for people."""
+
+    origin: str
+    clock: Clock
+    series: Mapping[str, Samples]
+    assumed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """One service's requests, a moment each, in the order of time.
+
+    ``input_tokens``, ``output_tokens``: means of those that were answered; none: not told. ``latency_s_N``: NaN where
+    not told. ``failed_N``: 1 where a request was not answered; none: not told.
+    """
+
+    at_s_N: Floats
+    input_tokens: float | None = None
+    output_tokens: float | None = None
+    latency_s_N: Floats | None = None
+    failed_N: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFile:
+    """Requests by service."""
+
+    origin: str
+    clock: Clock
+    services: Mapping[str, Requests]
+    assumed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedJob:
+    """One run of a job. Times are seconds; none where it was never so, or is not yet.
+
+    ``slots``: accelerators of its ``kind``. ``least``: accelerators on which it would have run too; none: all.
+    ``nodes``: on how many its slots were.
+    """
+
+    name: str
+    submitted_s: float
+    started_s: float | None
+    ended_s: float | None
+    kind: str
+    slots: int
+    least: int | None = None
+    nodes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """Jobs in the order of their submission."""
+
+    origin: str
+    clock: Clock
+    jobs: Sequence[LoggedJob]
+    assumed: tuple[str, ...] = ()
+
+
+Found = SeriesFile | RequestFile | JobFile
+
+
+@dataclass(slots=True)
+class Counted:
+    """What was left out of a file, by reason: told in one line each."""
+
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def add(self, reason: str, times: int = 1) -> None:
+        """Count one more."""
+        self.reasons[reason] = self.reasons.get(reason, 0) + times
+
+    def told(self, origin: str) -> list[str]:
+        """Lines for people."""
+        return [f"{origin}: {line}" for line in self.lines()]
+
+    def lines(self) -> list[str]:
+        """The same without the file."""
+        return [f"{reason}: {times:,}." for reason, times in self.reasons.items()]

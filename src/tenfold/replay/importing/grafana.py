@@ -1,0 +1,123 @@
+"""Grafana's "Download CSV" of a panel: a column of time and one for each series, or rows of series, time and value.
+
+Letters: N samples.
+"""
+
+import re
+
+import numpy as np
+
+from tenfold.replay.importing.found import Clock, ImportFault, Samples, SeriesFile
+from tenfold.replay.importing.labels import labels_of, service_names
+from tenfold.replay.importing.moments import is_never, moment_of, zone_of
+from tenfold.replay.importing.prometheus import COUNTERS, named, summed
+from tenfold.replay.importing.reading import Reading
+from tenfold.replay.importing.text import Rows
+
+TIME = ("time", "timestamp", "date", "datetime", "ts", "@timestamp", "_time", "time_s")
+SERIES, VALUE = ("series", "metric", "name", "legend"), ("value", "rate", "_value")
+GAPS = frozenset({"", "null", "nan", "undefined", "none", "n/a", "-", "no data"})
+SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "mil": 1e6, "b": 1e9, "bil": 1e9, "g": 1e9}
+PERIODS = {"s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "m": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
+
+
+def is_panel(rows: Rows) -> bool:
+    """Whether a table has a time and, but for names, only numbers."""
+    clock = rows.column(*TIME)
+    if clock is None or len(rows.names) < 2:
+        return False
+    shown = rows.rows[:50]
+    words = [at for at in range(len(rows.names)) if at != clock and any(value_of(row[at]) is None for row in shown)]
+    return not words or (rows.column(*SERIES) in words and rows.column(*VALUE) is not None and len(words) == 1)
+
+
+def read_panel(rows: Rows, reading: Reading) -> SeriesFile:
+    """Read a panel's table.
+
+    Raises:
+        ImportFault: a time or a value is none; names the line.
+    """
+    clock = rows.column(*TIME)
+    assert clock is not None
+    times, clocks, assumed = _times(rows, clock, reading)
+    series, value = rows.column(*SERIES), rows.column(*VALUE)
+    if series is not None and value is not None:
+        values = _values(rows, value)
+        labels = [labels_of(row[series]) for row in rows.rows]
+        headers = list(dict.fromkeys(row[series] for row in rows.rows))
+        parts = [
+            _samples(times[mine], values[mine], header)
+            for header in headers
+            for mine in [np.array([row[series] == header for row in rows.rows])]
+        ]
+        labels = [labels_of(header) for header in headers]
+    else:
+        columns = [at for at in range(len(rows.names)) if at != clock]
+        labels = [labels_of(rows.names[at]) for at in columns]
+        parts = [_samples(times, _values(rows, at), rows.names[at]) for at in columns]
+    names, label = service_names(rows.origin, labels, reading.by)
+    return SeriesFile(rows.origin, clocks, summed(names, parts), (*assumed, *named(rows.origin, names, label)))
+
+
+def _times(rows: Rows, column: int, reading: Reading) -> tuple[np.ndarray, Clock, list[str]]:
+    zone = zone_of(reading.zone)
+    times, clocks, bare = np.empty(len(rows.rows)), set(), 0
+    for at, row in enumerate(rows.rows):
+        moment = None if is_never(row[column]) else moment_of(row[column], zone, reading.time_unit)
+        if moment is None:
+            raise ImportFault(
+                f"{rows.origin}, line {rows.lines[at]}: {rows.names[column]} is {row[column]!r}, which is no time",
+                next_step="write it like 2026-01-05 07:00:00 or 1767596400000",
+            )
+        times[at] = moment.seconds
+        clocks.add(moment.clock)
+        bare += not moment.zoned
+    if len(clocks) > 1:
+        raise ImportFault(f"{rows.origin}: some times are dates and others are not", next_step="export one kind")
+    told = [f"{rows.origin}: times without a zone are taken to be of {reading.zone} (--timezone)."] if bare else []
+    if not len(rows.rows):
+        raise ImportFault(f"{rows.origin} has a header and no rows", next_step="export a time that has data")
+    return times, clocks.pop(), told
+
+
+def _values(rows: Rows, column: int) -> np.ndarray:
+    values = np.empty(len(rows.rows))
+    for at, row in enumerate(rows.rows):
+        value = value_of(row[column])
+        if value is None or value < 0:
+            raise ImportFault(
+                f"{rows.origin}, line {rows.lines[at]}: {rows.names[column]} is {row[column]!r}, which is no rate",
+                next_step="export it with 'Formatted data' off, or leave the column out",
+            )
+        values[at] = value
+    return values
+
+
+def _samples(times: np.ndarray, values: np.ndarray, header: str) -> Samples:
+    order = np.argsort(times, kind="stable")
+    name = labels_of(header).get("__name__", "")
+    return Samples(times[order], values[order], name.endswith(COUNTERS))
+
+
+def value_of(cell: str) -> float | None:
+    """A number, with thousands, a scale and a unit if it has them (``1.2 K req/s``); NaN for a gap; none for words."""
+    text = cell.strip()
+    if text.lower() in GAPS:
+        return float("nan")
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    number = r"([-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[-+]?\d+(?:[.,]\d+)?)"
+    match = re.fullmatch(
+        number + r"\s*(K|M|B|G|Mil|Bil)?\s*((?:req|reqs|rps|rpm|ops|c|counts?|requests?)?(?:/(\w+)|p([sm]))?)",
+        text,
+        re.I,
+    )
+    if match is None:
+        return None
+    digits = match[1].replace(",", "") if re.search(r",\d{3}(\D|$)", match[1]) else match[1].replace(",", ".")
+    unit = match[3].lower()
+    period = match[4] or ("min" if unit == "rpm" else match[5] or "s")
+    per = PERIODS.get(period.lower().removesuffix("s") or "s")
+    return None if per is None else float(digits) * SCALES[(match[2] or "").lower()] / per

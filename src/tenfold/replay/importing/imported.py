@@ -1,0 +1,206 @@
+"""Files of a platform team, put together to one week."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tenfold.replay.importing.capacity import Capacity
+from tenfold.replay.importing.courses import Course, counts, courses_of, one_clock
+from tenfold.replay.importing.fleet import fleet_of
+from tenfold.replay.importing.found import Counted, Found, ImportFault, JobFile, LoggedJob, RequestFile, SeriesFile
+from tenfold.replay.importing.placed import PlacedJob, last_known_s, place
+from tenfold.replay.importing.span import Span, moment, span_of
+from tenfold.replay.importing.wishes import Wishes, check_services, of
+from tenfold.replay.importing.writing import (
+    ServiceLines,
+    WeekLines,
+    cluster_jobs_csv,
+    jobs_csv,
+    series_csv,
+    week_toml,
+)
+from tenfold.replay.week import Floats
+
+USUAL = (
+    "Prices, times of starting and waking, and how long a request may wait are the usual ones of a service's family."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A week's files by name, and what was taken for granted."""
+
+    files: Mapping[str, str]
+    assumed: tuple[str, ...]
+    services: tuple[str, ...]
+    jobs: int
+    kinds: Mapping[str, int]
+
+
+def import_week(
+    files: Sequence[Found], wishes: Wishes, replicas: SeriesFile | None = None, answered: SeriesFile | None = None
+) -> Imported:
+    """Put files together.
+
+    Args:
+        files: what was found in them.
+        wishes: what was said beside them.
+        replicas: how many replicas each service had over time.
+        answered: requests per second that each answered in time.
+
+    Raises:
+        ImportFault: files have no time in common, or there is nothing to play.
+        UsageError: an option names a service that there is not.
+    """
+    beside = [each for each in (replicas, answered) if each is not None]
+    on_clock, clock, assumed = one_clock([*files, *beside])
+    assumed += [line for file in files for line in file.assumed]
+    sources, rest = on_clock[: len(files)], iter(on_clock[len(files) :])
+    courses, told = courses_of([f for f in sources if isinstance(f, SeriesFile | RequestFile)], wishes.reading.unit)
+    assumed += told
+    wishes.check(list(courses))
+    jobs = [job for file in sources if isinstance(file, JobFile) for job in file.jobs]
+    span, told = span_of(courses, jobs, clock, wishes)
+    assumed += told
+    held = _beside(next(rest), courses, span, "--replicas") if replicas is not None else {}
+    given = _beside(next(rest), courses, span, "--answered") if answered is not None else {}
+    fleet = fleet_of(courses, jobs, held, span, wishes)
+    assumed += fleet.assumed
+    placed = _placed(jobs, span, fleet.kinds, wishes, assumed) if jobs else []
+    rates, written = _rates(courses, span)
+    services = [
+        _service(name, rates[name], course, fleet.capacities[name], held.get(name), wishes)
+        for name, course in courses.items()
+    ]
+    assumed += [USUAL] if services else []
+    slots = {name: series_T * of(wishes.replica, name, 1.0) for name, series_T in held.items()}
+    did = _cluster(placed, slots, _answered(courses, span, wishes) | given, span)
+    lines = WeekLines(
+        name=wishes.name,
+        step_s=span.step_s,
+        history_s=span.history_s,
+        kinds=fleet.kinds,
+        node=wishes.node,
+        services=services,
+        steps=None if services else span.played,
+        jobs=placed,
+        cluster={key: file for key, (file, _) in did.items()},
+        assumed=list(dict.fromkeys(assumed)),
+        sources=[file.origin for file in files],
+    )
+    written |= {file: text for file, text in did.values()}
+    if placed:
+        written["jobs.csv"] = jobs_csv(placed, list(fleet.kinds))
+    texts = {"week.toml": week_toml(lines), **written}
+    return Imported(texts, tuple(lines.assumed), tuple(courses), len(placed), fleet.kinds)
+
+
+def _beside(file: Found, courses: Mapping[str, Course], span: Span, option: str) -> dict[str, Floats]:
+    """A file's series of the services, in the week's steps; a single one of a single service needs no name."""
+    assert isinstance(file, SeriesFile)
+    plain = {name: replace(samples, counter=False) for name, samples in file.series.items()}
+    found, _ = courses_of([replace(file, series=plain)], "per-second")
+    if len(found) == len(courses) == 1:
+        found = dict(zip(courses, found.values(), strict=True))
+    check_services(option, found, list(courses))
+    series = {name: span.rates_T(course) for name, course in found.items()}
+    for name, series_T in series.items():
+        if np.isnan(series_T).all():
+            raise ImportFault(
+                f"{file.origin} ({option}) has no value of {name} in {moment(span.start_s, span.clock)} to "
+                f"{moment(span.end_s, span.clock)}",
+                next_step="export the same days as the requests'",
+            )
+    return series
+
+
+def _placed(
+    jobs: Sequence[LoggedJob], span: Span, kinds: Mapping[str, int], wishes: Wishes, assumed: list[str]
+) -> list[PlacedJob]:
+    left_out = Counted()
+    there = place(jobs, span.begin_s, span.end_s, node=wishes.node, elastic=wishes.elastic, left_out=left_out)
+    placed = _fitting(there, kinds, left_out)
+    assumed += left_out.lines()
+    if not placed:
+        began, ended, clock = min(job.submitted_s for job in jobs), last_known_s(jobs), span.clock
+        raise ImportFault(
+            f"no job was there while the week is played, from {moment(span.begin_s, clock)} to "
+            f"{moment(span.end_s, clock)}; jobs are of {moment(began, clock)} to {moment(ended, clock)}",
+            next_step="give files of the same days; where they are, check --timezone",
+        )
+    sizes = "a quarter to twice the accelerators" if wishes.elastic else "the accelerators (--elastic: also on others)"
+    assumed.append(
+        f"{len(placed):,} jobs: each runs on {sizes} that it had, of that kind, as long as it ran in the cluster, "
+        "failed and cancelled ones too. What ran when play begins waits then with the rest of its work."
+    )
+    return placed
+
+
+def _fitting(placed: Sequence[PlacedJob], kinds: Mapping[str, int], left_out: Counted) -> list[PlacedJob]:
+    """Leave out what the fleet cannot run; a name that comes twice gets a number."""
+    found: dict[str, PlacedJob] = {}
+    for job in placed:
+        kind = job.kind if job.kind in kinds else next(iter(kinds)) if len(kinds) == 1 else None
+        if kind is None or job.least > kinds[kind]:
+            left_out.add("jobs left out, as they need more of a kind than the fleet has")
+            continue
+        if kind != job.kind:
+            left_out.add(f"jobs that ran on a {job.kind}, of which the fleet has none, and run on {kind}")
+        name, number = job.name, 1
+        while name in found:
+            number += 1
+            name = f"{job.name}-{number}"
+        found[name] = replace(job, name=name, kind=kind, most=min(job.most, kinds[kind]))
+    return list(found.values())
+
+
+def _service(
+    name: str, rates: str, course: Course, capacity: Capacity, replicas_T: Floats | None, wishes: Wishes
+) -> ServiceLines:
+    tokens = course.requests is not None and course.requests.output_tokens is not None
+    replica = round(of(wishes.replica, name, 1.0))
+    family = of(wishes.family, name, "llm" if tokens else "services")
+    split = f"; a replica is of {replica} accelerators, and is taken to be divisible" if replica > 1 else ""
+    floor = replica if replicas_T is not None and float(np.nanmin(replicas_T)) >= 1 else 0
+    return ServiceLines(name, family, rates, capacity.by_kind, f"by {capacity.known}{split}", floor)
+
+
+def _rates(courses: Mapping[str, Course], span: Span) -> tuple[dict[str, str], dict[str, str]]:
+    """The file of each service, and the files' texts: one for each length of step."""
+    by_step: dict[float, dict[str, Floats]] = {}
+    for name, course in courses.items():
+        by_step.setdefault(course.step_s, {})[name] = span.own_T(course)
+    owner, texts = {}, {}
+    for step_s, series in by_step.items():
+        file = "rates.csv" if len(by_step) == 1 else f"rates_{step_s:g}s.csv"
+        texts[file] = series_csv(span.start_s, step_s, span.clock, series)
+        owner |= dict.fromkeys(series, file)
+    return owner, texts
+
+
+def _answered(courses: Mapping[str, Course], span: Span, wishes: Wishes) -> dict[str, Floats]:
+    """Requests per second that a log says were answered, and in time where there is a --latency-target."""
+    found = {}
+    for name, course in courses.items():
+        requests, target_s = course.requests, of(wishes.latency_target, name)
+        if requests is None or (requests.failed_N is None and (target_s is None or requests.latency_s_N is None)):
+            continue
+        good_N = np.ones(len(requests.at_s_N), dtype=bool) if requests.failed_N is None else requests.failed_N == 0
+        if target_s is not None and requests.latency_s_N is not None:
+            good_N &= ~(requests.latency_s_N > target_s)
+        found[name] = counts(requests.at_s_N[good_N], span.start_s, span.step_s, span.steps) / span.step_s
+    return found
+
+
+def _cluster(
+    placed: Sequence[PlacedJob], slots: Mapping[str, Floats], answered: Mapping[str, Floats], span: Span
+) -> dict[str, tuple[str, str]]:
+    """What the cluster itself did: by key of ``[cluster]`` a file's name and text."""
+    found = {}
+    if placed:
+        found["jobs"] = "cluster_jobs.csv", cluster_jobs_csv(placed)
+    for key, series in (("slots", slots), ("answered", answered)):
+        if series:
+            found[key] = f"cluster_{key}.csv", series_csv(span.start_s, span.step_s, span.clock, series)
+    return found

@@ -1,0 +1,53 @@
+"""How long jobs waited for their first slots.
+
+Letters: J jobs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tenfold.replay.outcome import Outcome
+from tenfold.replay.week import Floats, Week
+
+MINUTE_S, HOUR_S = 60.0, 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Of all jobs that arrived and have an end. A job that never started counts as waiting until the week's end."""
+
+    mean_s: float
+    p90_s: float
+    never_started: int
+
+
+def waits_of(week: Week, outcome: Outcome) -> Waits | None:
+    """Waits under a policy; none if no job arrived. Jobs of a backlog, which never end, are nobody's to wait for."""
+    end_s = week.steps * week.step_s
+    arrival_s_J = np.array([job.arrival_s for job in week.jobs], dtype=np.float64)
+    ends_J = np.array([np.isfinite(job.work) for job in week.jobs], dtype=bool)
+    counts_J = ends_J & (arrival_s_J < end_s)
+    waited_s_J = np.where(np.isnan(outcome.waited_s_J), end_s - arrival_s_J, outcome.waited_s_J)
+    return _sum_up(waited_s_J[counts_J], int(np.isnan(outcome.waited_s_J[counts_J]).sum()))
+
+
+def recorded_waits(week: Week) -> Waits | None:
+    """Waits in the cluster itself; none if they were not recorded."""
+    return None if week.recorded is None else _sum_up(week.recorded.waited_s_J, 0)
+
+
+def _sum_up(waited_s_J: Floats, never: int) -> Waits | None:
+    if not len(waited_s_J):
+        return None
+    return Waits(float(waited_s_J.mean()), float(np.quantile(waited_s_J, 0.9)), never)
+
+
+def duration(seconds: float) -> str:
+    """A wait for people: 40 s, 12 min, 3.3 h, 120 h."""
+    if seconds < 1.5 * MINUTE_S:
+        return f"{seconds:.0f} s"
+    if seconds < 1.5 * HOUR_S:
+        return f"{seconds / MINUTE_S:.0f} min"
+    hours = seconds / HOUR_S
+    return f"{hours:.1f} h" if hours < 99.95 else f"{hours:,.0f} h"

@@ -1,0 +1,264 @@
+"""A platform team brings the files that it has: each becomes a week that can be played, or is told what is wrong."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import platform_files
+import pytest
+
+from tenfold.cli.main import main
+from tenfold.replay.importing.grafana import value_of
+from tenfold.replay.importing.kinds import kind_of
+from tenfold.replay.traces import read_rates
+from tenfold.replay.week import Week
+from tenfold.replay.week_file import load_week
+
+AZURE = (Path(__file__).parent / "azure_code.csv").read_text()
+"""The first rows of AzureLLMInferenceTrace_code.csv, Azure Public Dataset (Microsoft, CC-BY 4.0)."""
+
+
+def run(*arguments: object) -> int:
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+@pytest.fixture
+def imported(tmp_path, capsys):
+    """Imports texts as files of these names; gives the week and what the command printed."""
+
+    def bring(files: dict[str, str], *options: object) -> tuple[Week, dict]:
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        output = tmp_path / "week"
+        arguments = [str(tmp_path / option) if option in files else option for option in options]
+        given = [tmp_path / name for name in files if name not in options]
+        assert run("replay", "import", *given, "-o", output, *arguments, "--json") == 0
+        return load_week(output / "week.toml"), json.loads(capsys.readouterr().out)
+
+    return bring
+
+
+def rates(told: dict, name: str) -> np.ndarray:
+    """What was written as a service's rates."""
+    found = read_rates(Path(told["week"]).with_name("rates.csv"))
+    return found.rates_ST[found.names.index(name)]
+
+
+def test_prometheus_adds_up_pods_and_knows_gaps(imported):
+    week, told = imported({"rps.json": platform_files.prometheus()}, "--capacity", "chat=4,feed=400")
+    assert (week.step_s, told["services"]) == (60.0, ["chat", "feed"])
+    chat = rates(told, "chat")
+    assert len(chat) == 120
+    assert chat[:3].tolist() == [3.0, 4.0, 5.0]
+    assert np.isnan(chat[7])
+    # The second pod comes in the middle.
+    assert chat[60:63].tolist() == [3.0 + 5.0, 4.0 + 6.0, 5.0 + 7.0]
+    assert any("services are named by 'service': chat, feed, 3 series added up" in line for line in told["assumed"])
+
+
+def test_a_counter_is_taken_by_its_rise_and_a_restart_is_none(imported):
+    counts = [[1767571200 + 60 * at, str(1000 + 120 * at if at < 50 else 120 * (at - 50))] for at in range(100)]
+    series = {"metric": {"__name__": "http_requests_total", "job": "api"}, "values": counts}
+    answer = {"status": "success", "data": {"resultType": "matrix", "result": [series]}}
+    _, told = imported({"rps.json": json.dumps(answer)})
+    assert np.nanmin(rates(told, "api")) >= 0
+    assert np.nanmedian(rates(told, "api")) == pytest.approx(2.0)
+
+
+def test_grafana_scrapes_off_by_a_second_are_on_one_step(imported):
+    week, told = imported({"panel.csv": platform_files.grafana()}, "--timezone", "Europe/Berlin")
+    assert rates(told, "feed").tolist() == [1500 + 10 * at for at in range(60)]
+    assert np.flatnonzero(np.isnan(rates(told, "chat"))).tolist() == [9]
+    assert week.step_s == 100.0
+    assert any("without a zone are taken to be of Europe/Berlin" in line for line in told["assumed"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("1.2 K", 1200.0), ("3 req/s", 3.0), ("120 req/min", 2.0), ("12", 12.0), ("high", None)]
+)
+def test_a_cell_of_grafana_may_be_formatted(cell, value):
+    assert value_of(cell) == value
+
+
+def test_azure_requests_become_rates_and_their_tokens_a_capacity(imported):
+    week, told = imported({"code.csv": AZURE}, "--model", "llama-3.1-8b", "--fleet", "h100=8")
+    (service,) = week.services
+    assert (week.step_s, service.family) == (1.0, "llm")
+    # The first whole steps, counted by hand; the second that has only begun at the end is left out.
+    assert rates(told, "requests")[:3].tolist() == [7.0, 5.0, 0.0]
+    assert sum(rates(told, "requests")) == len(AZURE.splitlines()) - 2
+    (line,) = [line for line in told["assumed"] if line.startswith("Capacity of requests")]
+    assert "llama-3.1-8b: 2,344 tokens in, 28 out" in line
+    assert 1 < service.capacity_K[0] < 200
+
+
+def test_mooncake_counts_milliseconds(imported):
+    week, told = imported({"trace.jsonl": platform_files.MOONCAKE}, "--capacity", 5)
+    assert sum(rates(told, "requests")) == 3
+    assert week.step_s == 1.0
+    assert any("times count ms" in line for line in told["assumed"])
+
+
+def test_what_a_gateway_logged_tells_capacity_and_what_was_answered_in_time(imported):
+    options = (
+        "--parallel",
+        8,
+        "--latency-target",
+        5,
+        "--accelerators-per-replica",
+        "chat=2,code=1",
+        "--fleet",
+        "a100=8",
+    )
+    week, _ = imported({"log.csv": platform_files.GATEWAY}, *options)
+    chat, code = week.services
+    # 8 at a time, of 9 s each on average, on 2 accelerators.
+    assert chat.capacity_K[0] == pytest.approx(8 / 9.0 / 2, rel=1e-4)
+    assert code.capacity_K[0] == pytest.approx(8 / 6.1, rel=1e-4)
+    assert week.recorded is not None
+    # In the 11 steps that are played: chat is asked 4 more times, of which one failed and one took 9 s.
+    assert week.recorded.attainment([0]) == pytest.approx(1 / 3)
+    assert week.recorded.attainment([1]) == 0.0
+
+
+def test_replicas_tell_the_fleet_and_what_services_held(imported):
+    moments = [f"2026-01-05 {at // 12:02}:{at % 12 * 5:02}:01" for at in range(60)]
+    replicas = "\n".join(["Time,chat", *(f"{moment},{2 + at // 30}" for at, moment in enumerate(moments))])
+    files = {"panel.csv": platform_files.grafana().replace("feed", "x"), "replicas.csv": replicas}
+    options = ("--replicas", "replicas.csv", "--accelerators-per-replica", "chat=4")
+    week, told = imported(files, *options)
+    assert told["kinds"] == {"h100": 16}
+    assert week.recorded is not None
+    assert np.nanmax(week.recorded.service_slots_TS[:, 0]) == 12
+    assert np.isnan(week.recorded.service_slots_TS[:, 1]).all()
+    assert week.services[0].floor == 4
+
+
+def test_slurm_jobs_are_played_and_set_beside_what_the_cluster_did(imported, tmp_path, capsys):
+    week, told = imported({"jobs.psv": platform_files.SACCT})
+    assert told["kinds"] == {kind_of("h100"): 24}
+    assert {job.name: (job.least, job.within) for job in week.jobs} == {
+        "4101": (16, "anywhere"), "4102": (4, "node"), "4104_1": (1, "anywhere"), "4105": (8, "node"),
+    }  # fmt: skip
+    assert week.recorded is not None
+    # Submitted 20:11:08, started 23:40; the others waited 70 s, 5 min and 80 min.
+    assert week.recorded.waited_s_J.tolist() == [12532, 70, 300, 4800]
+    # The week ends with the log, at 3:40, when the last job had run for an hour.
+    assert week.recorded.training_h == pytest.approx(4 * 16 + 31 / 60 * 4 + 1.5 + 8, abs=0.2)
+    assert week.recorded.jobs_done == 3
+    assert any("without accelerators left out: 1." in line for line in told["assumed"])
+    page = tmp_path / "page.html"
+    assert (
+        run("replay", tmp_path / "week" / "week.toml", "--policy", "kueue-like,tenfold", "--report", page, "--json")
+        == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert found["cluster"]["waited_s_mean"] == pytest.approx((12532 + 70 + 300 + 4800) / 4)
+    assert all(each["waited_s_mean"] < 600 for each in found["policies"])
+    assert "the cluster itself" in page.read_text()
+
+
+def test_kueue_workloads_are_jobs_with_their_least(imported):
+    week, told = imported({"workloads.json": platform_files.kueue()})
+    assert {job.name: (job.least, job.most, job.work) for job in week.jobs} == {
+        "research-job-a": (8, 16, pytest.approx(16 * 6600.0)), "research-job-b": (4, 4, 4 * 3600.0),
+    }  # fmt: skip
+    assert told["kinds"] == {kind_of("h100"): 16}
+    assert any("never started" in line for line in told["assumed"])
+
+
+def test_all_files_of_one_week_are_joined_by_time(imported):
+    files = {"rps.json": platform_files.prometheus(minutes=180), "jobs.psv": platform_files.SACCT}
+    week, _ = imported(files, "--capacity", "chat=4,feed=400", "--elastic")
+    assert {service.name for service in week.services} == {"chat", "feed"}
+    begin_s = 180 * 60 // 7 // 60 * 60
+    (running,) = [job for job in week.jobs if job.name == "4101"]
+    # It ran already as the rates begin: what is left of it waits then.
+    assert (running.arrival_s, running.least, running.most) == (0.0, 4, 32)
+    assert running.work == pytest.approx(16 * (3 * 3600 + 40 * 60 - begin_s), abs=16)
+    assert week.recorded is not None
+    assert week.recorded.waited_s_J[0] == 0.0
+
+
+def answer(data: object) -> str:
+    return json.dumps({"status": "success", "data": data})
+
+
+SACCT, PANEL = platform_files.SACCT, platform_files.grafana(20)
+BAD = {
+    "empty": (" \n", "is empty", "export it again"),
+    "unknown columns": ("color,size\nred,12\n", "columns color, size are of no kind that is known", "give Prometheus"),
+    "a vector": (answer({"resultType": "vector", "result": []}), "the answer is a 'vector'", "query_range"),
+    "an error": ('{"status":"error","errorType":"bad_data","error":"parse"}', "bad_data parse", "mend the query"),
+    "no series": (answer({"resultType": "matrix", "result": []}), "found no series", "ask for a time"),
+    "cut off": ('{"status":"success","data":{', "is not JSON", "export it again"),
+    "no time": (PANEL.replace("2026-01-05 00:25:01", "yesterday"), "line 7: Time is 'yesterday'", "write it like"),
+    "a negative rate": (PANEL.replace(",1540", ",-3"), "line 6: feed is '-3'", "export it"),
+    "no arrival": (AZURE.replace("2023-11-16 18:17:04.0319600", "n/a"), "line 3: TIMESTAMP is 'n/a'", "write it"),
+    "no tokens": (AZURE.replace(",4808,", ",many,"), "line 2: ContextTokens is 'many'", "write a number"),
+    "a cell more": (SACCT.replace("|eval|", "|ev|al|"), "line 4: 11 cells where line 1 names 10", "'|'"),
+    "no header": (SACCT.partition("\n")[2], "has no header", "without -n"),
+    "no TRES": ("JobID|Submit|Start|End|State\n1|Unknown|Unknown|Unknown|RUNNING\n", "lacks AllocTRES", "sacct -a"),
+    "no start": (SACCT.replace("2026-01-05T00:31:10", "Jan05"), "line 4: Start is 'Jan05'", "SLURM_TIME_FORMAT"),
+    "pods": ('{"kind": "List", "items": [{"kind": "Pod"}]}', "1 of kind 'Pod'", "kubectl get workloads"),
+    "no name": ('{"items": [{"kind": "Workload", "metadata": {}}]}', "'metadata.name' is missing", "kubectl"),
+    "too short": ("\n".join(AZURE.splitlines()[:4]), "have only", "give a longer time"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_is_named_with_its_line_and_its_cure(case, tmp_path, capsys):
+    text, wrong, cure = BAD[case]
+    (tmp_path / "given").write_text(text)
+    assert run("replay", "import", tmp_path / "given", "-o", tmp_path / "week") == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert wrong in err
+    assert cure in err.partition(wrong)[2]
+    assert not (tmp_path / "week").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        (["--capacity", "chat=4"], "--capacity: there is no service 'chat'"),
+        (["--capacity", "0"], "'0' is no number above 0"),
+        (["--model", "llama-9"], "llama-9"),
+        (["--timezone", "Mars/Base"], "no time zone 'Mars/Base'"),
+        (["--start", "2026-01-05"], "outside of what the files have"),
+        (["--by", "team"], "no column 'team'"),
+        (["--replicas", "nowhere.json"], "cannot read nowhere.json"),
+        (["nowhere.json"], "cannot read nowhere.json"),
+        (["panel.csv"], "no time in common"),
+    ],
+)
+def test_options_that_cannot_be_are_named(options, wrong, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("code.csv").write_text(AZURE)
+    Path("panel.csv").write_text(platform_files.grafana())
+    assert run("replay", "import", "code.csv", *options, "-o", "week") == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert wrong in err
+    assert "next:" in err
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text(AZURE)
+    (tmp_path / "week").mkdir()
+    assert run("replay", "import", tmp_path / "a.csv", "-o", tmp_path / "week") == 2
+    assert "is there already" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("nvidia_h100_80gb_hbm3", "h100"),
+        ("NVIDIA-H100-SXM5-80GB", "h100"),
+        ("nvidia-a100-1g.5gb", "nvidia-a100-1g.5gb"),
+    ],
+)
+def test_accelerators_are_known_by_their_names_in_clusters(name, kind):
+    assert kind_of(name) == (kind_of(kind) if kind == "h100" else kind)
