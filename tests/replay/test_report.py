@@ -12,11 +12,23 @@ from small import Told, job, service, week
 from outline import Outline
 from synthetic_week import synthetic_week
 from tenfold.core.errors import UsageError
-from tenfold.replay.bounds import Bound
+from tenfold.replay.bounds import Bound, _at_least, _coarse
 from tenfold.replay.charts import Held, bucketed, frontier, short_over_time, short_slots, slots_over_time
 from tenfold.replay.compare import RULES, Comparison, Played, compare, find_bounds, rules, targets_of
 from tenfold.replay.report import report
 from tenfold.replay.summary import attainment, summary
+
+
+def test_a_bound_in_coarse_steps_is_still_a_bound():
+    made = synthetic_week(2, slots=32, steps=1000, services=3, jobs=20, step_s=120.0)
+    found = find_bounds(compare(made, rules("static", made, targets_of(made, {})), targets_of(made, {})))
+    (static,) = (each.outcome for each in found.played)
+    answered_S = np.array([each.answered for each in static.services])
+    assert _coarse(made).steps == 500
+    fine, coarse = _at_least(made, answered_S, moves=True), found.possible_h["static"]
+    assert static.useful_training_h <= fine
+    assert coarse == pytest.approx(fine, rel=0.02)
+    assert static.useful_training_h <= coarse
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,9 @@ from tenfold.replay.week import Floats, Service, Week
 
 HOUR_S = 3600.0
 
+FEWEST_STEPS, MOST_MERGED = 500, 10
+"""Of weeks with more steps up to so many are put together for the bound of one policy."""
+
 FREE_MOVES, TRUE_MOVES = "clairvoyant, free moves", "clairvoyant, true moves"
 INFORMED = "no knowledge beyond the forecast"
 
@@ -63,7 +66,8 @@ def at_least(week: Week, answered_S: Floats) -> float:
     """Bound useful training, in hours, of who answers of every service at least so many requests.
 
     It knows the whole week and pays the true times of moves. What services are reported together does not matter. Where
-    all slots are needed all the time, moves are free: the program counts a first slot as given up by somebody.
+    all slots are needed all the time, moves are free: the program counts a first slot as given up by somebody. Many
+    steps are put together to fewer: whatever can be done in the fine ones can, on average, be done in the coarse ones.
 
     Args:
         week: what is asked and what there is.
@@ -72,10 +76,11 @@ def at_least(week: Week, answered_S: Floats) -> float:
     Raises:
         Infeasible: nobody can answer as much.
     """
+    coarse = _coarse(week)
     try:
-        return _at_least(week, answered_S, moves=True)
+        return _at_least(coarse, answered_S, moves=True)
     except Infeasible:
-        return _at_least(week, answered_S, moves=False)
+        return _at_least(coarse, answered_S, moves=False)
 
 
 def _at_least(week: Week, answered_S: Floats, *, moves: bool) -> float:
@@ -86,6 +91,25 @@ def _at_least(week: Week, answered_S: Floats, *, moves: bool) -> float:
     for jobs in _classes(week):
         program.train(jobs)
     return program.solve(TRUE_MOVES).useful_training_h
+
+
+def _coarse(week: Week) -> Week:
+    """The week in steps a few times as long, if it has many.
+
+    Each job is there from the begin of its step on, and the share of requests that may be carried into the next step
+    stays: no less is possible than in the fine steps.
+    """
+    fits = [size for size in range(1, MOST_MERGED + 1) if week.steps % size == 0 and week.steps // size >= FEWEST_STEPS]
+    size = max(fits, default=1)
+    if size == 1:
+        return week
+    step_s = size * week.step_s
+    services = tuple(
+        replace(each, rates_T=each.rates_T.reshape(-1, size).mean(axis=1), gaps_T=None, queue_s=size * each.queue_s)
+        for each in week.services
+    )
+    jobs = tuple(replace(job, arrival_s=job.arrival_s // step_s * step_s) for job in week.jobs)
+    return replace(week, step_s=step_s, services=services, jobs=jobs, alone_steps=week.steps // size)
 
 
 def informed(week: Week, attainment: Mapping[str, float]) -> Bound:

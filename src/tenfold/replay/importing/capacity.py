@@ -8,6 +8,7 @@ import numpy as np
 from tenfold.compute.accelerators import Accelerator, Precision, find_accelerator
 from tenfold.compute.facilities import facilities
 from tenfold.compute.inference import Traffic, estimate_inference
+from tenfold.compute.parallel import shared_by
 from tenfold.compute.served import find_served_model
 from tenfold.core.errors import InfeasibleError, UsageError
 from tenfold.replay.importing.found import Requests
@@ -161,19 +162,14 @@ def _rate(
         context_tokens=prompt + answer / 2,
         user_tokens_per_s=speed,
     )
-    facility = next(iter(facilities().values()))
+    served, facility = find_served_model(model), next(iter(facilities().values()))
     for precision in precisions:
         # A replica that is too small for the weights is no replica of this model: the least that holds them counts.
         for size in (replica if replica > 1 else None, None):
+            shared = None if size is None else shared_by(served, accelerator, size)
             try:
                 found = estimate_inference(
-                    find_served_model(model),
-                    accelerator,
-                    traffic,
-                    facility,
-                    precision=precision,
-                    prefill_replica=size,
-                    decode_replica=size,
+                    served, accelerator, traffic, facility, precision=precision, prefill=shared, decode=shared
                 )
             except InfeasibleError:
                 continue
