@@ -2,6 +2,12 @@
 
 import os
 import signal
+import socket
+
+import pytest
+
+from tenfold.core.errors import NotRunning
+from tenfold.llama.outpost import Outpost
 
 ELSEWHERE = "another machine"
 
@@ -47,3 +53,12 @@ def test_an_outpost_that_hangs_is_overtaken_and_comes_in_again(cluster, referenc
     cluster.wait_for(lambda: cluster.status().workers == 2, "the worker of the outpost")
     cluster.train_to(cluster.status().step + 3)
     reference.check(*cluster.final_state(coordinator))
+
+
+def test_one_that_joined_gives_up_where_nobody_trains_any_more():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    outpost = Outpost("late", f"127.0.0.1:{port}", "any", patience_s=0.1)
+    with pytest.raises(NotRunning, match=f"nobody has trained at 127.0.0.1:{port}"):
+        outpost.run()
+    outpost.close()

@@ -26,6 +26,9 @@ from tenfold.llama.run_data import keep_data
 from tenfold.llama.run_file import RunFile, read_run_file
 from tenfold.llama.runs import MAIN, train_folder
 
+PATIENCE_S = 120.0
+"""How long a machine that has joined waits for a run that is no longer trained where it was."""
+
 FAREWELL_S = 60.0
 """How long a machine that leaves a run waits until what it computed is handed up."""
 
@@ -142,6 +145,7 @@ def join(run: RunFile, address: str, token: str, *, workers: int = 1, stop: thre
     Raises:
         UsageError: there are no workers.
         AssetError: the data is damaged.
+        NotRunning: the run is no longer trained there.
         ResidentFailed: the run refuses the workers, e.g. for other data, or they are killed again and again.
     """
     _check(workers)
@@ -150,7 +154,7 @@ def join(run: RunFile, address: str, token: str, *, workers: int = 1, stop: thre
     def on_step() -> None:
         crew.progressed()
 
-    outpost = Outpost(socket.gethostname(), address, token, on_step)
+    outpost = Outpost(socket.gethostname(), address, token, on_step, PATIENCE_S)
     here = f"127.0.0.1:{outpost.listen('127.0.0.1', 0)}"
     crew = Crew(workers, run.recipe, data, here, token, outpost.stop)
 

@@ -39,7 +39,7 @@ from tenfold.llama.wire import (
     Work,
 )
 
-FAREWELL_S = 2.0
+FAREWELL_S = 5.0
 """How long a run that has ended waits for its outposts to hear of it."""
 
 log = logging.getLogger(__name__)
@@ -266,7 +266,7 @@ class Exchange:
                 if self.step.all_in and (due := self.step.lies_at(connection)):
                     break
                 self.changed.wait()
-                if channel.readable() or self.stopping:
+                if not self.ended and (channel.readable() or self.stopping):
                     return False
         if ended:
             channel.send(Over())

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
 
+from tenfold.core.errors import NotRunning
 from tenfold.llama.gradients import GradientBuffers, add_neighbours, machine
 from tenfold.llama.server import Server
 from tenfold.llama.tree import Addition, Branch, PartialSums
@@ -120,10 +121,20 @@ class Outpost:
         address: the coordinator's ``host:port``.
         token: the pool's secret.
         on_step: called as the parameters of each step arrive.
+        patience_s: for how long the coordinator's machine may say that nobody listens there; none: for ever.
     """
 
-    def __init__(self, name: str, address: str, token: str, on_step: Callable[[], None] = lambda: None) -> None:
-        self._name, self._address, self._token, self._on_step = name, address, token, on_step
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        token: str,
+        on_step: Callable[[], None] = lambda: None,
+        patience_s: float | None = None,
+    ) -> None:
+        self._name, self._address, self._token = name, address, token
+        self._on_step, self._patience_s = on_step, patience_s
+        self._refused_at: float | None = None
         self._machine = machine()
         self._changed = threading.Condition()
         self._held: _Held | None = None
@@ -142,7 +153,11 @@ class Outpost:
         return self._server.listen(host, port)
 
     def run(self) -> bool:
-        """Speak for the workers until ``stop``, or until the run has ended: then true."""
+        """Speak for the workers until ``stop``, or until the run has ended: then true.
+
+        Raises:
+            NotRunning: nobody has listened at the coordinator's address for ``patience_s``.
+        """
         pause_s = FIRST_PAUSE_S
         try:
             while not self._stop.is_set():
@@ -150,9 +165,11 @@ class Outpost:
                     channel = Channel.connect(self._address, self._token)
                 except (EOFError, OSError) as error:
                     log.info("no coordinator at %s (%s); again in %.2f s", self._address, error, pause_s)
+                    self._bear(error)
                     self._stop.wait(pause_s)
                     pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
                     continue
+                self._refused_at = None
                 try:
                     self._attach(channel)
                     pause_s = FIRST_PAUSE_S
@@ -200,6 +217,16 @@ class Outpost:
             time.sleep(BEAT_EVERY_S)
 
     # ---- with the coordinator
+
+    def _bear(self, error: OSError | EOFError) -> None:
+        """A machine that answers, and says that nobody listens, is no link that is cut: that has an end."""
+        now = time.monotonic()
+        self._refused_at = (self._refused_at or now) if isinstance(error, ConnectionRefusedError) else None
+        if self._refused_at is not None and self._patience_s is not None and now - self._refused_at > self._patience_s:
+            raise NotRunning(
+                f"nobody has trained at {self._address} for {self._patience_s:.0f} s",
+                next_step="see whether the run has ended, or start it again with --listen",
+            )
 
     def _attach(self, channel: Channel) -> None:
         channel.send(Attach(outpost=self._name))
