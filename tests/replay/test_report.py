@@ -19,12 +19,13 @@ from tenfold.replay.report import report
 from tenfold.replay.summary import attainment, summary
 
 
-def test_a_bound_in_coarse_steps_is_still_a_bound():
-    made = synthetic_week(2, slots=32, steps=1000, services=3, jobs=20, step_s=120.0)
+def test_a_bound_in_coarse_steps_is_still_a_bound(monkeypatch):
+    monkeypatch.setattr("tenfold.replay.bounds.FEWEST_STEPS", 60)
+    made = synthetic_week(2, slots=32, steps=120, services=3, jobs=20, step_s=120.0)
     found = find_bounds(compare(made, rules("static", made, targets_of(made, {})), targets_of(made, {})))
     (static,) = (each.outcome for each in found.played)
     answered_S = np.array([each.answered for each in static.services])
-    assert _coarse(made).steps == 500
+    assert _coarse(made).steps == 60
     fine, coarse = _at_least(made, answered_S, moves=True), found.possible_h["static"]
     assert static.useful_training_h <= fine
     assert coarse == pytest.approx(fine, rel=0.02)

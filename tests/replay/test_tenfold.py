@@ -16,7 +16,7 @@ from tenfold.replay.week import Times
 
 pytestmark = pytest.mark.slow
 
-STEADY = [10.0] * 1000
+STEADY = [10.0] * 600
 TARGET = (("llm", 0.9),)
 
 
@@ -31,7 +31,9 @@ def test_a_family_is_steered_to_its_target_and_the_rest_trains():
 def test_an_answer_that_is_worth_little_is_provided_for_all_the_same():
     made = week([service(STEADY, usd_per_request=0.5)], [job()], slots=20)
     assert replay(made, Tenfold()).attainment("llm") < 0.1
-    assert replay(made, Tenfold(TARGET)).attainment("llm") == pytest.approx(0.9, abs=0.02)
+    # It comes up to the target from below, and takes its time.
+    long = week([service([10.0] * 1000, usd_per_request=0.5)], [job()], slots=20)
+    assert replay(long, Tenfold(TARGET)).attainment("llm") == pytest.approx(0.9, abs=0.02)
 
 
 def test_what_is_not_provided_for_gets_slots_that_would_be_idle():
@@ -48,12 +50,12 @@ def test_of_two_families_one_can_be_provided_for_less():
 
 def test_services_of_a_family_share_its_budget_and_however_much_is_unspent_most_is_provided_for():
     made = week(
-        [service(STEADY, usd_per_request=10.0), service([1.0] * 900 + [10.0] * 100, name="late", usd_per_request=10.0)],
-        [job(most=9), job(name="late job", arrival_s=90_000.0, most=20)],
+        [service(STEADY, usd_per_request=10.0), service([1.0] * 500 + [10.0] * 100, name="late", usd_per_request=10.0)],
+        [job(most=9), job(name="late job", arrival_s=50_000.0, most=20)],
         slots=20,
     )
     outcome = replay(made, Tenfold(TARGET))
-    served_T = outcome.service_slots_TS.sum(axis=1)[905:]
+    served_T = outcome.service_slots_TS.sum(axis=1)[505:]
     assert np.median(served_T) >= 20 * (1.0 - BURN * 0.1)
 
 

@@ -20,7 +20,7 @@ from tenfold.replay.charts import (
 from tenfold.replay.compare import Comparison, Played
 from tenfold.replay.outcome import Outcome
 from tenfold.replay.summary import CLUSTER, UNKNOWN, attainment, notes
-from tenfold.replay.waits import Waits, duration, recorded_waits, waits_of
+from tenfold.replay.waits import Waits, duration, hours, recorded_waits, waits_of
 from tenfold.replay.week import Recorded, Week
 
 OURS = "tenfold"
@@ -102,8 +102,8 @@ def _beside(comparison: Comparison, ours: Outcome) -> str:
     more = [family for family in comparison.families if best.attainment(family) > ours.attainment(family) + ALIKE]
     if more and comparison.tuned_on is None:
         answered = ", ".join(f"{attainment(best.attainment(family))} of {escape(family)}" for family in more)
-        hours = f"{escape(best.policy)}: {amount_data(best.useful_training_h)} h"
-        return f"{hours}, but not tuned: it answered {answered}"
+        trained = f"{escape(best.policy)}: {amount_data(best.useful_training_h)} h"
+        return f"{trained}, but not tuned: it answered {answered}"
     times = ours.useful_training_h / best.useful_training_h
     return f"{data(times, f'{times:.2f}')} times that of {escape(best.policy)}"
 
@@ -137,7 +137,7 @@ def _policy(comparison: Comparison, each: Played) -> str:
         cells.append(f'<td class="n{missed}" title="{in_full}">{data(share, attainment(share))}</td>')
     held_h = outcome.training_slot_h or 1.0
     kills, moves = outcome.lost_to_kills_h / held_h, outcome.lost_to_moves_h / held_h
-    figures = [data(outcome.useful_training_h, f"{outcome.useful_training_h:,.0f}")]
+    figures = [data(outcome.useful_training_h, hours(outcome.useful_training_h))]
     if comparison.bounded:
         possible = comparison.share_of_bound(outcome)
         figures.append(UNKNOWN if possible is None else percent_data(possible))
@@ -156,12 +156,12 @@ def _cluster(comparison: Comparison, recorded: Recorded, columns: int) -> str:
     week = comparison.week
     shares = [recorded.attainment(week.members(family)) for family in comparison.families]
     figures = [UNKNOWN if share is None else data(share, attainment(share)) for share in shares]
-    hours = recorded.training_h
-    figures.append(UNKNOWN if hours is None else data(hours, f"{hours:,.0f}"))
+    trained_h = recorded.training_h
+    figures.append(UNKNOWN if trained_h is None else data(trained_h, hours(trained_h)))
     cells = _wait_cells(recorded_waits(week)) if week.jobs else []
     cells += [f'<td class="n">{figure}</td>' for figure in figures]
     cells += [f'<td class="n">{UNKNOWN}</td>'] * (columns - 1 - len(cells))
-    if hours is not None:
+    if trained_h is not None:
         cells[-3] = f'<td class="n">{data(recorded.jobs_done, f"{recorded.jobs_done:,}")}</td>'
     return f'<tr class="cluster"><td><span class="what">{CLUSTER}</span></td>{"".join(cells)}</tr>'
 

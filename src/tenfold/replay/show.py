@@ -10,7 +10,7 @@ from tenfold.core.show import out as OUT
 from tenfold.page.figures import percent
 from tenfold.replay.compare import Comparison, Played
 from tenfold.replay.summary import CLUSTER, UNKNOWN, attainment, notes
-from tenfold.replay.waits import Waits, duration, recorded_waits, waits_of
+from tenfold.replay.waits import Waits, duration, hours, recorded_waits, waits_of
 
 
 def comparison(comparison: Comparison, out: Console = OUT) -> None:
@@ -52,7 +52,7 @@ def _row(comparison: Comparison, each: Played) -> list[str]:
     cells = [outcome.policy, *(_waits(waits_of(week, outcome)) if week.jobs else ())]
     cells += [attainment(outcome.attainment(family)) for family in comparison.families]
     held_h = outcome.training_slot_h
-    cells.append(f"{outcome.useful_training_h:,.0f}")
+    cells.append(hours(outcome.useful_training_h))
     if comparison.bounded:
         share = comparison.share_of_bound(outcome)
         cells.append(UNKNOWN if share is None else percent(share))
@@ -81,6 +81,6 @@ def _cluster(comparison: Comparison, figures: int) -> list[str]:
     cells += [UNKNOWN if share is None else attainment(share) for share in shares]
     if recorded.training_h is None:
         return [*cells, *[UNKNOWN] * (1 + figures - len(cells))]
-    cells.append(f"{recorded.training_h:,.0f}")
+    cells.append(hours(recorded.training_h))
     between = [UNKNOWN] * (1 + figures - len(cells) - 2)
     return [*cells, *between, f"{recorded.jobs_done:,}", UNKNOWN]

@@ -43,6 +43,11 @@ def _sum_up(waited_s_J: Floats, never: int) -> Waits | None:
     return Waits(float(waited_s_J.mean()), float(np.quantile(waited_s_J, 0.9)), never)
 
 
+def hours(value: float) -> str:
+    """Accelerator-hours for people: 12,345 or 0.137."""
+    return f"{value:,.0f}" if value >= 99.5 or value == 0 else f"{value:.3g}"
+
+
 def duration(seconds: float) -> str:
     """A wait for people: 40 s, 12 min, 3.3 h, 120 h."""
     if seconds < 1.5 * MINUTE_S:

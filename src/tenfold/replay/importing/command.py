@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tenfold.core.command import Json, whole
-from tenfold.core.show import record
+from tenfold.core.show import machine, out
 from tenfold.replay.importing.reading import Reading, TimeUnit, Unit
 
 BY_SERVICE = "chat=4,code=6, or 4 for all"
@@ -82,4 +82,7 @@ def import_(
         *(f"  {line}" for line in found.assumed),
         f"next:  tenfold replay {output / 'week.toml'} --policy all",
     ]
-    record(data, "\n".join(lines), json)
+    if json:
+        machine(data)
+    else:
+        out.print("\n".join(lines), markup=False, soft_wrap=True)

@@ -22,6 +22,7 @@ from tenfold.replay.importing.found import (
 from tenfold.replay.importing.prometheus import interval_s, rate_of
 from tenfold.replay.importing.reading import Unit
 from tenfold.replay.traces import STEP_S
+from tenfold.replay.waits import duration
 from tenfold.replay.week import Floats
 
 EVEN_S = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, STEP_S)
@@ -170,7 +171,7 @@ def _of_requests(file: RequestFile) -> tuple[dict[str, Course], list[str]]:
         )
     count = sum(len(each.at_s_N) for each in file.services.values())
     return found, [
-        f"{file.origin}: {count:,} requests in {(end_s - begin_s) / 3600:.3g} h, counted in steps of {step_s:g} s."
+        f"{file.origin}: {count:,} requests in {duration(end_s - begin_s)}, counted in steps of {step_s:g} s."
     ]
 
 

@@ -18,6 +18,7 @@ from tenfold.replay.importing.placed import last_known_s
 from tenfold.replay.importing.wishes import Wishes
 from tenfold.replay.joining import choose_step
 from tenfold.replay.traces import STEP_S
+from tenfold.replay.waits import duration
 from tenfold.replay.week import Floats
 
 DAY_S, HOUR_S = 86400.0, 3600.0
@@ -105,7 +106,7 @@ def span_of(
             f"all files together have only {span.steps} steps of {step_s:g} s", next_step="give a longer time"
         )
     if history_s:
-        told.append(f"The first {history_s / HOUR_S:.3g} h are known to every policy and not played (history_s).")
+        told.append(f"The first {duration(history_s)} are known to every policy and not played (history_s).")
     return span, told
 
 
