@@ -15,7 +15,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -42,8 +41,8 @@ from tenfold.llama.release.release import read_trained, release
 from tenfold.llama.run_file import RunFile
 from tenfold.llama.runs import read_run
 from tenfold.llama.shape import ModelShape
+from train_peers.environment import TRANSFORMERS, transformers_python
 
-TRANSFORMERS = "transformers==5.24.0"
 SEQUENCE = 64
 SAMPLE = "def f(x):\n    return x  + 12.5 # it's naïve — 你好\n\n\nclass A:\n"
 HERE = Path(__file__).parent / "released"
@@ -57,20 +56,6 @@ def shape_of(experts: int) -> ModelShape:
         hidden_size=64, num_hidden_layers=8, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
         intermediate_size_mlp=160, intermediate_size=96, num_local_experts=experts, **dense,
     )  # fmt: skip
-
-
-def transformers_python() -> Path:
-    """Python of a virtual environment with transformers, which takes torch from ours: the same build on both sides."""
-    folder = cache_dir() / "bench" / TRANSFORMERS.replace("==", "-")
-    python = folder / "bin" / "python"
-    if not (folder / "installed").exists():
-        talk.print(f"installing {TRANSFORMERS}, a minute the first time", style="dim")
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=120)
-        pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", TRANSFORMERS]
-        subprocess.run(pip, check=True, timeout=600)
-        (folder / "installed").touch()
-    (next(folder.glob("lib/python3*")) / "site-packages" / "ours.pth").write_text(str(Path(torch.__file__).parents[1]))
-    return python
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -130,7 +115,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     text = prepare(cache_dir(), lambda *_: None)
-    python = transformers_python()
+    python = transformers_python(talk)
     found: dict[str, dict[str, float]] = {}
     home = Path(tempfile.mkdtemp(prefix="tenfold-release-"))
     try:

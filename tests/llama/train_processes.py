@@ -1,5 +1,6 @@
 """What the test's child processes run: a coordinator, and workers that may stall inside a microbatch."""
 
+import hashlib
 import os
 import signal
 import threading
@@ -8,6 +9,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import tenfold.llama.kernels
 import tenfold.llama.outpost
 import tenfold.llama.worker
 from tenfold.llama.checkpoint import checkpoint_files, read_checkpoint, write_checkpoint
@@ -16,7 +18,7 @@ from tenfold.llama.data.index import read_index
 from tenfold.llama.outpost import Outpost
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.runs import read_run, train_folder
-from tenfold.llama.vectors import layout_of
+from tenfold.llama.vectors import initial_parameters, layout_of
 from tenfold.llama.worker import GradientComputer, Worker
 
 
@@ -86,3 +88,17 @@ def die_while_writing(recipe: str, home: Path) -> None:
 
     os.fsync = sync_and_die
     write_checkpoint(train_folder(home), meta, progress.after(1.0, 1), layout.spans, state)
+
+
+def compute(recipe: str, text: Path, by_kernels: bool, found: Connection) -> None:
+    """Tell the loss and a digest of the gradient of two microbatches."""
+    asked = Recipe.model_validate_json(recipe)
+    computer = GradientComputer(asked, text)
+    computer.parameters_P[:] = initial_parameters(asked, layout_of(asked.model))
+    fit = tenfold.llama.kernels.fit
+    tenfold.llama.kernels.fit = fit if by_kernels else lambda _shape: False
+    try:
+        losses = [(computer.compute(0, place), hashlib.sha256(computer.gradients_P).hexdigest()) for place in (0, 5)]
+    finally:
+        tenfold.llama.kernels.fit = fit
+    found.send(losses)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tenfold.llama.kernels import BLOCK, Attended, Heads, Normed
 from tenfold.llama.shape import ModelShape
 
 WHOLE_SCORES = 1024
@@ -46,6 +47,15 @@ class RMSNorm(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
         self.eps = eps
+        self.by_kernels = False
+
+    def add(self, x_BTD: Tensor, added_BTD: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``x_BTD + added_BTD``, and that normalised."""
+        if self.by_kernels:
+            sum_ND, out_ND = Normed.apply(x_BTD.flatten(0, 1), added_BTD.flatten(0, 1), self.weight, self.eps)
+            return sum_ND.view_as(x_BTD), out_ND.view_as(x_BTD)
+        sum_BTD = x_BTD + added_BTD
+        return sum_BTD, self(sum_BTD)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """Normalise along the last axis; the result has the type of ``x_BTD``."""
@@ -68,11 +78,16 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(shape.hidden_size, key, bias=False)
         self.v_proj = nn.Linear(shape.hidden_size, key, bias=False)
         self.o_proj = nn.Linear(query, shape.hidden_size, bias=False)
+        self.by_kernels = False
 
     def forward(self, x_BTD: Tensor, positions: Positions) -> Tensor:
         """Mix each position with those before it."""
         b, t, _ = x_BTD.shape
         shape = self.shape
+        if self.by_kernels and t % BLOCK == 0:
+            rows_BTW = functional.linear(x_BTD, torch.cat((self.q_proj.weight, self.k_proj.weight, self.v_proj.weight)))
+            tables = (positions.cos_TC, positions.sin_TC) if self.rope else (None, None)
+            return self.o_proj(Attended.apply(rows_BTW, Heads(shape, *tables)))
         q_BHTC = self.q_proj(x_BTD).view(b, t, shape.num_attention_heads, shape.head_dim).transpose(1, 2)
         k_BKTC = self.k_proj(x_BTD).view(b, t, shape.num_key_value_heads, shape.head_dim).transpose(1, 2)
         v_BKTC = self.v_proj(x_BTD).view(b, t, shape.num_key_value_heads, shape.head_dim).transpose(1, 2)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.data.index import read_index
 from tenfold.llama.data.stdlib import prepare
+from tenfold.llama.peak import measure_peak
 from tenfold.llama.recipe import recipe_from_settings
 from tenfold.llama.runs import MAIN
+from tenfold.llama.worker import bfloat16_is_fast
 from tenfold.pool.resident import Context
 
 
@@ -38,7 +40,9 @@ def serve_forever(
     folder = prepare(context.cache, lambda _what, _share: None)
     recipe = recipe_from_settings(context.settings)
     name = str(context.settings.get("run", MAIN))
-    coordinator = Coordinator(recipe, read_index(folder).sha256, context.home, context.token, name)
+    peak = measure_peak(bfloat16=recipe.bfloat16 and bfloat16_is_fast())
+    text_sha256 = read_index(folder).sha256
+    coordinator = Coordinator(recipe, text_sha256, context.home, context.token, name, peak_flops_per_s=peak)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: coordinator.stop())
     bound = coordinator.listen(host, port)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tenfold.llama.kernels import Gated
 from tenfold.llama.products import Reordered, multiply_grouped
 from tenfold.llama.shape import ModelShape
 
@@ -19,9 +20,13 @@ class FeedForward(nn.Module):
         self.gate_proj = nn.Linear(width, hidden, bias=False)
         self.up_proj = nn.Linear(width, hidden, bias=False)
         self.down_proj = nn.Linear(hidden, width, bias=False)
+        self.by_kernels = False
 
     def forward(self, x_ND: Tensor) -> Tensor:
         """Transform each token on its own."""
+        if self.by_kernels:
+            weights = torch.cat((self.gate_proj.weight, self.up_proj.weight))
+            return self.down_proj(Gated.apply(functional.linear(x_ND, weights)))
         return self.down_proj(functional.silu(self.gate_proj(x_ND)) * self.up_proj(x_ND))
 
 
@@ -33,10 +38,14 @@ class Experts(nn.Module):
         experts, width, hidden = shape.num_local_experts, shape.hidden_size, shape.intermediate_size
         self.gate_up_proj = nn.Parameter(torch.empty(experts, width, 2 * hidden))
         self.down_proj = nn.Parameter(torch.empty(experts, hidden, width))
+        self.by_kernels = False
 
     def forward(self, x_ND: Tensor, counts_E: Tensor) -> Tensor:
         """Apply expert e to its ``counts_E[e]`` rows; the rows come sorted by expert."""
-        gate_NF, up_NF = multiply_grouped(x_ND, self.gate_up_proj, counts_E).chunk(2, dim=-1)
+        gate_up_N2F = multiply_grouped(x_ND, self.gate_up_proj, counts_E)
+        if self.by_kernels:
+            return multiply_grouped(Gated.apply(gate_up_N2F), self.down_proj, counts_E)
+        gate_NF, up_NF = gate_up_N2F.chunk(2, dim=-1)
         return multiply_grouped(up_NF * functional.silu(gate_NF), self.down_proj, counts_E)
 
 

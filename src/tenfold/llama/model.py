@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tenfold.llama import kernels
 from tenfold.llama.attention import Attention, Positions, RMSNorm
-from tenfold.llama.experts import FeedForward, Mixture
+from tenfold.llama.experts import Experts, FeedForward, Mixture
 from tenfold.llama.readout import judge, mean_loss
 from tenfold.llama.shape import ModelShape, VisionShape
 from tenfold.llama.vision import VisionModel
@@ -36,16 +37,23 @@ class Layer(nn.Module):
         else:
             self.add_module(self.dense_name, FeedForward(shape.hidden_size, shape.intermediate_size_mlp))
 
-    def forward(self, x_BTD: Tensor, positions: Positions) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return the layer's output, shape (B, T, D), and of a mixture its experts' loads and balancing loss."""
-        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), positions)
-        normed_ND = self.post_attention_layernorm(x_BTD).flatten(0, 1)
+    def forward(
+        self, x_BTD: Tensor, added_BTD: Tensor, positions: Positions
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Take the residual stream and what the layer before adds to it.
+
+        Returns:
+            The stream and what this layer adds, both (B, T, D); of a mixture its experts' loads and balancing loss.
+        """
+        x_BTD, normed_BTD = self.input_layernorm.add(x_BTD, added_BTD)
+        x_BTD, normed_BTD = self.post_attention_layernorm.add(x_BTD, self.self_attn(normed_BTD, positions))
+        normed_ND = normed_BTD.flatten(0, 1)
         feed_forward, loads_E, balance = getattr(self, self.dense_name), None, None
         if isinstance(feed_forward, Mixture):
             out_ND, loads_E, balance = feed_forward(normed_ND)
         else:
             out_ND = feed_forward(normed_ND)
-        return x_BTD + out_ND.view_as(x_BTD), loads_E, balance
+        return x_BTD, out_ND.view_as(x_BTD), loads_E, balance
 
 
 class Decoder(nn.Module):
@@ -75,7 +83,16 @@ class LlamaForCausalLM(nn.Module):
         self._judge = judge
 
     def compile_layers(self) -> None:
-        """Compile each layer at its first use, and again for each new shape of a batch."""
+        """Compile each layer at its first use, and again for each new shape of a batch.
+
+        In bfloat16 on a CPU that can, layers are taken through ``kernels`` instead, which are faster and ready at once.
+        """
+        if self.lm_head.weight.dtype == torch.bfloat16 and kernels.fit(self.shape):
+            for module in self.modules():
+                if isinstance(module, RMSNorm | Attention | FeedForward | Experts):
+                    module.by_kernels = True
+            self._judge = kernels.judge
+            return
         for layer in self.model.ordered():
             layer.compile(dynamic=False, fullgraph=True)
         self._judge = torch.compile(judge, dynamic=False, fullgraph=True)
@@ -121,14 +138,14 @@ class LlamaForCausalLM(nn.Module):
     def hidden(self, x_BTD: Tensor) -> tuple[Tensor, Tensor]:
         """From the tokens' vectors, what the output matrix reads, shape (B, T, D), and the mean balancing loss."""
         positions = Positions.of(x_BTD.shape[1], self.shape, x_BTD.device)
-        balances = []
+        balances, added_BTD = [], torch.zeros_like(x_BTD)
         for layer in self.model.ordered():
-            x_BTD, loads_E, balance = layer(x_BTD, positions)
+            x_BTD, added_BTD, loads_E, balance = layer(x_BTD, added_BTD, positions)
             if loads_E is not None and isinstance(layer.feed_forward, Mixture):
                 balances.append(balance)
                 layer.feed_forward.tell(loads_E)
         balance = torch.stack(balances).mean() if balances else x_BTD.new_zeros((), dtype=torch.float32)
-        return self.model.norm(x_BTD), balance
+        return self.model.norm.add(x_BTD, added_BTD)[1], balance
 
     def read_out(self, x_BTD: Tensor) -> Tensor:
         """The logits of each next token, shape (B, T, V)."""

@@ -9,9 +9,11 @@ from tenfold.core.show import machine, out, talk
 from tenfold.llama.alone import Finished, train_alone
 from tenfold.llama.alone import join as join_run
 from tenfold.llama.journal import StepLine
+from tenfold.llama.peak import measure_peak
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.run_file import RunFile
 from tenfold.llama.stopping import stopped_by_signal
+from tenfold.llama.worker import bfloat16_is_fast
 from tenfold.pool.runfile import pool_token
 
 
@@ -67,6 +69,7 @@ def train(run: RunFile, home: Path, workers: int, json: bool, listen: str | None
         def on_progress(progress: TrainProgress, line: StepLine | None) -> None:
             bar.update(task, completed=progress.step, figures=_figures(line))
 
+        peak = measure_peak(bfloat16=run.recipe.bfloat16 and bfloat16_is_fast())
         finished = train_alone(
             run,
             home,
@@ -75,6 +78,7 @@ def train(run: RunFile, home: Path, workers: int, json: bool, listen: str | None
             stop=stop,
             listen=where,
             token=pool_token(home) if where else None,
+            peak_flops_per_s=peak,
         )
     _print(finished, run, json)
     if finished.step == run.recipe.steps and finished.evaluation_loss is not None:
