@@ -46,7 +46,7 @@ def holds_for(cuts, value_C):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_no_plan_is_cut_off(seed):
-    tree, node, program = built(synthetic_study(seed, nodes=30, periods=6, sites=3))
+    tree, node, program = built(synthetic_study(seed, nodes=20, periods=5, sites=3))
     *_, cuts = bound_after_cuts(tree, node, program)
     found = list(plans(program, 5))
     assert cuts
