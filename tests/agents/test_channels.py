@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from tenfold.agents import tables
-from tenfold.agents.deliveries import deliveries
+from tenfold.agents.deliveries import DELIVERIES
 from tenfold.agents.settings import AgentsSettings
 
 WHATSAPP = {"phone_number_id": "555", "access_token": "wa-token", "app_secret": "wa-secret", "verify_token": "let-me"}
@@ -92,8 +92,8 @@ async def mailbox():
 
 @pytest.fixture
 async def pool(tmp_path, graph, mailbox, monkeypatch):
-    monkeypatch.setattr("tenfold.agents.deliveries.FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr("tenfold.agents.deliveries.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("tenfold.product.channels.deliveries.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("tenfold.product.channels.deliveries.LOOK_EVERY_S", 0.05)
     settings = AgentsSettings(graph_url=graph.url, smtp_url=mailbox.url)
     async with agents(tmp_path, settings) as found:
         await found.ask("/v1/agents/businesses", {"id": "shop", "name": "The Shop"})
@@ -161,20 +161,22 @@ async def test_batches_repeats_and_old_messages_are_replied_to_once_each_in_orde
     assert (await pool.ask("/v1/agents/public/shop/threads/whatsapp:4915", **guest))[0] == 404
 
 
-async def test_a_delivery_that_a_killed_process_was_sending_is_not_sent_again_where_whatsapp_has_it(pool, graph):
+async def test_a_delivery_that_a_killed_process_was_sending_is_not_sent_again_where_whatsapp_has_it(
+    pool, graph, monkeypatch
+):
     assert await hook(pool, "whatsapp", whatsapp(("4915", "wamid.a", 1, "Hello")), "wa-secret") == 200
     await until(lambda: len(graph.sent) == 1, 60)
     number = int(graph.sent[0][2]["biz_opaque_callback_data"])
 
     def as_killed(connection):
-        connection.execute(sa.update(deliveries).values(state="sending", next_at=0.0))
+        connection.execute(sa.update(DELIVERIES.table).values(state="sending", next_at=0.0))
 
     status = {"id": "wamid.out1", "status": "delivered", "biz_opaque_callback_data": str(number)}
     # Before the courier looks again.
-    pool.desk._courier._due = lambda _: []
-    await pool.desk.conversations.write(as_killed)
-    assert await hook(pool, "whatsapp", whatsapp(statuses=[status]), "wa-secret") == 200
-    del pool.desk._courier._due
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(DELIVERIES, "read_due", lambda *_: [])
+        await pool.desk.conversations.write(as_killed)
+        assert await hook(pool, "whatsapp", whatsapp(statuses=[status]), "wa-secret") == 200
     await asyncio.sleep(0.3)
     assert len(graph.sent) == 1
     # Where nobody says that it arrived it is sent again.

@@ -3,6 +3,9 @@
 import asyncio
 import base64
 import contextlib
+import hashlib
+import hmac
+import json
 import os
 import signal
 from datetime import UTC, datetime, timedelta
@@ -46,6 +49,7 @@ class Outside:
     def __init__(self):
         self.feeds = 0
         self.chats = 0
+        self.sent = []
         self.not_modified = 0
 
     async def feed(self, request: Request) -> Response:
@@ -69,9 +73,17 @@ class Outside:
         message = {"role": "assistant", "content": "1. Zoltan Fake scored 9 goals."}
         return JSONResponse({"choices": [{"message": message}], "usage": {"completion_tokens": 9}})
 
+    async def send(self, request: Request) -> Response:
+        body = await request.json()
+        self.sent.append(
+            (request.path_params["number"], request.headers["authorization"], body["to"], body["text"]["body"])
+        )
+        return JSONResponse({"messages": [{"id": f"wamid.out{len(self.sent)}"}]})
+
     def app(self) -> Starlette:
         return Starlette(
             routes=[
+                Route("/graph/{number}/messages", self.send, methods=["POST"]),
                 Route("/rss", self.feed),
                 Route("/search", self.search),
                 Route("/images", self.draw, methods=["POST"]),
@@ -118,8 +130,10 @@ async def outside():
 
 
 @pytest.fixture
-async def people(tmp_path, outside, minilm):
+async def people(tmp_path, outside, minilm, monkeypatch):
     del minilm  # It is in the cache now.
+    for name in ("ACCESS_TOKEN", "APP_SECRET", "VERIFY_TOKEN"):
+        monkeypatch.setenv(f"ASSISTANT_WHATSAPP_{name}", f"wa {name.lower()}")
     (tmp_path / "assets").symlink_to(cache_dir() / "assets")
     async with serving(outside.app()) as url:
         settings = AssistantSettings(
@@ -132,6 +146,9 @@ async def people(tmp_path, outside, minilm):
             images_url=f"{url}/images",
             search_url=f"{url}/search?q={{query}}",
             reply_wait_s=25,
+            whatsapp_number="555",
+            messenger_page="777",
+            graph_url=f"{url}/graph",
         )
         config = config_type({"assistant": AssistantSettings})(assistant=settings)
         async with running(tmp_path, ASSISTANT, front_url=url, config=config) as pool:
@@ -316,3 +333,49 @@ async def test_other_programs_talk_to_it_over_mcp_in_their_persons_threads_only(
     url = f"{people.pool.products.urls['assistant']}/v1/assistant/mcp"
     async with people.pool.session.post(url, json={}, headers={TOKEN_HEADER: TOKEN}) as answer:
         assert answer.status == 401
+
+
+async def hook(pool, channel: str, *messages: tuple[str, str, str], secret: str = "wa app_secret") -> tuple[int, str]:
+    """Tell the assistant of messages as Meta does: sender, id and text of each."""
+    rows = [
+        {"from": sender, "id": id, "timestamp": "1", "type": "text", "text": {"body": text}}
+        for sender, id, text in messages
+    ]
+    value = {"messaging_product": "whatsapp", "metadata": {"phone_number_id": "555"}, "messages": rows}
+    raw = json.dumps({"entry": [{"changes": [{"field": "messages", "value": value}]}]}).encode()
+    signature = "sha256=" + hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+    headers = {TOKEN_HEADER: TOKEN, "x-hub-signature-256": signature}
+    url = f"{pool.products.urls['assistant']}/v1/assistant/hooks/{channel}"
+    async with pool.session.post(url, data=raw, headers=headers) as answer:
+        return answer.status, await answer.text()
+
+
+@pytest.mark.slow
+async def test_on_whatsapp_each_is_alone_with_it_and_is_replied_to_once_through_repeats_and_a_kill(people, outside):
+    pool = people.pool
+    params = {"hub.mode": "subscribe", "hub.verify_token": "wa verify_token", "hub.challenge": "42"}
+    url = f"{pool.products.urls['assistant']}/v1/assistant/hooks/whatsapp"
+    async with pool.session.get(url, params=params, headers={TOKEN_HEADER: TOKEN}) as answer:
+        assert (answer.status, await answer.text()) == (200, "42")
+    asked = ("4915", "wamid.a", "remember that our code word is Zebra Lantern"), ("4915", "wamid.b", QUESTION)
+    assert (await hook(pool, "whatsapp", *asked, secret="guess"))[0] == 401
+    for _ in range(3):
+        assert (await hook(pool, "whatsapp", *asked))[0] == 200
+    os.kill(pool.keepers["assistant"].pid, signal.SIGKILL)
+    # What was just being sent waits a minute for a word that it arrived.
+    await until(lambda: len(set(outside.sent)) >= 2, 120)
+    assert (await hook(pool, "whatsapp", *asked, ("4917", "wamid.c", "What is our code word?")))[0] == 200
+    assert (await hook(pool, "whatsapp", ("4915", "wamid.d", "draw a red ferry")))[0] == 200
+    await until(lambda: len(set(outside.sent)) >= 4, 120)
+    await asyncio.sleep(0.5)
+    assert {(number, token) for number, token, _, _ in outside.sent} == {("555", "Bearer wa access_token")}
+    first = [text for _, _, to, text in outside.sent if to == "4915"]
+    # A process killed between sending and noting it sends once more: here it was not, or the same words came again.
+    first = list(dict.fromkeys(first))
+    assert len(first) == 3 and "Milo Drazen" in first[1] and first[1].endswith("https://bay.example/cup")
+    assert first[2] == "I can send no images here."
+    (other,) = [text for _, _, to, text in outside.sent if to == "4917"]
+    assert "Zebra" not in other
+
+    status, told = await hook(pool, "messenger", asked[0])
+    assert status == 404 and "ASSISTANT_MESSENGER_ACCESS_TOKEN" in told

@@ -16,7 +16,7 @@ from tenfold.agents.brain import respond
 from tenfold.agents.contract import Proposal, Said
 from tenfold.agents.conversations import Replied, ThinkAgain
 from tenfold.agents.deeds import digest_of, propose, summary_of
-from tenfold.agents.deliveries import send_later
+from tenfold.agents.deliveries import DELIVERIES
 from tenfold.agents.memory import Memory
 from tenfold.agents.notices import tell_of_hand_off
 from tenfold.agents.orders import Ask
@@ -126,7 +126,7 @@ class Answering:
                 self._thanked(connection, thread)
             if thread.channel in ("whatsapp", "messenger"):
                 text = {"text": _plain_text(said)}
-                send_later(connection, thread.business, thread.id, thread.channel, thread.address, text, now)
+                DELIVERIES.send_later(connection, thread.business, thread.id, thread.channel, thread.address, text, now)
             memory = {**thought.memory.to_json(), "kept": kept.to_json()}
             return Replied(said.type, said.text, said.model_dump(mode="json"), memory)
 

@@ -3,26 +3,9 @@
 from pydantic import Field
 
 from tenfold.core.frozen import Frozen
+from tenfold.product.channels.settings import Messenger, WhatsApp
 
 HTTP = r"^(https?://\S+)?$"
-
-
-class WhatsApp(Frozen):
-    """A number of WhatsApp's Cloud API."""
-
-    phone_number_id: str = Field(min_length=1, description="of the number that customers write to")
-    access_token: str = Field(min_length=1, description="of a system user, for sending")
-    app_secret: str = Field(min_length=1, description="of the app: signs what comes")
-    verify_token: str = Field(min_length=1, description="any text; entered with the webhook's address")
-
-
-class Messenger(Frozen):
-    """A page on Messenger."""
-
-    page_id: str = Field(min_length=1)
-    access_token: str = Field(min_length=1, description="of the page, for sending")
-    app_secret: str = Field(min_length=1, description="of the app: signs what comes")
-    verify_token: str = Field(min_length=1, description="any text; entered with the webhook's address")
 
 
 class BusinessSettings(Frozen):

@@ -11,7 +11,7 @@ from typing import TypeVar
 import aiohttp
 from sqlalchemy import Connection
 
-from tenfold.agents import meta, tables
+from tenfold.agents import tables
 from tenfold.agents.acting import Kept
 from tenfold.agents.answering import Answering
 from tenfold.agents.business_settings import BusinessSettings
@@ -19,7 +19,7 @@ from tenfold.agents.conversations import Conversations
 from tenfold.agents.corrections import SOURCE as CORRECTIONS
 from tenfold.agents.corrections import check, gathered, read_corrections
 from tenfold.agents.deeds import Deeds, summary_of
-from tenfold.agents.deliveries import OUTSIDE, Courier, Delivery, NotSent, OutsideWindow, is_open
+from tenfold.agents.deliveries import DELIVERIES
 from tenfold.agents.notices import post_notice, send_mail
 from tenfold.agents.orders import Ask, Line, Orders
 from tenfold.agents.own_orders import OwnOrders
@@ -35,6 +35,8 @@ from tenfold.agents.worth import draw, has_untold, resolve, sell, take_untold
 from tenfold.catalog.shelf import Shelf
 from tenfold.core.links import connector
 from tenfold.pool.loops import for_ever
+from tenfold.product.channels import meta
+from tenfold.product.channels.deliveries import OUTSIDE, Courier, Delivery, NotSent, OutsideWindow
 from tenfold.product.context import Context
 
 EARN_EVERY_S = 2.0
@@ -59,7 +61,7 @@ class Desk:
         self.conversations = Conversations(context.store, self.answering, self._sent)
         self.deeds = Deeds(self.conversations.read, self.conversations.write)
         self.settling = Settling(self.deeds, self.business, self.orders_of, self.summary_now)
-        self._courier = Courier(self.conversations.read, self.conversations.write, self._send)
+        self._courier = Courier(DELIVERIES, self.conversations.read, self.conversations.write, self._send)
         self._uploads = Uploads(self.shelf)
         self._session: aiohttp.ClientSession | None = None
 
@@ -233,10 +235,11 @@ class Desk:
 
     async def _send_by_meta(self, session: aiohttp.ClientSession, business: Business, delivery: Delivery) -> None:
         thread = delivery.business, delivery.thread
-        if not await self.conversations.read(lambda connection: is_open(connection, *thread, time.time())):
+        if not await self.conversations.read(lambda connection: DELIVERIES.is_open(connection, *thread, time.time())):
             raise OutsideWindow(OUTSIDE)
         try:
             settings = self.channels_of(business)
         except Unreadable as error:
             raise NotSent(str(error)) from error
-        await meta.send(session, self.settings.graph_url, delivery, settings)
+        channel = settings.whatsapp if delivery.channel == "whatsapp" else settings.messenger
+        await meta.send(session, self.settings.graph_url, delivery, channel)

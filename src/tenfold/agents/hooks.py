@@ -1,6 +1,5 @@
 """Webhooks of WhatsApp and Messenger: signed, batched, repeated, in any order."""
 
-import hmac
 import logging
 
 from fastapi import APIRouter
@@ -8,14 +7,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from tenfold.agents.business_settings import Messenger, WhatsApp
-from tenfold.agents.contract import LONGEST_NAME, LONGEST_TEXT
+from tenfold.agents.contract import LONGEST_TEXT
 from tenfold.agents.conversations import TooMany
-from tenfold.agents.deliveries import note_arrived
+from tenfold.agents.deliveries import DELIVERIES
 from tenfold.agents.desk import Desk
-from tenfold.agents.meta import SIGNATURE_HEADER, MetaChannel, is_signed, read_messenger, read_whatsapp
 from tenfold.agents.sealing import Unreadable
 from tenfold.agents.talk import Name
+from tenfold.product.channels.hooks import LONGEST_ID, meet_challenge, read_hook
+from tenfold.product.channels.meta import MetaChannel
+from tenfold.product.channels.settings import Messenger, WhatsApp
 
 log = logging.getLogger(__name__)
 
@@ -40,36 +40,23 @@ def hook_routes(desk: Desk) -> APIRouter:
     async def challenge(request: Request, business: Name, channel: MetaChannel) -> Response:
         """Answer Meta's check that the address is ours."""
         settings = await settings_of(business, channel)
-        asked = request.query_params
-        token = asked.get("hub.verify_token", "")
-        if asked.get("hub.mode") != "subscribe" or not hmac.compare_digest(
-            token.encode(), settings.verify_token.encode()
-        ):
-            raise HTTPException(403, "the verify token is not the one that is set here")
-        return PlainTextResponse(asked.get("hub.challenge", "")[:LONGEST_NAME])
+        return meet_challenge(request, settings)
 
     @routes.post("/{business}/hooks/{channel}")
     async def take(request: Request, business: Name, channel: MetaChannel) -> Response:
         """Write messages down and answer at once; replies are sent later. What comes again is not taken again."""
         settings = await settings_of(business, channel)
-        body = await request.body()
-        if not is_signed(body, request.headers.get(SIGNATURE_HEADER, ""), settings.app_secret):
-            raise HTTPException(401, "the body is not signed with the app's secret")
-        arrived: list[int] = []
-        if isinstance(settings, WhatsApp):
-            messages, arrived = read_whatsapp(body, settings)
-        else:
-            messages = read_messenger(body, settings)
+        messages, arrived = await read_hook(request, settings)
         for message in messages:
             opening = desk.opening(business, f"{channel}:{message.sender}", channel, message.sender)
-            thread, identity = f"{channel}:{message.sender}", message.id[:LONGEST_NAME]
+            thread, identity = f"{channel}:{message.sender}", message.id[:LONGEST_ID]
             try:
                 await desk.conversations.take(business, thread, identity, message.text[:LONGEST_TEXT], opening)
             except TooMany as error:
                 # Meta sends the batch again, and what was taken of it is not taken twice.
                 raise HTTPException(503, "replies are behind; send it again", {"retry-after": "5"}) from error
         for number in arrived:
-            await desk.conversations.write(lambda connection, number=number: note_arrived(connection, business, number))
+            await desk.conversations.write(lambda c, number=number: DELIVERIES.note_arrived(c, business, number))
         return PlainTextResponse("ok")
 
     return routes

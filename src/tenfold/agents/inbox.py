@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from tenfold.agents import tables
 from tenfold.agents.contract import MessageIn, MessageOut, ThreadOut, Threads
-from tenfold.agents.deliveries import read_unsent, send_later
+from tenfold.agents.deliveries import DELIVERIES
 from tenfold.agents.desk import Desk
 from tenfold.agents.rights import require_owner
 from tenfold.agents.talk import Name, message_out, require_business, require_thread, thread_out
@@ -33,7 +33,7 @@ def inbox_routes(desk: Desk) -> APIRouter:
 
         def reading(connection: Connection) -> list[ThreadOut]:
             found = tables.read_threads(connection, business, held_by=held_by, most=MOST_THREADS)
-            unsent = read_unsent(connection, business)
+            unsent = DELIVERIES.read_unsent(connection, business)
             return [thread_out(each, [], [one for one in unsent if one.thread == each.id]) for each in found]
 
         return Threads(threads=tuple(await conversations.read(reading)))
@@ -53,7 +53,9 @@ def inbox_routes(desk: Desk) -> APIRouter:
             tables.change_thread(connection, business, thread, held_by="human", last_at=now)
             tables.stop_waiting(connection, business, thread)
             if found.channel in ("whatsapp", "messenger"):
-                send_later(connection, business, thread, found.channel, found.address, {"text": body.text}, now)
+                DELIVERIES.send_later(
+                    connection, business, thread, found.channel, found.address, {"text": body.text}, now
+                )
             return tables.add_message(connection, business, thread, body.id, "human", body.text, now)
 
         message = await conversations.write(writing)

@@ -14,9 +14,10 @@ import orjson
 from sqlalchemy import Connection
 
 from tenfold.agents.business_settings import BusinessSettings
-from tenfold.agents.deliveries import NotSent, send_later
+from tenfold.agents.deliveries import DELIVERIES
 from tenfold.agents.settings import AgentsSettings
 from tenfold.agents.tables import Business, Thread
+from tenfold.product.channels.deliveries import NotSent
 
 SIGNATURE_HEADER = "x-tenfold-signature"
 PATIENCE = aiohttp.ClientTimeout(total=10)
@@ -31,14 +32,14 @@ def tell_of_hand_off(
     content = {"business": business.id, "thread": thread.id, "channel": thread.channel, "reason": reason}
     told = {**content, "summary": summary, "at": now}
     if settings.notify_url:
-        send_later(connection, business.id, thread.id, "webhook", settings.notify_url, told, now)
+        DELIVERIES.send_later(connection, business.id, thread.id, "webhook", settings.notify_url, told, now)
     if settings.notify_email:
         text = (
             f"A customer of {business.name} waits for a person ({reason}), on {thread.channel}.\n\n{summary}\n\n"
             f"Answer from the inbox: /agents in the console, or: tenfold agents inbox {business.id} {thread.id}\n"
         )
         mail = {"subject": f"A customer of {business.name} waits for you", "text": text}
-        send_later(connection, business.id, thread.id, "email", settings.notify_email, mail, now)
+        DELIVERIES.send_later(connection, business.id, thread.id, "email", settings.notify_email, mail, now)
 
 
 async def post_notice(session: aiohttp.ClientSession, url: str, content: Mapping[str, object], secret: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from tenfold.agents import identity, tables
 from tenfold.agents.acting import Kept, code_in, is_no, is_yes
 from tenfold.agents.deeds import Deed, Deeds, NotDone, digest_of, read_deed
-from tenfold.agents.deliveries import send_later
+from tenfold.agents.deliveries import DELIVERIES
 from tenfold.agents.orders import Ask, Orders
 from tenfold.agents.tables import Business, Message, Thread
 from tenfold.catalog.passage import Passage
@@ -122,7 +122,7 @@ class Settling:
                 "text": f"The code is {code}. It was asked for in a chat with {business.name}, for this:\n\n"
                 f"{deed.summary}\n\nIf that was not you, do nothing.\n",
             }
-            send_later(connection, business.id, thread.id, "email", email, mail, now)
+            DELIVERIES.send_later(connection, business.id, thread.id, "email", email, mail, now)
             return True
 
         if not await self._deeds.write(sending):

@@ -23,11 +23,12 @@ from tenfold.agents.contract import (
     Unsent,
 )
 from tenfold.agents.conversations import Conversations, TooMany
-from tenfold.agents.deliveries import Delivery, read_unsent
+from tenfold.agents.deliveries import DELIVERIES
 from tenfold.agents.desk import Desk
 from tenfold.agents.rights import is_guest, require_customer
 from tenfold.agents.tables import Message, Thread
 from tenfold.core.frozen import Frozen
+from tenfold.product.channels.deliveries import Delivery
 
 Name = Annotated[str, InPath(pattern=PLAIN, max_length=LONGEST_NAME)]
 WebThread = Annotated[str, InPath(pattern=r"^[A-Za-z0-9_-]{8,128}$", description="a secret: who knows it may read it")]
@@ -116,7 +117,7 @@ async def read_thread(conversations: Conversations, business: str, thread: str, 
         found = tables.read_thread(connection, business, thread)
         if found is None:
             return None
-        unsent = [each for each in read_unsent(connection, business) if each.thread == thread]
+        unsent = [each for each in DELIVERIES.read_unsent(connection, business) if each.thread == thread]
         found_messages = tables.read_messages(connection, business, thread, after=after, most=MOST_MESSAGES)
         return thread_out(found, found_messages, unsent)
 

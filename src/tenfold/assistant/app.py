@@ -8,6 +8,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from tenfold.assistant.desk import Desk
+from tenfold.assistant.hooks import hook_routes
 from tenfold.assistant.mcp_tools import mcp_tools
 from tenfold.assistant.memory_routes import memory_routes
 from tenfold.assistant.source_routes import source_routes
@@ -32,5 +33,6 @@ def make_app(context: Context) -> ASGIApp:
     api.include_router(thread_routes(desk), prefix=V1)
     api.include_router(memory_routes(desk), prefix=V1)
     api.include_router(source_routes(desk), prefix=V1)
+    api.include_router(hook_routes(desk), prefix=V1)
     api.router.routes.append(Route(f"{V1}/mcp", mcp, methods=["GET", "POST", "DELETE"]))
     return api

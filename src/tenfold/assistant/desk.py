@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from tenfold.assistant import earning, library, tables
 from tenfold.assistant.answering import Outcome, Room, answer, outcome_of, read_room, reply_in
+from tenfold.assistant.channels import NO_IMAGES, Channels, is_outside, send_reply
 from tenfold.assistant.following import Following
 from tenfold.assistant.intent import is_called, read_intent
 from tenfold.assistant.services import Image, NoService, Services
@@ -43,6 +44,7 @@ class Desk:
         self._transactions = Transactions(context.store)
         self.read, self.write = self._transactions.read, self._transactions.write
         self._clock = clock
+        self.channels = Channels(self.settings, self._transactions, clock)
         self._following: Following | None = None
         self._services = Services(self.settings)
         self._writer = Writer(context.pool, self.settings)
@@ -58,7 +60,7 @@ class Desk:
         await self.write(self._begin)
         await self._services.open()
         loops = {"replying": self._reply_turn, "following": self._follow_turn, "telling earnings": self._earn}
-        async with open_web(private=self.settings.private_hosts) as web:
+        async with open_web(private=self.settings.private_hosts) as web, self.channels.running():
             self._following = Following(self.settings, web, self.write, self._clock)
             tasks = [asyncio.create_task(for_ever(name, turn)) for name, turn in loops.items()]
             try:
@@ -102,8 +104,12 @@ class Desk:
 
         message, is_asked = await self.write(take)
         if message.waiting:
-            self._knock.set()
+            self.knock()
         return message, is_asked
+
+    def knock(self) -> None:
+        """Reply at once to what waits."""
+        self._knock.set()
 
     async def reply_to(self, message: Message) -> Message | None:
         """Wait for the reply to a message, for as long as a request may."""
@@ -137,7 +143,9 @@ class Desk:
         room = await self.read(lambda c: read_room(c, asked))
         outcome = await self._think(room)
         image: Image | None = None
-        if outcome.draw:
+        if outcome.draw and await self.read(lambda c: is_outside(c, asked.thread)):
+            outcome = Outcome(NO_IMAGES)
+        elif outcome.draw:
             outcome, image = await self._draw(outcome)
         thread = await self.read(lambda c: tables.thread_of(c, asked.thread))
         tokens = 0
@@ -152,12 +160,14 @@ class Desk:
                 said["image"] = f"/v1/assistant/threads/{asked.thread}/images/{asked.number}"
             if tables.reply(connection, asked, outcome.text, said, self.now()) is None:
                 return
+            send_reply(connection, asked, outcome, self.now())
             if outcome.write is not None:
                 outcome.write(connection)
             if thread is not None and isinstance(outcome.reply, Answer):
                 earning.count_answer(connection, thread, tokens)
 
         await self.write(keep)
+        self.channels.hurry()
         if (event := self._replied.get((asked.thread, asked.number))) is not None:
             event.set()
 

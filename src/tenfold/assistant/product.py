@@ -10,5 +10,6 @@ ASSISTANT = Product(
     app="tenfold.assistant.app:make_app",
     tables="tenfold.assistant.tables:MIGRATIONS",
     page="tenfold.assistant.page:draw",
+    public=("/v1/assistant/hooks/",),
     needs=EMBEDDER,
 )

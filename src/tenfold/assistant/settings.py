@@ -33,3 +33,8 @@ class AssistantSettings(Settings):
     services_key_env: str = Field(
         "", description="environment variable with the key that the images endpoint and the search are sent"
     )
+    whatsapp_number: str = Field(
+        "", description="id of a number of WhatsApp's Cloud API on which it answers too; empty: none"
+    )
+    messenger_page: str = Field("", description="id of a page on Messenger on which it answers too; empty: none")
+    graph_url: str = Field("https://graph.facebook.com/v24.0", description="Meta's Graph API, which sends messages")

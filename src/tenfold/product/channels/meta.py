@@ -14,8 +14,8 @@ from typing import Literal
 import aiohttp
 import orjson
 
-from tenfold.agents.business_settings import BusinessSettings, Messenger, WhatsApp
-from tenfold.agents.deliveries import OUTSIDE, Delivery, NotSent, OutsideWindow
+from tenfold.product.channels.deliveries import OUTSIDE, Delivery, NotSent, OutsideWindow
+from tenfold.product.channels.settings import Messenger, WhatsApp
 
 log = logging.getLogger(__name__)
 
@@ -89,16 +89,23 @@ def parts_of(text: str, longest: int) -> Iterator[str]:
     yield text
 
 
-async def send(session: aiohttp.ClientSession, graph_url: str, delivery: Delivery, settings: BusinessSettings) -> None:
+async def send(
+    session: aiohttp.ClientSession, graph_url: str, delivery: Delivery, settings: WhatsApp | Messenger | None
+) -> None:
     """Send a reply by the Graph API.
+
+    Args:
+        session: sends it.
+        graph_url: address of the Graph API.
+        delivery: what is sent, and to whom.
+        settings: of the delivery's channel; none if it is not set any more.
 
     Raises:
         NotSent: it was not taken.
     """
     text = str(delivery.content["text"])
-    if delivery.channel == "whatsapp" and settings.whatsapp is not None:
-        whatsapp = settings.whatsapp
-        url, token = f"{graph_url}/{whatsapp.phone_number_id}/messages", whatsapp.access_token
+    if isinstance(settings, WhatsApp):
+        url, token = f"{graph_url}/{settings.phone_number_id}/messages", settings.access_token
         for part in parts_of(text, LONGEST["whatsapp"]):
             body: dict[str, object] = {
                 "messaging_product": "whatsapp",
@@ -109,14 +116,14 @@ async def send(session: aiohttp.ClientSession, graph_url: str, delivery: Deliver
                 "biz_opaque_callback_data": str(delivery.number),
             }
             await _post(session, url, token, body)
-    elif delivery.channel == "messenger" and settings.messenger is not None:
-        messenger = settings.messenger
-        url, token = f"{graph_url}/{messenger.page_id}/messages", messenger.access_token
+    elif isinstance(settings, Messenger):
+        url, token = f"{graph_url}/{settings.page_id}/messages", settings.access_token
         for part in parts_of(text, LONGEST["messenger"]):
             recipient = {"recipient": {"id": delivery.address}, "messaging_type": "RESPONSE"}
             await _post(session, url, token, {**recipient, "message": {"text": part}})
     else:
-        raise NotSent(f"{delivery.business} has no {delivery.channel} any more", for_good=True)
+        whose = f"{delivery.business} has" if delivery.business else "there is"
+        raise NotSent(f"{whose} no {delivery.channel} any more", for_good=True)
 
 
 async def _post(session: aiohttp.ClientSession, url: str, token: str, body: Json) -> None:
