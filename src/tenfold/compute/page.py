@@ -80,14 +80,18 @@ def _answer(asked: Mapping[str, str]) -> str:
         f"<td>{amount(known.accelerator_hours)}</td><td>{percent(known.utilisation)}</td></tr>"
         for known in estimate.nearest
     )
+    strange = "".join(
+        f"<p>Unlike all that is known: {escape(way)}; believe the interval less.</p>" for way in estimate.unlike
+    )
     return (
         f"<h2>{amount(run.count or 0)} {escape(run.accelerator.name)}, {estimate.flops:.3g} FLOPs</h2>"
-        f"<p>The state of training fits on {estimate.least_accelerators:,} of them.</p>"
+        f"<p>The state of training fits on {estimate.least_accelerators:,} of them.</p>{strange}"
         '<div class="wide" tabindex="0" role="region" aria-label="Estimate"><table class="estimate"><thead><tr>'
         "<th scope=col>quantity</th><th scope=col>estimate</th><th scope=col>80% interval</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
         '<h2 style="margin-top:24px">Nearest published runs</h2>'
-        '<div class="wide" tabindex="0" role="region" aria-label="Nearest published runs"><table><thead><tr>'
+        '<div class="wide" tabindex="0" role="region" aria-label="Nearest published runs"><table class="near">'
+        "<thead><tr>"
         "<th scope=col>run</th><th scope=col>active</th><th scope=col>tokens</th><th scope=col>on</th>"
         "<th scope=col>accelerator-hours</th><th scope=col>utilisation</th></tr></thead>"
         f"<tbody>{near}</tbody></table></div>"
@@ -100,14 +104,14 @@ def _run(asked: Mapping[str, str]) -> "Run":
     Raises:
         UsageError: a field is not what it should be; names it.
     """
-    from tenfold.compute.accelerators import find_accelerator
+    from tenfold.compute.hardware import recognise
     from tenfold.compute.run import Run
 
     params, tokens, count = (_positive(name, asked[name]) for name in ("params", "tokens", "count"))
     precision = next((each for each in _PRECISIONS if each == asked["precision"]), None)
     if precision is None or not float(count).is_integer():
         raise UsageError("the format, or how many accelerators there are, is not one that can be", next_step="mend it")
-    accelerator = find_accelerator(asked["accelerator"])
+    accelerator = recognise(asked["accelerator"]).accelerator
     return Run(params, params, tokens, accelerator, count=int(count), precision=precision)  # pyrefly: ignore
 
 
