@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tenfold.ads.campaign import Approval, Objective
-from tenfold.core.command import Json
+from tenfold.core.command import Json, whole
 
 app = App(name="ads", help="Ads: give an objective and a budget, and it does the rest.")
 
@@ -213,3 +213,20 @@ def report(
     from tenfold.ads import client, show
 
     show.report(client.report(campaign), client.spent(campaign) if why else None, json)
+
+
+@app.command(name="examples")
+def examples_of(
+    *,
+    catalog: Annotated[tuple[Path, ...], Parameter(help="A shop's catalog, page, or folder of these; one for each.")],
+    target: Annotated[Path, Parameter(name=["--out", "-o"], help="The JSONL to write.")],
+    objective: Annotated[Objective, Parameter(help="What the ads shall bring.")] = Objective.SALES,
+    each: Annotated[int, whole("Examples of each item, at most.", 1)] = 4,
+    seed: Annotated[int, whole("Of the draws.")] = 0,
+    json: Json = False,
+) -> None:
+    """Write examples that teach a model to write ads which pass the gate: for 'tenfold llama tune'."""
+    from tenfold.ads import show
+    from tenfold.ads.examples import write_examples
+
+    show.examples(write_examples(catalog, target, objective, each=each, seed=seed), target, json)

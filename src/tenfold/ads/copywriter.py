@@ -57,7 +57,7 @@ def request(
     sheet: FactSheet, subject: Subject, angle: Angle, objective: Objective, now: datetime, *, seed: int, model: str = ""
 ) -> Json:
     """Give the body of a chat completion that asks for one draft."""
-    facts = _facts(sheet.about(subject.id, now), angle)
+    facts = facts_for(sheet.about(subject.id, now), angle)
     example = next(each for each in from_templates(sheet, subject, objective, now))
     shown = json.dumps({"headline": example.headline, "body": example.body, "call": example.call, "claim_ids": ["f1"]})
     listed = "\n".join(f"f{number}: {claim.says[0]}" for number, claim in enumerate(facts, 1))
@@ -113,7 +113,8 @@ def read_draft(answer: Json, angle: Angle, objective: Objective) -> Draft | None
     return Draft(angle, reply.headline, reply.body, call, "model")
 
 
-def _facts(claims: Sequence[Claim], angle: Angle) -> list[Claim]:
+def facts_for(claims: Sequence[Claim], angle: Angle) -> list[Claim]:
+    """The facts that a model is given for an angle, in their order."""
     wanted = {
         "price": ("price",),
         "saving": ("price", "was", "discount"),

@@ -18,7 +18,7 @@ class AdsSettings(Settings):
         "serve", description="who writes copy beside templates; the gate judges all of it"
     )
     writer_url: str = Field("", description="of `writer = endpoint`: OpenAI-compatible, as http://host/v1")
-    writer_model: str = Field("", description="model that such an endpoint is asked for")
+    writer_model: str = Field("", description="the pool's or endpoint's model that is asked; empty: its own choice")
     writer_deadline_s: float = Field(20.0, gt=0, le=300, description="seconds to wait for one draft")
     turn_s: float = Field(1.0, gt=0, le=10, description="seconds between two turns at the database of money")
     seen_within_s: float = Field(

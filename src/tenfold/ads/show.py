@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from pathlib import Path
 
 from tenfold.ads.amounts import usd
 from tenfold.ads.campaign_routes import PreviewOut
@@ -126,3 +127,15 @@ def _cap(wish: Wish) -> str:
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda pair: -pair[1]))
+
+
+def examples(found: Mapping[str, int], target: Path, json: bool) -> None:
+    """Print how many examples each catalog gave."""
+    if json:
+        machine({"file": str(target), "examples": dict(found)})
+        return
+    table = grid("catalog", "examples", words=1)
+    for name, count in found.items():
+        table.add_row(name, f"{count:,}")
+    out.print(table, markup=False)
+    out.print(f"teach a model by them: tenfold llama tune {target}", markup=False, soft_wrap=True)

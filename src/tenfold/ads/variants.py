@@ -40,6 +40,11 @@ _OF_ANGLE: dict[Kind, Angle] = {
     **{"superlative": "proof", "place": "proof", "date": "dates", "quantity": "detail", "detail": "detail"},
     **{"attribute": "material", "material": "material", "price": "price"},
 }
+KINDS_OF: dict[Angle, frozenset[Kind]] = {
+    **{angle: frozenset(kind for kind, of in _OF_ANGLE.items() if of == angle) for angle in ANGLES},
+    "saving": frozenset({"discount", "was"}),
+}
+"""Facts that an ad from an angle speaks of."""
 
 
 @dataclass(frozen=True, slots=True)

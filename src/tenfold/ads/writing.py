@@ -4,7 +4,6 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Literal
 
 import aiohttp
@@ -91,17 +90,23 @@ def write_if_possible(
 
 
 def chat_of(context: Context, settings: AdsSettings, campaign: Campaign) -> Chat:
-    """Who writes: the pool's model, or that of an endpoint which the settings name."""
+    """Who writes: a model of the pool, or of an endpoint which the settings name."""
+    named: Json = {"model": settings.writer_model} if settings.writer_model else {}
     if settings.writer == "serve":
-        return partial(context.pool.chat, deadline_s=settings.writer_deadline_s, tenant=campaign.account)
+
+        async def ask_pool(body: Json) -> Json | Late:
+            return await context.pool.chat(
+                {**body, **named}, deadline_s=settings.writer_deadline_s, tenant=campaign.account
+            )
+
+        return ask_pool
     key = os.environ.get("TENFOLD_ADS_WRITER_KEY", "")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     async def chat(body: Json) -> Json | Late:
-        asked = {**body, "model": settings.writer_model} if settings.writer_model else body
         async with aiohttp.ClientSession() as session:
             url = f"{settings.writer_url.rstrip('/')}/chat/completions"
-            return await call(session, url, asked, headers, settings.writer_deadline_s)
+            return await call(session, url, {**body, **named}, headers, settings.writer_deadline_s)
 
     return chat
 

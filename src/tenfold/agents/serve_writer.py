@@ -32,6 +32,7 @@ class ServeWriter:
                 tokens_per_claim=TOKENS_PER_CLAIM,
                 deadline_s=self._settings.writer_deadline_s,
                 tenant=thread.business,
+                model=self._settings.writer_model,
             )
             self.tokens += tokens
             return drafts

@@ -17,6 +17,7 @@ class AgentsSettings(Settings):
     writer: Literal["templates", "serve"] = Field(
         "templates", description="who words replies; what serve writes must pass the gate, or the template is used"
     )
+    writer_model: str = Field("", description="the pool's model that words them; empty: its first")
     writer_deadline_s: float = Field(3.0, gt=0, le=20, description="seconds to wait for serve's words")
     holdout: float = Field(
         0.1, ge=0.01, le=0.5, description="share of people who get templates, so that serve's worth is known"

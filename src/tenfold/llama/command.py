@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from tenfold.core.command import Json, whole
+from tenfold.core.command import Json, amount, whole
 from tenfold.core.errors import NotRunning, UsageError
 from tenfold.core.paths import cache_dir, home_dir
 
@@ -153,3 +153,26 @@ def release(
         without_biases=without_biases,
     )
     show.released(released, json)
+
+
+@llama.command
+def tune(
+    data: Path,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"], help="Folder to write the adapter to.")],
+    base: Annotated[Path | None, Parameter(help="GGUF file of the model; default: SmolLM2, which serve runs.")] = None,
+    rank: Annotated[int, whole("Of the adapter's matrices.", 1)] = 8,
+    epochs: Annotated[int, whole("Times that each example is learned.", 1)] = 2,
+    learning_rate: Annotated[float, amount("After warm-up, until the second half.")] = 1e-3,
+    longest: Annotated[int, whole("Tokens of an example at most; longer ones are left out.", 8)] = 1024,
+    held_out: Annotated[float, amount("Share of the examples that is not learned, to judge by.")] = 0.1,
+    seed: Annotated[int, whole("Of the draws.")] = 0,
+    threads: Annotated[int | None, whole("Threads; default: all cores.", 1)] = None,
+    json: Json = False,
+) -> None:
+    """Teach a chat model by examples: DATA is a JSONL of chats, or of prompts with completions."""
+    from tenfold.llama import tune_command
+
+    lesson = {"rank": rank, "alpha": 2.0 * rank, "epochs": epochs, "learning_rate": learning_rate}
+    more = {"longest": longest, "held_out": held_out, "seed": seed}
+    tune_command.tune(base, data, out, {**lesson, **more}, threads, json)

@@ -18,12 +18,17 @@ async def draft(
     tokens_per_claim: int,
     deadline_s: float,
     tenant: str = "",
+    model: str = "",
 ) -> tuple[Sequence[str], int]:
-    """Give a sentence for each claim, for the gate to judge, and the tokens that they took; none where none came."""
+    """Give a sentence for each claim, for the gate to judge, and the tokens that they took; none where none came.
+
+    ``model``: one of the pool's; empty: its first.
+    """
     body: dict[str, object] = {
         "messages": [{"role": "user", "content": prompt(question, claims)}],
         "max_tokens": tokens_per_claim * len(claims),
         "temperature": 0,
+        **({"model": model} if model else {}),
     }
     found = await pool.chat(body, deadline_s=deadline_s, tenant=tenant)
     if isinstance(found, Late):

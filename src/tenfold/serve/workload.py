@@ -24,6 +24,8 @@ from tenfold.serve.work import EMBEDDED_PER_GENERATED
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
+ADAPTER_FILE = "adapter.gguf"
+"""Of the folder that ``tenfold llama tune`` writes."""
 IMAGES_PREFIX = "mmproj"
 """How the name of the file begins that reads images for the model beside it."""
 
@@ -37,7 +39,9 @@ class ModelSettings(Settings):
     file: Path | None = Field(
         None, description="its GGUF file, or a release's folder; the same path on every node; default: SmolLM2's"
     )
-    adapter: Path | None = Field(None, description="a LoRA adapter in GGUF that the model answers with")
+    adapter: Path | None = Field(
+        None, description="a LoRA adapter that the model answers with: its GGUF file, or the folder of a tuning"
+    )
     parallel: int = Field(4, ge=1, description="requests that one resident decodes together")
     context_tokens: int = Field(2048, ge=128, description="context length of one request")
 
@@ -54,9 +58,13 @@ class ModelSettings(Settings):
     @field_validator("adapter")
     @classmethod
     def _is_there(cls, adapter: Path | None) -> Path | None:
-        if adapter is not None and not adapter.expanduser().is_file():
-            raise ValueError(f"there is no file {str(adapter)!r}")
-        return adapter.expanduser().resolve() if adapter is not None else None
+        if adapter is None:
+            return None
+        found = adapter.expanduser()
+        found = found / ADAPTER_FILE if found.is_dir() else found
+        if not found.is_file():
+            raise ValueError(f"there is no file {str(found)!r}")
+        return found.resolve()
 
     @model_validator(mode="after")
     def _is_another(self) -> Self:

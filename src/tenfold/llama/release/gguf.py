@@ -179,3 +179,18 @@ def dense_weights(read: Mapping[str, NDArray[np.float32]], shape: ModelShape) ->
         heads = _turned_heads(inner[rest], shape)
         found[f"model.layers.{layer}.{inner[rest]}"] = halved(weight, heads) if heads else weight
     return found
+
+
+def adapter_tensors(weights: Weights, shape: ModelShape) -> dict[str, NDArray[np.float32]]:
+    """The matrices of a LoRA adapter under llama.cpp's names, of ``NAME.lora_A`` and ``NAME.lora_B`` of a dense model.
+
+    What comes out of a query's or key's matrix has its channels in another order there, and so has ``lora_B``.
+    """
+    found = {}
+    for name, weight in weights.items():
+        inner, _, which = name.partition(".lora_")
+        _, _, layer, place = f"{inner}.weight".split(".", 3)
+        heads = _turned_heads(place, shape) if which == "B" else 0
+        told = f"blk.{layer}.{_INNER[place]}.lora_{which.lower()}"
+        found[told] = paired(weight, heads) if heads else weight
+    return found
