@@ -14,9 +14,12 @@ from released.llama_cpp import LlamaCpp
 from tenfold.cli.main import main
 from tenfold.core.errors import Damaged, UsageError
 from tenfold.core.gguf import Gguf, write_gguf
+from tenfold.core.paths import replace_file
 from tenfold.llama.checkpoint import StateVectors, write_checkpoint
 from tenfold.llama.data.index import read_index
 from tenfold.llama.data.tokenizer import SEPARATOR
+from tenfold.llama.ladder.library import prediction_path, write_outcome
+from tenfold.llama.ladder.prediction import Prediction
 from tenfold.llama.model import LlamaForCausalLM
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe
@@ -100,6 +103,27 @@ def test_the_prediction_that_was_registered_is_on_the_card(home, text):
     found = release(home, None, None, data=text, prediction=home / "prediction.json", with_gguf=False)
     assert '"predicted": 3.3' in (found.folder / "README.md").read_text()
     assert not list(found.folder.glob("*.gguf"))
+
+
+def test_what_the_ladder_foretold_of_the_run_and_how_it_came_out_is_on_the_card(home, text):
+    prediction = Prediction(
+        name="main", made_at="2026-11-28T00:00:00+00:00", runs_sha256="0" * 64, runs=12, flops=1e13, times=10.0,
+        loss=3.3, low=3.1, high=3.5, params=1e6, tokens=1e7, learning_rate=1e-3, batch_tokens=1024.0,
+        accelerator="h100", accelerator_hours=(1.0, 2.0, 3.0), usd=None, owned_tokens=1e7, unique_tokens=1e7,
+        repeats=1.0, storage_gb=0.1, cross_check=3.31, best_so_far=3.9, law={}, reasons=(),
+    ).sealed()  # fmt: skip
+    path = prediction_path(home, "main")
+    replace_file(path, prediction.model_dump_json().encode())
+    waits = release(home, None, home / "waits", data=text, with_gguf=False)
+    assert "The run has not been scored against it." in (waits.folder / "README.md").read_text()
+    write_outcome(path, 3.2)
+    found = release(home, None, home / "scored", data=text, with_gguf=False)
+    card = (found.folder / "README.md").read_text()
+    assert "| 3.3000 | 3.1000 to 3.5000 | 3.2000 | +3.12% | holds it |" in card
+    assert f"`{prediction.sha256}`" in card
+    path.write_text(path.read_text().replace("3.3", "3.2"))
+    with pytest.raises(Damaged, match="changed after it was made"):
+        release(home, None, home / "changed", data=text, with_gguf=False)
 
 
 @pytest.mark.parametrize("experts", [0, 2, 16, 64])

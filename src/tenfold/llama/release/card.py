@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from tenfold.core.errors import UsageError
 from tenfold.llama.journal import EvaluationLine
+from tenfold.llama.ladder.prediction import Outcome
 from tenfold.llama.progress import LossSample, TrainProgress
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.shape import ModelShape
@@ -23,8 +24,9 @@ class Card:
     """What a card tells.
 
     ``data``: what it was taught, one sentence each. ``parameters``: all, and those that one token passes through.
-    ``prediction``: the registered one as JSON, none if there is none. ``left_out``: largest bias of an expert that the
-    release does without. ``evaluations``: on documents held out. ``files``: names in the folder, with what each is for.
+    ``prediction``: the registered one as JSON, none if there is none. ``outcome``: its score, once the run has one.
+    ``left_out``: largest bias of an expert that the release does without. ``evaluations``: on documents held out.
+    ``files``: names in the folder, with what each is for.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Card:
     data: Sequence[str]
     parameters: tuple[int, int]
     prediction: dict[str, object] | None
+    outcome: Outcome | None
     left_out: float
     evaluations: Sequence[EvaluationLine]
     files: dict[str, str]
@@ -86,7 +89,7 @@ def write(card: Card) -> str:
         "",
         "## Prediction against outcome",
         "",
-        *_prediction(card.prediction),
+        *_prediction(card.prediction, card.outcome),
         "",
         "## Files",
         "",
@@ -175,7 +178,29 @@ def _held_out(evaluations: Sequence[EvaluationLine]) -> list[str]:
     return ["On documents held out:", "", "| step | tokens | loss |", "|---|---|---|", *rows, ""]
 
 
-def _prediction(found: dict[str, object] | None) -> list[str]:
+def _prediction(found: dict[str, object] | None, outcome: Outcome | None) -> list[str]:
     if found is None:
         return ["No prediction was registered for this run."]
-    return ["As it was registered before the run:", "", "```json", json.dumps(found, indent=1), "```"]
+    return [
+        *_outcome(outcome),
+        "As it was registered before the run:",
+        "",
+        "```json",
+        json.dumps(found, indent=1),
+        "```",
+    ]
+
+
+def _outcome(found: Outcome | None) -> list[str]:
+    if found is None:
+        return ["The run has not been scored against it.", ""]
+    return [
+        "| predicted | 95% interval | observed | error | interval |",
+        "|---|---|---|---|---|",
+        f"| {found.predicted:.4f} | {found.low:.4f} to {found.high:.4f} | {found.observed:.4f} | {found.error:+.2%} | "
+        f"{'holds it' if found.inside else 'does not hold it'} |",
+        "",
+        f"Nats per token on documents held out, scored at {found.scored_at}; seal of the prediction: "
+        f"`{found.prediction_sha256}`.",
+        "",
+    ]

@@ -19,6 +19,8 @@ from tenfold.llama.checkpoint import RunMeta, newest_sound
 from tenfold.llama.data.index import DataIndex, check_data
 from tenfold.llama.data.tokenizer import SEPARATOR
 from tenfold.llama.journal import read_evaluations
+from tenfold.llama.ladder.library import prediction_path
+from tenfold.llama.ladder.prediction import load_outcome, load_prediction
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.release import card, gguf, huggingface
 from tenfold.llama.release.tokens import Tokens, read_tokens
@@ -76,7 +78,8 @@ def release(
         target: folder to write, which must not be there yet; none: ``release-<step>`` in the run's folder.
         data: the prepared data that the run was trained on.
         licence: SPDX name of the weights' licence.
-        prediction: file of a prediction that was registered before the run.
+        prediction: file of a prediction that was registered before the run; none: the one that ``tenfold ladder
+            predict`` registered for it, if there is one.
         with_gguf: also write what llama.cpp loads.
         without_biases: leave out biases of experts that have not faded to 0 yet.
 
@@ -101,6 +104,7 @@ def release(
     tokens = read_tokens(data / "tokenizer.json", SEPARATOR)
     if with_gguf:
         gguf.check_loadable(trained.shape)
+    foretold = prediction or _registered(home, found.name)
     with new_folder(target) as fresh:
         files = write_model(fresh, trained, tokens, recipe.sequence_tokens, licence, with_gguf=with_gguf)
         sizes = {key: weight.size for key, weight in trained.weights.items()}
@@ -112,7 +116,8 @@ def release(
             progress=trained.progress,
             data=_data(index),
             parameters=parameters,
-            prediction=card.read_prediction(prediction) if prediction else None,
+            prediction=card.read_prediction(foretold) if foretold else None,
+            outcome=load_outcome(foretold) if foretold else None,
             left_out=trained.left_out,
             evaluations=read_evaluations(train_folder(home, found.name)),
             files=files,
@@ -129,6 +134,15 @@ def release(
         active_parameters=parameters[1],
         files={path.name: path.stat().st_size for path in sorted(target.iterdir())},
     )
+
+
+def _registered(home: Path, name: str) -> Path | None:
+    """The prediction that the ladder registered for a run; its seal is whole."""
+    path = prediction_path(home, name)
+    if not path.exists():
+        return None
+    load_prediction(path)
+    return path
 
 
 def write_model(
