@@ -1,6 +1,7 @@
 """Text as search sees it: words without case and accents, their stems, and sentences."""
 
 import re
+import threading
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
@@ -10,7 +11,8 @@ import snowballstemmer
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+(?:'\w+)?")
 _SENTENCE_END = re.compile(r"(?<=[.!?;:])[\"')\]]*\s+(?=[A-Z0-9\"'(\[])|\n+")
 _CLITIC = re.compile(r"'(?:s|re|ve|ll|d|m|t)$")
-_english = snowballstemmer.stemmer("english")
+_own = threading.local()
+"""A stemmer keeps the word that it works on in itself, so each thread has its own."""
 
 _STOPS = """a about after again all am an and any are as at be because been being both but by can could did do does
 doing don down during each else for from further get gets getting got had has have having he her here hers him his how
@@ -38,7 +40,14 @@ def words(text: str) -> list[str]:
 @cache
 def stem(word: str) -> str:
     """Give an English word without its ending: ``shipping``, ``ships`` and ``shipped`` are ``ship``."""
-    return str(_english.stemWord(word))
+    return str(stemmer().stemWord(word))
+
+
+def stemmer() -> snowballstemmer.EnglishStemmer:
+    """Give this thread's English stemmer."""
+    if not hasattr(_own, "stemmer"):
+        _own.stemmer = snowballstemmer.stemmer("english")
+    return _own.stemmer
 
 
 def terms(text: str) -> list[str]:

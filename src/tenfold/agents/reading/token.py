@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from snowballstemmer import stemmer
+from tenfold.catalog.words import stemmer
 
 _TOKEN = re.compile(r"[^\W_]+(?:[.,]\d+)*(?:['\u2019][a-z]{1,2}\b)?|%|\+")
 _QUOTES = str.maketrans("\u2018\u2019\u2013\u2014", "''--")
@@ -15,7 +15,6 @@ _COUNTS = {
 } | {"twelve": "12"}
 _COUNTED = re.compile(rf"\b({'|'.join(_COUNTS)})\b")
 _HALF = re.compile(r"\bhalf an? (lit(?:er|re)|kilo(?:gram)?|gallon|hour|inch|pound)\b")
-_STEMMER = stemmer("english")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,8 @@ def stem(word: str) -> str:
     if word in _SAME:
         return _SAME[word]
     # Twice, as "lens" loses its s too and must be what "lenses" becomes.
-    return str(_STEMMER.stemWord(_STEMMER.stemWord(word)))
+    english = stemmer()
+    return str(english.stemWord(english.stemWord(word)))
 
 
 _SAME = {
