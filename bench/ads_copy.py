@@ -175,7 +175,7 @@ async def run_generations(known: list[Shop], count: int, threads: int) -> dict[s
     ]
     places = asyncio.Semaphore(4)
     began = time.process_time()
-    async with aiohttp.ClientSession(headers=endpoint.headers, timeout=aiohttp.ClientTimeout(600)) as session:
+    async with aiohttp.ClientSession(headers=endpoint.headers, timeout=aiohttp.ClientTimeout(3600)) as session:
 
         async def one(shop: Shop, subject: object, angle: object, turn: int) -> tuple[Json, object]:
             body = request(shop.sheet, subject, angle, Objective.SALES, NOW, seed=turn, model=endpoint.model)

@@ -62,6 +62,20 @@ def test_a_campaign_that_was_never_shown_is_predicted_from_its_content(taught):
     assert np.corrcoef(predicted(taught, person_ND, item_ND, cold_N), chance_N)[0, 1] > 0.8
 
 
+def test_a_campaign_that_is_new_begins_at_what_others_have_in_common():
+    truth, head = Truth(2), Head(WIDTH, base=0.02)
+    truth.own_C[:] = 0.0
+    head.grow(CAMPAIGNS)
+    for first in range(0, 40, 10):
+        # Ten at a time, each for a while: nearly all that is learned of the level is learned by each alone.
+        for _ in range(6):
+            person_ND, item_ND, campaign_N, _, happened_N = truth.batch(2000, 10)
+            head.learn(person_ND, item_ND, campaign_N + first, happened_N)
+    person_ND, item_ND, _, chance_N, _ = truth.batch(20_000)
+    predicted_N = 1 / (1 + np.exp(-head.logit(person_ND, item_ND, np.full(20_000, CAMPAIGNS - 1))))
+    assert predicted_N.mean() / chance_N.mean() == pytest.approx(1.0, abs=0.25)
+
+
 def test_it_follows_a_campaign_that_becomes_better_liked(taught):
     truth, head = Truth(1), Head(WIDTH, base=0.05)
     head.grow(CAMPAIGNS)

@@ -51,6 +51,7 @@ class Head:
     _own_C: Floats = field(init=False)
     _own_CD: Floats = field(init=False)
     _seen: float = 0.0
+    _common: float = 0.0
     _seen_C: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,7 +98,20 @@ class Head:
         for begin in range(0, len(happened_N), _GROUP):
             rows = slice(begin, begin + _GROUP)
             predicted.append(self._step(person_ND[rows], item_ND[rows], campaign_N[rows], happened_N[rows]))
+        self._share_what_is_common()
         return np.concatenate(predicted)
+
+    def _share_what_is_common(self) -> None:
+        """Move what the campaigns' own parts have in common into what is everybody's.
+
+        A new campaign's own part answers an error at once, and what is shared hardly moves any more: without this, the
+        next campaign would begin as far from the truth. What a campaign has is known in part, and a level from many.
+        """
+        known_C = self._seen_C / (self._seen_C + _OWN)
+        more = (float(self._own_C.sum()) - _COMMON * self._common) / (float(known_C.sum()) + _COMMON)
+        self._common += more
+        self._bias += more
+        self._own_C -= more * known_C
 
     def _step(self, person_ND: Floats, item_ND: Floats, campaign_N: Ints, happened_N: Floats) -> Floats:
         predicted_N = _chance(self.logit(person_ND, item_ND, campaign_N))
@@ -123,8 +137,11 @@ class Head:
 
 _GROUP = 64
 _PARTS = 6.0
-_UNKNOWN, _OWN = 1.0, 8.0
+_UNKNOWN, _OWN = 8.0, 8.0
 """What is known before anything was seen, as so much evidence: of all campaigns, and of what one has of its own."""
+
+_COMMON = 2.0
+"""How strongly a level that campaigns have in common is drawn to none, in campaigns."""
 
 _LONGEST = 20_000.0
 """No more evidence than this holds a head back from learning."""
