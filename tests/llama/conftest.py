@@ -70,7 +70,7 @@ def context() -> ForkServerContext:
     chosen = multiprocessing.get_context("forkserver")
     # The fork server does not see this folder, so it loads what is slow to load by its installed name.
     # Torch loads its compiler at the first product of experts: a second and a half in each worker, if not here.
-    chosen.set_forkserver_preload(["tenfold.llama.coordinator", "tenfold.llama.worker", "torch._dynamo"])
+    chosen.set_forkserver_preload(["tenfold.llama.companion", "tenfold.llama.worker", "torch._dynamo"])
     return chosen
 
 

@@ -13,6 +13,7 @@ import tenfold.llama.kernels
 import tenfold.llama.outpost
 import tenfold.llama.worker
 from tenfold.llama.checkpoint import checkpoint_files, read_checkpoint, write_checkpoint
+from tenfold.llama.companion import serve_forever
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.data.index import read_index
 from tenfold.llama.outpost import Outpost
@@ -20,6 +21,7 @@ from tenfold.llama.recipe import Recipe
 from tenfold.llama.runs import read_run, train_folder
 from tenfold.llama.vectors import initial_parameters, layout_of
 from tenfold.llama.worker import GradientComputer, Worker
+from tenfold.pool.resident import Context
 
 
 def coordinate(
@@ -75,6 +77,11 @@ def stand(name: str, address: str, token: str, machine: str, ready: Connection) 
     ready.send(outpost.listen("127.0.0.1", 0))
     outpost.run()
     outpost.close()
+
+
+def accompany(context: Context, ready: Connection) -> None:
+    """The pool's process of training."""
+    serve_forever(context, 0, on_ready=ready.send)
 
 
 def die_while_writing(recipe: str, home: Path) -> None:

@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from echo_workload import ECHO
-from minipool import TOKEN, MiniPool, plan
+from minipool import TOKEN, MiniPool, plan, until
 
 import tenfold
 from tenfold.cli.site import Site
@@ -90,7 +91,8 @@ async def test_it_gets_a_slot_when_it_is_asked_and_answers_by_its_settings(tmp_p
     need.make(tmp_path, lambda _what, _share: None)
     assert need.status(tmp_path, True) == "present"
     config = read_config(tmp_path / "tenfold.toml", config_type({ECHO.name: ECHO.settings}))
-    plans = (ECHO.plan(config), plan("train", path=None, value=1e-9))
+    ended = tmp_path / "train-ended"
+    plans = (ECHO.plan(config), replace(plan("train", floor=1, path=None, value=1e-9), ended=str(ended)))
     pool = EchoPool(tmp_path, plans, {"/v1/echo": "echo"}, config.pool)
     pool.config = config
     await pool.start()
@@ -101,5 +103,17 @@ async def test_it_gets_a_slot_when_it_is_asked_and_answers_by_its_settings(tmp_p
         state = await pool.state()
         (echo,) = (view for view in state["workloads"] if view["workload"] == "echo")
         assert (echo["unit"], echo["ceiling"]) == ("word", 1)
+
+        async def train(works: bool) -> bool:
+            (view,) = (view for view in (await pool.state())["workloads"] if view["workload"] == "train")
+            worth = view["value_next_slot_usd_per_s"]
+            return (view["floor"], worth > 0, view["ended"]) == (works, works, "" if works else "run small: finished")
+
+        # A job that has come to its end asks for no slot, not even its floor: whoever has use for one takes it.
+        await until(lambda: train(True))
+        ended.write_text("run small: finished\n")
+        await until(lambda: train(False))
+        ended.unlink()
+        await until(lambda: train(True))
     finally:
         await pool.close()

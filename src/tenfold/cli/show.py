@@ -53,6 +53,9 @@ def state(run: RunFile, found: PoolState, json: bool) -> None:
             micro(row.value_next_slot_usd_per_s),
         )
     out.print(workloads)
+    for row in found.workloads:
+        if row.ended:
+            out.print(f"{row.workload}: {row.ended}", markup=False)
     slots = grid("slot", "cores", "awake", "residents")
     for slot in found.slots:
         residents = "  ".join(f"{r.workload} {r.phase} ({r.pid})" for r in slot.residents)

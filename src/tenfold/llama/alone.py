@@ -17,6 +17,7 @@ from tenfold.llama.crew import Crew
 from tenfold.llama.data.index import read_index
 from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.flops import flops_per_token
+from tenfold.llama.guard import diverged
 from tenfold.llama.journal import StepLine, read_evaluations, read_steps
 from tenfold.llama.outpost import Outpost
 from tenfold.llama.progress import TrainProgress
@@ -101,6 +102,9 @@ def train_alone(
         reporter.stepped()
         if on_progress is not None:
             on_progress(progress, line)
+        fault = diverged(recipe, progress)
+        if fault is not None:
+            raise fault
         if coordinator.ended or stop.is_set():
             coordinator.stop()
 

@@ -3,13 +3,19 @@
 import signal
 from collections.abc import Callable
 
+from tenfold.core.paths import replace_file
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.data.index import read_index
-from tenfold.llama.data.stdlib import prepare
+from tenfold.llama.guard import why_ended
+from tenfold.llama.journal import StepLine
 from tenfold.llama.peak import measure_peak
-from tenfold.llama.recipe import recipe_from_settings
-from tenfold.llama.runs import MAIN
+from tenfold.llama.pool_run import pool_run
+from tenfold.llama.progress import TrainProgress
+from tenfold.llama.report import Reporter
+from tenfold.llama.run_data import keep_data
+from tenfold.llama.runs import train_folder
 from tenfold.llama.worker import bfloat16_is_fast
+from tenfold.llama.workload import ENDED_FILE
 from tenfold.pool.resident import Context
 
 
@@ -22,6 +28,8 @@ def serve_forever(
     beat: Callable[[], None] | None = None,
 ) -> None:
     """Coordinate the pool's training until SIGTERM or SIGINT, then write a checkpoint and return.
+
+    A run that is finished, or has diverged, is told of (``ENDED_FILE``, ``TrainStatus.ended``) and trained no more.
 
     Blocking; call it in the main thread of its own process, which may be forked from one that has torch loaded.
 
@@ -37,12 +45,31 @@ def serve_forever(
         AlreadyRunning: another coordinator has this home.
         AssetError: state or text is damaged or of another recipe.
     """
-    folder = prepare(context.cache, lambda _what, _share: None)
-    recipe = recipe_from_settings(context.settings)
-    name = str(context.settings.get("run", MAIN))
-    peak = measure_peak(bfloat16=recipe.bfloat16 and bfloat16_is_fast())
-    text_sha256 = read_index(folder).sha256
-    coordinator = Coordinator(recipe, text_sha256, context.home, context.token, name, peak_flops_per_s=peak)
+    run = pool_run(context.settings, context.home, context.cache)
+    folder = train_folder(context.home, run.name)
+    mark, reporter = context.home / ENDED_FILE, Reporter(folder, run.name)
+
+    def on_step(progress: TrainProgress, _line: StepLine | None) -> None:
+        reporter.stepped()
+        if coordinator.ended:
+            # Its slots are given back first: the last evaluation takes none.
+            replace_file(mark, f"run {run.name}: {why_ended(coordinator.recipe, progress)}\n".encode())
+            coordinator.settle()
+            reporter.draw()
+
+    coordinator = Coordinator(
+        run.asked,
+        read_index(run.data).sha256,
+        context.home,
+        context.token,
+        run.name,
+        data=run.data,
+        peak_flops_per_s=measure_peak(bfloat16=run.recipe.bfloat16 and bfloat16_is_fast()),
+        on_step=on_step,
+    )
+    keep_data(folder, run.data)
+    if not coordinator.ended:
+        mark.unlink(missing_ok=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: coordinator.stop())
     bound = coordinator.listen(host, port)
@@ -51,3 +78,4 @@ def serve_forever(
     if beat is not None:
         coordinator.beat_in_background(beat)
     coordinator.run()
+    reporter.draw()

@@ -30,8 +30,7 @@ from tenfold.llama.durable import Durable
 from tenfold.llama.evaluate import Evaluations, Evaluator
 from tenfold.llama.exchange import Exchange
 from tenfold.llama.flops import flops_per_token
-from tenfold.llama.guard import check as check_guard
-from tenfold.llama.guard import reason_to_skip
+from tenfold.llama.guard import diverged, reason_to_skip, why_ended
 from tenfold.llama.journal import Journal, OnStep, StepLine
 from tenfold.llama.live import LiveState, live_run
 from tenfold.llama.progress import TrainProgress
@@ -151,9 +150,22 @@ class Coordinator:
         return Evaluations(Evaluator(self._recipe, data), self._journal.evaluation)
 
     @property
+    def recipe(self) -> Recipe:
+        """What the run goes by."""
+        return self._recipe
+
+    @property
     def ended(self) -> bool:
-        """Whether the run's last step is finished; it then hands out nothing more."""
+        """Whether the run's last step is finished, or it has diverged; it then hands out nothing more."""
         return self._exchange.ended
+
+    def settle(self) -> None:
+        """Once the run has ended: wait until its last evaluation is written down, and its checkpoint is on disk."""
+        if self._evaluations is not None:
+            self._evaluations.wait()
+        self._durable.wait()
+        if not self._durable.has(self._live.progress.step):
+            self._durable.write(self._live.progress, self._live.front)
 
     def listen(self, host: str, port: int) -> int:
         """Bind and start to answer workers; return the port.
@@ -206,6 +218,7 @@ class Coordinator:
         """How training goes."""
         with self._changed:
             progress = self._live.progress
+            fault = diverged(self._recipe, progress)
             return TrainStatus(
                 run=self._run.run,
                 step=progress.step,
@@ -217,7 +230,8 @@ class Coordinator:
                 checkpoint_step=self._durable.step,
                 accepted=self._exchange.accepted,
                 rejected=self._exchange.rejected,
-                alarm=self._durable.alarm,
+                ended=why_ended(self._recipe, progress),
+                alarm=f"{fault}; {fault.next_step}" if fault else self._durable.alarm,
             )
 
     def _wait(self) -> bool:
@@ -237,7 +251,6 @@ class Coordinator:
             self._evaluations.submit(progress, self._live.front.parameters_P)
         if self._on_step is not None:
             self._on_step(progress, line)
-        check_guard(self._recipe, progress, str(self._folder))
 
     def _finish_step(self) -> StepLine:
         """Update the back of the live state and bring it to the front; no worker can add to a complete step."""

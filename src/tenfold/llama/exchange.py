@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tenfold.llama.checkpoint import RunMeta
 from tenfold.llama.gradients import FloatVector, GradientBuffers, add_neighbours, machine
+from tenfold.llama.guard import why_ended
 from tenfold.llama.live import LiveState
 from tenfold.llama.server import Server
 from tenfold.llama.step import StepInFlight
@@ -91,8 +92,8 @@ class Exchange:
 
     @property
     def ended(self) -> bool:
-        """Whether the run's last step is finished; nothing more is handed out then."""
-        return self._run.recipe.steps is not None and self._live.progress.step >= self._run.recipe.steps
+        """Whether the run's last step is finished, or it has diverged; nothing more is handed out then."""
+        return bool(why_ended(self._run.recipe, self._live.progress))
 
     def begin_step(self) -> None:
         """Begin the next step; called with the lock held, once the live state is that of the one before."""

@@ -42,17 +42,23 @@ def reason_to_skip(recipe: Recipe, progress: TrainProgress, loss: float, norm: f
     return ""
 
 
-def check(recipe: Recipe, progress: TrainProgress, folder: str) -> None:
-    """See that the run has not diverged.
+def diverged(recipe: Recipe, progress: TrainProgress) -> Diverged | None:
+    """That the run has diverged: as many updates in a row were left out as the recipe lets; none while it has not."""
+    if progress.skipped_in_a_row < recipe.skip_limit:
+        return None
+    good = progress.step - progress.skipped_in_a_row
+    return Diverged(
+        f"diverged: the updates of its last {progress.skipped_in_a_row} steps were left out, from step {good + 1} on",
+        next_step=f"train anew with a lower learning_rate than {recipe.learning_rate:g} or a longer warm-up, "
+        f"or begin from an earlier checkpoint with from_run and from_step",
+    )
 
-    Raises:
-        Diverged: as many updates in a row were left out as the recipe lets.
-    """
-    if progress.skipped_in_a_row >= recipe.skip_limit:
-        good = progress.step - progress.skipped_in_a_row
-        raise Diverged(
-            f"the run in {folder} diverged: the updates of its last {progress.skipped_in_a_row} steps were left out, "
-            f"from step {good + 1} on",
-            next_step=f"train anew with a lower learning_rate than {recipe.learning_rate:g} or a longer warm-up, "
-            f"or begin from an earlier checkpoint with from_run and from_step",
-        )
+
+def why_ended(recipe: Recipe, progress: TrainProgress) -> str:
+    """Why there is nothing to train any more, in words; empty while there is."""
+    fault = diverged(recipe, progress)
+    if fault is not None:
+        return str(fault)
+    if recipe.steps is None or progress.step < recipe.steps:
+        return ""
+    return f"finished: step {progress.step:,} of {recipe.steps:,}"

@@ -9,10 +9,10 @@ from pathlib import Path
 from starlette.routing import BaseRoute
 
 from tenfold.core.errors import ResidentFailed
-from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.outpost import COMPANION, OUTPOST
 from tenfold.llama.pace import keep_freed_memory, stand_behind_services
-from tenfold.llama.recipe import Recipe, recipe_from_settings
+from tenfold.llama.pool_run import pool_run
+from tenfold.llama.recipe import Recipe
 from tenfold.llama.worker import GradientComputer, Worker
 from tenfold.pool.resident import Context, Counters, Resident
 
@@ -115,8 +115,8 @@ class TrainResident:
 
 
 def create(context: Context) -> Resident:
-    """Make the training resident of a slot in a process of its own; the text is prepared if it was not before."""
+    """Make the training resident of a slot in a process of its own; Python's own text is made if it is wanted."""
     stand_behind_services()
     keep_freed_memory()
-    text = prepare(context.cache, lambda _what, _share: None)
-    return TrainResident(recipe_from_settings(context.settings), text, context)
+    run = pool_run(context.settings, context.home, context.cache)
+    return TrainResident(run.recipe, run.data, context)

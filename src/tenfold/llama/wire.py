@@ -188,6 +188,7 @@ class TrainStatus(Frozen):
     checkpoint_step: int | None = Field(description="step of the newest durable checkpoint")
     accepted: int = Field(description="microbatches accepted since this coordinator started")
     rejected: int = Field(description="microbatches that came too late or twice since this coordinator started")
+    ended: str = Field("", description="that the run is finished, or has diverged; empty while it goes on")
     alarm: str = Field("", description="what is wrong now, e.g. that no checkpoint can be written; empty if nothing is")
 
 

@@ -8,6 +8,9 @@ from tenfold.core.errors import AssetError, ConfigError, UsageError
 from tenfold.pool.need import Need, Say, status_by
 from tenfold.pool.workload import Workload, WorkloadSettings
 
+ENDED_FILE = "train-ended"
+"""Of the pool's home: there while the pool's run is finished or diverged; its words say which."""
+
 
 class TrainSettings(WorkloadSettings):
     """``[train]``: a Llama-4-like model on the text of Python's standard library."""
@@ -19,8 +22,8 @@ class TrainSettings(WorkloadSettings):
     price_run: str | None = Field(None, description="which run of that plan, if it has several")
     run: str = Field(
         "main",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
-        description="run that is trained; each has a folder of its own",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}|.*\.toml)$",
+        description="run that is trained, by its name or by its run file (from the pool's home); each has a folder",
     )
     seed: int = 0
 
@@ -81,6 +84,7 @@ TRAIN = Workload(
     factory="tenfold.llama.resident:create",
     companion="tenfold.llama.companion:serve_forever",
     outpost="tenfold.llama.outpost:serve_forever",
+    ended=ENDED_FILE,
     assumed_capacity=2000.0,
     resident_mb=150,
     needs=(TEXT,),

@@ -126,7 +126,9 @@ def claims_now(
         list(meters.values()),
         slots=len(occupancy.slots),
         held=occupancy.held(meters),
-        wanted={name for name, meter in meters.items() if name not in served or meter.idle_s < idle_s},
+        wanted={
+            name for name, meter in meters.items() if meter.idle_s < idle_s or (name not in served and not meter.ended)
+        },
         wake_s=wake_s,
         dwell_s=dwell_s,
     )

@@ -67,6 +67,7 @@ class WorkloadPlan:
     that shows that it serves. ``wake_up_s``: from a decision to the first work of the slot. ``attains``: share of
     requests to answer in time; none: as many as their price is worth. ``price_is_fixed``: whatever products earn with
     it. ``news``: a folder and a file; there is work only where the folder has something newer than the file.
+    ``ended``: a file; while it is there, there is no work and no floor.
     """
 
     workload: str
@@ -83,13 +84,14 @@ class WorkloadPlan:
     attains: float | None = None
     price_is_fixed: bool = False
     news: tuple[str, str] | None = None
+    ended: str | None = None
 
 
 class DemandMeter:
     """Turns counters into a workload's marginal values. ``idle_s``: seconds since its last request.
 
     ``rival_usd_per_s``: what work without requests makes of a slot. ``has_all``: it holds all slots that it could have.
-    ``has_work``: false for a job that waits for something to do.
+    ``has_work``: false for a job that waits for something to do. ``ended``: why it never will; empty while it may.
 
     Demand in units is arrivals times units per request, forecast at the wake-up horizon, and never less than what
     clears the requests already waiting within the latency target.
@@ -115,6 +117,7 @@ class DemandMeter:
         self.rival_usd_per_s = 0.0
         self.has_all = False
         self.has_work = True
+        self.ended = ""
         self._seen_gateway = False
         self._excused = 0.0
         self._unexcused = 0.0
@@ -261,6 +264,11 @@ class DemandMeter:
         return self.capacity * sustainable_utilisation(
             request_s=self.units_per_request / self.capacity, target_s=self.plan.latency_target_s
         )
+
+    @property
+    def floor(self) -> int:
+        """Slots that it always has; none once it has ended."""
+        return 0 if self.ended else self.plan.floor
 
     @property
     def slot_usd_per_s(self) -> float:

@@ -56,8 +56,8 @@ class Knowledge:
 
     @property
     def ready(self) -> bool:
-        """Whether every workload has served."""
-        return self.served == set(self.meters)
+        """Whether every workload has served that has anything to do."""
+        return all(name in self.served or meter.ended for name, meter in self.meters.items())
 
     def held(self) -> dict[str, int]:
         """Slots that each workload holds."""

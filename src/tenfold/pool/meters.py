@@ -55,7 +55,7 @@ def measured_claims(
         names=names,
         serves_W=np.array([plan.takes_requests for plan in plans], dtype=bool),
         wanted_W=np.array([name in wanted for name in names], dtype=bool),
-        floor_W=np.array([plan.floor for plan in plans]),
+        floor_W=np.array([meter.floor for meter in meters]),
         ceiling_W=np.array([min(slots, plan.ceiling or slots) for plan in plans]),
         least_W=np.ones(len(meters), dtype=np.int64),
         held_W=np.array([held[name] for name in names]),

@@ -1,4 +1,4 @@
-"""Whether a job has anything to do: something came into a folder after it last said that it is done with all."""
+"""Whether a job has anything to do: something came into a folder, or it has not come to its end."""
 
 from pathlib import Path
 
@@ -14,3 +14,11 @@ def has_news(folder: Path, mark: Path) -> bool:
         return newest_ns > mark.stat().st_mtime_ns
     except FileNotFoundError:
         return newest_ns > 0
+
+
+def why_ended(mark: Path) -> str:
+    """Why a job has nothing to do any more, in the words of its file ``mark``; empty where there is none."""
+    try:
+        return mark.read_text(encoding="utf-8").strip() or "ended"
+    except FileNotFoundError:
+        return ""

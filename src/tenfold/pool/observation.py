@@ -13,7 +13,7 @@ from tenfold.pool.deaths import Deaths
 from tenfold.pool.knowledge import Knowledge
 from tenfold.pool.meters import look_around
 from tenfold.pool.moves import Address, Mover
-from tenfold.pool.news import has_news
+from tenfold.pool.news import has_news, why_ended
 from tenfold.pool.process import CountersReport
 from tenfold.pool.reports import GatewayReport
 from tenfold.pool.resident import Counters
@@ -65,6 +65,9 @@ class Observation:
         for workload, meter in known.meters.items():
             if meter.plan.news is not None:
                 meter.has_work = has_news(*map(Path, meter.plan.news))
+            if meter.plan.ended is not None:
+                meter.ended = why_ended(Path(meter.plan.ended))
+                meter.has_work = not meter.ended
             meter.observe_residents(by_workload[workload], seconds)
             if self._gateway is not None and workload in self._gateway.workloads:
                 meter.observe_gateway(self._gateway.workloads[workload], seconds)

@@ -83,6 +83,7 @@ class WorkloadView(Frozen):
     value_next_slot_usd_per_s: float = Field(description="value of one more slot")
     price: PriceView | None = Field(None, description="what a unit of its work is worth")
     facts: dict[str, float] = Field(description="gauges, e.g. loss, step")
+    ended: str = Field("", description="why it has nothing to do any more; empty while it has")
 
 
 class MoveView(Frozen):

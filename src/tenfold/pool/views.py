@@ -109,7 +109,7 @@ def workload_view(meter: DemandMeter, *, slots: int, held: int, awake: int) -> W
         unit=plan.unit,
         slots=awake,
         held=held,
-        floor=plan.floor,
+        floor=meter.floor,
         ceiling=min(slots, plan.ceiling or slots),
         arrival_per_s=meter.arrival_per_s if plan.takes_requests else None,
         forecast_per_s=meter.forecast_per_s if plan.takes_requests else None,
@@ -129,6 +129,7 @@ def workload_view(meter: DemandMeter, *, slots: int, held: int, awake: int) -> W
         value_next_slot_usd_per_s=marginal[held],
         price=meter.price,
         facts=meter.facts,
+        ended=meter.ended,
     )
 
 

@@ -84,6 +84,8 @@ class Workload(Generic[S]):
     ``models``: what OpenAI's clients can ask it by name, see ``ModelPlan``.
     ``news``: for one that takes no requests and has nothing to do at times: it has where a file of the first folder of
     the home is newer than the second file.
+    ``ended``: for a job that comes to an end: a file of the home, which its companion writes then. While it is there
+    the job has nothing to do, and its words say why.
     ``needs``: what must be in the cache before it starts.
     """
 
@@ -104,6 +106,7 @@ class Workload(Generic[S]):
     key_of: Callable[[bytes], bytes | None] | None = None
     models: Callable[[S], ModelPlan] | None = None
     news: tuple[str, str] | None = None
+    ended: str | None = None
     needs: tuple[Need, ...] = ()
 
     @property
@@ -140,6 +143,7 @@ class Workload(Generic[S]):
             takes_requests=bool(self.operations),
             probe=self.probe(settings) if self.probe else None,
             news=(str(home / self.news[0]), str(home / self.news[1])) if home and self.news else None,
+            ended=str(home / self.ended) if home and self.ended else None,
         )
 
     def routes(self, config: Config) -> tuple[GatewayRoute, ...]:

@@ -131,6 +131,7 @@ def workload_foot(view: WorkloadView) -> str:
         step = view.facts.get("step")
         parts = [] if step is None else [f"step <b>{step:,.0f}</b>"]
         parts.append(f"floor <b>{view.floor}</b>, ceiling <b>{view.ceiling}</b>")
+        parts += [escape(view.ended)] if view.ended else []
     else:
         parts = [
             f"in time <b>{share(view.in_time_share)}</b>",

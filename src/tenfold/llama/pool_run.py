@@ -1,0 +1,69 @@
+"""Which run the pool trains, and on which data: what ``[train]`` of ``tenfold.toml`` asks for. Imports no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenfold.core.errors import Damaged
+from tenfold.llama.data.stdlib import prepare, text_folder
+from tenfold.llama.recipe import Recipe, recipe_from_settings
+from tenfold.llama.run_data import data_of
+from tenfold.llama.run_file import read_run_file
+from tenfold.llama.runs import MAIN, read_run, train_folder
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRun:
+    """The pool's run.
+
+    ``asked``: what a new run is trained by; one that has begun goes on by its own. ``recipe``: the one that it goes by,
+    as far as this node can see.
+    """
+
+    name: str
+    asked: Recipe
+    recipe: Recipe
+    data: Path
+
+
+def pool_run(settings: Mapping[str, object], home: Path, cache: Path) -> PoolRun:
+    """Find out which run the pool trains: that of a run file, or one by its name.
+
+    Python's own text is made where it is wanted and not there.
+
+    Raises:
+        RunFileError: there is no such run file, or a mistake in it.
+        ConfigError: ``seed`` is not an integer.
+        AssetError: there is too little text.
+    """
+    named = str(settings.get("run", MAIN))
+    if named.endswith(".toml"):
+        file = read_run_file(home / named)
+        name, asked, data = file.name, file.recipe, file.data
+    else:
+        name, asked = named, recipe_from_settings(settings)
+        kept = data_of(train_folder(home, name))
+        data = None if kept is None or _is_own_text(kept.folder, cache) else kept.folder
+    begun = _begun(train_folder(home, name))
+    if begun is not None and asked.model_fields_set <= {"seed"} and asked.seed in (begun.seed, Recipe().seed):
+        # Named only, so whatever the seed of the settings is by default, it goes on by its own.
+        asked = begun
+    if data is None:
+        data = prepare(cache, lambda _what, _share: None)
+    return PoolRun(name, asked, begun or asked, data)
+
+
+def _is_own_text(folder: Path, cache: Path) -> bool:
+    """Whether it is Python's own text, which is made again where it is damaged, or that of another Python, now gone."""
+    return folder == text_folder(cache).resolve() or (
+        folder.parent == text_folder(cache).resolve().parent and not folder.exists()
+    )
+
+
+def _begun(folder: Path) -> Recipe | None:
+    try:
+        run = read_run(folder)
+    except Damaged:
+        # The coordinator mends it, and tells workers the recipe.
+        return None
+    return None if run is None else run.recipe

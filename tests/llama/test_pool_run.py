@@ -1,0 +1,160 @@
+"""A run file on the pool: which run and data are trained, and how the pool hears that there is nothing left to do."""
+
+import dataclasses
+import multiprocessing
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import train_processes
+
+from tenfold.core.errors import AssetError
+from tenfold.llama.checkpoint import checkpoint_files, read_meta
+from tenfold.llama.data.stdlib import text_folder
+from tenfold.llama.journal import read_evaluations, read_steps
+from tenfold.llama.live import live_paths
+from tenfold.llama.pool_run import pool_run
+from tenfold.llama.recipe import Recipe
+from tenfold.llama.resident import create
+from tenfold.llama.run_data import keep_data
+from tenfold.llama.run_file import RunFileError
+from tenfold.llama.runs import open_run, train_folder
+from tenfold.llama.status import fetch_status
+from tenfold.llama.workload import ENDED_FILE, TRAIN
+from tenfold.pool.news import why_ended
+from tenfold.pool.resident import Context
+from tenfold.wiring import CONFIG
+
+TEXT = "0" * 64
+
+
+@pytest.fixture
+def own_text(monkeypatch, text):
+    """Python's own text, in place of the one that takes long to make."""
+    monkeypatch.setattr("tenfold.llama.pool_run.prepare", lambda *_: text_folder(text.parent.parent))
+    return text_folder(text.parent.parent)
+
+
+@pytest.fixture
+def home(tmp_path):
+    yield tmp_path
+    for folder in tmp_path.glob("train/*"):
+        live_paths(folder)[0].unlink(missing_ok=True)
+
+
+def asked(home, text, **settings):
+    return pool_run(settings, home, text.parent.parent)
+
+
+def test_a_run_is_named_by_its_file_or_by_its_name_and_brings_its_data(home, text, recipe, own_text):
+    assert asked(home, text).data == own_text
+    assert asked(home, text, seed=3).asked.seed == 3
+    (home / "small.toml").write_text(f'[train]\nsteps = 5\nseed = 8\n[data]\nfolder = "{text}"\n')
+    found = asked(home, text, run="small.toml")
+    assert (found.name, found.recipe.steps, found.recipe.seed, found.data) == ("small", 5, 8, text)
+    with pytest.raises(RunFileError, match=r"other\.toml"):
+        asked(home, text, run="other.toml")
+
+    # One that `tenfold train` began: by its own recipe and data, whatever the settings leave to defaults.
+    folder = train_folder(home, "begun")
+    folder.mkdir(parents=True)
+    open_run(folder, recipe.model_copy(update={"seed": 5}), TEXT)
+    assert asked(home, text, run="begun").data == own_text, "nothing says on which"
+    keep_data(folder, text)
+    found = asked(home, text, run="begun")
+    assert (found.asked.seed, found.recipe.model, found.data) == (5, recipe.model, text.resolve())
+    with pytest.raises(AssetError, match="seed was 5, now 7"):
+        open_run(folder, asked(home, text, run="begun", seed=7).asked, TEXT)
+    (folder / "run.json").write_text("{")
+    assert asked(home, text, run="begun").recipe == Recipe()
+
+
+def test_settings_take_a_name_or_a_run_file():
+    for run in ("main", "small-2", "runs/small.toml", "/data/small.toml"):
+        assert TRAIN.settings(run=run).run == run
+    for run in ("", "../x", "a b", "small.json"):
+        with pytest.raises(ValueError, match="run"):
+            TRAIN.settings(run=run)
+
+
+def write_run(home, text, recipe, name, **changes):
+    """Write a run file of the tiny model."""
+    model = "\n".join(
+        f"{key} = {str(value).lower()}" for key, value in recipe.model.model_dump(exclude={"vision"}).items()
+    )
+    table = {**recipe.model_dump(exclude={"model"}, exclude_defaults=True), **changes}
+    train = "\n".join(f"{key} = {value}" for key, value in table.items())
+    words = f'[model]\n{model}\n[train]\n{train}\n[data]\nfolder = "{text}"\n'
+    tomllib.loads(words)
+    (home / f"{name}.toml").write_text(words)
+    return f"{name}.toml"
+
+
+@contextmanager
+def trained_by_the_pool(context, home, cache, run) -> Iterator[tuple[multiprocessing.Process, Context, str]]:
+    """The pool's process of training, and one resident, awake."""
+    told = Context(
+        slot="n0/cpu0", threads=1, home=home, cache=cache, settings={"run": run}, companions={}, token="secret",
+        cpu_share=None,
+    )  # fmt: skip
+    reader, writer = context.Pipe(duplex=False)
+    process = context.Process(target=train_processes.accompany, args=(told, writer))
+    process.start()
+    try:
+        assert reader.poll(180), "the companion came up"
+        yield process, told, f"127.0.0.1:{reader.recv()}"
+        process.terminate()
+        process.join(180)
+        assert process.exitcode == 0
+    finally:
+        process.kill()
+        process.join()
+
+
+async def work_until_it_ends(cluster_wait, told, address, home):
+    resident = create(dataclasses.replace(told, companions={"train": address}))
+    resident.load()
+    try:
+        await resident.wake()
+        cluster_wait((home / ENDED_FILE).exists, "the end of the run")
+        # As the controller does with a job that has nothing to do: at once, though nobody hands out work.
+        await resident.sleep(5.0)
+        return resident.counters()
+    finally:
+        resident.close()
+
+
+async def test_a_run_file_is_trained_to_its_end_and_its_slots_are_free(
+    context, home, text, recipe, cluster, reference, monkeypatch
+):
+    # This process is the tests' own: it keeps its place and its memory.
+    monkeypatch.setattr("tenfold.llama.resident.stand_behind_services", lambda: None)
+    monkeypatch.setattr("tenfold.llama.resident.keep_freed_memory", lambda: None)
+    run = write_run(home, text, recipe, "small", steps=3, evaluate_sequences=3)
+    plan = TRAIN.plan(CONFIG(), home)
+    with trained_by_the_pool(context, home, text.parent.parent, run) as (_, told, address):
+        assert why_ended(home / ENDED_FILE) == "" and fetch_status(address, "secret").ended == ""
+        done = await work_until_it_ends(cluster.wait_for, told, address, home)
+        assert (done.requests, plan.ended) == (3 * recipe.microbatches, str(home / ENDED_FILE))
+        assert why_ended(home / ENDED_FILE) == "run small: finished: step 3 of 3"
+        status = fetch_status(address, "secret")
+        assert (status.ended, status.alarm) == ("finished: step 3 of 3", "")
+        folder = train_folder(home, "small")
+        cluster.wait_for(lambda: read_evaluations(folder), "its last evaluation")
+        cluster.wait_for((folder / "report.html").exists, "its page")
+        cluster.wait_for(lambda: checkpoint_files(folder), "its checkpoint")
+        assert read_meta(checkpoint_files(folder)[0]).progress.step == 3
+
+    # It is the run that a plain loop makes of its file; the rate falls after the second step only.
+    reference.after(2)
+    assert [line.loss for line in read_steps(folder)][:2] == reference.losses[:2]
+
+    # Another run has work again; one that diverges says why, and its process stays.
+    worse = write_run(home, text, recipe, "worse", steps=50, learning_rate=1e30, warmup_steps=0, skip_limit=2)
+    with trained_by_the_pool(context, home, text.parent.parent, worse) as (process, told, address):
+        assert not (home / ENDED_FILE).exists()
+        await work_until_it_ends(cluster.wait_for, told, address, home)
+        assert "run worse: diverged" in why_ended(home / ENDED_FILE)
+        assert "lower learning_rate" in fetch_status(address, "secret").alarm
+        assert process.is_alive()
