@@ -200,3 +200,8 @@ class Reference:
 @pytest.fixture(scope="session")
 def reference(recipe, text) -> Reference:
     return Reference(recipe, text)
+
+
+@pytest.fixture(scope="session")
+def plain_loop() -> type[Reference]:
+    return Reference

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from tenfold.core.errors import ResidentFailed
-from tenfold.llama.data.sampler import Sampler
+from tenfold.llama.data.pair_sampler import sampler_of
+from tenfold.llama.data.sampler import Batch
 from tenfold.llama.gradients import FloatVector, Memory, machine
 from tenfold.llama.model import network_of
 from tenfold.llama.recipe import Recipe
@@ -76,7 +77,7 @@ class GradientComputer:
     def __init__(self, recipe: Recipe, text: Path, threads: int = 1) -> None:
         self.recipe = recipe
         self._text, self._threads = text, threads
-        self.sampler = Sampler(text, recipe)
+        self.sampler = sampler_of(text, recipe)
         layout = layout_of(recipe.model)
         parameters, gradients = torch.zeros(layout.size), torch.zeros(layout.size)
         self.parameters_P, self.gradients_P = parameters.numpy(), gradients.numpy()
@@ -97,9 +98,9 @@ class GradientComputer:
             # Only where gradients are computed: held-out batches have other sizes, each a compilation of its own.
             self._model.compile_layers()
             self._compiled = True
-        window_BT = torch.from_numpy(self.sampler.microbatch_BT(step, microbatch))
+        batch = self.sampler.batch(step, microbatch)
         self._bound.load()
-        loss, balance = self._model.losses(window_BT)
+        loss, balance = self._model.losses(*_tensors(batch))
         (loss + self.recipe.balance_weight * balance).backward()
         self._bound.store()
         return loss.item()
@@ -107,11 +108,20 @@ class GradientComputer:
     def held_out_loss(self, windows: Sequence[int]) -> float:
         """Mean loss of these held-out windows at ``parameters_P``, in nats per token; leaves the gradients alone."""
         torch.set_num_threads(self._threads)
-        window_BT = torch.from_numpy(self.sampler.held_out_BT(windows))
+        batch = self.sampler.held_out(windows)
         self._bound.load()
         with torch.no_grad():
-            loss, _ = self._model.losses(window_BT)
+            loss, _ = self._model.losses(*_tensors(batch))
         return loss.item()
+
+
+def _tensors(batch: Batch) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+    images, weights = batch.images_IMSS, batch.weights_BT
+    return (
+        torch.from_numpy(batch.window_BT),
+        None if images is None else torch.from_numpy(images),
+        None if weights is None else torch.from_numpy(weights),
+    )
 
 
 def bfloat16_is_fast() -> bool:

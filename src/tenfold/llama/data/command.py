@@ -1,5 +1,6 @@
 """``tenfold data``: make training data of documents, and see what a folder of it holds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,9 @@ def build(
     held_out: Annotated[float, amount("Share of the documents that is never trained on.")] = 0.02,
     near: Annotated[bool, Parameter(help="Leave out documents that nearly repeat another.")] = True,
     licence: Annotated[str, Parameter(help="Of the documents; model cards tell it.")] = "",
+    images: Annotated[
+        int | None, whole("Pairs: each row of .jsonl names an 'image' too; pixels of each side to draw it in.", 8)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write FOLDER from SOURCES: text files (a document each), .jsonl, .parquet, or folders of these."""
@@ -32,11 +36,36 @@ def build(
 
     if not sources:
         raise UsageError("there is nothing to build from", next_step="tenfold data build FOLDER SOURCE...")
+    if images is not None:
+        _build_pairs(folder, sources, images, column, vocab_size, held_out, licence)
+        show(folder, json=json)
+        return
     choices = Choices(column, vocab_size, tokenizer, held_out, near, licence)
     with Progress(console=talk, transient=True) as bar:
         task = bar.add_task("", total=1.0)
         write(folder, sources, choices, lambda what, share: bar.update(task, description=what, completed=share))
     show(folder, json=json)
+
+
+def _build_pairs(
+    folder: Path, sources: Sequence[Path], side: int, column: str, vocab_size: int, held_out: float, licence: str
+) -> None:
+    from rich.progress import Progress
+
+    from tenfold.llama.data.pairs import build_pairs
+
+    with Progress(console=talk, transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        build_pairs(
+            folder,
+            sources,
+            side,
+            column,
+            vocab_size,
+            held_out,
+            licence,
+            lambda what, share: bar.update(task, description=what, completed=share),
+        )
 
 
 @app.command
@@ -56,5 +85,8 @@ def show(folder: Path, *, json: Json = False) -> None:
     out.print(f"  left out      {twice}", markup=False)
     if index.passed_over:
         out.print(f"  passed over   {index.passed_over:,} files that hold neither text nor rows", markup=False)
+    if index.images is not None:
+        each = f"{index.images.side} x {index.images.side} pixels, {index.images.held_out:,} held out"
+        out.print(f"  images        {index.images.count:,}, {each}", markup=False)
     out.print(f"  vocabulary    {index.vocab_size:,}", markup=False)
     out.print(f"  sha256        {index.sha256}", markup=False)

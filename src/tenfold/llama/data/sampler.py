@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,19 @@ from tenfold.llama.data.index import WHAT, read_index
 from tenfold.llama.recipe import Recipe
 
 FEISTEL_ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one call of the model predicts.
+
+    ``window_BT``: tokens with the token after each. ``images_IMSS``: of pairs, one image a sequence, from -1 to 1.
+    ``weights_BT``: weight of each prediction; none: all count alike.
+    """
+
+    window_BT: NDArray[np.int64]
+    images_IMSS: NDArray[np.float32] | None = None
+    weights_BT: NDArray[np.float32] | None = None
 
 
 class Sampler:
@@ -43,6 +57,14 @@ class Sampler:
                 f"{folder} holds {self.windows} sequences of {recipe.sequence_tokens} tokens, fewer than one step",
                 next_step="use a smaller batch or more text",
             )
+
+    def batch(self, step: int, microbatch: int) -> Batch:
+        """One microbatch."""
+        return Batch(self.microbatch_BT(step, microbatch))
+
+    def held_out(self, windows: Sequence[int]) -> Batch:
+        """These held-out windows."""
+        return Batch(self.held_out_BT(windows))
 
     def window_indices(self, step: int, microbatch: int) -> list[int]:
         """Windows of one microbatch, in order."""

@@ -10,6 +10,8 @@ from tokenizers.trainers import BpeTrainer
 
 SEPARATOR = "<|endoftext|>"
 """Leads each document."""
+IMAGE = "<|image|>"
+"""Holds a place for a piece of an image."""
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int, special: tuple[str, ...] = (SEPARATOR,)) -> Tokenizer:

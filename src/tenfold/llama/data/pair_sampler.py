@@ -1,0 +1,97 @@
+"""Which pair of image and caption each sequence holds: a function of seed, step and microbatch alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tenfold.core.errors import AssetError
+from tenfold.llama.data.index import IMAGES_FILE, PAIRS_FILE, read_index
+from tenfold.llama.data.sampler import Batch, Sampler, permuted
+from tenfold.llama.recipe import Recipe
+from tenfold.llama.shape import VisionShape
+
+SEPARATOR, IMAGE = 0, 1
+"""Tokens of a folder of pairs: its tokenizer's special ones come first."""
+
+
+def sampler_of(folder: Path, recipe: Recipe) -> "Sampler | PairSampler":
+    """What hands out the data in a folder to a run of this recipe.
+
+    Raises:
+        AssetError: model and data do not fit: in their tokens, or one has images and the other not.
+    """
+    index, vision = read_index(folder), recipe.model.vision
+    if vision is None and index.images is None:
+        return Sampler(folder, recipe)
+    if vision is None or index.images is None:
+        has, lacks = ("model", "data") if index.images is None else ("data", "model")
+        raise AssetError(
+            f"the {has} of the run on {folder} has images, the {lacks} has none",
+            next_step="give the model a table [model.vision], and data of 'tenfold data build --images'; or neither",
+        )
+    return PairSampler(folder, recipe, vision)
+
+
+class PairSampler:
+    """A pair a sequence: separator, places of the image, caption, separator, and separators that do not count.
+
+    Raises:
+        AssetError: images or captions do not fit the model, or there are fewer pairs than one step needs.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, vision: VisionShape) -> None:
+        self.index, self.recipe = read_index(folder), recipe
+        images = self.index.images
+        assert images is not None, "a folder of pairs has images"
+        self._places, self._pairs = vision.image_tokens, images.count - images.held_out
+        self._held_out = images.held_out
+        room = 1 + self._places + images.longest_caption
+        for wrong, should in (
+            (vision.image_token_index != IMAGE, f"image_token_index = {IMAGE} in [model.vision]"),
+            (vision.image_size != images.side, f"image_size = {images.side} in [model.vision]"),
+            (vision.num_channels != 3, "num_channels = 3 in [model.vision]"),
+            (recipe.model.vocab_size < self.index.vocab_size, f"vocab_size = {self.index.vocab_size} in [model]"),
+            (recipe.sequence_tokens < room, f"sequence_tokens = {room} or more in [train]"),
+            (self._pairs < recipe.microbatches * recipe.microbatch_sequences, "a smaller batch in [train]"),
+        ):
+            if wrong:
+                raise AssetError(f"{folder} does not fit the run's recipe", next_step=f"set {should}")
+        tokens = self.index.training_tokens + self.index.held_out_tokens
+        kind = f"<u{self.index.token_bytes}"
+        self._tokens = np.memmap(folder / self.index.tokens_file, dtype=kind, mode="r", shape=(tokens,))
+        self._begins = np.fromfile(folder / PAIRS_FILE, dtype="<i8")
+        shape = (images.count, images.side, images.side, 3)
+        self._images = np.memmap(folder / IMAGES_FILE, dtype=np.uint8, mode="r", shape=shape)
+
+    def batch(self, step: int, microbatch: int) -> Batch:
+        """One microbatch; each pass sees each pair once, in another order."""
+        sequences = self.recipe.microbatch_sequences
+        first = (step * self.recipe.microbatches + microbatch) * sequences
+        return self._batch([self._pair(sequence) for sequence in range(first, first + sequences)])
+
+    def held_out_windows(self, count: int) -> list[int]:
+        """So many held-out pairs, spread evenly, or all if there are fewer."""
+        count = min(count, self._held_out)
+        return [index * self._held_out // count for index in range(count)]
+
+    def held_out(self, windows: Sequence[int]) -> Batch:
+        """These held-out pairs."""
+        return self._batch([self._pairs + window for window in windows])
+
+    def _pair(self, sequence: int) -> int:
+        epoch, position = divmod(sequence, self._pairs)
+        return permuted(position, self._pairs, key=f"{self.recipe.seed}/{epoch}")
+
+    def _batch(self, pairs: Sequence[int]) -> Batch:
+        window_BT = np.full((len(pairs), self.recipe.sequence_tokens + 1), SEPARATOR, dtype=np.int64)
+        window_BT[:, 1 : 1 + self._places] = IMAGE
+        weights_BT = np.zeros((len(pairs), self.recipe.sequence_tokens), dtype=np.float32)
+        for row, pair in enumerate(pairs):
+            caption = self._tokens[self._begins[pair] + 1 : self._begins[pair + 1]]
+            window_BT[row, 1 + self._places : 1 + self._places + len(caption)] = caption
+            # The caption, and that it ends there.
+            weights_BT[row, self._places : self._places + len(caption) + 1] = 1.0
+        pixels_ISSM = self._images[list(pairs)].astype(np.float32)
+        images_IMSS = np.ascontiguousarray(pixels_ISSM.transpose(0, 3, 1, 2)) / np.float32(127.5) - np.float32(1.0)
+        return Batch(window_BT, images_IMSS, weights_BT)

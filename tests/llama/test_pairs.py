@@ -1,0 +1,130 @@
+"""Images with captions: built from rows that name both, held out by the image, and trained on like text."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from tenfold.cli.main import main
+from tenfold.core.errors import AssetError
+from tenfold.llama.alone import train_alone
+from tenfold.llama.data.index import check_data
+from tenfold.llama.data.pair_sampler import IMAGE, SEPARATOR, sampler_of
+from tenfold.llama.journal import read_steps
+from tenfold.llama.live import live_paths
+from tenfold.llama.recipe import Recipe
+from tenfold.llama.run_file import RunFile
+from tenfold.llama.runs import train_folder
+from tenfold.llama.shape import VisionShape
+
+COLOURS = {"red": "#d02020", "green": "#20a040", "blue": "#2040d0", "black": "#101010"}
+SIDE = 16
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """Circles and squares of four colours at six places, one of them drawn twice."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rows = []
+    for colour, fill in COLOURS.items():
+        for what in ("circle", "square"):
+            for place in range(6):
+                picture = Image.new("RGBA", (32, 24), (0, 0, 0, 0))
+                draw = ImageDraw.Draw(picture)
+                (draw.ellipse if what == "circle" else draw.rectangle)((place, 2, place + 20, 22), fill=fill)
+                name = f"{colour}-{what}-{place}.png"
+                picture.save(folder / name)
+                rows.append({"image": name, "caption": f"a {colour} {what}"})
+    rows.append(rows[0])
+    path = folder / "rows.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def pairs(rows, tmp_path_factory):
+    out = tmp_path_factory.mktemp("prepared") / "pairs"
+    main(["data", "build", str(out), str(rows), "--images", str(SIDE), "--column", "caption", "--vocab-size", "280",
+          "--held-out", "0.2"])  # fmt: skip
+    return out
+
+
+@pytest.fixture
+def seeing(recipe) -> Recipe:
+    vision = VisionShape(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=SIDE, patch_size=4,
+        projector_output_dim=32, image_token_index=IMAGE,
+    )  # fmt: skip
+    model = recipe.model.model_copy(update={"vision": vision})
+    return recipe.model_copy(
+        update={"model": model, "sequence_tokens": 20, "microbatches": 2, "microbatch_sequences": 4}
+    )
+
+
+def test_no_image_is_on_both_sides_and_damage_is_named(pairs, rows, capsys):
+    index = check_data(pairs, anew=True)
+    assert (index.images.count, index.exact_duplicates) == (48, 1)
+    assert 1 <= index.images.held_out < 24 and index.held_out_documents == index.images.held_out
+    pixels = np.fromfile(pairs / "images.u8", dtype=np.uint8).reshape(48, SIDE, SIDE, 3)
+    assert len({each.tobytes() for each in pixels}) == 48
+    assert (pixels[:, 0] == 255).all(), "wide ones are put on white"
+    main(["data", "show", str(pairs)])
+    assert f"48, 16 x 16 pixels, {index.images.held_out} held out" in " ".join(capsys.readouterr().out.split())
+    held = (pairs / "images.u8").read_bytes()
+    (pairs / "images.u8").write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
+    with pytest.raises(AssetError, match=r"images\.u8"):
+        check_data(pairs, anew=True)
+    (pairs / "images.u8").write_bytes(held)
+    bad = rows.with_name("bad.jsonl")
+    for line, told in {
+        '{"image": "none.png", "caption": "x"}': "none.png is no image",
+        '{"image": "rows.jsonl", "caption": "x"}': "rows.jsonl is no image",
+        '{"caption": "x"}': "line 1 has no texts 'image' and 'caption'",
+        "{": "line 1 is not JSON",
+    }.items():
+        bad.write_text(line)
+        with pytest.raises(SystemExit):
+            main(["data", "build", str(pairs.with_name("no")), str(bad), "--images", "16", "--column", "caption"])
+        assert told in " ".join(capsys.readouterr().err.split()).replace(" ", " ")
+        assert not pairs.with_name("no").exists()
+
+
+def test_a_sequence_is_an_image_and_its_caption_and_only_the_caption_counts(pairs, seeing):
+    sampler = sampler_of(pairs, seeing)
+    batch = sampler.batch(0, 1)
+    assert batch.images_IMSS.shape == (4, 3, SIDE, SIDE)
+    assert (batch.images_IMSS.min(), batch.images_IMSS.max()) == (pytest.approx(-0.87, abs=0.2), 1.0)
+    places = seeing.model.vision.image_tokens
+    for window_T, weights_T in zip(batch.window_BT, batch.weights_BT, strict=True):
+        assert window_T[0] == SEPARATOR and (window_T[1 : 1 + places] == IMAGE).all()
+        written = np.flatnonzero(weights_T)
+        assert written[0] == places and (np.diff(written) == 1).all()
+        # What counts is the caption and the separator behind it.
+        assert (window_T[written[:-1] + 1] > IMAGE).all() and window_T[written[-1] + 1] == SEPARATOR
+        assert (window_T[written[-1] + 1 :] == SEPARATOR).all()
+    epoch = [pair for step in range(5) for part in range(2) for pair in sampler.batch(step, part).images_IMSS]
+    held = sampler.held_out(sampler.held_out_windows(100)).images_IMSS
+    assert not {each.tobytes() for each in epoch} & {each.tobytes() for each in held}
+    for change, told in ({"sequence_tokens": 6}, "sequence_tokens"), ({"microbatches": 90}, "a smaller batch"):
+        with pytest.raises(AssetError) as caught:
+            sampler_of(pairs, seeing.model_copy(update=change))
+        assert told in caught.value.next_step
+
+
+def test_a_model_that_reads_images_is_not_trained_on_text_nor_the_other_way_round(pairs, text, recipe, seeing):
+    with pytest.raises(AssetError, match=r"the model of the run on .* has images, the data has none"):
+        sampler_of(text, seeing)
+    with pytest.raises(AssetError, match=r"the data of the run on .* has images, the model has none"):
+        sampler_of(pairs, recipe)
+
+
+def test_a_run_on_pairs_learns_with_any_workers_to_the_same_bits(pairs, seeing, tmp_path, plain_loop):
+    run = RunFile("pairs", seeing.model_copy(update={"steps": 20, "evaluate_every": 2, "evaluate_sequences": 6}), pairs)
+    done = train_alone(run, tmp_path, workers=2)
+    live_paths(train_folder(tmp_path, "pairs"))[0].unlink(missing_ok=True)
+    losses = [line.loss for line in read_steps(done.folder)]
+    reference = plain_loop(run.recipe, pairs)
+    reference.after(3)
+    assert losses[:3] == reference.losses
+    assert done.evaluation_loss < losses[0] - 1.5
