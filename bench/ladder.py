@@ -137,7 +137,7 @@ def other_fits() -> None:
     print(f"  {len(runs)} points here: E {law.floor:.3f} A {a:.0f} B {b:.0f} alpha {law.size_exponent:.3f}", end=" ")
     print(f"beta {law.data_exponent:.3f}")
     print("  Porian et al.'s points are pickles that this machine does not reach: their exponents are not fitted here")
-    print("Captions with and without their picture: not measured; there is no prepared data of pairs yet")
+    print("Captions with and without their picture: not measured")
 
 
 def judge(runs: RunsTable, budget: float) -> dict[str, float]:

@@ -192,6 +192,10 @@ class Outpost:
             with self._changed:
                 self._changed.notify_all()
 
+    def wait(self) -> None:
+        """Wait for ``stop``."""
+        self._stop.wait()
+
     def drain(self, seconds: float) -> None:
         """Wait until the workers have left and what they computed is handed up, so that it need not be done again."""
 
@@ -417,7 +421,9 @@ def serve_forever(
         on_ready(bound)
     if beat is not None:
         outpost.beat_in_background(beat)
-    outpost.run()
+    if outpost.run():
+        # The run has ended; so is its work here, but a process that ended would be started again and again.
+        outpost.wait()
 
 
 class _WorkerLeft(Exception):
