@@ -10,6 +10,7 @@ queries, keys and values together, V vocabulary.
 import ctypes
 import functools
 import hashlib
+import logging
 import os
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ from torch import Tensor
 
 from tenfold.core.paths import cache_dir
 from tenfold.llama.shape import ModelShape
+
+log = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_suffix(".c")
 FLAGS = (
@@ -46,7 +49,7 @@ class _Heads(ctypes.Structure):
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """The functions, built if they were not; none where the CPU lacks what they need or there is no C compiler."""
+    """The functions, built if they were not; none where the CPU lacks what they need or no compiler can build them."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None or NEEDED - _cpu_flags():
         return None
@@ -55,7 +58,11 @@ def library() -> ctypes.CDLL | None:
     if not built.exists():
         built.parent.mkdir(parents=True, exist_ok=True)
         made = built.with_suffix(f".{os.getpid()}")
-        subprocess.run([compiler, *FLAGS, str(SOURCE), "-o", str(made), "-lm"], check=True, timeout=120)
+        command = [compiler, *FLAGS, str(SOURCE), "-o", str(made), "-lm"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            log.warning("%s cannot build what makes training faster, so torch compiles it: %s", compiler, done.stderr)
+            return None
         made.rename(built)
     found = ctypes.CDLL(str(built))
     found.judge.restype = ctypes.c_double
