@@ -12,7 +12,7 @@ def resident(workload: str, url: str | None, phase: str = "asleep") -> ResidentV
 
 
 def state(*residents: ResidentView, ready: bool = True, controller: str = "running") -> PoolState:
-    numbers = dict.fromkeys(WorkloadView.model_fields, 0) | {"facts": {}, "unit": "request", "price": None}
+    numbers = dict.fromkeys(WorkloadView.model_fields, 0) | {"facts": {}, "unit": "request", "price": None, "ended": ""}
     slot = SlotView(slot="n0/cpu0", kind="cpu", node="n0", cores=(0,), awake=None, residents=residents)
     return PoolState(
         **{"at": 0.0, "epoch": 1, "policy": "tenfold", "controller": controller, "ready": ready, "served": ready},
