@@ -52,10 +52,11 @@ class Head:
     _own_CD: Floats = field(init=False)
     _seen: float = 0.0
     _common: float = 0.0
+    _common_D: Floats = field(init=False)
     _seen_C: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        self._person_D, self._item_D = np.zeros(self.width), np.zeros(self.width)
+        self._person_D, self._item_D, self._common_D = (np.zeros(self.width) for _ in range(3))
         self._meet_DD = np.zeros((self.width, self.width))
         self._bias = float(_logit(self.base))
         self._own_C, self._own_CD, self._seen_C = np.zeros(0), np.zeros((0, self.width)), np.zeros(0)
@@ -112,6 +113,12 @@ class Head:
         self._common += more
         self._bias += more
         self._own_C -= more * known_C
+        # Of the vectors too: people are not spread evenly about nothing, so that a vector has a level in it.
+        known_C = self._seen_C / (self._seen_C + _OWN * self.directions)
+        more_D = (self._own_CD.sum(axis=0) - _COMMON * self._common_D) / (float(known_C.sum()) + _COMMON)
+        self._common_D += more_D
+        self._person_D += more_D
+        self._own_CD -= known_C[:, None] * more_D
 
     def _step(self, person_ND: Floats, item_ND: Floats, campaign_N: Ints, happened_N: Floats) -> Floats:
         predicted_N = _chance(self.logit(person_ND, item_ND, campaign_N))
