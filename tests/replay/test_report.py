@@ -17,6 +17,7 @@ from tenfold.replay.charts import Held, bucketed, frontier, short_over_time, sho
 from tenfold.replay.compare import RULES, Comparison, Played, compare, find_bounds, rules, targets_of
 from tenfold.replay.report import report
 from tenfold.replay.summary import attainment, summary
+from tenfold.replay.week import Recorded
 
 
 def test_a_bound_in_coarse_steps_is_still_a_bound(monkeypatch):
@@ -55,6 +56,15 @@ def test_a_reader_finds_every_part(comparison):
             "Slots that services lacked under tenfold",
         ]
     )
+
+
+def test_what_nobody_recorded_of_the_cluster_is_not_made_up(comparison):
+    week = comparison.week
+    none_S, none_T = np.zeros(len(week.services)), np.zeros(week.steps)
+    nothing = Recorded(none_S, none_S, np.full(week.rates_TS.shape, np.nan), none_T, None, np.zeros(0), 0)
+    page = report(replace(comparison, week=replace(week, recorded=nothing)))
+    assert "what jobs held is not recorded" in page
+    assert "jobs held <data" not in page
 
 
 def test_training_is_set_beside_the_best_other_policy_that_meets_the_targets_too(comparison):

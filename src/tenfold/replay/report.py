@@ -229,10 +229,13 @@ def _recorded_course(week: Week, recorded: Recorded) -> str:
     ]
     missing = f"; what {', '.join(unknown)} held is not recorded" if unknown else ""
     training = float(recorded.training_slots_T.mean())
+    jobs = f"jobs held {data(training, amount(training))} slots on average"
+    if recorded.training_h is None:
+        jobs = "what jobs held is not recorded"
     held = Held(CLUSTER, recorded.service_slots_TS, recorded.training_slots_T)
     return (
         f'<div class="policy"><h3>{CLUSTER}</h3>'
-        f'<p class="about">jobs held {data(training, amount(training))} slots on average{escape(missing)}</p>'
+        f'<p class="about">{jobs}{escape(missing)}</p>'
         f"{slots_over_time(week, held)}</div>"
     )
 

@@ -8,8 +8,13 @@ import platform_files
 import pytest
 
 from tenfold.cli.main import main
+from tenfold.replay.importing.courses import Course
+from tenfold.replay.importing.found import Samples
 from tenfold.replay.importing.grafana import value_of
-from tenfold.replay.importing.kinds import kind_of
+from tenfold.replay.importing.kinds import is_accelerator, kind_of
+from tenfold.replay.importing.labels import service_names
+from tenfold.replay.importing.prometheus import interval_s
+from tenfold.replay.importing.slurm import accelerators_of
 from tenfold.replay.traces import read_rates
 from tenfold.replay.week import Week
 from tenfold.replay.week_file import load_week
@@ -78,8 +83,12 @@ def test_grafana_scrapes_off_by_a_second_are_on_one_step(imported):
 
 
 @pytest.mark.parametrize(
-    ("cell", "value"), [("1.2 K", 1200.0), ("3 req/s", 3.0), ("120 req/min", 2.0), ("12", 12.0), ("high", None)]
-)
+    ("cell", "value"),
+    [
+        ("1.2 K", 1200.0), ("3 req/s", 3.0), ("120 req/min", 2.0), ("12", 12.0), ("1.5 Mil", 1.5e6), ("high", None),
+        ("300 m", None), ("+Inf", pytest.approx(np.nan, nan_ok=True)),
+    ],
+)  # fmt: skip
 def test_a_cell_of_grafana_may_be_formatted(cell, value):
     assert value_of(cell) == value
 
@@ -171,6 +180,97 @@ def test_kueue_workloads_are_jobs_with_their_least(imported):
     assert any("never started" in line for line in told["assumed"])
 
 
+def test_a_service_that_comes_late_does_not_shorten_the_others(imported):
+    found = json.loads(platform_files.prometheus())
+    found["data"]["result"][2]["values"] = found["data"]["result"][2]["values"][90:]
+    _, told = imported({"rps.json": json.dumps(found)}, "--capacity", "chat=4,feed=400")
+    assert len(rates(told, "chat")) == 120
+    assert np.isnan(rates(told, "feed")[:90]).all()
+    assert rates(told, "feed")[90] == 900.0
+
+
+def test_pods_alone_are_no_services():
+    labels = [{"job": "chat", "pod": "chat-0"}, {"job": "chat", "pod": "chat-1"}]
+    assert service_names("rps.json", labels, None) == (["chat", "chat"], "job")
+    assert service_names("rps.json", [{"pod": "a"}, {"pod": "b"}], None) == (["a", "b"], "pod")
+    assert service_names("rps.json", labels, "pod") == (["chat-0", "chat-1"], "pod")
+
+
+@pytest.mark.parametrize("step_s", [0.5, 2.5, 6.0, 61.0, 300.0])
+def test_the_distance_of_samples_is_what_it_is(step_s):
+    assert interval_s([1767571200.0 + step_s * np.arange(200)]) == step_s
+
+
+def test_steps_that_are_put_together_are_means():
+    course = Course("rps.json", Samples(60.0 * np.arange(4), np.array([1.0, 3.0, np.nan, 7.0])), 60.0)
+    assert course.rates_T(0.0, 2, 2).tolist() == [2.0, 7.0]
+
+
+def test_two_logs_without_names_are_two_services(imported):
+    _, told = imported({"code.csv": AZURE, "talk.csv": AZURE}, "--capacity", 5)
+    assert told["services"] == ["requests", "talk"]
+    assert any("talk.csv: its service is named 'talk'" in line for line in told["assumed"])
+
+
+@pytest.mark.parametrize(
+    ("was", "other"),
+    [("latency_ms", "latencyMs"), ("latency_ms", "Latency (ms)"), ("timestamp", "time_iso8601"), (",503", ",503.0")],
+)
+def test_a_gateway_may_write_its_columns_otherwise(was, other, imported):
+    options = ("--parallel", 8, "--latency-target", 5, "--fleet", "a100=8")
+    week, _ = imported({"log.csv": platform_files.GATEWAY.replace(was, other)}, *options)
+    assert week.services[0].capacity_K[0] == pytest.approx(8 / 9.0, rel=1e-4)
+    assert week.recorded is not None
+    assert week.recorded.attainment([0]) == pytest.approx(1 / 3)
+
+
+def test_how_long_a_request_took_is_not_when_it_came(imported):
+    log = "\n".join(
+        ["time_local,request_time,status", *(f"05/Jan/2026:00:{at:02}:00 +0000,0.2{at % 10},200" for at in range(30))]
+    )
+    week, told = imported({"access.csv": log}, "--parallel", 4)
+    assert sum(rates(told, "requests")) * 5 == pytest.approx(29)
+    assert week.services[0].capacity_K[0] == pytest.approx(4 / 0.245, rel=1e-4)
+
+
+def test_shares_of_accelerators_are_none():
+    cell = "cpu=4,gres/gpu:h100=2,gres/gpu=2,gres/mps=200,gres/shard=8,gres/gpumem=80000"
+    assert accelerators_of([cell], [], 1) == {kind_of("h100"): 2}
+    assert accelerators_of(["cpu=4,gres/shard=8"], [], 1) == {}
+    assert not is_accelerator("nvidia.com/gpumem")
+
+
+def test_the_fleet_s_kinds_are_the_jobs_by_whatever_name(imported):
+    week, told = imported({"jobs.psv": platform_files.SACCT}, "--fleet", "H100=24,a100=8,h100-sxm=8")
+    assert told["kinds"] == {kind_of("h100"): 32, kind_of("a100"): 8}
+    assert len(week.jobs) == 4
+
+
+def test_a_job_that_two_accounts_have_is_taken_once(imported):
+    _, told = imported({"one.psv": platform_files.SACCT, "two.psv": platform_files.SACCT})
+    assert (told["jobs"], told["kinds"]) == (4, {kind_of("h100"): 24})
+    assert "jobs that several files have, taken once: 5." in told["assumed"]
+
+
+def test_of_a_long_account_the_last_week_is_played(imported):
+    old = "4000|old|gpu|2025-12-01T00:00:00|2025-12-01T00:01:00|Unknown|RUNNING|1||gres/gpu:h100=8,node=1\n"
+    week, told = imported({"jobs.psv": platform_files.SACCT + old})
+    assert any("the last 7 are taken" in line for line in told["assumed"])
+    assert {job.name for job in week.jobs} == {"4000", "4101", "4102", "4104_1", "4105"}
+
+
+def test_services_are_placed_on_a_kind_that_runs_their_model(imported):
+    lines = [
+        "JobIDRaw|Submit|Start|End|State|NNodes|AllocTRES",
+        "1|2023-11-16T18:16:50|2023-11-16T18:17:00|2023-11-16T18:19:00|COMPLETED|2|gres/gpu:laptop-core=16",
+        "2|2023-11-16T18:16:50|2023-11-16T18:17:00|2023-11-16T18:19:00|COMPLETED|1|gres/gpu:h100=8",
+    ]
+    _, told = imported({"code.csv": AZURE, "jobs.psv": "\n".join(lines)}, "--model", "llama-3.1-70b")
+    assert told["kinds"]["laptop-core"] == 16
+    assert told["kinds"][kind_of("h100")] > 8
+    assert any("do not run on laptop-core" in line for line in told["assumed"])
+
+
 def test_all_files_of_one_week_are_joined_by_time(imported):
     files = {"rps.json": platform_files.prometheus(minutes=180), "jobs.psv": platform_files.SACCT}
     week, _ = imported(files, "--capacity", "chat=4,feed=400", "--elastic")
@@ -194,6 +294,11 @@ BAD = {
     "unknown columns": ("color,size\nred,12\n", "columns color, size are of no kind that is known", "give Prometheus"),
     "a vector": (answer({"resultType": "vector", "result": []}), "the answer is a 'vector'", "query_range"),
     "an error": ('{"status":"error","errorType":"bad_data","error":"parse"}', "bad_data parse", "mend the query"),
+    "a fall": (
+        answer({"resultType": "matrix", "result": [{"metric": {}, "values": [[1767571200, "-1"]]}]}),
+        "series 1: -1 is no rate",
+        "mend the query",
+    ),
     "no series": (answer({"resultType": "matrix", "result": []}), "found no series", "ask for a time"),
     "cut off": ('{"status":"success","data":{', "is not JSON", "export it again"),
     "no time": (PANEL.replace("2026-01-05 00:25:01", "yesterday"), "line 7: Time is 'yesterday'", "write it like"),

@@ -34,7 +34,9 @@ def import_(
     latency_target: Annotated[str, Parameter(help="Seconds within which an answer is in time, by service.")] = "",
     family: Annotated[str, Parameter(help="Families of services, e.g. chat=llm,feed=ranking.")] = "",
     elastic: Annotated[bool, Parameter(help="Jobs may run on a quarter to twice what they had.")] = False,
-    start: Annotated[str | None, Parameter(help="When to begin, e.g. 2026-01-05; default: as early as can be.")] = None,
+    start: Annotated[
+        str | None, Parameter(help="When to begin, e.g. 2026-01-05; default: as early as can be, or jobs' last --days.")
+    ] = None,
     days: Annotated[float | None, Parameter(help="How many to take; default: all, of a long time a week.")] = None,
     timezone: Annotated[str, Parameter(help="Of dates without one, e.g. Europe/Berlin.")] = "UTC",
     unit: Annotated[Unit, Parameter(help="Of the values of series.")] = "per-second",

@@ -6,6 +6,7 @@ Letters: N samples or requests, T steps.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from tenfold.replay.importing.found import (
     Samples,
     SeriesFile,
 )
+from tenfold.replay.importing.labels import UNNAMED, plain_service
 from tenfold.replay.importing.prometheus import interval_s, rate_of
 from tenfold.replay.importing.reading import Unit
 from tenfold.replay.traces import STEP_S
@@ -54,12 +56,15 @@ class Course:
         """When the last step ends."""
         return float(self.samples.at_s_N[-1]) + self.step_s
 
-    def rates_T(self, start_s: float, steps: int) -> Floats:
-        """Rates from a moment on, each sample in the step that it is nearest to; NaN where there is none."""
+    def rates_T(self, start_s: float, steps: int, merged: int = 1) -> Floats:
+        """Rates from a moment on, each sample in the step that it is nearest to; NaN where there is none.
+
+        ``merged``: so many steps of the course are one.
+        """
         samples, step_s = self.samples, self.step_s
         # Samples keep their own rhythm: a scrape that is late by a second is not one that is missing.
         own = np.round((samples.at_s_N - samples.at_s_N[0]) / step_s)
-        at_N = (own + round((samples.at_s_N[0] - start_s) / step_s)).astype(np.int64)
+        at_N = (own + round((samples.at_s_N[0] - start_s) / step_s)).astype(np.int64) // merged
         known_N = ~np.isnan(samples.value_N) & (at_N >= 0) & (at_N < steps)
         sums_T = np.bincount(at_N[known_N], samples.value_N[known_N], steps)
         counts_T = np.bincount(at_N[known_N], minlength=steps)
@@ -111,7 +116,7 @@ def _moved(file: Found, by_s: float) -> Found:
 
 
 def courses_of(files: Sequence[SeriesFile | RequestFile], unit: Unit) -> tuple[dict[str, Course], list[str]]:
-    """Each service's course; a name that several files have is refused.
+    """Each service's course. A name that several files have is refused; who has none is then named after its file.
 
     Raises:
         ImportFault: two files have a service of one name, or a series has no value.
@@ -122,12 +127,16 @@ def courses_of(files: Sequence[SeriesFile | RequestFile], unit: Unit) -> tuple[d
         courses, lines = _of_requests(file) if isinstance(file, RequestFile) else _of_series(file, unit)
         told += lines
         for name, course in courses.items():
-            if name in found:
+            own = name
+            if name in found and name in UNNAMED:
+                own = plain_service(Path(file.origin).name.partition(".")[0])
+                told.append(f"{file.origin}: its service is named {own!r}, after the file.")
+            if own in found:
                 raise ImportFault(
-                    f"{file.origin} and {found[name].origin} both have a service {name!r}",
+                    f"{file.origin} and {found[own].origin} both have a service {own!r}",
                     next_step="leave one out, or name services by another label (--by)",
                 )
-            found[name] = course
+            found[own] = course
     return found, told
 
 

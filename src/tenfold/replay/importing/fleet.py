@@ -4,6 +4,7 @@ Letters: T steps.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,9 +13,10 @@ import numpy as np
 from tenfold.replay.importing.capacity import BUSY, Capacity, Told, capacity_of
 from tenfold.replay.importing.courses import Course
 from tenfold.replay.importing.found import LoggedJob
+from tenfold.replay.importing.kinds import kind_of
 from tenfold.replay.importing.placed import last_known_s
 from tenfold.replay.importing.span import Span
-from tenfold.replay.importing.wishes import Wishes, of
+from tenfold.replay.importing.wishes import Wishes, of, replica_of
 from tenfold.replay.week import Floats
 
 KIND = "h100"
@@ -52,18 +54,24 @@ def fleet_of(
     """
     known = {name: _told(name, course, replicas.get(name), span, wishes) for name, course in courses.items()}
     if wishes.fleet:
-        kinds = {kind: int(slots) for kind, slots in wishes.fleet.items()}
+        # Logs call one kind by many names: jobs are matched by the kind's own.
+        told_kinds: Counter[str] = Counter()
+        for kind, slots in wishes.fleet.items():
+            told_kinds[kind_of(kind)] += int(slots)
+        kinds = dict(told_kinds)
         capacities = {name: capacity_of(name, told, kinds) for name, told in known.items()}
         return Fleet(kinds, capacities, tuple(_of_capacities(kinds, capacities)))
     kinds, assumed = _of_jobs(jobs, wishes.node)
-    first = max(kinds, key=lambda kind: kinds[kind], default=KIND)
-    by_jobs = kinds.get(first, 0)
-    held = sum(float(np.nanmax(series_T)) * of(wishes.replica, name, 1.0) for name, series_T in replicas.items())
+    held = sum(float(np.nanmax(series_T)) * replica_of(wishes, name) for name, series_T in replicas.items())
     # Where nothing tells what an accelerator answers, services are taken to need half of as many as jobs have.
-    guess = kinds | {first: by_jobs or SLOTS}
+    guess = kinds or {KIND: SLOTS}
     capacities = {name: capacity_of(name, told, guess) for name, told in known.items()}
     if courses:
-        needed = sum(float(np.nanmax(told.rates_T)) / capacities[name].by_kind[first] for name, told in known.items())
+        able = [kind for kind in guess if all(kind in each.by_kind for each in capacities.values())]
+        first = max(able or guess, key=lambda kind: guess[kind])
+        by_jobs = kinds.get(first, 0)
+        each_does = {name: found.by_kind.get(first, max(found.by_kind.values())) for name, found in capacities.items()}
+        needed = sum(float(np.nanmax(told.rates_T)) / each_does[name] for name, told in known.items())
         extra = held or needed / (BUSY if all(each.assumed for each in capacities.values()) else ROOM)
         kinds |= {first: whole_nodes(by_jobs + extra, wishes.node)}
         why = "the most that their replicas held" if held else "so that their highest demand leaves room, ASSUMED"
@@ -80,10 +88,11 @@ def most_held(jobs: Sequence[LoggedJob]) -> Mapping[str, int]:
     """The most accelerators of each kind that jobs held at one time; what still runs holds them until the log ends."""
     changes: list[tuple[float, int, str]] = []
     most: dict[str, int] = {}
+    last_s = last_known_s(jobs)
     for job in jobs:
         if job.started_s is not None:
             most[job.kind] = max(most.get(job.kind, 0), job.slots)
-            ended_s = last_known_s(jobs) if job.ended_s is None else job.ended_s
+            ended_s = last_s if job.ended_s is None else job.ended_s
             changes += [(job.started_s, job.slots, job.kind), (ended_s, -job.slots, job.kind)]
     held: dict[str, int] = {}
     # Who ends gives up before who starts takes.
@@ -117,8 +126,8 @@ def _told(name: str, course: Course, replicas_T: Floats | None, span: Span, wish
         rates_T=span.rates_T(course),
         requests=course.requests,
         per_replica=of(wishes.capacity, name),
-        replica=round(of(wishes.replica, name, 1.0)),
+        replica=replica_of(wishes, name),
         model=of(wishes.model, name),
-        parallel=None if parallel is None else round(parallel),
+        parallel=None if parallel is None else max(1, round(parallel)),
         replicas_T=replicas_T,
     )

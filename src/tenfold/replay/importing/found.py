@@ -99,9 +99,9 @@ class Counted:
 
     reasons: dict[str, int] = field(default_factory=dict)
 
-    def add(self, reason: str, times: int = 1) -> None:
+    def add(self, reason: str) -> None:
         """Count one more."""
-        self.reasons[reason] = self.reasons.get(reason, 0) + times
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
     def told(self, origin: str) -> list[str]:
         """Lines for people."""

@@ -7,9 +7,9 @@ import re
 
 import numpy as np
 
-from tenfold.replay.importing.found import Clock, ImportFault, Samples, SeriesFile
+from tenfold.replay.importing.found import ImportFault, Samples, SeriesFile
 from tenfold.replay.importing.labels import labels_of, service_names
-from tenfold.replay.importing.moments import is_never, moment_of, zone_of
+from tenfold.replay.importing.moments import times_of
 from tenfold.replay.importing.prometheus import COUNTERS, named, summed
 from tenfold.replay.importing.reading import Reading
 from tenfold.replay.importing.text import Rows
@@ -37,13 +37,12 @@ def read_panel(rows: Rows, reading: Reading) -> SeriesFile:
     Raises:
         ImportFault: a time or a value is none; names the line.
     """
-    clock = rows.column(*TIME)
-    assert clock is not None
-    times, clocks, assumed = _times(rows, clock, reading)
+    column = rows.column(*TIME)
+    assert column is not None
+    times, clock, assumed = times_of(rows, column, reading, reading.time_unit)
     series, value = rows.column(*SERIES), rows.column(*VALUE)
     if series is not None and value is not None:
         values = _values(rows, value)
-        labels = [labels_of(row[series]) for row in rows.rows]
         headers = list(dict.fromkeys(row[series] for row in rows.rows))
         parts = [
             _samples(times[mine], values[mine], header)
@@ -52,32 +51,11 @@ def read_panel(rows: Rows, reading: Reading) -> SeriesFile:
         ]
         labels = [labels_of(header) for header in headers]
     else:
-        columns = [at for at in range(len(rows.names)) if at != clock]
+        columns = [at for at in range(len(rows.names)) if at != column]
         labels = [labels_of(rows.names[at]) for at in columns]
         parts = [_samples(times, _values(rows, at), rows.names[at]) for at in columns]
     names, label = service_names(rows.origin, labels, reading.by)
-    return SeriesFile(rows.origin, clocks, summed(names, parts), (*assumed, *named(rows.origin, names, label)))
-
-
-def _times(rows: Rows, column: int, reading: Reading) -> tuple[np.ndarray, Clock, list[str]]:
-    zone = zone_of(reading.zone)
-    times, clocks, bare = np.empty(len(rows.rows)), set(), 0
-    for at, row in enumerate(rows.rows):
-        moment = None if is_never(row[column]) else moment_of(row[column], zone, reading.time_unit)
-        if moment is None:
-            raise ImportFault(
-                f"{rows.origin}, line {rows.lines[at]}: {rows.names[column]} is {row[column]!r}, which is no time",
-                next_step="write it like 2026-01-05 07:00:00 or 1767596400000",
-            )
-        times[at] = moment.seconds
-        clocks.add(moment.clock)
-        bare += not moment.zoned
-    if len(clocks) > 1:
-        raise ImportFault(f"{rows.origin}: some times are dates and others are not", next_step="export one kind")
-    told = [f"{rows.origin}: times without a zone are taken to be of {reading.zone} (--timezone)."] if bare else []
-    if not len(rows.rows):
-        raise ImportFault(f"{rows.origin} has a header and no rows", next_step="export a time that has data")
-    return times, clocks.pop(), told
+    return SeriesFile(rows.origin, clock, summed(names, parts), (*assumed, *named(rows.origin, names, label)))
 
 
 def _values(rows: Rows, column: int) -> np.ndarray:
@@ -105,12 +83,15 @@ def value_of(cell: str) -> float | None:
     if text.lower() in GAPS:
         return float("nan")
     try:
-        return float(text)
+        plain = float(text)
     except ValueError:
         pass
+    else:
+        return plain if np.isfinite(plain) else float("nan")
+    # A small m is a thousandth, and of nothing that is asked for: it is refused.
     number = r"([-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[-+]?\d+(?:[.,]\d+)?)"
     match = re.fullmatch(
-        number + r"\s*(K|M|B|G|Mil|Bil)?\s*((?:req|reqs|rps|rpm|ops|c|counts?|requests?)?(?:/(\w+)|p([sm]))?)",
+        number + r"\s*(K|(?-i:M)|B|G|Mil|Bil)?\s*((?:req|reqs|rps|rpm|ops|c|counts?|requests?)?(?:/(\w+)|p([sm]))?)",
         text,
         re.I,
     )

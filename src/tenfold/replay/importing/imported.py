@@ -11,7 +11,7 @@ from tenfold.replay.importing.fleet import fleet_of
 from tenfold.replay.importing.found import Counted, Found, ImportFault, JobFile, LoggedJob, RequestFile, SeriesFile
 from tenfold.replay.importing.placed import PlacedJob, last_known_s, place
 from tenfold.replay.importing.span import Span, moment, span_of
-from tenfold.replay.importing.wishes import Wishes, check_services, of
+from tenfold.replay.importing.wishes import Wishes, check_services, of, replica_of
 from tenfold.replay.importing.writing import (
     ServiceLines,
     WeekLines,
@@ -60,21 +60,22 @@ def import_week(
     courses, told = courses_of([f for f in sources if isinstance(f, SeriesFile | RequestFile)], wishes.reading.unit)
     assumed += told
     wishes.check(list(courses))
-    jobs = [job for file in sources if isinstance(file, JobFile) for job in file.jobs]
+    jobs, told = _jobs([file for file in sources if isinstance(file, JobFile)])
+    assumed += told
     span, told = span_of(courses, jobs, clock, wishes)
     assumed += told
     held = _beside(next(rest), courses, span, "--replicas") if replicas is not None else {}
     given = _beside(next(rest), courses, span, "--answered") if answered is not None else {}
+    rates, written = _rates(courses, span)
     fleet = fleet_of(courses, jobs, held, span, wishes)
     assumed += fleet.assumed
     placed = _placed(jobs, span, fleet.kinds, wishes, assumed) if jobs else []
-    rates, written = _rates(courses, span)
     services = [
         _service(name, rates[name], course, fleet.capacities[name], held.get(name), wishes)
         for name, course in courses.items()
     ]
     assumed += [USUAL] if services else []
-    slots = {name: series_T * of(wishes.replica, name, 1.0) for name, series_T in held.items()}
+    slots = {name: series_T * replica_of(wishes, name) for name, series_T in held.items()}
     did = _cluster(placed, slots, _answered(courses, span, wishes) | given, span)
     lines = WeekLines(
         name=wishes.name,
@@ -104,15 +105,30 @@ def _beside(file: Found, courses: Mapping[str, Course], span: Span, option: str)
     if len(found) == len(courses) == 1:
         found = dict(zip(courses, found.values(), strict=True))
     check_services(option, found, list(courses))
-    series = {name: span.rates_T(course) for name, course in found.items()}
-    for name, series_T in series.items():
-        if np.isnan(series_T).all():
-            raise ImportFault(
-                f"{file.origin} ({option}) has no value of {name} in {moment(span.start_s, span.clock)} to "
-                f"{moment(span.end_s, span.clock)}",
-                next_step="export the same days as the requests'",
-            )
-    return series
+    cure = "export the same days as the requests'"
+    return {name: _known(f"{file.origin} ({option})", name, span.rates_T(c), span, cure) for name, c in found.items()}
+
+
+def _known(origin: str, name: str, series_T: Floats, span: Span, cure: str) -> Floats:
+    """A series, if any of it was measured."""
+    if np.isnan(series_T).all():
+        raise ImportFault(
+            f"{origin} has no value of {name} in {moment(span.start_s, span.clock)} to "
+            f"{moment(span.end_s, span.clock)}",
+            next_step=cure,
+        )
+    return series_T
+
+
+def _jobs(files: Sequence[JobFile]) -> tuple[list[LoggedJob], list[str]]:
+    """The jobs of all files; one that several have, as their days overlap, once: with its end, if one knows it."""
+    found: dict[object, LoggedJob] = {}
+    for job in (job for file in files for job in file.jobs):
+        key = job.name, job.submitted_s, job.started_s
+        if key not in found or found[key].ended_s is None:
+            found[key] = job
+    twice = sum(len(file.jobs) for file in files) - len(found)
+    return list(found.values()), [f"jobs that several files have, taken once: {twice:,}."] if twice else []
 
 
 def _placed(
@@ -159,7 +175,7 @@ def _service(
     name: str, rates: str, course: Course, capacity: Capacity, replicas_T: Floats | None, wishes: Wishes
 ) -> ServiceLines:
     tokens = course.requests is not None and course.requests.output_tokens is not None
-    replica = round(of(wishes.replica, name, 1.0))
+    replica = replica_of(wishes, name)
     family = of(wishes.family, name, "llm" if tokens else "services")
     split = f"; a replica is of {replica} accelerators, and is taken to be divisible" if replica > 1 else ""
     floor = replica if replicas_T is not None and float(np.nanmin(replicas_T)) >= 1 else 0
@@ -170,7 +186,9 @@ def _rates(courses: Mapping[str, Course], span: Span) -> tuple[dict[str, str], d
     """The file of each service, and the files' texts: one for each length of step."""
     by_step: dict[float, dict[str, Floats]] = {}
     for name, course in courses.items():
-        by_step.setdefault(course.step_s, {})[name] = span.own_T(course)
+        by_step.setdefault(course.step_s, {})[name] = _known(
+            course.origin, name, span.own_T(course), span, "leave it out of the query or panel, or give another --start"
+        )
     owner, texts = {}, {}
     for step_s, series in by_step.items():
         file = "rates.csv" if len(by_step) == 1 else f"rates_{step_s:g}s.csv"

@@ -41,4 +41,4 @@ def _spellings(plain: str) -> list[str]:
 
 def is_accelerator(resource: str) -> bool:
     """Whether a Kubernetes resource is a count of accelerators."""
-    return bool(RESOURCE.search(resource)) and not resource.endswith(("memory", "cores", "percentage"))
+    return bool(RESOURCE.search(resource)) and not resource.endswith(("memory", "mem", "cores", "percentage"))

@@ -155,13 +155,10 @@ def _job(origin: str, at: int, item: object, left_out: Counted) -> LoggedJob | N
     submitted_s = _seconds(origin, at, workload.metadata.created)
     begun = holds.get("Admitted") or holds.get("QuotaReserved")
     finished = holds.get("Finished")
-    # A finished workload's admission may be taken back; then its condition tells when, and not when it began.
-    last = {each.type: each for each in workload.status.conditions}
     if begun is None and finished is not None:
         left_out.add("workloads left out that are finished and no longer say when they were admitted")
         return None
-    evicted = last.get("Evicted")
-    if evicted is not None:
+    if any(each.type == "Evicted" for each in workload.status.conditions):
         left_out.add("workloads that were evicted at some time, of which only the last run is known")
     started_s = None if begun is None else _seconds(origin, at, begun.at)
     ended_s = None if finished is None else _seconds(origin, at, finished.at)

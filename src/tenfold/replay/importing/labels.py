@@ -30,6 +30,12 @@ NAMING = (
 )
 """Labels that name a service, the best first."""
 
+PODS = ("pod", "instance")
+"""Labels of what a service has several of."""
+
+UNNAMED = ("service", "requests")
+"""Names of services of which a file does not tell the name: of a series, of a log."""
+
 
 def labels_of(header: str) -> Labels:
     """Labels of ``metric{service="chat", pod="a"}``; of anything else its text as ``__name__``."""
@@ -60,12 +66,15 @@ def service_names(origin: str, labels: Sequence[Labels], by: str | None) -> tupl
                 next_step="give another --by, or group by it in the query",
             )
         return [plain_service(each[by]) for each in labels], by
-    for label in NAMING:
-        if all(each.get(label) for each in labels) and (len(labels) == 1 or len({each[label] for each in labels}) > 1):
-            return [plain_service(each[label]) for each in labels], label
+    shared = [label for label in NAMING if all(each.get(label) for each in labels)]
+    apart = [label for label in shared if len(labels) == 1 or len({each[label] for each in labels}) > 1]
+    if apart:
+        # Series that only their pods tell apart are of one service, if a label names it.
+        label = shared[0] if apart[0] in PODS else apart[0]
+        return [plain_service(each[label]) for each in labels], label
     telling = [label for label in known if len({each.get(label) for each in labels}) > 1]
     if len(labels) == 1 or not telling:
-        names = [plain_service(each.get("__name__", "")) or "service" for each in labels]
+        names = [plain_service(each.get("__name__", "")) for each in labels]
         return names, None if len(set(names)) == len(names) else "__name__"
     return [plain_service("-".join(each.get(label, "") for label in telling)) for each in labels], "+".join(telling)
 

@@ -7,9 +7,13 @@ from datetime import UTC, datetime, tzinfo
 from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
+
 from tenfold.core.errors import UsageError
-from tenfold.replay.importing.found import Clock
-from tenfold.replay.importing.reading import TimeUnit
+from tenfold.replay.importing.found import Clock, ImportFault
+from tenfold.replay.importing.reading import Reading, TimeUnit
+from tenfold.replay.importing.text import Rows
+from tenfold.replay.week import Floats
 
 NEVER = frozenset({"", "unknown", "none", "n/a", "na", "null", "nan", "invalid"})
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
@@ -94,6 +98,34 @@ def _number(value: float, unit: TimeUnit | None) -> Moment | None:
         if FIRST_S <= seconds <= LAST_S:
             return Moment(seconds, "dated")
     return Moment(value / PER_SECOND[unit or "s"], "counted")
+
+
+def times_of(rows: Rows, column: int, reading: Reading, unit: TimeUnit | None) -> tuple[Floats, Clock, list[str]]:
+    """Seconds of a table's column of times, their clock, and what was taken for granted.
+
+    Raises:
+        ImportFault: a cell is no time, some are dates and others are not, or there is no row.
+    """
+    zone, bare = zone_of(reading.zone), 0
+    times, clocks = np.empty(len(rows.rows)), set()
+    for at, row in enumerate(rows.rows):
+        moment = moment_of(row[column], zone, unit)
+        if moment is None:
+            raise ImportFault(
+                f"{rows.origin}, line {rows.lines[at]}: {rows.names[column]} is {row[column]!r}, which is no time",
+                next_step="write it like 2026-01-05 07:00:00.125, or as seconds since 1970",
+            )
+        times[at] = moment.seconds
+        clocks.add(moment.clock)
+        bare += not moment.zoned
+    if not len(times):
+        raise ImportFault(f"{rows.origin} has a header and no rows", next_step="export a time that has some")
+    if len(clocks) > 1:
+        raise ImportFault(
+            f"{rows.origin}: some times are dates and others are not", next_step="say what numbers are by --time-unit"
+        )
+    told = [f"{rows.origin}: times without a zone are taken to be of {reading.zone} (--timezone)."] if bare else []
+    return times, clocks.pop(), told
 
 
 def duration_s(cell: str) -> float | None:

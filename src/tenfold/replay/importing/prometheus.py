@@ -44,7 +44,7 @@ def read_answer(origin: str, answer: object, reading: Reading) -> SeriesFile:
         raise ImportFault(f"{origin}: the series are native histograms", next_step="ask for histogram_count(rate(...))")
     labels: list[Labels] = [each.get("metric", {}) for each in found]
     names, label = service_names(origin, labels, reading.by)
-    samples = [_samples(origin, at, each["values"], labels[at]) for at, each in enumerate(found)]
+    samples = [_samples(origin, at, each.get("values", []), labels[at]) for at, each in enumerate(found)]
     return SeriesFile(origin, "dated", summed(names, samples), named(origin, names, label))
 
 
@@ -58,6 +58,8 @@ def _samples(origin: str, place: int, values: Sequence[Sequence[object]], labels
                 f"{origin}, series {place + 1}, sample {row + 1}: {pair!r} is no time and number", next_step=ASK
             ) from None
     value[~np.isfinite(value)] = np.nan
+    if (value < 0).any():
+        raise ImportFault(f"{origin}, series {place + 1}: {np.nanmin(value):g} is no rate", next_step="mend the query")
     return Samples(at_s, value, labels.get("__name__", "").endswith(COUNTERS))
 
 
@@ -71,7 +73,7 @@ def summed(names: Sequence[str], samples: Sequence[Samples]) -> Mapping[str, Sam
 
 def _sum(parts: Sequence[Samples]) -> Samples:
     step_s = interval_s([part.at_s_N for part in parts])
-    begin_s = min(float(part.at_s_N[0]) for part in parts if len(part.at_s_N))
+    begin_s = min((float(part.at_s_N[0]) for part in parts if len(part.at_s_N)), default=0.0)
     counter = any(part.counter for part in parts)
     # A pod that has gone measures nothing, and adds nothing; its counter's fall would look like a restart of all.
     rates = [part if not counter else rate_of(part) for part in parts]
@@ -87,20 +89,21 @@ def rate_of(samples: Samples) -> Samples:
     """What a counter rose by per second, from each sample to the next; where it fell it began at zero again."""
     rose_N = np.diff(samples.value_N)
     rose_N = np.where(rose_N < 0, samples.value_N[1:], rose_N)
-    return Samples(samples.at_s_N[:-1], rose_N / np.maximum(np.diff(samples.at_s_N), 1e-9))
+    apart_N = np.diff(samples.at_s_N)
+    rates_N = np.divide(rose_N, apart_N, out=np.full(len(apart_N), np.nan), where=apart_N > 0)
+    return Samples(samples.at_s_N[:-1], rates_N)
 
 
 def interval_s(times: Sequence[Floats]) -> float:
     """The usual distance of two samples, in whole seconds where it is near one: scrapes are off by a second or so."""
-    usual = [float(np.median(np.diff(np.unique(each)))) for each in times if len(np.unique(each)) > 1]
-    if not usual:
-        return 60.0
-    found = max(usual)
-    if found < 1.5:
-        return found
-    even = [whole for whole in (5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 86400) if whole]
-    near = min(even, key=lambda whole: abs(whole - found))
-    return float(near) if abs(near - found) <= max(1.0, 0.02 * near) else float(round(found))
+    usual = []
+    for each in times:
+        apart = np.diff(np.unique(each))
+        if len(apart):
+            # A mean, as a scrape that is late makes the next distance short; holes do not count.
+            usual.append(float(apart[apart < 1.5 * np.median(apart)].mean()))
+    found = max(usual, default=60.0)
+    return float(round(found)) if abs(found - round(found)) <= 0.05 * found else found
 
 
 def named(origin: str, names: Sequence[str], label: str | None) -> tuple[str, ...]:

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.core.explain import suggest
-from tenfold.replay.importing.found import Clock, ImportFault, RequestFile, Requests
+from tenfold.replay.importing.found import ImportFault, RequestFile, Requests
 from tenfold.replay.importing.labels import plain_service
-from tenfold.replay.importing.moments import PER_SECOND, moment_of, zone_of
+from tenfold.replay.importing.moments import PER_SECOND, times_of
 from tenfold.replay.importing.reading import Reading, TimeUnit
 from tenfold.replay.importing.text import Rows, plain_name
 
 ARRIVAL = (
-    "timestamp", "@timestamp", "arrival_time", "arrived_at", "arrival", "arrival_timestamp", "request_time",
-    "start_time", "time", "ts", "datetime", "date", "created_at", "created",
+    "timestamp", "@timestamp", "timestamp_ms", "timestamp_us", "timestamp_ns", "arrival_time", "arrived_at", "arrival",
+    "arrival_timestamp", "start_time", "time", "time_iso8601", "time_local", "ts", "datetime", "date", "created_at",
+    "created",
 )  # fmt: skip
 SERVICE = ("service", "model", "model_name", "deployment", "app", "application", "endpoint", "route", "upstream")
 INPUT = (
@@ -31,7 +32,7 @@ OUTPUT = (
 LATENCY = (
     "latency", "latency_s", "latency_ms", "latency_us", "duration", "duration_s", "duration_ms", "duration_us",
     "response_time", "response_time_s", "response_time_ms", "elapsed", "elapsed_s", "elapsed_ms", "Elapsed time",
-    "e2e_latency", "e2e_latency_s", "e2e_latency_ms", "upstream_response_time",
+    "e2e_latency", "e2e_latency_s", "e2e_latency_ms", "request_time", "upstream_response_time",
 )  # fmt: skip
 STATUS = ("status", "status_code", "code", "http_status", "response_code", "success")
 LONG_S = 600.0
@@ -77,7 +78,7 @@ def read_log(rows: Rows, reading: Reading, *, hashed: bool = False) -> RequestFi
     """
     columns = _columns(rows, reading)
     unit: TimeUnit | None = reading.time_unit or ("ms" if hashed else None) or _unit(rows.names[columns.arrival])
-    times, clock, assumed = _arrivals(rows, columns.arrival, reading, unit)
+    times, clock, assumed = times_of(rows, columns.arrival, reading, unit)
     if unit is not None and clock == "counted":
         assumed.append(f"{rows.origin}: times count {unit} from the first request's beginning (--time-unit).")
     elif clock == "counted":
@@ -127,32 +128,9 @@ def _columns(rows: Rows, reading: Reading) -> _Columns:
 
 
 def _unit(name: str) -> TimeUnit | None:
-    """The unit that a column's name ends in."""
-    end = name.lower().rpartition("_")[2]
-    return next((unit for unit in ("ms", "us", "ns") if end == unit), None)
-
-
-def _arrivals(rows: Rows, column: int, reading: Reading, unit: TimeUnit | None) -> tuple[np.ndarray, Clock, list[str]]:
-    zone, bare = zone_of(reading.zone), 0
-    times, clocks = np.empty(len(rows.rows)), set()
-    for at, row in enumerate(rows.rows):
-        moment = moment_of(row[column], zone, unit)
-        if moment is None:
-            raise ImportFault(
-                f"{rows.origin}, line {rows.lines[at]}: {rows.names[column]} is {row[column]!r}, which is no time",
-                next_step="write it like 2026-01-05 07:00:00.125, or as seconds",
-            )
-        times[at] = moment.seconds
-        clocks.add(moment.clock)
-        bare += not moment.zoned
-    if not len(times):
-        raise ImportFault(f"{rows.origin} has a header and no rows", next_step="export a time that has requests")
-    if len(clocks) > 1:
-        raise ImportFault(
-            f"{rows.origin}: some times are dates and others are not", next_step="say what numbers are by --time-unit"
-        )
-    told = [f"{rows.origin}: times without a zone are taken to be of {reading.zone} (--timezone)."] if bare else []
-    return times, clocks.pop(), told
+    """The unit that a column's name ends in: ``latency_ms``, ``latencyMs``, ``Latency (ms)``."""
+    units: tuple[TimeUnit, ...] = ("ms", "us", "ns")
+    return next((unit for unit in units if plain_name(name).endswith(unit)), None)
 
 
 def _figures(rows: Rows, column: int) -> np.ndarray:
@@ -172,7 +150,7 @@ def _latencies(rows: Rows, column: int | None) -> tuple[np.ndarray | None, list[
     if column is None:
         return None, []
     values, name = _figures(rows, column), plain_name(rows.names[column])
-    end = next((unit for unit in ("ms", "us", "ns") if rows.names[column].lower().endswith(f"_{unit}")), None)
+    end = _unit(rows.names[column])
     if end is None and not name.endswith("s") and np.isfinite(values).any() and np.nanmedian(values) > LONG_S:
         return values / 1e3, [f"{rows.origin}: {rows.names[column]!r} is taken for milliseconds, as it is that long."]
     unit = end or "s"
@@ -196,9 +174,11 @@ def _failed(
 def _is_failure(cell: str, telling: bool) -> bool:
     """Whether a status is a failure of the service: 5xx, too late or too many; ``telling``: 1 and 0 say yes and no."""
     text = cell.strip().lower()
-    if text.isdigit():
-        return int(text) == 0 if telling else int(text) >= 500 or int(text) in (408, 429)
-    return text in ("false", "no", "error", "failed", "failure", "timeout", "rejected")
+    try:
+        code = float(text)
+    except ValueError:
+        return text in ("false", "no", "error", "failed", "failure", "timeout", "rejected")
+    return code == 0 if telling else code >= 500 or code in (408, 429)
 
 
 def _mean(values: np.ndarray | None, places: np.ndarray) -> float | None:

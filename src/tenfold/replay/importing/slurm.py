@@ -145,10 +145,11 @@ class _Account:
 def accelerators_of(tres: Sequence[str], gres: Sequence[str], nodes: int) -> dict[str, int]:
     """Accelerators by kind, of the first cell that has any.
 
-    ``cpu=4,gres/gpu=8,gres/gpu:h200=8`` are 8: the kinds' counts are parts of the bare one. GRES are per node.
+    ``cpu=4,gres/gpu=8,gres/gpu:h200=8`` are 8: the kinds' counts are parts of the bare one. Shares of accelerators
+    (``gres/mps``, ``gres/shard``) are no accelerators. GRES are per node.
     """
     for cell in tres:
-        found = re.findall(r"gres/(?:gpu|mps|shard)?(?::([^=,]+))?=(\d+)", cell)
+        found = re.findall(r"gres/gpu(?::([^=,]+))?=(\d+)", cell)
         if found:
             return _by_kind([(kind, int(count)) for kind, count in found])
     for cell in gres:

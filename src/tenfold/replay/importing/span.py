@@ -24,7 +24,7 @@ from tenfold.replay.week import Floats
 DAY_S, HOUR_S = 86400.0, 3600.0
 WEEK_DAYS = 7
 LONGEST_DAYS = 15.0
-"""Of what is longer than this only the first day and week are played, if nobody says otherwise."""
+"""Of what is longer than this only the first day and week are played, of jobs alone the last week."""
 
 FEWEST_STEPS = 4
 
@@ -59,7 +59,10 @@ class Span:
         return course.rates_T(self.start_s, max(1, round((self.end_s - self.start_s) / course.step_s)))
 
     def rates_T(self, course: Course) -> Floats:
-        """The same in the week's steps; a coarser step's rate holds in all its parts."""
+        """The same in the week's steps: means of finer ones; a coarser step's rate holds in all its parts."""
+        merged = round(self.step_s / course.step_s)
+        if merged > 1:
+            return course.rates_T(self.start_s, self.steps, merged)
         own_T = self.own_T(course)
         places_T = (np.arange(self.steps) * self.step_s / course.step_s).astype(np.int64)
         return own_T[np.minimum(places_T, len(own_T) - 1)]
@@ -90,13 +93,18 @@ def span_of(
         raise ImportFault("there is nothing to play", next_step="give rates, requests or jobs")
     if wishes.start is not None:
         start_s = _start_s(wishes, start_s, end_s, clock)
+    # An account has jobs that began long before the days that were asked for: of jobs alone the last days are known.
+    latest = not courses and wishes.start is None
     days = wishes.days
     if days is None and (end_s - start_s) / DAY_S > LONGEST_DAYS:
         days = WEEK_DAYS + (1.0 if courses else 0.0)
         told.append(
-            f"The files have {(end_s - start_s) / DAY_S:.4g} days; the first {days:g} are taken (--start, --days)."
+            f"The files have {(end_s - start_s) / DAY_S:.4g} days; the {'last' if latest else 'first'} {days:g} are "
+            "taken (--start, --days)."
         )
-    if days is not None:
+    if days is not None and latest:
+        start_s = max(start_s, end_s - days * DAY_S)
+    elif days is not None:
         end_s = min(end_s, start_s + days * DAY_S)
     grid_s = max(*steps_s, step_s)
     history_s = min(DAY_S, (end_s - start_s) / WEEK_DAYS) // grid_s * grid_s if courses else 0.0
@@ -118,9 +126,15 @@ def moment(seconds: float, clock: Clock) -> str:
 
 
 def _common(courses: Mapping[str, Course], clock: Clock, told: list[str]) -> tuple[float, float]:
-    start_s = max(course.start_s for course in courses.values())
-    end_s = min(course.end_s for course in courses.values())
-    spans = {c.origin: f"{moment(c.start_s, clock)} to {moment(c.end_s, clock)}" for c in courses.values()}
+    """What all files have; a service of which a file knows only a part was not measured in the rest."""
+    known: dict[str, tuple[float, float]] = {}
+    for course in courses.values():
+        first_s, last_s = known.get(course.origin, (course.start_s, course.end_s))
+        known[course.origin] = min(first_s, course.start_s), max(last_s, course.end_s)
+    start_s, end_s = max(first_s for first_s, _ in known.values()), min(last_s for _, last_s in known.values())
+    spans = {
+        origin: f"{moment(first_s, clock)} to {moment(last_s, clock)}" for origin, (first_s, last_s) in known.items()
+    }
     lines = "; ".join(f"{origin} has {span}" for origin, span in spans.items())
     if end_s <= start_s:
         raise ImportFault(f"the services have no time in common: {lines}", next_step="export the same days of all")

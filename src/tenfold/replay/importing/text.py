@@ -120,7 +120,7 @@ def json_of(path: Path, text: str) -> object:
         return orjson.loads(text)
     except orjson.JSONDecodeError as whole:
         records = []
-        for at, line in enumerate(text.splitlines()):
+        for at, line in enumerate(text.split("\n")):  # splitlines() would cut strings at U+2028 too
             if not line.strip():
                 continue
             try:

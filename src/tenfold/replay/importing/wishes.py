@@ -63,6 +63,11 @@ def of(table: Mapping[str, Value], name: str, otherwise: Value | None = None) ->
     return table.get(name, table.get(ALL, otherwise))
 
 
+def replica_of(wishes: Wishes, name: str) -> int:
+    """Accelerators of one replica of a service."""
+    return max(1, round(of(wishes.replica, name, 1.0)))
+
+
 def words(option: str, text: str) -> dict[str, str]:
     """A table as it is written on a command line; a value alone is all services'.
 
