@@ -13,8 +13,8 @@ from tenfold.agents.deliveries import DELIVERIES
 from tenfold.agents.desk import Desk
 from tenfold.agents.sealing import Unreadable
 from tenfold.agents.talk import Name
-from tenfold.product.channels.hooks import LONGEST_ID, meet_challenge, read_hook
-from tenfold.product.channels.meta import MetaChannel
+from tenfold.product.channels.hooks import LONGEST_ID, meet_challenge, read_hook, take_all
+from tenfold.product.channels.meta import Incoming, MetaChannel
 from tenfold.product.channels.settings import Messenger, WhatsApp
 
 log = logging.getLogger(__name__)
@@ -47,16 +47,15 @@ def hook_routes(desk: Desk) -> APIRouter:
         """Write messages down and answer at once; replies are sent later. What comes again is not taken again."""
         settings = await settings_of(business, channel)
         messages, arrived = await read_hook(request, settings)
-        for message in messages:
-            opening = desk.opening(business, f"{channel}:{message.sender}", channel, message.sender)
+
+        async def take_one(message: Incoming) -> None:
             thread, identity = f"{channel}:{message.sender}", message.id[:LONGEST_ID]
-            try:
-                await desk.conversations.take(business, thread, identity, message.text[:LONGEST_TEXT], opening)
-            except TooMany as error:
-                # Meta sends the batch again, and what was taken of it is not taken twice.
-                raise HTTPException(503, "replies are behind; send it again", {"retry-after": "5"}) from error
+            opening = desk.opening(business, thread, channel, message.sender)
+            await desk.conversations.take(business, thread, identity, message.text[:LONGEST_TEXT], opening)
+
         for number in arrived:
             await desk.conversations.write(lambda c, number=number: DELIVERIES.note_arrived(c, business, number))
+        await take_all(messages, take_one, TooMany)
         return PlainTextResponse("ok")
 
     return routes

@@ -23,7 +23,7 @@ from tenfold.assistant.tables import Message, Person
 from tenfold.core.links import connector
 from tenfold.pool.loops import for_ever
 from tenfold.product.channels import meta
-from tenfold.product.channels.deliveries import OUTSIDE, Courier, Deliveries, Delivery, OutsideWindow
+from tenfold.product.channels.deliveries import OUTSIDE, Courier, Deliveries, Delivery, NotSent, OutsideWindow
 from tenfold.product.channels.hooks import LONGEST_ID
 from tenfold.product.channels.meta import Incoming, MetaChannel
 from tenfold.product.channels.settings import Messenger, WhatsApp
@@ -158,11 +158,12 @@ class Channels:
         now = self._clock()
         if not await self._transactions.read(lambda c: DELIVERIES.is_open(c, OWN, delivery.thread, now)):
             raise OutsideWindow(OUTSIDE)
+        channel = cast(MetaChannel, delivery.channel)
         try:
-            settings = self.of(cast(MetaChannel, delivery.channel))
+            settings = self.of(channel)
         except NotSet as error:
-            log.error("%s", error)
-            settings = None
+            # A secret that is missing may be set at the next start.
+            raise NotSent(str(error), for_good=not self._identities[channel][1]) from error
         await meta.send(self._session, self._settings.graph_url, delivery, settings)
 
 

@@ -7,7 +7,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from tenfold.assistant.channels import NotSet, TooMany
 from tenfold.assistant.desk import Desk
-from tenfold.product.channels.hooks import meet_challenge, read_hook
+from tenfold.product.channels.hooks import meet_challenge, read_hook, take_all
 from tenfold.product.channels.meta import MetaChannel
 from tenfold.product.channels.settings import Messenger, WhatsApp
 
@@ -31,14 +31,11 @@ def hook_routes(desk: Desk) -> APIRouter:
     async def take(request: Request, channel: MetaChannel) -> Response:
         """Write messages down and answer at once; replies are sent later. What comes again is not taken again."""
         messages, arrived = await read_hook(request, settings_of(channel))
+        await desk.channels.note_arrived(arrived)
         try:
-            for message in messages:
-                await desk.channels.take(channel, message)
-        except TooMany as error:
-            raise HTTPException(503, f"{error}; send it again", {"retry-after": "5"}) from error
+            await take_all(messages, lambda message: desk.channels.take(channel, message), TooMany)
         finally:
             desk.knock()
-        await desk.channels.note_arrived(arrived)
         return PlainTextResponse("ok")
 
     return routes

@@ -1,6 +1,7 @@
 """What every webhook of Meta's does, whoever it is for: the challenge at its setting, and signed bodies."""
 
 import hmac
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -36,3 +37,30 @@ async def read_hook(request: Request, settings: WhatsApp | Messenger) -> tuple[l
     if not is_signed(body, request.headers.get(SIGNATURE_HEADER, ""), settings.app_secret):
         raise HTTPException(401, "the body is not signed with the app's secret")
     return read_whatsapp(body, settings) if isinstance(settings, WhatsApp) else (read_messenger(body, settings), [])
+
+
+async def take_all(
+    messages: Sequence[Incoming], take: Callable[[Incoming], Awaitable[object]], too_many: type[Exception]
+) -> None:
+    """Take messages, and leave those of a sender who has too many waiting; nobody else waits for that sender.
+
+    Meta sends the batch again, and what was taken of it is not taken twice.
+
+    Args:
+        messages: the oldest first.
+        take: writes one down.
+        too_many: what it raises where its sender has too many waiting.
+
+    Raises:
+        HTTPException: not all were taken.
+    """
+    full: set[str] = set()
+    for message in messages:
+        # Of a sender of whom one was left the later ones are too, so that they stay in order.
+        if message.sender not in full:
+            try:
+                await take(message)
+            except too_many:
+                full.add(message.sender)
+    if full:
+        raise HTTPException(503, "replies are behind; send it again", {"retry-after": "5"})

@@ -106,15 +106,18 @@ async def send(
     text = str(delivery.content["text"])
     if isinstance(settings, WhatsApp):
         url, token = f"{graph_url}/{settings.phone_number_id}/messages", settings.access_token
-        for part in parts_of(text, LONGEST["whatsapp"]):
+        parts = list(parts_of(text, LONGEST["whatsapp"]))
+        for place, part in enumerate(parts, 1):
             body: dict[str, object] = {
                 "messaging_product": "whatsapp",
                 "recipient_type": "individual",
                 "to": delivery.address,
                 "type": "text",
                 "text": {"body": part},
-                "biz_opaque_callback_data": str(delivery.number),
             }
+            if place == len(parts):
+                # Who has the last part has all: of an earlier one WhatsApp says nothing that would end the delivery.
+                body["biz_opaque_callback_data"] = str(delivery.number)
             await _post(session, url, token, body)
     elif isinstance(settings, Messenger):
         url, token = f"{graph_url}/{settings.page_id}/messages", settings.access_token
@@ -122,8 +125,7 @@ async def send(
             recipient = {"recipient": {"id": delivery.address}, "messaging_type": "RESPONSE"}
             await _post(session, url, token, {**recipient, "message": {"text": part}})
     else:
-        whose = f"{delivery.business} has" if delivery.business else "there is"
-        raise NotSent(f"{whose} no {delivery.channel} any more", for_good=True)
+        raise NotSent(f"{delivery.business} has no {delivery.channel} any more", for_good=True)
 
 
 async def _post(session: aiohttp.ClientSession, url: str, token: str, body: Json) -> None:
