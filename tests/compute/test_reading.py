@@ -123,6 +123,17 @@ def test_units_of_headers_count_for_bare_numbers_only(tmp_path):
     assert (two.active_params, two.tokens, two.accelerator_hours) == (70e9, 2e12, 1.7e6)
 
 
+def test_a_suffix_in_a_cell_leaves_the_headers_unit_of_time_and_percents_are_shares(tmp_path):
+    days = read(
+        tmp_path, "Model,Params (B),Tokens (T),Hardware,GPU days (thousands)\none,7,2,H100,1\ntwo,7,2,H100,1.7k\n"
+    )
+    assert [row.accelerator_hours for _, row, _ in days.rows] == [24e3, 1.7e3 * 24]
+    time = read(tmp_path, "Model,Params (B),Tokens (T),Hardware,Count,Training time (days)\none,7,2,H100,8,0.1k\n")
+    assert [row.accelerator_hours for _, row, _ in time.rows] == [100 * 24 * 8]
+    shares = read(tmp_path, "Model,Params (B),Tokens (T),Hardware,MFU (%)\none,7,2,H100,38\ntwo,7,2,H100,41%\n")
+    assert [row.mfu for _, row, _ in shares.rows] == [0.38, 0.41]
+
+
 def test_time_and_flops_stand_for_what_is_not_there(tmp_path):
     header = "Model,Parameters,Training compute (FLOP),Training hardware,Hardware quantity,Training time (hours),Year\n"
     table = read(tmp_path, header + "a,405B,3.8e25 FLOP,NVIDIA H100 SXM5 80GB,16384,1500,July 2024\n")

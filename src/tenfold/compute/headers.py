@@ -1,8 +1,9 @@
 """What the columns of anyone's table mean: the name of the schema, and the unit that the header gives its numbers."""
 
+import math
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tenfold.compute.cells import NOTES, SUFFIXES, columns
 
@@ -33,10 +34,14 @@ PATTERNS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A column of the schema; ``scale`` turns a bare number of its cells into the schema's unit."""
+    """A column of the schema; ``scale`` turns a bare number of its cells into the schema's unit.
+
+    ``hours``: of the unit of time that the header gives, which counts for a number with a suffix of its own too.
+    """
 
     column: str
     scale: float = 1.0
+    hours: float = 1.0
 
 
 def meanings(header: Sequence[str], known: Collection[str]) -> dict[str, Meaning]:
@@ -57,7 +62,7 @@ def meanings(header: Sequence[str], known: Collection[str]) -> dict[str, Meaning
         if column == "params":
             column = "total_params" if active_apart else "active_params"
         if name not in found and column not in taken:
-            found[name] = Meaning(column, meant.scale)
+            found[name] = replace(meant, column=column)
             taken.add(column)
     return found
 
@@ -70,16 +75,19 @@ def _by_words(name: str) -> Meaning | None:
     column = next((column for column, pattern in PATTERNS if re.search(pattern, f"{words} {full}")), None)
     if column is None:
         return None
-    return Meaning(column, _scale(column, name.lower()))
+    told = re.findall(r"[a-z]+|%", name.lower())
+    hours = _hours(column, told)
+    return Meaning(column, hours * _multiple(told[1:]), hours)
 
 
-def _scale(column: str, name: str) -> float:
-    """The unit that a header gives: "Params (B)", "Tokens [T]", "GPU hours (thousands)", "Training time (days)"."""
-    scale = 1.0
-    words = re.findall(r"[a-z]+", name)
-    for word in words[1:]:
-        scale *= SUFFIXES.get(word, SUFFIXES.get(word.removesuffix("s"), 1.0))
-    if column == WALL_HOURS or (column == "accelerator_hours" and "day" in {word.rstrip("s") for word in words}):
-        unit = next((unit for unit in HOURS if any(word.rstrip("s") in (unit, unit[0] + "r") for word in words)), None)
-        scale *= HOURS[unit] if unit else float("nan")
-    return scale
+def _multiple(words: Sequence[str]) -> float:
+    """What a header counts in: "Params (B)", "Tokens [T]", "GPU hours (thousands)", "MFU (%)"."""
+    return math.prod(SUFFIXES.get(word, SUFFIXES.get(word.removesuffix("s"), 1.0)) for word in words)
+
+
+def _hours(column: str, words: Sequence[str]) -> float:
+    """Hours of the unit of time that a header gives: "Training time (days)"; of no number if it must and does not."""
+    if column != WALL_HOURS and (column != "accelerator_hours" or "day" not in {word.rstrip("s") for word in words}):
+        return 1.0
+    unit = next((unit for unit in HOURS if any(word.rstrip("s") in (unit, unit[0] + "r") for word in words)), None)
+    return HOURS[unit] if unit else math.nan

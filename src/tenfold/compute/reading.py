@@ -78,8 +78,7 @@ def _hours(text: str, meaning: Meaning) -> str:
     others = [word for word in words.split() if word.rstrip("s") not in HOURS and word not in ("h", "hr", "hrs")]
     if any(word.rstrip("s") not in ("gpu", "tpu", "chip", "accelerator", "device") for word in others):
         return text
-    bare = _is_bare(text)
-    scale = units[0] if units else meaning.scale if bare or math.isnan(meaning.scale) else 1.0
+    scale = units[0] if units else meaning.scale if _is_bare(text) else meaning.hours
     return text if math.isnan(scale) else f"{value * scale:.12g}"
 
 
