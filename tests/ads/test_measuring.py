@@ -153,6 +153,9 @@ def test_what_is_not_sure_yet_says_how_long_it_takes(store):
     assert told.low < 0 < told.high and told.attributed > 0
     assert told.more_s > DAY_S
     assert f"{math.ceil(told.more_s / DAY_S)} days more at this pace" in told.said
+    with store.reading() as connection:
+        over = lift_of(connection, SHOES, SHOES.ends_at + DAY_S)
+    assert "it ended too soon" in over.said
 
 
 def test_too_few_people_say_nothing(store):

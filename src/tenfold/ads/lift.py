@@ -58,7 +58,8 @@ def lift_of(connection: Connection, campaign: Campaign, now: float) -> LiftOut:
             attributed += sum(worth for worth, (_, _, of) in zip(worths, mine, strict=True) if of == campaign.id)
     shown, held_out = (moments_of(outcomes[arm], pasts=chances[arm], steps=steps[arm]) for arm in (False, True))
     counted = "dollars of sales" if in_usd else "conversions"
-    return _out(counted, shown.people, held_out.people, attributed, compare(shown, held_out), now - began)
+    found, left_s = compare(shown, held_out), campaign.ends_at - now
+    return _out(counted, shown.people, held_out.people, attributed, found, now - began, left_s)
 
 
 def _did(connection: Connection, campaign: Campaign) -> dict[str, list[tuple[float, int, str | None]]]:
@@ -73,7 +74,13 @@ def _did(connection: Connection, campaign: Campaign) -> dict[str, list[tuple[flo
 
 
 def _out(
-    counted: str, shown: int, held_out: int, attributed: float, found: Comparison | None, lasted_s: float
+    counted: str,
+    shown: int,
+    held_out: int,
+    attributed: float,
+    found: Comparison | None,
+    lasted_s: float,
+    left_s: float,
 ) -> LiftOut:
     people = LiftOut(
         counted=counted,
@@ -95,7 +102,7 @@ def _out(
     more_s = None if difference.is_sure else _more_s(found, attributed / shown, lasted_s)
     relative = found.relative.estimate if found.treated and found.control else None
     added = {"incremental": total, "low": low, "high": high, "relative": relative}
-    said = _said(difference, attributed, more_s, lasted_s)
+    said = _said(difference, attributed, more_s, lasted_s, left_s)
     return people.model_copy(update={**added, "more_s": more_s, "said": said})
 
 
@@ -104,7 +111,7 @@ def _more_s(found: Comparison, effect: float, lasted_s: float) -> float | None:
     return (times - 1.0) * lasted_s if math.isfinite(times) else None
 
 
-def _said(difference: Interval, attributed: float, more_s: float | None, lasted_s: float) -> str:
+def _said(difference: Interval, attributed: float, more_s: float | None, lasted_s: float, left_s: float) -> str:
     """What an interval says, and when it would say more."""
     if difference.is_sure:
         return "more than without it" if difference.estimate > 0 else "less than without it"
@@ -114,10 +121,13 @@ def _said(difference: Interval, attributed: float, more_s: float | None, lasted_
         return "not sure, and will not be at this pace: reach more people, or hold out more of them"
     if more_s <= 0:
         return "not sure; had clicks added all that they are credited with, it would be seen by now"
-    return (
-        f"not sure yet: what clicks are credited with would be told from nothing after {_long(more_s)} more at this "
-        f"pace, {1.0 + more_s / max(lasted_s, 1e-9):,.1f} times as long as until now"
+    when = (
+        f"what clicks are credited with would be told from nothing after {_long(more_s)} more at this pace, "
+        f"{1.0 + more_s / max(lasted_s, 1e-9):,.1f} times as long as until now"
     )
+    if more_s <= left_s:
+        return f"not sure yet: {when}"
+    return f"not sure, and it {'ended' if left_s <= 0 else 'ends'} too soon to be: {when}"
 
 
 def _long(seconds: float) -> str:
