@@ -1,12 +1,20 @@
 """A port where training's processes meet: whoever knows the pool's token is let in, and has a thread of its own."""
 
 import logging
+import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from tenfold.core.errors import PortTaken
 from tenfold.llama.wire import Channel, WireError
+
+MOST_STRANGERS = 64
+"""Connections that have not proved yet that they know the token; where there are more, the oldest is dropped."""
+
+RETRY_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +31,11 @@ class Server:
     def __init__(self, token: str, converse: Callable[[Channel, int], None], gone: Callable[[int], None]) -> None:
         self._token, self._converse, self._gone = token, converse, gone
         self._lock = threading.Lock()
+        self._strangers: dict[int, socket.socket] = {}
         self._channels: dict[int, Channel] = {}
-        self._count = 0
+        # Not 0: an outpost that has not heard yet that the coordinator began anew names itself by its old number.
+        self._count = secrets.randbits(48)
+        self._closed = False
         self._listener: socket.socket | None = None
 
     def listen(self, host: str, port: int) -> int:
@@ -50,6 +61,7 @@ class Server:
 
     def close(self) -> None:
         """Take no more connections, and end those that are there."""
+        self._closed = True
         if self._listener is not None:
             # Wakes the thread that is blocked in accept, which close would not.
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -57,13 +69,23 @@ class Server:
         self.end_connections()
 
     def _accept(self, listener: socket.socket) -> None:
-        while True:
+        while not self._closed:
             try:
                 raw, _ = listener.accept()
-            except OSError:
-                # The listener was closed.
-                return
+            except OSError as error:
+                if not self._closed:
+                    # One that was gone before it was taken, or no descriptor is left: that passes.
+                    log.warning("cannot take a connection: %s", error)
+                    time.sleep(RETRY_S)
+                continue
             self._count += 1
+            with self._lock:
+                self._strangers[self._count] = raw
+                if len(self._strangers) > MOST_STRANGERS:
+                    oldest = self._strangers.pop(next(iter(self._strangers)))
+                    with suppress(OSError):
+                        # Wakes its thread, which closes it.
+                        oldest.shutdown(socket.SHUT_RDWR)
             name = f"train-{self._count}"
             threading.Thread(target=self._serve, args=(raw, self._count), name=name, daemon=True).start()
 
@@ -72,7 +94,11 @@ class Server:
             channel = Channel.accept(raw, self._token)
         except (OSError, WireError) as error:
             log.warning("turned a connection away: %s", error)
+            raw.close()
             return
+        finally:
+            with self._lock:
+                self._strangers.pop(connection, None)
         with self._lock:
             self._channels[connection] = channel
         try:

@@ -20,11 +20,14 @@ from tenfold.core.errors import TenfoldError
 from tenfold.core.frozen import Frozen
 from tenfold.core.links import notice_lost_link
 from tenfold.llama.gradients import FloatVector, Memory
-from tenfold.llama.progress import LossSample
+from tenfold.llama.progress import LossSample, Record
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.tree import Branch
 
 CONNECT_TIMEOUT_S = 2.0
+HANDSHAKE_S = 10.0
+"""How long the other side may say nothing before it has proved that it knows the token."""
+
 MESSAGE_LIMIT_BYTES = 1 << 20
 
 
@@ -51,7 +54,7 @@ class Next(Frozen):
     step: int
 
 
-class Offer(Frozen):
+class Offer(Record):
     """A worker has one microbatch's gradient; answered by where it goes, or that it is not wanted."""
 
     says: Literal["offer"] = "offer"
@@ -252,8 +255,9 @@ class Channel:
         key = hmac.digest(b"tenfold train", token.encode(), "sha256")
         turns = (answer_challenge, deliver_challenge)
         try:
-            for turn in turns if answer_first else reversed(turns):
-                turn(self._messages, key)
+            with self.patience(HANDSHAKE_S):
+                for turn in turns if answer_first else reversed(turns):
+                    turn(self._messages, key)
         except (AuthenticationError, AssertionError) as error:
             self.close()
             raise WireError(
@@ -263,6 +267,9 @@ class Channel:
         except EOFError as error:
             self.close()
             raise ConnectionResetError("the other side closed the connection before it was let in") from error
+        except BlockingIOError as error:
+            self.close()
+            raise TimeoutError(f"the other side said nothing for {HANDSHAKE_S:.0f} s before it was let in") from error
         except OSError:
             self.close()
             raise

@@ -198,6 +198,8 @@ class Worker:
             finally:
                 self.done = replace(self.done, working=False)
                 channel.close()
+            self._stop.wait(pause_s)
+            pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
     def _join(self, channel: Channel) -> None:
         # Another coordinator's memory is not the last one's.
