@@ -1,6 +1,8 @@
 """Our own functions between products give what torch gives, and the same bits in every process."""
 
 import multiprocessing
+import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +22,7 @@ SIZES = {
 SHAPES = {
     "mixture": ModelShape(**SIZES, num_local_experts=4),
     "wide heads without norm": ModelShape(**SIZES | {"head_dim": 64}, num_local_experts=4, use_qk_norm=False),
+    "widest heads, one for all": ModelShape(**SIZES | {"head_dim": 128, "num_key_value_heads": 1}, num_local_experts=4),
     "dense": ModelShape(**SIZES, num_local_experts=0, use_qk_norm=False, no_rope_layer_interval=0),
 }
 
@@ -38,6 +41,22 @@ def gradients(function, *inputs: torch.Tensor) -> list[torch.Tensor]:
     out = function(*inputs)
     out.backward(drawn(*out.shape, seed=9).to(out.dtype))
     return [out.detach(), *(each.grad for each in inputs)]
+
+
+@pytest.mark.parametrize("fault", ["refuses", "hangs", "writes what is no library"])
+def test_a_machine_whose_compiler_fails_trains_without_and_says_so(fault, tmp_path, monkeypatch, caplog):
+    def run(command, **_):
+        if fault == "hangs":
+            raise subprocess.TimeoutExpired(command, 120)
+        Path(command[command.index("-o") + 1]).write_text("none")
+        return subprocess.CompletedProcess(command, int(fault == "refuses"), "", "no such option")
+
+    monkeypatch.setattr(kernels, "_cpu_flags", lambda: kernels.NEEDED)
+    monkeypatch.setattr(kernels, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(kernels.shutil, "which", lambda _: "/usr/bin/cc")
+    monkeypatch.setattr(kernels.subprocess, "run", run)
+    assert kernels.library.__wrapped__() is None
+    assert "so torch compiles it" in caplog.text
 
 
 @needs_amx
@@ -73,10 +92,15 @@ def test_norm_and_gate_are_torchs():
         return torch.nn.functional.silu(gate_NF) * up_NF
 
     x, y, rows = drawn(1, 50, 64), drawn(1, 50, 64, seed=2), 30 * drawn(50, 96)
-    expected = [*gradients(added, x.float(), y.float()), norm.weight.grad.clone()]
+
+    def alone(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return norm.add(x, y)[1]
+
+    expected = [*gradients(added, x.float(), y.float()), *gradients(alone, x.float(), y.float())]
+    expected.append(norm.weight.grad.clone())
     norm.zero_grad()
     norm.by_kernels = True
-    found = [*gradients(added, x, y), norm.weight.grad]
+    found = [*gradients(added, x, y), *gradients(alone, x, y), norm.weight.grad]
     expected += gradients(gate, rows.float())
     found += gradients(kernels.Gated.apply, rows)
     assert max(map(off, found, expected)) < 0.006
