@@ -15,6 +15,7 @@ import pytest
 from outline import Outline
 from tenfold.cli.main import main
 from tenfold.core.errors import AssetError, UsageError
+from tenfold.llama import command, train_command
 from tenfold.llama.alone import join, train_alone
 from tenfold.llama.checkpoint import checkpoint_files, checkpoint_path, read_checkpoint
 from tenfold.llama.journal import STEPS_FILE, read_evaluations, read_steps
@@ -64,6 +65,15 @@ def test_another_machine_joins_a_run_leaves_it_and_changes_no_bit(home, run):
     alone = train_alone(branch_of(whole, "alone"), home)
     assert (finished.step, finished.loss) == (10, alone.loss)
     assert parameters(home, "alone")[1].sha256() == parameters(home, "joined")[1].sha256()
+
+
+def test_a_machine_without_the_token_is_told_which_and_makes_none_of_its_own(home, run):
+    with pytest.raises(UsageError, match="has no token file") as refused:
+        train_command.join(run, home, "10.0.0.1:7777", 1)
+    assert "from the home of the machine that trains whole" in refused.value.next_step
+    assert not (home / "token").exists()
+    with pytest.raises(UsageError, match="different machines"):
+        command.train("run.toml", listen="10.0.0.1:7777", join="10.0.0.1:7777")
 
 
 def wait_for_workers(address: str, count: int) -> None:

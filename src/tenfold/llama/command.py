@@ -38,6 +38,8 @@ def train(
         from tenfold.llama import train_command
         from tenfold.llama.run_file import read_run_file
 
+        if join is not None and listen is not None:
+            raise UsageError("--join and --listen are for different machines", next_step="give one of them")
         if join is not None:
             train_command.join(read_run_file(Path(run)), home_dir(), join, workers)
         else:

@@ -21,9 +21,14 @@ def join(run: RunFile, home: Path, address: str, workers: int) -> None:
     """Compute for a run that is trained on another machine, until it ends or Ctrl-C or SIGTERM comes.
 
     Raises:
-        UsageError: the address is none.
+        UsageError: the address is none, or the token of the machine that trains is not here.
     """
     host, port = host_and_port(address)
+    if not (home / "token").exists():
+        raise UsageError(
+            f"{home} has no token file, so {address} would not let it in",
+            next_step=f"copy the file 'token' there from the home of the machine that trains {run.name}",
+        )
     with stopped_by_signal() as stop:
         talk.print(f"{workers} workers for {run.name} at {host}:{port}; Ctrl-C leaves it", markup=False)
         over = join_run(run, f"{host}:{port}", pool_token(home), workers=workers, stop=stop)
@@ -39,7 +44,7 @@ def host_and_port(address: str) -> tuple[str, int]:
         UsageError: it is not one.
     """
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         raise UsageError(f"{address!r} is no address", next_step="give host:port, e.g. 10.0.0.1:7777")
     return host, int(port)
 
