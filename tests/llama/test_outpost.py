@@ -3,11 +3,15 @@
 import os
 import signal
 import socket
+import threading
 
+import numpy as np
 import pytest
 
 from tenfold.core.errors import NotRunning
 from tenfold.llama.outpost import Outpost
+from tenfold.llama.server import Server
+from tenfold.llama.wire import Attached, Bring, Channel, Due, HandedIn, Hello, Offer, Parameters, Welcome
 
 ELSEWHERE = "another machine"
 
@@ -39,6 +43,10 @@ def test_what_a_killed_outpost_had_is_computed_again_and_the_next_one_takes_its_
     outpost.join()
     cluster.train_to(cluster.status().step + 3)
     cluster.wait_for(lambda: cluster.status().workers == 1, "the worker without an outpost to be gone")
+    _, address = cluster.outpost("next", ELSEWHERE)
+    cluster.worker("there again", machine=ELSEWHERE, address=address, stall_s=0.02)
+    cluster.train_to(cluster.status().step + 3)
+    assert cluster.status().workers == 2
     reference.check(*cluster.final_state(coordinator))
 
 
@@ -62,3 +70,48 @@ def test_one_that_joined_gives_up_where_nobody_trains_any_more():
     with pytest.raises(NotRunning, match=f"nobody has trained at 127.0.0.1:{port}"):
         outpost.run()
     outpost.close()
+
+
+def test_an_outpost_whose_link_breaks_while_its_sums_are_due_begins_anew(recipe):
+    offered, due, again = threading.Event(), threading.Event(), threading.Event()
+
+    def coordinate(channel: Channel, connection: int) -> None:
+        if isinstance(channel.receive(), Hello):
+            channel.send(Welcome(run="run", recipe=recipe, step=0, parameters=Parameters(memory=None)))
+            channel.receive()
+            offered.set()
+            # It has counted the gradient in, and is cut off before it says so.
+            assert due.wait(30)
+            return
+        if offered.is_set():
+            again.set()
+        channel.send(Attached(outpost=connection, run="run", params=4, microbatches=2))
+        channel.receive()
+        channel.send(Bring(step=0), np.zeros(4, np.float32))
+        channel.receive()
+        assert offered.wait(30)
+        channel.send(Due(step=0, microbatches=(0,)))
+        due.set()
+        channel.receive()
+
+    coordinator = Server("any", coordinate, lambda _connection: None)
+    outpost = Outpost("post", f"127.0.0.1:{coordinator.listen('127.0.0.1', 0)}", "any")
+    thread = threading.Thread(target=outpost.run)
+    address = f"127.0.0.1:{outpost.listen('127.0.0.1', 0)}"
+    thread.start()
+    worker = Channel.connect(address, "any")
+    worker.send(Hello(worker="there", machine=ELSEWHERE, text="", run="", step=-1))
+    assert worker.receive().step == 0
+    worker.receive_into(vector_P := np.empty(4, np.float32))
+    worker.send(Offer(run="run", step=0, microbatch=0, loss=1.0))
+    worker.receive()
+    worker.send(HandedIn(), vector_P)
+    with pytest.raises((EOFError, ConnectionResetError)):
+        worker.receive()
+    assert again.wait(30)
+    outpost.stop()
+    thread.join(30)
+    assert not thread.is_alive()
+    worker.close()
+    outpost.close()
+    coordinator.close()

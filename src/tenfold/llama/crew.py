@@ -113,7 +113,8 @@ class Crew:
         process, reader = self._members.pop(number)
         process.join()
         told: tuple[str, str, str] | None = None
-        with suppress(EOFError):
+        # OSError: it was killed while it told.
+        with suppress(EOFError, OSError):
             told = reader.recv()
         reader.close()
         code = process.exitcode

@@ -205,8 +205,11 @@ class Exchange:
             self.rejected += not accepted
             # The last of a step may be at an outpost, which waits to be asked for its sums.
             self.changed.notify_all()
-        channel.send(Acknowledged(accepted=accepted, step=progress.step, loss=progress.loss))
-        self._add_up()
+        try:
+            channel.send(Acknowledged(accepted=accepted, step=progress.step, loss=progress.loss))
+        finally:
+            # Also for a worker that is gone: the gradient is in, and where it is the last nobody else would add it.
+            self._add_up()
 
     def _take_in_here(self, channel: Channel, connection: int, offer: Offer) -> bool:
         with self.changed:
@@ -261,7 +264,8 @@ class Exchange:
         """Tell an outpost what comes next for it, once that is known; false if it left or the run ended meanwhile."""
         with self.changed:
             while True:
-                progress, ended, due = self._live.progress, self.ended, ()
+                progress, parameters_P = self._live.progress, self._live.front.parameters_P
+                ended, due = self.ended, ()
                 if ended or message.step != progress.step:
                     break
                 if self.step.all_in and (due := self.step.lies_at(connection)):
@@ -275,7 +279,7 @@ class Exchange:
             channel.send(Due(step=progress.step, microbatches=due))
             self._receive_sums(channel, connection)
         else:
-            channel.send(Bring(step=progress.step), self._live.front.parameters_P)
+            channel.send(Bring(step=progress.step), parameters_P)
         return True
 
     def _receive_sums(self, channel: Channel, connection: int) -> None:
@@ -286,14 +290,11 @@ class Exchange:
                 raise WireError(f"a {sums.says} message is out of turn", next_step="run the same Tenfold everywhere")
             for branch in sums.branches:
                 with self.changed:
-                    buffer = self.buffers.take()
+                    buffer, taken = self.buffers.take(), False
                 try:
                     channel.receive_into(self.buffers.vector_P(buffer))
                     with self.changed:
                         taken = self.step.arrive(connection, branch, buffer)
-                except (EOFError, OSError):
-                    taken = False
-                    raise
                 finally:
                     if not taken:
                         with self.changed:

@@ -6,6 +6,7 @@ the same user find it through the process that made it.
 Letter: P parameters of the model.
 """
 
+import errno
 import mmap
 import os
 import weakref
@@ -30,16 +31,24 @@ class Memory(Frozen):
 
     path: str
     start: int = Field(description="bytes before it")
+    inode: int = Field(description="of its file: a descriptor's number is soon another's")
 
     def map(self, size: int, *, writable: bool = False) -> FloatVector:
         """Map it; the file is not replaced or cut while it is mapped.
 
         Raises:
+            FileNotFoundError: who made it has let it go, or is gone.
             ResidentFailed: it cannot be reached from here.
         """
+        mode = "r+" if writable else "r"
         try:
-            return np.memmap(self.path, np.float32, "r+" if writable else "r", self.start, (size,))
+            with Path(self.path).open(f"{mode}b") as file:
+                if os.fstat(file.fileno()).st_ino != self.inode:
+                    raise FileNotFoundError(errno.ENOENT, "other memory is there by now", self.path)
+                return np.memmap(file, np.float32, mode, self.start, (size,))
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and self.path.startswith("/proc/"):
+                raise
             raise ResidentFailed(
                 f"cannot map {self.path}, where this machine's training workers meet: {error.strerror}",
                 next_step="run the training processes of a machine as one user",
@@ -76,7 +85,9 @@ class GradientBuffers:
 
     def memory(self, number: int) -> Memory:
         """Where other processes find it."""
-        return Memory(path=f"/proc/{os.getpid()}/fd/{self._descriptor}", start=number * self._stride_bytes)
+        assert self._descriptor is not None, "there is a vector"
+        path, inode = f"/proc/{os.getpid()}/fd/{self._descriptor}", os.fstat(self._descriptor).st_ino
+        return Memory(path=path, start=number * self._stride_bytes, inode=inode)
 
     def _grow(self) -> int:
         if self._descriptor is None:

@@ -86,6 +86,7 @@ class LiveState:
     def __init__(self, path: Path, size: int) -> None:
         self.path, self._size = path, size
         self._bytes = np.memmap(path, dtype=np.uint8, mode="r+", shape=(_file_bytes(size),))
+        self._inode = path.stat().st_ino
         self._front = self._bytes[:8].view(np.uint64)
         half_bytes = META_BYTES + 3 * 4 * size
         self._halves = tuple(self._half(PAGE_BYTES + index * half_bytes, size) for index in range(2))
@@ -109,7 +110,8 @@ class LiveState:
     def front_memory(self) -> Memory:
         """Where other processes find the parameters in front."""
         half_bytes = META_BYTES + 3 * 4 * self._size
-        return Memory(path=str(self.path), start=PAGE_BYTES + int(self._front[0]) * half_bytes + META_BYTES)
+        start = PAGE_BYTES + int(self._front[0]) * half_bytes + META_BYTES
+        return Memory(path=str(self.path), start=start, inode=self._inode)
 
     def flip(self, progress: TrainProgress) -> None:
         """Bring the back to the front, with the progress that it stands for."""

@@ -62,12 +62,14 @@ class _Held:
     """What lies here while the outpost is attached: the parameters of a step, and the sums of its gradients.
 
     Guarded by the outpost's lock. ``step`` is -1 until the first parameters are there. Those of the step before stay
-    where they are, for a worker may still be reading them.
+    where they are, for a worker may still be reading them. ``lost``: a link to the coordinator broke, and it may have
+    counted in what is not here.
     """
 
     def __init__(self, attached: Attached) -> None:
         self.run, self.number, self._microbatches = attached.run, attached.outpost, attached.microbatches
         self.step = -1
+        self.lost = False
         self.gradients, self.places = GradientBuffers(attached.params), GradientBuffers(attached.params)
         self.parameters: int | None = None
         self._before: int | None = None
@@ -180,6 +182,8 @@ class Outpost:
                 finally:
                     self._detach()
                     channel.close()
+                self._stop.wait(pause_s)
+                pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
         finally:
             self._server.close()
         return False
@@ -251,8 +255,10 @@ class Outpost:
         self._server.end_connections()
 
     def _lose(self, held: _Held) -> None:
-        """A link to the coordinator broke, so that it may have counted in what is not here: begin anew."""
+        """Begin anew, whatever ``run`` waits for."""
         with self._changed:
+            held.lost = True
+            self._changed.notify_all()
             if self._main is not None and self._held is held:
                 self._main.shutdown()
 
@@ -263,7 +269,7 @@ class Outpost:
         while True:
             with self._changed:
                 # Parameters that nobody here needs stay where they are.
-                self._changed.wait_for(lambda: self._links or held.placed or self._stop.is_set())
+                self._changed.wait_for(lambda: self._links or held.placed or held.lost or self._stop.is_set())
             channel.send(Await(step=held.step))
             if self._stop_reader in wait([channel.fileno(), self._stop_reader]):
                 return False
@@ -292,7 +298,9 @@ class Outpost:
     def _hand_up(self, channel: Channel, held: _Held, due: Due) -> None:
         with self._changed:
             # A gradient that was just counted in is put in its place by the thread that handed it in.
-            self._changed.wait_for(lambda: held.placed >= set(due.microbatches) and held.is_added_up)
+            self._changed.wait_for(lambda: held.lost or (held.placed >= set(due.microbatches) and held.is_added_up))
+            if held.lost:
+                raise EOFError("a link broke before it was known what was counted in")
             sums = held.hand_up()
         channel.send(Sums(branches=tuple(sums)))
         for vector in sums.values():
@@ -352,7 +360,7 @@ class Outpost:
             return link.receive()
         except _WorkerLeft:
             raise EOFError("the worker left while it waited") from None
-        except (EOFError, OSError):
+        except (EOFError, OSError, WireError):
             self._lose(held)
             raise
 
