@@ -11,7 +11,9 @@ from tenfold.core.errors import AssetError
 from tenfold.llama.alone import train_alone
 from tenfold.llama.data.index import check_data
 from tenfold.llama.data.pair_sampler import IMAGE, SEPARATOR, sampler_of
-from tenfold.llama.journal import read_steps
+from tenfold.llama.data.pairs import build_pairs, drawn
+from tenfold.llama.data.sources import SourceError
+from tenfold.llama.journal import read_evaluations, read_steps
 from tenfold.llama.live import live_paths
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.run_file import RunFile
@@ -86,8 +88,50 @@ def test_no_image_is_on_both_sides_and_damage_is_named(pairs, rows, capsys):
         bad.write_text(line)
         with pytest.raises(SystemExit):
             main(["data", "build", str(pairs.with_name("no")), str(bad), "--images", "16", "--column", "caption"])
-        assert told in " ".join(capsys.readouterr().err.split()).replace(" ", " ")
+        assert told in " ".join(capsys.readouterr().err.split())
         assert not pairs.with_name("no").exists()
+
+
+def test_images_are_hashed_anew_where_all_bytes_are_asked_for(pairs, monkeypatch):
+    # As of large files whose times say that nobody wrote to them.
+    times = {"size_bytes": 1, "mtime_ns": 1, "ctime_ns": 1, "inode": 1}
+    monkeypatch.setattr("tenfold.core.sound.SMALL_BYTES", 0)
+    monkeypatch.setattr("tenfold.core.sound._times", lambda _stat: times)
+    check_data(pairs)
+    held = (pairs / "images.u8").read_bytes()
+    (pairs / "images.u8").write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
+    try:
+        check_data(pairs)
+        with pytest.raises(AssetError, match=r"images\.u8"):
+            check_data(pairs, anew=True)
+    finally:
+        (pairs / "images.u8").write_bytes(held)
+
+
+def test_a_picture_that_was_taken_upright_is_drawn_so_and_a_huge_one_is_named(tmp_path, monkeypatch):
+    lying = Image.new("RGB", (16, 8), "white")
+    lying.paste("red", (0, 0, 8, 8))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    lying.save(tmp_path / "taken.png", exif=turned)
+    lying.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "upright.png")
+    assert np.array_equal(drawn(tmp_path / "taken.png", 16), drawn(tmp_path / "upright.png", 16))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 16)
+    with pytest.raises(SourceError, match=r"taken\.png is no image that can be read"):
+        drawn(tmp_path / "taken.png", 16)
+
+
+def test_a_caption_may_hold_any_character_and_a_tokenizer_cannot_be_given(tmp_path, capsys):
+    for place, colour in enumerate(COLOURS.values()):
+        Image.new("RGB", (8, 8), colour).save(tmp_path / f"{place}.png")
+    rows = [{"image": f"{place}.png", "caption": "one\u2028two\x85three"} for place in range(len(COLOURS))]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
+    index = build_pairs(tmp_path / "out", [path], 8, "caption", 300, 0.1, "", lambda _what, _share: None)
+    assert index.documents == len(COLOURS)
+    with pytest.raises(SystemExit):
+        main(["data", "build", str(tmp_path / "no"), str(path), "--images", "8", "--tokenizer", "tokenizer.json"])
+    assert "--tokenizer is not for --images" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_sequence_is_an_image_and_its_caption_and_only_the_caption_counts(pairs, seeing):
@@ -128,3 +172,6 @@ def test_a_run_on_pairs_learns_with_any_workers_to_the_same_bits(pairs, seeing, 
     reference.after(3)
     assert losses[:3] == reference.losses
     assert done.evaluation_loss < losses[0] - 1.5
+    sampler = sampler_of(pairs, run.recipe)
+    captions = sampler.held_out(sampler.held_out_windows(6)).weights_BT
+    assert {line.held_out_tokens for line in read_evaluations(done.folder)} == {int(captions.sum())}

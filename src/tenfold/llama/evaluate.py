@@ -29,17 +29,18 @@ class Evaluator:
     def __init__(self, recipe: Recipe, data: Path) -> None:
         self._computer = GradientComputer(recipe, data)
         self._windows = self._computer.sampler.held_out_windows(recipe.evaluate_sequences)
-        self.tokens = len(self._windows) * recipe.sequence_tokens
 
-    def loss(self, parameters_P: NDArray[np.float32]) -> float:
-        """Mean cross entropy in nats per token over the held-out sequences."""
+    def loss(self, parameters_P: NDArray[np.float32]) -> tuple[float, int]:
+        """Mean cross entropy in nats per token over the held-out sequences, and of how many tokens."""
         np.copyto(self._computer.parameters_P, parameters_P)
         size = self._computer.recipe.microbatch_sequences
-        total = 0.0
+        total, tokens = 0.0, 0
         for start in range(0, len(self._windows), size):
             windows = self._windows[start : start + size]
-            total += self._computer.held_out_loss(windows) * len(windows)
-        return total / len(self._windows)
+            loss, count = self._computer.held_out_loss(windows)
+            total += loss * count
+            tokens += count
+        return total / tokens, tokens
 
 
 class Evaluations:
@@ -73,5 +74,5 @@ class Evaluations:
             self._thread.shutdown()
 
     def _evaluate(self, step: int, tokens: int, parameters_P: NDArray[np.float32]) -> None:
-        loss = self._evaluator.loss(parameters_P)
-        self._on_result(EvaluationLine(step=step, tokens=tokens, loss=loss, held_out_tokens=self._evaluator.tokens))
+        loss, predicted = self._evaluator.loss(parameters_P)
+        self._on_result(EvaluationLine(step=step, tokens=tokens, loss=loss, held_out_tokens=predicted))

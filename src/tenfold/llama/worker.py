@@ -105,14 +105,17 @@ class GradientComputer:
         self._bound.store()
         return loss.item()
 
-    def held_out_loss(self, windows: Sequence[int]) -> float:
-        """Mean loss of these held-out windows at ``parameters_P``, in nats per token; leaves the gradients alone."""
+    def held_out_loss(self, windows: Sequence[int]) -> tuple[float, int]:
+        """Mean loss of these held-out windows at ``parameters_P``, in nats per token, and of how many tokens.
+
+        Leaves the gradients alone.
+        """
         torch.set_num_threads(self._threads)
         batch = self.sampler.held_out(windows)
         self._bound.load()
         with torch.no_grad():
             loss, _ = self._model.losses(*_tensors(batch))
-        return loss.item()
+        return loss.item(), batch.predicted
 
 
 def _tensors(batch: Batch) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:

@@ -37,6 +37,11 @@ def build(
     if not sources:
         raise UsageError("there is nothing to build from", next_step="tenfold data build FOLDER SOURCE...")
     if images is not None:
+        if tokenizer is not None:
+            raise UsageError(
+                "--tokenizer is not for --images: the tokens of pairs have one more, for images",
+                next_step="leave one of them out",
+            )
         _build_pairs(folder, sources, images, column, vocab_size, held_out, licence)
         show(folder, json=json)
         return

@@ -166,7 +166,7 @@ def check_data(folder: Path, *, anew: bool = False) -> DataIndex:
             digest.update(_read(folder, name))
         if digest.hexdigest() != index.sha256:
             raise _damaged(folder, "tokens and tokenizer do not match their sha256", folder)
-    if index.images is not None and digest_of_images(folder) != index.images.sha256:
+    if index.images is not None and digest_of_images(folder, anew=anew) != index.images.sha256:
         raise _damaged(folder / IMAGES_FILE, "images and pairs do not match their sha256", folder)
     return index
 
@@ -188,9 +188,10 @@ def identity_of(folder: Path, shards: Sequence[str], images: ImageIndex | None) 
     return digest.hexdigest()
 
 
-def digest_of_images(folder: Path) -> str:
-    """Sha256 of the digests of ``images.u8`` and ``pairs.i64``."""
-    return hashlib.sha256(f"{digest_of(folder / IMAGES_FILE)} {digest_of(folder / PAIRS_FILE)}".encode()).hexdigest()
+def digest_of_images(folder: Path, *, anew: bool = False) -> str:
+    """Sha256 of the digests of ``images.u8`` and ``pairs.i64``; ``anew``: as ``check_data``."""
+    digests = (digest_of(folder / name, anew=anew) for name in (IMAGES_FILE, PAIRS_FILE))
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
 def _read(folder: Path, name: str) -> bytes:

@@ -7,13 +7,14 @@ where each caption's tokens begin.
 
 import hashlib
 import json
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from tenfold.core.errors import UsageError
 from tenfold.core.paths import new_folder
@@ -143,15 +144,16 @@ def _write(folder: Path, train: Sequence[_Pair], held: Sequence[_Pair], side: in
 
 
 def drawn(path: Path, side: int) -> NDArray[np.uint8]:
-    """An image on white in a square of so many pixels, shape (side, side, 3).
+    """An image, upright, on white in a square of so many pixels, shape (side, side, 3).
 
     Raises:
         SourceError: it cannot be read as an image.
     """
     try:
         with Image.open(path) as opened:
-            image = opened.convert("RGBA")
-    except (OSError, UnidentifiedImageError) as error:
+            # A camera that was held upright says so in EXIF, and leaves the pixels lying.
+            image = ImageOps.exif_transpose(opened).convert("RGBA")
+    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
         raise SourceError(f"{path} is no image that can be read: {error}", next_step="leave its row out") from error
     image.thumbnail((side, side))
     square = Image.new("RGBA", (side, side), "white")
@@ -161,7 +163,8 @@ def drawn(path: Path, side: int) -> NDArray[np.uint8]:
 
 def _rows(path: Path, column: str) -> Iterator[tuple[Path, str]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not at the other ends of line that Unicode knows, which JSON has in texts.
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"cannot read {path}: {error}", next_step="give JSON Lines of images and captions") from error
     for number, line in enumerate(lines, start=1):

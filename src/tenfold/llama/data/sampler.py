@@ -27,6 +27,11 @@ class Batch:
     images_IMSS: NDArray[np.float32] | None = None
     weights_BT: NDArray[np.float32] | None = None
 
+    @property
+    def predicted(self) -> int:
+        """Tokens that count."""
+        return self.window_BT[:, 1:].size if self.weights_BT is None else int(self.weights_BT.sum())
+
 
 class Sampler:
     """Which tokens each microbatch of each step holds: a function of seed, step and microbatch alone.
