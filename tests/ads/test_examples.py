@@ -30,6 +30,14 @@ def test_each_answer_passes_the_gate_and_repeats_no_template():
         assert kept[-1].writer == "model", refused
 
 
+def test_an_item_with_nothing_to_say_is_passed_over(monkeypatch):
+    monkeypatch.setattr("tenfold.ads.examples.facts_for", lambda *_: [])
+    assert list(examples(SHEET, Objective.SALES, NOW, each=1, seed=1)) == []
+    monkeypatch.undo()
+    monkeypatch.setattr("tenfold.ads.examples.from_templates", lambda *_: iter(()))
+    assert list(examples(SHEET, Objective.SALES, NOW, each=1, seed=1)) == []
+
+
 def test_the_command_writes_a_line_for_each_and_the_same_for_a_seed(tmp_path, capsys):
     (tmp_path / "lamps.csv").write_text(FEED)
     for name in ("one.jsonl", "two.jsonl"):

@@ -1,5 +1,6 @@
 """A model taught by examples says what they say, and its adapter says the same in llama.cpp."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from released.llama_cpp import LlamaCpp
 from tenfold.cli.main import main
 from tenfold.core.errors import UsageError
+from tenfold.core.gguf import Gguf, write_gguf
 from tenfold.llama.data.tokenizer import SEPARATOR
 from tenfold.llama.model import LlamaForCausalLM
 from tenfold.llama.progress import TrainProgress
@@ -138,6 +140,26 @@ def test_what_cannot_be_learned_is_named(model, tmp_path, line, why):
     with pytest.raises(UsageError, match=why):
         tune(model, path, tmp_path / "out", Lesson(longest=32))
     assert [each.name for each in tmp_path.iterdir()] == ["bad.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [("", "has no chat template"), ("{{ raise_exception('no system') }}", "refuses a chat: no system")],
+)
+def test_a_chat_that_the_model_cannot_write_is_named_with_its_line(model, chats, template, why):
+    taught = dataclasses.replace(read_taught(model), template=template)
+    with pytest.raises(UsageError, match=rf"line 1 of {chats}: .*{why}"):
+        read_examples(chats, taught, held_out=0.0, longest=64)
+
+
+def test_a_file_that_holds_no_dense_llama_is_named(model, tmp_path):
+    with pytest.raises(UsageError, match="there is no file"):
+        read_taught(tmp_path / "none.gguf")
+    read = Gguf(model)
+    weights = {name: read.tensor(name) for name in read.names} | {"blk.0.attn_q.bias": np.zeros(32, np.float32)}
+    write_gguf(tmp_path / "biased.gguf", read.metadata, weights)
+    with pytest.raises(UsageError, match="no dense Llama has.*attn_q.bias"):
+        read_taught(tmp_path / "biased.gguf")
 
 
 def test_every_matrix_of_a_layer_is_adapted_and_at_first_nothing_changes(model):

@@ -85,6 +85,9 @@ def examples(sheet: FactSheet, objective: Objective, now: datetime, *, each: int
         angles = list(ANGLES)
         draw.shuffle(angles)
         told = list(from_templates(sheet, subject, objective, now))
+        if not told:
+            # Nor would the copywriter ask about it: what it asks shows an ad of the templates.
+            continue
         for angle in angles[:each]:
             found = _draft(sheet, subject, angle, objective, now, told, draw)
             if found is not None:
@@ -103,6 +106,8 @@ def _draft(
 ) -> Draft | None:
     """An ad that passes the gate and repeats none that is told; none if some tries find none."""
     facts = [each for each in facts_for(sheet.about(subject.id, now), angle) if each.says[0].casefold() not in _EMPTY]
+    if not facts:
+        return None
     for _ in range(_TRIES):
         headline, body = _headline(subject, facts, draw), _body(subject, facts, angle, draw)
         draft = Draft(angle, headline, body, CALL_OF[objective], "model")

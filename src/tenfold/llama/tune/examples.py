@@ -88,7 +88,10 @@ def read_examples(path: Path, taught: Taught, *, held_out: float, longest: int) 
         if not line.strip():
             continue
         read = _read(line, path, number)
-        parts = _parts(read, taught)
+        try:
+            parts = _parts(read, taught)
+        except UsageError as error:
+            raise UsageError(f"line {number} of {path}: {error}", next_step=error.next_step) from error
         example = _example(parts, taught)
         if not example.reply_tokens:
             raise UsageError(f"line {number} of {path} has no reply", next_step="end it with what the assistant says")

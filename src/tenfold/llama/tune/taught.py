@@ -30,8 +30,8 @@ _SPLITS = {"gpt-2": _WORDS, "smollm": InTurn([Digits(individual_digits=True), _W
 class Taught:
     """A model to be taught.
 
-    ``template``: its chat template in Jinja, which may name the tokens in ``special``. ``leads``: tokens that each text
-    begins with. ``end``: the token that ends an answer.
+    ``template``: its chat template in Jinja, which may name the tokens in ``special``; empty: it has none. ``leads``:
+    tokens that each text begins with.
     """
 
     file: Path
@@ -42,7 +42,6 @@ class Taught:
     template: str
     special: dict[str, str]
     leads: tuple[int, ...]
-    end: int
 
     def tokens_of(self, text: str) -> list[int]:
         """Tokens of a text, as llama.cpp reads it; nothing is put before it."""
@@ -52,8 +51,12 @@ class Taught:
         """A chat as the model reads it; ``asks``: an answer is to follow.
 
         Raises:
-            UsageError: the template refuses it.
+            UsageError: there is no template, or it refuses the chat.
         """
+        if not self.template:
+            raise UsageError(
+                f"{self.file} has no chat template", next_step="give prompt and completion in place of messages"
+            )
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
 
         def refuse(message: str) -> str:
@@ -73,9 +76,11 @@ def read_taught(path: Path) -> Taught:
     """Read a model; matrices become bfloat16 where the CPU multiplies in it, all else stays float32.
 
     Raises:
-        UsageError: it is of an architecture, or splits words in a way, that is not taught here.
+        UsageError: there is none, or it is of an architecture, or splits words in a way, that is not taught here.
         Damaged: it is no whole GGUF file.
     """
+    if not path.is_file():
+        raise UsageError(f"there is no file {str(path)!r}", next_step="give --base the GGUF file of a model")
     read = Gguf(path)
     told = read.metadata
     if told.get("general.architecture") != "llama":
@@ -92,7 +97,14 @@ def read_taught(path: Path) -> Taught:
             raise ValueError("no token ends a text")
     except (KeyError, TypeError, ValueError) as error:
         raise Damaged(path, f"its metadata are not a model's: {error}", what="model") from error
-    weights = dense_weights({name: read.tensor(name) for name in read.names if name != "rope_freqs.weight"}, shape)
+    tensors = {name: read.tensor(name) for name in read.names if name != "rope_freqs.weight"}
+    try:
+        weights = dense_weights(tensors, shape)
+    except (KeyError, ValueError) as error:
+        raise UsageError(
+            f"{path} has tensors that no dense Llama has, such as experts or biases: {error}",
+            next_step="give --base another model",
+        ) from error
     return Taught(
         file=path,
         name=str(told.get("general.name", path.stem)),
@@ -102,7 +114,6 @@ def read_taught(path: Path) -> Taught:
         template=str(told.get("tokenizer.chat_template", "")),
         special={"bos_token": names[end if first is None else first], "eos_token": names[end]},
         leads=(first,) if first is not None and told.get("tokenizer.ggml.add_bos_token") else (),
-        end=end,
     )
 
 

@@ -95,29 +95,30 @@ def tune(
     began = time.monotonic()
     taught = read_taught(model)
     examples = read_examples(data, taught, held_out=lesson.held_out, longest=lesson.longest)
-    before = mean_of(taught.network, examples.held_out)
-    attach(taught.network, lesson.rank, lesson.alpha / lesson.rank)
-    layout = adapter_layout(taught.network)
-    parameters_P, steps = _learn(taught, examples.learned, lesson, on_step)
-    tuned = Tuned(
-        folder=folder,
-        model=taught.name,
-        file=model,
-        lesson=lesson,
-        data=data,
-        data_sha256=examples.sha256,
-        examples=len(examples.learned),
-        held_out=len(examples.held_out),
-        too_long=examples.too_long,
-        tokens=steps[-1].tokens,
-        reply_tokens=sum(each.reply_tokens for each in examples.learned),
-        loss_before=before,
-        loss_after=mean_of(taught.network, examples.held_out),
-        losses=tuple(each.loss for each in steps),
-        parameters=layout.size,
-        seconds=round(time.monotonic() - began, 3),
-    )
+    # Made first: a place that cannot be written is told before minutes of teaching, not after them.
     with new_folder(folder) as fresh:
+        before = mean_of(taught.network, examples.held_out)
+        attach(taught.network, lesson.rank, lesson.alpha / lesson.rank)
+        layout = adapter_layout(taught.network)
+        parameters_P, steps = _learn(taught, examples.learned, lesson, on_step)
+        tuned = Tuned(
+            folder=folder,
+            model=taught.name,
+            file=model,
+            lesson=lesson,
+            data=data,
+            data_sha256=examples.sha256,
+            examples=len(examples.learned),
+            held_out=len(examples.held_out),
+            too_long=examples.too_long,
+            tokens=steps[-1].tokens,
+            reply_tokens=sum(each.reply_tokens for each in examples.learned),
+            loss_before=before,
+            loss_after=mean_of(taught.network, examples.held_out),
+            losses=tuple(each.loss for each in steps),
+            parameters=layout.size,
+            seconds=round(time.monotonic() - began, 3),
+        )
         save_adapter(
             fresh, layout, parameters_P, taught.shape,
             rank=lesson.rank, alpha=lesson.alpha, name=folder.name, model=taught.name,
