@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +16,19 @@ from tenfold.cli.main import main
 from tenfold.core.errors import Damaged, UsageError
 from tenfold.core.gguf import Gguf, write_gguf
 from tenfold.core.paths import replace_file
+from tenfold.core.sound import write_record
 from tenfold.llama.checkpoint import StateVectors, write_checkpoint
 from tenfold.llama.data.index import read_index
 from tenfold.llama.data.tokenizer import SEPARATOR
 from tenfold.llama.ladder.library import prediction_path, write_outcome
-from tenfold.llama.ladder.prediction import Prediction
+from tenfold.llama.ladder.prediction import Prediction, load_outcome, outcome_path
 from tenfold.llama.model import LlamaForCausalLM
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.release.gguf import check_loadable, dense_weights
 from tenfold.llama.release.release import Trained, release, write_model
 from tenfold.llama.release.tokens import read_tokens
+from tenfold.llama.run_data import keep_data
 from tenfold.llama.runs import open_run, train_folder
 from tenfold.llama.shape import ModelShape, VisionShape
 from tenfold.llama.vectors import initial_parameters, layout_of
@@ -98,6 +101,17 @@ def test_a_run_is_released_and_llama_cpp_answers_as_it_would(home, recipe, text,
     assert (target / "Modelfile").read_text().startswith("FROM ./main-F32.gguf\n")
 
 
+def test_the_data_of_a_run_are_found_and_the_card_tells_their_licence(home, text, monkeypatch, capsys):
+    monkeypatch.setenv("TENFOLD_HOME", str(home))
+    data = home / "data"
+    shutil.copytree(text, data)
+    write_record(data / "index.json", read_index(data).model_copy(update={"licence": "CC0-1.0"}))
+    keep_data(train_folder(home), data)
+    main(["llama", "release", "-o", str(home / "out"), "--no-gguf", "--json"])
+    assert json.loads(capsys.readouterr().out)["step"] == 3
+    assert "Their licence, as told by who prepared them: CC0-1.0." in (home / "out" / "README.md").read_text()
+
+
 def test_the_prediction_that_was_registered_is_on_the_card(home, text):
     (home / "prediction.json").write_text('{"predicted": 3.3, "low": 3.1, "high": 3.5}')
     found = release(home, None, None, data=text, prediction=home / "prediction.json", with_gguf=False)
@@ -121,6 +135,18 @@ def test_what_the_ladder_foretold_of_the_run_and_how_it_came_out_is_on_the_card(
     card = (found.folder / "README.md").read_text()
     assert "| 3.3000 | 3.1000 to 3.5000 | 3.2000 | +3.12% | holds it |" in card
     assert f"`{prediction.sha256}`" in card
+    # One that gained nothing over the runs before is read back too; one that is no score is named.
+    outcome_path(path).unlink()
+    write_outcome(path, 4.0)
+    assert load_outcome(path).share_of_gain == float("inf")
+    scored = outcome_path(path).read_text()
+    outcome_path(path).write_text(scored.replace(prediction.sha256, "0" * 64))
+    old = release(home, None, home / "old", data=text, with_gguf=False)
+    assert "The run has not been scored against it." in (old.folder / "README.md").read_text()
+    outcome_path(path).write_text("{}")
+    with pytest.raises(Damaged, match="is no score"):
+        release(home, None, home / "no-score", data=text, with_gguf=False)
+    outcome_path(path).unlink()
     path.write_text(path.read_text().replace("3.3", "3.2"))
     with pytest.raises(Damaged, match="changed after it was made"):
         release(home, None, home / "changed", data=text, with_gguf=False)

@@ -94,7 +94,7 @@ def test_runs_are_listed_with_how_far_each_is_and_what_it_reached(home, trained,
     assert "whole" not in said(capsys, "list")
 
 
-def test_two_runs_are_compared_by_what_differs_and_after_equally_many_tokens(trained, capsys, tmp_path):
+def test_two_runs_are_compared_by_what_differs_and_after_equally_many_tokens(home, trained, capsys, tmp_path):
     _, recipe = trained("slow", rate=1e-3)
     trained("fast", 20, start=5.5, weight_decay=0.0)
     found = json.loads(said(capsys, "diff", "slow", "fast", "--json", "--out", tmp_path / "both.html"))
@@ -112,6 +112,10 @@ def test_two_runs_are_compared_by_what_differs_and_after_equally_many_tokens(tra
     page = Outline((tmp_path / "both.html").read_text())
     assert page.headings[0] == "slow and fast"
     assert found["held_out"][-1]["b"] in page.values
+    (train_folder(home, "fast") / "data.json").unlink()
+    told = " ".join(said(capsys, "diff", "slow", "fast").split())
+    assert "what they are trained on is not written down" in told
+    assert "their data differ" not in told
     assert "the same run" in refused(capsys, "diff", "slow", "slow")
     assert "there are:" in refused(capsys, "diff", "slow", "other")
 

@@ -129,7 +129,7 @@ def release(
         Path | None, Parameter(name=["--out", "-o"], help="Folder to write; default: release-STEP in the run's folder.")
     ] = None,
     data: Annotated[
-        Path | None, Parameter(help="The prepared data of the run; default: the standard library's.")
+        Path | None, Parameter(help="The prepared data of the run; default: what it was trained on, where it lay.")
     ] = None,
     licence: Annotated[str, Parameter(help="SPDX name of the weights' licence.")] = "Apache-2.0",
     prediction: Annotated[Path | None, Parameter(help="A prediction registered before the run, as JSON.")] = None,
@@ -141,20 +141,30 @@ def release(
 ) -> None:
     """Write a run's weights as others' software loads them; RUN by its name, or the one that was written to last."""
     from tenfold.llama import show
-    from tenfold.llama.data.stdlib import text_folder
     from tenfold.llama.release.release import release as write
 
     released = write(
         home_dir(),
         run,
         out,
-        data=data or text_folder(cache_dir()),
+        data=data or _data_of(run),
         licence=licence,
         prediction=prediction,
         with_gguf=gguf,
         without_biases=without_biases,
     )
     show.released(released, json)
+
+
+def _data_of(run: str | None) -> Path:
+    """Where the data of a run are; those of the standard library where nobody wrote it down."""
+    from tenfold.llama.data.stdlib import text_folder
+    from tenfold.llama.run_data import data_of
+    from tenfold.llama.runs import describe
+
+    found = describe(home_dir(), run)
+    kept = None if found is None else data_of(found.folder)
+    return text_folder(cache_dir()) if kept is None else kept.folder
 
 
 @llama.command

@@ -43,7 +43,7 @@ class Comparison(Record):
 
     @property
     def same_held_out(self) -> bool:
-        """Whether both are judged by the same held-out documents."""
+        """Whether both are known to be judged by the same held-out documents."""
         return self.a.data is not None and self.b.data is not None and self.a.data.sha256 == self.b.data.sha256
 
 

@@ -116,7 +116,10 @@ def _verdict(found: Comparison) -> str:
     change = mark.b - mark.a
     than = "the same as" if change == 0 else f"{abs(change):.4f} nats {'lower' if change < 0 else 'higher'} than"
     work = b.flops / b.tokens / (a.flops / a.tokens) if a.flops and b.flops else 1.0
-    note = "" if found.same_held_out else "; their data differ, so losses are not of the same text"
+    if a.data is None or b.data is None:
+        note = "; what they are trained on is not written down, so losses may be of different texts"
+    else:
+        note = "" if found.same_held_out else "; their data differ, so losses are not of the same text"
     return (
         f"after {mark.tokens:,} tokens {b.name}'s {what} is {than} {a.name}'s, "
         f"at {work:.2f} times its FLOPs a token{note}"

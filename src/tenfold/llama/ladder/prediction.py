@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from tenfold.core.errors import Damaged, UsageError
 from tenfold.core.frozen import Frozen
@@ -65,6 +65,9 @@ class Prediction(Frozen):
 
 class Outcome(Frozen):
     """How a run came out, against its prediction."""
+
+    # A run that gained nothing has an infinite share, which JSON's null would not be read back as.
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     prediction_sha256: str
     scored_at: str
@@ -210,8 +213,16 @@ def load_prediction(path: Path) -> Prediction:
 
 
 def load_outcome(path: Path) -> Outcome | None:
-    """The score of the prediction in ``path``, if it has one."""
+    """The score of the prediction in ``path``, if it has one.
+
+    Raises:
+        Damaged: it is no score.
+    """
     try:
-        return Outcome.model_validate_json(outcome_path(path).read_text(encoding="utf-8"))
+        return Outcome.model_validate_json(outcome_path(path).read_bytes())
     except FileNotFoundError:
         return None
+    except ValidationError as error:
+        cause = f"it is no score: {error.errors()[0]['msg']}"
+        advice = "move it away, and score the run anew"
+        raise Damaged(outcome_path(path), cause, what="score", next_step=advice) from error

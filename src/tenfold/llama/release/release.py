@@ -105,6 +105,11 @@ def release(
     if with_gguf:
         gguf.check_loadable(trained.shape)
     foretold = prediction or _registered(home, found.name)
+    registered = card.read_prediction(foretold) if foretold else None
+    outcome = load_outcome(foretold) if foretold else None
+    if registered and outcome and outcome.prediction_sha256 != registered.get("sha256"):
+        # The score of one that was there before.
+        outcome = None
     with new_folder(target) as fresh:
         files = write_model(fresh, trained, tokens, recipe.sequence_tokens, licence, with_gguf=with_gguf)
         sizes = {key: weight.size for key, weight in trained.weights.items()}
@@ -116,8 +121,8 @@ def release(
             progress=trained.progress,
             data=_data(index),
             parameters=parameters,
-            prediction=card.read_prediction(foretold) if foretold else None,
-            outcome=load_outcome(foretold) if foretold else None,
+            prediction=registered,
+            outcome=outcome,
             left_out=trained.left_out,
             evaluations=read_evaluations(train_folder(home, found.name)),
             files=files,
@@ -198,11 +203,18 @@ def read_trained(folder: Path, name: str, run: RunMeta, *, without_biases: bool 
 
 
 def _data(index: DataIndex) -> list[str]:
-    return [
+    found = [
         f"{index.documents:,} documents of {index.origin}, {index.text_bytes:,} bytes.",
         f"{index.training_tokens:,} tokens to train on, {index.held_out_tokens:,} of whole documents held out.",
-        f"sha256 of tokens and tokenizer: `{index.sha256}`.",
+        f"sha256 that stands for all of it: `{index.sha256}`.",
     ]
+    if index.images is not None:
+        images = index.images
+        size = f"{images.side} x {images.side} pixels"
+        found.append(f"{images.count:,} images of {size}, of which {images.held_out:,} are held out.")
+    if index.licence:
+        found.append(f"Their licence, as told by who prepared them: {index.licence}.")
+    return found
 
 
 def _modelfile(file: str, context_tokens: int, separator: str) -> str:
