@@ -91,3 +91,9 @@ def test_what_cannot_be_served_is_named(tmp_path, monkeypatch, given, why):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValidationError, match=why):
         ServeSettings.model_validate({"models": {"mine": given}})
+
+
+def test_an_adapter_is_named_by_the_folder_of_its_tuning(tmp_path):
+    (tmp_path / "adapter.gguf").write_bytes(b"")
+    settings = ServeSettings.model_validate({"models": {"taught": {"adapter": str(tmp_path)}}})
+    assert settings.models["taught"].adapter == tmp_path / "adapter.gguf"
