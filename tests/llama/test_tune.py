@@ -158,7 +158,7 @@ def test_a_file_that_holds_no_dense_llama_is_named(model, tmp_path):
     read = Gguf(model)
     weights = {name: read.tensor(name) for name in read.names} | {"blk.0.attn_q.bias": np.zeros(32, np.float32)}
     write_gguf(tmp_path / "biased.gguf", read.metadata, weights)
-    with pytest.raises(UsageError, match="no dense Llama has.*attn_q.bias"):
+    with pytest.raises(UsageError, match=r"no dense Llama has.*attn_q\.bias"):
         read_taught(tmp_path / "biased.gguf")
 
 
