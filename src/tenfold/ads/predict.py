@@ -109,13 +109,13 @@ class Head:
         next campaign would begin as far from the truth. What a campaign has is known in part, and a level from many.
         """
         known_C = self._seen_C / (self._seen_C + _OWN)
-        more = (float(self._own_C.sum()) - _COMMON * self._common) / (float(known_C.sum()) + _COMMON)
-        self._common += more
-        self._bias += more
+        more = _in_common(self._own_C, known_C, self._common)
+        self._common += float(more)
+        self._bias += float(more)
         self._own_C -= more * known_C
         # Of the vectors too: people are not spread evenly about nothing, so that a vector has a level in it.
         known_C = self._seen_C / (self._seen_C + _OWN * self.directions)
-        more_D = (self._own_CD.sum(axis=0) - _COMMON * self._common_D) / (float(known_C.sum()) + _COMMON)
+        more_D = _in_common(self._own_CD, known_C, self._common_D)
         self._common_D += more_D
         self._person_D += more_D
         self._own_CD -= known_C[:, None] * more_D
@@ -140,6 +140,11 @@ class Head:
         self._seen = min(self._seen + now, _LONGEST)
         self._seen_C = np.minimum(self._seen_C + now_C, _LONGEST)
         return predicted_N
+
+
+def _in_common(own: Floats, known_C: Floats, common: Floats | float) -> Floats:
+    """How far campaigns' own parts (first axis) lie on one side, beyond what was found to be common before."""
+    return (own.sum(axis=0) - _COMMON * common) / (known_C.sum() + _COMMON)
 
 
 _GROUP = 64
