@@ -38,6 +38,7 @@ from tenfold.llama.wire import (
     Welcome,
     WireError,
     Work,
+    out_of_turn,
 )
 
 FAREWELL_S = 5.0
@@ -137,7 +138,7 @@ class Exchange:
                 if not self._attend(channel, connection, message):
                     return
             else:
-                raise WireError(f"a {message.says} message is out of turn", next_step="run the same Tenfold everywhere")
+                raise out_of_turn(message)
 
     def _welcome(self, channel: Channel, connection: int, hello: Hello) -> None:
         if hello.text != self._text_sha256:
@@ -237,7 +238,7 @@ class Exchange:
         channel.send(Take(memory=self.buffers.memory(buffer) if shared else None))
         message = channel.receive()
         if not isinstance(message, HandedIn):
-            raise WireError(f"a {message.says} message is out of turn", next_step="run the same Tenfold everywhere")
+            raise out_of_turn(message)
         if not shared:
             channel.receive_into(self.buffers.vector_P(buffer))
 
@@ -287,7 +288,7 @@ class Exchange:
         with channel.patience(self._claim_timeout_s):
             sums = channel.receive()
             if not isinstance(sums, Sums):
-                raise WireError(f"a {sums.says} message is out of turn", next_step="run the same Tenfold everywhere")
+                raise out_of_turn(sums)
             for branch in sums.branches:
                 with self.changed:
                     buffer, taken = self.buffers.take(), False

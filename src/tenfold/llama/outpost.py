@@ -44,6 +44,7 @@ from tenfold.llama.wire import (
     Welcome,
     WireError,
     Work,
+    out_of_turn,
 )
 from tenfold.pool.heartbeat import BEAT_EVERY_S
 from tenfold.pool.resident import Context
@@ -240,7 +241,7 @@ class Outpost:
         channel.send(Attach(outpost=self._name))
         attached = channel.receive()
         if not isinstance(attached, Attached):
-            raise _out_of_turn(attached)
+            raise out_of_turn(attached)
         with self._changed:
             self._main, self._held = channel, _Held(attached)
             self._changed.notify_all()
@@ -281,7 +282,7 @@ class Outpost:
             elif isinstance(answer, Bring):
                 self._bring(channel, held, answer.step)
             else:
-                raise _out_of_turn(answer)
+                raise out_of_turn(answer)
 
     def _bring(self, channel: Channel, held: _Held, step: int) -> None:
         with self._changed:
@@ -342,14 +343,14 @@ class Outpost:
             elif isinstance(message, Offer):
                 answer = self._take_in(channel, link, held, message, shared=shares)
             else:
-                raise _out_of_turn(message)
+                raise out_of_turn(message)
             if isinstance(answer, Welcome | Work) and answer.parameters is not None:
                 self._wait_for_parameters(held, answer)
                 self._pass_on(channel, held, answer, shared=shares)
             elif isinstance(answer, Welcome | Work | Refused | Acknowledged):
                 channel.send(answer)
             else:
-                raise _out_of_turn(answer)
+                raise out_of_turn(answer)
 
     def _ask(self, link: Channel, held: _Held, message: Message, channel: Channel | None = None) -> Message:
         """Pass a message on and wait for the answer, or until the worker at ``channel`` leaves: EOFError then."""
@@ -393,7 +394,7 @@ class Outpost:
         try:
             channel.send(Take(memory=held.gradients.memory(vector) if shared else None))
             if not isinstance(message := channel.receive(), HandedIn):
-                raise _out_of_turn(message)
+                raise out_of_turn(message)
             if not shared:
                 channel.receive_into(held.gradients.vector_P(vector))
             answer = self._ask(link, held, offer)
@@ -436,7 +437,3 @@ def serve_forever(
 
 class _WorkerLeft(Exception):
     """A worker left while the coordinator had nothing for it."""
-
-
-def _out_of_turn(message: Message) -> WireError:
-    return WireError(f"a {message.says} message is out of turn", next_step="run the same Tenfold everywhere")

@@ -219,6 +219,11 @@ Message = Annotated[
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Message)
 
 
+def out_of_turn(message: Message) -> WireError:
+    """What is said of a message that nobody expects where it comes."""
+    return WireError(f"a {message.says} message is out of turn", next_step="run the same Tenfold everywhere")
+
+
 class Channel:
     """One open, authenticated connection."""
 
