@@ -1,4 +1,4 @@
-"""Ads as a real process: an objective and a budget, copy, candidates, charges, clicks, conversions, and a report."""
+"""Ads over HTTP: an objective and a budget, copy, candidates, charges, clicks, conversions, and a report."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 import sqlalchemy as sa
 from minipool import TOKEN, until
-from product_processes import running
+from product_processes import inside, running
 
 from tenfold.ads import earning
 from tenfold.ads.product import ADS
@@ -23,9 +23,18 @@ NEW = {"account": "acme", "wish": WISH, "sources": [{"name": "shop.csv", "text":
 SETTINGS = AdsSettings(lift_holdout=0.0, turn_s=0.05, bill_after_s=0.0, seen_within_s=60, dead_after_s=2)
 
 
+CONFIG = config_type({"ads": AdsSettings})(ads=SETTINGS)
+
+
 @pytest.fixture
 async def pool(tmp_path):
-    async with running(tmp_path, ADS, config=config_type({"ads": AdsSettings})(ads=SETTINGS)) as found:
+    async with inside(tmp_path, ADS, config=CONFIG) as found:
+        yield found
+
+
+@pytest.fixture
+async def process(tmp_path):
+    async with running(tmp_path, ADS, config=CONFIG) as found:
 
         async def is_up() -> bool:
             return (await found.ask("ads", "/v1/ads/campaigns"))[0] == 200
@@ -221,17 +230,17 @@ async def test_a_person_sees_why_stops_an_ad_says_no_and_is_forgotten(pool):
     await ads("/people/ann", None, 403, **advertiser)
 
 
-async def test_a_process_that_is_killed_overspends_nothing_and_strands_nothing(pool):
-    ads = Ads(pool)
+async def test_a_process_that_is_killed_overspends_nothing_and_strands_nothing(process):
+    ads = Ads(process)
     campaign = await ads.live()
     offers = [await ads.offer(f"person {number}") for number in range(5)]
     for offer in offers[:2]:
         await ads("/impressions", {"tokens": [offer["token"]]})
-    pool.keepers["ads"]._child.kill()
+    process.keepers["ads"]._child.kill()
 
     async def answers() -> bool:
         try:
-            return (await pool.ask("ads", "/v1/ads/campaigns"))[0] == 200
+            return (await process.ask("ads", "/v1/ads/campaigns"))[0] == 200
         except aiohttp.ClientError:
             # A connection of the process that was killed.
             return False

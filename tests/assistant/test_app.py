@@ -1,4 +1,4 @@
-"""The assistant as a process: threads are closed to whoever is not in them, no message is lost or answered twice."""
+"""The assistant over HTTP: threads are closed to whoever is not in them, no message is lost or answered twice."""
 
 import asyncio
 import base64
@@ -18,7 +18,7 @@ from icalendar import Calendar
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from minipool import TOKEN, until
-from product_processes import running, serving
+from product_processes import inside, running, serving
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -131,10 +131,22 @@ async def outside():
 
 @pytest.fixture
 async def people(tmp_path, outside, minilm, monkeypatch):
-    del minilm  # It is in the cache now.
+    async with opened(inside, tmp_path, outside, monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+async def people_of_a_process(tmp_path, outside, minilm, monkeypatch):
+    async with opened(running, tmp_path, outside, monkeypatch) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def opened(how, home, outside, monkeypatch):
+    """Have the assistant run, by ``inside`` or ``running``, until it has read the feed; its models are in the cache."""
     for name in ("ACCESS_TOKEN", "APP_SECRET", "VERIFY_TOKEN"):
         monkeypatch.setenv(f"ASSISTANT_WHATSAPP_{name}", f"wa {name.lower()}")
-    (tmp_path / "assets").symlink_to(cache_dir() / "assets")
+    (home / "assets").symlink_to(cache_dir() / "assets")
     async with serving(outside.app()) as url:
         settings = AssistantSettings(
             subscriptions=(f"{url}/rss",),
@@ -151,7 +163,7 @@ async def people(tmp_path, outside, minilm, monkeypatch):
             graph_url=f"{url}/graph",
         )
         config = config_type({"assistant": AssistantSettings})(assistant=settings)
-        async with running(tmp_path, ASSISTANT, front_url=url, config=config) as pool:
+        async with how(home, ASSISTANT, front_url=url, config=config) as pool:
 
             async def has_read() -> bool:
                 found = (await pool.ask("assistant", "/v1/assistant/subscriptions"))[1]
@@ -232,7 +244,8 @@ async def test_a_thread_asks_remembers_plans_and_draws_and_is_closed_to_others(p
 
 
 @pytest.mark.slow
-async def test_no_message_is_lost_or_answered_twice_when_the_process_is_killed(people, tmp_path):
+async def test_no_message_is_lost_or_answered_twice_when_the_process_is_killed(people_of_a_process):
+    people = people_of_a_process
     ann = await people.make("Ann")
     thread = await people.thread(ann)
     await people.say(ann, thread, QUESTION, "warm")
@@ -351,8 +364,10 @@ async def hook(pool, channel: str, *messages: tuple[str, str, str], secret: str 
 
 
 @pytest.mark.slow
-async def test_on_whatsapp_each_is_alone_with_it_and_is_replied_to_once_through_repeats_and_a_kill(people, outside):
-    pool = people.pool
+async def test_on_whatsapp_each_is_alone_with_it_and_is_replied_to_once_through_repeats_and_a_kill(
+    people_of_a_process, outside
+):
+    pool = people_of_a_process.pool
     params = {"hub.mode": "subscribe", "hub.verify_token": "wa verify_token", "hub.challenge": "42"}
     url = f"{pool.products.urls['assistant']}/v1/assistant/hooks/whatsapp"
     async with pool.session.get(url, params=params, headers={TOKEN_HEADER: TOKEN}) as answer:

@@ -1,11 +1,11 @@
-"""The feed as a real process, with a small catalog that the test ranks: what people get, and what ranking earned."""
+"""The feed over HTTP, with a small catalog that the test ranks: what people get, and what ranking earned."""
 
 import json
 
 import pytest
 import sqlalchemy as sa
 from minipool import TOKEN, until
-from product_processes import running, serving
+from product_processes import inside, running, serving
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -59,17 +59,29 @@ async def gateway():
     return SmallGateway()
 
 
+CONFIG = config_type({"feed": FeedSettings})(feed=SETTINGS)
+
+
 @pytest.fixture
 async def pool(tmp_path, gateway):
-    config = config_type({"feed": FeedSettings})(feed=SETTINGS)
-    async with serving(gateway.app()) as url, running(tmp_path, FEED, front_url=url, config=config) as found:
-
-        async def has_catalog() -> bool:
-            return (await found.ask("feed", "/v1/feed?person=somebody"))[0] == 200
-
-        await until(has_catalog, 60)
-        gateway.asked.clear()
+    async with serving(gateway.app()) as url, inside(tmp_path, FEED, front_url=url, config=CONFIG) as found:
+        await ready(found, gateway)
         yield found
+
+
+@pytest.fixture
+async def process(tmp_path, gateway):
+    async with serving(gateway.app()) as url, running(tmp_path, FEED, front_url=url, config=CONFIG) as found:
+        await ready(found, gateway)
+        yield found
+
+
+async def ready(pool, gateway) -> None:
+    async def has_catalog() -> bool:
+        return (await pool.ask("feed", "/v1/feed?person=somebody"))[0] == 200
+
+    await until(has_catalog, 60)
+    gateway.asked.clear()
 
 
 def event(number, item, action, person=SERVED, **more):
@@ -121,19 +133,19 @@ async def test_what_a_person_does_is_in_the_next_feed_and_what_ranking_earned_is
     assert ([card["item"] for card in known["watched"]], known["blocked"], known["events"]) == ([2, 9], [7], 9)
 
 
-async def test_it_does_without_ranking_that_is_late_and_keeps_what_was_acknowledged_through_a_kill(pool, gateway):
+async def test_it_does_without_ranking_that_is_late_and_keeps_what_was_acknowledged_through_a_kill(process, gateway):
     gateway.status = 429
-    _, found = await pool.ask("feed", f"/v1/feed?person={SERVED}&k=2")
+    _, found = await process.ask("feed", f"/v1/feed?person={SERVED}&k=2")
     assert ([card["item"] for card in found["cards"]], found["because"]) == ([40, 39], "ranking is busy")
-    assert (await pool.ask("feed", "/v1/feed/events", {"events": [event(1, 40, "liked")]}))[0] == 200
-    before = pool.keepers["feed"].pid
-    pool.keepers["feed"]._child.kill()
-    await until(lambda: pool.keepers["feed"].pid != before, 30)
+    assert (await process.ask("feed", "/v1/feed/events", {"events": [event(1, 40, "liked")]}))[0] == 200
+    before = process.keepers["feed"].pid
+    process.keepers["feed"]._child.kill()
+    await until(lambda: process.keepers["feed"].pid != before, 30)
     # The catalog was kept: it serves at once, whatever the gateway does.
-    _, found = await pool.ask("feed", f"/v1/feed?person={SERVED}&k=1")
+    _, found = await process.ask("feed", f"/v1/feed?person={SERVED}&k=1")
     assert found["cards"][0]["item"] == 39
     gateway.status = 200
-    assert 40 not in await items(pool, k=40)
+    assert 40 not in await items(process, k=40)
 
 
 async def test_who_has_seen_nearly_everything_gets_what_is_left_and_what_is_wrong_is_named(pool):

@@ -1,4 +1,7 @@
-"""Products as real processes under their keepers, with a real controller, and whatever front a test puts there."""
+"""Products as real processes under their keepers, with a real controller, and whatever front a test puts there.
+
+Where no process is killed or watched, a product runs ``inside`` the test's own: the same app on a socket of its own.
+"""
 
 import asyncio
 import contextlib
@@ -17,9 +20,11 @@ from minipool import TOKEN, free_port, plan
 from tenfold.cli.keeper import Keeper
 from tenfold.cli.products import Products
 from tenfold.core.config import Config, KindSettings, PoolSettings, config_type
+from tenfold.pool.connection import Connection
 from tenfold.pool.controller_server import ControllerSpec
 from tenfold.pool.earnings import EARNED
 from tenfold.pool.token import TOKEN_HEADER
+from tenfold.product.process import ProductFace, ProductSpec
 from tenfold.product.product import Product
 
 NOBODY = "http://127.0.0.1:9"
@@ -112,14 +117,43 @@ async def running(
 
 
 @asynccontextmanager
+async def inside(
+    home: Path, product: Product, *, front_url: str = NOBODY, config: Config | None = None
+) -> AsyncIterator[Running]:
+    """Run a product as ``running`` does, without the seconds that a process takes to start; it has no keeper."""
+    config = config or config_type({product.name: product.settings})()
+    found = Products((product,), config, home, home)
+    (keeper,) = found.keepers(front_url, NOBODY, TOKEN)
+    app = ProductFace(ProductSpec.model_validate_json(keeper._spec(0))).app()
+    settings = uvicorn.Config(app, http=Connection, log_config=None, lifespan="on", timeout_graceful_shutdown=1)
+    with contextlib.closing(found):
+        async with (
+            served(settings, found._listeners[product.name].dup()),
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
+        ):
+            yield Running(home, found, {}, session)
+
+
+@asynccontextmanager
 async def serving(app, port: int = 0) -> AsyncIterator[str]:
     """Serve an app in this process, as a stand-in for the front."""
     listener = socket.create_server(("127.0.0.1", port))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
+    settings = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+    async with served(settings, listener):
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def served(settings: uvicorn.Config, listener: socket.socket) -> AsyncIterator[None]:
+    """Have uvicorn serve on a socket, in this process, for as long as this lasts."""
+    server = uvicorn.Server(settings)
     # Not by ``serve``, which takes the signals of this process.
     task = asyncio.create_task(server._serve([listener]))
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        while not server.started:
+            assert not task.done(), "it did not start"
+            await asyncio.sleep(0.01)
+        yield
     finally:
         server.should_exit = True
         await task
