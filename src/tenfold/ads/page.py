@@ -20,6 +20,7 @@ from tenfold.ads.contract import LONGEST_SOURCE, CampaignOut, Campaigns, Variant
 from tenfold.ads.product import PREFIX
 from tenfold.ads.report import ReportOut, SpentOut
 from tenfold.core.errors import UsageError
+from tenfold.page.sheet import lead
 from tenfold.pool.asking import Refused, asking, rights_of
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
@@ -33,13 +34,16 @@ OBJECTIVES = {
 }
 REFRESH_S = 5.0
 MOST_WHYS = 6
+_ABOUT = (
+    "Give an objective, a budget and a page or catalog. The ads are written from what it says, and you see all of them "
+    "before anybody else does. Spend never exceeds the budget, and the report tells what they really added."
+)
 Said = Literal["live", "paused", "ended"]
 
 
 def draw(heading: ui.element, base_url: Callable[[], str]) -> None:
     """Fill one browser's page. ``base_url`` gives the front's own address."""
     ui.add_css(_STYLE)
-    ui.html("Ads", sanitize=False, tag="h1").classes("unseen")
     with heading:
         said = ui.html("", sanitize=False).classes("ads-muted").props("role=status")
     office = Office(base_url, rights_of(ui.context.client.request.headers), said)
@@ -57,15 +61,17 @@ class Office:
         self._campaign = ""
         self._has_answered = False
         self._catalog: tuple[str, str] | None = None
-        with ui.element("div").classes("ads-page"):
-            with ui.element("section").classes("ads-part ads-new"):
-                ui.html("New campaign", sanitize=False, tag="h2")
-                self._draw_form()
-            with ui.element("div").classes("ads-view"):
-                with ui.element("div").classes("ads-who"):
-                    self._choice = ui.select([], label="Campaign", on_change=self._chosen).props("outlined dense")
-                    self._steps = ui.element("div").classes("ads-steps")
-                self._view = ui.element("div").classes("ads-parts")
+        with ui.element("div").classes("desk"):
+            ui.html(lead("Ads", _ABOUT), sanitize=False)
+            with ui.element("div").classes("ads-page"):
+                with ui.element("section").classes("panel ads-new"):
+                    ui.html("New campaign", sanitize=False, tag="h2")
+                    self._draw_form()
+                with ui.element("div").classes("ads-view"):
+                    with ui.element("div").classes("ads-who"):
+                        self._choice = ui.select([], label="Campaign", on_change=self._chosen).props("outlined dense")
+                        self._steps = ui.element("div").classes("ads-steps")
+                    self._view = ui.element("div").classes("ads-parts")
 
     # ---- making one
 
@@ -211,7 +217,7 @@ class Office:
                 ui.button("Top up", on_click=top_up, color=None).props("flat no-caps")
 
     def _draw_copy(self, preview: PreviewOut) -> None:
-        with ui.element("section").classes("ads-part ads-wide"):
+        with ui.element("section").classes("panel ads-part ads-wide"):
             ui.html("Everything that may be shown", sanitize=False, tag="h2")
             with ui.element("div").classes("ads-copy"):
                 for variant in preview.variants:
@@ -291,7 +297,7 @@ class Office:
 
 
 def _part(title: str, content: str) -> None:
-    with ui.element("section").classes("ads-part"):
+    with ui.element("section").classes("panel ads-part"):
         ui.html(escape(title), sanitize=False, tag="h2")
         ui.html(content, sanitize=False)
 

@@ -17,6 +17,7 @@ from tenfold.agents.contract import Businesses, BusinessOut, Exchange, MessageOu
 from tenfold.agents.product import PREFIX
 from tenfold.agents.quality import Corrections
 from tenfold.agents.report import ReportOut, Unanswered
+from tenfold.page.sheet import lead
 from tenfold.pool.asking import Refused, asking, rights_of
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
@@ -24,12 +25,15 @@ Given = TypeVar("Given", bound=BaseModel)
 
 MOST_SKIPPED = 5
 MOST_SHOWN = 10
+_ABOUT = (
+    "Each business has an agent that answers its customers from what the business sells and wrote. See how it does, "
+    "try it, answer what it could not, and write to customers who wait for a person."
+)
 
 
 def draw(heading: ui.element, base_url: Callable[[], str]) -> None:
     """Fill one browser's page. ``base_url`` gives the front's own address."""
     ui.add_css(_STYLE)
-    ui.html("Agents of businesses", sanitize=False, tag="h1").classes("unseen")
     with heading:
         said = ui.html("", sanitize=False).classes("agents-muted").props("role=status")
     office = Office(base_url, rights_of(ui.context.client.request.headers), said)
@@ -44,16 +48,18 @@ class Office:
         self._rights = rights
         self._said = said
         self._business = ""
-        with ui.element("div").classes("agents-who"):
-            self._choice = ui.select([], label="Business", on_change=self._chosen).props("outlined dense")
-            ui.button("Look again", on_click=self.show, color=None).props("flat no-caps")
-        with ui.element("div").classes("agents-page"):
-            self._figures = _part("How it does")
-            self._try = _part("Try it")
-            self._inbox = _part("Inbox")
-            self._unanswered = _part("Not answered")
-            self._corrections = _part("Your answers")
-            self._sources = _part("What it knows")
+        with ui.element("div").classes("desk"):
+            ui.html(lead("Agents", _ABOUT), sanitize=False)
+            with ui.element("div").classes("agents-who"):
+                self._choice = ui.select([], label="Business", on_change=self._chosen).props("outlined dense")
+                ui.button("Look again", on_click=self.show, color=None).props("flat no-caps")
+            with ui.element("div").classes("agents-page"):
+                self._figures = _part("How it does")
+                self._try = _part("Try it")
+                self._inbox = _part("Inbox")
+                self._unanswered = _part("Not answered")
+                self._corrections = _part("Your answers")
+                self._sources = _part("What it knows")
 
     async def begin(self) -> None:
         """Show the first business."""
@@ -251,7 +257,7 @@ class Office:
 
 def _part(title: str) -> ui.element:
     """A part of the page; gives what is filled and emptied in it."""
-    with ui.element("section").classes("agents-part"):
+    with ui.element("section").classes("panel agents-part"):
         ui.html(escape(title), sanitize=False, tag="h2")
         return ui.element("div")
 

@@ -29,12 +29,17 @@ from tenfold.assistant.contract import (
 )
 from tenfold.assistant.plan import as_text
 from tenfold.core.frozen import Frozen
+from tenfold.page.sheet import lead
 from tenfold.pool.asking import Refused, accept, asking, rights_of
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
 V1 = "/v1/assistant"
 STORED = "tenfold.assistant.key"
 LOOK_EVERY_S = 3.0
+_ABOUT = (
+    "Threads for one person or several, with an assistant that answers from feeds and pages it follows: who said it "
+    "and when, newer before older, and what no source tells is said to be unknown."
+)
 
 Found = TypeVar("Found", bound=Frozen)
 
@@ -42,7 +47,6 @@ Found = TypeVar("Found", bound=Frozen)
 def draw(heading: ui.element, base_url: Callable[[], str]) -> None:
     """Fill one browser's page. ``base_url`` gives the front's own address."""
     ui.add_css(_STYLE)
-    ui.html("The assistant", sanitize=False, tag="h1").classes("unseen")
     with heading:
         told = ui.html("", sanitize=False).classes("asst-small").props("role=status")
     page = Page(base_url, rights_of(ui.context.client.request.headers), told)
@@ -91,6 +95,11 @@ class Page:
 
     def build(self) -> None:
         """Lay the page out."""
+        with ui.element("div").classes("desk"):
+            ui.html(lead("Assistant", _ABOUT), sanitize=False)
+            self._build_desk()
+
+    def _build_desk(self) -> None:
         with ui.element("div").classes("asst"):
             with ui.element("div"):
                 self._build_me()
@@ -123,7 +132,7 @@ class Page:
             _button("Begin", self._make_me)
 
     def _build_talk(self) -> None:
-        with ui.element("div").classes("asst-box"):
+        with ui.element("div").classes("panel asst-box"):
             self._title = ui.html("No thread is open", sanitize=False, tag="h2")
             self._talk = ui.element("div").classes("asst-talk").props('tabindex=0 role=log aria-label="Messages"')
             with ui.element("div").classes("asst-row"):
@@ -321,7 +330,7 @@ class Page:
 
 
 def _box(title: str) -> ui.element:
-    box = ui.element("section").classes("asst-box")
+    box = ui.element("section").classes("panel asst-box")
     with box:
         ui.html(escape(title), sanitize=False, tag="h2")
     return box

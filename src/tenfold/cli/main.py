@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from tenfold import __version__
 from tenfold.core.command import Json, whole
@@ -21,51 +21,70 @@ from tenfold.core.show import record, talk
 
 app = App(
     name="tenfold",
-    help="One fungible pool of accelerators for training, serving and ranking.",
+    help="An AI platform on one fungible pool of accelerators.",
     version=__version__,
     help_format="plaintext",
 )
 
-COMMANDS = {
-    "tenfold.cli.pool:app": ("pool", "List the pool's moves, and tell why each workload has what it has."),
-    "tenfold.cli.keys:app": ("keys", "List, make and revoke the API keys of this pool."),
-    "tenfold.plan.command:app": ("plan", "What to commit to now, and what to keep as an option."),
-    "tenfold.compute.command:app": ("compute", "What training, inference and ranking take on which accelerators."),
-    "tenfold.llama.data.command:app": ("data", "Make training data of documents: text, JSON Lines, Parquet."),
-    "tenfold.llama.command:app": ("train", "Show the training run: step, loss, tokens, last checkpoint."),
-    "tenfold.llama.command:llama": (
-        "llama",
-        "Release a trained model as others' software loads it.",
-    ),
-    "tenfold.llama.ladder.command:app": ("ladder", "What small runs say of the model with ten times the compute."),
-    "tenfold.world.command:app": ("load", "Play a day of people and programs who use the running pool."),
-    "tenfold.world.command:world": ("world", "Draw a log of what people with hidden interests do on five surfaces."),
-    "tenfold.feed.command:app": ("feed", "Show a person's feed, and why each item is in it."),
-    "tenfold.ads.command:app": ("ads", "Ads: give an objective and a budget, and it does the rest."),
-    "tenfold.agents.command:app": ("agents", "Agents of businesses: what they know, and what they answer."),
-    "tenfold.assistant.command:app": ("assistant", "Ask what dated sources say, and get who said it and when."),
-    "tenfold.rank.command:app": ("rank", "Show the ranking model's quality, or rank the catalog for USER."),
-    "tenfold.serve.command:app": ("serve", "List models, meter their use, or measure how fast one is here."),
-    "tenfold.replay.command:app": (
-        "replay",
-        "Play a recorded week again under any policy: what each would have done.",
-    ),
-    "tenfold.watch.command:app": (
-        "watch",
-        "Watch a Ray cluster that others use: what Tenfold would do there, and its worth.",
-    ),
+POOL = Group("The pool", sort_key=0)
+OPTIONS = Group("Options", sort_key=9)
+GROUPS = {
+    POOL: {
+        "tenfold.cli.pool:app": ("pool", "List the pool's moves, and tell why each workload has what it has."),
+        "tenfold.cli.keys:app": ("keys", "List, make and revoke the API keys of this pool."),
+        "tenfold.world.command:app": ("load", "Play a day of people and programs who use the running pool."),
+        "tenfold.world.command:world": (
+            "world",
+            "Draw a log of what people with hidden interests do on five surfaces.",
+        ),
+    },
+    Group("Products", sort_key=1): {
+        "tenfold.feed.command:app": ("feed", "Show a person's feed, and why each item is in it."),
+        "tenfold.ads.command:app": ("ads", "Ads: give an objective and a budget, and it does the rest."),
+        "tenfold.agents.command:app": ("agents", "Agents of businesses: what they know, and what they answer."),
+        "tenfold.assistant.command:app": ("assistant", "Ask what dated sources say, and get who said it and when."),
+    },
+    Group("Models", sort_key=2): {
+        "tenfold.llama.data.command:app": ("data", "Make training data of documents: text, JSON Lines, Parquet."),
+        "tenfold.llama.command:app": ("train", "Train a run of your own without a pool, or show how training stands."),
+        "tenfold.llama.command:llama": (
+            "llama",
+            "Release a trained model for others' software, or teach a chat model by examples.",
+        ),
+        "tenfold.rank.command:app": ("rank", "Show the ranking model's quality, or rank the catalog for USER."),
+        "tenfold.serve.command:app": ("serve", "List models, meter their use, or measure how fast one is here."),
+    },
+    Group("Planning and evidence", sort_key=3): {
+        "tenfold.compute.command:app": ("compute", "What training, inference and ranking take on which accelerators."),
+        "tenfold.llama.ladder.command:app": ("ladder", "What small runs say of the model with ten times the compute."),
+        "tenfold.plan.command:app": ("plan", "What to commit to now, and what to keep as an option."),
+        "tenfold.replay.command:app": (
+            "replay",
+            "Play a recorded week again under any policy: what each would have done.",
+        ),
+        "tenfold.watch.command:app": (
+            "watch",
+            "Watch a Ray cluster that others use: what Tenfold would do there, and its worth.",
+        ),
+    },
 }
 """Commands that packages bring, with their help: each is imported when it is called, so that none slows the others."""
 
-for place, (command, about) in COMMANDS.items():
-    app.command(place, name=command, help=about)
+COMMANDS = {place: told for commands in GROUPS.values() for place, told in commands.items()}
+
+for flag in ("--help", "--version"):
+    app[flag].group = OPTIONS
+
+for group, commands in GROUPS.items():
+    for place, (command, about) in commands.items():
+        app.command(place, name=command, help=about, group=group)
 
 Config = Annotated[
     Path | None, Parameter(name="--config", help="Path of tenfold.toml; default: the one in this folder.")
 ]
 
 
-@app.command
+@app.command(group=POOL)
 def up(
     *,
     config: Config = None,
@@ -120,7 +139,7 @@ def up(
     asyncio.run(Supervisor(settings, home, cache_dir(), address, say, before).run(ready))
 
 
-@app.command
+@app.command(group=POOL)
 def down(*, json: Json = False) -> None:
     """Stop the pool that runs from this home; leaves no process behind."""
     from tenfold.cli import stop
@@ -131,7 +150,7 @@ def down(*, json: Json = False) -> None:
     record({"stopped": stopped}, f"stopped {len(stopped)} processes", json)
 
 
-@app.command
+@app.command(group=POOL)
 def status(*, json: Json = False) -> None:
     """Show slots, workloads and the last moves."""
     from tenfold.cli import show
@@ -142,7 +161,7 @@ def status(*, json: Json = False) -> None:
     show.state(run, get_state(run.url), json)
 
 
-@app.command
+@app.command(group=POOL)
 def assets(*, json: Json = False) -> None:
     """Fetch and verify the models and data that the pool needs."""
     from tenfold.cli import prepare, show
@@ -164,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
     except CycloptsError as error:
         talk.print(f"error: {error}", style="red", markup=False)
-        talk.print("see 'tenfold --help'", markup=False)
+        talk.print(f"next:  see '{' '.join(('tenfold', *(error.command_chain or ())))} --help'", markup=False)
         sys.exit(2)
     except TenfoldError as error:
         talk.print(f"error: {error}", style="red", markup=False)

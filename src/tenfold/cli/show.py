@@ -58,7 +58,7 @@ def state(run: RunFile, found: PoolState, json: bool) -> None:
             out.print(f"{row.workload}: {row.ended}", markup=False)
     slots = grid("slot", "cores", "awake", "residents")
     for slot in found.slots:
-        residents = "  ".join(f"{r.workload} {r.phase} ({r.pid})" for r in slot.residents)
+        residents = "  ".join(f"{r.workload} {r.doing}{f' ({r.pid})' if r.pid else ''}" for r in slot.residents)
         slots.add_row(slot.slot, ",".join(map(str, slot.cores)), slot.awake or "-", residents)
     out.print(slots)
 

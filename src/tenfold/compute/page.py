@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tenfold.core.errors import TenfoldError, UsageError
 from tenfold.core.written import number
 from tenfold.page.figures import amount, percent, usd
+from tenfold.page.sheet import lead
 
 if TYPE_CHECKING:
     from tenfold.compute.interval import Interval
@@ -23,6 +24,10 @@ START = {
     "precision": "bf16",
     "facility": "hyperscale",
 }
+_ABOUT = (
+    "Time, cost and power, calibrated on published runs; each estimate has an interval that holds 80% of outcomes. "
+    "<code>tenfold compute</code> answers for inference and ranking too."
+)
 _PRECISIONS = ("bf16", "fp16", "fp8", "fp4", "fp32")
 
 
@@ -34,9 +39,8 @@ def html(query: Mapping[str, str]) -> str:
     except TenfoldError as error:
         answer = f'<div class="refused" role="alert">{escape(str(error))}</div>'
     return (
-        '<div class="lead"><h1>What a training run takes</h1><p>Time, cost and power, calibrated on published runs; '
-        "each estimate has an interval that holds 80% of outcomes. <code>tenfold compute</code> answers for "
-        f'inference and ranking too.</p></div><div class="calc"><div class="card">{_form(asked)}</div>'
+        f"{lead('What a training run takes', _ABOUT)}"
+        f'<div class="calc"><div class="card">{_form(asked)}</div>'
         f'<div class="card" id="answer">{answer}</div></div>'
     )
 

@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tenfold.console.frame import FAVICON, STYLE
+from tenfold.console.frame import STYLE
+from tenfold.page.brand import MARK
 from tenfold.pool.api_error import error_body, send_error
 from tenfold.pool.doorkeeper import same_origin
 
@@ -91,7 +92,7 @@ def full_page(most_pages: int) -> Response:
     html = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tenfold: too many open pages</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta http-equiv="refresh" content="{_TRY_AGAIN_S}">
 <meta name="color-scheme" content="light dark">
-{STYLE}</head><body><main class="full"><div class="brand">{FAVICON}<span>Tenfold</span></div>
+{STYLE}</head><body><main class="full"><div class="brand">{MARK}<span>Tenfold</span></div>
 <h1>There is no room for another page</h1>
 <p>Each open page is drawn anew every second, so the pool keeps at most {most_pages} open (<code>pool.pages</code> in
 <code>tenfold.toml</code>). Close one that nobody watches: this page then opens by itself within {_TRY_AGAIN_S}

@@ -8,18 +8,12 @@ from urllib.parse import quote
 
 from nicegui import ui
 
+from tenfold.page.brand import MARK, TOKENS
 from tenfold.page.palette import by_night, hue_of
 from tenfold.wiring import WORKLOADS
 
-FAVICON = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" aria-hidden="true"><rect x="3" y="3" width="12" '
-    'height="12" rx="3" fill="#4863d8"/><rect x="17" y="3" width="12" height="12" rx="3" fill="#0d9488"/><rect x="3" '
-    'y="17" width="12" height="12" rx="3" fill="#4863d8"/><rect x="17" y="17" width="12" height="12" rx="3" '
-    'fill="#e07b26"/></svg>'
-)
 _CURRENT = ' aria-current="page"'
 _RULES = Path(__file__).with_name("console.css").read_text()
-_TOKENS = Path(__file__).parents[1].joinpath("page", "tokens.css").read_text()
 
 
 def workload_colours() -> str:
@@ -29,7 +23,7 @@ def workload_colours() -> str:
     return f":root{{{day}}}@media (prefers-color-scheme: dark){{:root{{{night}}}}}"
 
 
-STYLE = f"<style>{_TOKENS}{workload_colours()}{_RULES}</style>"
+STYLE = f"<style>{TOKENS}{workload_colours()}{_RULES}</style>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +58,7 @@ def brand_and_ways(pages: Sequence[Page], current: Page) -> str:
     )
     return (
         '<a class="skip" href="#content">Skip to the content</a>'
-        f'<a class="brand" href="/">{FAVICON}<span>Tenfold</span></a><nav aria-label="Pages">{links}</nav>'
+        f'<a class="brand" href="/">{MARK}<span>Tenfold</span></a><nav aria-label="Pages">{links}</nav>'
     )
 
 
@@ -74,7 +68,7 @@ def document(pages: Sequence[Page], page: StillPage, query: Mapping[str, str]) -
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(page.name)} · Tenfold</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f'<link rel="icon" href="data:image/svg+xml,{quote(FAVICON)}">{STYLE}<style>{page.style}</style></head>'
+        f'<link rel="icon" href="data:image/svg+xml,{quote(MARK)}">{STYLE}<style>{page.style}</style></head>'
         f'<body class="still"><header class="top">{brand_and_ways(pages, page)}</header>'
         f'<main id="content">{page.html(query)}</main></body></html>'
     )

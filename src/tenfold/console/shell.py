@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from tenfold.console.bound import PageBound, bound_sockets
-from tenfold.console.frame import FAVICON, STYLE, LivePage, Page, StillPage, brand_and_ways, document
+from tenfold.console.frame import STYLE, LivePage, Page, StillPage, brand_and_ways, document
+from tenfold.page.brand import MARK
 
 MOST_PAGES = 40
 _NOTHING_ELSE = {
@@ -58,7 +59,7 @@ def mount(app: FastAPI, pages: Sequence[Page], *, most_pages: int = MOST_PAGES) 
 
 
 def _hang_live(page: LivePage, pages: Sequence[Page]) -> None:
-    @ui.page(page.path, title=f"{page.name} · Tenfold", favicon=FAVICON)
+    @ui.page(page.path, title=f"{page.name} · Tenfold", favicon=MARK)
     def show() -> None:
         ui.add_head_html(STYLE + _HUE)
         with ui.element("div").classes("top").props("role=banner"):

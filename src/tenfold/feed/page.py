@@ -15,12 +15,18 @@ from tenfold.feed.contract import Action, Card, Feed, Known
 from tenfold.feed.page_html import card_html, history_html, said_html
 from tenfold.feed.team import TeamReport
 from tenfold.feed.team_html import team_html
+from tenfold.page.sheet import lead
 from tenfold.pool.asking import Refused, accept, asking, rights_of
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
 PAGE = 12
 FIRST_PERSON = "ann"
 TEAM_EVERY_S = 10.0
+_ABOUT = (
+    "What a person sees on each surface, ordered by what the person did on all of them. Each card says why it is "
+    "there; what is not wanted goes from every surface at once. <b>Team</b> shows what ranking adds, and how that is "
+    "known."
+)
 _BLOCKED: Mapping[str, str] = {
     "not_interested": "{title} is gone from every surface.",
     "less": "You get less like {title}, on every surface.",
@@ -30,11 +36,11 @@ _BLOCKED: Mapping[str, str] = {
 def draw(heading: ui.element, base_url: Callable[[], str]) -> None:
     """Fill one browser's page. ``base_url`` gives the front's own address."""
     ui.add_css(_STYLE)
-    ui.html("The feed", sanitize=False, tag="h1").classes("unseen")
     asks = Asks(base_url, rights_of(ui.context.client.request.headers))
     with heading:
         said = ui.html("", sanitize=False).classes("feed-by").props("role=status")
-    with ui.element("div").classes("feed-page"):
+    with ui.element("div").classes("desk"):
+        ui.html(lead("Feed", _ABOUT), sanitize=False)
         with ui.element("div").classes("feed-bar"):
             ways = ui.element("div").classes("feed-ways").props('role=group aria-label="Surfaces"')
             with ui.element("div").classes("feed-who"):

@@ -60,6 +60,11 @@ def header(title: str, words: str) -> str:
     return f'<header>\n<h1>{escape(title)}</h1>\n<p class="sub">{words}</p>\n</header>'
 
 
+def lead(title: str, words: str) -> str:
+    """A page of the console says what it is for; ``words`` are HTML."""
+    return f'<div class="lead"><h1>{escape(title)}</h1><p>{words}</p></div>'
+
+
 def footer(lines: Iterable[str]) -> str:
     """Small print, a paragraph each."""
     return f"<footer>\n{''.join(f'<p>{line}</p>' for line in lines)}\n</footer>"

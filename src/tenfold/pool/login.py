@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from tenfold.page.brand import MARK, TOKENS
 from tenfold.pool.asker import COOKIE
 from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
 from tenfold.pool.keys import Keyring
@@ -17,20 +18,33 @@ KEPT_S = 7 * 24 * 3600
 
 _BODY_BYTES = 4096
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"
-_PAGE = """<!doctype html>
+_STYLE = """
+html { color-scheme: light dark; -webkit-text-size-adjust: 100% }
+body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 ui-sans-serif, system-ui, sans-serif }
+main { max-width: 23rem; margin: 14vh auto; padding: 0 1rem }
+h1 { display: flex; align-items: center; gap: 10px; margin: 0 0 18px; font-size: 22px; letter-spacing: -.01em }
+h1 svg { width: 26px; height: 26px }
+form { padding: 22px 24px 24px; border: 1px solid var(--rule); border-radius: 12px; background: var(--card) }
+label { display: block; font-weight: 600; margin: 0 0 6px }
+input, button { box-sizing: border-box; width: 100%; padding: 9px 12px; border-radius: 8px; font: inherit }
+input { border: 1px solid var(--faint); background: var(--card); color: var(--ink) }
+button { margin-top: 14px; border: 0; background: var(--ink); color: var(--card); font-weight: 500; cursor: pointer }
+:focus-visible { outline: 2px solid var(--news); outline-offset: 2px }
+[role=alert]:not(:empty) { margin: 8px 0 0; color: var(--warn) }
+[role=alert]:empty { margin: 0 }
+p { margin: 16px 0 0; color: var(--muted); font-size: 13.5px }
+code { display: block; margin-top: 4px; font: 13px ui-monospace, "DejaVu Sans Mono", Menlo, monospace }
+"""
+_HEAD = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Tenfold: log in</title><style>
-:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
-main {{ max-width: 26rem; margin: 15vh auto; padding: 0 1rem }}
-input, button {{ font: inherit; width: 100%; padding: .6rem; margin-top: .4rem; box-sizing: border-box }}
-button {{ margin-top: 1rem }}
-</style></head><body><main><h1>Tenfold</h1>
-<form method="post" action="{action}">
+<title>Log in · Tenfold</title><style>{TOKENS}{_STYLE}</style></head><body><main><h1>{MARK}Tenfold</h1>
+"""
+_FORM = """<form method="post" action="{action}">
 <label for="key">API key</label>
 <input id="key" name="key" type="password" autocomplete="current-password" required autofocus>
 <p role="alert">{fault}</p>
 <button>Log in</button></form>
-<p>Keys are made where the pool runs: <code>tenfold keys make --role viewer</code></p>
+<p>Who runs the pool makes keys, on the machine where it runs: <code>tenfold keys make --role viewer</code></p>
 </main></body></html>"""
 
 
@@ -87,7 +101,7 @@ def _came_by_https(request: Request) -> bool:
 
 def _page(wanted: str, fault: str = "", status: int = 200) -> Response:
     action = f"{LOGIN_PATH}?next={quote(wanted, safe='')}"
-    page = _PAGE.format(action=html.escape(action), fault=html.escape(fault))
+    page = _HEAD + _FORM.format(action=html.escape(action), fault=html.escape(fault))
     return HTMLResponse(page, status, {"content-security-policy": _POLICY})
 
 

@@ -24,6 +24,12 @@ class ResidentView(Frozen):
     url: str | None = Field(description="base URL of its HTTP server, none while it loads")
     restarts: int
 
+    @property
+    def doing(self) -> str:
+        """Its phase for people: one that has not been started yet is not dead."""
+        waits = self.phase == "dead" and self.pid is None and self.restarts == 0
+        return "not started" if waits else self.phase
+
 
 class SlotView(Frozen):
     """One slot and who lives on it."""

@@ -202,17 +202,17 @@ def _transition(residents: Iterable[ResidentView]) -> str:
 def _resident(resident: ResidentView) -> str:
     colour = css(resident.workload)
     restarts = f", restarted {resident.restarts}x" if resident.restarts else ""
-    title = f"{escape(resident.resident)}: {resident.phase}{restarts}"
-    mark = _PHASE_MARKS[resident.phase]
+    title = f"{escape(resident.resident)}: {resident.doing}{restarts}"
+    mark = _PHASE_MARKS.get(resident.doing, "·")
     return (
-        f'<div class="resident {resident.phase}" title="{title}"><i style="color:{colour}">{mark}</i>'
-        f"<span>{escape(resident.workload)}</span><em>{resident.phase}</em><code>{resident.pid or ABSENT}</code></div>"
+        f'<div class="resident {resident.doing}" title="{title}"><i style="color:{colour}">{mark}</i>'
+        f"<span>{escape(resident.workload)}</span><em>{resident.doing}</em><code>{resident.pid or ABSENT}</code></div>"
     )
 
 
 def _square(slot: SlotView) -> str:
     residents = ", ".join(
-        f"{resident.workload} {resident.phase} ({resident.pid or ABSENT})" for resident in slot.residents
+        f"{resident.workload} {resident.doing} ({resident.pid or ABSENT})" for resident in slot.residents
     )
     title = escape(f"{slot.slot}: {slot.awake or 'idle'}; {residents}")
     return f'<i title="{title}" style="background:{css(slot.awake)}"></i>'
