@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,10 +33,10 @@ class ServedPage:
         self.home = home
 
     def show(self, phase: str) -> None:
-        urllib.request.urlopen(urllib.request.Request(f"{self.url}/pretend/{phase}", method="PUT"), timeout=5).close()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/pretend/{phase}", method="PUT"), timeout=60).close()
 
     def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.url + path, timeout=5) as response:
+        with urllib.request.urlopen(self.url + path, timeout=60) as response:
             return response.read()
 
 
@@ -60,7 +59,7 @@ def serving(folder: Path) -> Iterator[ServedPage]:
             try:
                 page.get("/v1/models")
                 break
-            except urllib.error.URLError:
+            except OSError:
                 assert process.poll() is None, log.read_text()
                 time.sleep(0.1)
         else:

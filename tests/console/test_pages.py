@@ -18,7 +18,7 @@ from tenfold.replay import page as replay_page
 from tenfold.replay.compare import compare, rules, targets_of
 from tenfold.replay.report import report as draw_replay
 
-WAIT_MS = 15_000
+WAIT_MS = 60_000
 PATHS = ("/", "/plan", "/replay", "/compute")
 SCREEN, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 

@@ -98,7 +98,7 @@ def fits(item, body):
 
 
 def a_day(store) -> None:
-    """What 200 people did within the last day."""
+    """What 80 people did within the last day."""
     draw, now = random.Random(3), time.time()
     designs = designs_of(SETTINGS)
     cold = frozenset(f"new-{number}" for number in range(12))
@@ -109,7 +109,7 @@ def a_day(store) -> None:
                 item=f"new-{number}", title=f"New: {PLACES[number % 9]} {number}", born_at=now - 3600 * number
             )
             stock.tell_items(connection, [told], now)
-        for person in range(200):
+        for person in range(80):
             for page in range(6):
                 # Before the second surface the arms are alike.
                 more = 1.5 if page > 2 and designs[0].arm_of(str(person)) == "unified" else 1.0
