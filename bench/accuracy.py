@@ -72,6 +72,7 @@ class Accuracy:
     median_width: float
 
 
+@cache
 def leave_one_out() -> list[Checked]:
     """Every run estimated from all others; its say is taken out of the fit in closed form."""
     known = published_runs()
@@ -98,6 +99,7 @@ def leave_source_out() -> list[Checked]:
     return [_check(known, known.run, model) for known, model in _without_sources()]
 
 
+@cache
 def leave_generation_out() -> list[Checked]:
     """Every run estimated from runs on other generations of accelerators: what a new accelerator gets."""
     return [
@@ -106,6 +108,7 @@ def leave_generation_out() -> list[Checked]:
     ]
 
 
+@cache
 def later_years() -> list[Checked]:
     """The runs of each year from ``CUTS`` on, estimated from the years before it: what next year gets."""
     checked = []
