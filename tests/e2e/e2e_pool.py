@@ -111,9 +111,9 @@ class Pool:
         """Process id of the child that runs a module, once there is one."""
         return until(lambda: next((p.pid for p in living(self.family()) if runs(p, module)), None), what=module)
 
-    def up_again(self) -> None:
+    def up_again(self, *words: str) -> None:
         """Bring up what has ended, from the same home."""
-        again = start(self.home)
+        again = start(self.home, *words)
         self.process, self.url = again.process, again.url
 
 

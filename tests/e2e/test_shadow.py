@@ -1,21 +1,23 @@
-"""A cautious team lets the pool watch first: nothing moves, and what it would have done is told."""
+"""Down, and up again from the same home as a shadow: training goes on, nothing moves, and what would have is told."""
 
 import json
 import time
-from collections.abc import Iterator
 
 import pytest
-from e2e_pool import Pool, interrupt, start, stop, until
+from e2e_pool import Pool, interrupt, until
 
 pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def shadow(tmp_path_factory) -> Iterator[Pool]:
-    pool = start(tmp_path_factory.mktemp("shadow") / "home", "--shadow")
-    yield pool
-    if pool.process.poll() is None:
-        stop(pool)
+def shadow(again) -> Pool:
+    return again.pool
+
+
+def test_down_leaves_no_process_and_training_goes_on_after_up(again):
+    assert not again.left
+    assert again.saved_step >= again.step
+    until(lambda: again.pool.step() > again.step, what="training continued")
 
 
 def test_a_shadow_moves_nothing_and_tells_what_it_would_have_done(shadow):

@@ -298,17 +298,6 @@ def test_usage_errors_exit_2_and_missing_pool_exits_1(tmp_path):
     assert "tenfold up" in missing.stderr
 
 
-def test_down_leaves_no_process_and_training_goes_on_after_up(pool):
-    step = pool.step()
-    try:
-        assert not stop(pool)
-        described = json.loads(pool.command("train", "--json").stdout)
-        assert described["checkpoints"][0]["progress"]["step"] >= step
-    finally:
-        pool.up_again()
-    until(lambda: pool.step() > step, what="training continued")
-
-
 def test_down_after_a_killed_supervisor_leaves_no_process(tmp_path):
     """Ray's own agents outlive their raylet by a minute; ``tenfold down`` does not leave them to it."""
     with (tmp_path / "up.log").open("ab") as log:
@@ -364,7 +353,7 @@ def test_pool_joins_a_cluster_and_uses_a_second_node(tmp_path):
     )
     try:
         address = cluster.stdout.readline().strip()
-        (tmp_path / "small.toml").write_text("[pool.kinds.cpu]\nslots = 2\n")
+        (tmp_path / "small.toml").write_text("[pool.kinds.cpu]\nslots = 1\n")
         joined = start(tmp_path / "home", "--address", address, "--config", str(tmp_path / "small.toml"))
         try:
             until(lambda: {slot["node"] for slot in joined.slots()} == {"n0", "n1"}, what="two nodes")
