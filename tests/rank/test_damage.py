@@ -11,15 +11,21 @@ from tenfold.core.errors import Damaged
 from tenfold.core.sound import damages
 from tenfold.pool.resident import Context
 from tenfold.rank.artifact import artifact_folder, describe, read_tensors
+from tenfold.rank.dataset import RECIPE
 from tenfold.rank.resident import create
+from tenfold.rank.train import train
+
+QUICK = RECIPE.model_copy(update={"width": 8, "epochs": 1, "test_share": 0.01, "batch_events": 4000, "negatives": 64})
 
 
-def test_a_resident_that_finds_its_ranker_damaged_trains_it_again(training, tmp_path: Path, monkeypatch):
-    shutil.copytree(training.cache, tmp_path / "cache")
+def test_a_resident_that_finds_its_ranker_damaged_trains_it_again(fresh_cache: Path, tmp_path: Path, monkeypatch):
     # What is trained again is of the recipe that serves.
-    monkeypatch.setattr("tenfold.rank.train.RECIPE", training.recipe)
-    monkeypatch.setattr("tenfold.rank.artifact.RECIPE", training.recipe)
+    monkeypatch.setattr("tenfold.rank.train.RECIPE", QUICK)
+    monkeypatch.setattr("tenfold.rank.artifact.RECIPE", QUICK)
     cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "assets").symlink_to(fresh_cache / "assets")
+    train(cache, lambda _stage, _done: None)
     before = describe(cache)
     path = artifact_folder(cache) / before.tensor_file
     good = path.read_bytes()

@@ -100,8 +100,8 @@ async def test_what_is_new_is_learned_and_served_without_a_restart(trained_cache
 
 
 async def test_it_stops_at_a_step_uses_no_cpu_asleep_and_goes_on(trained_cache: Path, tmp_path: Path):
-    tell(tmp_path, 10, people=300, each=8)
-    trainer = resident(tmp_path, trained_cache, share=0.3)
+    tell(tmp_path, 10, people=120, each=8)
+    trainer = resident(tmp_path, trained_cache, share=0.5)
     try:
         await trainer.wake()
         await until(lambda: trainer.counters().units > 0)
@@ -112,14 +112,14 @@ async def test_it_stops_at_a_step_uses_no_cpu_asleep_and_goes_on(trained_cache: 
         assert trainer.counters().units == before.units
         await trainer.wake()
         await until(lambda: Rounds(tmp_path, trained_cache, 1.0).learned().rounds == 1)
-        await until(lambda: trainer.counters().units == 2400)
+        await until(lambda: trainer.counters().units == 960)
         await trainer.sleep(60.0)
     finally:
         trainer.close()
 
 
 async def test_another_resident_takes_over_what_one_that_sleeps_has_in_hand(trained_cache: Path, tmp_path: Path):
-    tell(tmp_path, 10, people=300, each=8)
+    tell(tmp_path, 10, people=120, each=8)
     first = resident(tmp_path, trained_cache, share=0.3)
     second = resident(tmp_path, trained_cache, "n0/cpu1")
     rounds = Rounds(tmp_path, trained_cache, 1.0)
