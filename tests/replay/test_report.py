@@ -12,7 +12,7 @@ from small import Told, job, service, week
 from outline import Outline
 from synthetic_week import synthetic_week
 from tenfold.core.errors import UsageError
-from tenfold.replay.bounds import Bound, _at_least, _coarse
+from tenfold.replay.bounds import Bound, _at_least, _coarse, at_least
 from tenfold.replay.charts import Held, bucketed, frontier, short_over_time, short_slots, slots_over_time
 from tenfold.replay.compare import RULES, Comparison, Played, compare, find_bounds, rules, targets_of
 from tenfold.replay.report import report
@@ -26,11 +26,41 @@ def test_a_bound_in_coarse_steps_is_still_a_bound(monkeypatch):
     found = find_bounds(compare(made, rules("static", made, targets_of(made, {})), targets_of(made, {})))
     (static,) = (each.outcome for each in found.played)
     answered_S = np.array([each.answered for each in static.services])
-    assert _coarse(made).steps == 60
+    assert _coarse(made)[0].steps == 60
     fine, coarse = _at_least(made, answered_S, moves=True), found.possible_h["static"]
     assert static.useful_training_h <= fine
     assert coarse == pytest.approx(fine, rel=0.02)
     assert static.useful_training_h <= coarse
+
+
+def test_steps_that_do_not_divide_are_merged_all_the_same(monkeypatch):
+    monkeypatch.setattr("tenfold.replay.bounds.FEWEST_STEPS", 30)
+    made = week([service([6.0, 2.0, 4.0] * 40 + [5.0])], [job()], slots=20)
+    coarse, last = _coarse(made)
+    assert (made.steps, coarse.steps, last) == (121, 31, pytest.approx(1 / 4))
+    assert coarse.services[0].rates_T.sum() * coarse.step_s == pytest.approx(made.services[0].rates_T.sum() * 100.0)
+    all_S = np.array([made.services[0].rates_T.sum() * 100.0])
+    fine, merged = _at_least(made, all_S, moves=False), at_least(made, all_S)
+    # In 121 steps of 100 s 20 slots have 67.2 h, of which the requests need a fifth; nothing is won after the end.
+    assert merged == pytest.approx(fine, rel=1e-3)
+    # Were the last step played whole, three steps of 20 slots more would be possible.
+    assert _at_least(coarse, all_S, moves=False) > 1.02 * merged
+
+
+def test_a_policy_whose_bound_has_no_solution_is_named_and_the_others_go_on(comparison):
+    made = week([service([5.0] * 30)], [job()], slots=10)
+    found = compare(made, [Told([[6, 4]]), Told([[5, 5]], name="other")], targets_of(made, {"llm": 0.9}))
+    told, other = found.played
+    # More than was ever asked for: nobody can have answered that.
+    wrong = replace(told.outcome, services=(replace(told.outcome.services[0], answered=1e6),))
+    found = find_bounds(replace(found, played=(replace(told, outcome=wrong), other)))
+    assert found.share_of_bound(wrong) is None
+    assert found.share_of_bound(other.outcome) == pytest.approx(1.0, abs=0.02)
+    assert len(found.bounds) == 3
+    page, record = report(found), summary(found)
+    assert "What was possible is not known of told: a linear program has no solution" in page
+    assert list(record["bounds_not_found"]) == ["told"]
+    assert [each["share_of_bound"] is None for each in record["policies"]] == [True, False]
 
 
 @pytest.fixture(scope="module")

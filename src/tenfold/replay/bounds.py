@@ -74,17 +74,17 @@ def at_least(week: Week, answered_S: Floats) -> float:
         answered_S: requests that each service answers at least: what a policy answered, to bound its training.
 
     Raises:
-        Infeasible: nobody can answer as much.
+        NoSolution: nobody can answer as much, or the solver found nothing.
     """
-    coarse = _coarse(week)
+    coarse, last = _coarse(week)
     try:
-        return _at_least(coarse, answered_S, moves=True)
+        return _at_least(coarse, answered_S, moves=True, last=last)
     except Infeasible:
-        return _at_least(coarse, answered_S, moves=False)
+        return _at_least(coarse, answered_S, moves=False, last=last)
 
 
-def _at_least(week: Week, answered_S: Floats, *, moves: bool) -> float:
-    program = _Allocation(week, moves)
+def _at_least(week: Week, answered_S: Floats, *, moves: bool, last: float = 1.0) -> float:
+    program = _Allocation(week, moves, last)
     for group in _groups(week.services):
         for service, served in program.share(group).items():
             program.answer([served], float(answered_S[service]))
@@ -93,23 +93,27 @@ def _at_least(week: Week, answered_S: Floats, *, moves: bool) -> float:
     return program.solve(TRUE_MOVES).useful_training_h
 
 
-def _coarse(week: Week) -> Week:
-    """The week in steps a few times as long, if it has many.
+def _coarse(week: Week) -> tuple[Week, float]:
+    """The week in steps a few times as long, if it has many, and the share of the last one that is played.
 
     Each job is there from the begin of its step on, and the share of requests that may be carried into the next step
-    stays: no less is possible than in the fine steps.
+    stays: no less is possible than in the fine steps. After the week's end nothing is asked for and nobody has slots.
     """
-    fits = [size for size in range(1, MOST_MERGED + 1) if week.steps % size == 0 and week.steps // size >= FEWEST_STEPS]
-    size = max(fits, default=1)
+    size = max((size for size in range(1, MOST_MERGED + 1) if -(-week.steps // size) >= FEWEST_STEPS), default=1)
     if size == 1:
-        return week
-    step_s = size * week.step_s
+        return week, 1.0
+    steps, step_s = -(-week.steps // size), size * week.step_s
+    after = steps * size - week.steps
+
+    def merged(rates_T: Floats) -> Floats:
+        return np.append(rates_T, np.zeros(after)).reshape(steps, size).mean(axis=1)
+
     services = tuple(
-        replace(each, rates_T=each.rates_T.reshape(-1, size).mean(axis=1), gaps_T=None, queue_s=size * each.queue_s)
-        for each in week.services
+        replace(each, rates_T=merged(each.rates_T), gaps_T=None, queue_s=size * each.queue_s) for each in week.services
     )
     jobs = tuple(replace(job, arrival_s=job.arrival_s // step_s * step_s) for job in week.jobs)
-    return replace(week, step_s=step_s, services=services, jobs=jobs, alone_steps=week.steps // size)
+    coarse = replace(week, step_s=step_s, services=services, jobs=jobs, alone_steps=steps)
+    return coarse, 1.0 - after / size
 
 
 def informed(week: Week, attainment: Mapping[str, float]) -> Bound:
@@ -166,11 +170,15 @@ def _provide(predicted_ST: Floats, rates_ST: Floats, cost_S: Floats, attainment:
 
 
 class _Allocation:
-    """The linear program: slots of each kind over time, of services and of jobs, no more than there are."""
+    """The linear program: slots of each kind over time, of services and of jobs, no more than there are.
 
-    def __init__(self, week: Week, moves: bool) -> None:
+    ``last``: the share of the last step that is played; slots are means over the step.
+    """
+
+    def __init__(self, week: Week, moves: bool, last: float = 1.0) -> None:
         self._week = week
         self._moves = moves
+        self._played_T = np.append(np.ones(week.steps - 1), last)
         self._program = LinearProgram(week.steps)
         self._users: list[list[Term]] = [[] for _ in week.kinds]
         self._converting: list[list[Term]] = [[] for _ in week.kinds]
@@ -189,7 +197,7 @@ class _Allocation:
         """Add slots that a group of services shares, and what each of them answers, by its place in the week."""
         slots, floor = self._slots(group[0]), sum(service.floor for service in group)
         if floor:
-            self._program.rows([Term(variable, 1.0) for variable in slots.values()], lower=float(floor))
+            self._program.rows([Term(variable, 1.0) for variable in slots.values()], lower=floor * self._played_T)
         served: dict[int, int] = {}
         needed: list[Term] = []
         for service in group:
@@ -243,7 +251,7 @@ class _Allocation:
             self._users[kind].append(Term(variable, 1.0))
             if self._moves:
                 self._joined(variable, cost=float(jobs.speed_K[kind]) * min(1.0, jobs.join_s / step_s))
-        program.rows([Term(variable, 1.0) for variable in slots.values()], upper=jobs.most_T)
+        program.rows([Term(variable, 1.0) for variable in slots.values()], upper=jobs.most_T * self._played_T)
         if np.isfinite(jobs.arrived_work_T).all():
             done = program.variable(upper=jobs.arrived_work_T)
             work = [Term(variable, -float(jobs.speed_K[kind]) * step_s) for kind, variable in slots.items()]
@@ -258,9 +266,9 @@ class _Allocation:
     def solve(self, name: str) -> Bound:
         """Find the most training."""
         for kind, users, converting in zip(self._week.kinds, self._users, self._converting, strict=True):
-            self._program.rows(users, upper=float(kind.slots))
+            self._program.rows(users, upper=kind.slots * self._played_T)
             if kind.conversion is not None and converting:
-                self._program.rows(converting, upper=float(kind.conversion))
+                self._program.rows(converting, upper=kind.conversion * self._played_T)
         solution = self._program.solve()
         return Bound(name, max(0.0, -solution.cost) * self._week.step_s / HOUR_S)
 

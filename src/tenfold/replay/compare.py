@@ -16,7 +16,7 @@ from tenfold.core.explain import suggest
 from tenfold.replay.bounds import FREE_MOVES, INFORMED, TRUE_MOVES, Bound, at_least, clairvoyant, informed
 from tenfold.replay.engine import replay
 from tenfold.replay.foresee import coverage
-from tenfold.replay.linear import Infeasible
+from tenfold.replay.linear import Infeasible, NoSolution
 from tenfold.replay.outcome import Outcome
 from tenfold.replay.rule import Rule
 from tenfold.replay.rules import Dials
@@ -47,7 +47,8 @@ class Comparison:
     steps in which no more was asked for than the forecast's quantile. ``settings``: the policies' other outcomes on
     this week, with the dials of their frontiers. ``tuned_on``: the week on which dials were found; none: they are the
     rules' own. ``out_of_reach``: names of the bounds by which no policy meets the targets. ``possible_h``: by policy,
-    the most that anyone could have trained who answers as much of every service as it did.
+    the most that anyone could have trained who answers as much of every service as it did. ``not_found``: by bound or
+    policy, why nobody knows what was possible.
     """
 
     week: Week
@@ -59,6 +60,7 @@ class Comparison:
     tuned_on: str | None = None
     out_of_reach: tuple[str, ...] = ()
     possible_h: Mapping[str, float] = field(default_factory=dict)
+    not_found: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -238,7 +240,8 @@ def compare_tuned(
 def find_bounds(comparison: Comparison) -> Comparison:
     """Add what no policy can exceed that meets the targets, and what each policy could have trained at most.
 
-    A bound by which no policy can meet the targets is named instead.
+    A bound by which no policy can meet the targets is named instead, and one that was not found with its reason: the
+    others are found all the same.
     """
     week, targets = comparison.week, comparison.targets
     find = {
@@ -246,14 +249,24 @@ def find_bounds(comparison: Comparison) -> Comparison:
         TRUE_MOVES: partial(clairvoyant, week, targets, moves=True),
         INFORMED: partial(informed, week, targets),
     }
-    found, out_of_reach = [], []
+    found, out_of_reach, not_found = [], [], {}
     for name, bound in find.items():
         try:
             found.append(bound())
         except Infeasible:
             out_of_reach.append(name)
-    possible_h = {
-        each.outcome.policy: at_least(week, np.array([service.answered for service in each.outcome.services]))
-        for each in comparison.played
-    }
-    return replace(comparison, bounds=tuple(found), out_of_reach=tuple(out_of_reach), possible_h=possible_h)
+        except NoSolution as error:
+            not_found[name] = str(error)
+    possible_h = {}
+    for outcome in (each.outcome for each in comparison.played):
+        try:
+            possible_h[outcome.policy] = at_least(week, np.array([each.answered for each in outcome.services]))
+        except NoSolution as error:
+            not_found[outcome.policy] = str(error)
+    return replace(
+        comparison,
+        bounds=tuple(found),
+        out_of_reach=tuple(out_of_reach),
+        possible_h=possible_h,
+        not_found=not_found,
+    )

@@ -36,6 +36,7 @@ def summary(comparison: Comparison) -> Mapping[str, object]:
             *({"name": bound.name, "useful_training_h": bound.useful_training_h} for bound in comparison.bounds),
             *({"name": name, "useful_training_h": None} for name in comparison.out_of_reach),
         ],
+        "bounds_not_found": dict(comparison.not_found),
         "forecast_coverage": {
             family: {f"p{100 * quantile:g}": share for quantile, share in shares.items()}
             for family, shares in comparison.coverage.items()
@@ -70,6 +71,7 @@ def notes(comparison: Comparison) -> Sequence[str]:
         for bound in comparison.bounds
     ]
     lines += [f"No policy can meet the targets: {name}." for name in comparison.out_of_reach]
+    lines += [f"What was possible is not known of {name}: {why}." for name, why in comparison.not_found.items()]
     return lines
 
 
