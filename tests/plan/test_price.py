@@ -70,3 +70,10 @@ def test_a_plan_that_is_not_there_is_refused(tmp_path):
     (tmp_path / "tenfold.toml").write_text('[train]\nprice_from = "no.json"\n')
     with pytest.raises(ConfigError, match=r"'train.price_from': cannot read the plan .*no.json"):
         load_config(tmp_path / "tenfold.toml")
+
+
+def test_a_run_without_its_plan_is_refused(tmp_path):
+    (tmp_path / "tenfold.toml").write_text('[train]\nprice_run = "next"\n')
+    with pytest.raises(ConfigError, match=r"tenfold.toml: 'train.price_run' is 'next', and no plan is given") as error:
+        load_config(tmp_path / "tenfold.toml")
+    assert "train.price_from" in str(error.value.next_step)

@@ -35,9 +35,14 @@ def priced_by_plan(settings: TrainSettings, config: Path) -> TrainSettings:
         settings: as they were read.
         config: the file that they were read from; a relative path is from where it lies.
     Raises:
-        ConfigError: the plan has no such price, or the settings give the worth too.
+        ConfigError: the plan has no such price, the settings give the worth too, or a run and no plan.
     """
     if settings.price_from is None:
+        if settings.price_run is not None:
+            raise ConfigError(
+                f"{config}: 'train.price_run' is {settings.price_run!r}, and no plan is given that has such a run",
+                next_step="give 'train.price_from', a plan.json, or leave price_run out",
+            )
         return settings
     from tenfold.plan.price import token_price_usd
 
