@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tenfold.replay.joining import choose_step
+from tenfold.replay.traces import moment
 from tenfold.replay.week_file import WeekError, load_week
 
 WEEK = """
@@ -116,3 +117,10 @@ def test_counts_of_five_minutes_need_no_step(tmp_path):
     with pytest.raises(WeekError) as error:
         week_of(tmp_path, f"time_s,chat\n{rows}\n", f"time_s,code\n{rows}\n", step="step_s = 120")
     assert error.value.next_step == "leave 'step_s' out, or write step_s = 100"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(11, "0.003056 h"), (5400, "1.5 h"), (444420, "123.5 h"), (36_000_000, "10,000 h")]
+)
+def test_hours_from_a_beginning_are_told_in_one_way(seconds, told):
+    assert moment(seconds, is_date=False) == told

@@ -6,11 +6,10 @@ Letters: T steps.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 
-from tenfold.replay.traces import STEP_S, Clock, Rates
+from tenfold.replay.traces import STEP_S, Clock, Rates, moment
 from tenfold.replay.week_schema import WeekError
 
 WHOLE = 1e-6
@@ -161,7 +160,7 @@ def _on_one_clock(traces: Mapping[str, Trace]) -> tuple[dict[str, Trace], list[s
             rates = Rates(rates.step_s, rates.names, rates.rates_ST, at_s, dated.rates.clock)
         moved[name] = Trace(trace.file, rates)
     files = ", ".join(dict.fromkeys(trace.file for trace in by_clock["counted"]))
-    return moved, [f"{files} tells no dates: taken to begin when {dated.file} does, {_moment(begin_s, 'zoned')}."]
+    return moved, [f"{files} tells no dates: taken to begin when {dated.file} does, {moment(begin_s, is_date=True)}."]
 
 
 def _span(trace: Trace, clock: Clock) -> str:
@@ -169,10 +168,5 @@ def _span(trace: Trace, clock: Clock) -> str:
 
 
 def _between(start_s: float, end_s: float, clock: Clock) -> str:
-    return f"{_moment(start_s, clock)} to {_moment(end_s, clock)}"
-
-
-def _moment(seconds: float, clock: Clock) -> str:
-    if clock == "counted":
-        return f"{seconds / HOUR_S:g} h"
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+    is_date = clock != "counted"
+    return f"{moment(start_s, is_date=is_date)} to {moment(end_s, is_date=is_date)}"

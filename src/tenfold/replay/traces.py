@@ -5,7 +5,7 @@ Letters: S series, T steps.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +23,7 @@ TIMES = ("time_s", "time", "step")
 SERIES, RATE = "series", "rate"
 NEAR = 1e-6
 MOST_MISSING = 4
+HOUR_S = 3600.0
 STEP_S = 120.0
 """Seconds of a step where nobody says."""
 
@@ -112,6 +113,14 @@ def dated(moment: datetime) -> tuple[Clock, float]:
     if moment.tzinfo is None:
         return "local", (moment - datetime(1970, 1, 1)).total_seconds()
     return "zoned", moment.timestamp()
+
+
+def moment(seconds: float, *, is_date: bool) -> str:
+    """A moment for people: a date, or hours from a beginning."""
+    if is_date:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+    hours = seconds / HOUR_S
+    return f"{hours:.4g} h" if abs(hours) < 1000 else f"{hours:,.0f} h"
 
 
 @dataclass(frozen=True, slots=True)

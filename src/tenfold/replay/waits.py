@@ -15,7 +15,10 @@ MINUTE_S, HOUR_S = 60.0, 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Of all jobs that arrived and have an end. A job that never started counts as waiting until the week's end."""
+    """Of all jobs that arrived and have an end, whether a policy ran them or the cluster itself.
+
+    A job that had not started when the week ended never started: it counts as waiting until then.
+    """
 
     mean_s: float
     p90_s: float
@@ -24,23 +27,26 @@ class Waits:
 
 def waits_of(week: Week, outcome: Outcome) -> Waits | None:
     """Waits under a policy; none if no job arrived. Jobs of a backlog, which never end, are nobody's to wait for."""
-    end_s = week.steps * week.step_s
-    arrival_s_J = np.array([job.arrival_s for job in week.jobs], dtype=np.float64)
-    ends_J = np.array([np.isfinite(job.work) for job in week.jobs], dtype=bool)
-    counts_J = ends_J & (arrival_s_J < end_s)
-    waited_s_J = np.where(np.isnan(outcome.waited_s_J), end_s - arrival_s_J, outcome.waited_s_J)
-    return _sum_up(waited_s_J[counts_J], int(np.isnan(outcome.waited_s_J[counts_J]).sum()))
+    return _sum_up(week, outcome.waited_s_J)
 
 
 def recorded_waits(week: Week) -> Waits | None:
     """Waits in the cluster itself; none if they were not recorded."""
-    return None if week.recorded is None else _sum_up(week.recorded.waited_s_J, 0)
+    recorded = week.recorded
+    return None if recorded is None or recorded.training_h is None else _sum_up(week, recorded.waited_s_J)
 
 
-def _sum_up(waited_s_J: Floats, never: int) -> Waits | None:
-    if not len(waited_s_J):
+def _sum_up(week: Week, waited_s_J: Floats) -> Waits | None:
+    """Sum up waits of the week's jobs, of which those that never started are NaN."""
+    end_s = week.steps * week.step_s
+    arrival_s_J = np.array([job.arrival_s for job in week.jobs], dtype=np.float64)
+    ends_J = np.array([np.isfinite(job.work) for job in week.jobs], dtype=bool)
+    counts_J = ends_J & (arrival_s_J < end_s)
+    if not counts_J.any():
         return None
-    return Waits(float(waited_s_J.mean()), float(np.quantile(waited_s_J, 0.9)), never)
+    never_J = np.isnan(waited_s_J)
+    all_s_J = np.where(never_J, end_s - arrival_s_J, waited_s_J)[counts_J]
+    return Waits(float(all_s_J.mean()), float(np.quantile(all_s_J, 0.9)), int(never_J[counts_J].sum()))
 
 
 def hours(value: float) -> str:

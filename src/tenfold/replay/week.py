@@ -122,8 +122,8 @@ class Recorded:
 
     ``asked_S``, ``answered_S``: requests in the steps of which both are known; 0 where none is. ``service_slots_TS``:
     slots that services held; NaN where unknown. ``training_slots_T``: slots that jobs held, as means. ``training_h``:
-    the same in accelerator-hours; none: not recorded. ``waited_s_J``: of the jobs that it ran, from arrival to start.
-    ``jobs_done``: that ended within the week, failed ones too.
+    the same in accelerator-hours; none: not recorded. ``waited_s_J``: of the week's jobs, from arrival to start; NaN
+    for a job that had not started when the week ended. ``jobs_done``: that ended within the week, failed ones too.
     """
 
     asked_S: Floats

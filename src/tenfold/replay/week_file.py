@@ -76,8 +76,9 @@ def load_week(path: Path, seed: int = 0) -> Week:
     jobs = _jobs(path, file, kinds, span, seed)
     recorded = None
     if file.cluster is not None:
-        begin_s, clock = (0.0, "counted") if joined is None else (joined.start_s + span.past * step_s, joined.clock)
-        recorded = read_recorded(path.parent, file.cluster, services, jobs, Play(begin_s, clock, step_s, span.steps))
+        start_s, clock = (0.0, "counted") if joined is None else (joined.start_s, joined.clock)
+        play = Play(start_s + span.past * step_s, start_s, clock, step_s, span.steps)
+        recorded = read_recorded(path.parent, file.cluster, services, jobs, play)
     notes = [*file.assumed, *notes, *filter(None, told)]
     return Week(file.name, step_s, kinds, services, jobs, tuple(notes), recorded, span.steps)
 

@@ -6,22 +6,23 @@ Letters: T steps.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 
 from tenfold.core.errors import UsageError
-from tenfold.replay.importing.courses import FEW_STEPS, Course
+from tenfold.replay.importing.courses import Course
 from tenfold.replay.importing.found import Clock, ImportFault, LoggedJob
-from tenfold.replay.importing.moments import moment_of, zone_of
+from tenfold.replay.importing.moments import moment_of
 from tenfold.replay.importing.placed import last_known_s
+from tenfold.replay.importing.tally import FEW_STEPS
 from tenfold.replay.importing.wishes import Wishes
+from tenfold.replay.importing.zones import zone_of
 from tenfold.replay.joining import choose_step
-from tenfold.replay.traces import STEP_S
+from tenfold.replay.traces import STEP_S, moment
 from tenfold.replay.waits import duration
 from tenfold.replay.week import Floats
 
-DAY_S, HOUR_S = 86400.0, 3600.0
+DAY_S = 86400.0
 WEEK_DAYS = 7
 LONGEST_DAYS = 15.0
 """Of what is longer than this only the first day and week are played, of jobs alone the last week."""
@@ -118,11 +119,10 @@ def span_of(
     return span, told
 
 
-def moment(seconds: float, clock: Clock) -> str:
-    """A moment for people."""
-    if clock == "counted":
-        return f"{seconds / HOUR_S:.4g} h"
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+def between(start_s: float, end_s: float, clock: Clock) -> str:
+    """A time for people, from one moment to another."""
+    is_date = clock == "dated"
+    return f"{moment(start_s, is_date=is_date)} to {moment(end_s, is_date=is_date)}"
 
 
 def _common(courses: Mapping[str, Course], clock: Clock, told: list[str]) -> tuple[float, float]:
@@ -132,9 +132,7 @@ def _common(courses: Mapping[str, Course], clock: Clock, told: list[str]) -> tup
         first_s, last_s = known.get(course.origin, (course.start_s, course.end_s))
         known[course.origin] = min(first_s, course.start_s), max(last_s, course.end_s)
     start_s, end_s = max(first_s for first_s, _ in known.values()), min(last_s for _, last_s in known.values())
-    spans = {
-        origin: f"{moment(first_s, clock)} to {moment(last_s, clock)}" for origin, (first_s, last_s) in known.items()
-    }
+    spans = {origin: between(first_s, last_s, clock) for origin, (first_s, last_s) in known.items()}
     lines = "; ".join(f"{origin} has {span}" for origin, span in spans.items())
     if end_s <= start_s:
         raise ImportFault(f"the services have no time in common: {lines}", next_step="export the same days of all")
@@ -149,6 +147,6 @@ def _start_s(wishes: Wishes, start_s: float, end_s: float, clock: Clock) -> floa
         right = "a date like 2026-01-05" if clock == "dated" else "seconds, as the files have"
         raise UsageError(f"--start {wishes.start!r} is not {right}", next_step=f"give {right}")
     if not start_s <= wished.seconds < end_s:
-        have = f"{moment(start_s, clock)} to {moment(end_s, clock)}"
+        have = between(start_s, end_s, clock)
         raise UsageError(f"--start {wishes.start!r} is outside of what the files have, {have}", next_step="mend it")
     return wished.seconds
