@@ -1,6 +1,7 @@
 """A platform team brings the files that it has: each becomes a week that can be played, or is told what is wrong."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ from tenfold.replay.importing.grafana import value_of
 from tenfold.replay.importing.kinds import is_accelerator, kind_of
 from tenfold.replay.importing.labels import service_names
 from tenfold.replay.importing.prometheus import interval_s
+from tenfold.replay.importing.reading import Reading
+from tenfold.replay.importing.request_log import read_log
 from tenfold.replay.importing.slurm import accelerators_of
+from tenfold.replay.importing.text import rows_of
 from tenfold.replay.traces import read_rates
 from tenfold.replay.week import Week
 from tenfold.replay.week_file import load_week
@@ -233,6 +237,78 @@ def test_how_long_a_request_took_is_not_when_it_came(imported):
     assert week.services[0].capacity_K[0] == pytest.approx(4 / 0.245, rel=1e-4)
 
 
+def gateway_without_units(latencies: list[float]) -> str:
+    rows = [f"2026-01-05T00:00:{at:02}Z,{latency:g},200" for at, latency in enumerate(latencies)]
+    return "\n".join(["timestamp,latency,status", *rows])
+
+
+@pytest.mark.parametrize(
+    ("latencies", "options", "mean_s", "why"),
+    [
+        ([250.0] * 20, ["--latency-unit", "ms"], 0.25, "in ms (--latency-unit)"),
+        ([250.0] * 20, [], 250.0, "in s ASSUMED, as nothing tells its unit (--latency-unit)"),
+        ([2500.0] * 20, [], 2.5, "in ms ASSUMED, as half of its first values are above 600 (--latency-unit)"),
+        ([2500.0] * 20, ["--latency-unit", "s"], 2500.0, "in s (--latency-unit)"),
+    ],
+)
+def test_the_unit_of_latencies_is_said_or_told_as_assumed(latencies, options, mean_s, why, imported):
+    week, told = imported({"log.csv": gateway_without_units(latencies)}, "--parallel", 4, "--fleet", "a100=8", *options)
+    assert week.services[0].capacity_K[0] == pytest.approx(4 / mean_s, rel=1e-4)
+    (line,) = [line for line in told["assumed"] if "'latency'" in line]
+    assert line.endswith(f"'latency' is {why}: a request takes {mean_s:,g} s on average.")
+
+
+def test_a_log_is_the_same_in_batches_of_any_size(imported, monkeypatch, tmp_path):
+    def files(rows: int) -> dict[str, str]:
+        monkeypatch.setattr("tenfold.replay.importing.text.BATCH", rows)
+        _, told = imported({"log.csv": platform_files.GATEWAY}, "--parallel", 8, "--latency-target", 5)
+        folder = Path(told["week"]).parent
+        texts = {path.name: path.read_text() for path in folder.iterdir()}
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+        return texts
+
+    assert files(2) == files(1000)
+
+
+def test_a_long_log_takes_no_more_memory_than_a_batch_and_its_steps(tmp_path, monkeypatch):
+    """Azure's form, a request every other second of half a day: its rows would take 8 MB."""
+    monkeypatch.setattr("tenfold.replay.importing.text.BATCH", 1000)
+    moments = np.datetime64("2024-05-12T00:00:00", "us") + np.arange(20_000) * np.timedelta64(2_000_000, "us")
+    lines = [f"{str(at).replace('T', ' ')}+00:00,1000,20" for at in moments]
+    (tmp_path / "week.csv").write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n" + "\n".join(lines))
+    log = rows_of(tmp_path / "week.csv")
+    tracemalloc.start()
+    found = read_log(log, Reading())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    (requests,) = found.services.values()
+    assert (found.step_s, requests.input_tokens, requests.output_tokens) == (120.0, 1000.0, 20.0)
+    assert requests.asked_T.tolist() == [60.0] * 333
+    assert peak < 2e6
+
+
+def test_json_lines_are_named_by_their_line(tmp_path, capsys):
+    (tmp_path / "trace.jsonl").write_text(platform_files.MOONCAKE + "\n[1, 2]\n")
+    assert run("replay", "import", tmp_path / "trace.jsonl", "-o", tmp_path / "week") == 2
+    assert "line 7 is no record" in " ".join(capsys.readouterr().err.split())
+
+
+def test_jobs_of_no_kind_run_on_any_and_of_a_kind_that_is_not_there_are_left_out(imported):
+    lines = ["JobIDRaw|Submit|Start|End|State|NNodes|AllocTRES"]
+    for name, tres in (("1", "gres/gpu=8"), ("2", "gres/gpu:v100=8"), ("3", "gres/gpu:h100=32")):
+        lines.append(f"{name}|2026-01-05T00:00:00|2026-01-05T00:10:00|2026-01-05T04:00:00|COMPLETED|1|{tres}")
+    week, told = imported({"jobs.psv": "\n".join(lines)}, "--fleet", "h100=16,a100=16")
+    assert [(job.name, job.speed_K.tolist()) for job in week.jobs] == [("1", [1.0, 1.0])]
+    for reason in (
+        "jobs of which nobody says on which kind they ran, and that may run on any",
+        f"jobs left out that ran on a {kind_of('v100')}, of which the fleet has none (--fleet)",
+        "jobs left out that need more accelerators of their kind than the fleet has (--fleet)",
+    ):
+        assert f"{reason}: 1." in told["assumed"]
+
+
 def test_shares_of_accelerators_are_none():
     cell = "cpu=4,gres/gpu:h100=2,gres/gpu=2,gres/mps=200,gres/shard=8,gres/gpumem=80000"
     assert accelerators_of([cell], [], 1) == {kind_of("h100"): 2}
@@ -338,6 +414,7 @@ def test_what_is_wrong_is_named_with_its_line_and_its_cure(case, tmp_path, capsy
         (["--replicas", "nowhere.json"], "cannot read nowhere.json"),
         (["nowhere.json"], "cannot read nowhere.json"),
         (["panel.csv"], "no time in common"),
+        (["--latency-unit", "ms"], "no log tells how long a request took"),
     ],
 )
 def test_options_that_cannot_be_are_named(options, wrong, tmp_path, capsys, monkeypatch):

@@ -99,9 +99,7 @@ def _alike(each: float, kinds: Mapping[str, int], words: str) -> Capacity:
 
 
 def _latency_s(requests: Requests | None) -> float | None:
-    if requests is None or requests.latency_s_N is None or not np.isfinite(requests.latency_s_N).any():
-        return None
-    return max(1e-6, float(np.nanmean(requests.latency_s_N)))
+    return None if requests is None or requests.latency_s is None else max(1e-6, requests.latency_s)
 
 
 def _busiest(rates_T: Floats, replicas_T: Floats) -> float | None:

@@ -41,6 +41,9 @@ def import_(
     timezone: Annotated[str, Parameter(help="Of dates without one, e.g. Europe/Berlin.")] = "UTC",
     unit: Annotated[Unit, Parameter(help="Of the values of series.")] = "per-second",
     time_unit: Annotated[TimeUnit | None, Parameter(help="Of times that count from a beginning.")] = None,
+    latency_unit: Annotated[
+        TimeUnit | None, Parameter(help="Of how long requests took; default: as the column's name says, or a guess.")
+    ] = None,
     by: Annotated[str | None, Parameter(help="The label or column that names the service.")] = None,
     json: Json = False,
 ) -> None:
@@ -50,7 +53,8 @@ def import_(
     from tenfold.replay.importing.wishes import Wishes, figures, words
     from tenfold.replay.importing.writing import write_week
 
-    reading = Reading(timezone, unit, by, time_unit)
+    targets = figures("--latency-target", latency_target)
+    reading = Reading(timezone, unit, by, time_unit, latency_unit, targets)
     wishes = Wishes(
         name=name or output.name,
         reading=reading,
@@ -59,7 +63,6 @@ def import_(
         capacity=figures("--capacity", capacity),
         replica=figures("--accelerators-per-replica", accelerators_per_replica),
         parallel=figures("--parallel", parallel),
-        latency_target=figures("--latency-target", latency_target),
         model=words("--model", model),
         family=words("--family", family),
         start=start,

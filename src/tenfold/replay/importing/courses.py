@@ -1,9 +1,8 @@
 """Series and requests as rates in equal steps, all on one clock.
 
-Letters: N samples or requests, T steps.
+Letters: N samples, T steps.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,13 +22,8 @@ from tenfold.replay.importing.found import (
 from tenfold.replay.importing.labels import UNNAMED, plain_service
 from tenfold.replay.importing.prometheus import interval_s, rate_of
 from tenfold.replay.importing.reading import Unit
-from tenfold.replay.traces import STEP_S
 from tenfold.replay.waits import duration
 from tenfold.replay.week import Floats
-
-EVEN_S = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, STEP_S)
-FEW_STEPS = 300
-"""A log of requests is cut in so many steps at least, if steps of a second allow it."""
 
 RISING = 20
 """From so many samples on it is told that a series never falls."""
@@ -39,12 +33,16 @@ PERIOD_S: Mapping[str, float] = {"per-second": 1.0, "per-minute": 60.0, "per-hou
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One service's rates as measured. ``step_s``: the distance of samples. ``requests``: if they are from a log."""
+    """One service's rates as measured. ``step_s``: the distance of samples. ``requests``: if they are from a log.
+
+    ``answered``: rates of what was answered in time; none: not told.
+    """
 
     origin: str
     samples: Samples
     step_s: float
     requests: Requests | None = None
+    answered: Samples | None = None
 
     @property
     def start_s(self) -> float:
@@ -92,7 +90,7 @@ def _begin_s(file: Found) -> float:
     if isinstance(file, JobFile):
         return min(job.submitted_s for job in file.jobs)
     if isinstance(file, RequestFile):
-        return min(float(each.at_s_N[0]) for each in file.services.values())
+        return file.begin_s
     return min(float(each.at_s_N[0]) for each in file.series.values() if len(each.at_s_N))
 
 
@@ -109,8 +107,7 @@ def _moved(file: Found, by_s: float) -> Found:
         ]
         return replace(file, jobs=jobs, clock="dated")
     if isinstance(file, RequestFile):
-        services = {name: replace(each, at_s_N=each.at_s_N + by_s) for name, each in file.services.items()}
-        return replace(file, services=services, clock="dated")
+        return replace(file, begin_s=file.begin_s + by_s, end_s=file.end_s + by_s, clock="dated")
     series = {name: replace(each, at_s_N=each.at_s_N + by_s) for name, each in file.series.items()}
     return replace(file, series=series, clock="dated")
 
@@ -167,25 +164,14 @@ def _never_falls(value_N: Floats) -> bool:
 
 
 def _of_requests(file: RequestFile) -> tuple[dict[str, Course], list[str]]:
-    begin_s = min(float(each.at_s_N[0]) for each in file.services.values())
-    end_s = max(float(each.at_s_N[-1]) for each in file.services.values())
-    step_s = max((even for even in EVEN_S if (end_s - begin_s) / even >= FEW_STEPS), default=EVEN_S[0])
-    # A log begins when it begins: whole steps from there, and one that has only begun at the end is left out.
-    steps = max(1, math.floor((end_s - begin_s) / step_s))
     found = {}
     for name, requests in file.services.items():
-        at_s_T = np.arange(steps, dtype=np.float64) * step_s + begin_s
-        found[name] = Course(
-            file.origin, Samples(at_s_T, counts(requests.at_s_N, begin_s, step_s, steps) / step_s), step_s, requests
-        )
-    count = sum(len(each.at_s_N) for each in file.services.values())
+        at_s_T = file.begin_s + np.arange(len(requests.asked_T), dtype=np.float64) * file.step_s
+        rates = Samples(at_s_T, requests.asked_T / file.step_s)
+        answered = None if requests.answered_T is None else Samples(at_s_T, requests.answered_T / file.step_s)
+        found[name] = Course(file.origin, rates, file.step_s, requests, answered)
+    count = sum(float(each.asked_T.sum()) for each in file.services.values())
     return found, [
-        f"{file.origin}: {count:,} requests in {duration(end_s - begin_s)}, counted in steps of {step_s:g} s."
+        f"{file.origin}: {count:,.0f} requests in {duration(file.end_s - file.begin_s)}, counted in steps of "
+        f"{file.step_s:g} s."
     ]
-
-
-def counts(at_s_N: Floats, begin_s: float, step_s: float, steps: int) -> Floats:
-    """How many moments lie in each step, shape (T,)."""
-    at_N = np.floor((at_s_N - begin_s) / step_s).astype(np.int64)
-    inside_N = (at_N >= 0) & (at_N < steps)
-    return np.bincount(at_N[inside_N], minlength=steps).astype(np.float64)

@@ -1,6 +1,6 @@
 """What files of a platform team hold, whatever their format: series, requests and jobs, each on a clock.
 
-Letters: N samples or requests.
+Letters: N samples, T steps.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,25 +39,29 @@ class SeriesFile:
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """One service's requests, a moment each, in the order of time.
+    """One service's requests, counted in the steps of their file.
 
-    ``input_tokens``, ``output_tokens``: means of those that were answered; none: not told. ``latency_s_N``: NaN where
-    not told. ``failed_N``: 1 where a request was not answered; none: not told.
+    ``asked_T``: how many came. ``answered_T``: how many of them were answered in time; none: not told.
+    ``input_tokens``, ``output_tokens``: means of those that were answered; none: not told. ``latency_s``: mean; none:
+    not told.
     """
 
-    at_s_N: Floats
+    asked_T: Floats
+    answered_T: Floats | None = None
     input_tokens: float | None = None
     output_tokens: float | None = None
-    latency_s_N: Floats | None = None
-    failed_N: Floats | None = None
+    latency_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RequestFile:
-    """Requests by service."""
+    """Requests by service, in steps from ``begin_s`` on. ``end_s``: when the last request came."""
 
     origin: str
     clock: Clock
+    begin_s: float
+    end_s: float
+    step_s: float
     services: Mapping[str, Requests]
     assumed: tuple[str, ...] = ()
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from tenfold.replay.importing.found import ImportFault, Samples, SeriesFile
 from tenfold.replay.importing.labels import labels_of, service_names
-from tenfold.replay.importing.moments import times_of
 from tenfold.replay.importing.prometheus import COUNTERS, named, summed
 from tenfold.replay.importing.reading import Reading
 from tenfold.replay.importing.text import Rows
+from tenfold.replay.importing.times import TimeColumn
 
 TIME = ("time", "timestamp", "date", "datetime", "ts", "@timestamp", "_time", "time_s")
 SERIES, VALUE = ("series", "metric", "name", "legend"), ("value", "rate", "_value")
@@ -35,19 +35,20 @@ def read_panel(rows: Rows, reading: Reading) -> SeriesFile:
     """Read a panel's table.
 
     Raises:
-        ImportFault: a time or a value is none; names the line.
+        ImportFault: a time or a value is none, or there is no row; names the line.
     """
     column = rows.column(*TIME)
     assert column is not None
-    times, clock, assumed = times_of(rows, column, reading, reading.time_unit)
     series, value = rows.column(*SERIES), rows.column(*VALUE)
-    if series is not None and value is not None:
+    is_long = series is not None and value is not None
+    clock = TimeColumn(rows.origin, rows.names[column], reading, reading.time_unit)
+    owners = [row[series] if is_long else "" for row in rows.rows]
+    times = clock.read([row[column] for row in rows.rows], rows.lines, owners)
+    if is_long:
         values = _values(rows, value)
-        headers = list(dict.fromkeys(row[series] for row in rows.rows))
+        headers = list(dict.fromkeys(owners))
         parts = [
-            _samples(times[mine], values[mine], header)
-            for header in headers
-            for mine in [np.array([row[series] == header for row in rows.rows])]
+            _samples(times[mine], values[mine], header) for header in headers for mine in [np.array(owners) == header]
         ]
         labels = [labels_of(header) for header in headers]
     else:
@@ -55,7 +56,8 @@ def read_panel(rows: Rows, reading: Reading) -> SeriesFile:
         labels = [labels_of(rows.names[at]) for at in columns]
         parts = [_samples(times, _values(rows, at), rows.names[at]) for at in columns]
     names, label = service_names(rows.origin, labels, reading.by)
-    return SeriesFile(rows.origin, clock, summed(names, parts), (*assumed, *named(rows.origin, names, label)))
+    told = (*clock.told(), *named(rows.origin, names, label))
+    return SeriesFile(rows.origin, clock.clock, summed(names, parts), told)
 
 
 def _values(rows: Rows, column: int) -> np.ndarray:

@@ -1,16 +1,19 @@
 """Files of a platform team, put together to one week."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tenfold.core.errors import UsageError
 from tenfold.replay.importing.capacity import Capacity
-from tenfold.replay.importing.courses import Course, counts, courses_of, one_clock
+from tenfold.replay.importing.courses import Course, courses_of, one_clock
 from tenfold.replay.importing.fleet import fleet_of
 from tenfold.replay.importing.found import Counted, Found, ImportFault, JobFile, LoggedJob, RequestFile, SeriesFile
+from tenfold.replay.importing.kinds import ANY
 from tenfold.replay.importing.placed import PlacedJob, last_known_s, place
-from tenfold.replay.importing.span import Span, moment, span_of
+from tenfold.replay.importing.span import Span, between, span_of
 from tenfold.replay.importing.wishes import Wishes, check_services, of, replica_of
 from tenfold.replay.importing.writing import (
     ServiceLines,
@@ -60,6 +63,7 @@ def import_week(
     courses, told = courses_of([f for f in sources if isinstance(f, SeriesFile | RequestFile)], wishes.reading.unit)
     assumed += told
     wishes.check(list(courses))
+    assumed += _of_latencies(courses, wishes)
     jobs, told = _jobs([file for file in sources if isinstance(file, JobFile)])
     assumed += told
     span, told = span_of(courses, jobs, clock, wishes)
@@ -76,7 +80,7 @@ def import_week(
     ]
     assumed += [USUAL] if services else []
     slots = {name: series_T * replica_of(wishes, name) for name, series_T in held.items()}
-    did = _cluster(placed, slots, _answered(courses, span, wishes) | given, span)
+    did = _cluster(placed, slots, _answered(courses, span) | given, span)
     lines = WeekLines(
         name=wishes.name,
         step_s=span.step_s,
@@ -113,11 +117,19 @@ def _known(origin: str, name: str, series_T: Floats, span: Span, cure: str) -> F
     """A series, if any of it was measured."""
     if np.isnan(series_T).all():
         raise ImportFault(
-            f"{origin} has no value of {name} in {moment(span.start_s, span.clock)} to "
-            f"{moment(span.end_s, span.clock)}",
+            f"{origin} has no value of {name} in {between(span.start_s, span.end_s, span.clock)}",
             next_step=cure,
         )
     return series_T
+
+
+def _of_latencies(courses: Mapping[str, Course], wishes: Wishes) -> list[str]:
+    """Say which services' ``--latency-target`` says nothing, as no log tells how long their requests took."""
+    silent = [name for name, course in courses.items() if course.requests is None or course.requests.latency_s is None]
+    if wishes.reading.latency_unit is not None and len(silent) == len(courses):
+        raise UsageError("--latency-unit: no log tells how long a request took", next_step="leave it out")
+    told = [name for name in silent if of(wishes.reading.latency_target, name) is not None]
+    return [f"No log tells how long requests of {', '.join(told)} took: --latency-target is not used."] if told else []
 
 
 def _jobs(files: Sequence[JobFile]) -> tuple[list[LoggedJob], list[str]]:
@@ -139,10 +151,10 @@ def _placed(
     placed = _fitting(there, kinds, left_out)
     assumed += left_out.lines()
     if not placed:
-        began, ended, clock = min(job.submitted_s for job in jobs), last_known_s(jobs), span.clock
+        jobs_are_of = between(min(job.submitted_s for job in jobs), last_known_s(jobs), span.clock)
         raise ImportFault(
-            f"no job was there while the week is played, from {moment(span.begin_s, clock)} to "
-            f"{moment(span.end_s, clock)}; jobs are of {moment(began, clock)} to {moment(ended, clock)}",
+            f"no job was there while the week is played, from {between(span.begin_s, span.end_s, span.clock)}; "
+            f"jobs are of {jobs_are_of}",
             next_step="give files of the same days; where they are, check --timezone",
         )
     sizes = "a quarter to twice the accelerators" if wishes.elastic else "the accelerators (--elastic: also on others)"
@@ -156,19 +168,36 @@ def _placed(
 def _fitting(placed: Sequence[PlacedJob], kinds: Mapping[str, int], left_out: Counted) -> list[PlacedJob]:
     """Leave out what the fleet cannot run; a name that comes twice gets a number."""
     found: dict[str, PlacedJob] = {}
+    times: Counter[str] = Counter()
     for job in placed:
-        kind = job.kind if job.kind in kinds else next(iter(kinds)) if len(kinds) == 1 else None
-        if kind is None or job.least > kinds[kind]:
-            left_out.add("jobs left out, as they need more of a kind than the fleet has")
+        kind = _kind_for(job, kinds, left_out)
+        if kind is None:
             continue
-        if kind != job.kind:
-            left_out.add(f"jobs that ran on a {job.kind}, of which the fleet has none, and run on {kind}")
-        name, number = job.name, 1
+        room = kinds.get(kind, sum(kinds.values()))
+        if job.least > room:
+            left_out.add("jobs left out that need more accelerators of their kind than the fleet has (--fleet)")
+            continue
+        name = job.name
         while name in found:
-            number += 1
-            name = f"{job.name}-{number}"
-        found[name] = replace(job, name=name, kind=kind, most=min(job.most, kinds[kind]))
+            times[job.name] += 1
+            name = f"{job.name}-{times[job.name] + 1}"
+        found[name] = replace(job, name=name, kind=kind, most=min(job.most, room))
     return list(found.values())
+
+
+def _kind_for(job: PlacedJob, kinds: Mapping[str, int], left_out: Counted) -> str | None:
+    """The kind of the fleet that a job runs on, ``ANY`` for each of them; none, and counted, where there is none."""
+    if job.kind in kinds:
+        return job.kind
+    if len(kinds) == 1:
+        (only,) = kinds
+        left_out.add(f"jobs that ran on a {job.kind}, of which the fleet has none, and run on {only}")
+        return only
+    if job.kind == ANY:
+        left_out.add("jobs of which nobody says on which kind they ran, and that may run on any")
+        return ANY
+    left_out.add(f"jobs left out that ran on a {job.kind}, of which the fleet has none (--fleet)")
+    return None
 
 
 def _service(
@@ -197,18 +226,13 @@ def _rates(courses: Mapping[str, Course], span: Span) -> tuple[dict[str, str], d
     return owner, texts
 
 
-def _answered(courses: Mapping[str, Course], span: Span, wishes: Wishes) -> dict[str, Floats]:
+def _answered(courses: Mapping[str, Course], span: Span) -> dict[str, Floats]:
     """Requests per second that a log says were answered, and in time where there is a --latency-target."""
-    found = {}
-    for name, course in courses.items():
-        requests, target_s = course.requests, of(wishes.latency_target, name)
-        if requests is None or (requests.failed_N is None and (target_s is None or requests.latency_s_N is None)):
-            continue
-        good_N = np.ones(len(requests.at_s_N), dtype=bool) if requests.failed_N is None else requests.failed_N == 0
-        if target_s is not None and requests.latency_s_N is not None:
-            good_N &= ~(requests.latency_s_N > target_s)
-        found[name] = counts(requests.at_s_N[good_N], span.start_s, span.step_s, span.steps) / span.step_s
-    return found
+    return {
+        name: span.rates_T(replace(course, samples=course.answered))
+        for name, course in courses.items()
+        if course.answered is not None
+    }
 
 
 def _cluster(

@@ -10,7 +10,8 @@ from tenfold.core.explain import explain
 from tenfold.core.frozen import Frozen
 from tenfold.replay.importing.found import Counted, ImportFault, JobFile, LoggedJob
 from tenfold.replay.importing.kinds import ANY, is_accelerator, kind_of
-from tenfold.replay.importing.moments import moment_of, zone_of
+from tenfold.replay.importing.moments import moment_of
+from tenfold.replay.importing.zones import zone_of
 
 ASK = "kubectl get workloads.kueue.x-k8s.io -A -o json"
 PRODUCTS = ("nvidia.com/gpu.product", "cloud.google.com/gke-accelerator", "node.kubernetes.io/instance-type")

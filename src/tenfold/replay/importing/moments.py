@@ -3,17 +3,12 @@
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from functools import partial
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import numpy as np
-
-from tenfold.core.errors import UsageError
-from tenfold.replay.importing.found import Clock, ImportFault
-from tenfold.replay.importing.reading import Reading, TimeUnit
-from tenfold.replay.importing.text import Rows
-from tenfold.replay.week import Floats
+from tenfold.replay.importing.found import Clock
+from tenfold.replay.importing.reading import TimeUnit
+from tenfold.replay.importing.zones import EPOCH, both_shifts
 
 NEVER = frozenset({"", "unknown", "none", "n/a", "na", "null", "nan", "invalid"})
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
@@ -25,31 +20,20 @@ FORMATS = (
     "%Y/%m/%d %H:%M:%S",
     "%d/%b/%Y:%H:%M:%S %z",
     "%Y-%m-%d %H:%M:%S %z",
-    "%Y-%m-%d %H:%M:%S %Z",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Seconds, and on which clock. ``zoned``: it said its time zone, or is a number."""
+    """Seconds, and on which clock. ``zoned``: it said its time zone, or is a number.
+
+    ``again_s``: the second time that clocks showed this, where they go back; none: they show it once.
+    """
 
     seconds: float
     clock: Clock
     zoned: bool = True
-
-
-def zone_of(name: str) -> tzinfo:
-    """The time zone of a name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if name.upper() == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
-        raise UsageError(f"there is no time zone {name!r}", next_step="give one like UTC or Europe/Berlin") from None
+    again_s: float | None = None
 
 
 def moment_of(cell: str | None, zone: tzinfo, unit: TimeUnit | None = None) -> Moment | None:
@@ -60,17 +44,26 @@ def moment_of(cell: str | None, zone: tzinfo, unit: TimeUnit | None = None) -> M
         zone: of dates that have none.
         unit: of numbers; none: an epoch's is told by its size, and smaller numbers are seconds from a beginning.
     """
-    text = "" if cell is None else cell.strip().strip('"')
+    found = "" if cell is None else number_or_date(cell)
+    if isinstance(found, float):
+        return _number(found, unit)
+    return _date(found, zone) if isinstance(found, datetime) else None
+
+
+def number_or_date(cell: str) -> float | datetime | None:
+    """What a cell says, with or without a time zone; none if it is neither."""
+    text = cell.strip().strip('"')
     try:
-        return _number(float(text), unit)
+        return float(text)
     except ValueError:
         pass
-    # Python's logging has a comma before milliseconds, and Azure writes seven digits after the second.
+    # Python's logging has a comma before milliseconds, Azure seven digits after the second, and some write UTC.
     text = re.sub(r"(:\d\d),(\d+)", r"\1.\2", text)
     text = re.sub(r"(\.\d{6})\d+", r"\1", text)
+    text = re.sub(r"(\s*[+-]\d\d:?\d\d)?\s*(UTC|GMT)$", lambda found: found[1] or "+00:00", text)
     for read in (datetime.fromisoformat, *(partial(_by_format, form) for form in FORMATS)):
         try:
-            return _date(read(text), zone)
+            return read(text)
         except ValueError:
             continue
     return None
@@ -85,9 +78,16 @@ def is_never(cell: str) -> bool:
     return cell.strip().lower() in NEVER
 
 
+def wall_s(moment: datetime) -> float:
+    """What a date without a zone shows, in seconds since its 1970."""
+    return (moment - EPOCH).total_seconds()
+
+
 def _date(moment: datetime, zone: tzinfo) -> Moment:
-    zoned = moment.tzinfo is not None
-    return Moment((moment if zoned else moment.replace(tzinfo=zone)).timestamp(), "dated", zoned)
+    if moment.tzinfo is not None:
+        return Moment(moment.timestamp(), "dated")
+    first_s, second_s = (wall_s(moment) - ahead_s for ahead_s in both_shifts(moment, zone))
+    return Moment(first_s, "dated", False, second_s if second_s > first_s else None)
 
 
 def _number(value: float, unit: TimeUnit | None) -> Moment | None:
@@ -98,34 +98,6 @@ def _number(value: float, unit: TimeUnit | None) -> Moment | None:
         if FIRST_S <= seconds <= LAST_S:
             return Moment(seconds, "dated")
     return Moment(value / PER_SECOND[unit or "s"], "counted")
-
-
-def times_of(rows: Rows, column: int, reading: Reading, unit: TimeUnit | None) -> tuple[Floats, Clock, list[str]]:
-    """Seconds of a table's column of times, their clock, and what was taken for granted.
-
-    Raises:
-        ImportFault: a cell is no time, some are dates and others are not, or there is no row.
-    """
-    zone, bare = zone_of(reading.zone), 0
-    times, clocks = np.empty(len(rows.rows)), set()
-    for at, row in enumerate(rows.rows):
-        moment = moment_of(row[column], zone, unit)
-        if moment is None:
-            raise ImportFault(
-                f"{rows.origin}, line {rows.lines[at]}: {rows.names[column]} is {row[column]!r}, which is no time",
-                next_step="write it like 2026-01-05 07:00:00.125, or as seconds since 1970",
-            )
-        times[at] = moment.seconds
-        clocks.add(moment.clock)
-        bare += not moment.zoned
-    if not len(times):
-        raise ImportFault(f"{rows.origin} has a header and no rows", next_step="export a time that has some")
-    if len(clocks) > 1:
-        raise ImportFault(
-            f"{rows.origin}: some times are dates and others are not", next_step="say what numbers are by --time-unit"
-        )
-    told = [f"{rows.origin}: times without a zone are taken to be of {reading.zone} (--timezone)."] if bare else []
-    return times, clocks.pop(), told
 
 
 def duration_s(cell: str) -> float | None:

@@ -1,12 +1,19 @@
 """Which kind of file this is, by what it holds and not by its name."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from tenfold.replay.importing import grafana, kueue, prometheus, request_log, slurm
+from tenfold.replay.importing import grafana, kueue, prometheus, request_columns, request_log, slurm
 from tenfold.replay.importing.found import Found, ImportFault, SeriesFile
 from tenfold.replay.importing.reading import Reading
-from tenfold.replay.importing.text import Rows, json_of, rows_of, text_of
+from tenfold.replay.importing.text import (
+    RowFile,
+    first_line,
+    json_of,
+    record_of,
+    records_of,
+    rows_of,
+    rows_of_records,
+)
 
 KNOWN = (
     "Prometheus' query_range JSON, a Grafana panel's CSV, a log of requests (CSV or JSON lines), sacct -P, "
@@ -21,14 +28,14 @@ def read(path: Path, reading: Reading) -> Found:
         TableError: it cannot be read.
         ImportFault: it is of no kind that is known, or something in it cannot be; names line and cure.
     """
-    text = text_of(path)
-    if not text.strip():
+    first = first_line(path)
+    if first is None:
         raise ImportFault(f"{path} is empty", next_step="export it again")
-    if text.lstrip()[0] in "{[":
-        return _of_json(path, json_of(path, text), reading)
-    if slurm.looks_headless(text):
+    if first[0] in "{[":
+        return _of_json(path, first, reading)
+    if slurm.looks_headless(first):
         raise ImportFault(f"{path} has no header", next_step="ask again without -n: " + slurm.ASK)
-    return _of_rows(rows_of(path, text), reading)
+    return _of_rows(rows_of(path), reading)
 
 
 def read_series(path: Path, reading: Reading) -> SeriesFile:
@@ -43,27 +50,34 @@ def read_series(path: Path, reading: Reading) -> SeriesFile:
     return found
 
 
-def _of_json(path: Path, found: object, reading: Reading) -> Found:
-    origin = str(path)
+def _of_json(path: Path, first: str, reading: Reading) -> Found:
+    origin, record = str(path), record_of(first)
+    if record is not None and not prometheus.is_answer(record) and not kueue.is_list(record):
+        return _of_records(records_of(path), reading, hashed="hash_ids" in record)
+    found = json_of(path)
     if prometheus.is_answer(found):
         return prometheus.read_answer(origin, found, reading)
     if kueue.is_list(found):
         return kueue.read_workloads(origin, found)
-    # One line of JSON lines is an object, not a list.
-    records = [found] if isinstance(found, Mapping) else found
-    if isinstance(records, list) and records and all(isinstance(record, Mapping) for record in records):
-        rows = request_log.rows_of_records(origin, records)
-        if request_log.is_log(rows):
-            return request_log.read_log(rows, reading, hashed="hash_ids" in records[0])
-        raise ImportFault(f"{path}: records of {', '.join(rows.names)} are no requests", next_step=f"give {KNOWN}")
+    # A record alone, written over several lines.
+    records = [found] if isinstance(found, dict) else found
+    if isinstance(records, list) and records and all(isinstance(record, dict) for record in records):
+        return _of_records(rows_of_records(origin, enumerate(records, 1)), reading, hashed="hash_ids" in records[0])
     raise ImportFault(f"{path} is JSON of no kind that is known", next_step=f"give {KNOWN}")
 
 
-def _of_rows(rows: Rows, reading: Reading) -> Found:
+def _of_records(log: RowFile, reading: Reading, *, hashed: bool) -> Found:
+    if request_columns.is_log(log):
+        return request_log.read_log(log, reading, hashed=hashed)
+    raise ImportFault(f"{log.origin}: records of {', '.join(log.names)} are no requests", next_step=f"give {KNOWN}")
+
+
+def _of_rows(file: RowFile, reading: Reading) -> Found:
+    if request_columns.is_log(file) and not slurm.is_account(file):
+        return request_log.read_log(file, reading)
+    rows = file.whole()
     if slurm.is_account(rows):
         return slurm.read_account(rows, reading)
-    if request_log.is_log(rows):
-        return request_log.read_log(rows, reading)
     if grafana.is_panel(rows):
         return grafana.read_panel(rows, reading)
     raise ImportFault(

@@ -1,187 +1,93 @@
 """Logs of requests, a row each, as Azure, Mooncake and BurstGPT publish theirs and as gateways write them.
 
-Letters: N requests.
+A log is read in batches and counted, so that one of any length takes as much memory as a batch and its steps.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from tenfold.core.explain import suggest
-from tenfold.replay.importing.found import ImportFault, RequestFile, Requests
-from tenfold.replay.importing.labels import plain_service
-from tenfold.replay.importing.moments import PER_SECOND, times_of
-from tenfold.replay.importing.reading import Reading, TimeUnit
-from tenfold.replay.importing.text import Rows, plain_name
-
-ARRIVAL = (
-    "timestamp", "@timestamp", "timestamp_ms", "timestamp_us", "timestamp_ns", "arrival_time", "arrived_at", "arrival",
-    "arrival_timestamp", "start_time", "time", "time_iso8601", "time_local", "ts", "datetime", "date", "created_at",
-    "created",
-)  # fmt: skip
-SERVICE = ("service", "model", "model_name", "deployment", "app", "application", "endpoint", "route", "upstream")
-INPUT = (
-    "ContextTokens", "input_length", "prompt_tokens", "input_tokens", "Request tokens", "num_prefill_tokens",
-    "prompt_length", "prompt_len", "input_len", "num_input_tokens", "tokens_in",
-)  # fmt: skip
-OUTPUT = (
-    "GeneratedTokens", "output_length", "completion_tokens", "output_tokens", "Response tokens", "num_decode_tokens",
-    "generation_tokens", "output_len", "num_output_tokens", "tokens_out",
-)  # fmt: skip
-LATENCY = (
-    "latency", "latency_s", "latency_ms", "latency_us", "duration", "duration_s", "duration_ms", "duration_us",
-    "response_time", "response_time_s", "response_time_ms", "elapsed", "elapsed_s", "elapsed_ms", "Elapsed time",
-    "e2e_latency", "e2e_latency_s", "e2e_latency_ms", "request_time", "upstream_response_time",
-)  # fmt: skip
-STATUS = ("status", "status_code", "code", "http_status", "response_code", "success")
-LONG_S = 600.0
-"""Latencies whose usual value is above this, where no unit is told, are in milliseconds."""
+from tenfold.replay.importing.found import RequestFile, Requests
+from tenfold.replay.importing.reading import Reading
+from tenfold.replay.importing.request_columns import Batch, RequestColumns
+from tenfold.replay.importing.tally import Count, Tally
+from tenfold.replay.importing.text import RowFile
+from tenfold.replay.importing.wishes import of
+from tenfold.replay.week import Floats
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Where a log has what."""
-
-    arrival: int
-    service: int | None
-    input_tokens: int | None
-    output_tokens: int | None
-    latency: int | None
-    status: int | None
-
-
-def is_log(rows: Rows) -> bool:
-    """Whether a table has a row for each request: a time, and tokens, a status or a latency."""
-    has = [rows.column(*names) is not None for names in (INPUT, OUTPUT, STATUS, LATENCY)]
-    return rows.column(*ARRIVAL) is not None and any(has)
-
-
-def rows_of_records(origin: str, records: Sequence[Mapping[str, object]]) -> Rows:
-    """JSON records as rows of text; what is nested is left out."""
-    names = tuple(dict.fromkeys(name for record in records for name in record))
-    plain = [name for name in names if not isinstance(records[0].get(name), list | Mapping)]
-    rows = [["" if record.get(name) is None else str(record.get(name)) for name in plain] for record in records]
-    return Rows(origin, tuple(plain), rows, range(1, len(rows) + 1), "json")
-
-
-def read_log(rows: Rows, reading: Reading, *, hashed: bool = False) -> RequestFile:
+def read_log(log: RowFile, reading: Reading, *, hashed: bool = False) -> RequestFile:
     """Read a log.
 
     Args:
-        rows: of the file.
+        log: the file.
         reading: how it is to be read.
         hashed: whether its records have Mooncake's ``hash_ids``; its times are milliseconds.
 
     Raises:
-        ImportFault: there is no column of time, or a time is none; names the line.
+        ImportFault: there is no column of time, a time is none, or a figure is no number; names the line.
     """
-    columns = _columns(rows, reading)
-    unit: TimeUnit | None = reading.time_unit or ("ms" if hashed else None) or _unit(rows.names[columns.arrival])
-    times, clock, assumed = times_of(rows, columns.arrival, reading, unit)
-    if unit is not None and clock == "counted":
-        assumed.append(f"{rows.origin}: times count {unit} from the first request's beginning (--time-unit).")
-    elif clock == "counted":
-        assumed.append(f"{rows.origin}: times are taken for seconds from a beginning (--time-unit ms, us or ns).")
-    figures = {
-        name: None if column is None else _figures(rows, column)
-        for name, column in (("in", columns.input_tokens), ("out", columns.output_tokens))
-    }
-    latency, told = _latencies(rows, columns.latency)
-    assumed += told
-    failed, told = _failed(rows, columns.status, figures["out"], columns.output_tokens)
-    assumed += told
-    owners = np.array(
-        [plain_service(row[columns.service]) if columns.service is not None else "requests" for row in rows.rows]
-    )
-    services = {}
-    for name in dict.fromkeys(owners.tolist()):
-        mine = np.flatnonzero(owners == name)
-        mine = mine[np.argsort(times[mine], kind="stable")]
-        good = mine if failed is None else mine[failed[mine] == 0]
-        services[name] = Requests(
-            times[mine],
-            _mean(figures["in"], good),
-            _mean(figures["out"], good),
-            None if latency is None else latency[mine],
-            None if failed is None else failed[mine],
+    columns, tally = RequestColumns(log, reading, hashed=hashed), Tally()
+    services: dict[str, _Service] = {}
+    latency = _Mean()
+    with closing(log.batches) as batches:
+        for rows in batches:
+            batch = columns.read(rows)
+            tally.reach(batch.at_s_N)
+            latency.add(batch.latency_s_N)
+            for name, mine_N in columns.owners(rows):
+                if name not in services:
+                    services[name] = _Service(tally.count(), tally.count())
+                services[name].add(tally, batch.of(mine_N), of(reading.latency_target, name))
+    clock, assumed = columns.clock, columns.told(list(services), latency.value)
+    found = {}
+    for name, service in services.items():
+        in_time = columns.has_latency and of(reading.latency_target, name) is not None
+        answered_T = tally.series(service.answered) if columns.tells_failures or in_time else None
+        found[name] = Requests(
+            tally.series(service.asked), answered_T, service.input.value, service.output.value, service.latency.value
         )
-    if columns.service is not None:
-        assumed.append(f"{rows.origin}: services are named by {rows.names[columns.service]!r}: {', '.join(services)}.")
-    return RequestFile(rows.origin, clock, services, tuple(assumed))
+    return RequestFile(log.origin, clock, tally.begin_s, tally.end_s, tally.step_s, found, assumed)
 
 
-def _columns(rows: Rows, reading: Reading) -> _Columns:
-    arrival = rows.column(*ARRIVAL)
-    if arrival is None:
-        raise ImportFault(
-            f"{rows.origin}: no column of time; there are: {', '.join(rows.names)}",
-            next_step="name one 'timestamp'",
-        )
-    service = rows.column(reading.by) if reading.by is not None else rows.column(*SERVICE)
-    if reading.by is not None and service is None:
-        raise ImportFault(
-            f"{rows.origin}: no column {reading.by!r}; {suggest(reading.by, rows.names)}", next_step="mend --by"
-        )
-    found = (rows.column(*names) for names in (INPUT, OUTPUT, LATENCY, STATUS))
-    return _Columns(arrival, service, *found)
+@dataclass(slots=True)
+class _Mean:
+    """A mean of what is known."""
+
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, values_N: Floats | None) -> None:
+        """Take more values; NaN is not known."""
+        if values_N is not None:
+            known_N = np.isfinite(values_N)
+            self.total += float(values_N[known_N].sum())
+            self.count += int(known_N.sum())
+
+    @property
+    def value(self) -> float | None:
+        """The mean; none if nothing is known."""
+        return self.total / self.count if self.count else None
 
 
-def _unit(name: str) -> TimeUnit | None:
-    """The unit that a column's name ends in: ``latency_ms``, ``latencyMs``, ``Latency (ms)``."""
-    units: tuple[TimeUnit, ...] = ("ms", "us", "ns")
-    return next((unit for unit in units if plain_name(name).endswith(unit)), None)
+@dataclass(slots=True)
+class _Service:
+    """What was counted of one service: requests that came, those of them that were answered in time, and means."""
 
+    asked: Count
+    answered: Count
+    input: _Mean = field(default_factory=_Mean)
+    output: _Mean = field(default_factory=_Mean)
+    latency: _Mean = field(default_factory=_Mean)
 
-def _figures(rows: Rows, column: int) -> np.ndarray:
-    values = np.full(len(rows.rows), np.nan)
-    for at, row in enumerate(rows.rows):
-        try:
-            values[at] = float(row[column]) if row[column] not in ("", "null", "None") else np.nan
-        except ValueError:
-            raise ImportFault(
-                f"{rows.origin}, line {rows.lines[at]}: {rows.names[column]} is {row[column]!r}, which is no number",
-                next_step="write a number, or leave the cell empty",
-            ) from None
-    return values
-
-
-def _latencies(rows: Rows, column: int | None) -> tuple[np.ndarray | None, list[str]]:
-    if column is None:
-        return None, []
-    values, name = _figures(rows, column), plain_name(rows.names[column])
-    end = _unit(rows.names[column])
-    if end is None and not name.endswith("s") and np.isfinite(values).any() and np.nanmedian(values) > LONG_S:
-        return values / 1e3, [f"{rows.origin}: {rows.names[column]!r} is taken for milliseconds, as it is that long."]
-    unit = end or "s"
-    return values / PER_SECOND[unit], [f"{rows.origin}: {rows.names[column]!r} is in {unit}."]
-
-
-def _failed(
-    rows: Rows, column: int | None, output: np.ndarray | None, tokens: int | None
-) -> tuple[np.ndarray | None, list[str]]:
-    """Which requests were not answered: by their status, or by an answer without a token, as BurstGPT writes it."""
-    if column is not None:
-        telling = plain_name(rows.names[column]) == "success"
-        wrong = np.array([_is_failure(row[column], telling) for row in rows.rows], dtype=np.float64)
-        return wrong, [f"{rows.origin}: {int(wrong.sum()):,} requests failed, by {rows.names[column]!r}."]
-    if output is None or tokens is None or not (output == 0).any():
-        return None, []
-    wrong = (output == 0).astype(np.float64)
-    return wrong, [f"{rows.origin}: {int(wrong.sum()):,} requests have no {rows.names[tokens]!r} and count as failed."]
-
-
-def _is_failure(cell: str, telling: bool) -> bool:
-    """Whether a status is a failure of the service: 5xx, too late or too many; ``telling``: 1 and 0 say yes and no."""
-    text = cell.strip().lower()
-    try:
-        code = float(text)
-    except ValueError:
-        return text in ("false", "no", "error", "failed", "failure", "timeout", "rejected")
-    return code == 0 if telling else code >= 500 or code in (408, 429)
-
-
-def _mean(values: np.ndarray | None, places: np.ndarray) -> float | None:
-    if values is None or not np.isfinite(values[places]).any():
-        return None
-    return float(np.nanmean(values[places]))
+    def add(self, tally: Tally, batch: Batch, target_s: float | None) -> None:
+        """Count its rows of a batch. ``target_s``: seconds within which an answer is in time; none: any time is."""
+        good_N = ~batch.failed_N
+        for mean, values_N in ((self.input, batch.input_N), (self.output, batch.output_N)):
+            mean.add(None if values_N is None else values_N[good_N])
+        self.latency.add(batch.latency_s_N)
+        if target_s is not None and batch.latency_s_N is not None:
+            good_N &= ~(batch.latency_s_N > target_s)
+        tally.add(self.asked, batch.at_s_N)
+        tally.add(self.answered, batch.at_s_N[good_N])

@@ -8,9 +8,10 @@ from datetime import tzinfo
 
 from tenfold.replay.importing.found import Counted, ImportFault, JobFile, LoggedJob
 from tenfold.replay.importing.kinds import ANY, kind_of
-from tenfold.replay.importing.moments import duration_s, is_never, moment_of, zone_of
+from tenfold.replay.importing.moments import duration_s, is_never, moment_of
 from tenfold.replay.importing.reading import Reading
-from tenfold.replay.importing.text import Rows
+from tenfold.replay.importing.text import Header, Rows
+from tenfold.replay.importing.zones import zone_of
 
 ASK = "sacct -a -X -P --format=JobID,JobName,Partition,Submit,Start,End,State,NNodes,ReqTRES,AllocTRES -S FROM -E TO"
 TRES, GRES = ("AllocTRES", "ReqTRES", "TRESAlloc"), ("AllocGRES", "ReqGRES")
@@ -18,18 +19,17 @@ RUNNING = ("RUNNING", "SUSPENDED", "RESIZING", "STAGE_OUT", "COMPLETING")
 """States of what holds its accelerators: the End of such a line is none, whatever it says."""
 
 
-def is_account(rows: Rows) -> bool:
+def is_account(header: Header) -> bool:
     """Whether a table is of ``sacct``."""
     return (
-        rows.column("JobID", "JobIDRaw") is not None
-        and rows.column("State") is not None
-        and (rows.separator == "|" or rows.column(*TRES, *GRES) is not None)
+        header.column("JobID", "JobIDRaw") is not None
+        and header.column("State") is not None
+        and (header.separator == "|" or header.column(*TRES, *GRES) is not None)
     )
 
 
-def looks_headless(text: str) -> bool:
-    """Whether a file is what ``sacct -P -n`` writes: no header, and states of jobs between bars."""
-    first = text.lstrip().partition("\n")[0]
+def looks_headless(first: str) -> bool:
+    """Whether a file is what ``sacct -P -n`` writes, by its first line: no header, and states of jobs between bars."""
     return first.count("|") >= 3 and bool(re.search(r"\|(COMPLETED|FAILED|CANCELLED|RUNNING|TIMEOUT|PENDING)", first))
 
 
@@ -58,6 +58,11 @@ def read_account(rows: Rows, reading: Reading) -> JobFile:
     assumed = left_out.told(rows.origin)
     if table.bare:
         assumed.append(f"{rows.origin}: times without a zone are taken to be of {reading.zone} (--timezone).")
+    if table.twice:
+        assumed.append(
+            f"{rows.origin}: {table.twice:,} times are of an hour that comes twice as clocks go back in "
+            f"{reading.zone}: the first is taken where it does not lie before what the job did before."
+        )
     if not jobs:
         raise ImportFault(
             f"{rows.origin}: no job holds an accelerator; " + " ".join(left_out.told("of its lines")),
@@ -73,6 +78,7 @@ class _Account:
     rows: Rows
     zone: tzinfo
     bare: int = 0
+    twice: int = 0
 
     def __post_init__(self) -> None:
         lacking = [name for name in ("JobID", "Submit", "Start", "State") if self.rows.column(name) is None]
@@ -96,8 +102,8 @@ class _Account:
                 return self.rows.rows[at][column]
         return ""
 
-    def moment(self, at: int, name: str) -> float | None:
-        """Seconds; none where there is no such moment."""
+    def moment(self, at: int, name: str, after_s: float | None = None) -> float | None:
+        """Seconds; none where there is no such moment. ``after_s``: it is not before this."""
         cell = self.cell(at, name)
         if is_never(cell):
             return None
@@ -108,7 +114,9 @@ class _Account:
                 next_step="ask without SLURM_TIME_FORMAT, so that it is like 2026-01-05T07:00:00",
             )
         self.bare += not moment.zoned
-        return moment.seconds
+        self.twice += moment.again_s is not None
+        is_second = moment.again_s is not None and after_s is not None and moment.seconds < after_s
+        return moment.again_s if is_second else moment.seconds
 
     def job(self, at: int, name: str, left_out: Counted) -> LoggedJob | None:
         """A line's job; none, and counted, if it is left out."""
@@ -119,7 +127,8 @@ class _Account:
         if not slots:
             left_out.add("jobs without accelerators left out")
             return None
-        submitted_s, started_s = self.moment(at, "Submit"), self.moment(at, "Start")
+        submitted_s = self.moment(at, "Submit")
+        started_s = self.moment(at, "Start", submitted_s)
         submitted_s = started_s if submitted_s is None else submitted_s
         state = self.cell(at, "State").partition(" ")[0].upper()
         ended_s = None if state in RUNNING or started_s is None else self._ended(at, started_s)
@@ -135,7 +144,7 @@ class _Account:
         return LoggedJob(name, submitted_s, started_s, ended_s, kind, sum(slots.values()), nodes=nodes or None)
 
     def _ended(self, at: int, started_s: float) -> float | None:
-        ended_s = self.moment(at, "End") if self.rows.column("End") is not None else None
+        ended_s = self.moment(at, "End", started_s) if self.rows.column("End") is not None else None
         if ended_s is None:
             lasted_s = duration_s(self.cell(at, "ElapsedRaw", "Elapsed"))
             ended_s = None if lasted_s is None else started_s + lasted_s

@@ -18,8 +18,8 @@ class Wishes:
     """All options of an import; tables are by service, ``*`` for all that are not named.
 
     ``fleet``: accelerators by kind. ``node``: of a node. ``capacity``: requests per second of a replica. ``replica``:
-    accelerators of one. ``latency_target``: seconds within which an answer is in time. ``start``: when to begin.
-    ``days``: how many. ``elastic``: whether jobs may run on a quarter to twice what they had.
+    accelerators of one. ``start``: when to begin. ``days``: how many. ``elastic``: whether jobs may run on a quarter
+    to twice what they had.
     """
 
     name: str
@@ -29,7 +29,6 @@ class Wishes:
     capacity: Mapping[str, float]
     replica: Mapping[str, float]
     parallel: Mapping[str, float]
-    latency_target: Mapping[str, float]
     model: Mapping[str, str]
     family: Mapping[str, str]
     start: str | None
@@ -46,7 +45,7 @@ class Wishes:
             "--capacity": self.capacity,
             "--accelerators-per-replica": self.replica,
             "--parallel": self.parallel,
-            "--latency-target": self.latency_target,
+            "--latency-target": self.reading.latency_target,
             "--model": self.model,
             "--family": self.family,
         }

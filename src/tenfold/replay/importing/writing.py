@@ -133,13 +133,13 @@ def series_csv(start_s: float, step_s: float, clock: Clock, series: Mapping[str,
 
 
 def jobs_csv(jobs: Sequence[PlacedJob], kinds: Sequence[str]) -> str:
-    """Jobs as a policy sees them; each runs on the kind that it had."""
+    """Jobs as a policy sees them; each runs on the kind that it had, or on all if nobody knows which it was."""
     speeds = [f"speed_{kind}" for kind in kinds] if len(kinds) > 1 else []
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n")
     write.writerow(["job", "arrival_s", "accelerator_hours", "least", "most", "within", *speeds])
     for job in jobs:
-        own = [int(kind == job.kind) for kind in kinds] if speeds else []
+        own = [int(job.kind == kind or job.kind not in kinds) for kind in kinds] if speeds else []
         write.writerow(
             [job.name, f"{job.arrival_s:.10g}", f"{job.work_s / HOUR_S:.8g}", job.least, job.most, job.within, *own]
         )
