@@ -18,6 +18,7 @@ from starlette.routing import Route
 from tenfold.agents import tables
 from tenfold.agents.deliveries import DELIVERIES
 from tenfold.agents.settings import AgentsSettings
+from tenfold.cli.api import without_files
 
 WHATSAPP = {"phone_number_id": "555", "access_token": "wa-token", "app_secret": "wa-secret", "verify_token": "let-me"}
 MESSENGER = {"page_id": "777", "access_token": "fb-token", "app_secret": "fb-secret", "verify_token": "let-me"}
@@ -27,15 +28,22 @@ HOOKS = "/v1/agents/public/shop/hooks"
 class Graph:
     """Takes what is sent, and what the business's webhook is told.
 
-    ``statuses``: answered first, in order; a body in place of one is a refusal with 400.
+    ``statuses``: answered first, in order; a body in place of one is a refusal with 400. ``expired``: tokens that are
+    refused, ``refused`` so many times.
     """
 
     def __init__(self):
         self.sent = []
         self.told = []
         self.statuses = []
+        self.expired = set()
+        self.refused = 0
 
     async def send(self, request):
+        if request.headers["authorization"].removeprefix("Bearer ") in self.expired:
+            self.refused += 1
+            error = {"message": "Session has expired", "type": "OAuthException", "code": 190}
+            return JSONResponse({"error": error}, 401)
         if self.statuses and (status := self.statuses.pop(0)) != 200:
             if isinstance(status, dict):
                 return JSONResponse(status, 400)
@@ -92,8 +100,8 @@ async def mailbox():
 
 @pytest.fixture
 async def pool(tmp_path, graph, mailbox, monkeypatch):
-    monkeypatch.setattr("tenfold.product.channels.deliveries.FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr("tenfold.product.channels.deliveries.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("tenfold.product.channels.courier.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("tenfold.product.channels.courier.LOOK_EVERY_S", 0.05)
     settings = AgentsSettings(graph_url=graph.url, smtp_url=mailbox.url)
     async with agents(tmp_path, settings) as found:
         await found.ask("/v1/agents/businesses", {"id": "shop", "name": "The Shop"})
@@ -282,6 +290,51 @@ async def test_what_meta_would_not_take_is_held_until_the_customer_writes_again(
     await until(lambda: len(graph.sent) == 3, 60)
     assert [body["text"]["body"] for _, _, body in graph.sent[1:]] == ["Ben here, 2.", "Ben here, 1."]
     assert await unsent() == []
+
+
+async def test_a_token_that_expired_loses_no_reply_and_is_told_of_until_one_works(pool, graph, caplog):
+    async def unsent(thread):
+        _, found = await pool.ask(f"/v1/agents/shop/threads/whatsapp:{thread}")
+        return [each["state"] for each in found["unsent"]]
+
+    async def are(**states):
+        deadline = asyncio.get_running_loop().time() + 60
+        while (found := {thread: await unsent(thread) for thread in states}) != states:
+            assert asyncio.get_running_loop().time() < deadline, found
+            await asyncio.sleep(0.05)
+
+    def alarm():
+        return pool.desk.context.troubles.get("channels", "")
+
+    graph.expired = {"wa-token", "better"}
+    batch = whatsapp(("4915", "wamid.a", 1, "How much is the Wool Cap?"), ("4917", "wamid.b", 2, "And the jacket?"))
+    assert await hook(pool, "whatsapp", batch, "wa-secret") == 200
+    await until(lambda: "2 messages wait" in alarm(), 60)
+    assert "whatsapp of business shop takes nothing since" in alarm() and "Session has expired" in alarm()
+    assert "shop" not in without_files(alarm())
+    await are(**{"4915": ["refused"], "4917": ["refused"]})
+    # It is asked again in minutes, not at each look; a new message asks once.
+    asked = graph.refused
+    await asyncio.sleep(0.3)
+    assert graph.refused == asked <= 2
+    assert await hook(pool, "whatsapp", whatsapp(("4918", "wamid.c", 3, "Hello")), "wa-secret") == 200
+    await are(**{"4918": ["refused"]})
+    assert graph.refused == asked + 1
+    # Meta's 24 hours end the waiting, and begin anew with the customer's next message.
+    await pool.desk.conversations.write(aged)
+    assert (await pool.ask("/v1/agents/shop/settings", {"whatsapp": {**WHATSAPP, "access_token": "better"}}))[0] == 200
+    await are(**{"4915": ["held"], "4917": ["held"], "4918": ["held"]})
+    assert graph.refused == asked + 1
+    assert await hook(pool, "whatsapp", whatsapp(("4915", "wamid.d", 4, "Are you there?")), "wa-secret") == 200
+    await are(**{"4915": ["refused", "refused"]})
+    await until(lambda: "2 messages wait" in alarm(), 60)
+    assert (await pool.ask("/v1/agents/shop/settings", {"whatsapp": {**WHATSAPP, "access_token": "best"}}))[0] == 200
+    await until(lambda: len(graph.sent) == 2 and not alarm(), 60)
+    assert {(token, body["to"]) for _, token, body in graph.sent} == {("Bearer best", "4915")}
+    assert "15.00 EUR" in graph.sent[0][2]["text"]["body"]
+    await are(**{"4915": [], "4917": ["held"]})
+    told = [record for record in caplog.records if "replies wait for it" in record.getMessage()]
+    assert len(told) == 2
 
 
 async def test_secrets_of_channels_lie_sealed_and_without_their_key_nothing_else_breaks(pool, graph):

@@ -30,6 +30,7 @@ class Shop:
 
     def __init__(self) -> None:
         self.parts: list[int] = []
+        self.counts = "{}"
         self.left = asyncio.Event()
         self.go_on = asyncio.Event()
 
@@ -40,6 +41,7 @@ class Shop:
             Route("/v1/shop/events", self.events),
             Route("/v1/shop/cut", self.cut),
             Route("/v1/shop/never", self.never, methods=["GET"]),
+            Route("/product/counts", lambda _: Response(self.counts)),
             Route("/v1/shop/fails", lambda _: Response(status_code=500)),
             Route("/v1/shop/moved", lambda _: RedirectResponse("/v1/shop/told")),
             WebSocketRoute("/v1/shop/talk", self.talk),
@@ -415,3 +417,14 @@ async def test_a_product_that_fails_at_everything_is_told_until_it_answers(front
     async with front.ask("told") as answer:
         assert answer.status == 200
     assert front.proxy.health.trouble == ""
+
+
+async def test_what_a_product_says_is_wrong_with_it_is_told_as_long_as_it_says_so(front, shop):
+    assert await front.proxy.troubles() == ""
+    shop.counts = json.dumps({"trouble": "its token has expired", "product": "shop"})
+    assert await front.proxy.troubles() == "shop: its token has expired"
+    for said in ("[]", "no JSON", "{}"):
+        shop.counts = said
+        assert await front.proxy.troubles() == ""
+    front.proxy.learn({"shop": ProductRoute(url=f"http://127.0.0.1:{free_port()}", prefixes=("/v1/shop",))})
+    assert await front.proxy.troubles() == ""

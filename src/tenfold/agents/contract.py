@@ -91,8 +91,9 @@ class Unsent(Frozen):
     """A message that the customer has not got."""
 
     text: str
-    state: Literal["held", "failed"] = Field(
-        description="`held`: it goes out once the customer writes again; `failed`: it never will"
+    state: Literal["held", "refused", "failed"] = Field(
+        description="`held`: it goes out once the customer writes again; `refused`: once the channel takes messages "
+        "again; `failed`: it never will"
     )
     why: str
 

@@ -36,10 +36,20 @@ from tenfold.catalog.shelf import Shelf
 from tenfold.core.links import connector
 from tenfold.pool.loops import for_ever
 from tenfold.product.channels import meta
-from tenfold.product.channels.deliveries import OUTSIDE, Courier, Delivery, NotSent, OutsideWindow
+from tenfold.product.channels.courier import Courier
+from tenfold.product.channels.deliveries import (
+    OUTSIDE,
+    ChannelRefused,
+    Delivery,
+    NotSent,
+    OutsideWindow,
+    Refusal,
+)
 from tenfold.product.context import Context
 
 EARN_EVERY_S = 2.0
+MOST_TOLD = 3
+"""Channels that an alarm names."""
 
 Made = TypeVar("Made")
 
@@ -61,7 +71,8 @@ class Desk:
         self.conversations = Conversations(context.store, self.answering, self._sent)
         self.deeds = Deeds(self.conversations.read, self.conversations.write)
         self.settling = Settling(self.deeds, self.business, self.orders_of, self.summary_now)
-        self._courier = Courier(DELIVERIES, self.conversations.read, self.conversations.write, self._send)
+        read, write, keep_days = self.conversations.read, self.conversations.write, self.settings.deliveries_keep_days
+        self._courier = Courier(DELIVERIES, read, write, self._send, self._tell_refusals, keep_days)
         self._uploads = Uploads(self.shelf)
         self._session: aiohttp.ClientSession | None = None
 
@@ -215,6 +226,31 @@ class Desk:
             self._writer.tokens += tokens
             raise
 
+    async def change_settings(self, business: str, before: BusinessSettings, after: BusinessSettings) -> None:
+        """Have a business go by these settings from now on; a channel with other ones is tried at once."""
+        row = self.seal.sealed(after.model_dump(mode="json", exclude_defaults=True))
+        now = time.time()
+
+        def changing(connection: Connection) -> None:
+            tables.set_settings(connection, business, row)
+            if after.whatsapp != before.whatsapp:
+                DELIVERIES.renew(connection, business, "whatsapp", now)
+            if after.messenger != before.messenger:
+                DELIVERIES.renew(connection, business, "messenger", now)
+
+        await self.conversations.write(changing)
+        self.hurry()
+
+    def _tell_refusals(self, refusals: Sequence[Refusal]) -> None:
+        """Say whose channels take nothing, and what to do."""
+        said = [
+            f"{each.told(f'business {each.business}')}; set what works for business {each.business} by 'tenfold agents "
+            f"set {each.business}'"
+            for each in refusals[:MOST_TOLD]
+        ]
+        more = len(refusals) - len(said)
+        self.context.say("channels", "; ".join(said) + (f"; and {more} more channels" if more else ""))
+
     async def _settle(self, thread: Thread, message: Message, kept: Kept) -> Settled | None:
         return await self.settling.settle(thread, message, kept)
 
@@ -240,6 +276,6 @@ class Desk:
         try:
             settings = self.channels_of(business)
         except Unreadable as error:
-            raise NotSent(str(error)) from error
+            raise ChannelRefused(str(error)) from error
         channel = settings.whatsapp if delivery.channel == "whatsapp" else settings.messenger
         await meta.send(session, self.settings.graph_url, delivery, channel)

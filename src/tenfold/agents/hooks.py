@@ -1,6 +1,7 @@
 """Webhooks of WhatsApp and Messenger: signed, batched, repeated, in any order."""
 
 import logging
+import time
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
@@ -46,15 +47,15 @@ def hook_routes(desk: Desk) -> APIRouter:
     async def take(request: Request, business: Name, channel: MetaChannel) -> Response:
         """Write messages down and answer at once; replies are sent later. What comes again is not taken again."""
         settings = await settings_of(business, channel)
-        messages, arrived = await read_hook(request, settings)
+        messages, receipts = await read_hook(request, settings)
 
         async def take_one(message: Incoming) -> None:
             thread, identity = f"{channel}:{message.sender}", message.id[:LONGEST_ID]
             opening = desk.opening(business, thread, channel, message.sender)
             await desk.conversations.take(business, thread, identity, message.text[:LONGEST_TEXT], opening)
 
-        for number in arrived:
-            await desk.conversations.write(lambda c, number=number: DELIVERIES.note_arrived(c, business, number))
+        for each in receipts:
+            await desk.conversations.write(lambda c, of=each: DELIVERIES.take_receipt(c, business, of, time.time()))
         await take_all(messages, take_one, TooMany)
         return PlainTextResponse("ok")
 

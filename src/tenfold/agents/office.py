@@ -90,8 +90,7 @@ def office_routes(desk: Desk) -> APIRouter:
         except ValidationError as error:
             told = error.errors()[0]
             raise HTTPException(422, f"{'.'.join(map(str, told['loc']))}: {told['msg']}") from error
-        row = desk.seal.sealed(after.model_dump(mode="json", exclude_defaults=True))
-        await conversations.write(lambda connection: tables.set_settings(connection, business, row))
+        await desk.change_settings(business, BusinessSettings.model_validate(before), after)
         return hidden(after)
 
     return routes

@@ -25,3 +25,6 @@ class AgentsSettings(Settings):
     smtp_url: str | None = Field(None, description="mail server, smtp://, smtp+starttls:// or smtps://user:word@host")
     smtp_from: str = Field("agents@localhost", description="sender of mails")
     graph_url: str = Field("https://graph.facebook.com/v24.0", description="Meta's Graph API, which sends messages")
+    deliveries_keep_days: float = Field(
+        30.0, gt=0, description="days after which it is forgotten what was sent on channels, or never will be"
+    )

@@ -136,7 +136,7 @@ def thread_out(thread: Thread, messages: Sequence[Message], unsent: Sequence[Del
         resolved_by=thread.resolved_by,
         messages=tuple(message_out(message) for message in messages),
         unsent=tuple(
-            Unsent(text=str(each.content["text"]), state="held" if each.state == "held" else "failed", why=each.detail)
+            Unsent.model_validate({"text": str(each.content["text"]), "state": each.state, "why": each.detail})
             for each in unsent
         ),
     )

@@ -23,7 +23,17 @@ from tenfold.assistant.tables import Message, Person
 from tenfold.core.links import connector
 from tenfold.pool.loops import for_ever
 from tenfold.product.channels import meta
-from tenfold.product.channels.deliveries import OUTSIDE, Courier, Deliveries, Delivery, NotSent, OutsideWindow
+from tenfold.product.channels.courier import Courier
+from tenfold.product.channels.deliveries import (
+    OUTSIDE,
+    ChannelRefused,
+    Deliveries,
+    Delivery,
+    NotSent,
+    OutsideWindow,
+    Receipt,
+    Refusal,
+)
 from tenfold.product.channels.hooks import LONGEST_ID
 from tenfold.product.channels.meta import Incoming, MetaChannel
 from tenfold.product.channels.settings import Messenger, WhatsApp
@@ -72,6 +82,7 @@ class Channels:
         settings: ``[assistant]``.
         transactions: of the assistant's database.
         clock: Unix seconds.
+        say: told under a name what is wrong now; nothing (empty) once it is right again.
         environment: where the secrets are.
     """
 
@@ -80,6 +91,7 @@ class Channels:
         settings: AssistantSettings,
         transactions: Transactions,
         clock: Callable[[], float],
+        say: Callable[[str, str], None],
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._settings = settings
@@ -89,8 +101,11 @@ class Channels:
         }
         self._transactions = transactions
         self._clock = clock
-        self._environment = environment
-        self._courier = Courier(DELIVERIES, transactions.read, transactions.write, self._send, clock)
+        self._environment, self._say = environment, say
+        keep_days = settings.deliveries_keep_days
+        self._courier = Courier(
+            DELIVERIES, transactions.read, transactions.write, self._send, self._tell, keep_days, clock
+        )
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -102,6 +117,8 @@ class Channels:
                     self.of(channel)
                 except NotSet as error:
                     log.error("%s", error)
+            # Number and secrets are read as this process starts, so what was known of those before counts no more.
+            await self._transactions.write(lambda c, which=channel: DELIVERIES.renew(c, OWN, which, self._clock()))
         async with aiohttp.ClientSession(connector=connector()) as self._session:
             sending = asyncio.create_task(for_ever("sending", self._courier.turn))
             try:
@@ -144,10 +161,10 @@ class Channels:
 
         await self._transactions.write(taking)
 
-    async def note_arrived(self, numbers: Sequence[int]) -> None:
-        """Note that deliveries are there: the channel says so."""
-        for number in numbers:
-            await self._transactions.write(lambda c, number=number: DELIVERIES.note_arrived(c, OWN, number))
+    async def take_receipts(self, receipts: Sequence[Receipt]) -> None:
+        """Note what a channel says of deliveries."""
+        for each in receipts:
+            await self._transactions.write(lambda c, of=each: DELIVERIES.take_receipt(c, OWN, of, self._clock()))
 
     def hurry(self) -> None:
         """Send what was written to be sent."""
@@ -162,9 +179,20 @@ class Channels:
         try:
             settings = self.of(channel)
         except NotSet as error:
+            if not self._identities[channel][1]:
+                raise NotSent(str(error), for_good=True) from error
             # A secret that is missing may be set at the next start.
-            raise NotSent(str(error), for_good=not self._identities[channel][1]) from error
+            raise ChannelRefused(str(error)) from error
         await meta.send(self._session, self._settings.graph_url, delivery, settings)
+
+
+    def _tell(self, refusals: Sequence[Refusal]) -> None:
+        """Say which channels take nothing, and what to do."""
+        for channel in self._identities:
+            of = next((each for each in refusals if each.channel == channel), None)
+            secret = f"ASSISTANT_{channel}_ACCESS_TOKEN".upper()
+            cure = f"; start again with a {secret} that works" if of and "ASSISTANT_" not in of.why else ""
+            self._say(channel, "" if of is None else f"{of.told('the assistant')}{cure}")
 
 
 def is_outside(connection: Connection, thread: str) -> bool:

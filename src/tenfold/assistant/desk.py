@@ -44,7 +44,7 @@ class Desk:
         self._transactions = Transactions(context.store)
         self.read, self.write = self._transactions.read, self._transactions.write
         self._clock = clock
-        self.channels = Channels(self.settings, self._transactions, clock)
+        self.channels = Channels(self.settings, self._transactions, clock, context.say)
         self._following: Following | None = None
         self._services = Services(self.settings)
         self._writer = Writer(context.pool, self.settings)

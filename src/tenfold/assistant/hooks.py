@@ -30,8 +30,8 @@ def hook_routes(desk: Desk) -> APIRouter:
     @routes.post("/hooks/{channel}")
     async def take(request: Request, channel: MetaChannel) -> Response:
         """Write messages down and answer at once; replies are sent later. What comes again is not taken again."""
-        messages, arrived = await read_hook(request, settings_of(channel))
-        await desk.channels.note_arrived(arrived)
+        messages, receipts = await read_hook(request, settings_of(channel))
+        await desk.channels.take_receipts(receipts)
         try:
             await take_all(messages, lambda message: desk.channels.take(channel, message), TooMany)
         finally:

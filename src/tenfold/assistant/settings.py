@@ -38,3 +38,6 @@ class AssistantSettings(Settings):
     )
     messenger_page: str = Field("", description="id of a page on Messenger on which it answers too; empty: none")
     graph_url: str = Field("https://graph.facebook.com/v24.0", description="Meta's Graph API, which sends messages")
+    deliveries_keep_days: float = Field(
+        30.0, gt=0, description="days after which it is forgotten what was sent on channels, or never will be"
+    )

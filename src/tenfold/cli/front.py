@@ -51,6 +51,7 @@ log = logging.getLogger(__name__)
 TRAINING_EVERY_S = 2.0
 RUN_FILE_EVERY_S = 1.0
 KEYS_EVERY_S = 1.0
+PRODUCTS_EVERY_S = 5.0
 TRAINING_MISSED = 4
 """Answers that training's coordinator may owe before that is an alarm: it is started again within seconds."""
 
@@ -112,6 +113,7 @@ class Front:
                     "following the run file": self._take_run_file,
                     "following training": self._take_training,
                     "following the keys": self._take_keys,
+                    "following the products": self._take_products,
                 }
                 tasks = [asyncio.create_task(for_ever(name, turn, self._alarm)) for name, turn in turns.items()]
                 yield
@@ -193,6 +195,11 @@ class Front:
         self._alarm("keys", self._access.keyring.trouble)
         await asyncio.sleep(KEYS_EVERY_S)
 
+    async def _take_products(self) -> None:
+        """Say what products say is wrong with them, e.g. that a channel of theirs takes nothing."""
+        self._alarm("troubles of products", await self._proxy.troubles())
+        await asyncio.sleep(PRODUCTS_EVERY_S)
+
     async def _take_training(self) -> None:
         try:
             found = await training_status(self._train_at, self._spec.token)
@@ -207,7 +214,8 @@ class Front:
         await asyncio.sleep(TRAINING_EVERY_S)
 
     def _alarm(self, source: str, text: str) -> None:
-        self._alarms[source], self._shown = text, None
+        if self._alarms.get(source, "") != text:
+            self._alarms[source], self._shown = text, None
 
 
 class FrontApp:

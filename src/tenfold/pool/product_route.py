@@ -8,6 +8,9 @@ from pydantic import Field, StringConstraints
 from tenfold.core.errors import ConfigError
 from tenfold.core.frozen import Frozen
 
+COUNTS_PATH = "/product/counts"
+"""Answered by every product's process: calls that went without an answer, what is not told yet, what is wrong."""
+
 Prefix = Annotated[str, StringConstraints(pattern=r"^/[^/?#][^?#]*$")]
 
 

@@ -13,6 +13,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import aiohttp
+import orjson
 from starlette.types import Receive, Scope, Send
 
 from tenfold.pool.answer import request_id
@@ -22,7 +23,7 @@ from tenfold.pool.authority import address
 from tenfold.pool.body import TOTAL_S, BodyReader, BodyRefused, Disconnected
 from tenfold.pool.forward import forward, headers_of, passing_session, while_client_stays
 from tenfold.pool.product_health import ProductHealth
-from tenfold.pool.product_route import ProductRoute, covers
+from tenfold.pool.product_route import COUNTS_PATH, ProductRoute, covers
 from tenfold.pool.relay import relay
 from tenfold.pool.shares import Shares
 from tenfold.pool.token import TOKEN_HEADER
@@ -46,6 +47,8 @@ TENANTS_FACTOR = 4
 
 _ROLE, _KEY, _TENANT = ROLE_HEADER.encode(), KEY_HEADER.encode(), TENANT_HEADER.encode()
 _INTRODUCED = (_ROLE, _KEY, _TENANT)
+
+COUNTS_PATIENCE = aiohttp.ClientTimeout(total=2.0)
 
 RETRY_AFTER = {"retry-after": "2"}
 """Seconds; a process that died is started again in about that time."""
@@ -93,6 +96,22 @@ class Proxy:
         """Roles of keys that may use a path of a product's API, or its page at ``/name``."""
         name = self.product_of(path) or path.split("/")[1]
         return self._products[name].roles if name in self._products else ()
+
+    async def troubles(self) -> str:
+        """What products say is wrong with them; one that does not answer says nothing, see ``health`` and alarms."""
+        found = await asyncio.gather(*map(self._trouble_of, self._products))
+        return "; ".join(f"{name}: {text}" for name, text in zip(self._products, found, strict=True) if text)
+
+    async def _trouble_of(self, name: str) -> str:
+        assert self._session is not None, "the proxy is running"
+        url = f"{self._products[name].url}{COUNTS_PATH}"
+        try:
+            async with self._session.get(url, headers=self._token, timeout=COUNTS_PATIENCE) as answer:
+                told = orjson.loads(await answer.read())
+        except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
+            log.debug("%s does not say how it is: %s", name, error or type(error).__name__)
+            return ""
+        return str(told.get("trouble", "")) if isinstance(told, dict) else ""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

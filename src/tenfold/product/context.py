@@ -1,6 +1,6 @@
 """What a product's app is given: its settings, its database, and whom it may ask."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class Context:
 
     ``settings``: its table of ``tenfold.toml``, of the type that the product named. ``store``: its database, with its
     migrations run. ``pool``: the workloads. ``peers``: the other products. ``home``: the pool's folder, ``cache``: that
-    of fetched models and data.
+    of fetched models and data. ``troubles``: what is wrong now, by what says so.
     """
 
     product: str
@@ -32,6 +32,14 @@ class Context:
     outbox: Outbox
     home: Path
     cache: Path
+    troubles: dict[str, str] = field(default_factory=dict)
+
+    def say(self, source: str, trouble: str) -> None:
+        """Say what is wrong now, so that whoever runs the pool sees it; nothing (empty) once it is right again."""
+        if trouble:
+            self.troubles[source] = trouble
+        else:
+            self.troubles.pop(source, None)
 
     def earned(self, connection: sa.Connection, workload: str, usd: Decimal | float, units: float, what: str) -> None:
         """Note what a workload's work earned this product, within the caller's transaction; see ``Outbox.earned``."""

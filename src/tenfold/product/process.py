@@ -34,6 +34,7 @@ from tenfold.pool.answer import answered
 from tenfold.pool.connection import Connection
 from tenfold.pool.heartbeat import BeatingServer, Pulse
 from tenfold.pool.process import KEEP_ALIVE_S, die_with_parent
+from tenfold.pool.product_route import COUNTS_PATH
 from tenfold.pool.token import ask_for_token
 from tenfold.product.context import Context
 from tenfold.product.outbox import MIGRATIONS, Outbox
@@ -44,9 +45,6 @@ from tenfold.product.teller import Teller
 log = logging.getLogger(__name__)
 
 Named = TypeVar("Named")
-
-COUNTS_PATH = "/product/counts"
-"""Answered by every product's process: calls that went without an answer, and what is not told yet."""
 
 TELL_EVERY_S = 2.0
 OWN_VERSIONS = "product_version"
@@ -150,7 +148,7 @@ class ProductFace:
             "without_workload": {f"{what} {reason}": n for (what, reason), n in context.pool.late.items()},
             "without_product": {f"{name} {reason}": n for (name, reason), n in context.peers.late.items()},
             "reports_untold": len(await asyncio.to_thread(context.outbox.sealed)),
-            "trouble": self._teller.trouble,
+            "trouble": "; ".join(filter(None, (self._teller.trouble, *context.troubles.values()))),
         }
         return Response(orjson.dumps(found), media_type="application/json")
 

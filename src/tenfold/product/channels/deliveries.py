@@ -3,39 +3,37 @@
 It is written in the transaction of what it tells, so that neither is there without the other, and sent afterwards until
 it was taken. A process killed between sending and noting that it was sent sends once more, unless the channel tells
 meanwhile that it has it: WhatsApp's reports of status quote the delivery.
+
+A channel that takes nothing from us at all, since its access token has expired or was revoked, costs no reply: all wait
+for it, one now and then asks whether it takes some again, and whoever runs the pool is told. It ends as all waiting
+does: by Meta's 24 hours, after which a reply waits for its customer.
 """
 
-import asyncio
-import logging
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-log = logging.getLogger(__name__)
-
-Made = TypeVar("Made")
-Run = Callable[[Callable[[Connection], Made]], Awaitable[Made]]
 Channel = Literal["whatsapp", "messenger", "webhook", "email"]
 
-MOST_TRIES = 10
-FIRST_PAUSE_S = 2.0
-"""Until a delivery is tried again; twice as long each further time, to an hour."""
-LONGEST_PAUSE_S = 3600.0
-DOUBT_S = 60.0
-"""How long a delivery that a killed process was sending waits for a word that it arrived."""
 AT_ONCE = 50
-LOOK_EVERY_S = 5.0
-_WAITS = ("pending", "sending")
+REFUSED_PAUSE_S = 300.0
+"""Until a channel that took nothing is asked again; at once where its settings are others by then."""
+MOST_FORGOTTEN = 1000
+"""Deliveries that one transaction forgets; the rest is forgotten in the next ones."""
+_WAITS = ("pending", "sending", "refused")
+_ENDED = ("sent", "failed", "held")
 WINDOW_S = 24 * 3600.0 - 60.0
 """For how long after a customer's message Meta lets a business write to them, but for a minute on the way."""
 OUTSIDE = (
     "held back: Meta lets a business write within 24 hours of the customer's last message; it goes out as soon as they "
     "write again"
 )
+
+BEHIND = "waits behind an earlier message, as the channel takes nothing now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,41 @@ class NotSent(Exception):
 
 class OutsideWindow(NotSent):
     """The channel takes it only once the customer has written again."""
+
+
+class ChannelRefused(NotSent):
+    """The channel takes nothing of ours, whatever it is, until whoever has it mends something, e.g. its token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A channel that takes nothing. ``since``: Unix seconds. ``waiting``: deliveries that wait for it."""
+
+    business: str
+    channel: str
+    since: float
+    why: str
+    waiting: int
+
+    def told(self, whose: str) -> str:
+        """Say it in a sentence without its end."""
+        since = datetime.fromtimestamp(self.since, UTC)
+        return (
+            f"{self.channel} of {whose} takes nothing since {since:%Y-%m-%d %H:%M} UTC ({self.why}); "
+            f"{self.waiting} messages wait for it, each until 24 hours after its customer wrote"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a channel says of a delivery that it had taken: it arrived, or ``failed`` says why it never will.
+
+    ``is_late``: only since the customer's last message is too old by now.
+    """
+
+    number: int
+    failed: str = ""
+    is_late: bool = False
 
 
 LastWrote = Callable[["sa.ColumnElement[str]", "sa.ColumnElement[str]"], "sa.ScalarSelect[float]"]
@@ -96,6 +129,14 @@ class Deliveries:
             sa.Column("next_at", sa.Float, nullable=False),
             sa.Column("detail", sa.Text, nullable=False),
         )
+        self.refusals = sa.Table(
+            "channel_refusals",
+            metadata,
+            sa.Column("business", sa.String, primary_key=True),
+            sa.Column("channel", sa.String, primary_key=True),
+            sa.Column("since", sa.Float, nullable=False),
+            sa.Column("why", sa.Text, nullable=False),
+        )
 
     def is_open(self, connection: Connection, business: str, thread: str, now: float) -> bool:
         """Whether WhatsApp and Messenger take a message to a thread's customer now."""
@@ -120,18 +161,31 @@ class Deliveries:
         row = {"business": business, "thread": thread, "channel": channel, "address": address, "content": dict(content)}
         connection.execute(sa.insert(self.table).values(**row, tries=0, next_at=now, **_waits(is_held)))
 
-    def note_arrived(self, connection: Connection, business: str, number: int) -> None:
-        """Note that a delivery is there: the channel says so."""
-        mine = (self.table.c.number == number) & (self.table.c.business == business)
-        connection.execute(sa.update(self.table).where(mine).values(state="sent", detail=""))
+    def take_receipt(self, connection: Connection, business: str, receipt: Receipt, now: float) -> None:
+        """Note what the channel says of a delivery."""
+        mine = (self.table.c.number == receipt.number) & (self.table.c.business == business)
+        if not receipt.failed:
+            connection.execute(sa.update(self.table).where(mine).values(state="sent", detail=""))
+            return
+        values = {"state": "held", "tries": 0} if receipt.is_late else {"state": "failed"}
+        detail = OUTSIDE if receipt.is_late else receipt.failed[:500]
+        # One that waits again meanwhile is none that it speaks of.
+        taken = mine & self.table.c.state.in_(("sent", "sending"))
+        connection.execute(sa.update(self.table).where(taken).values(**values, next_at=now, detail=detail))
 
     def read_unsent(self, connection: Connection, business: str, most: int = 200) -> list[Delivery]:
-        """Read what customers have not got, held back or refused for good; the latest of it, in order of writing."""
-        columns = self.table.c
-        unsent = columns.state.in_(("held", "failed")) & columns.channel.in_(("whatsapp", "messenger"))
-        query = sa.select(self.table).where(columns.business == business, unsent)
-        rows = connection.execute(query.order_by(columns.number.desc()).limit(most))
-        return [Delivery(*row) for row in reversed(rows.all())]
+        """Read what customers have not got, held back, refused or failed; the latest of it, in order of writing."""
+        columns, refusals = self.table.c, self.refusals.c
+        same = (refusals.business == columns.business) & (refusals.channel == columns.channel)
+        # What waits behind one that was refused is not tried itself.
+        behind = (columns.state == "pending") & sa.exists().where(same)
+        unsent = columns.state.in_(("held", "refused", "failed")) | behind
+        mine = (columns.business == business) & columns.channel.in_(("whatsapp", "messenger"))
+        rows = connection.execute(
+            sa.select(self.table).where(mine, unsent).order_by(columns.number.desc()).limit(most)
+        ).all()
+        found = [Delivery(*row) for row in reversed(rows)]
+        return [replace(each, state="refused", detail=BEHIND) if each.state == "pending" else each for each in found]
 
     def read_due(self, connection: Connection, now: float) -> list[Delivery]:
         """Read what is to be sent now, in the order of writing."""
@@ -151,81 +205,62 @@ class Deliveries:
         """Note what became of a delivery."""
         connection.execute(sa.update(self.table).where(self.table.c.number == number).values(**values))
 
+    def note_sent(self, connection: Connection, delivery: Delivery, now: float) -> None:
+        """Note that a delivery was taken, and so that its channel takes what waits for it."""
+        self.note(connection, delivery.number, {"state": "sent", "detail": ""})
+        if connection.execute(sa.delete(self.refusals).where(_of(self.refusals, delivery))).rowcount:
+            refused = _of(self.table, delivery) & (self.table.c.state == "refused")
+            connection.execute(sa.update(self.table).where(refused).values(next_at=now))
+
+    def note_refused(self, connection: Connection, delivery: Delivery, why: str, now: float) -> bool:
+        """Have all that is for a delivery's channel wait for it; whether it took something until now."""
+        waits = _of(self.table, delivery) & self.table.c.state.in_(("pending", "refused"))
+        mine = self.table.c.number == delivery.number
+        values = {"state": "refused", "next_at": now + REFUSED_PAUSE_S, "detail": why}
+        connection.execute(sa.update(self.table).where(waits | mine).values(**values))
+        # It was not the delivery's fault, so it counts no try.
+        self.note(connection, delivery.number, {"tries": delivery.tries})
+        known = sa.update(self.refusals).where(_of(self.refusals, delivery)).values(why=why)
+        if connection.execute(known).rowcount:
+            return False
+        row = {"business": delivery.business, "channel": delivery.channel, "since": now, "why": why}
+        connection.execute(sa.insert(self.refusals).values(row))
+        return True
+
+    def renew(self, connection: Connection, business: str, channel: Channel, now: float) -> None:
+        """Begin anew with a channel whose settings are others now: what waits for it is tried at once."""
+        gone = (self.refusals.c.business == business) & (self.refusals.c.channel == channel)
+        connection.execute(sa.delete(self.refusals).where(gone))
+        columns = self.table.c
+        mine = (columns.business == business) & (columns.channel == channel) & (columns.state == "refused")
+        connection.execute(sa.update(self.table).where(mine).values(state="pending", next_at=now))
+
+    def read_refusals(self, connection: Connection) -> list[Refusal]:
+        """Read which channels take nothing, the oldest first."""
+        columns, waits = self.refusals.c, self.table.c
+        same = (waits.business == columns.business) & (waits.channel == columns.channel)
+        of = same & waits.state.in_(("pending", "refused"))
+        waiting = sa.select(sa.func.count()).select_from(self.table).where(of).scalar_subquery()
+        query = sa.select(columns.business, columns.channel, columns.since, columns.why, waiting)
+        return [Refusal(*row) for row in connection.execute(query.order_by(columns.since))]
+
+    def forget(self, connection: Connection, before: float) -> int:
+        """Delete up to ``MOST_FORGOTTEN`` deliveries that ended before a moment; how many those were.
+
+        Of the replies themselves nothing goes: they are among the messages.
+        """
+        columns = self.table.c
+        # The newest stays, so that no number is given twice: what a channel says of a delivery names it by its number.
+        newest = sa.select(sa.func.max(columns.number)).scalar_subquery()
+        ended = columns.state.in_(_ENDED) & (columns.next_at < before) & (columns.number < newest)
+        old = sa.select(columns.number).where(ended).order_by(columns.number).limit(MOST_FORGOTTEN)
+        return connection.execute(sa.delete(self.table).where(columns.number.in_(old))).rowcount
+
+
+def _of(table: sa.Table, delivery: Delivery) -> "sa.ColumnElement[bool]":
+    """Rows of a delivery's channel."""
+    return (table.c.business == delivery.business) & (table.c.channel == delivery.channel)
+
 
 def _waits(is_held: bool) -> dict[str, str]:
     return {"state": "held", "detail": OUTSIDE} if is_held else {"state": "pending", "detail": ""}
-
-
-class Courier:
-    """Sends what is due.
-
-    Args:
-        deliveries: what is to be sent.
-        read: runs work in a reading transaction, outside of the loop.
-        write: the same, in a writing one.
-        send: sends one; raises ``NotSent``.
-        clock: Unix seconds.
-    """
-
-    def __init__(
-        self,
-        deliveries: Deliveries,
-        read: Run,
-        write: Run,
-        send: Callable[[Delivery], Awaitable[None]],
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._deliveries = deliveries
-        self._read = read
-        self._write = write
-        self._send = send
-        self._clock = clock
-        self._wanted = asyncio.Event()
-
-    def hurry(self) -> None:
-        """Look at once: something may be due."""
-        self._wanted.set()
-
-    async def turn(self) -> None:
-        """Send all that is due, then wait until something may be."""
-        self._wanted.clear()
-        due = await self._read(lambda connection: self._deliveries.read_due(connection, self._clock()))
-        # In order within a thread; threads beside each other.
-        by_thread: dict[tuple[str, str, str], list[Delivery]] = {}
-        for delivery in due:
-            by_thread.setdefault((delivery.business, delivery.thread, delivery.channel), []).append(delivery)
-        await asyncio.gather(*map(self._send_in_order, by_thread.values()))
-        if len(due) == AT_ONCE:
-            return
-        try:
-            async with asyncio.timeout(LOOK_EVERY_S):
-                await self._wanted.wait()
-        except TimeoutError:
-            pass
-
-    async def _send_in_order(self, due: list[Delivery]) -> None:
-        for delivery in due:
-            if not await self._send_one(delivery):
-                return
-
-    async def _send_one(self, delivery: Delivery) -> bool:
-        """Whether it was sent; what comes behind it in its thread waits for it."""
-        begun = {"state": "sending", "tries": delivery.tries + 1, "next_at": self._clock() + DOUBT_S}
-        await self._set(delivery, **begun)
-        try:
-            await self._send(delivery)
-        except OutsideWindow as error:
-            await self._set(delivery, state="held", tries=0, next_at=self._clock(), detail=str(error)[:500])
-            return False
-        except NotSent as error:
-            is_over = error.for_good or delivery.tries + 1 >= MOST_TRIES
-            pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**delivery.tries)
-            state = "failed" if is_over else "pending"
-            log.log(logging.WARNING if is_over else logging.INFO, "delivery %d: %s", delivery.number, error)
-            await self._set(delivery, state=state, next_at=self._clock() + pause_s, detail=str(error)[:500])
-            return False
-        await self._set(delivery, state="sent", detail="")
-        return True
-
-    async def _set(self, delivery: Delivery, **values: object) -> None:
-        await self._write(lambda connection: self._deliveries.note(connection, delivery.number, values))

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from tenfold.product.channels.deliveries import Receipt
 from tenfold.product.channels.meta import SIGNATURE_HEADER, Incoming, is_signed, read_messenger, read_whatsapp
 from tenfold.product.channels.settings import Messenger, WhatsApp
 
@@ -27,8 +28,8 @@ def meet_challenge(request: Request, settings: WhatsApp | Messenger) -> Response
     return PlainTextResponse(asked.get("hub.challenge", "")[:LONGEST_ID])
 
 
-async def read_hook(request: Request, settings: WhatsApp | Messenger) -> tuple[list[Incoming], list[int]]:
-    """Read a webhook's messages, the oldest first, and which of our deliveries are said to have arrived.
+async def read_hook(request: Request, settings: WhatsApp | Messenger) -> tuple[list[Incoming], list[Receipt]]:
+    """Read a webhook's messages, the oldest first, and what is said of our deliveries.
 
     Raises:
         HTTPException: Meta has not signed it.

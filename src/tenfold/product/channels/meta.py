@@ -14,7 +14,7 @@ from typing import Literal
 import aiohttp
 import orjson
 
-from tenfold.product.channels.deliveries import OUTSIDE, Delivery, NotSent, OutsideWindow
+from tenfold.product.channels.deliveries import OUTSIDE, ChannelRefused, Delivery, NotSent, OutsideWindow, Receipt
 from tenfold.product.channels.settings import Messenger, WhatsApp
 
 log = logging.getLogger(__name__)
@@ -24,11 +24,16 @@ SIGNATURE_HEADER = "x-hub-signature-256"
 PATIENCE = aiohttp.ClientTimeout(total=20)
 LONGEST: dict[MetaChannel, int] = {"whatsapp": 4096, "messenger": 2000}
 """Characters of one message."""
-_FOR_GOOD = range(400, 429)
-"""Statuses after which trying again helps nothing; 429 is not among them."""
 _WHATSAPP_WINDOW = 131047
 _MESSENGER_WINDOW = 2018278
 """Codes by which Meta says that it is too late to write."""
+_REFUSES_ALL = {0, 3, 10, 33, 102, 190, 368, 131005, 131031, 131037, 131042, 131045, 133010, *range(200, 300)}
+"""Codes that speak of the sender: no right or no valid token, a number that is locked, not registered or not paid."""
+_REFUSES_ONE = {551, 130472, 130497, 131021, 131026, 131030, 131049, 131050}
+_NOT_REACHABLE = 1545041
+"""Codes, and a subcode of Messenger's, that speak of the recipient."""
+_PASSES = {1, 2, 4, 17, 32, 341, 613, 80007, 130429, 131000, 131016, 131048, 131056, 131057, 133004, 133016}
+"""Codes of limits and faults that pass, with whatever status they come."""
 Json = Mapping[str, object]
 
 
@@ -48,20 +53,17 @@ def is_signed(body: bytes, signature: str, app_secret: str) -> bool:
     return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
 
 
-def read_whatsapp(body: bytes, settings: WhatsApp) -> tuple[list[Incoming], list[int]]:
-    """Read messages to this number, the oldest first, and which of our deliveries are said to have arrived."""
-    found, arrived = [], []
+def read_whatsapp(body: bytes, settings: WhatsApp) -> tuple[list[Incoming], list[Receipt]]:
+    """Read messages to this number, the oldest first, and what is said of our deliveries."""
+    found, receipts = [], []
     for entry in _rows(_json(body), "entry"):
         for change in _rows(entry, "changes"):
             value = _part(change, "value")
             if _part(value, "metadata").get("phone_number_id") != settings.phone_number_id:
                 continue
             found += [each for row in _rows(value, "messages") if (each := _whatsapp_message(row)) is not None]
-            for status in _rows(value, "statuses"):
-                told = str(status.get("biz_opaque_callback_data", ""))
-                if status.get("status") in ("sent", "delivered", "read") and told.isdigit():
-                    arrived.append(int(told))
-    return sorted(found, key=lambda each: each.at), arrived
+            receipts += [each for row in _rows(value, "statuses") if (each := _receipt(row)) is not None]
+    return sorted(found, key=lambda each: each.at), receipts
 
 
 def read_messenger(body: bytes, settings: Messenger) -> list[Incoming]:
@@ -135,16 +137,40 @@ async def _post(session: aiohttp.ClientSession, url: str, token: str, body: Json
             text = await answer.text(errors="replace")
     except (aiohttp.ClientError, TimeoutError) as error:
         raise NotSent(f"{url} does not answer: {error or type(error).__name__}") from error
-    if answer.status != 200 and _is_outside_window(text):
-        raise OutsideWindow(OUTSIDE)
     if answer.status != 200:
-        raise NotSent(f"{url} answered {answer.status}: {text:.300}", for_good=answer.status in _FOR_GOOD)
+        raise _refusal(url, answer.status, text)
 
 
-def _is_outside_window(text: str) -> bool:
-    """Whether Meta refuses since the customer's last message is older than 24 hours: what it says is what counts."""
+def _refusal(url: str, status: int, text: str) -> NotSent:
+    """What a refusal means, by the code in it, which says more than the status.
+
+    Only what Meta says of this very message, or of its recipient, ends it. https://developers.facebook.com/docs/
+    whatsapp/cloud-api/support/error-codes
+    """
     error = _part(_json(text.encode()), "error")
-    return error.get("code") == _WHATSAPP_WINDOW or error.get("error_subcode") == _MESSENGER_WINDOW
+    code, subcode = error.get("code"), error.get("error_subcode")
+    told = f"{url} answered {status}: {text:.300}"
+    if code == _WHATSAPP_WINDOW or subcode == _MESSENGER_WINDOW:
+        return OutsideWindow(OUTSIDE)
+    if code in _REFUSES_ONE or subcode == _NOT_REACHABLE:
+        return NotSent(told, for_good=True)
+    if status in (401, 403) or code in _REFUSES_ALL:
+        why = error.get("message") or f"it answered {status}"
+        return ChannelRefused(f"Meta takes nothing from this account: {why}")
+    return NotSent(told, for_good=400 <= status < 429 and isinstance(code, int) and code not in _PASSES)
+
+
+def _receipt(row: Json) -> Receipt | None:
+    """What a status says of a delivery; none if it is of none, or says nothing."""
+    told, status = str(row.get("biz_opaque_callback_data", "")), row.get("status")
+    if not told.isdigit() or status not in ("sent", "delivered", "read", "failed"):
+        return None
+    if status != "failed":
+        return Receipt(int(told))
+    error: Json = next(iter(_rows(row, "errors")), {})
+    why = _part(error, "error_data").get("details") or error.get("message") or error.get("title") or "it says not why"
+    code = error.get("code")
+    return Receipt(int(told), f"WhatsApp took it and could not bring it: {why} (code {code})", code == _WHATSAPP_WINDOW)
 
 
 def _whatsapp_message(row: Json) -> Incoming | None:
