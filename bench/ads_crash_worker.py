@@ -12,7 +12,7 @@ import traceback
 
 import orjson
 
-from tenfold.ads.money.alive import place_here
+from tenfold.pool.alive import place_here
 from tenfold.ads.money.cashier import Cashier, Running
 from tenfold.ads.money.charge import Impression, take
 from tenfold.ads.money.moment import database_now

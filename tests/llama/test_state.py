@@ -1,6 +1,10 @@
 """State on disk and in memory: whole, of the right run, or refused with the file's name."""
 
+import subprocess
+import time
+
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +22,10 @@ from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.live import LiveState, live_paths, peek
 from tenfold.llama.progress import HISTORY_POINTS, TrainProgress
 from tenfold.llama.recipe import Recipe
-from tenfold.llama.runs import describe, open_run, train_folder
+from tenfold.llama.runs import RUN_FILE, describe, locked, open_run, train_folder
+from tenfold.llama.sweep import QUIET_S, sweep
 from tenfold.llama.vectors import layout_of
+from tenfold.pool.alive import has_ended, lives, place_here
 
 TEXT = "0" * 64
 
@@ -179,6 +185,43 @@ def test_without_shared_memory_the_live_state_lies_in_the_home(folder, run, stat
     live = LiveState.create(folder, run, progress_after(2), state)
     assert live.path.parent == folder
     assert LiveState.reopen(folder, run, len(state.parameters_P)).progress.step == 2
+
+
+def test_what_killed_training_left_in_memory_is_put_away_and_nothing_of_it_lost(
+    folder, run, spans, state, monkeypatch, tmp_path
+):
+    child = subprocess.Popen(["sleep", "600"])
+    machine = place_here().partition(" ")[0]
+    gone = f"{machine} {child.pid} {psutil.Process(child.pid).create_time()!r}"
+    assert lives(gone) and not has_ended(gone)
+    child.kill()
+    child.wait()
+    assert has_ended(gone) and not lives(gone) and not has_ended("elsewhere 1 0.0")
+    (tmp_path / "shm").mkdir()
+    monkeypatch.setattr("tenfold.llama.live.SHARED_MEMORY", tmp_path / "shm")
+    later = time.time() + QUIET_S + 60.0
+
+    in_use = train_folder(tmp_path, "in_use")
+    in_use.mkdir()
+    mine = LiveState.create(in_use, open_run(in_use, run.recipe, TEXT), progress_after(2), state)
+    monkeypatch.setattr("tenfold.llama.live.place_here", lambda: gone)
+    left = LiveState.create(folder, run, progress_after(3), state).path
+    # Whoever starts it again may just be doing so.
+    sweep()
+    with locked(folder):
+        sweep(later)
+    assert left.exists() and not checkpoint_files(folder)
+    sweep(later)
+    assert not left.exists()
+    assert read_checkpoint(checkpoint_files(folder)[0], run, spans)[0] == progress_after(3)
+    assert read_checkpoint(checkpoint_files(folder)[0], run, spans)[1].sha256() == state.sha256()
+
+    # Of a run that is nowhere any more, or is another, nothing is kept.
+    nobodys = LiveState.create(folder, run, progress_after(4), state).path
+    (folder / RUN_FILE).unlink()
+    sweep()
+    assert not nobodys.exists()
+    assert mine.path.exists()
 
 
 @given(losses=st.lists(st.floats(0, 10), max_size=1200))

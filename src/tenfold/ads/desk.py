@@ -21,7 +21,7 @@ from tenfold.ads.choosing import Choosing, read_shown
 from tenfold.ads.contract import Clicked, ClickOut, SeenOut, VariantOut
 from tenfold.ads.money import charge
 from tenfold.ads.money import lease as leasing
-from tenfold.ads.money.alive import place_here
+from tenfold.pool.alive import place_here
 from tenfold.ads.money.cashier import Cashier, Running, Turned
 from tenfold.ads.money.moment import database_now
 from tenfold.ads.money.purse import Wish as MoneyWish

@@ -36,6 +36,7 @@ from tenfold.llama.live import LiveState, live_run
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.runs import MAIN, RUN_FILE, locked, open_run, take_over, train_folder
+from tenfold.llama.sweep import sweep
 from tenfold.llama.vectors import gradient_norm, initial_parameters, layout_of, update
 from tenfold.llama.wire import TrainStatus
 from tenfold.pool.heartbeat import BEAT_EVERY_S
@@ -183,6 +184,7 @@ class Coordinator:
         """Update parameters as steps complete, until ``stop``; then write a checkpoint and release the folder."""
         # More threads would add up the gradient's norm in another order.
         torch.set_num_threads(1)
+        threading.Thread(target=sweep, name="train-sweep").start()
         try:
             self._after_step(None)
             while self._wait():

@@ -5,7 +5,8 @@ copies the front into the back, updates the back, and then flips one aligned 8-b
 leaves a whole state in front. Each half has a record of its progress and the sum of its vectors' words; a process that
 opens the file takes the half that is sound and further, whatever the word says. The file is made under another name at
 full size and renamed, and is not replaced while it is mapped. It counts only within one boot of the machine, in which
-memory of a killed process stays coherent; ``checkpoint`` covers the rest.
+memory of a killed process stays coherent; ``checkpoint`` covers the rest. What a run left there, and nobody goes on
+with, is put away by the next run that begins (``sweep``), for shared memory is memory.
 
 Letter: P parameters of the model.
 """
@@ -15,6 +16,8 @@ import json
 import logging
 import os
 import stat
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +31,11 @@ from tenfold.core.sound import parse_record, sealed
 from tenfold.llama.checkpoint import RunMeta, StateVectors
 from tenfold.llama.gradients import BOOT_ID, Memory
 from tenfold.llama.progress import Record, TrainProgress
+from tenfold.pool.alive import has_ended, place_here
 
 PAGE_BYTES = 4096
+OWNER_AT = 2048
+"""Where in the first page the record of the owner begins."""
 META_BYTES = 16 * PAGE_BYTES
 LENGTH_BYTES = 8
 SHARED_MEMORY = Path("/dev/shm")
@@ -46,10 +52,18 @@ class _Header(Frozen):
     size: int
 
 
+class _Owner(Frozen):
+    """Who works on the file, or did last; JSON in the second half of its first page."""
+
+    folder: Path = Field(description="of the run")
+    place: str = Field(description="pool.alive.place_here of the process")
+
+
 class _HalfRecord(Record):
     """What one half holds."""
 
     progress: TrainProgress
+    at: float = Field(0.0, description="Unix seconds when it was brought to the front")
     words: int = Field(description="sum of the vectors' 32-bit words")
 
 
@@ -116,10 +130,15 @@ class LiveState:
     def flip(self, progress: TrainProgress) -> None:
         """Bring the back to the front, with the progress that it stands for."""
         back = 1 - int(self._front[0])
-        record = _HalfRecord(progress=progress, words=self._halves[back].words())
+        record = _HalfRecord(progress=progress, at=time.time(), words=self._halves[back].words())
         _write_record(self._halves[back].meta, json.dumps(sealed(record)).encode())
         self._front[0] = back
         self.progress = progress
+
+    def _take(self, folder: Path) -> None:
+        """Say that this process works on it now."""
+        owner = _Owner(folder=folder.resolve(), place=place_here())
+        _write_record(self._bytes[OWNER_AT:PAGE_BYTES], json.dumps(sealed(owner)).encode())
 
     def remove(self) -> None:
         """Delete the file, once a checkpoint holds as much."""
@@ -132,7 +151,8 @@ class LiveState:
         path = _reserve(live_paths(folder), _file_bytes(size))
         fresh = cls(path.with_name(f".{path.name}.new"), size)
         header = _Header(run=run.run, identity=run.identity, boot=_boot_id(), size=size)
-        _write_record(fresh._bytes[8:PAGE_BYTES], json.dumps(sealed(header)).encode())
+        _write_record(fresh._bytes[8:OWNER_AT], json.dumps(sealed(header)).encode())
+        fresh._take(folder)
         fresh.back.copy_from(state)
         fresh.flip(progress)
         fresh.path.rename(path)
@@ -160,6 +180,7 @@ class LiveState:
             raise _damaged(path, f"it has {path.stat().st_size} bytes, not {_file_bytes(size)}")
         live = cls(path, size)
         live._choose()
+        live._take(folder)
         return live
 
     def _choose(self) -> None:
@@ -199,16 +220,52 @@ def peek(folder: Path) -> TrainProgress | None:
     None if there is no live state, or its record is just being written.
     """
     path = next((path for path in live_paths(folder) if _is_own(path)), None)
-    if path is None:
-        return None
+    record = None if path is None else _peek(path)
+    return None if record is None else record.progress
+
+
+def _peek(path: Path) -> _HalfRecord | None:
     try:
         with path.open("rb") as file:
             front = int.from_bytes(file.read(8), "little")
             file.seek(PAGE_BYTES + front * ((path.stat().st_size - PAGE_BYTES) // 2))
             place = np.frombuffer(file.read(META_BYTES), dtype=np.uint8)
-        return parse_record(_read_record(place), _HalfRecord, path).progress
+        return parse_record(_read_record(place), _HalfRecord, path)
     except (FileNotFoundError, ValueError, Damaged) as error:
         log.debug("live state %s has no whole record now: %s", path, error)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A live state in shared memory whose process has ended. ``at``: Unix seconds of its last step."""
+
+    path: Path
+    folder: Path
+    run: str
+    at: float
+
+
+def left_behind() -> Iterator[Left]:
+    """Live states of this user in shared memory whose process is known to have ended, whatever run they are of."""
+    for path in sorted(SHARED_MEMORY.glob(f"tenfold-{os.getuid()}-*.live")):
+        try:
+            owner, record = _owner_of(path), _peek(path)
+            if owner is not None and record is not None and has_ended(owner.place):
+                yield Left(path, owner.folder, _read_header(path).run, record.at)
+        except (FileNotFoundError, Damaged) as error:
+            log.debug("nothing is known of the live state %s: %s", path, error)
+
+
+def _owner_of(path: Path) -> _Owner | None:
+    """Who works on a file; none where nobody wrote it down, as before there was an owner."""
+    if not _is_own(path):
+        return None
+    with path.open("rb") as file:
+        page = np.frombuffer(file.read(PAGE_BYTES), dtype=np.uint8)
+    try:
+        return parse_record(_read_record(page[OWNER_AT:]), _Owner, path)
+    except ValueError:
         return None
 
 
@@ -263,7 +320,7 @@ def _read_header(path: Path) -> _Header:
     with path.open("rb") as file:
         first_page = np.frombuffer(file.read(PAGE_BYTES), dtype=np.uint8)
     try:
-        return parse_record(_read_record(first_page[8:]), _Header, path)
+        return parse_record(_read_record(first_page[8:OWNER_AT]), _Header, path)
     except Damaged as error:
         raise _damaged(path, error.cause) from error
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""Whether a process that has not shown itself lives all the same: those of its own machine can tell.
+"""Whether a process lives that does not show itself: those of its own machine can tell.
 
-A process may be silent because the machine is busy, or because it waits for the database, and it still sells what it
-has leased. So where it is is kept beside its number.
+A process may be silent because the machine is busy, or because it waits for a database, and still hold what it took. So
+where it is is kept beside what it holds.
 """
 
 import os
@@ -20,10 +20,21 @@ def place_here() -> str:
 
 def lives(place: str) -> bool:
     """Whether a process at a place is known to live; of other machines, and of no place, nothing is known."""
-    machine, _, process = place.partition(" ")
-    if not machine or machine != _machine():
-        return False
-    pid, _, started = process.partition(" ")
+    return _is_here(place) and _is_there(place)
+
+
+def has_ended(place: str) -> bool:
+    """Whether a process at a place is known to have ended; of other machines, and of no place, nothing is known."""
+    return _is_here(place) and not _is_there(place)
+
+
+def _is_here(place: str) -> bool:
+    machine = place.partition(" ")[0]
+    return bool(machine) and machine == _machine()
+
+
+def _is_there(place: str) -> bool:
+    pid, _, started = place.partition(" ")[2].partition(" ")
     return is_same_process(int(pid), float(started))
 
 
