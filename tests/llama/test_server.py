@@ -121,3 +121,55 @@ def test_a_loss_that_is_no_number_arrives_so_that_the_guard_hears_of_it(address,
     channel = told(address, Offer(run="run", step=0, microbatch=0, loss=loss))
     assert str(heard.get(timeout=30).loss) == str(loss)
     channel.close()
+
+
+def overhear(address: str) -> tuple[bytes, bytes]:
+    """What one who knows the token says to a server, and what it answers, heard in between."""
+    host, port = address.split(":")
+    said, answered = bytearray(), bytearray()
+
+    def pass_on(source, sink, kept):
+        while data := source.recv(4096):
+            kept.extend(data)
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+    with socket.create_server(("127.0.0.1", 0)) as between:
+        channel = []
+        here = f"127.0.0.1:{between.getsockname()[1]}"
+        caller = threading.Thread(target=lambda: channel.append(told(here, StatusQuery())))
+        caller.start()
+        near, _ = between.accept()
+        with near, socket.create_connection((host, int(port))) as far:
+            threads = [
+                threading.Thread(target=pass_on, args=way) for way in ((near, far, said), (far, near, answered))
+            ]
+            for each in threads:
+                each.start()
+            caller.join()
+            channel[0].close()
+            for each in threads:
+                each.join()
+    return bytes(said), bytes(answered)
+
+
+def test_what_was_overheard_opens_nothing_later(address, heard):
+    said, answered = overhear(address)
+    assert heard.get(timeout=30) == StatusQuery()
+    host, port = address.split(":")
+    assert_turned_away(host, int(port), said)
+    with socket.create_server(("127.0.0.1", 0)) as pretender:
+
+        def play():
+            near, _ = pretender.accept()
+            with near:
+                near.sendall(answered)
+                while near.recv(4096):
+                    pass
+
+        thread = threading.Thread(target=play)
+        thread.start()
+        with pytest.raises(WireError, match="does not know this pool's token"):
+            Channel.connect(f"127.0.0.1:{pretender.getsockname()[1]}", TOKEN)
+        thread.join()
+    assert heard.empty()

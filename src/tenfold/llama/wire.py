@@ -1,17 +1,22 @@
 """How workers, status readers and the coordinator talk: small JSON messages and flat float32 vectors over TCP.
 
-A connection is opened with ``multiprocessing.connection``'s mutual challenge (HMAC with the pool's token), then carries
-JSON messages in its framing; nothing is unpickled. Vectors lie in memory that a worker on the coordinator's machine
-maps; to and from another machine they follow a message as raw bytes on the same socket, straight into their buffer.
+A connection begins with a proof of each side that it knows the pool's token, then carries JSON messages in the framing
+of ``multiprocessing.connection``; nothing is unpickled. Vectors lie in memory that a worker on the coordinator's
+machine maps; to and from another machine they follow a message as raw bytes on the same socket, straight into their
+buffer.
+
+A proof is an HMAC over the random numbers of both sides and over who proves, so that none can be played again, neither
+later nor to the one who made it. What follows is neither encrypted nor signed: whoever can change packets on their way
+can pass a proof on and then speak. Between machines the network must be private, or a tunnel.
 """
 
 import hmac
+import secrets
 import socket
 import struct
 from collections.abc import Generator
 from contextlib import contextmanager
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+from multiprocessing.connection import Connection
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -27,6 +32,10 @@ from tenfold.llama.tree import Branch
 CONNECT_TIMEOUT_S = 2.0
 HANDSHAKE_S = 10.0
 """How long the other side may say nothing before it has proved that it knows the token."""
+
+NONCE_BYTES = PROOF_BYTES = 32
+CALLER, CALLED = b"calls", b"is called"
+"""Who proves: the side that connects, and the side that listens."""
 
 MESSAGE_LIMIT_BYTES = 1 << 20
 
@@ -44,6 +53,7 @@ class Hello(Frozen):
     text: str = Field(description="sha256 of its text")
     run: str = Field(description="run whose parameters it holds; empty if none")
     step: int = Field(description="step of the parameters it holds; -1 if none")
+    numerics: str = Field("", description="what decides the bits of its gradients; empty: it does not say")
     outpost: int | None = Field(None, description="number of the outpost that speaks for it; none: it speaks itself")
 
 
@@ -224,6 +234,19 @@ def out_of_turn(message: Message) -> WireError:
     return WireError(f"a {message.says} message is out of turn", next_step="run the same Tenfold everywhere")
 
 
+def _proof(token: str, who: bytes, nonces: bytes) -> bytes:
+    """Show that one side knows the token. The random numbers of both sides: the caller's first."""
+    key = hmac.digest(b"tenfold train", token.encode(), "sha256")
+    return hmac.digest(key, who + b"\0" + nonces, "sha256")
+
+
+def _stranger() -> WireError:
+    return WireError(
+        "the other side of the training connection does not know this pool's token, or is of another version",
+        next_step="check that both processes belong to the same pool, and run the same Tenfold",
+    )
+
+
 class Channel:
     """One open, authenticated connection."""
 
@@ -246,29 +269,48 @@ class Channel:
         raw = socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S)
         raw.settimeout(None)
         channel = cls(raw)
-        channel._authenticate(token, answer_first=True)
+        with channel._proving():
+            channel._prove_as_caller(token)
         return channel
 
     @classmethod
     def accept(cls, raw: socket.socket, token: str) -> Self:
         """Authenticate a connection that was just accepted; errors as of ``connect``."""
         channel = cls(raw)
-        channel._authenticate(token, answer_first=False)
+        with channel._proving():
+            channel._prove_as_called(token)
         return channel
 
-    def _authenticate(self, token: str, *, answer_first: bool) -> None:
-        key = hmac.digest(b"tenfold train", token.encode(), "sha256")
-        turns = (answer_challenge, deliver_challenge)
+    def _prove_as_caller(self, token: str) -> None:
+        mine = secrets.token_bytes(NONCE_BYTES)
+        self._messages.send_bytes(mine)
+        answer = self._receive_exactly(NONCE_BYTES + PROOF_BYTES)
+        nonces = mine + answer[:NONCE_BYTES]
+        if not hmac.compare_digest(answer[NONCE_BYTES:], _proof(token, CALLED, nonces)):
+            raise _stranger()
+        self._messages.send_bytes(_proof(token, CALLER, nonces))
+
+    def _prove_as_called(self, token: str) -> None:
+        mine = secrets.token_bytes(NONCE_BYTES)
+        nonces = self._receive_exactly(NONCE_BYTES) + mine
+        self._messages.send_bytes(mine + _proof(token, CALLED, nonces))
+        if not hmac.compare_digest(self._receive_exactly(PROOF_BYTES), _proof(token, CALLER, nonces)):
+            raise _stranger()
+
+    def _receive_exactly(self, size: int) -> bytes:
+        data = self._messages.recv_bytes(NONCE_BYTES + PROOF_BYTES)
+        if len(data) != size:
+            raise _stranger()
+        return data
+
+    @contextmanager
+    def _proving(self) -> Generator[None]:
         try:
             with self.patience(HANDSHAKE_S):
-                for turn in turns if answer_first else reversed(turns):
-                    turn(self._messages, key)
-        except (AuthenticationError, AssertionError) as error:
+                yield
+        except WireError:
             self.close()
-            raise WireError(
-                f"the other side of the training connection does not know this pool's token: {error!r}",
-                next_step="check that both processes belong to the same pool",
-            ) from error
+            raise
         except EOFError as error:
             self.close()
             raise ConnectionResetError("the other side closed the connection before it was let in") from error
