@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+from ipaddress import IPv4Address
 
 import numpy as np
 import pytest
@@ -18,11 +19,15 @@ from tenfold.core.errors import AssetError, UsageError
 from tenfold.llama import command, train_command
 from tenfold.llama.alone import join, train_alone
 from tenfold.llama.checkpoint import checkpoint_files, checkpoint_path, read_checkpoint
+from tenfold.llama.crew import Crew
 from tenfold.llama.journal import STEPS_FILE, read_evaluations, read_steps
 from tenfold.llama.live import live_paths
+from tenfold.llama.numerics import numerics_of
 from tenfold.llama.run_file import RunFile, RunFileError, read_run_file
 from tenfold.llama.runs import read_run, train_folder
 from tenfold.llama.status import fetch_status
+from tenfold.llama.step import StepInFlight
+from tenfold.llama.stopping import stopped_by_signal
 from tenfold.llama.vectors import layout_of
 
 
@@ -129,6 +134,8 @@ def test_a_run_stopped_killed_and_branched_ends_with_the_same_bits(home, run, re
     # The command measures the peak before it trains.
     assert all(line.mfu > 0 for line in gone_on[-2:])
 
+    assert [each.step for each in numerics_of(train_folder(home, "stopped"))] == [0]
+
     # A trunk at a constant rate, kept at step 6, from which a run decays.
     trunk = branch_of(run, "trunk", decay_share=0.0, keep_at=(6,), steps=9)
     train_alone(trunk, home)
@@ -149,6 +156,57 @@ def test_a_run_stopped_killed_and_branched_ends_with_the_same_bits(home, run, re
         train_alone(branch_of(run, "other", from_run="oak", from_step=5), home)
     with pytest.raises(AssetError, match="another recipe"):
         train_alone(branch_of(run, "whole", learning_rate=1.0), home)
+
+
+def test_a_run_that_is_stopped_within_a_step_ends_after_it(home, run, monkeypatch):
+    short = branch_of(run, "short", evaluate_every=0)
+    stop, put, seen = threading.Event(), StepInFlight.put, []
+
+    def harm(step, *given):
+        seen.append(given)
+        if len(seen) == 2 * run.recipe.microbatches + 1:
+            stop.set()
+        elif len(seen) == 2 * run.recipe.microbatches + 2:
+            # Longer than it takes to see that it is to stop.
+            time.sleep(0.5)
+        return put(step, *given)
+
+    monkeypatch.setattr(StepInFlight, "put", harm)
+    assert train_alone(short, home, stop=stop).step == 3
+    assert len(seen) == 3 * run.recipe.microbatches
+
+
+def test_a_step_that_does_not_end_is_given_up(home, run, monkeypatch):
+    monkeypatch.setattr("tenfold.llama.alone.LAST_STEP_S", 0.1)
+    stop = threading.Event()
+    monkeypatch.setattr(Crew, "start", lambda _: stop.set())
+    monkeypatch.setattr(Crew, "close", lambda _: None)
+    assert train_alone(branch_of(run, "hangs", evaluate_every=0), home, stop=stop).step == 0
+
+
+def test_a_second_ctrl_c_ends_at_once():
+    with pytest.raises(KeyboardInterrupt), stopped_by_signal() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.is_set()
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_who_listens_says_what_to_enter_on_other_machines(tmp_path, monkeypatch):
+    def told(host):
+        return train_command.how_to_join(tmp_path / "run.toml", host, 7777, tmp_path)
+
+    assert told("10.0.0.1").endswith("by:\n  tenfold train run.toml --join 10.0.0.1:7777")
+    assert str(tmp_path / "token") in told("10.0.0.1")
+    assert "--listen 0.0.0.0:7777 lets other machines join" in told("127.0.0.1")
+    assert IPv4Address("127.0.0.1") in train_command.own_addresses()
+    own = [IPv4Address("127.0.0.1"), IPv4Address("10.1.0.4"), IPv4Address("192.168.1.5")]
+    monkeypatch.setattr(train_command, "own_addresses", lambda: own)
+    assert "127.0.0.1" not in told("0.0.0.0") and "0.0.0.0" not in told("0.0.0.0")
+    for address in own[1:]:
+        assert f"\n  tenfold train run.toml --join {address}:7777" in told("0.0.0.0")
+    del own[1:]
+    assert "no other can join" in told("0.0.0.0")
 
 
 def worker_pids() -> list[int]:

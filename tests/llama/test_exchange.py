@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tenfold.llama.exchange import Exchange
+from tenfold.llama.numerics import mixed, numerics_of
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.wire import Acknowledged, HandedIn, Hello, Next, Offer
 
@@ -42,3 +43,25 @@ def test_the_last_gradient_of_a_step_is_added_also_if_its_worker_is_gone_before_
         exchange._converse(CutOff(*said), 1)
     assert exchange.step.complete
     assert list(exchange.buffers.vector_P(exchange.step.result()[1])) == [2, 2, 2]
+
+
+def test_a_run_that_is_computed_in_two_ways_says_so(tmp_path, recipe, caplog):
+    run = SimpleNamespace(run="run", recipe=recipe)
+    live = SimpleNamespace(front=SimpleNamespace(parameters_P=np.zeros(3, np.float32)), progress=TrainProgress(step=7))
+
+    def come(*ways):
+        exchange = Exchange(tmp_path, run, "text", live, "any", 60.0, lambda: None)
+        said = [
+            Hello(worker=f"worker {number}", machine="another", text="text", run="", step=-1, numerics=way)
+            for number, way in enumerate(ways)
+        ]
+        with pytest.raises(StopIteration):
+            exchange._converse(CutOff(*said), 1)
+        return numerics_of(tmp_path)
+
+    assert mixed(come("torch 2, kernels 1", "torch 2, kernels 1", "")) == "" == caplog.text
+    live.progress = TrainProgress(step=9)
+    seen = come("torch 2, torch's compiler", "torch 2, kernels 1")
+    assert [(each.what, each.step) for each in seen] == [("torch 2, kernels 1", 7), ("torch 2, torch's compiler", 9)]
+    assert "torch 2, kernels 1 (from step 7); torch 2, torch's compiler (from step 9)" in mixed(seen)
+    assert "worker 0 computes by torch 2, torch's compiler" in caplog.text

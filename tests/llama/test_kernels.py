@@ -13,6 +13,7 @@ from tenfold.llama.attention import Positions
 from tenfold.llama.model import LlamaForCausalLM
 from tenfold.llama.readout import judge
 from tenfold.llama.shape import ModelShape
+from tenfold.llama.worker import GradientComputer
 
 needs_amx = pytest.mark.skipif(kernels.library() is None, reason="this CPU has no AMX, or there is no C compiler")
 SIZES = {
@@ -144,3 +145,13 @@ class Kept:
 
     def send(self, value: list[tuple[float, str]]) -> None:
         self.kept = value
+
+
+@pytest.mark.parametrize(
+    ("compiled", "fits", "told"), [(False, True, "bfloat16"), (True, True, "kernels"), (True, False, "torch's compiler")]
+)
+def test_a_worker_tells_by_what_it_computes(compiled, fits, told, recipe, text, monkeypatch):
+    monkeypatch.setattr(kernels, "fit", lambda _: fits)
+    monkeypatch.setattr("tenfold.llama.worker.bfloat16_is_fast", lambda: True)
+    found = GradientComputer(recipe.model_copy(update={"compile": compiled, "bfloat16": True}), text).numerics()
+    assert torch.__version__ in found and told in found.split(", ")[-1]

@@ -9,6 +9,7 @@ from outline import Outline
 from tenfold.cli.main import main
 from tenfold.llama.curve import stretches
 from tenfold.llama.journal import EVALUATIONS_FILE, STEPS_FILE, EvaluationLine, StepLine
+from tenfold.llama.numerics import NumericsBook
 from tenfold.llama.report import Reporter, write_report
 from tenfold.llama.run_data import data_of, keep_data
 from tenfold.llama.runs import locked, open_run, train_folder
@@ -112,12 +113,28 @@ def test_two_runs_are_compared_by_what_differs_and_after_equally_many_tokens(hom
     page = Outline((tmp_path / "both.html").read_text())
     assert page.headings[0] == "slow and fast"
     assert found["held_out"][-1]["b"] in page.values
+    # Other held-out tokens of the same data, so it goes by the training loss.
+    trained("other", 20, evaluate_sequences=recipe.evaluate_sequences + 1)
+    told = " ".join(said(capsys, "diff", "slow", "other").split())
+    assert "other's training loss is" in told and "their held-out sequences differ" in told
     (train_folder(home, "fast") / "data.json").unlink()
     told = " ".join(said(capsys, "diff", "slow", "fast").split())
     assert "what they are trained on is not written down" in told
     assert "their data differ" not in told
     assert "the same run" in refused(capsys, "diff", "slow", "slow")
-    assert "there are:" in refused(capsys, "diff", "slow", "other")
+    assert "there are:" in refused(capsys, "diff", "slow", "none")
+
+
+def test_a_run_says_by_what_it_was_computed_and_that_it_was_by_more_than_one(trained, capsys):
+    folder, _ = trained("whole")
+    book = NumericsBook(folder)
+    book.note("torch 2, kernels 1", 0, "here")
+    assert "computed by torch 2, kernels 1" in said(capsys, "whole")
+    assert "data, computed by torch 2, kernels 1, give the same bits" in write_report(folder, "whole").read_text()
+    book.note("torch 2, torch's compiler", 12, "there")
+    told = "in more than one way, so these are not the bits of one machine"
+    assert told in said(capsys, "whole") and "(from step 12)" in said(capsys, "show", "whole")
+    assert told in write_report(folder, "whole").read_text()
 
 
 def test_a_run_has_a_page_with_its_curves_that_asks_nothing_of_a_network(trained, capsys):

@@ -33,6 +33,9 @@ PATIENCE_S = 120.0
 FAREWELL_S = 60.0
 """How long a machine that leaves a run waits until what it computed is handed up."""
 
+LAST_STEP_S = 60.0
+"""How long a run that is stopped may take for the step in hand; after that the step is given up."""
+
 OnProgress = Callable[[TrainProgress, StepLine | None], None]
 
 
@@ -73,7 +76,8 @@ def train_alone(
         home: state lies in ``home/train/<name>``.
         workers: processes that compute gradients, each with one thread.
         on_progress: called after each step, and once with no step as the run begins or goes on.
-        stop: set from anywhere to end after the step in hand; what is done is kept.
+        stop: set from anywhere to end after the step in hand, or ``LAST_STEP_S`` if it takes longer; what is done is
+            kept.
         peak_flops_per_s: measured peak of one worker, for the model FLOP/s utilisation; none: it is not told.
         listen: address and port at which other machines may join; none: none may.
         token: secret that they must know; none: one that nobody does.
@@ -123,7 +127,12 @@ def train_alone(
     host, port = listen or ("127.0.0.1", 0)
     address = f"{host}:{coordinator.listen(host, port)}"
     crew = Crew(workers, recipe, data, address, token, coordinator.stop)
-    _when(stop, ended, coordinator.stop)
+
+    def give_up() -> None:
+        if not ended.wait(LAST_STEP_S):
+            coordinator.stop()
+
+    _when(stop, ended, give_up)
     try:
         crew.start()
         coordinator.run()

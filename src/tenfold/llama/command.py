@@ -25,13 +25,15 @@ def train(
     *,
     workers: Workers = 1,
     listen: Annotated[
-        str | None, Parameter(help="HOST:PORT at which other machines may join that have this home's token file.")
+        str | None,
+        Parameter(help="HOST:PORT at which other machines may join that have this home's token; 0.0.0.0:PORT: at all."),
     ] = None,
     join: Annotated[str | None, Parameter(help="HOST:PORT at which RUN is trained: compute for it here.")] = None,
     json: Json = False,
 ) -> None:
     """Train the run of a file (RUN ends in .toml), here and without a pool; or show a run.
 
+    Ctrl-C ends it after the step in hand, a second Ctrl-C at once; the same command goes on.
     Shown are step, loss, tokens and checkpoints; RUN by its name, or else the one written to last.
     """
     if run is not None and run.endswith(".toml"):
@@ -43,7 +45,7 @@ def train(
         if join is not None:
             train_command.join(read_run_file(Path(run)), home_dir(), join, workers)
         else:
-            train_command.train(read_run_file(Path(run)), home_dir(), workers, json, listen)
+            train_command.train(read_run_file(Path(run)), home_dir(), workers, json, Path(run), listen)
         return
     if join is not None or listen is not None:
         raise UsageError("--join and --listen are for training", next_step="give the run's file, which ends in .toml")

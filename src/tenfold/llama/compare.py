@@ -16,6 +16,10 @@ MARKS = 8
 """Rows of the comparison: each holds an eighth of the tokens that both have."""
 
 
+HELD_OUT_KEYS = ("sequence_tokens", "evaluate_sequences")
+"""Of a recipe: which of the held-out tokens are predicted, and from how many before them."""
+
+
 class Difference(Record):
     """A key with another value."""
 
@@ -42,9 +46,14 @@ class Comparison(Record):
     held_out: tuple[Mark, ...] = Field(description="held-out loss where both were evaluated")
 
     @property
-    def same_held_out(self) -> bool:
-        """Whether both are known to be judged by the same held-out documents."""
+    def same_data(self) -> bool:
+        """Whether both are known to be trained and judged on the same data."""
         return self.a.data is not None and self.b.data is not None and self.a.data.sha256 == self.b.data.sha256
+
+    @property
+    def same_held_out(self) -> bool:
+        """Whether both are known to be judged by the same held-out tokens, each with as much before it."""
+        return self.same_data and not any(each.key in HELD_OUT_KEYS for each in self.differs)
 
 
 def compare(home: Path, a: str, b: str) -> Comparison:

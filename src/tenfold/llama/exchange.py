@@ -14,6 +14,7 @@ from tenfold.llama.checkpoint import RunMeta
 from tenfold.llama.gradients import FloatVector, GradientBuffers, add_neighbours, machine
 from tenfold.llama.guard import why_ended
 from tenfold.llama.live import LiveState
+from tenfold.llama.numerics import NumericsBook
 from tenfold.llama.server import Server
 from tenfold.llama.step import StepInFlight
 from tenfold.llama.wire import (
@@ -89,6 +90,7 @@ class Exchange:
         self.accepted = self.rejected = 0
         self.buffers = GradientBuffers(self._size)
         self.step = self._new_step()
+        self._numerics = NumericsBook(folder)
         self.server = Server(token, self._converse, self._gone)
 
     @property
@@ -155,6 +157,7 @@ class Exchange:
                 raise WireError(f"worker {hello.worker} has an outpost that is gone", next_step="connect again")
             self.workers[connection] = _Member(hello.machine == self._machine, hello.outpost)
             step = self._live.progress.step
+            self._numerics.note(hello.numerics, step, hello.worker)
             parameters, vector_P = self._parameters(connection, held=(hello.run, hello.step) == (self._run.run, step))
         welcome = Welcome(run=self._run.run, recipe=self._run.recipe, step=step, parameters=parameters)
         channel.send(welcome, vector_P)

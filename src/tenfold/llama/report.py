@@ -13,6 +13,7 @@ from tenfold.llama.checkpoint import RunMeta
 from tenfold.llama.compare import Comparison, Mark
 from tenfold.llama.curve import stretches
 from tenfold.llama.journal import EVALUATIONS_FILE, STEPS_FILE, read_evaluations, read_steps
+from tenfold.llama.numerics import mixed
 from tenfold.llama.runs import read_run
 from tenfold.llama.standing import Standing, standing_of
 from tenfold.page.figures import amount
@@ -107,7 +108,7 @@ def report(standing: Standing, run: RunMeta) -> str:
         *(charts if steps else [section("Loss", "No step is finished yet.", "")]),
         pair(
             section("Model", "Sizes, named as in Hugging Face's Llama 4.", _table(shape)),
-            section("Training", "The recipe: the same one and the same data give the same bits.", _table(how)),
+            section("Training", _about_bits(standing), _table(how)),
         ),
         section("Images", "The part that reads images.", _table(vision)) if vision else "",
         section("Data", "What it is trained on.", _table(_data(standing))),
@@ -142,6 +143,15 @@ def comparison(found: Comparison) -> str:
         section("Held out", "Where both were evaluated.", _marks(found.held_out, names)) if found.held_out else "",
     ]
     return document(f"{found.a.name} and {found.b.name}", _style(), "\n".join(body))
+
+
+def _about_bits(standing: Standing) -> str:
+    """Under which condition recipe and data give these bits again."""
+    told = mixed(standing.numerics)
+    if told:
+        return f"{told[0].upper()}{told[1:]}."
+    by = f", computed by {standing.numerics[0].what}," if standing.numerics else ""
+    return f"The recipe: the same one and the same data{by} give the same bits."
 
 
 def _style() -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tenfold.core.show import grid, machine, out
 from tenfold.llama.compare import Comparison
 from tenfold.llama.flops import flops_per_token, parameters_of
+from tenfold.llama.numerics import mixed
 from tenfold.llama.runs import RunDescription
 from tenfold.llama.standing import Standing
 from tenfold.page.figures import amount
@@ -58,6 +59,9 @@ def _stands(standing: Standing) -> None:
         out.print(f"loss {standing.loss:.4f} nats per token{told}{left_out}", markup=False)
     if standing.data is not None:
         out.print(f"data: {standing.data.folder}", markup=False, soft_wrap=True)
+    if standing.numerics:
+        told = mixed(standing.numerics) or f"computed by {standing.numerics[0].what}"
+        out.print(told, markup=False, soft_wrap=True, style="yellow" if mixed(standing.numerics) else None)
 
 
 def runs(found: Sequence[Standing], json: bool) -> None:
@@ -119,7 +123,9 @@ def _verdict(found: Comparison) -> str:
     if a.data is None or b.data is None:
         note = "; what they are trained on is not written down, so losses may be of different texts"
     else:
-        note = "" if found.same_held_out else "; their data differ, so losses are not of the same text"
+        note = "" if found.same_data else "; their data differ, so losses are not of the same text"
+        if found.same_data and found.held_out and not found.same_held_out:
+            note = "; their held-out sequences differ, so held-out losses are not of the same tokens"
     return (
         f"after {mark.tokens:,} tokens {b.name}'s {what} is {than} {a.name}'s, "
         f"at {work:.2f} times its FLOPs a token{note}"

@@ -11,6 +11,7 @@ from tenfold.core.errors import Damaged
 from tenfold.llama.checkpoint import checkpoint_files, read_meta
 from tenfold.llama.flops import flops_per_token, parameters_of
 from tenfold.llama.journal import STEPS_FILE, StepLine, read_evaluations, read_steps
+from tenfold.llama.numerics import Numerics, numerics_of
 from tenfold.llama.progress import Record, TrainProgress
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.run_data import RunData, data_of
@@ -43,6 +44,7 @@ class Standing(Record):
     parameters: int
     active_parameters: int
     data: RunData | None
+    numerics: tuple[Numerics, ...] = Field((), description="by what its gradients were computed, the first one first")
     folder: Path
     written_at: float = Field(description="Unix seconds")
 
@@ -96,6 +98,7 @@ def standing_of(name: str, folder: Path, recipe: Recipe) -> Standing:
         parameters=counted.total,
         active_parameters=counted.active,
         data=data_of(folder),
+        numerics=numerics_of(folder),
         folder=folder,
         written_at=max(written, default=0.0),
     )

@@ -1,7 +1,10 @@
 """A run trained from the command line: a progress bar while it goes, what it came to at its end, Ctrl-C in between."""
 
+import socket
+from ipaddress import IPv4Address
 from pathlib import Path
 
+import psutil
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tenfold.core.errors import UsageError
@@ -9,12 +12,18 @@ from tenfold.core.show import machine, out, talk
 from tenfold.llama.alone import Finished, train_alone
 from tenfold.llama.alone import join as join_run
 from tenfold.llama.journal import StepLine
+from tenfold.llama.numerics import mixed, numerics_of
 from tenfold.llama.peak import measure_peak
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.run_file import RunFile
 from tenfold.llama.stopping import stopped_by_signal
 from tenfold.llama.worker import bfloat16_is_fast
+from tenfold.pool.authority import is_loopback
 from tenfold.pool.runfile import pool_token
+
+EVERYWHERE = ("0.0.0.0", "")
+"""Hosts by which a machine listens at all of its addresses."""
+MOST_ADDRESSES = 4
 
 
 def join(run: RunFile, home: Path, address: str, workers: int) -> None:
@@ -49,18 +58,48 @@ def host_and_port(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def train(run: RunFile, home: Path, workers: int, json: bool, listen: str | None = None) -> None:
+def how_to_join(file: Path, host: str, port: int, home: Path) -> str:
+    """Say what to enter on another machine, with an address of this one under which it can be reached."""
+    if host in EVERYWHERE:
+        found = own_addresses()
+        hosts = [str(each) for each in found if not each.is_loopback]
+        if not hosts:
+            return f"this machine has no address but its own loopback, so no other can join at port {port}"
+    elif is_loopback(host):
+        return f"{host} is reached from this machine only; --listen 0.0.0.0:{port} lets other machines join"
+    else:
+        hosts = [host]
+    commands = "\n".join(f"  tenfold train {file.name} --join {each}:{port}" for each in hosts[:MOST_ADDRESSES])
+    which = "by the one of these that reaches here" if len(hosts) > 1 else "by"
+    return (
+        f"other machines join, with the same run file, the same data and a copy of {home / 'token'} in their home, "
+        f"{which}:\n{commands}"
+    )
+
+
+def own_addresses() -> list[IPv4Address]:
+    """IPv4 addresses of this machine's interfaces that are up."""
+    states = psutil.net_if_stats()
+    return [
+        IPv4Address(each.address)
+        for name, found in psutil.net_if_addrs().items()
+        if name in states and states[name].isup
+        for each in found
+        if each.family == socket.AF_INET
+    ]
+
+
+def train(
+    run: RunFile, home: Path, workers: int, json: bool, file: Path | None = None, listen: str | None = None
+) -> None:
     """Train a run to its end, or until Ctrl-C or SIGTERM, and print what it came to.
 
-    With ``listen``, ``host:port``, other machines may join that know this home's token.
+    With ``listen``, ``host:port``, other machines may join that know this home's token and have this run file.
     """
     where = None if listen is None else host_and_port(listen)
-    if where is not None:
+    if where is not None and file is not None:
         pool_token(home)
-        talk.print(
-            f"other machines join with --join {listen} and the same run file, data and token file ({home / 'token'})",
-            markup=False,
-        )
+        talk.print(how_to_join(file, *where, home), markup=False, soft_wrap=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -124,6 +163,8 @@ def _print(finished: Finished, run: RunFile, json: bool) -> None:
         f"{finished.seconds:,.0f} s",
         markup=False,
     )
+    if told := mixed(numerics_of(finished.folder)):
+        out.print(told, style="yellow", markup=False, soft_wrap=True)
     if run.recipe.steps is not None and finished.step < run.recipe.steps:
         out.print(f"stopped; the same command goes on at step {finished.step:,}", markup=False)
     out.print(f"its files are in {finished.folder}", markup=False)

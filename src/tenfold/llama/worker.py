@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from tenfold.core.errors import ResidentFailed
+from tenfold.llama import kernels
 from tenfold.llama.data.pair_sampler import sampler_of
 from tenfold.llama.data.sampler import Batch
 from tenfold.llama.gradients import FloatVector, Memory, machine
@@ -83,8 +84,22 @@ class GradientComputer:
         self.parameters_P, self.gradients_P = parameters.numpy(), gradients.numpy()
         self._model = network_of(recipe.model)
         self._compiled = False
-        bfloat16 = recipe.bfloat16 and bfloat16_is_fast()
-        self._bound = Bound(self._model, layout, parameters, gradients, bfloat16=bfloat16)
+        self._bfloat16 = recipe.bfloat16 and bfloat16_is_fast()
+        self._bound = Bound(self._model, layout, parameters, gradients, bfloat16=self._bfloat16)
+
+    def numerics(self) -> str:
+        """What decides the bits of its gradients beside recipe and data: machines that give the same compute the same.
+
+        Where the recipe compiles, this builds what ``kernels`` has, in a second or two, if nobody did before.
+        """
+        kind = "bfloat16" if self._bfloat16 else "float32"
+        found = [f"torch {torch.__version__}", torch.backends.cpu.get_cpu_capability(), f"products in {kind}"]
+        if self.recipe.compile:
+            by_kernels = self._bfloat16 and kernels.fit(self.recipe.model)
+            found.append(f"kernels {kernels.version()}" if by_kernels else "torch's compiler")
+        if self._threads != 1:
+            found.append(f"{self._threads} threads")
+        return ", ".join(found)
 
     def of(self, recipe: Recipe) -> "GradientComputer":
         """The same for another recipe."""
@@ -207,7 +222,7 @@ class Worker:
     def _join(self, channel: Channel) -> None:
         # Another coordinator's memory is not the last one's.
         self._mapped.clear()
-        held = {"run": self._held_run, "step": self._held_step}
+        held = {"run": self._held_run, "step": self._held_step, "numerics": self._computer.numerics()}
         channel.send(Hello(worker=self._name, machine=machine(), text=self._text_sha256, **held))
         answer = self._receive(channel)
         if isinstance(answer, Refused):
