@@ -100,6 +100,32 @@ def test_prompts_read_between_steps_leave_less_room_within_the_deadline():
     assert mixed.sequences / mixed.tokens_per_s <= 1 / 30 + 1e-9
 
 
+def test_answers_that_cannot_be_as_fast_as_they_must_are_told_as_none():
+    long_prompts = replace(TRAFFIC, output_tokens_per_s=1e3, prompt_tokens=100_000, context_tokens=100_500)
+    assert fleet(long_prompts).answer_tokens_per_s is None
+    slow = fleet(replace(long_prompts, user_tokens_per_s=0.1)).answer_tokens_per_s
+    assert slow is not None and slow.mid > 1
+
+
+def test_sums_and_experts_go_by_what_reaches_them():
+    link, network = 450e9 * CONSTANTS.links, 50e9 * 0.85
+    sums = 8 * LLAMA_70B.layers * LLAMA_70B.hidden
+
+    def links_s(model, parallel):
+        return Deployment(model, H100, "fp8", "fp8", parallel).links_s()
+
+    assert links_s(LLAMA_70B, Parallel(tensor=8)) == pytest.approx(7 * sums / link)
+    assert links_s(LLAMA_70B, Parallel(tensor=16)) == pytest.approx(15 * sums / network)
+    sent = DEEPSEEK.exchanged_bytes_per_token(DEEPSEEK.experts_per_token) / link
+    assert links_s(DEEPSEEK, Parallel(expert=8)) == pytest.approx(sent * 7 / 8)
+    # Four groups of two: each has a token together, and the experts of three groups are elsewhere.
+    both = 8 * DEEPSEEK.layers * DEEPSEEK.hidden / link + sent * 3 / 4
+    assert links_s(DEEPSEEK, Parallel(tensor=2, expert=8)) == pytest.approx(both)
+    # The experts of a stage are on one server, however many stages there are.
+    assert links_s(DEEPSEEK, Parallel(expert=8, pipeline=4)) == pytest.approx(sent * 7 / 8)
+    assert Deployment(DEEPSEEK, H100, "fp8", "fp8", Parallel(expert=8, pipeline=4)).network_s(8) == 0
+
+
 def test_experts_on_other_servers_are_bound_by_the_network():
     step = on_h100(DEEPSEEK, 144).step(500)
     sent = 58 * 8 * (1 - 8 / 144) * 7168 * 3

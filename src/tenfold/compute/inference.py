@@ -66,13 +66,14 @@ class Rate:
 class InferenceEstimate:
     """Accelerators for the traffic, by phase, and the rates behind them (per accelerator, before headroom).
 
-    ``answer_tokens_per_s`` is what one accelerator generates if it reads the prompts too, as benchmarks report it.
+    ``answer_tokens_per_s`` is what one accelerator generates if it reads the prompts too, as benchmarks report it; none
+    where answers would be slower than they may be, since the prompts that are read between take too long.
     ``assumed`` says what was not given.
     """
 
     prefill_tokens_per_s: Interval
     decode_tokens_per_s: Interval
-    answer_tokens_per_s: Interval
+    answer_tokens_per_s: Interval | None
     prefill_bound: str
     decode_bound: str
     decode_batch: float
@@ -173,10 +174,12 @@ def estimate_inference(
         cached_share=traffic.cached_share,
         user_tokens_per_s=traffic.user_tokens_per_s,
     )
+    # Less than one answer on the whole replica is none that keeps the speed.
+    is_fast = together.sequences * generating.replica >= 1
     return InferenceEstimate(
         prefill_tokens_per_s=prefill_speed,
         decode_tokens_per_s=decode_speed,
-        answer_tokens_per_s=engine_interval(generating).scaled(together.tokens_per_s),
+        answer_tokens_per_s=engine_interval(generating).scaled(together.tokens_per_s) if is_fast else None,
         prefill_bound=read.bound,
         decode_bound=generated.bound,
         decode_batch=generated.batch,

@@ -127,26 +127,43 @@ class Deployment:
         return vectors * model.hidden * 2 / self.bytes_per_s
 
     def links_s(self) -> float:
-        """Exchange of one token over fast links: sums of tensor parallelism, or tokens sent to experts near by."""
-        model, tensor, expert = self.model, self.parallel.tensor, self.parallel.expert
-        link = self.accelerator.entry.link_gb_per_s
-        bytes_per_s = (link.value * 1e9 if link else PLAIN_LINK_BYTES_PER_S) / 2 * self.constants.links
-        if tensor > 1:
-            # Two sums a layer, each of 2 bytes sent and received by every accelerator of the group.
-            return (tensor - 1) * 8 * model.layers * model.hidden / bytes_per_s
-        near = model.experts_per_token * (1 - 1 / expert) * (1 - self._far())
-        return model.exchanged_bytes_per_token(near) / bytes_per_s
+        """Exchange of one token while nothing is computed: sums of tensor parallelism, tokens sent to experts near by.
+
+        A group of ``tensor`` accelerators has a token together, and sends it to the experts of other groups.
+        """
+        model, tensor = self.model, self.parallel.tensor
+        # Two sums a layer, each of 2 bytes sent and received by every accelerator of the group.
+        sums_s = (tensor - 1) * 8 * model.layers * model.hidden / self._sums_bytes_per_s()
+        near = model.experts_per_token * (1 - 1 / self.parallel.groups) * (1 - self._far())
+        return sums_s + model.exchanged_bytes_per_token(near) / self._link_bytes_per_s()
 
     def network_s(self, visited: int) -> float:
         """Exchange of one token over the network, for ``visited`` places; overlapped with computing."""
-        network = self.accelerator.entry.network_gbit_per_s
-        if not self.model.is_mixture or network is None:
+        bytes_per_s = self._network_bytes_per_s()
+        if not self.model.is_mixture or bytes_per_s is None:
             return 0.0
-        return self.model.exchanged_bytes_per_token(visited * self._far()) / (network.value / 8 * 1e9 * NETWORK_SHARE)
+        return self.model.exchanged_bytes_per_token(visited * self._far()) / bytes_per_s
+
+    def _link_bytes_per_s(self) -> float:
+        """What one accelerator sends over fast links, or else its slot, while it receives as much."""
+        link = self.accelerator.entry.link_gb_per_s
+        return (link.value * 1e9 if link else PLAIN_LINK_BYTES_PER_S) / 2 * self.constants.links
+
+    def _network_bytes_per_s(self) -> float | None:
+        """What one accelerator sends over the network; none if nothing is known of it."""
+        network = self.accelerator.entry.network_gbit_per_s
+        return None if network is None else network.value / 8 * 1e9 * NETWORK_SHARE
+
+    def _sums_bytes_per_s(self) -> float:
+        """What sums go by: a group that is larger than fast links reach waits for the network."""
+        fast, network = self._link_bytes_per_s(), self._network_bytes_per_s()
+        if self.parallel.tensor <= self.accelerator.entry.scale_up_count or network is None:
+            return fast
+        return min(fast, network)
 
     def _far(self) -> float:
-        """Share of the replica that fast links do not reach."""
-        return max(0.0, 1 - self.accelerator.entry.scale_up_count / self.replica)
+        """Share of a stage, over which its experts are spread, that fast links do not reach."""
+        return max(0.0, 1 - self.accelerator.entry.scale_up_count / (self.replica / self.parallel.pipeline))
 
     def request_s(self) -> float:
         """Host's time for one request, during which its accelerators wait."""

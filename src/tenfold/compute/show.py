@@ -190,9 +190,19 @@ def inference(model: ServedModel, estimate: InferenceEstimate, json: bool) -> No
     _line(lines, "  decode", estimate.decode_accelerators)
     _line(lines, "prefill tokens/s each, full load", estimate.prefill_tokens_per_s)
     _line(lines, "decode tokens/s each, full load", estimate.decode_tokens_per_s)
-    _line(lines, "answers, with their prompts", estimate.answer_tokens_per_s)
+    answers, name = estimate.answer_tokens_per_s, "answers, with their prompts"
+    if answers is None:
+        lines.add_row(name, "-", "-")
+    else:
+        _line(lines, name, answers)
     _bill(lines, estimate.bill_per_day, " a day")
     out.print(lines)
+    if answers is None:
+        out.print(
+            "\nwhere prompts are read between the tokens of answers, no answer is as fast as it must be: read them on "
+            "other accelerators, or give a lower --speed",
+            markup=False,
+        )
     near = _table("nearest measurements", "on", "replica", "weights", "prompt/answer", "tokens/s each")
     for row in estimate.nearest:
         parallel = row.deployment().parallel
