@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -152,6 +152,9 @@ class Keyring:
         self._home = home
         self._seen: tuple[int, int] | None = None
         self._keys: dict[str, Key] = {}
+        # Asked for at every request, of however many keys there are.
+        self._by_host: dict[str, Key] = {}
+        self._origins: frozenset[str] = frozenset()
         self.trouble = ""
 
     def find(self, text: str) -> Key | None:
@@ -173,26 +176,37 @@ class Keyring:
 
     def of_host(self, host: str) -> Key | None:
         """The visitor's key of the tenant whose name ``host`` is; without its port."""
-        return next((key for key in self._known().values() if host in key.hosts), None)
+        self._known()
+        return self._by_host.get(host)
 
     def knows_origin(self, origin: str) -> bool:
         """Whether any tenant's pages are of ``origin``."""
-        return any(origin in key.origins for key in self._known().values())
+        self._known()
+        return origin in self._origins
 
     def _known(self) -> dict[str, Key]:
         try:
             found = keys_path(self._home).stat()
         except FileNotFoundError:
-            self._seen, self._keys, self.trouble = None, {}, ""
+            self._seen, self.trouble = None, ""
+            self._take(())
             return self._keys
         if self._seen != (found.st_mtime_ns, found.st_ino):
             self._seen = (found.st_mtime_ns, found.st_ino)
             try:
-                self._keys, self.trouble = {key.id: key for key in read_keys(self._home)}, ""
+                self._take(read_keys(self._home))
+                self.trouble = ""
             except AssetError as error:
                 # Read again at the next request: it may be mended, or there were no descriptors to be had.
-                self._keys, self._seen, self.trouble = {}, None, f"no key is taken: {error}"
+                self._seen, self.trouble = None, f"no key is taken: {error}"
+                self._take(())
         return self._keys
+
+    def _take(self, keys: Sequence[Key]) -> None:
+        self._keys = {key.id: key for key in keys}
+        # Of a tenant's keys with one host the first counts.
+        self._by_host = {host: key for key in reversed(keys) for host in key.hosts}
+        self._origins = frozenset(origin for key in keys for origin in key.origins)
 
 
 def _digest(secret: str) -> str:
