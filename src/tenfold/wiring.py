@@ -10,6 +10,7 @@ from tenfold.ads.product import ADS
 from tenfold.agents.product import AGENTS
 from tenfold.assistant.product import ASSISTANT
 from tenfold.core.config import CONFIG_FILE, Config, config_type, read_config
+from tenfold.core.errors import ConfigError
 from tenfold.feed.product import FEED
 from tenfold.llama.workload import TRAIN, priced_by_plan
 from tenfold.pool.model_plan import ModelPlan
@@ -33,11 +34,26 @@ def load_config(path: Path | None) -> Config:
 
     Raises:
         ConfigError: the file is missing, is not TOML, or has an unknown key or bad value, or names a plan without a
-            price of training; names file and key.
+            price of training, or a model that the pool does not have; names file and key.
     """
     config = read_config(path, CONFIG)
+    _check_models(config, path or Path(CONFIG_FILE))
     train = priced_by_plan(TRAIN.table(config), path or Path(CONFIG_FILE))
     return config.model_copy(update={TRAIN.name: train})
+
+
+def _check_models(config: Config, path: Path) -> None:
+    """See that the pool has each model that a product asks for by its name."""
+    plan = model_plan(config)
+    for product in PRODUCTS:
+        name = product.asks_for(config.table(product.name, product.settings)) if product.asks_for else ""
+        if name and name not in plan.models:
+            raise ConfigError(
+                f"{path}: {product.name}.writer_model is {name!r}, which is no model of this pool; "
+                f"it has {', '.join(plan.models)}",
+                next_step=f"give the model a line in [serve.models], as '{name} = {{ adapter = \"FOLDER\" }}' of "
+                "'tenfold llama tune', or take the key out",
+            )
 
 
 def running(config: Config) -> tuple[Workload[Any], ...]:

@@ -53,3 +53,17 @@ def test_a_proxy_is_an_address_or_a_network(tmp_path):
     path = tmp_path / "tenfold.toml"
     path.write_text('[pool]\nproxies = ["10.0.0.5", "fd00::/8"]\n')
     assert load_config(path).pool.proxies == ("10.0.0.5", "fd00::/8")
+
+
+def test_a_model_that_a_product_asks_for_is_one_of_the_pools(tmp_path):
+    for product in ("ads", "agents"):
+        asks = f'[{product}]\nwriter = "serve"\nwriter_model = "copy"\n'
+        told = problem(tmp_path, asks)
+        assert f"{product}.writer_model is 'copy', which is no model of this pool; it has smollm2-135m" in told
+        (tmp_path / "tenfold.toml").write_text(f'{asks}[serve.models]\ncopy = {{ adapter = "taught" }}\n')
+        assert load_config(tmp_path / "tenfold.toml").serve.models.keys() == {"copy"}
+    # Who writes by templates asks nobody, and an endpoint's models are its own.
+    (tmp_path / "tenfold.toml").write_text(
+        '[agents]\nwriter_model = "copy"\n[ads]\nwriter = "endpoint"\nwriter_url = "http://x/v1"\nwriter_model = "m"\n'
+    )
+    assert load_config(tmp_path / "tenfold.toml").ads.writer_model == "m"

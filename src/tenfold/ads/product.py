@@ -15,4 +15,5 @@ ADS = Product(
     page="tenfold.ads.page:draw",
     public=(PUBLIC,),
     roles=frozenset({"advertiser"}),
+    asks_for=lambda settings: settings.writer_model if settings.writer == "serve" else "",
 )

@@ -17,4 +17,5 @@ AGENTS = Product(
     public=(PUBLIC, "/.well-known/ucp"),
     needs=EMBEDDER,
     roles=frozenset({"owner"}),
+    asks_for=lambda settings: settings.writer_model if settings.writer == "serve" else "",
 )

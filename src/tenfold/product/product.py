@@ -1,7 +1,9 @@
 """A product: what people use, made of what the pool's workloads do."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tenfold.core.config import Settings
 from tenfold.pool.need import Need
@@ -26,6 +28,7 @@ class Product:
     ``page``: ``module:function`` that fills its page in the console, at ``/name``: ``draw(heading, base_url)``, called
     in each browser's page with the place at the head's right for a summary, and with what gives the front's address.
     ``roles``: of keys that may use its API, beside operators. ``needs``: what must be in the cache before it starts.
+    ``asks_for``: the pool's model that it asks for by its name, which its settings tell; empty: by no name.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Product:
     public: tuple[str, ...] = ()
     roles: frozenset[str] = frozenset()
     needs: tuple[Need, ...] = ()
+    asks_for: Callable[[Any], str] | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
