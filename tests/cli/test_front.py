@@ -124,6 +124,11 @@ def test_health_names_no_file():
     )
 
 
+def test_health_names_nobody_whom_a_product_speaks_of():
+    alarm = "the product agents says that something is wrong: whatsapp of shop takes nothing\nsince today"
+    assert without_files(alarm) == "the product agents says that something is wrong"
+
+
 async def test_a_console_ends_within_seconds_of_its_key(door, home):
     key = make_key(home, "viewer")
     with_key = {"authorization": f"Bearer {key}"}

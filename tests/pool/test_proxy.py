@@ -420,11 +420,11 @@ async def test_a_product_that_fails_at_everything_is_told_until_it_answers(front
 
 
 async def test_what_a_product_says_is_wrong_with_it_is_told_as_long_as_it_says_so(front, shop):
-    assert await front.proxy.troubles() == ""
+    assert await front.proxy.troubles() == {"shop": ""}
     shop.counts = json.dumps({"trouble": "its token has expired", "product": "shop"})
-    assert await front.proxy.troubles() == "shop: its token has expired"
+    assert await front.proxy.troubles() == {"shop": "its token has expired"}
     for said in ("[]", "no JSON", "{}"):
         shop.counts = said
-        assert await front.proxy.troubles() == ""
+        assert await front.proxy.troubles() == {"shop": ""}
     front.proxy.learn({"shop": ProductRoute(url=f"http://127.0.0.1:{free_port()}", prefixes=("/v1/shop",))})
-    assert await front.proxy.troubles() == ""
+    assert await front.proxy.troubles() == {"shop": ""}

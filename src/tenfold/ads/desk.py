@@ -129,7 +129,7 @@ class Desk:
         )
         await self.turn()
         tasks = [
-            asyncio.create_task(for_ever(what, work))
+            asyncio.create_task(for_ever(what, work, self.context.say))
             for what, work in (
                 ("charging", self._charge_what_came),
                 ("the turn at the database of money", self._turns),

@@ -83,8 +83,8 @@ class Desk:
             await self.conversations.write(self._seal_all)
             await self.conversations.open()
             warming = asyncio.create_task(self._warm())
-            sending = asyncio.create_task(for_ever("sending", self._courier.turn))
-            telling = asyncio.create_task(for_ever("telling what was earned", self._tell))
+            sending = asyncio.create_task(for_ever("sending", self._courier.turn, self.context.say))
+            telling = asyncio.create_task(for_ever("telling earnings", self._tell, self.context.say))
             try:
                 yield
             finally:
@@ -244,8 +244,7 @@ class Desk:
     def _tell_refusals(self, refusals: Sequence[Refusal]) -> None:
         """Say whose channels take nothing, and what to do."""
         said = [
-            f"{each.told(f'business {each.business}')}; set what works for business {each.business} by 'tenfold agents "
-            f"set {each.business}'"
+            f"{each.told(each.business)}; give it what works by 'tenfold agents set {each.business}'"
             for each in refusals[:MOST_TOLD]
         ]
         more = len(refusals) - len(said)

@@ -120,7 +120,7 @@ class Channels:
             # Number and secrets are read as this process starts, so what was known of those before counts no more.
             await self._transactions.write(lambda c, which=channel: DELIVERIES.renew(c, OWN, which, self._clock()))
         async with aiohttp.ClientSession(connector=connector()) as self._session:
-            sending = asyncio.create_task(for_ever("sending", self._courier.turn))
+            sending = asyncio.create_task(for_ever("sending", self._courier.turn, self._say))
             try:
                 yield
             finally:

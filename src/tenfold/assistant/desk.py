@@ -62,7 +62,7 @@ class Desk:
         loops = {"replying": self._reply_turn, "following": self._follow_turn, "telling earnings": self._earn}
         async with open_web(private=self.settings.private_hosts) as web, self.channels.running():
             self._following = Following(self.settings, web, self.write, self._clock)
-            tasks = [asyncio.create_task(for_ever(name, turn)) for name, turn in loops.items()]
+            tasks = [asyncio.create_task(for_ever(name, turn, self._context.say)) for name, turn in loops.items()]
             try:
                 yield
             finally:

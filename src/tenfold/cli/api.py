@@ -26,7 +26,7 @@ from tenfold.pool.models import Models
 from tenfold.pool.state import PoolState
 from tenfold.wiring import WORKLOADS
 
-_BUSINESS = re.compile(r"business \S+(?: by '[^']+')?")
+_SAYS = re.compile(r"^(the product \w+ says that something is wrong): .*$", re.DOTALL)
 _FILE = re.compile(r"""(?<![\w:/.])~?(?:/[\w.@+-]+){2,}/?""")
 """An absolute path of two parts or more; the slash in ``n0/cpu1`` or in a URL begins none."""
 
@@ -150,8 +150,8 @@ def methods_of(api: FastAPI) -> dict[str, frozenset[str]]:
 
 
 def without_files(alarm: str) -> str:
-    """Leave names of files and businesses out of an alarm: ``healthz`` is for anybody, ``/api/state`` for operators."""
-    return _BUSINESS.sub("a business", _FILE.sub("<file>", alarm))
+    """Leave names of files, and what products say, out of an alarm: ``healthz`` is for anybody."""
+    return _SAYS.sub(r"\1", _FILE.sub("<file>", alarm))
 
 
 def _as_error(request: Request, error: Exception) -> Response:

@@ -197,7 +197,8 @@ class Front:
 
     async def _take_products(self) -> None:
         """Say what products say is wrong with them, e.g. that a channel of theirs takes nothing."""
-        self._alarm("troubles of products", await self._proxy.troubles())
+        for name, text in (await self._proxy.troubles()).items():
+            self._alarm(f"product {name}", f"the product {name} says that something is wrong: {text}" if text else "")
         await asyncio.sleep(PRODUCTS_EVERY_S)
 
     async def _take_training(self) -> None:

@@ -92,11 +92,15 @@ class Desk:
 
     async def run(self) -> None:
         """Read the catalog again now and then, tell earnings, and look after what is kept, until cancelled."""
+        loops = {
+            "reading the catalog": self._follow_catalog,
+            "telling what ranking earned": self._worth.earn,
+            "forgetting old events": self._forget_old,
+            "writing the files that ranking learns from": self._export,
+        }
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(for_ever("reading the catalog", self._follow_catalog))
-            tasks.create_task(for_ever("telling what ranking earned", self._worth.earn))
-            tasks.create_task(for_ever("forgetting old events", self._forget_old))
-            tasks.create_task(for_ever("writing the files that ranking learns from", self._export))
+            for name, turn in loops.items():
+                tasks.create_task(for_ever(name, turn, self.context.say))
 
     @property
     def catalog(self) -> Catalog:

@@ -97,10 +97,10 @@ class Proxy:
         name = self.product_of(path) or path.split("/")[1]
         return self._products[name].roles if name in self._products else ()
 
-    async def troubles(self) -> str:
-        """What products say is wrong with them; one that does not answer says nothing, see ``health`` and alarms."""
-        found = await asyncio.gather(*map(self._trouble_of, self._products))
-        return "; ".join(f"{name}: {text}" for name, text in zip(self._products, found, strict=True) if text)
+    async def troubles(self) -> dict[str, str]:
+        """What each product says is wrong with it, or nothing (empty); one that does not answer says nothing."""
+        names = tuple(self._products)
+        return dict(zip(names, await asyncio.gather(*map(self._trouble_of, names)), strict=True))
 
     async def _trouble_of(self, name: str) -> str:
         assert self._session is not None, "the proxy is running"
