@@ -22,7 +22,17 @@ def test_help_lists_every_command_and_imports_no_package_that_brings_one():
     loaded = done.stderr.split()
     ours = {module for module in loaded if module.startswith("tenfold.") and not module.startswith("tenfold.core")}
     assert ours == {"tenfold.cli", "tenfold.cli.main"}
-    assert not {"numpy", "torch", "ray", "polars", "sqlalchemy", "nicegui", "fastapi", "asyncio"} & set(loaded)
+    assert not {
+        "numpy",
+        "torch",
+        "ray",
+        "polars",
+        "sqlalchemy",
+        "nicegui",
+        "fastapi",
+        "asyncio",
+        "importlib.metadata",
+    } & set(loaded)
 
 
 @pytest.mark.parametrize(("name", "about"), COMMANDS.values())

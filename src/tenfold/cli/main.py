@@ -13,7 +13,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from tenfold import __version__
+import tenfold
 from tenfold.core.command import Json, whole
 from tenfold.core.errors import AlreadyRunning, TenfoldError, UsageError
 from tenfold.core.paths import cache_dir, home_dir
@@ -22,7 +22,7 @@ from tenfold.core.show import record, talk
 app = App(
     name="tenfold",
     help="An AI platform on one fungible pool of accelerators.",
-    version=__version__,
+    version=lambda: tenfold.__version__,
     help_format="plaintext",
 )
 
