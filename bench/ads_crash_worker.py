@@ -12,13 +12,13 @@ import traceback
 
 import orjson
 
-from tenfold.pool.alive import place_here
 from tenfold.ads.money.cashier import Cashier, Running
 from tenfold.ads.money.charge import Impression, take
 from tenfold.ads.money.moment import database_now
 from tenfold.ads.tables import MIGRATIONS
 from tenfold.ads.tracking import Signer, new_event
 from tenfold.core.store import open_store
+from tenfold.pool.alive import place_here
 from tenfold.pool.process import die_with_parent
 
 Address = tuple[str, int]

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from money_books import add_account, add_campaign, books, impression, spent
 
 from tenfold.ads.money import lease as leasing
-from tenfold.pool.alive import place_here
 from tenfold.ads.money.books import check
 from tenfold.ads.money.budget import account_node, campaign_node, move, path_of, set_limit
 from tenfold.ads.money.cashier import STUCK, Cashier, Running
 from tenfold.ads.money.charge import take
 from tenfold.ads.money.invoice import credit, invoice, invoices_of
 from tenfold.core.errors import InfeasibleError
+from tenfold.pool.alive import place_here
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ async def mailbox():
 async def pool(tmp_path, graph, mailbox, monkeypatch):
     monkeypatch.setattr("tenfold.product.channels.courier.FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr("tenfold.product.channels.courier.LOOK_EVERY_S", 0.05)
-    settings = AgentsSettings(graph_url=graph.url, smtp_url=mailbox.url)
+    settings = AgentsSettings(graph_url=graph.url, smtp_url=mailbox.url, reply_wait_s=25.0)
     async with agents(tmp_path, settings) as found:
         await found.ask("/v1/agents/businesses", {"id": "shop", "name": "The Shop"})
         own = {"whatsapp": WHATSAPP, "messenger": MESSENGER, "notify_url": f"{graph.url}/told"}
@@ -316,6 +316,7 @@ async def test_a_token_that_expired_loses_no_reply_and_is_told_of_until_one_work
     await asyncio.sleep(0.3)
     assert graph.refused == asked <= 2
     assert await hook(pool, "whatsapp", whatsapp(("4918", "wamid.c", 3, "Hello")), "wa-secret") == 200
+    await until(lambda: graph.refused > asked, 60)
     await are(**{"4918": ["refused"]})
     assert graph.refused == asked + 1
     # Meta's 24 hours end the waiting, and begin anew with the customer's next message.

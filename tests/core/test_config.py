@@ -56,11 +56,14 @@ def test_a_proxy_is_an_address_or_a_network(tmp_path):
 
 
 def test_a_model_that_a_product_asks_for_is_one_of_the_pools(tmp_path):
+    (tmp_path / "taught.gguf").touch()
     for product in ("ads", "agents"):
         asks = f'[{product}]\nwriter = "serve"\nwriter_model = "copy"\n'
         told = problem(tmp_path, asks)
         assert f"{product}.writer_model is 'copy', which is no model of this pool; it has smollm2-135m" in told
-        (tmp_path / "tenfold.toml").write_text(f'{asks}[serve.models]\ncopy = {{ adapter = "taught" }}\n')
+        (tmp_path / "tenfold.toml").write_text(
+            f'{asks}[serve.models]\ncopy = {{ adapter = "{tmp_path}/taught.gguf" }}\n'
+        )
         assert load_config(tmp_path / "tenfold.toml").serve.models.keys() == {"copy"}
     # Who writes by templates asks nobody, and an endpoint's models are its own.
     (tmp_path / "tenfold.toml").write_text(

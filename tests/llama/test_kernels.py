@@ -148,7 +148,8 @@ class Kept:
 
 
 @pytest.mark.parametrize(
-    ("compiled", "fits", "told"), [(False, True, "bfloat16"), (True, True, "kernels"), (True, False, "torch's compiler")]
+    ("compiled", "fits", "told"),
+    [(False, True, "bfloat16"), (True, True, "kernels"), (True, False, "torch's compiler")],
 )
 def test_a_worker_tells_by_what_it_computes(compiled, fits, told, recipe, text, monkeypatch):
     monkeypatch.setattr(kernels, "fit", lambda _: fits)

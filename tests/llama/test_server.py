@@ -141,9 +141,7 @@ def overhear(address: str) -> tuple[bytes, bytes]:
         caller.start()
         near, _ = between.accept()
         with near, socket.create_connection((host, int(port))) as far:
-            threads = [
-                threading.Thread(target=pass_on, args=way) for way in ((near, far, said), (far, near, answered))
-            ]
+            threads = [threading.Thread(target=pass_on, args=way) for way in ((near, far, said), (far, near, answered))]
             for each in threads:
                 each.start()
             caller.join()

@@ -21,7 +21,6 @@ from tenfold.ads.choosing import Choosing, read_shown
 from tenfold.ads.contract import Clicked, ClickOut, SeenOut, VariantOut
 from tenfold.ads.money import charge
 from tenfold.ads.money import lease as leasing
-from tenfold.pool.alive import place_here
 from tenfold.ads.money.cashier import Cashier, Running, Turned
 from tenfold.ads.money.moment import database_now
 from tenfold.ads.money.purse import Wish as MoneyWish
@@ -31,6 +30,7 @@ from tenfold.ads.tables import variants
 from tenfold.ads.tracking import BadToken, Signer, read_keys
 from tenfold.ads.vectors import WIDTH, Vectors
 from tenfold.core.errors import TenfoldError
+from tenfold.pool.alive import place_here
 from tenfold.pool.loops import for_ever
 from tenfold.product.context import Context
 from tenfold.product.transactions import Transactions

@@ -185,7 +185,6 @@ class Channels:
             raise ChannelRefused(str(error)) from error
         await meta.send(self._session, self._settings.graph_url, delivery, settings)
 
-
     def _tell(self, refusals: Sequence[Refusal]) -> None:
         """Say which channels take nothing, and what to do."""
         for channel in self._identities:

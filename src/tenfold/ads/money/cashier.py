@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from tenfold.ads.money import lease as leasing
-from tenfold.pool.alive import lives
 from tenfold.ads.money.budget import campaign_node, free_on_path, path_of
 from tenfold.ads.money.moment import database_now
 from tenfold.ads.money.purse import SHARE, Purse, Wish, wish_for
+from tenfold.pool.alive import lives
 
 log = logging.getLogger(__name__)
 

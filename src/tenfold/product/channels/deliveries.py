@@ -227,7 +227,7 @@ class Deliveries:
         connection.execute(sa.insert(self.refusals).values(row))
         return True
 
-    def renew(self, connection: Connection, business: str, channel: Channel, now: float) -> None:
+    def renew(self, connection: Connection, business: str, channel: str, now: float) -> None:
         """Begin anew with a channel whose settings are others now: what waits for it is tried at once."""
         gone = (self.refusals.c.business == business) & (self.refusals.c.channel == channel)
         connection.execute(sa.delete(self.refusals).where(gone))
