@@ -16,7 +16,7 @@ The world (`tenfold world`) at five correlations between what people like on one
 learn as above; the figure is the truth: how many of the ten items that stand first for each person on each surface,
 among those that are there when the log ends, the person would open.
 
-    python bench/rank_unified.py [--sets movielens journey world-0 ...] [--seeds 3] [--jobs 2]
+    python bench/rank_unified.py [--sets movielens journey world-0 ...] [--seeds 2] [--jobs 2]
 
 Values are means over seeds; intervals are of a paired bootstrap over people (95%). Last line: JSON with `gain`
 (relative, of all queries) and `low` (its interval's lower end) of the real set where it is lower, `worst_surface_low`
@@ -286,7 +286,7 @@ def line(title: str, own_Q: Floats, unified_Q: Floats, gain: Gain, count: int) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="trainings at a time")
     options = vars(parser.parse_args())
     for name in options["sets"]:

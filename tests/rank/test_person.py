@@ -70,12 +70,41 @@ def test_serving_says_what_training_learned(blocks: int):
     candidate_BLD = torch.from_numpy(vectors[:1]).expand(1, LENGTH + 1, -1)
     with torch.inference_mode():
         candidates = network.candidate_tokens(candidate_BLD, torch.full((1, LENGTH + 1), 2))
-        hidden_BLD, judged_BLD = network(network.tokens(vector_BLD, Tokens(*columns, asked)), candidates)
+        hidden_BLD, judged_BLD = network(vector_BLD, Tokens(*columns, asked), candidates)
         assert judged_BLD is not None
         chances = network.action_logits(judged_BLD[0, -1:]).sigmoid()
     state = reader.read(events, vectors[events.row_E])
     np.testing.assert_allclose(reader.query(state, 2), hidden_BLD[0, -1].numpy(), atol=1e-5)
     np.testing.assert_allclose(reader.judge(state, 2, vectors[:1]).actions_KA, chances.numpy(), atol=1e-5)
+
+
+def test_a_network_that_looks_at_the_surface_asked_for_alone_answers_as_if_nothing_was_done_elsewhere():
+    """So a model of all surfaces can be one of each surface, where surfaces tell nothing of one another."""
+    network = network_of(1)
+    with torch.no_grad():
+        assert network.surface_bias is not None
+        assert network.after_gap is not None
+        network.surface_bias[:, :3] = torch.where(torch.eye(3) > 0, 0.0, -1e9)
+        network.after_gap.weight.zero_()
+        assert network.latest_weight is not None
+        network.latest_weight.zero_()
+        for block in network.blocks:
+            block.distance_bias.zero_()
+    reader = Reader(network, LENGTH)
+    vectors = network.item_vectors(torch.arange(ITEMS)).detach().numpy()
+    events = some_events(LENGTH)
+    everything = reader.read(events, vectors[events.row_E])
+    surfaces = np.unique(events.surface_E).tolist()
+    assert len(surfaces) > 1
+    for surface in surfaces:
+        there = events.select(events.surface_E == surface)
+        alone = reader.read(there, vectors[there.row_E])
+        np.testing.assert_allclose(reader.query(everything, surface), reader.query(alone, surface), atol=1e-5)
+        np.testing.assert_allclose(
+            reader.judge(everything, surface, vectors).actions_KA,
+            reader.judge(alone, surface, vectors).actions_KA,
+            atol=1e-5,
+        )
 
 
 def test_a_candidate_is_judged_the_same_alone_and_among_others():

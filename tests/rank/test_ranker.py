@@ -98,7 +98,7 @@ def test_the_future_does_not_leak_into_a_prefix():
 
     def expected(items: list[int]) -> torch.Tensor:
         tokens = Tokens(nothing, nothing, nothing, nothing, torch.zeros(1, 5, dtype=torch.int64))
-        return network(network.tokens(network.item_vectors(torch.tensor(items))[None], tokens))[0]
+        return network(network.item_vectors(torch.tensor(items))[None], tokens)[0]
 
     torch.testing.assert_close(expected([1, 2, 3, 4])[:, :3], expected([1, 2, 9, 8])[:, :3])
 

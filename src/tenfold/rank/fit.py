@@ -229,7 +229,7 @@ def _loss(network: Network, batch: Batch, recipe: Recipe, own_UD: Tensor) -> Ten
     read_BLD = vector_BLD[:, :-1]
     if recipe.event_dropout:
         read_BLD = read_BLD * (torch.rand(*read_BLD.shape[:2], 1) >= recipe.event_dropout)
-    hidden_BLD, judged_BLD = network(network.tokens(read_BLD, batch.tokens), candidate_BLD)
+    hidden_BLD, judged_BLD = network(read_BLD, batch.tokens, candidate_BLD)
     hidden_PD = hidden_BLD.flatten(0, 1)
     item_P = batch.item_BL.flatten()
     loss = hidden_PD.new_zeros(())

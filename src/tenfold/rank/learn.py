@@ -120,7 +120,7 @@ class Began:
 def explained(network: Network, stream: Stream, train: Events, how: Learning, curve: Curve, began: Began) -> Snapshot:
     """A trained network with all that explains it."""
     meta = Meta(
-        format=2,
+        format=3,
         model=f"{how.name}-sequence",
         recipe=how.recipe,
         shape=network.shape,

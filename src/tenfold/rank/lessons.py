@@ -108,9 +108,10 @@ class Lessons:
         self._columns = tuple(np.asarray(column) for column in token_columns(events))
         self._since, self._replay = since, replay
         self._surfaces, self._items = allowed_SI.shape
-        # Surface S is "anywhere", where whatever is shown on any may be.
-        told_SI = np.concatenate([allowed_SI, allowed_SI.any(axis=0, keepdims=True)])
-        pool_PI, pool_of_surface = np.unique(told_SI, axis=0, return_inverse=True)
+        if self._surfaces > 1 and recipe.anywhere:
+            # Surface S is "anywhere", where whatever is shown on any may be.
+            allowed_SI = np.concatenate([allowed_SI, allowed_SI.any(axis=0, keepdims=True)])
+        pool_PI, pool_of_surface = np.unique(allowed_SI, axis=0, return_inverse=True)
         self._pools, self._pool_of_surface = [np.flatnonzero(pool_I) for pool_I in pool_PI], pool_of_surface.ravel()
         self._targets = (events.actions_E & wanted) != 0
         fewer = max(_LEAST_BATCH_EVENTS, len(events) // _LEAST_BATCHES)

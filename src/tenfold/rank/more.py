@@ -89,6 +89,11 @@ def _take_over(network: Network, stream: Stream, before: Snapshot) -> None:
             _copy_rows(tensor, old, surfaces)
         elif name == "next_on_surface.weight":
             _copy_rows(tensor, old, [*surfaces, len(meta.surfaces)])
+        elif name == "latest_weight":
+            _copy_table(tensor, old, [*surfaces, len(meta.surfaces)], [*surfaces, len(meta.surfaces)])
+        elif name == "surface_bias":
+            for head, old_head in zip(tensor, old, strict=True):
+                _copy_table(head, old_head, [*surfaces, len(meta.surfaces)], surfaces)
         elif name in {"acts.weight", "acts.bias"}:
             _copy_rows(tensor, old, actions)
         elif name == "did.weight":
@@ -108,3 +113,9 @@ def _copy_rows(new: Tensor, old: Tensor, was: Sequence[int | None]) -> None:
     if pairs:
         rows, places = zip(*pairs, strict=True)
         new[list(rows)] = old[list(places)]
+
+
+def _copy_table(new: Tensor, old: Tensor, row_was: Sequence[int | None], column_was: Sequence[int | None]) -> None:
+    for row, was in enumerate(row_was):
+        if was is not None:
+            _copy_rows(new[row], old[was], column_was)

@@ -1,9 +1,12 @@
 """The network: one causal trunk over a person's events on all surfaces, and what is read off it.
 
-An event's token is its item's vector and what the person did with it. Each token is also told on which surface the
-*next* event is asked for, so that one pass over a history answers "what comes next, there?" at every place. What
-comes out is compared with the vectors of items (retrieval); candidates can also be read as tokens of their own, which
-see the history and never each other (judgement: how likely is each action, how long will it be watched).
+An event's token is its item's vector and what the person did with it. "What comes next, on that surface?" is asked at
+every place of a history in one pass: the query is the token of the latest event there with a learned part of the
+latest of all, told the surface, and looks at all events up to its place, with a learned bias for each pair of the
+surface asked for and an event's. So half of the heads begin as a model of that surface alone would have them, and the
+others read all surfaces alike. What comes out is compared with the vectors of items (retrieval); candidates can also be
+read as tokens of their own, which see the history and never each other (judgement: how likely is each action, how long
+will it be watched).
 
 No part of it knows a person: whoever has a history can be ranked for. The distance bias and the gate on what was
 attended are HSTU's (Zhai 2024), SwiGLU is Shazeer's (2020).
@@ -29,6 +32,10 @@ LONGEST_GAP = 26
 """Bucket of the longest time between two events: 2**25 s, about a year, and more."""
 
 _INITIAL_STD = 0.02
+_LATEST = 0.5
+"""Weight with which the latest event of all begins beside the latest on the surface asked for."""
+_SAME_SURFACE = 3.0
+"""Bias with which half of the heads begin on events of the surface asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +183,10 @@ class Network(nn.Module):
         self.on_surface = nn.Embedding(shape.surfaces, width) if several else None
         # One more for "anywhere".
         self.next_on_surface = nn.Embedding(shape.surfaces + 1, width) if several else None
+        # By head, surface asked for, surface of an event.
+        self.surface_bias = nn.Parameter(_surface_bias(recipe.heads, shape.surfaces)) if several else None
+        # By surface asked for, surface of the latest event of all (the last row and column: anywhere, start token).
+        self.latest_weight = nn.Parameter(torch.full((shape.surfaces + 1,) * 2, _LATEST)) if several else None
         self.did = nn.Linear(shape.actions, width, bias=False) if shape.judged else None
         self.watched = nn.Embedding(len(WATCH_EDGES) + 2, width) if shape.watched else None
         self.after_gap = nn.Embedding(LONGEST_GAP + 1, width) if shape.timed and recipe.gaps else None
@@ -186,7 +197,7 @@ class Network(nn.Module):
         self.acts = nn.Linear(width, shape.actions) if shape.judged else None
         self.watches = nn.Linear(width, len(QUANTILES)) if shape.watched else None
         for name, parameter in self.named_parameters():
-            if "own" in name or "of_attribute" in name or "surface" in name or "gap" in name or "watched." in name:
+            if "own" in name or "of_attribute" in name or "on_surface" in name or "gap" in name or "watched." in name:
                 nn.init.normal_(parameter, std=_INITIAL_STD)
 
     def item_vectors(self, row_N: Tensor, own_ND: Tensor | None = None, dropped_N: Tensor | None = None) -> Tensor:
@@ -217,12 +228,6 @@ class Network(nn.Module):
             vector_ND = vector_ND + self.of_content(content_NC)
         return functional.normalize(vector_ND, dim=-1)
 
-    def tokens(self, vector_BLD: Tensor, tokens: Tokens) -> Tensor:
-        """Input of the trunk: start token and events, (B, L + 1, D), each told the next surface."""
-        x_BLD = self.event_tokens(vector_BLD, tokens.surface, tokens.actions, tokens.watched, tokens.gap)
-        x_BLD = torch.cat([self.start.expand(len(x_BLD), 1, -1), x_BLD], dim=1)
-        return x_BLD if self.next_on_surface is None else x_BLD + self.next_on_surface(tokens.next_surface)
-
     def event_tokens(
         self, vector_BLD: Tensor, surface_BL: Tensor, actions_BL: Tensor, watched_BL: Tensor, gap_BL: Tensor
     ) -> Tensor:
@@ -244,21 +249,65 @@ class Network(nn.Module):
         x_BLD = vector_BLD * self.width**0.5 + self.candidate
         return x_BLD if self.on_surface is None else x_BLD + self.on_surface(surface_BL)
 
-    def forward(self, x_BLD: Tensor, candidate_BLD: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, vector_BLD: Tensor, tokens: Tokens, candidate_BLD: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Read histories; ``candidate_BLD`` at a place sees the history up to that place, and no other candidate.
 
+        Args:
+            vector_BLD: vectors of the events' items.
+            tokens: what the events are beside these, and the surface that is asked for at each place.
+            candidate_BLD: tokens of candidates (B, L + 1, D), each on the surface asked for at its place.
+
         Returns:
-            What is expected after each place, (B, L, D), of length 1; and what becomes of each candidate, (B, L, D).
+            What is expected after each place, (B, L + 1, D), of length 1; and what becomes of each candidate, the same.
         """
+        x_BLD = self.event_tokens(vector_BLD, tokens.surface, tokens.actions, tokens.watched, tokens.gap)
+        x_BLD = torch.cat([self.start.expand(len(x_BLD), 1, -1), x_BLD], dim=1)
+        query_BLD = None if self.next_on_surface is None else self.dropout(self._asked(x_BLD, tokens))
+        surface_bias_BHLL = self.bias_of_surfaces(tokens.next_surface, tokens.surface)
         x_BLD = self.dropout(x_BLD)
         for block in self.blocks:
             key, value = block.keys_values(x_BLD)
-            bias = block.bias(x_BLD.shape[1])
+            bias_HLL = block.bias(x_BLD.shape[1])
+            bias = bias_HLL if surface_bias_BHLL is None else bias_HLL + surface_bias_BHLL
             if candidate_BLD is not None:
                 candidate_BLD = block(candidate_BLD, key, value, bias)
-            x_BLD = block(x_BLD, key, value, bias)
+            if query_BLD is not None:
+                query_BLD = block(query_BLD, key, value, bias)
+            if query_BLD is None or block is not self.blocks[-1]:
+                x_BLD = block(x_BLD, key, value, bias_HLL)
         judged = None if candidate_BLD is None else self.after(candidate_BLD)
-        return functional.normalize(self.after(x_BLD), dim=-1), judged
+        return functional.normalize(self.after(x_BLD if query_BLD is None else query_BLD), dim=-1), judged
+
+    def _asked(self, x_BLD: Tensor, tokens: Tokens) -> Tensor:
+        """Queries, (B, L, D): at each place the latest event on the surface asked for, with the latest of all.
+
+        Where nothing was done there yet, or it is asked for anywhere, both are the latest of all.
+        """
+        assert self.next_on_surface is not None
+        assert self.latest_weight is not None
+        place_L = torch.arange(x_BLD.shape[1])
+        there_BLL = tokens.next_surface[:, :, None] == functional.pad(tokens.surface, (1, 0), value=-1)[:, None, :]
+        there_BLL &= place_L[:, None] >= place_L
+        latest_BL = (there_BLL * place_L).amax(dim=2)
+        latest_BL = torch.where(latest_BL == 0, place_L, latest_BL)
+        there_BLD = x_BLD.gather(1, latest_BL[:, :, None].expand_as(x_BLD))
+        surface_BL = functional.pad(tokens.surface, (1, 0), value=self.shape.surfaces)
+        weight_BL = self.latest_weight[tokens.next_surface, surface_BL]
+        return there_BLD + weight_BL[:, :, None] * x_BLD + self.next_on_surface(tokens.next_surface)
+
+    def bias_of_surfaces(self, asked_BQ: Tensor, surface_BL: Tensor) -> Tensor | None:
+        """Bias of queries by the surface that each asks for on events by theirs, (B, H, Q, L + 1).
+
+        The start token, which comes first, is on no surface and has none.
+        """
+        if self.surface_bias is None:
+            return None
+        # A product with ones and zeros: its gradient is one too, where that of an indexed table is a slow sum.
+        is_on_BSL = functional.one_hot(surface_BL, self.shape.surfaces).to(self.surface_bias.dtype).transpose(1, 2)
+        asked_BHQS = self.surface_bias[:, asked_BQ].transpose(0, 1)
+        return torch.matmul(asked_BHQS, functional.pad(is_on_BSL, (1, 0))[:, None])
 
     def action_logits(self, judged_KD: Tensor) -> Tensor:
         """Logit of each action, (K, A)."""
@@ -270,6 +319,13 @@ class Network(nn.Module):
         assert self.watches is not None, "data without watch times foretell none"
         first, further = self.watches(judged_KD).split([1, len(QUANTILES) - 1], dim=-1)
         return torch.cat([first, first + functional.softplus(further).cumsum(dim=-1)], dim=-1)
+
+
+def _surface_bias(heads: int, surfaces: int) -> Tensor:
+    """Where biases by surface begin, (H, S + 1, S): half of the heads look at the surface asked for, others at all."""
+    bias_HSS = torch.zeros(heads, surfaces + 1, surfaces)
+    bias_HSS[: (heads + 1) // 2, :surfaces] = _SAME_SURFACE * torch.eye(surfaces)
+    return bias_HSS
 
 
 def _ragged(flat: Tensor, start_I: Tensor, row_N: Tensor) -> tuple[Tensor, Tensor]:

@@ -94,7 +94,7 @@ class Ranker:
         surface, actions, watched, gap = torch.from_numpy(columns)
         tokens = Tokens(surface, actions, watched, gap, torch.from_numpy(next_QL))
         vector_QLD = torch.from_numpy(self.vector_ID)[torch.from_numpy(row_QL)]
-        hidden_QLD, _ = network(network.tokens(vector_QLD, tokens))
+        hidden_QLD, _ = network(vector_QLD, tokens)
         return hidden_QLD[torch.arange(len(histories)), torch.tensor(count_Q)].numpy()
 
     def rank(
