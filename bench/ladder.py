@@ -1,7 +1,7 @@
 """How well ten times the compute is foreseen: on public sets, and on runs of our own.
 
-    python bench/ladder.py                                  # public sets, own registered runs, a ladder of minutes
-    python bench/ladder.py --without-training               # all but the ladder of minutes
+    python bench/ladder.py                                  # public sets, own runs, a ladder of minutes, captions
+    python bench/ladder.py --without-training               # all but the ladder of minutes and the captions
     python bench/ladder.py --runs runs.csv --budget 1e21    # anyone's: fits all up to a tenth, predicts the best loss
 
 The last line is JSON ``{"predicted", "low", "high", "observed", "error"}``: error relative to the observed loss, low
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+import captions
 from observed import best_at
 from tenfold.core.paths import cache_dir
 from tenfold.llama.data.index import TextSource, read_index
@@ -137,7 +138,6 @@ def other_fits() -> None:
     print(f"  {len(runs)} points here: E {law.floor:.3f} A {a:.0f} B {b:.0f} alpha {law.size_exponent:.3f}", end=" ")
     print(f"beta {law.data_exponent:.3f}")
     print("  Porian et al.'s points are pickles that this machine does not reach: their exponents are not fitted here")
-    print("Captions with and without their picture: not measured")
 
 
 def judge(runs: RunsTable, budget: float) -> dict[str, float]:
@@ -225,7 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, help="CSV: run, params, tokens, flops, loss")
     parser.add_argument("--budget", type=float, help="with --runs: FLOPs whose best loss is predicted")
-    parser.add_argument("--without-training", action="store_true", help="leave out the ladder of minutes")
+    parser.add_argument("--without-training", action="store_true", help="leave out the ladder of minutes and captions")
     given = parser.parse_args()
     if (given.runs is None) != (given.budget is None):
         parser.error("--runs and --budget go together")
@@ -239,6 +239,8 @@ def main() -> None:
     if not given.without_training:
         print("a ladder of minutes, trained now:")
         ladder_of_minutes()
+        print("a model that reads images, trained now:")
+        captions.measure()
     print(json.dumps(own()))
 
 

@@ -1,13 +1,15 @@
 """Images with captions: built from rows that name both, held out by the image, and trained on like text."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from tokenizers import Tokenizer
 
 from tenfold.cli.main import main
-from tenfold.core.errors import AssetError
+from tenfold.core.errors import AssetError, Damaged
 from tenfold.llama.alone import train_alone
 from tenfold.llama.data.index import check_data
 from tenfold.llama.data.pair_sampler import IMAGE, SEPARATOR, sampler_of
@@ -134,6 +136,72 @@ def test_a_caption_may_hold_any_character_and_a_tokenizer_cannot_be_given(tmp_pa
     assert "--tokenizer is not for --images" in " ".join(capsys.readouterr().err.split())
 
 
+def test_groups_are_held_out_whole_and_each_caption_of_an_image_is_kept(tmp_path, seeing):
+    rows = []
+    for place in range(48):
+        Image.new("RGB", (8, 8), (5 * place, 0, 0)).save(tmp_path / f"{place}.png")
+        rows.append({"image": f"{place}.png", "text": f"picture {place}", "of": f"group {place // 4}"})
+    # Another caption, one that is there twice, and an image that two groups share, which so are one.
+    rows += [{**rows[0], "text": "picture <|image|> again"}, rows[1], {**rows[8], "of": "group 3"}]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    out = tmp_path / "out"
+    main(["data", "build", str(out), str(path), "--images", "8", "--group", "of", "--held-out", "0.4",
+          "--vocab-size", "280"])  # fmt: skip
+    index = check_data(out)
+    assert (index.documents, index.images.pairs, index.images.count, index.exact_duplicates) == (49, 49, 48, 2)
+
+    red = np.fromfile(out / "images.u8", dtype=np.uint8).reshape(48, 8, 8, 3)[:, 0, 0, 0] // 5
+    groups = [{2: 3}.get(each, each) for each in (red // 4).tolist()]
+    trained = set(groups[: 48 - index.images.held_out])
+    assert trained and not trained & set(groups[48 - index.images.held_out :])
+    vision = seeing.model.vision.model_copy(update={"image_size": 8, "patch_size": 2})
+    model = seeing.model.model_copy(update={"vision": vision})
+    recipe = seeing.model_copy(update={"model": model, "sequence_tokens": 40, "microbatch_sequences": 1})
+    sampler, tokenizer = sampler_of(out, recipe), Tokenizer.from_file(str(out / "tokenizer.json"))
+    batches = [sampler.batch(step, part) for step in range(index.documents) for part in range(2)]
+    batches += [sampler.held_out([each]) for each in sampler.held_out_windows(99)]
+    seen = set()
+    for batch in batches:
+        caption = tokenizer.decode(batch.window_BT[0][batch.window_BT[0] > IMAGE].tolist())
+        number = round((float(batch.images_IMSS[0, 0, 0, 0]) + 1) * 127.5 / 5)
+        assert caption in {f"picture {number}", "picture <|image|> again"}
+        seen.add((number, caption))
+    assert len(seen) == 49 and (0, "picture <|image|> again") in seen
+
+    for file, change, told in (
+        (index.tokens_file, {1: 9999}, "token 1 is 9999"),
+        (index.tokens_file, {1: IMAGE}, "of which 1 stands for images only"),
+        ("pairs.i64", {2: 0}, "tokens"),
+        ("pairs.i64", {index.documents: 9}, "its captions are not all of the tokens"),
+        ("pairs.i64", {index.documents + 3: 48}, "it names image 48 of 48"),
+        ("pairs.i64", {index.documents + 1: 47}, "an image that is held out is among those to train on"),
+    ):
+        held = (out / file).read_bytes()
+        damaged = np.frombuffer(held, dtype="<i8" if file == "pairs.i64" else "<u2").copy()
+        damaged[list(change)] = list(change.values())
+        damaged.tofile(out / file)
+        with pytest.raises(Damaged, match=f"{file}.*{told}"):
+            found = sampler_of(out, recipe)
+            [found.batch(step, part) for step in range(index.documents) for part in range(2)]
+        (out / file).write_bytes(held)
+
+
+def test_openmoji_is_a_set_of_pictures_and_names_by_family(tmp_path):
+    main(["data", "build", str(tmp_path / "emoji"), "--openmoji", "--images", "16", "--held-out", "0.2",
+          "--vocab-size", "512"])  # fmt: skip
+    index = check_data(tmp_path / "emoji")
+    assert index.images.count > 1000 and "OpenMoji" in index.licence
+    assert 0.05 < index.images.held_out / index.images.count < 0.5
+    rows = [json.loads(line) for line in Path(index.sources[0].path).read_text().splitlines()]
+    smiling = {"subgroup": "face-smiling", "family": "face-smiling/face"}
+    assert {"image": "1F600.png", "caption": "grinning face", **smiling} in rows
+    assert {"image": "1F603.png", "caption": "grinning face with big eyes", **smiling} in rows
+    face = drawn(Path(index.sources[0].path).with_name("1F600.png"), 16)
+    red, green, blue = face[4, 6].astype(int)
+    assert red > 200 and green > 150 and blue < 120, "a face is yellow"
+
+
 def test_a_sequence_is_an_image_and_its_caption_and_only_the_caption_counts(pairs, seeing):
     sampler = sampler_of(pairs, seeing)
     batch = sampler.batch(0, 1)
@@ -150,6 +218,8 @@ def test_a_sequence_is_an_image_and_its_caption_and_only_the_caption_counts(pair
     epoch = [pair for step in range(5) for part in range(2) for pair in sampler.batch(step, part).images_IMSS]
     held = sampler.held_out(sampler.held_out_windows(100)).images_IMSS
     assert not {each.tobytes() for each in epoch} & {each.tobytes() for each in held}
+    # Separators in front, image and caption are counted; those that fill sequences up are not.
+    assert sampler.tokens(0, 1) == 4 * places + int(batch.weights_BT.sum())
     for change, told in ({"sequence_tokens": 6}, "sequence_tokens"), ({"microbatches": 90}, "a smaller batch"):
         with pytest.raises(AssetError) as caught:
             sampler_of(pairs, seeing.model_copy(update=change))
@@ -171,6 +241,8 @@ def test_a_run_on_pairs_learns_with_any_workers_to_the_same_bits(pairs, seeing, 
     reference = plain_loop(run.recipe, pairs)
     reference.after(3)
     assert losses[:3] == reference.losses
+    tokens = sum(sampler_of(pairs, run.recipe).tokens(step, part) for step in range(20) for part in range(2))
+    assert done.tokens == tokens < 20 * run.recipe.step_tokens
     assert done.evaluation_loss < losses[0] - 1.5
     sampler = sampler_of(pairs, run.recipe)
     captions = sampler.held_out(sampler.held_out_windows(6)).weights_BT

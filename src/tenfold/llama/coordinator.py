@@ -26,6 +26,7 @@ from tenfold.core.errors import Damaged, PortTaken, TenfoldError
 from tenfold.core.sound import set_aside
 from tenfold.llama.branch import state_of_trunk
 from tenfold.llama.checkpoint import StateVectors, checkpoint_path, newest_sound
+from tenfold.llama.data.pair_sampler import sampler_of
 from tenfold.llama.durable import Durable
 from tenfold.llama.evaluate import Evaluations, Evaluator
 from tenfold.llama.exchange import Exchange
@@ -60,7 +61,7 @@ class Coordinator:
         name: of the run.
         checkpoint_interval_s: seconds between durable checkpoints while training goes on.
         claim_timeout_s: seconds after which a silent worker's microbatch is given to another.
-        data: the prepared data, for evaluation; none: held-out loss is not measured.
+        data: the prepared data; none: held-out loss is not measured, and each step counts as full.
         peak_flops_per_s: measured peak of one worker, for the model FLOP/s utilisation; none: it is not told.
         on_step: called in ``run`` after each step, and once as it begins.
 
@@ -95,6 +96,7 @@ class Coordinator:
             self._recipe = self._run.recipe
             self._layout = layout_of(self._recipe.model)
             try:
+                self._sampler = None if data is None else sampler_of(data, self._recipe)
                 self._live, durable_step = self._resume()
             except TenfoldError:
                 if new:
@@ -268,7 +270,8 @@ class Coordinator:
             log.warning("the update of step %d is left out: %s", progress.step + 1, skipped)
         else:
             update(self._recipe, self._layout, self._live.back, gradient_P, norm, progress.step)
-        after = progress.after(loss, self._recipe.step_tokens, norm, skipped=bool(skipped))
+        tokens = self._tokens_of(progress.step)
+        after = progress.after(loss, tokens, norm, skipped=bool(skipped))
         with self._changed:
             self._live.flip(after)
             workers = len(self._exchange.workers)
@@ -276,7 +279,13 @@ class Coordinator:
             self._updating_since = None
             self._exchange.begin_step()
         rate = self._recipe.learning_rate_at(progress.step)
-        return self._journal.stepped(after, self._recipe.step_tokens, norm, rate, workers, skipped)
+        return self._journal.stepped(after, tokens, norm, rate, workers, skipped)
+
+    def _tokens_of(self, step: int) -> int:
+        """Tokens of a step; of pairs without what fills their sequences up."""
+        if self._sampler is None:
+            return self._recipe.step_tokens
+        return sum(self._sampler.tokens(step, microbatch) for microbatch in range(self._recipe.microbatches))
 
     def _close(self) -> None:
         self._exchange.close()

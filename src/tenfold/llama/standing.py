@@ -91,7 +91,7 @@ def standing_of(name: str, folder: Path, recipe: Recipe) -> Standing:
         evaluation_loss=evaluations[-1].loss if evaluations else None,
         evaluated_at=evaluations[-1].step if evaluations else None,
         seconds=sum(line.seconds for line in lines),
-        tokens_per_s=len(recent) * recipe.step_tokens / seconds if seconds > 0 else None,
+        tokens_per_s=sum(line.tokens_per_s * line.seconds for line in recent) / seconds if seconds > 0 else None,
         mfu=sum(used) / len(used) if used else None,
         skipped=sum(bool(line.skipped) for line in lines),
         flops=tokens * flops_per_token(recipe.model, recipe.sequence_tokens),

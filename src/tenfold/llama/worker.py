@@ -268,10 +268,11 @@ class Worker:
 
     def _hand_in(self, channel: Channel) -> None:
         """Hand in the gradient in hand, if any; it stays in hand until it is acknowledged."""
-        if self._computed is None:
+        offer = self._computed
+        if offer is None:
             return
         # Not interrupted by a stop: what was computed is handed in.
-        channel.send(self._computed)
+        channel.send(offer)
         answer = channel.receive()
         if isinstance(answer, Take):
             if answer.memory is None:
@@ -284,7 +285,7 @@ class Worker:
             raise _out_of_turn(answer)
         self._computed = None
         done = self.done
-        tokens = self._computer.recipe.microbatch_tokens if answer.accepted else 0
+        tokens = self._computer.sampler.tokens(offer.step, offer.microbatch) if answer.accepted else 0
         self.done = replace(
             done,
             tokens=done.tokens + tokens,

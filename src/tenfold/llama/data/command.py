@@ -25,6 +25,13 @@ def build(
     images: Annotated[
         int | None, whole("Pairs: each row of .jsonl names an 'image' too; pixels of each side to draw it in.", 8)
     ] = None,
+    group: Annotated[
+        str | None, Parameter(help="With --images: name of the texts in rows that say what is held out together.")
+    ] = None,
+    openmoji: Annotated[
+        bool,
+        Parameter(help="Of OpenMoji's pictures (fetched, 31 MB) and their names, held out by family.", negative=""),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write FOLDER from SOURCES: text files (a document each), .jsonl, .parquet, or folders of these."""
@@ -34,7 +41,11 @@ def build(
     from tenfold.llama.data.build import Choices
     from tenfold.llama.data.build import build as write
 
-    if not sources:
+    if openmoji and (sources or images is None):
+        raise UsageError(
+            "--openmoji is a source of its own, of images", next_step="tenfold data build FOLDER --openmoji --images 32"
+        )
+    if not sources and not openmoji:
         raise UsageError("there is nothing to build from", next_step="tenfold data build FOLDER SOURCE...")
     if images is not None:
         if tokenizer is not None:
@@ -42,9 +53,13 @@ def build(
                 "--tokenizer is not for --images: the tokens of pairs have one more, for images",
                 next_step="leave one of them out",
             )
-        _build_pairs(folder, sources, images, column, vocab_size, held_out, licence)
+        if openmoji:
+            sources, column, group, licence = _openmoji(group, licence)
+        _build_pairs(folder, sources, images, column, vocab_size, held_out, licence, group)
         show(folder, json=json)
         return
+    if group is not None:
+        raise UsageError("--group is for --images", next_step="leave it out, or give --images")
     choices = Choices(column, vocab_size, tokenizer, held_out, near, licence)
     with Progress(console=talk, transient=True) as bar:
         task = bar.add_task("", total=1.0)
@@ -52,8 +67,28 @@ def build(
     show(folder, json=json)
 
 
+def _openmoji(group: str | None, licence: str) -> tuple[tuple[Path], str, str, str]:
+    """Rows of OpenMoji's pictures, the names of their captions and groups, and their licence."""
+    from rich.progress import Progress
+
+    from tenfold.core.paths import cache_dir
+    from tenfold.llama.data.openmoji import CAPTION, FAMILY, LICENCE, draw_emoji
+
+    with Progress(console=talk, transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        rows = draw_emoji(cache_dir(), lambda what, share: bar.update(task, description=what, completed=share))
+    return (rows,), CAPTION, group or FAMILY, licence or LICENCE
+
+
 def _build_pairs(
-    folder: Path, sources: Sequence[Path], side: int, column: str, vocab_size: int, held_out: float, licence: str
+    folder: Path,
+    sources: Sequence[Path],
+    side: int,
+    column: str,
+    vocab_size: int,
+    held_out: float,
+    licence: str,
+    group: str | None,
 ) -> None:
     from rich.progress import Progress
 
@@ -70,6 +105,7 @@ def _build_pairs(
             held_out,
             licence,
             lambda what, share: bar.update(task, description=what, completed=share),
+            group=group,
         )
 
 

@@ -2,7 +2,8 @@
 
 ``tokens.u16`` (or ``tokens.u32`` for a large vocabulary) is little-endian, each document led by a separator, what is
 held out last; ``tokenizer.json`` is byte-level BPE; ``index.json`` is the ``DataIndex``. Pairs of images and captions
-have ``images.u8`` and ``pairs.i64`` beside them.
+have ``images.u8`` and ``pairs.i64`` beside them: where each caption's tokens begin and the last ones end, then the
+number of each caption's image.
 """
 
 import hashlib
@@ -53,6 +54,7 @@ class ImageIndex(Frozen):
 
     count: int
     held_out: int = Field(description="of these, the last")
+    pairs: int | None = Field(None, description="captions; none: one for each image, in their order, as it once was")
     side: int = Field(description="pixels of each side")
     longest_caption: int = Field(description="tokens")
     sha256: str = Field(description="of images.u8 and pairs.i64")
@@ -127,7 +129,8 @@ def read_index(folder: Path) -> DataIndex:
     expected = {index.tokens_file: index.token_bytes * (index.training_tokens + index.held_out_tokens)}
     if index.images is not None:
         expected[IMAGES_FILE] = 3 * index.images.side**2 * index.images.count
-        expected[PAIRS_FILE] = 8 * (index.images.count + 1)
+        pairs = index.images.pairs
+        expected[PAIRS_FILE] = 8 * (index.images.count + 1 if pairs is None else 2 * pairs + 1)
     for name, size_bytes in expected.items():
         try:
             found = (folder / name).stat().st_size

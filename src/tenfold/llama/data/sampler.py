@@ -67,6 +67,10 @@ class Sampler:
         """One microbatch."""
         return Batch(self.microbatch_BT(step, microbatch))
 
+    def tokens(self, _step: int, _microbatch: int) -> int:
+        """Tokens of one microbatch."""
+        return self.recipe.microbatch_tokens
+
     def held_out(self, windows: Sequence[int]) -> Batch:
         """These held-out windows."""
         return Batch(self.held_out_BT(windows))

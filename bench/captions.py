@@ -1,0 +1,232 @@
+"""Whether a caption is foretold better with its picture than without, on pictures of families held out.
+
+A part of ``bench/ladder.py``. One small model is trained on OpenMoji's pictures and captions, another of the same
+shape, seed and steps on the same captions with all pictures white. Both are judged on whole families that neither saw
+(``llama/data/openmoji.py``), and the first also with pictures of other captions. Intervals are of a bootstrap over
+those families.
+"""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from tenfold.core.paths import cache_dir
+from tenfold.core.sound import write_record
+from tenfold.llama.alone import train_alone
+from tenfold.llama.checkpoint import newest_sound
+from tenfold.llama.data.index import (
+    IMAGES_FILE,
+    INDEX_FILE,
+    TOKENIZER_FILE,
+    DataIndex,
+    digest_of_images,
+    identity_of,
+    read_index,
+)
+from tenfold.llama.data.openmoji import CAPTION, FAMILY, draw_emoji
+from tenfold.llama.data.pair_sampler import IMAGE, SEPARATOR
+from tenfold.llama.data.pairs import build_pairs
+from tenfold.llama.data.sampler import Batch
+from tenfold.llama.recipe import Recipe
+from tenfold.llama.run_file import RunFile
+from tenfold.llama.runs import read_run
+from tenfold.llama.shape import ModelShape, VisionShape
+from tenfold.llama.vectors import layout_of
+from tenfold.llama.worker import GradientComputer
+
+SIDE = 16
+VOCABULARY = 512
+HELD_OUT = 0.25
+STEPS = 400
+SHUFFLES = 3
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """Losses of the held-out captions, in nats, summed over each one's tokens. C captions, each of a group."""
+
+    tokens_C: NDArray[np.int64]
+    groups_C: NDArray[np.int64]
+    with_picture_C: NDArray[np.float64]
+    without_C: NDArray[np.float64]
+    with_another_C: NDArray[np.float64]
+
+
+def recipe_of(index: DataIndex, steps: int = STEPS) -> Recipe:
+    """A tiny model that reads images: 16 patches of a picture become 4 tokens before its caption."""
+    assert index.images is not None
+    vision = VisionShape(
+        hidden_size=64, num_hidden_layers=2, num_attention_heads=4, image_size=SIDE, patch_size=4,
+        projector_output_dim=96, image_token_index=IMAGE,
+    )  # fmt: skip
+    model = ModelShape(
+        vocab_size=index.vocab_size, hidden_size=96, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=3,
+        intermediate_size_mlp=256, intermediate_size=128, num_local_experts=4, vision=vision,
+    )  # fmt: skip
+    return Recipe(
+        model=model,
+        sequence_tokens=1 + vision.image_tokens + index.images.longest_caption,
+        microbatch_sequences=16,
+        microbatches=2,
+        steps=steps,
+        learning_rate=4e-3,
+        warmup_steps=40,
+        decay_share=0.5,
+        evaluate_sequences=64,
+    )
+
+
+def blind_copy(folder: Path, target: Path) -> Path:
+    """The same captions with all pictures white."""
+    shutil.copytree(folder, target)
+    index = read_index(target)
+    assert index.images is not None
+    (target / IMAGES_FILE).write_bytes(b"\xff" * (target / IMAGES_FILE).stat().st_size)
+    images = index.images.model_copy(update={"sha256": digest_of_images(target, anew=True)})
+    identity = identity_of(target, index.shards, images)
+    write_record(target / INDEX_FILE, index.model_copy(update={"images": images, "sha256": identity}))
+    return target
+
+
+def trained(run: RunFile, home: Path) -> NDArray[np.float32]:
+    """Train a run to its end; its parameters."""
+    folder = train_alone(run, home, workers=2).folder
+    meta = read_run(folder)
+    assert meta is not None
+    found = newest_sound(folder, meta, layout_of(run.recipe.model).spans)
+    assert found is not None, "a run that has ended has a checkpoint"
+    return found[1].parameters_P
+
+
+class Judge:
+    """A model and the pairs that it never saw."""
+
+    def __init__(self, recipe: Recipe, data: Path, parameters_P: NDArray[np.float32]) -> None:
+        self.computer = GradientComputer(recipe, data)
+        np.copyto(self.computer.parameters_P, parameters_P)
+        self.sampler = self.computer.sampler
+        self.windows = self.sampler.held_out_windows(1 << 30)
+
+    def captions(self) -> list[list[int]]:
+        """Tokens of each held-out caption."""
+        return [
+            [token for token in self.sampler.held_out([each]).window_BT[0].tolist() if token not in (SEPARATOR, IMAGE)]
+            for each in self.windows
+        ]
+
+    def losses(self, pictures: Sequence[int]) -> NDArray[np.float64]:
+        """Loss of each caption with the picture of the pair that is named for it, summed over its tokens, in nats."""
+        of, sampler = dict(zip(self.windows, pictures, strict=True)), self.sampler
+
+        class Exchanged:
+            def held_out(self, windows: Sequence[int]) -> Batch:
+                images_IMSS = sampler.held_out([of[each] for each in windows]).images_IMSS
+                return replace(sampler.held_out(windows), images_IMSS=images_IMSS)
+
+        self.computer.sampler = Exchanged()
+        found = [self.computer.held_out_loss([each]) for each in self.windows]
+        return np.array([loss * tokens for loss, tokens in found])
+
+
+def foretell(
+    rows: Path, home: Path, *, held_out: float = HELD_OUT, steps: int = STEPS, group: str = FAMILY
+) -> tuple[DataIndex, Foretold]:
+    """Build the pairs, train both models, and judge them.
+
+    Args:
+        rows: as ``draw_emoji`` gives them.
+        home: for all files.
+        held_out: share of the families.
+        steps: of training.
+        group: name in the rows of what is held out together.
+    """
+    seen = home / "pairs"
+    index = build_pairs(seen, [rows], SIDE, CAPTION, VOCABULARY, held_out, "", lambda _what, _share: None, group=group)
+    recipe = recipe_of(index, steps)
+    judges = {}
+    for name, data in (("seeing", seen), ("blind", blind_copy(seen, home / "white"))):
+        judges[name] = Judge(recipe, data, trained(RunFile(name, recipe, data), home))
+    windows = judges["seeing"].windows
+    captions = judges["seeing"].captions()
+    groups_C = _groups(rows, group, captions, seen)
+    by_group = np.argsort(groups_C, kind="stable")
+    shuffled = []
+    for turn in range(1, SHUFFLES + 1):
+        # Turned by parts of all, in the order of their groups: hardly one gets a picture of its own group.
+        partner = np.empty(len(windows), dtype=np.int64)
+        partner[by_group] = np.roll(by_group, turn * len(windows) // (SHUFFLES + 1))
+        shuffled.append(judges["seeing"].losses([windows[each] for each in partner]))
+    return index, Foretold(
+        tokens_C=np.array([len(each) + 1 for each in captions]),
+        groups_C=groups_C,
+        with_picture_C=judges["seeing"].losses(windows),
+        without_C=judges["blind"].losses(windows),
+        with_another_C=np.mean(shuffled, axis=0),
+    )
+
+
+def _groups(rows: Path, group: str, captions: Sequence[Sequence[int]], data: Path) -> NDArray[np.int64]:
+    """Number of each caption's group."""
+    groups: Mapping[str, str] = {
+        row[CAPTION]: row[group] for row in map(json.loads, rows.read_text(encoding="utf-8").splitlines())
+    }
+    tokenizer = Tokenizer.from_file(str(data / TOKENIZER_FILE))
+    named = [groups[tokenizer.decode(list(caption))] for caption in captions]
+    return np.unique(named, return_inverse=True)[1]
+
+
+def interval(difference_C: NDArray[np.float64], told: Foretold) -> tuple[float, float, float]:
+    """Mean difference in nats per token, and its 95% interval by a bootstrap over groups."""
+    groups = int(told.groups_C.max()) + 1
+    nats_G = np.bincount(told.groups_C, difference_C, groups)
+    tokens_G = np.bincount(told.groups_C, told.tokens_C, groups)
+    drawn_RG = np.random.default_rng(0).integers(0, groups, (RESAMPLES, groups))
+    means_R = nats_G[drawn_RG].sum(axis=1) / tokens_G[drawn_RG].sum(axis=1)
+    low, high = np.quantile(means_R, [0.025, 0.975])
+    return float(nats_G.sum() / tokens_G.sum()), float(low), float(high)
+
+
+def report(index: DataIndex, told: Foretold) -> None:
+    """Print what was found."""
+    assert index.images is not None and index.held_out_documents is not None
+    groups = int(told.groups_C.max()) + 1
+    total = told.tokens_C.sum()
+    print(
+        f"captions of {index.held_out_documents} pictures in {groups} families held out "
+        f"({index.documents - index.held_out_documents} to train on), nats per token:"
+    )
+    print(
+        f"  with the picture {told.with_picture_C.sum() / total:.4f}, by a model that saw none "
+        f"{told.without_C.sum() / total:.4f}, with another's picture {told.with_another_C.sum() / total:.4f}"
+    )
+    for name, other_C in ("none", told.without_C), ("another's", told.with_another_C):
+        mean, low, high = interval(told.with_picture_C - other_C, told)
+        better_G = np.bincount(told.groups_C, told.with_picture_C - other_C, groups) < 0
+        print(
+            f"  with it against {name}: {mean:+.4f} (95% over families {low:+.4f} to {high:+.4f}), better in "
+            f"{better_G.sum()} of {groups} families"
+        )
+
+
+def measure() -> None:
+    """Draw, train, judge and tell."""
+    began = time.monotonic()
+    home = Path(tempfile.mkdtemp(prefix="captions-"))
+    try:
+        report(*foretell(draw_emoji(cache_dir(), lambda _what, _share: None), home))
+    finally:
+        shutil.rmtree(home)
+    print(f"  {time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    measure()
