@@ -33,7 +33,7 @@ from tenfold.llama.ladder.frontier import SAME_BUDGET, frontier
 from tenfold.llama.ladder.huber import fit_huber
 from tenfold.llama.ladder.library import prediction_path, runs_path, write_outcome
 from tenfold.llama.ladder.predicting import Asked, make
-from tenfold.llama.ladder.prediction import load_outcome, load_prediction, register
+from tenfold.llama.ladder.prediction import load_prediction, outcome_of, register
 from tenfold.llama.ladder.prior import FAMILY_PRIOR, FamilyPrior
 from tenfold.llama.ladder.rungs import rungs_of, target_of
 from tenfold.llama.ladder.runs_table import RunsTable, load_runs, parse_runs, sha256_of_runs, text_of_runs
@@ -176,7 +176,8 @@ def own() -> dict[str, float]:
     for path in sorted(OWN.glob("*.json")):
         if path.name.endswith(".outcome.json"):
             continue
-        told, outcome = load_prediction(path), load_outcome(path)
+        told = load_prediction(path)
+        outcome = outcome_of(told, path)
         if outcome is None:
             print(f"  {told.name}: predicted {told.loss:.4f}, not run yet")
             continue

@@ -8,11 +8,15 @@ from contextlib import contextmanager
 
 import pytest
 import train_processes
+from ladder_laws import isoflop_runs
 
 from tenfold.core.errors import AssetError
 from tenfold.llama.checkpoint import checkpoint_files, read_meta
+from tenfold.llama.data.index import read_index
 from tenfold.llama.data.stdlib import text_folder
 from tenfold.llama.journal import read_evaluations, read_steps
+from tenfold.llama.ladder.library import prediction_path
+from tenfold.llama.ladder.prediction import Prediction, load_outcome, outcome_path, register
 from tenfold.llama.live import live_paths
 from tenfold.llama.pool_run import pool_run
 from tenfold.llama.recipe import Recipe
@@ -33,6 +37,7 @@ TEXT = "0" * 64
 def own_text(monkeypatch, text):
     """Python's own text, in place of the one that takes long to make."""
     monkeypatch.setattr("tenfold.llama.pool_run.prepare", lambda *_: text_folder(text.parent.parent))
+    monkeypatch.setattr("tenfold.llama.pool_run.read_index", lambda _: read_index(text))
     return text_folder(text.parent.parent)
 
 
@@ -66,8 +71,21 @@ def test_a_run_is_named_by_its_file_or_by_its_name_and_brings_its_data(home, tex
     assert (found.asked.seed, found.recipe.model, found.data) == (5, recipe.model, text.resolve())
     with pytest.raises(AssetError, match="seed was 5, now 7"):
         open_run(folder, asked(home, text, run="begun", seed=7).asked, TEXT)
+    # What says on which data it is trained is damaged: it is not trained on others.
+    (folder / "data.json").write_text("{")
+    with pytest.raises(AssetError, match=r"data\.json is damaged"):
+        asked(home, text, run="begun")
+    keep_data(folder, text)
     (folder / "run.json").write_text("{")
     assert asked(home, text, run="begun").recipe == Recipe()
+
+    # One on Python's own text is known by its identity, and goes on.
+    mine = train_folder(home, "mine")
+    mine.mkdir(parents=True)
+    open_run(mine, recipe, read_index(text).sha256)
+    (mine / "data.json").write_text("{")
+    assert asked(home, text, run="mine").data == own_text
+    assert list(mine.glob("data.json.damaged-*")) and not (mine / "data.json").exists()
 
 
 def test_settings_take_a_name_or_a_run_file():
@@ -89,6 +107,22 @@ def write_run(home, text, recipe, name, **changes):
     tomllib.loads(words)
     (home / f"{name}.toml").write_text(words)
     return f"{name}.toml"
+
+
+def foretell(home, name):
+    """Register a prediction of a run."""
+    runs = isoflop_runs(noise=0.002, count=4)
+    told = Prediction(
+        name=name, made_at="2026-11-29T00:00:00+00:00", runs_sha256="0" * 64, runs=4, flops=10 * runs.flops_R.max(), times=10.0, loss=3.3,
+        low=3.1, high=3.5, params=1e4, tokens=1e5, learning_rate=1e-3, batch_tokens=64.0, accelerator="h100",
+        accelerator_hours=(1.0, 2.0, 3.0), usd=None, owned_tokens=1e5, unique_tokens=1e5, repeats=1.0, storage_gb=0.1,
+        cross_check=3.31, best_so_far=3.9, law={}, reasons=(),
+    ).sealed()  # fmt: skip
+    rows = zip(runs.names, runs.params_R, runs.flops_R, runs.loss_R, strict=True)
+    table = "run,params,flops,loss\n" + "".join(f"{a},{b:.8g},{c:.8g},{d:.8g}\n" for a, b, c, d in rows)
+    path = prediction_path(home, name)
+    register(told, table, path)
+    return path
 
 
 @contextmanager
@@ -132,6 +166,7 @@ async def test_a_run_file_is_trained_to_its_end_and_its_slots_are_free(
     monkeypatch.setattr("tenfold.llama.resident.stand_behind_services", lambda: None)
     monkeypatch.setattr("tenfold.llama.resident.keep_freed_memory", lambda: None)
     run = write_run(home, text, recipe, "small", steps=3, evaluate_sequences=3)
+    small, worse = foretell(home, "small"), foretell(home, "worse")
     plan = TRAIN.plan(CONFIG(), home)
     with trained_by_the_pool(context, home, text.parent.parent, run) as (_, told, address):
         assert why_ended(home / ENDED_FILE) == "" and fetch_status(address, "secret").ended == ""
@@ -145,16 +180,21 @@ async def test_a_run_file_is_trained_to_its_end_and_its_slots_are_free(
         cluster.wait_for((folder / "report.html").exists, "its page")
         cluster.wait_for(lambda: checkpoint_files(folder), "its checkpoint")
         assert read_meta(checkpoint_files(folder)[0]).progress.step == 3
+        cluster.wait_for(outcome_path(small).exists, "the score of what was predicted of it")
+        assert load_outcome(small).observed == read_evaluations(folder)[-1].loss
 
     # It is the run that a plain loop makes of its file; the rate falls after the second step only.
     reference.after(2)
     assert [line.loss for line in read_steps(folder)][:2] == reference.losses[:2]
 
     # Another run has work again; one that diverges says why, and its process stays.
-    worse = write_run(home, text, recipe, "worse", steps=50, learning_rate=1e30, warmup_steps=0, skip_limit=2)
-    with trained_by_the_pool(context, home, text.parent.parent, worse) as (process, told, address):
+    run = write_run(home, text, recipe, "worse", steps=50, learning_rate=1e30, warmup_steps=0, skip_limit=2)
+    with trained_by_the_pool(context, home, text.parent.parent, run) as (process, told, address):
         assert not (home / ENDED_FILE).exists()
         await work_until_it_ends(cluster.wait_for, told, address, home)
         assert "run worse: diverged" in why_ended(home / ENDED_FILE)
         assert "lower learning_rate" in fetch_status(address, "secret").alarm
+        cluster.wait_for(outcome_path(worse).exists, "the score of what was predicted of it")
+        reached = read_evaluations(train_folder(home, "worse"))[-1].loss
+        assert (load_outcome(worse).verdict, load_outcome(worse).observed) == ("worse", reached)
         assert process.is_alive()

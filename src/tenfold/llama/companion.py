@@ -1,8 +1,11 @@
 """The pool's process that coordinates its training run."""
 
+import logging
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
+from tenfold.core.errors import TenfoldError
 from tenfold.core.paths import replace_file
 from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.data.index import read_index
@@ -11,12 +14,15 @@ from tenfold.llama.journal import StepLine
 from tenfold.llama.peak import measure_peak
 from tenfold.llama.pool_run import pool_run
 from tenfold.llama.progress import TrainProgress
+from tenfold.llama.recipe import Recipe
 from tenfold.llama.report import Reporter
 from tenfold.llama.run_data import keep_data
 from tenfold.llama.runs import train_folder
 from tenfold.llama.worker import bfloat16_is_fast
 from tenfold.llama.workload import ENDED_FILE
 from tenfold.pool.resident import Context
+
+log = logging.getLogger(__name__)
 
 
 def serve_forever(
@@ -29,7 +35,8 @@ def serve_forever(
 ) -> None:
     """Coordinate the pool's training until SIGTERM or SIGINT, then write a checkpoint and return.
 
-    A run that is finished, or has diverged, is told of (``ENDED_FILE``, ``TrainStatus.ended``) and trained no more.
+    A run that is finished, or has diverged, is told of (``ENDED_FILE``, ``TrainStatus.ended``) and trained no more; it is
+    scored against the prediction that was registered for it.
 
     Blocking; call it in the main thread of its own process, which may be forked from one that has torch loaded.
 
@@ -56,6 +63,7 @@ def serve_forever(
             replace_file(mark, f"run {run.name}: {why_ended(coordinator.recipe, progress)}\n".encode())
             coordinator.settle()
             reporter.draw()
+            _score(context.home, run.name, coordinator.recipe)
 
     coordinator = Coordinator(
         run.asked,
@@ -79,3 +87,18 @@ def serve_forever(
         coordinator.beat_in_background(beat)
     coordinator.run()
     reporter.draw()
+
+
+def _score(home: Path, name: str, recipe: Recipe) -> None:
+    """Score the run against the prediction that was registered for it, if there is one."""
+    from tenfold.llama.ladder.pages import score_run
+
+    try:
+        scored = score_run(home, name, recipe)
+    except TenfoldError as error:
+        # This process goes on: started again, it would come to the same.
+        log.error("run %s is not scored against its prediction: %s; %s", name, error, error.next_step)
+        return
+    if scored is not None:
+        told, outcome = scored
+        log.info("run %s: predicted %.4f, reached %.4f: %s", name, told.loss, outcome.observed, outcome.verdict)

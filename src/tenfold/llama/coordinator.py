@@ -250,8 +250,8 @@ class Coordinator:
         progress = self._live.progress
         if progress.step in self._recipe.keep_at and not checkpoint_path(self._folder, progress.step).exists():
             self._durable.write(progress, self._live.front)
-        due = self._recipe.evaluates_after(progress.step) and progress.step not in self._journal.evaluated
-        if due and self._evaluations is not None:
+        due = self._recipe.evaluates_after(progress.step) or diverged(self._recipe, progress) is not None
+        if due and self._evaluations is not None and progress.step not in self._journal.evaluated:
             self._evaluations.submit(progress, self._live.front.parameters_P)
         if self._on_step is not None:
             self._on_step(progress, line)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tenfold.core.errors import Damaged
+from tenfold.core.sound import set_aside
+from tenfold.llama.data.index import read_index
 from tenfold.llama.data.stdlib import prepare, text_folder
 from tenfold.llama.recipe import Recipe, recipe_from_settings
-from tenfold.llama.run_data import data_of
+from tenfold.llama.run_data import read_data
 from tenfold.llama.run_file import read_run_file
 from tenfold.llama.runs import MAIN, read_run, train_folder
 
@@ -34,7 +36,7 @@ def pool_run(settings: Mapping[str, object], home: Path, cache: Path) -> PoolRun
     Raises:
         RunFileError: there is no such run file, or a mistake in it.
         ConfigError: ``seed`` is not an integer.
-        AssetError: there is too little text.
+        AssetError: there is too little text, or what says on which data a run is trained is damaged.
     """
     named = str(settings.get("run", MAIN))
     if named.endswith(".toml"):
@@ -42,8 +44,7 @@ def pool_run(settings: Mapping[str, object], home: Path, cache: Path) -> PoolRun
         name, asked, data = file.name, file.recipe, file.data
     else:
         name, asked = named, recipe_from_settings(settings)
-        kept = data_of(train_folder(home, name))
-        data = None if kept is None or _is_own_text(kept.folder, cache) else kept.folder
+        data = _data_of(train_folder(home, name), cache)
     begun = _begun(train_folder(home, name))
     if begun is not None and asked.model_fields_set <= {"seed"} and asked.seed in (begun.seed, Recipe().seed):
         # Named only, so whatever the seed of the settings is by default, it goes on by its own.
@@ -51,6 +52,33 @@ def pool_run(settings: Mapping[str, object], home: Path, cache: Path) -> PoolRun
     if data is None:
         data = prepare(cache, lambda _what, _share: None)
     return PoolRun(name, asked, begun or asked, data)
+
+
+def _data_of(folder: Path, cache: Path) -> Path | None:
+    """The data of the run in a folder; none for Python's own text.
+
+    Raises:
+        Damaged: what says so is damaged, and Python's own text is not what the run was trained on.
+    """
+    try:
+        kept = read_data(folder)
+    except Damaged as error:
+        if _is_on_own_text(folder, cache):
+            set_aside(error.path, error.cause, "it is written anew")
+            return None
+        advice = "name in [train] the run's file in place of its name: its [data] says which"
+        raise Damaged(error.path, error.cause, next_step=advice) from error
+    return None if kept is None or _is_own_text(kept.folder, cache) else kept.folder
+
+
+def _is_on_own_text(folder: Path, cache: Path) -> bool:
+    """Whether a run that has begun was trained on Python's own text, as it is today, by its identity."""
+    try:
+        run = read_run(folder)
+    except Damaged:
+        return False
+    text = read_index(prepare(cache, lambda _what, _share: None))
+    return run is not None and run.identity == run.recipe.identity(text.sha256)
 
 
 def _is_own_text(folder: Path, cache: Path) -> bool:

@@ -54,8 +54,20 @@ def keep_data(folder: Path, data: Path) -> None:
 def data_of(folder: Path) -> RunData | None:
     """What the run in a folder is trained on; none where nobody wrote it down, or what is there is damaged."""
     try:
+        return read_data(folder)
+    except Damaged:
+        return None
+
+
+def read_data(folder: Path) -> RunData | None:
+    """What the run in a folder is trained on; none where nobody wrote it down.
+
+    Raises:
+        Damaged: what is there is no note of it.
+    """
+    try:
         return read_record(folder / DATA_FILE, RunData)
-    except (FileNotFoundError, Damaged):
+    except FileNotFoundError:
         return None
 
 

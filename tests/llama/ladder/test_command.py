@@ -12,7 +12,15 @@ from outline import Outline
 from tenfold.cli.main import main
 from tenfold.llama import train_command
 from tenfold.llama.ladder import page
-from tenfold.llama.ladder.prediction import forecast_path, load_prediction, outcome_path
+from tenfold.llama.ladder.library import predictions, write_outcome
+from tenfold.llama.ladder.prediction import (
+    forecast_path,
+    load_prediction,
+    outcome_of,
+    outcome_path,
+    register,
+    runs_copy_path,
+)
 from tenfold.plan.study_file import load_study
 
 
@@ -86,6 +94,19 @@ def test_a_run_that_was_predicted_is_scored_as_training_ends(runs_csv, tmp_path,
     assert "outside the interval" in " ".join(capsys.readouterr().err.split())
     assert json.loads(outcome_path(path).read_text())["verdict"] == "better"
     assert f"{told.low * 0.9:.4f}" in page.html(tmp_path / "home", {}), "the page in the console shows what was reached"
+
+    # Who predicts anew under the name begins without a score; the old one stays under the old one's seal.
+    path.unlink()
+    again = told.model_copy(update={"loss": told.loss * 1.01}).sealed()
+    register(again, runs_copy_path(path).read_text(), path)
+    assert outcome_of(again, path) is None and not outcome_path(path).exists()
+    old = path.with_suffix(f".{told.sha256[:12]}.outcome.json")
+    assert json.loads(old.read_text())["verdict"] == "better"
+    # Also where another version of Tenfold has left it.
+    old.rename(outcome_path(path))
+    assert outcome_of(again, path) is None
+    assert write_outcome(path, told.loss)[1].prediction_sha256 == again.sha256
+    assert old.exists() and predictions(tmp_path / "home") == [path]
 
 
 def test_a_prediction_that_was_changed_since_is_refused(runs_csv, tmp_path, capsys):

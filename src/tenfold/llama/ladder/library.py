@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tenfold.core.paths import replace_file
-from tenfold.llama.ladder.prediction import Outcome, Prediction, load_outcome, load_prediction, outcome_path, score
+from tenfold.llama.ladder.prediction import (
+    Outcome,
+    Prediction,
+    load_prediction,
+    outcome_of,
+    outcome_path,
+    score,
+    set_old_score_aside,
+)
 
 FOLDER = "ladder"
 OWNED = "owned-tokens"
@@ -53,16 +61,17 @@ def now() -> datetime:
 
 
 def write_outcome(path: Path, observed: float, flops: float | None = None) -> tuple[Prediction, Outcome]:
-    """Score a prediction and keep the score beside it; a score that is there stays.
+    """Score a prediction and keep the score beside it; its score stays if it is there.
 
     Raises:
         UsageError, Damaged: there is no whole prediction.
     """
     prediction = load_prediction(path)
-    kept = load_outcome(path)
+    kept = outcome_of(prediction, path)
     if kept is not None and kept.observed == observed:
         return prediction, kept
     outcome = score(prediction, observed, now(), flops)
     if kept is None:
+        set_old_score_aside(path)
         replace_file(outcome_path(path), (outcome.model_dump_json(indent=1) + "\n").encode())
     return prediction, outcome

@@ -173,6 +173,7 @@ def register(prediction: Prediction, runs_text: str, path: Path) -> None:
         raise UsageError(
             f"there is a prediction in {path} already, and it stays as it is", next_step="give another --output"
         )
+    set_old_score_aside(path)
     replace_file(path, (prediction.model_dump_json(indent=1) + "\n").encode())
     replace_file(forecast_path(path), forecast_toml(prediction).encode())
     replace_file(runs_copy_path(path), runs_text.encode())
@@ -212,8 +213,25 @@ def load_prediction(path: Path) -> Prediction:
     return found
 
 
+def outcome_of(prediction: Prediction, path: Path) -> Outcome | None:
+    """The score of this prediction, which is in ``path``; one of a prediction that was there before is none of it.
+
+    Raises:
+        Damaged: what is kept there is no score.
+    """
+    found = load_outcome(path)
+    return found if found is not None and found.prediction_sha256 == prediction.sha256 else None
+
+
+def set_old_score_aside(path: Path) -> None:
+    """Give the score of a prediction that was in ``path`` before a name by that one's seal, so that it stays."""
+    found = load_outcome(path)
+    if found is not None:
+        outcome_path(path).rename(path.with_suffix(f".{found.prediction_sha256[:12]}.outcome.json"))
+
+
 def load_outcome(path: Path) -> Outcome | None:
-    """The score of the prediction in ``path``, if it has one.
+    """The score beside the prediction in ``path``, if there is one.
 
     Raises:
         Damaged: it is no score.

@@ -46,7 +46,9 @@ def _tiles(told: Prediction, outcome: Outcome | None) -> list[tuple[str, str, st
         ("Best size", amount_data(told.params), "parameters without embeddings"),
         ("Tokens", amount_data(told.tokens), f"{told.tokens / told.params:.3g} per parameter"),
     ]
-    if outcome is not None:
+    if outcome is not None and not math.isfinite(outcome.observed):
+        shown.append(("Reached", "none", "it diverged"))
+    elif outcome is not None:
         words = "inside the interval" if outcome.inside else "outside the interval"
         shown.append(("Reached", data(outcome.observed, f"{outcome.observed:.4f}"), f"{outcome.error:+.2%}, {words}"))
     else:
@@ -64,7 +66,8 @@ def _about(outcome: Outcome | None) -> str:
 
 def _chart(runs: RunsTable, found: Forecast, told: Prediction, outcome: Outcome | None) -> str:
     near = runs.loss_R <= 1.6 * runs.loss_R.min()
-    losses = [*runs.loss_R[near], told.low, told.high] + ([outcome.observed] if outcome else [])
+    reached = outcome if outcome is not None and math.isfinite(outcome.observed) else None
+    losses = [*runs.loss_R[near], told.low, told.high] + ([reached.observed] if reached else [])
     x_range = math.log10(runs.flops_R.min()) - 0.15, math.log10(told.flops) + 0.25
     y_range = math.log(min(losses)) - 0.02, math.log(max(losses)) + 0.02
     frame = Frame(WIDTH, HEIGHT, 70, 20, 16, 44, x_range, y_range)
@@ -91,9 +94,9 @@ def _chart(runs: RunsTable, found: Forecast, told: Prediction, outcome: Outcome 
     flops_V = np.geomspace(frontier(runs).flops_F[0], told.flops, CURVE)
     parts.append(line([frame.point(math.log10(f), math.log(found.fit.best(float(f)).loss)) for f in flops_V], "fit"))
     parts.append(diamond(place, "told", f"predicted {told.loss:.4f}"))
-    if outcome is not None:
-        spot = frame.point(math.log10(outcome.flops or told.flops), math.log(outcome.observed))
-        parts.append(dot(spot, "reached", f"reached {outcome.observed:.4f}", 7.0))
+    if reached is not None:
+        spot = frame.point(math.log10(reached.flops or told.flops), math.log(reached.observed))
+        parts.append(dot(spot, "reached", f"reached {reached.observed:.4f}", 7.0))
     return picture(WIDTH, HEIGHT, "Loss along training FLOPs: runs, fit, prediction and outcome", parts)
 
 
