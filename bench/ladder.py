@@ -27,7 +27,7 @@ from observed import best_at
 from tenfold.core.paths import cache_dir
 from tenfold.llama.data.index import TextSource, read_index
 from tenfold.llama.data.stdlib import prepare
-from tenfold.llama.ladder.climb import climb, reach
+from tenfold.llama.ladder.climb import climb, reach_here
 from tenfold.llama.ladder.forecast import forecast
 from tenfold.llama.ladder.frontier import SAME_BUDGET, frontier
 from tenfold.llama.ladder.huber import fit_huber
@@ -199,7 +199,13 @@ def ladder_of_minutes() -> None:
     index = read_index(folder)
     began = time.monotonic()
     rungs = rungs_of(SMALL_BUDGETS, SMALL_SIZES, index.vocab_size, folder)
-    climb(rungs, home, 1, lambda rung, done: print(f"  {rung.run.name}: {done.evaluation_loss:.4f}"), threading.Event())
+    stop = threading.Event()
+    climb(
+        rungs,
+        home,
+        lambda rung: reach_here(rung, home, 1, stop),
+        lambda rung, done: print(f"  {rung.run.name}: {done.evaluation_loss:.4f}"),
+    )
     text = text_of_runs(runs_path(home))
     runs = parse_runs(text)
     asked = Asked("minutes", TENTH * max(SMALL_BUDGETS), "h100", "hyperscale", owned_tokens=index.training_tokens)
@@ -207,7 +213,7 @@ def ladder_of_minutes() -> None:
     path = prediction_path(home, told.name)
     register(told, text, path)
     target = target_of(told.name, told.params, told.flops, index.vocab_size, folder)
-    done = reach(target, home, 1, threading.Event())
+    done = reach_here(target, home, 1, stop)
     assert done.evaluation_loss is not None
     _, outcome = write_outcome(path, done.evaluation_loss, done.flops)
     print(

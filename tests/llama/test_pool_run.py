@@ -1,28 +1,33 @@
 """A run file on the pool: which run and data are trained, and how the pool hears that there is nothing left to do."""
 
+import asyncio
 import dataclasses
 import multiprocessing
+import threading
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 import train_processes
 from ladder_laws import isoflop_runs
 
 from tenfold.core.errors import AssetError
-from tenfold.llama.checkpoint import checkpoint_files, read_meta
+from tenfold.llama.checkpoint import checkpoint_files, checkpoint_path, read_meta
+from tenfold.llama.data.build import Choices, build
 from tenfold.llama.data.index import read_index
 from tenfold.llama.data.stdlib import text_folder
 from tenfold.llama.journal import read_evaluations, read_steps
+from tenfold.llama.ladder.climb import RungGivenUp, on_pool
 from tenfold.llama.ladder.library import prediction_path
 from tenfold.llama.ladder.prediction import Prediction, load_outcome, outcome_path, register
+from tenfold.llama.ladder.rungs import Rung
 from tenfold.llama.live import live_paths
 from tenfold.llama.pool_run import pool_run
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.resident import create
 from tenfold.llama.run_data import keep_data
-from tenfold.llama.run_file import RunFileError
+from tenfold.llama.run_file import RunFile, RunFileError
 from tenfold.llama.runs import open_run, train_folder
 from tenfold.llama.status import fetch_status
 from tenfold.llama.workload import ENDED_FILE, TRAIN
@@ -31,6 +36,7 @@ from tenfold.pool.resident import Context
 from tenfold.wiring import CONFIG
 
 TEXT = "0" * 64
+LAW = {"E": 1.7, "A": 400.0, "B": 400.0, "alpha": 0.34, "beta": 0.28}
 
 
 @pytest.fixture
@@ -112,11 +118,12 @@ def write_run(home, text, recipe, name, **changes):
 def foretell(home, name):
     """Register a prediction of a run."""
     runs = isoflop_runs(noise=0.002, count=4)
+    most = runs.flops_R.max()
     told = Prediction(
-        name=name, made_at="2026-11-29T00:00:00+00:00", runs_sha256="0" * 64, runs=4, flops=10 * runs.flops_R.max(), times=10.0, loss=3.3,
-        low=3.1, high=3.5, params=1e4, tokens=1e5, learning_rate=1e-3, batch_tokens=64.0, accelerator="h100",
+        name=name, made_at="2026-11-29T00:00:00+00:00", runs_sha256="0" * 64, runs=4, flops=10 * most, times=10.0,
+        loss=3.3, low=3.1, high=3.5, params=1e4, tokens=1e5, learning_rate=1e-3, batch_tokens=64.0, accelerator="h100",
         accelerator_hours=(1.0, 2.0, 3.0), usd=None, owned_tokens=1e5, unique_tokens=1e5, repeats=1.0, storage_gb=0.1,
-        cross_check=3.31, best_so_far=3.9, law={}, reasons=(),
+        cross_check=3.31, best_so_far=3.9, law=LAW, reasons=(),
     ).sealed()  # fmt: skip
     rows = zip(runs.names, runs.params_R, runs.flops_R, runs.loss_R, strict=True)
     table = "run,params,flops,loss\n" + "".join(f"{a},{b:.8g},{c:.8g},{d:.8g}\n" for a, b, c, d in rows)
@@ -146,17 +153,43 @@ def trained_by_the_pool(context, home, cache, run) -> Iterator[tuple[multiproces
         process.join()
 
 
-async def work_until_it_ends(cluster_wait, told, address, home):
+@asynccontextmanager
+async def working(told, address):
+    """A resident that is awake."""
     resident = create(dataclasses.replace(told, companions={"train": address}))
     resident.load()
     try:
         await resident.wake()
-        cluster_wait((home / ENDED_FILE).exists, "the end of the run")
-        # As the controller does with a job that has nothing to do: at once, though nobody hands out work.
-        await resident.sleep(5.0)
-        return resident.counters()
+        yield resident
     finally:
         resident.close()
+
+
+async def wait_turns(resident, home, text, recipe, monkeypatch):
+    """Runs that wait have their turns on the slots of the pool, whatever their data, then that of the settings."""
+    words = " ".join(f"{one} and {other};" for one in range(40) for other in range(40))
+    (home / "words.txt").write_text(words)
+    (home / "more.txt").write_text(words.replace("and", "or"))
+    build(home / "other", [home / "words.txt", home / "more.txt"], Choices(vocab_size=300), lambda _what, _share: None)
+    # What a ladder wants of a pool is that one is up.
+    monkeypatch.setattr("tenfold.llama.ladder.climb.find_running", lambda _home: object())
+    quick = recipe.model_copy(update={"steps": 2, "evaluate_sequences": 2})
+    bad = quick.model_copy(update={"microbatches": 100_000})
+    first = Rung(RunFile("first", quick, home / "other"), "first", 1, 1.0)
+    second = Rung(RunFile("second", quick.model_copy(update={"seed": 1}), text), "second", 1, 1.0)
+    third = Rung(RunFile("third", bad, text), "third", 1, 1.0)
+    before = resident.counters().requests
+    with on_pool([first, second, third], home, threading.Event()) as reach:
+        for rung in (first, second):
+            done = await asyncio.to_thread(reach, rung)
+            assert (done.step, done.evaluation_loss) == (2, pytest.approx(read_evaluations(done.folder)[-1].loss))
+        with pytest.raises(RungGivenUp, match=r"third up: .* fewer than one step"):
+            await asyncio.to_thread(reach, third)
+    assert resident.counters().requests >= before + 2 * 2 * recipe.microbatches
+    assert not list((home / "train-queue").iterdir())
+    async with asyncio.timeout(180):
+        while not (home / ENDED_FILE).exists():
+            await asyncio.sleep(0.05)
 
 
 async def test_a_run_file_is_trained_to_its_end_and_its_slots_are_free(
@@ -170,7 +203,11 @@ async def test_a_run_file_is_trained_to_its_end_and_its_slots_are_free(
     plan = TRAIN.plan(CONFIG(), home)
     with trained_by_the_pool(context, home, text.parent.parent, run) as (_, told, address):
         assert why_ended(home / ENDED_FILE) == "" and fetch_status(address, "secret").ended == ""
-        done = await work_until_it_ends(cluster.wait_for, told, address, home)
+        async with working(told, address) as resident:
+            cluster.wait_for((home / ENDED_FILE).exists, "the end of the run")
+            # As the controller does with a job that has nothing to do: at once, though nobody hands out work.
+            await resident.sleep(5.0)
+            done = resident.counters()
         assert (done.requests, plan.ended) == (3 * recipe.microbatches, str(home / ENDED_FILE))
         assert why_ended(home / ENDED_FILE) == "run small: finished: step 3 of 3"
         status = fetch_status(address, "secret")
@@ -178,7 +215,7 @@ async def test_a_run_file_is_trained_to_its_end_and_its_slots_are_free(
         folder = train_folder(home, "small")
         cluster.wait_for(lambda: read_evaluations(folder), "its last evaluation")
         cluster.wait_for((folder / "report.html").exists, "its page")
-        cluster.wait_for(lambda: checkpoint_files(folder), "its checkpoint")
+        cluster.wait_for(checkpoint_path(folder, 3).exists, "its checkpoint")
         assert read_meta(checkpoint_files(folder)[0]).progress.step == 3
         cluster.wait_for(outcome_path(small).exists, "the score of what was predicted of it")
         assert load_outcome(small).observed == read_evaluations(folder)[-1].loss
@@ -191,7 +228,9 @@ async def test_a_run_file_is_trained_to_its_end_and_its_slots_are_free(
     run = write_run(home, text, recipe, "worse", steps=50, learning_rate=1e30, warmup_steps=0, skip_limit=2)
     with trained_by_the_pool(context, home, text.parent.parent, run) as (process, told, address):
         assert not (home / ENDED_FILE).exists()
-        await work_until_it_ends(cluster.wait_for, told, address, home)
+        async with working(told, address) as resident:
+            cluster.wait_for((home / ENDED_FILE).exists, "the end of the run")
+            await wait_turns(resident, home, text, recipe, monkeypatch)
         assert "run worse: diverged" in why_ended(home / ENDED_FILE)
         assert "lower learning_rate" in fetch_status(address, "secret").alarm
         cluster.wait_for(outcome_path(worse).exists, "the score of what was predicted of it")

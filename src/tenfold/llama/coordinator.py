@@ -15,7 +15,6 @@ instruction set, torch build and thread count.
 import logging
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,7 +39,6 @@ from tenfold.llama.runs import MAIN, RUN_FILE, locked, open_run, take_over, trai
 from tenfold.llama.sweep import sweep
 from tenfold.llama.vectors import gradient_norm, initial_parameters, layout_of, update
 from tenfold.llama.wire import TrainStatus
-from tenfold.pool.heartbeat import BEAT_EVERY_S
 
 CHECKPOINT_INTERVAL_S = 60.0
 CLAIM_TIMEOUT_S = 60.0
@@ -203,20 +201,12 @@ class Coordinator:
             self._exchange.stopping = True
             self._changed.notify_all()
 
-    def beat_in_background(self, beat: Callable[[], None]) -> None:
-        """Say once a second that this process is alive, from a thread, so also while an update is computed.
-
-        It falls silent when an update has hung, or when nobody gets at the state any more.
-        """
-        threading.Thread(target=self._beat, args=(beat,), name="train-heartbeat", daemon=True).start()
-
-    def _beat(self, beat: Callable[[], None]) -> None:
-        while True:
-            with self._changed:
-                since = self._updating_since
-            if since is None or time.monotonic() - since < UPDATE_LIMIT_S:
-                beat()
-            time.sleep(BEAT_EVERY_S)
+    @property
+    def is_stuck(self) -> bool:
+        """Whether an update has hung; whoever asks hangs too where nobody gets at the state any more."""
+        with self._changed:
+            since = self._updating_since
+        return since is not None and time.monotonic() - since >= UPDATE_LIMIT_S
 
     def status(self) -> TrainStatus:
         """How training goes."""

@@ -162,31 +162,28 @@ class Outpost:
             NotRunning: nobody has listened at the coordinator's address for ``patience_s``.
         """
         pause_s = FIRST_PAUSE_S
-        try:
-            while not self._stop.is_set():
-                try:
-                    channel = Channel.connect(self._address, self._token)
-                except (EOFError, OSError) as error:
-                    log.info("no coordinator at %s (%s); again in %.2f s", self._address, error, pause_s)
-                    self._bear(error)
-                    self._stop.wait(pause_s)
-                    pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
-                    continue
-                self._refused_at = None
-                try:
-                    self._attach(channel)
-                    pause_s = FIRST_PAUSE_S
-                    if self._attend(channel):
-                        return True
-                except (EOFError, OSError, WireError) as error:
-                    log.info("lost the coordinator at %s: %r", self._address, error)
-                finally:
-                    self._detach()
-                    channel.close()
+        while not self._stop.is_set():
+            try:
+                channel = Channel.connect(self._address, self._token)
+            except (EOFError, OSError) as error:
+                log.info("no coordinator at %s (%s); again in %.2f s", self._address, error, pause_s)
+                self._bear(error)
                 self._stop.wait(pause_s)
                 pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
-        finally:
-            self._server.close()
+                continue
+            self._refused_at = None
+            try:
+                self._attach(channel)
+                pause_s = FIRST_PAUSE_S
+                if self._attend(channel):
+                    return True
+            except (EOFError, OSError, WireError) as error:
+                log.info("lost the coordinator at %s: %r", self._address, error)
+            finally:
+                self._detach()
+                channel.close()
+            self._stop.wait(pause_s)
+            pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
         return False
 
     def stop(self) -> None:
@@ -197,9 +194,9 @@ class Outpost:
             with self._changed:
                 self._changed.notify_all()
 
-    def wait(self) -> None:
-        """Wait for ``stop``."""
-        self._stop.wait()
+    def rest(self, seconds: float) -> None:
+        """Wait so long, or until ``stop``."""
+        self._stop.wait(seconds)
 
     def drain(self, seconds: float) -> None:
         """Wait until the workers have left and what they computed is handed up, so that it need not be done again."""
@@ -211,7 +208,8 @@ class Outpost:
             self._changed.wait_for(is_empty, timeout=seconds)
 
     def close(self) -> None:
-        """Release the descriptors; ``run`` must have returned."""
+        """End all conversations and release the descriptors; ``run`` must have returned."""
+        self._server.close()
         os.close(self._stop_reader)
         os.close(self._stop_writer)
 
@@ -419,6 +417,8 @@ def serve_forever(
 ) -> None:
     """Be the outpost of one of the pool's machines until SIGTERM or SIGINT; arguments as of ``companion``.
 
+    Where a run has ended another may have its turn, so it asks again.
+
     Raises:
         PortTaken: another process listens there.
     """
@@ -430,9 +430,8 @@ def serve_forever(
         on_ready(bound)
     if beat is not None:
         outpost.beat_in_background(beat)
-    if outpost.run():
-        # The run has ended; so is its work here, but a process that ended would be started again and again.
-        outpost.wait()
+    while outpost.run():
+        outpost.rest(LONGEST_PAUSE_S)
 
 
 class _WorkerLeft(Exception):

@@ -1,4 +1,7 @@
-"""Which run the pool trains, and on which data: what ``[train]`` of ``tenfold.toml`` asks for. Imports no torch."""
+"""Which run the pool trains, and on which data: the first of those that wait, or else what ``[train]`` asks for.
+
+Imports no torch.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from tenfold.llama.data.stdlib import prepare, text_folder
 from tenfold.llama.recipe import Recipe, recipe_from_settings
 from tenfold.llama.run_data import read_data
 from tenfold.llama.run_file import read_run_file
+from tenfold.llama.run_queue import first_waiting
 from tenfold.llama.runs import MAIN, read_run, train_folder
 
 
@@ -19,17 +23,18 @@ class PoolRun:
     """The pool's run.
 
     ``asked``: what a new run is trained by; one that has begun goes on by its own. ``recipe``: the one that it goes by,
-    as far as this node can see.
+    as far as this node can see. ``place``: among those that wait; none: it is the run of the settings.
     """
 
     name: str
     asked: Recipe
     recipe: Recipe
     data: Path
+    place: Path | None = None
 
 
 def pool_run(settings: Mapping[str, object], home: Path, cache: Path) -> PoolRun:
-    """Find out which run the pool trains: that of a run file, or one by its name.
+    """Find out which run the pool trains: the first that waits; else that of a run file, or one by its name.
 
     Python's own text is made where it is wanted and not there.
 
@@ -38,8 +43,10 @@ def pool_run(settings: Mapping[str, object], home: Path, cache: Path) -> PoolRun
         ConfigError: ``seed`` is not an integer.
         AssetError: there is too little text, or what says on which data a run is trained is damaged.
     """
-    named = str(settings.get("run", MAIN))
-    if named.endswith(".toml"):
+    named, waiting = str(settings.get("run", MAIN)), first_waiting(home)
+    if waiting is not None:
+        name, asked, data = waiting[1].name, waiting[1].recipe, waiting[1].data
+    elif named.endswith(".toml"):
         file = read_run_file(home / named)
         name, asked, data = file.name, file.recipe, file.data
     else:
@@ -51,7 +58,7 @@ def pool_run(settings: Mapping[str, object], home: Path, cache: Path) -> PoolRun
         asked = begun
     if data is None:
         data = prepare(cache, lambda _what, _share: None)
-    return PoolRun(name, asked, begun or asked, data)
+    return PoolRun(name, asked, begun or asked, data, waiting[0] if waiting is not None else None)
 
 
 def _data_of(folder: Path, cache: Path) -> Path | None:

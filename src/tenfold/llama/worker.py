@@ -156,12 +156,20 @@ class Worker:
         address: the coordinator's ``host:port``.
         token: the pool's secret.
         cpu_share: CPU-seconds a second that it may use; none for all that it can get.
+        renewed: makes the model and the data that are wanted where the coordinator refuses these; none if they stay.
     """
 
     def __init__(
-        self, name: str, computer: GradientComputer, address: str, token: str, cpu_share: float | None = None
+        self,
+        name: str,
+        computer: GradientComputer,
+        address: str,
+        token: str,
+        cpu_share: float | None = None,
+        renewed: Callable[[], GradientComputer | None] = lambda: None,
     ) -> None:
         self._name, self._computer, self._address, self._token = name, computer, address, token
+        self._renewed = renewed
         self._pace = Pace(cpu_share, time.monotonic, time.process_time, SAVED_S)
         self._text_sha256 = computer.sampler.index.sha256
         self._held_run, self._held_step = "", -1
@@ -226,7 +234,8 @@ class Worker:
         channel.send(Hello(worker=self._name, machine=machine(), text=self._text_sha256, **held))
         answer = self._receive(channel)
         if isinstance(answer, Refused):
-            raise ResidentFailed(answer.message, next_step=answer.next_step)
+            self._renew(answer)
+            raise ConnectionError("other data are trained on now")
         if not isinstance(answer, Welcome):
             raise _out_of_turn(answer)
         if answer.recipe != self._computer.recipe:
@@ -234,6 +243,18 @@ class Worker:
             self._computer = self._computer.of(answer.recipe)
             self._computed = None
         self._fetch(channel, answer.run, answer)
+
+    def _renew(self, refused: Refused) -> None:
+        """Take other data, with which to connect again.
+
+        Raises:
+            ResidentFailed: there are no others.
+        """
+        computer = self._renewed()
+        if computer is None:
+            raise ResidentFailed(refused.message, next_step=refused.next_step)
+        self._computer, self._text_sha256 = computer, computer.sampler.index.sha256
+        self._held_run, self._held_step, self._computed = "", -1, None
 
     def _work(self, channel: Channel) -> None:
         self._hand_in(channel)

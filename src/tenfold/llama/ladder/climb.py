@@ -1,37 +1,50 @@
-"""Trains the rungs of a ladder, and the run that a prediction is about; what they reach goes into ``runs.csv``."""
+"""Trains the rungs of a ladder, and the run that a prediction is about; what they reach goes into ``runs.csv``.
+
+Where a pool is up they are its jobs: they wait in its queue, and it trains them one after another on its slots.
+"""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from tenfold.core.errors import NotRunning, TenfoldError
 from tenfold.core.paths import replace_file
 from tenfold.llama.alone import Finished, finished, train_alone
 from tenfold.llama.ladder.library import runs_path
 from tenfold.llama.ladder.rungs import Rung
+from tenfold.llama.run_queue import enqueue, why_given_up
+from tenfold.pool.runfile import find_running
 
 HEADER = "run,params,tokens,flops,loss"
+LOOK_EVERY_S = 0.5
 
 Told = Callable[[Rung, Finished], None]
+Reach = Callable[[Rung], Finished]
+"""Trains a rung to its end, or until it is stopped."""
 
 
-def climb(rungs: Sequence[Rung], home: Path, workers: int, told: Told, stop: threading.Event) -> bool:
+class RungGivenUp(TenfoldError):
+    """The pool gave a rung up."""
+
+
+def climb(rungs: Sequence[Rung], home: Path, reach: Reach, told: Told) -> bool:
     """Train rungs, those that are finished already left out, and write a row for each.
 
     Args:
         rungs: each trunk before its branches.
         home: the pool's folder.
-        workers: processes that compute gradients.
+        reach: ``reach_here`` or what ``on_pool`` gives.
         told: called after each rung.
-        stop: set from anywhere to end after the step in hand.
     Returns:
         Whether all rungs are finished.
     Raises:
-        TenfoldError: as ``train_alone``; what was trained before stays, and the same call goes on from there.
+        TenfoldError: as ``reach``; what was trained before stays, and the same call goes on from there.
     """
     path = runs_path(home)
     rows: dict[str, str] = {}
     for rung in rungs:
-        done = reach(rung, home, workers, stop)
+        done = reach(rung)
         if done.step < rung.steps:
             return False
         loss = done.evaluation_loss
@@ -42,9 +55,48 @@ def climb(rungs: Sequence[Rung], home: Path, workers: int, told: Told, stop: thr
     return True
 
 
-def reach(rung: Rung, home: Path, workers: int, stop: threading.Event) -> Finished:
-    """Train a rung to its end, or until it is stopped; or tell what it came to if it is there."""
+def reach_here(rung: Rung, home: Path, workers: int, stop: threading.Event) -> Finished:
+    """Train a rung to its end in this process, or until it is stopped; or tell what it came to if it is there."""
     before = finished(rung.run.name, rung.run.recipe, home)
-    if before.step == rung.steps and before.evaluation_loss is not None:
+    if _is_whole(rung, before):
         return before
     return train_alone(rung.run, home, workers=workers, stop=stop)
+
+
+@contextmanager
+def on_pool(rungs: Sequence[Rung], home: Path, stop: threading.Event) -> Iterator[Reach]:
+    """Have the pool of this home train rungs; those that still wait when this ends are taken out.
+
+    Args:
+        rungs: in their order.
+        home: the pool's folder.
+        stop: set from anywhere to wait no longer.
+
+    Raises:
+        RungGivenUp: the pool cannot train one, or it diverged.
+        NotRunning: the pool went down.
+    """
+    places = {
+        rung.run.name: enqueue(home, rung.run)
+        for rung in rungs
+        if not _is_whole(rung, finished(rung.run.name, rung.run.recipe, home))
+    }
+
+    def reach(rung: Rung) -> Finished:
+        place = places.get(rung.run.name)
+        while place is not None and place.exists() and not stop.wait(LOOK_EVERY_S):
+            if find_running(home) is None:
+                raise NotRunning("the pool went down", next_step="the same command goes on from here")
+        if place is not None and (why := why_given_up(place)):
+            raise RungGivenUp(f"the pool gave rung {rung.run.name} up: {why}")
+        return finished(rung.run.name, rung.run.recipe, home)
+
+    try:
+        yield reach
+    finally:
+        for place in places.values():
+            place.unlink(missing_ok=True)
+
+
+def _is_whole(rung: Rung, done: Finished) -> bool:
+    return done.step == rung.steps and done.evaluation_loss is not None

@@ -28,12 +28,16 @@ def run(
     data: Annotated[Path | None, Parameter(help="Prepared data; default: Python's own source text.")] = None,
     workers: Annotated[int, whole("Processes that compute gradients, each with one thread.", least=1)] = 1,
     seed: Annotated[int, whole("Seed of all of it.")] = 0,
+    here: Annotated[bool, Parameter(help="Train in this process, though a pool is up.", negative="")] = False,
     json: Json = False,
 ) -> None:
-    """Train the rungs of a ladder here, or the run of a prediction; the same command goes on where it was stopped."""
+    """Train the rungs of a ladder, or the run of a prediction: on the slots of the pool that is up, or else here.
+
+    The same command goes on where it was stopped.
+    """
     from tenfold.llama.ladder import climb_command
 
-    climb_command.run(_amounts("--budgets", budgets), sizes, prediction, data, workers, seed, home_dir(), json)
+    climb_command.run(_amounts("--budgets", budgets), sizes, prediction, data, workers, seed, home_dir(), here, json)
 
 
 def _amounts(option: str, written: str) -> list[float]:
