@@ -1,9 +1,9 @@
 """Whether a caption is foretold better with its picture than without, on pictures of families held out.
 
-A part of ``bench/ladder.py``. One small model is trained on OpenMoji's pictures and captions, another of the same
-shape, seed and steps on the same captions with all pictures white. Both are judged on whole families that neither saw
-(``llama/data/openmoji.py``), and the first also with pictures of other captions. Intervals are of a bootstrap over
-those families.
+A part of ``bench/ladder.py``. One small model is trained on OpenMoji's pictures, described by category and name,
+another of the same shape, seed and steps on the same captions with all pictures white. Both are judged on whole
+families that neither saw (``llama/data/openmoji.py``), and the first also with pictures of other captions. Intervals
+are of a bootstrap over those families.
 """
 
 import json
@@ -31,7 +31,7 @@ from tenfold.llama.data.index import (
     identity_of,
     read_index,
 )
-from tenfold.llama.data.openmoji import CAPTION, FAMILY, draw_emoji
+from tenfold.llama.data.openmoji import DESCRIBED, FAMILY, draw_emoji
 from tenfold.llama.data.pair_sampler import IMAGE, SEPARATOR
 from tenfold.llama.data.pairs import build_pairs
 from tenfold.llama.data.sampler import Batch
@@ -45,8 +45,8 @@ from tenfold.llama.worker import GradientComputer
 SIDE = 16
 VOCABULARY = 512
 HELD_OUT = 0.25
-STEPS = 400
-SHUFFLES = 3
+STEPS = 160
+SHUFFLES = 1
 RESAMPLES = 2000
 
 
@@ -78,7 +78,7 @@ def recipe_of(index: DataIndex, steps: int = STEPS) -> Recipe:
         microbatch_sequences=16,
         microbatches=2,
         steps=steps,
-        learning_rate=4e-3,
+        learning_rate=3e-3,
         warmup_steps=40,
         decay_share=0.5,
         evaluate_sequences=64,
@@ -150,7 +150,9 @@ def foretell(
         group: name in the rows of what is held out together.
     """
     seen = home / "pairs"
-    index = build_pairs(seen, [rows], SIDE, CAPTION, VOCABULARY, held_out, "", lambda _what, _share: None, group=group)
+    index = build_pairs(
+        seen, [rows], SIDE, DESCRIBED, VOCABULARY, held_out, "", lambda _what, _share: None, group=group
+    )
     recipe = recipe_of(index, steps)
     judges = {}
     for name, data in (("seeing", seen), ("blind", blind_copy(seen, home / "white"))):
@@ -177,7 +179,7 @@ def foretell(
 def _groups(rows: Path, group: str, captions: Sequence[Sequence[int]], data: Path) -> NDArray[np.int64]:
     """Number of each caption's group."""
     groups: Mapping[str, str] = {
-        row[CAPTION]: row[group] for row in map(json.loads, rows.read_text(encoding="utf-8").splitlines())
+        row[DESCRIBED]: row[group] for row in map(json.loads, rows.read_text(encoding="utf-8").splitlines())
     }
     tokenizer = Tokenizer.from_file(str(data / TOKENIZER_FILE))
     named = [groups[tokenizer.decode(list(caption))] for caption in captions]

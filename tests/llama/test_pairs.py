@@ -195,8 +195,9 @@ def test_openmoji_is_a_set_of_pictures_and_names_by_family(tmp_path):
     assert 0.05 < index.images.held_out / index.images.count < 0.5
     rows = [json.loads(line) for line in Path(index.sources[0].path).read_text().splitlines()]
     smiling = {"subgroup": "face-smiling", "family": "face-smiling/face"}
-    assert {"image": "1F600.png", "caption": "grinning face", **smiling} in rows
-    assert {"image": "1F603.png", "caption": "grinning face with big eyes", **smiling} in rows
+    for image, caption in ("1F600.png", "grinning face"), ("1F603.png", "grinning face with big eyes"):
+        described = f"smileys and emotion: {caption}"
+        assert {"image": image, "caption": caption, "described": described, **smiling} in rows
     face = drawn(Path(index.sources[0].path).with_name("1F600.png"), 16)
     red, green, blue = face[4, 6].astype(int)
     assert red > 200 and green > 150 and blue < 120, "a face is yellow"

@@ -11,12 +11,14 @@ from tenfold.core.show import machine, out, talk
 
 app = App(name="data")
 
+TEXT = "text"
+
 
 @app.command
 def build(
     folder: Path,
     *sources: Path,
-    column: Annotated[str, Parameter(help="Name of the texts in rows of .jsonl and .parquet.")] = "text",
+    column: Annotated[str, Parameter(help="Name of the texts in rows of .jsonl and .parquet.")] = TEXT,
     vocab_size: Annotated[int, whole("Tokens of the tokenizer that is trained.", 257)] = 8192,
     tokenizer: Annotated[Path | None, Parameter(help="A tokenizer.json that is there already.")] = None,
     held_out: Annotated[float, amount("Share of the documents that is never trained on.")] = 0.02,
@@ -54,7 +56,7 @@ def build(
                 next_step="leave one of them out",
             )
         if openmoji:
-            sources, column, group, licence = _openmoji(group, licence)
+            sources, column, group, licence = _openmoji(column, group, licence)
         _build_pairs(folder, sources, images, column, vocab_size, held_out, licence, group)
         show(folder, json=json)
         return
@@ -67,7 +69,7 @@ def build(
     show(folder, json=json)
 
 
-def _openmoji(group: str | None, licence: str) -> tuple[tuple[Path], str, str, str]:
+def _openmoji(column: str, group: str | None, licence: str) -> tuple[tuple[Path], str, str, str]:
     """Rows of OpenMoji's pictures, the names of their captions and groups, and their licence."""
     from rich.progress import Progress
 
@@ -77,7 +79,7 @@ def _openmoji(group: str | None, licence: str) -> tuple[tuple[Path], str, str, s
     with Progress(console=talk, transient=True) as bar:
         task = bar.add_task("", total=1.0)
         rows = draw_emoji(cache_dir(), lambda what, share: bar.update(task, description=what, completed=share))
-    return (rows,), CAPTION, group or FAMILY, licence or LICENCE
+    return (rows,), CAPTION if column == TEXT else column, group or FAMILY, licence or LICENCE
 
 
 def _build_pairs(

@@ -38,7 +38,7 @@ EMOJI_NAMES = Asset(
 )
 LICENCE = "CC BY-SA 4.0: OpenMoji (openmoji.org), the open-source emoji and icon project"
 """Of the pictures, and so of what is made of them."""
-IMAGE, CAPTION, SUBGROUP, FAMILY = "image", "caption", "subgroup", "family"
+IMAGE, CAPTION, DESCRIBED, SUBGROUP, FAMILY = "image", "caption", "described", "subgroup", "family"
 AFTER_HEAD = re.compile(r":| with | of | in | on | and | for ")
 """What comes behind the head of a name."""
 ROWS_FILE = "rows.jsonl"
@@ -63,7 +63,8 @@ def draw_emoji(cache: Path, progress: Progress) -> Path:
         progress: told how far it is.
 
     Returns:
-        JSON Lines with ``image``, ``caption``, ``subgroup`` and ``family`` of each.
+        JSON Lines with ``image``, ``caption``, ``described``, ``subgroup`` and ``family`` of each: ``described`` is the
+        caption behind its category ("food and drink: red apple").
 
     Raises:
         AssetError: font or names cannot be fetched, or are not what they should be.
@@ -85,12 +86,20 @@ def _draw(font_file: Path, names_file: Path, folder: Path, progress: Progress) -
     font = ImageFont.truetype(font_file, FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)
     missing = _picture(font, UNASSIGNED).tobytes()
     named, rows = list(_named(names_file)), []
-    for place, (character, caption, subgroup) in enumerate(named):
+    for place, (character, caption, category, subgroup) in enumerate(named):
         picture = _picture(font, character)
         if picture.tobytes() != missing:
             name = f"{ord(character):X}.png"
             picture.save(folder / name)
-            rows.append({IMAGE: name, CAPTION: caption, SUBGROUP: subgroup, FAMILY: family_of(caption, subgroup)})
+            rows.append(
+                {
+                    IMAGE: name,
+                    CAPTION: caption,
+                    DESCRIBED: f"{category.replace('-', ' ')}: {caption}",
+                    SUBGROUP: subgroup,
+                    FAMILY: family_of(caption, subgroup),
+                }
+            )
         progress("drawing emoji", (place + 1) / len(named))
     (folder / ROWS_FILE).write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
 
@@ -106,13 +115,13 @@ def _picture(font: ImageFont.FreeTypeFont, character: str) -> Image.Image:
     return picture
 
 
-def _named(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Each emoji of one character, its name and its subgroup."""
+def _named(path: Path) -> Iterator[tuple[str, str, str, str]]:
+    """Each emoji of one character, its name, its category and its subgroup."""
     try:
         for row in json.loads(path.read_text(encoding="utf-8")):
             character = row["character"].replace(JOINED, "")
             if len(character) == 1:
-                yield character, row["cldr_name"], row["subcategory_slug"]
+                yield character, row["cldr_name"], row["category_slug"], row["subcategory_slug"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise AssetError(
             f"{path} has no names of emoji: {error!r}", next_step="delete its folder, and build again"
