@@ -231,9 +231,9 @@ class Market:
         clicks_S = (self._rng.random(len(row_S)) < true_click_S) | is_program_S
         buys_S = clicks_S & ~is_program_S & (self._rng.random(len(row_S)) < true_buy_S)
         buy_S = _of_own(self._buys, page_SW, place_S)
-        self._tell(at_S, campaign_S, person_S, page_SW, clicks_S, buys_S)
-        mine = ~is_program_S
         click_S = found.relevance_RC[row_S, place_S]
+        self._tell(at_S, campaign_S, person_S, page_SW, click_S, clicks_S, buys_S)
+        mine = ~is_program_S
         columns = (at_S, campaign_S, person_S, click_S, true_click_S, buy_S, true_buy_S)
         self._log.append(tuple(each[mine] for each in columns))
         counts = (len(row_S), clicks_S[mine].sum(), is_program_S.sum(), buys_S.sum())
@@ -246,18 +246,19 @@ class Market:
         campaign_S: Ints,
         person_S: Ints,
         page_SW: NDArray[np.float32],
+        click_S: NDArray[np.float32],
         clicks_S: NDArray[np.bool_],
         buys_S: NDArray[np.bool_],
     ) -> None:
         """Tell ads what was sold, seen and clicked now, and what will be bought later."""
-        lessons, names = self.lessons, self._name_P
+        lessons, names, chances = self.lessons, self._name_P, click_S.tolist()
         ids = [each.id for each in self.campaigns]
         for place, (at, campaign, person, clicks) in enumerate(
             zip(at_S.tolist(), campaign_S.tolist(), person_S.tolist(), clicks_S.tolist(), strict=True)
         ):
             self._events += 1
             event = str(self._events)
-            lessons.sold(event, ids[campaign], names[person], page_SW[place])
+            lessons.sold(event, ids[campaign], names[person], page_SW[place], chances[place])
             lessons.seen(event, at)
             if clicks:
                 lessons.clicked(event, at + READS_S)

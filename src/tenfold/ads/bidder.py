@@ -299,7 +299,7 @@ class Bidder:
         line.won += value
         book.sold(row, price_micro, value)
         event = self.seller.signer.read_impression(token).event
-        self.lessons.sold(event, campaign.id, page.person, person_D)
+        self.lessons.sold(event, campaign.id, page.person, person_D, float(found.relevance_RC[0, row]))
         self._unseen.append(_Unseen(event, self.now(), line, price_micro, value))
         return Sold(campaign, variant, token, decision)
 

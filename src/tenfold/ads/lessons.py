@@ -5,6 +5,7 @@ or after an hour: that one may still come later is counted in (``predict.Delays`
 it is learned, and the calibration learns from these predictions only.
 """
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,9 +27,17 @@ CONVERT_WAIT_S = 3600.0
 MOST_PENDING = 50_000
 """Ads of which it is remembered whose they were; beyond, the oldest teach nothing."""
 
+PROGRAMS = 0.01
+"""Share of those who see ads who are programs, before anything is known of one."""
 
-MOST_CLICKED, LEAST_CLICKS = 0.5, 2
-"""Who clicks more than this part of what they see, and so often, is taken for a program, and teaches nothing."""
+ALIKE = 10.0
+"""How alike people's rates of clicks are: they are spread around what was predicted as after so many ads seen."""
+
+PROGRAM_CLICKS, PROGRAM_PASSES = 9.0, 1.0
+"""Programs click nearly all that they see: their rates are spread as after so many ads clicked, and not."""
+
+LEAST_CLICKS = 2
+"""One click is nobody's habit."""
 
 
 @dataclass(slots=True)
@@ -38,6 +47,7 @@ class _Sold:
     person: str
     person_D: Singles
     campaign: str
+    chance: float
     seen_at: float | None = None
     clicked_at: float | None = None
     converted_at: float | None = None
@@ -46,15 +56,40 @@ class _Sold:
 
 @dataclass(slots=True)
 class Habit:
-    """What somebody does with ads: how many they saw and clicked, as far as is remembered."""
+    """What somebody does with ads: how many they saw and clicked, as far as is remembered.
+
+    ``expected``: clicks on what they saw, as predicted when it was sold.
+    """
 
     seen: int = 0
     clicked: int = 0
+    expected: float = 0.0
 
     @property
     def is_of_a_program(self) -> bool:
-        """Whether no person clicks so much; earlier than money is given back, since a wrong lesson costs everybody."""
-        return self.clicked >= LEAST_CLICKS and self.clicked > MOST_CLICKED * self.seen
+        """Whether this is a program's habit rather than a person's, by Bayes's rule.
+
+        Both have rates of clicks that differ: beta distributions, a person's around what was predicted. So two clicks
+        on the first two ads tell a program where few click, and nothing where an ad suits somebody well; and who passes
+        most ads by is no program, however often they click. Earlier than money is given back, since a wrong lesson
+        costs everybody.
+        """
+        if self.clicked < LEAST_CLICKS:
+            return False
+        rate = min(max(self.expected / max(1, self.seen), 1e-6), 1.0 - 1e-6)
+        person = self._log_likelihood(ALIKE * rate, ALIKE * (1.0 - rate))
+        program = self._log_likelihood(PROGRAM_CLICKS, PROGRAM_PASSES)
+        return program - person > math.log((1.0 - PROGRAMS) / PROGRAMS)
+
+    def _log_likelihood(self, clicks: float, passes: float) -> float:
+        """Of the habit, where rates have a beta distribution."""
+        # Who was forgotten meanwhile may click more than is remembered that they saw.
+        passed = max(0, self.seen - self.clicked)
+        return _log_beta(clicks + self.clicked, passes + passed) - _log_beta(clicks, passes)
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
 @dataclass
@@ -96,9 +131,9 @@ class Lessons:
 
     # ---- what became of ads
 
-    def sold(self, event: str, campaign: str, person: str, person_D: Singles) -> None:
-        """Note an ad that was sold."""
-        self._sold[event] = _Sold(person, person_D, campaign)
+    def sold(self, event: str, campaign: str, person: str, person_D: Singles, chance: float) -> None:
+        """Note an ad that was sold; ``chance``: of a click on it, as predicted."""
+        self._sold[event] = _Sold(person, person_D, campaign, chance)
         self._order.append(event)
         while len(self._order) > MOST_PENDING:
             self._sold.pop(self._order.popleft(), None)
@@ -108,7 +143,9 @@ class Lessons:
         found = self._sold.get(event)
         if found is not None and found.seen_at is None:
             found.seen_at = now
-            self._habits.setdefault(found.person, Habit()).seen += 1
+            habit = self._habits.setdefault(found.person, Habit())
+            habit.seen += 1
+            habit.expected += found.chance
             if len(self._habits) > MOST_PENDING:
                 del self._habits[next(iter(self._habits))]
 
