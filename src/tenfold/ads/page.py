@@ -5,12 +5,11 @@ import time
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 from urllib.parse import quote
 
 from nicegui import ui
 from nicegui.events import UploadEventArguments
-from pydantic import BaseModel
 
 from tenfold.ads import drawn
 from tenfold.ads.amounts import read_micro, usd
@@ -21,10 +20,9 @@ from tenfold.ads.product import PREFIX
 from tenfold.ads.report import ReportOut, SpentOut
 from tenfold.core.errors import UsageError
 from tenfold.page.sheet import lead
-from tenfold.pool.asking import Refused, asking, rights_of
+from tenfold.pool.asking import Api, rights_of
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
-Given = TypeVar("Given", bound=BaseModel)
 
 OBJECTIVES = {
     Objective.SALES.value: "Sales",
@@ -55,8 +53,7 @@ class Office:
     """One browser's view of its campaigns, one at a time."""
 
     def __init__(self, base_url: Callable[[], str], rights: Mapping[str, str], said: ui.html) -> None:
-        self._base_url = base_url
-        self._rights = rights
+        self._ask = Api(base_url, rights, PREFIX, self._tell).ask
         self._said = said
         self._campaign = ""
         self._has_answered = False
@@ -279,33 +276,8 @@ class Office:
         if not self._has_answered:
             self._said.set_content(escape(text))
 
-    async def _ask(self, kind: type[Given], path: str, body: Mapping[str, object] | None = None) -> Given | None:
-        """Ask the API; none where it refuses, which the page then says."""
-        method = "GET" if body is None else "POST"
-        try:
-            async with (
-                asking(self._base_url(), self._rights) as session,
-                session.request(method, f"{PREFIX}{path}", json=body) as answer,
-            ):
-                content = await answer.read()
-                if answer.status != 200:
-                    raise Refused(_message(content) or f"the ads answered {answer.status}")
-                return kind.model_validate_json(content)
-        except Refused as refusal:
-            self._tell(str(refusal))
-            return None
-
 
 def _part(title: str, content: str) -> None:
     with ui.element("section").classes("panel ads-part"):
         ui.html(escape(title), sanitize=False, tag="h2")
         ui.html(content, sanitize=False)
-
-
-def _message(content: bytes) -> str:
-    from tenfold.pool.api_error import ErrorBody
-
-    try:
-        return ErrorBody.model_validate_json(content).error.message
-    except ValueError:
-        return content.decode(errors="replace")[:200]

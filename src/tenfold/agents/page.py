@@ -7,21 +7,18 @@ import uuid
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote
 
 from nicegui import ui
-from pydantic import BaseModel
 
 from tenfold.agents.contract import Businesses, BusinessOut, Exchange, MessageOut, ThreadOut, Threads
 from tenfold.agents.product import PREFIX
 from tenfold.agents.quality import Corrections
 from tenfold.agents.report import ReportOut, Unanswered
 from tenfold.page.sheet import lead
-from tenfold.pool.asking import Refused, asking, rights_of
+from tenfold.pool.asking import Api, rights_of
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
-Given = TypeVar("Given", bound=BaseModel)
 
 MOST_SKIPPED = 5
 MOST_SHOWN = 10
@@ -44,8 +41,7 @@ class Office:
     """One browser's view of one business at a time."""
 
     def __init__(self, base_url: Callable[[], str], rights: Mapping[str, str], said: ui.html) -> None:
-        self._base_url = base_url
-        self._rights = rights
+        self._ask = Api(base_url, rights, PREFIX, self._tell).ask
         self._said = said
         self._business = ""
         with ui.element("div").classes("desk"):
@@ -237,22 +233,6 @@ class Office:
 
     def _tell(self, text: str) -> None:
         self._said.set_content(escape(text))
-
-    async def _ask(self, kind: type[Given], path: str, body: Mapping[str, object] | None = None) -> Given | None:
-        """Ask the API; none where it refuses, which the page then says."""
-        method = "GET" if body is None else "POST"
-        try:
-            async with (
-                asking(self._base_url(), self._rights) as session,
-                session.request(method, f"{PREFIX}{path}", json=body) as answer,
-            ):
-                content = await answer.read()
-                if answer.status not in (200, 202):
-                    raise Refused(f"the agents answered {answer.status}: {content.decode(errors='replace')[:200]}")
-                return kind.model_validate_json(content)
-        except Refused as refusal:
-            self._tell(str(refusal))
-            return None
 
 
 def _part(title: str) -> ui.element:

@@ -1,11 +1,17 @@
 """Requests that a page makes of the gateway, as the person who opened it would."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
 
 import aiohttp
+from pydantic import BaseModel, ValidationError
 
+from tenfold.pool.api_error import ErrorBody
 from tenfold.pool.asker import KEY_HEADER
+
+Given = TypeVar("Given", bound=BaseModel)
 
 _PATIENCE = aiohttp.ClientTimeout(total=120, sock_connect=5, sock_read=30)
 
@@ -55,3 +61,41 @@ async def accept(response: aiohttp.ClientResponse) -> None:
         raise Refused(f"the pool is full and sheds requests; try again in {after} s")
     text = (await response.text())[:200]
     raise Refused(f"the gateway answered {response.status}: {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A product's JSON API, as a page asks it.
+
+    ``base_url`` gives the gateway's own address, ``rights`` are of whoever opened the page (``rights_of``), ``prefix``
+    is what all of the product's paths begin with, and ``tell`` says on the page why something was refused.
+    """
+
+    base_url: Callable[[], str]
+    rights: Mapping[str, str]
+    prefix: str
+    tell: Callable[[str], None]
+
+    async def ask(self, kind: type[Given], path: str, body: Mapping[str, object] | None = None) -> Given | None:
+        """Ask: GET, or POST where there is a body; none where it is refused, which the page then says."""
+        method = "GET" if body is None else "POST"
+        try:
+            async with (
+                asking(self.base_url(), self.rights) as session,
+                session.request(method, f"{self.prefix}{path}", json=body) as answer,
+            ):
+                content = await answer.read()
+                if not answer.ok:
+                    raise Refused(_message(content) or f"{self.prefix}{path} answered {answer.status}")
+                return kind.model_validate_json(content)
+        except Refused as refusal:
+            self.tell(str(refusal))
+            return None
+
+
+def _message(content: bytes) -> str:
+    """What an answer says is wrong: in words where it has them, else its beginning."""
+    try:
+        return ErrorBody.model_validate_json(content).error.message
+    except ValidationError:
+        return content.decode(errors="replace")[:200]
