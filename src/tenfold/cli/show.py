@@ -109,4 +109,10 @@ def assets(cache: Path, rows: Sequence["AssetRow"], json: bool) -> None:
 
 def micro(usd_per_s: float) -> str:
     """Write money per second in millionths of a dollar."""
-    return f"{usd_per_s * 1e6:.3g} µ$/s"
+    return f"{millionths(usd_per_s)} µ$/s"
+
+
+def millionths(usd: float) -> str:
+    """Write the number of millionths in a sum of dollars, to three digits or the last whole one."""
+    number = usd * 1e6
+    return f"{number:,.0f}" if abs(number) >= 999.5 else f"{number:.3g}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tenfold.cli.show import micro
+from tenfold.cli.show import micro, millionths
 from tenfold.core.errors import NotRunning, UsageError
 from tenfold.core.frozen import Frozen
 from tenfold.ledger.past import open_ledger
@@ -126,7 +126,7 @@ def _parts(unit: str, price: PriceView) -> str:
 
 def _micro(usd: float) -> str:
     """A price in millionths of a dollar."""
-    return f"{usd * 1e6:,.3g} µ$"
+    return f"{millionths(usd)} µ$"
 
 
 def _count(number: float) -> str:
