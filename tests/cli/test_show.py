@@ -179,7 +179,7 @@ rank      1      80.2      79.9 requests   21 ms  4     24 µ$/s    0 µ$/s
 train     0      -         1,640.2 tokens  -      0     0 µ$/s     1.64 µ$/s
 slot     cores  awake  residents
 n0/cpu0  0      rank   rank awake (101)  train asleep (102)
-n0/cpu1  1      -      rank dead (None)  train draining (104)\
+n0/cpu1  1      -      rank dead  train draining (104)\
 """)
 
 
