@@ -21,6 +21,9 @@ world = App(name="world")
 VISITS = 2.0
 """Of each person in a day."""
 
+PEOPLE_FOR_ADS = 600
+"""At least so many come where somebody advertises: a tenth are held out, and 30 of them must be reached to compare."""
+
 
 @app.default
 def load(
@@ -29,7 +32,8 @@ def load(
     rank_peak: Annotated[float | None, Parameter(help="Ranking requests a second at the day's peak.")] = None,
     chat_peak: Annotated[float | None, Parameter(help="Chat requests a second in a burst.")] = None,
     people: Annotated[
-        int | None, whole("People who come to the feed, twice a day each; default: one for each second.", least=0)
+        int | None,
+        whole("People who come to the feed, twice a day each; default: one a second, 600 for ads at least.", least=0),
     ] = None,
     correlation: Annotated[
         float, Parameter(help="Of what people like on one surface with what they like on another, 0 to 1.")
@@ -49,7 +53,8 @@ def load(
     from tenfold.world.report import ads_in_words, in_words, table
 
     url, duration_s = require_running(home_dir()).url, parse_duration_s(day)
-    count = round(duration_s) if people is None else people
+    least = 0 if advertise is None else PEOPLE_FOR_ADS
+    count = max(least, round(duration_s)) if people is None else people
     market = None
     if advertise is not None:
         market = _opened(advertise, objective, budget, duration_s, rivals, clicks)
