@@ -1,11 +1,15 @@
 """Are released weights the trained ones in others' software? transformers and llama.cpp answer beside our network.
 
-    python bench/release.py [--experts 0 8 16 64] [--steps 12]
+    python bench/release.py [--experts 0 8 16 64] [--steps 12] [--image-steps 150]
 
 For each count of experts (0: a dense Llama) a small run is trained here on Python's own source text, to its end, and
 released by ``tenfold llama release``'s own code. transformers, in a virtual environment of its own, and llama.cpp, in
 float32 with flash attention off, then read the same held-out text. Compared are logits and the log-probabilities of
 every token at every place (llama.cpp: at every fourth), and how each splits a text into tokens.
+
+A run that reads images is trained on drawings of forms and colours, a fifth of which are held out. Compared on these
+are logits (transformers), the log-probabilities of a caption's first token (llama.cpp, whose GELU is an approximation),
+and how often llama.cpp's caption is the right one: of the picture, and of the next one, as for who cannot see.
 
 The last line is one JSON object: the greatest difference of each, by count of experts, and over all.
 """
@@ -29,18 +33,20 @@ from rich.console import Console
 from rich.table import Table
 from tokenizers import Tokenizer
 
+from released.images import SIDE, build_drawings, png_of
 from released.llama_cpp import LlamaCpp
 from tenfold.core.paths import cache_dir
 from tenfold.llama.alone import train_alone
+from tenfold.llama.data.pair_sampler import PairSampler
 from tenfold.llama.data.sampler import Sampler
 from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.live import live_paths
-from tenfold.llama.model import LlamaForCausalLM
+from tenfold.llama.model import LlamaForCausalLM, LlamaForConditionalGeneration
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.release.release import read_trained, release
 from tenfold.llama.run_file import RunFile
 from tenfold.llama.runs import read_run
-from tenfold.llama.shape import ModelShape
+from tenfold.llama.shape import ModelShape, VisionShape
 from train_peers.environment import TRANSFORMERS, transformers_python
 
 SEQUENCE = 64
@@ -60,6 +66,20 @@ def shape_of(experts: int) -> ModelShape:
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return torch.log_softmax(torch.from_numpy(logits).double(), -1).numpy()
+
+
+def in_transformers(folder: Path, home: Path, python: Path, **given: NDArray) -> dict[str, NDArray]:
+    """What transformers makes of a release, see ``released/with_transformers.py``."""
+    np.savez(home / "in.npz", **given)
+    script = [str(python), str(HERE / "with_transformers.py")]
+    ended = subprocess.run(
+        [*script, str(folder), str(home / "in.npz"), str(home / "out.npz")],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    if ended.returncode:
+        raise SystemExit(f"transformers: {ended.stderr.strip()[-600:]}")
+    with np.load(home / "out.npz") as told:
+        return dict(told)
 
 
 def compare(experts: int, steps: int, home: Path, text: Path, python: Path) -> dict[str, float]:
@@ -82,15 +102,7 @@ def compare(experts: int, steps: int, home: Path, text: Path, python: Path) -> d
     with torch.no_grad():
         ours_BTV = network(torch.from_numpy(tokens_BT)).numpy()
 
-    np.savez(home / "in.npz", tokens=tokens_BT, text=np.array(SAMPLE))
-    script = [str(python), str(HERE / "with_transformers.py")]
-    ended = subprocess.run(
-        [*script, str(found.folder), str(home / "in.npz"), str(home / "out.npz")],
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    if ended.returncode:
-        raise SystemExit(f"transformers: {ended.stderr.strip()[-600:]}")
-    theirs = np.load(home / "out.npz")
+    theirs = in_transformers(found.folder, home, python, tokens=tokens_BT, text=np.array(SAMPLE))
     engine = LlamaCpp(found.folder / f"{run.name}-F32.gguf")
     split = Tokenizer.from_file(str(found.folder / "tokenizer.json")).encode(SAMPLE).ids
     if not split == theirs["split"].tolist() == engine.split(SAMPLE):
@@ -108,10 +120,60 @@ def compare(experts: int, steps: int, home: Path, text: Path, python: Path) -> d
     }
 
 
+def compare_images(steps: int, home: Path, python: Path) -> dict[str, float]:
+    """Train on drawings, release, and show those that were held out."""
+    index = build_drawings(home)
+    vision = VisionShape(
+        hidden_size=64, image_size=SIDE, patch_size=4, projector_output_dim=128, image_token_index=1, image_marks=True
+    )
+    shape = shape_of(8).model_copy(update={"vocab_size": index.vocab_size + 2, "vision": vision})
+    recipe = Recipe(
+        model=shape, steps=steps, warmup_steps=10, sequence_tokens=32, microbatches=2, microbatch_sequences=16,
+        learning_rate=2e-3, bfloat16=False,
+    )  # fmt: skip
+    run = RunFile("images", recipe, home / "pairs")
+    done = train_alone(run, home)
+    live_paths(done.folder)[0].unlink(missing_ok=True)
+    found = release(home, run.name, None, data=home / "pairs")
+    meta = read_run(done.folder)
+    assert meta is not None
+    trained = read_trained(done.folder, run.name, meta)
+    network = LlamaForConditionalGeneration(shape, vision)
+    network.load_state_dict({key: torch.from_numpy(value) for key, value in trained.weights.items()}, strict=False)
+    sampler = PairSampler(home / "pairs", recipe, vision)
+    batch = sampler.held_out(sampler.held_out_windows(32))
+    images = batch.images_IMSS
+    assert images is not None
+    tokens_BT = batch.window_BT[:, :-1]
+    with torch.no_grad():
+        ours_BTV = network(torch.from_numpy(tokens_BT), torch.from_numpy(images)).numpy()
+    theirs = in_transformers(found.folder, home, python, tokens=tokens_BT, pixels=images, text=np.array(SAMPLE))
+    file = f"{run.name}-F32.gguf"
+    engine = LlamaCpp(found.folder / file, vision=found.folder / f"mmproj-{file}")
+    split = Tokenizer.from_file(str(found.folder / "tokenizer.json"))
+    if not split.encode(SAMPLE).ids == theirs["split"].tolist() == engine.split(SAMPLE):
+        raise SystemExit("the three do not split a text into the same tokens")
+    end = vision.marked_tokens
+    pngs = [png_of(image) for image in images]
+    first_BV = np.stack([engine.after_image(png, "", shape.vocab_size) for png in pngs])
+    truths = [split.decode([int(each) for each in row[end + 1 :]]) for row in tokens_BT]
+    told = [engine.caption(png) for png in pngs]
+    others = [*truths[1:], truths[0]]
+    return {
+        "loss": round(done.loss or np.nan, 4),
+        "held_out": len(pngs),
+        "transformers_logits": float(np.abs(theirs["logits"] - ours_BTV).max()),
+        "llama_cpp_log_probabilities": float(np.abs(first_BV - log_softmax(ours_BTV)[:, end]).max()),
+        "captions_right": float(np.mean([one == two for one, two in zip(told, truths, strict=True)])),
+        "captions_right_of_another": float(np.mean([one == two for one, two in zip(told, others, strict=True)])),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--experts", type=int, nargs="+", default=[0, 8, 16, 64])
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--image-steps", type=int, default=150, help="of the run that reads images; 0: none")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     text = prepare(cache_dir(), lambda *_: None)
@@ -122,6 +184,7 @@ def main() -> None:
         for experts in asked.experts:
             found[str(experts)] = compare(experts, asked.steps, home, text, python)
             talk.print(f"{experts} experts: {found[str(experts)]}", style="dim")
+        images = compare_images(asked.image_steps, home, python) if asked.image_steps else None
     finally:
         shutil.rmtree(home, ignore_errors=True)
     table = Table(
@@ -137,7 +200,8 @@ def main() -> None:
         "xllamacpp": version("xllamacpp"),
         "torch": version("torch"),
     }
-    print(json.dumps({**worst, "by_experts": found, "versions": versions}))
+    talk.print(f"images: {images}")
+    print(json.dumps({**worst, "by_experts": found, "images": images, "versions": versions}))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """What llama.cpp makes of a released GGUF file: the log-probabilities of each next token, and how it splits text."""
 
+import base64
+import io
 import json
 import urllib.request
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from xllamacpp import CommonParams, Server, ggml_type, llama_flash_attn_type
 
 
@@ -53,6 +56,28 @@ class LlamaCpp:
             for each in answer["completion_probabilities"][0]["top_logprobs"]:
                 found[row, each["id"]] = each["logprob"]
         return found
+
+    def after_image(self, png: bytes, text: str, vocab: int) -> NDArray[np.float64]:
+        """Log-probabilities of the next token after an image and a text, shape (vocab,)."""
+        more = {"logprobs": True, "top_logprobs": vocab, "logit_bias": [[self.split("a")[-1], 1000.0]]}
+        told = self._chat(png, text, {**more, "max_tokens": 1})
+        found = np.full(vocab, np.nan)
+        for each in told["logprobs"]["content"][0]["top_logprobs"]:
+            found[each["id"]] = each["logprob"]
+        return found
+
+    def caption(self, png: bytes) -> str:
+        """What is said of an image, each token the likeliest."""
+        return self._chat(png, "", {"max_tokens": 12, "temperature": 0.0})["message"]["content"]
+
+    def _chat(self, png: bytes, text: str, more: dict) -> dict:
+        written = io.BytesIO()
+        # As the release's file asks for, see release/mmproj.py.
+        Image.open(io.BytesIO(png)).transpose(Image.Transpose.TRANSPOSE).save(written, "PNG")
+        url = f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
+        parts = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
+        said = {"role": "user", "content": parts if text else parts[:1]}
+        return self.ask("/v1/chat/completions", {"messages": [said], **more})["choices"][0]
 
     def ask(self, path: str, body: dict) -> dict:
         request = urllib.request.Request(

@@ -11,6 +11,10 @@ import numpy as np
 import torch
 import transformers
 from transformers import AutoConfig, AutoTokenizer
+from transformers.models.llama4 import modeling_llama4
+
+# transformers 5.24 asks an output of text for its images, and fails without this.
+modeling_llama4.MoeCausalLMOutputWithPast.image_outputs = None
 
 torch.set_num_threads(1)
 folder, given, out = sys.argv[1:]

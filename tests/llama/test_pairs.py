@@ -227,6 +227,24 @@ def test_a_sequence_is_an_image_and_its_caption_and_only_the_caption_counts(pair
         assert told in caught.value.next_step
 
 
+def test_an_image_may_stand_between_marks_that_no_caption_has(pairs, seeing):
+    plain = sampler_of(pairs, seeing)
+    vision = seeing.model.vision.model_copy(update={"image_marks": True})
+    marked = sampler_of(pairs, seeing.model_copy(update={"model": seeing.model.model_copy(update={"vision": vision})}))
+    first, places = plain.index.vocab_size, vision.image_tokens
+    assert "image_marks" not in seeing.model_dump_json(), "what was trained without them keeps its identity"
+    for step in range(2):
+        before, after = plain.batch(step, 0), marked.batch(step, 0)
+        assert (after.window_BT[:, 1] == first).all() and (after.window_BT[:, 2 + places] == first + 1).all()
+        rest = np.delete(after.window_BT, [1, 2 + places], axis=1)
+        assert np.array_equal(rest, before.window_BT[:, :-2])
+        assert np.array_equal(after.weights_BT[:, 2:], before.weights_BT[:, :-2])
+    small = seeing.model.model_copy(update={"vision": vision, "vocab_size": first + 1})
+    with pytest.raises(AssetError) as caught:
+        sampler_of(pairs, seeing.model_copy(update={"model": small}))
+    assert caught.value.next_step == f"set vocab_size = {first + 2} in [model]"
+
+
 def test_a_model_that_reads_images_is_not_trained_on_text_nor_the_other_way_round(pairs, text, recipe, seeing):
     with pytest.raises(AssetError, match=r"the model of the run on .* has images, the data has none"):
         sampler_of(text, seeing)

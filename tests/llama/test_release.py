@@ -1,15 +1,19 @@
 """A released model is the one that was trained, in others' software: llama.cpp answers as our network does."""
 
 import hashlib
+import io
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
 import torch
+from PIL import Image
 from tokenizers import Tokenizer
+from torch.nn import functional
 
 from released.llama_cpp import LlamaCpp
 from tenfold.cli.main import main
@@ -19,10 +23,10 @@ from tenfold.core.paths import replace_file
 from tenfold.core.sound import write_record
 from tenfold.llama.checkpoint import StateVectors, write_checkpoint
 from tenfold.llama.data.index import read_index
-from tenfold.llama.data.tokenizer import SEPARATOR
+from tenfold.llama.data.tokenizer import IMAGE_MARKS, SEPARATOR
 from tenfold.llama.ladder.library import prediction_path, write_outcome
 from tenfold.llama.ladder.prediction import Prediction, load_outcome, outcome_path
-from tenfold.llama.model import LlamaForCausalLM
+from tenfold.llama.model import LlamaForCausalLM, LlamaForConditionalGeneration
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.release.gguf import check_loadable, dense_weights
@@ -182,6 +186,58 @@ def test_each_count_of_experts_reads_the_same_in_llama_cpp(text, tmp_path, exper
         assert all(np.array_equal(again[name], weights[name]) for name in weights)
 
 
+def as_llama_cpp(gelu: Callable[..., torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Its GELU: the approximation by tanh, from a table of half floats."""
+
+    def nearly(x: torch.Tensor) -> torch.Tensor:
+        return torch.where(x.abs() >= 10, x.clamp(min=0), gelu(x.half().float(), approximate="tanh").half().float())
+
+    return nearly
+
+
+def test_llama_cpp_reads_images_as_our_network_but_for_its_gelu(text, tmp_path, monkeypatch):
+    vision = VisionShape(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=24, patch_size=4,
+        projector_output_dim=48, image_token_index=2, image_marks=True,
+    )  # fmt: skip
+    shape = ModelShape(
+        vocab_size=330, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        intermediate_size_mlp=48, intermediate_size=32, num_local_experts=4, vision=vision,
+    )  # fmt: skip
+    network = LlamaForConditionalGeneration(shape, vision)
+    network.initialise(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(5 if parameter.dim() > 1 else 1)
+    weights = {name: each.detach().numpy() for name, each in network.named_parameters() if "expert_bias" not in name}
+    tokens = read_tokens(text / "tokenizer.json", SEPARATOR)
+    write_model(tmp_path, Trained("tiny", shape, TrainProgress(), weights, 0.0), tokens, 128, "Apache-2.0")
+    engine = LlamaCpp(tmp_path / "tiny-F32.gguf", vision=tmp_path / "mmproj-tiny-F32.gguf")
+    split = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    first, last = (split.token_to_id(name) for name in IMAGE_MARKS)
+    assert (first, last) == (len(tokens.names), len(tokens.names) + 1)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert (config["boi_token_index"], config["eoi_token_index"]) == (first, last)
+    said = split.encode("def f", add_special_tokens=False).ids
+    answers = []
+    for seed in range(2):
+        pixels_SSM = np.random.default_rng(seed).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+        written = io.BytesIO()
+        Image.fromarray(pixels_SSM).save(written, "PNG")
+        shown = torch.from_numpy(pixels_SSM.transpose(2, 0, 1)[None].astype(np.float32)) / 127.5 - 1
+        prompt = torch.tensor([[tokens.separator, first, *[2] * vision.image_tokens, last, *said]])
+        with torch.no_grad():
+            ours_V = torch.log_softmax(network(prompt, shown)[0, -1].double(), -1).numpy()
+            with monkeypatch.context() as patched:
+                patched.setattr(functional, "gelu", as_llama_cpp(functional.gelu))
+                same_V = torch.log_softmax(network(prompt, shown)[0, -1].double(), -1).numpy()
+        theirs_V = engine.after_image(written.getvalue(), "def f", shape.vocab_size)
+        assert np.abs(theirs_V - same_V).max() < 3e-4
+        assert np.abs(theirs_V - ours_V).max() < 3e-3
+        answers.append(ours_V)
+    assert np.abs(answers[0] - answers[1]).max() > answers[0].std() / 2, "both pictures are alike: nothing is compared"
+
+
 def test_biases_that_have_not_faded_are_refused_or_left_out_by_name(recipe, text, tmp_path):
     home = make_run(tmp_path, recipe, text, bias=0.25)
     with pytest.raises(UsageError, match=r"still chosen with biases \(up to 0.250\)"):
@@ -200,6 +256,8 @@ def test_what_cannot_be_released_is_named_and_nothing_written(home, recipe, text
         check_loadable(recipe.model.model_copy(update={"no_rope_layer_interval": 3}))
     with pytest.raises(UsageError, match="reads images"):
         check_loadable(recipe.model.model_copy(update={"vision": VisionShape()}))
+    with pytest.raises(UsageError, match="rope_theta of 10000, not of 500"):
+        check_loadable(recipe.model.model_copy(update={"vision": VisionShape(image_marks=True, rope_theta=500.0)}))
     with pytest.raises(UsageError, match="unless it has 128 experts"):
         check_loadable(recipe.model.model_copy(update={"num_local_experts": 128}))
     assert [path.name for path in train_folder(home).iterdir() if path.name.startswith(("release", "."))] == []

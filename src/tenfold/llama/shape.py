@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from tenfold.core.frozen import Frozen
 
@@ -25,6 +25,9 @@ class VisionShape(Frozen):
     projector_output_dim: int = Field(128, ge=1)
     rope_theta: float = Field(10_000.0, gt=1)
     image_token_index: int = Field(0, ge=0, description="the token that holds a place for a piece of an image")
+    image_marks: bool = Field(
+        False, description="each image stands between two tokens of its own, as in Llama 4; llama.cpp writes these"
+    )
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
@@ -42,6 +45,12 @@ class VisionShape(Frozen):
             )
         return self
 
+    @model_serializer(mode="wrap")
+    def _as_before_there_were_marks(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Without them it is written as it once was, so that older runs keep their identity."""
+        told = handler(self)
+        return told if self.image_marks else {key: value for key, value in told.items() if key != "image_marks"}
+
     @property
     def shuffle(self) -> int:
         """Patches along each side that become one token."""
@@ -56,6 +65,11 @@ class VisionShape(Frozen):
     def image_tokens(self) -> int:
         """Tokens that an image takes in the text."""
         return (self.patches_side // self.shuffle) ** 2
+
+    @property
+    def marked_tokens(self) -> int:
+        """Tokens that an image takes in the text, with its marks."""
+        return self.image_tokens + 2 * self.image_marks
 
     @property
     def intermediate_size(self) -> int:

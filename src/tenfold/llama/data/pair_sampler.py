@@ -37,6 +37,8 @@ def sampler_of(folder: Path, recipe: Recipe) -> "Sampler | PairSampler":
 class PairSampler:
     """A pair a sequence: separator, places of the image, caption, separator, and separators that do not count.
 
+    The places may stand between two marks (``VisionShape.image_marks``), which are tokens that no caption has.
+
     Raises:
         AssetError: images or captions do not fit the model, or there are fewer pairs than one step needs.
         Damaged: the pairs' file holds what cannot be.
@@ -46,16 +48,16 @@ class PairSampler:
         self.index, self.recipe = read_index(folder), recipe
         images = self.index.images
         assert images is not None, "a folder of pairs has images"
-        self._folder, self._places = folder, vision.image_tokens
+        self._folder, self._lead, self._has_marks = folder, 1 + vision.marked_tokens, vision.image_marks
         kept = images.count if images.pairs is None else images.pairs
         self._held_out = images.held_out if self.index.held_out_documents is None else self.index.held_out_documents
         self._pairs = kept - self._held_out
-        room = 1 + self._places + images.longest_caption
+        room, known = self._lead + images.longest_caption, self.index.vocab_size + 2 * vision.image_marks
         for wrong, should in (
             (vision.image_token_index != IMAGE, f"image_token_index = {IMAGE} in [model.vision]"),
             (vision.image_size != images.side, f"image_size = {images.side} in [model.vision]"),
             (vision.num_channels != 3, "num_channels = 3 in [model.vision]"),
-            (recipe.model.vocab_size < self.index.vocab_size, f"vocab_size = {self.index.vocab_size} in [model]"),
+            (recipe.model.vocab_size < known, f"vocab_size = {known} in [model]"),
             (recipe.sequence_tokens < room, f"sequence_tokens = {room} or more in [train]"),
             (self._pairs < recipe.microbatches * recipe.microbatch_sequences, "a smaller batch in [train]"),
         ):
@@ -94,7 +96,7 @@ class PairSampler:
     def tokens(self, step: int, microbatch: int) -> int:
         """Tokens of one microbatch, of separators, images and captions; not those that fill its sequences up."""
         pairs = self._trained(step, microbatch)
-        return sum(self._places + int(self._begins[pair + 1] - self._begins[pair]) for pair in pairs)
+        return sum(self._lead - 1 + int(self._begins[pair + 1] - self._begins[pair]) for pair in pairs)
 
     def held_out_windows(self, count: int) -> list[int]:
         """So many held-out pairs, spread evenly, or all if there are fewer."""
@@ -116,13 +118,15 @@ class PairSampler:
 
     def _batch(self, pairs: Sequence[int]) -> Batch:
         window_BT = np.full((len(pairs), self.recipe.sequence_tokens + 1), SEPARATOR, dtype=np.int64)
-        window_BT[:, 1 : 1 + self._places] = IMAGE
+        window_BT[:, 1 : self._lead] = IMAGE
+        if self._has_marks:
+            window_BT[:, 1], window_BT[:, self._lead - 1] = self.index.vocab_size, self.index.vocab_size + 1
         weights_BT = np.zeros((len(pairs), self.recipe.sequence_tokens), dtype=np.float32)
         for row, pair in enumerate(pairs):
             caption = self._caption(pair)
-            window_BT[row, 1 + self._places : 1 + self._places + len(caption)] = caption
+            window_BT[row, self._lead : self._lead + len(caption)] = caption
             # The caption, and that it ends there.
-            weights_BT[row, self._places : self._places + len(caption) + 1] = 1.0
+            weights_BT[row, self._lead - 1 : self._lead + len(caption)] = 1.0
         pixels_ISSM = self._images[self._image_of[list(pairs)]].astype(np.float32)
         images_IMSS = np.ascontiguousarray(pixels_ISSM.transpose(0, 3, 1, 2)) / np.float32(127.5) - np.float32(1.0)
         return Batch(window_BT, images_IMSS, weights_BT)

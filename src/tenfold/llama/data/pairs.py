@@ -8,7 +8,6 @@ those held out last; ``pairs.i64`` says where each caption's tokens begin, and o
 
 import hashlib
 import json
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +15,11 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from tenfold.core.errors import UsageError
 from tenfold.core.paths import new_folder
+from tenfold.core.picture import UNREADABLE, on_white
 from tenfold.core.sound import write_record
 from tenfold.llama.data.index import (
     IMAGES_FILE,
@@ -229,14 +229,9 @@ def drawn(path: Path, side: int) -> NDArray[np.uint8]:
     """
     try:
         with Image.open(path) as opened:
-            # A camera that was held upright says so in EXIF, and leaves the pixels lying.
-            image = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
+            return np.asarray(on_white(opened, side))
+    except UNREADABLE as error:
         raise SourceError(f"{path} is no image that can be read: {error}", next_step="leave its row out") from error
-    image.thumbnail((side, side))
-    square = Image.new("RGBA", (side, side), "white")
-    square.alpha_composite(image, ((side - image.width) // 2, (side - image.height) // 2))
-    return np.asarray(square.convert("RGB"))
 
 
 def _rows(path: Path, column: str, group: str | None) -> Iterator[_Row]:

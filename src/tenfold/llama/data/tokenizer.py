@@ -12,6 +12,8 @@ SEPARATOR = "<|endoftext|>"
 """Leads each document."""
 IMAGE = "<|image|>"
 """Holds a place for a piece of an image."""
+IMAGE_MARKS = ("<|image_start|>", "<|image_end|>")
+"""Stand around an image, where the model has such tokens: the first two beyond those of the captions."""
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int, special: tuple[str, ...] = (SEPARATOR,)) -> Tokenizer:

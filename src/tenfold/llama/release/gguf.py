@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tenfold.core.errors import UsageError
 from tenfold.core.gguf import Value
+from tenfold.llama.release import mmproj
 from tenfold.llama.release.tokens import Tokens
 from tenfold.llama.shape import ModelShape
 
@@ -64,7 +65,7 @@ def check_loadable(shape: ModelShape) -> None:
         UsageError: it would not; says which size stands against it.
     """
     if shape.vision is not None:
-        raise UsageError("GGUF is not written of a model that reads images", next_step="leave GGUF out with --no-gguf")
+        mmproj.check_readable(shape.vision)
     if shape.is_dense:
         return
     advice = "leave GGUF out with --no-gguf, or train a model with another value"

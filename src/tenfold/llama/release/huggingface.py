@@ -3,14 +3,26 @@
 Keys as in transformers 5's ``Llama4Config``, ``Llama4TextConfig``, ``Llama4VisionConfig`` and ``LlamaConfig``.
 """
 
+from tenfold.core.errors import UsageError
+from tenfold.llama.data.tokenizer import IMAGE_MARKS
+from tenfold.llama.release.tokens import Tokens
 from tenfold.llama.shape import ModelShape, VisionShape
 
 Table = dict[str, object]
 
 
-def config(shape: ModelShape, context_tokens: int, separator: int) -> Table:
-    """``config.json``; ``context_tokens``: the longest text that it was trained on."""
-    ends: Table = {"bos_token_id": separator, "eos_token_id": separator, "dtype": "float32"}
+def config(shape: ModelShape, context_tokens: int, tokens: Tokens) -> Table:
+    """``config.json``; ``context_tokens``: the longest text that it was trained on.
+
+    Raises:
+        UsageError: transformers has no such model.
+    """
+    ends: Table = {"bos_token_id": tokens.separator, "eos_token_id": tokens.separator, "dtype": "float32"}
+    if shape.is_dense and shape.vision is not None:
+        raise UsageError(
+            "Hugging Face has no Llama without experts that reads images",
+            next_step="train a model with num_local_experts of 2 or more",
+        )
     if shape.is_dense:
         return {"architectures": ["LlamaForCausalLM"], **_dense(shape, context_tokens), **ends}
     text = {**_text(shape, context_tokens), **ends}
@@ -22,9 +34,17 @@ def config(shape: ModelShape, context_tokens: int, separator: int) -> Table:
         "text_config": text,
         "vision_config": _vision(shape.vision),
         "image_token_index": shape.vision.image_token_index,
+        **_marks(shape.vision, tokens),
         "tie_word_embeddings": shape.tie_word_embeddings,
         **ends,
     }
+
+
+def _marks(vision: VisionShape, tokens: Tokens) -> Table:
+    if not vision.image_marks:
+        return {}
+    keys = ("boi_token_index", "eoi_token_index")
+    return {key: tokens.number_of(name) for key, name in zip(keys, IMAGE_MARKS, strict=True)}
 
 
 def generation_config(separator: int) -> Table:

@@ -22,13 +22,17 @@ from tenfold.llama.journal import read_evaluations
 from tenfold.llama.ladder.library import prediction_path
 from tenfold.llama.ladder.prediction import load_outcome, load_prediction
 from tenfold.llama.progress import TrainProgress
-from tenfold.llama.release import card, gguf, huggingface
+from tenfold.llama.release import card, gguf, huggingface, mmproj
 from tenfold.llama.release.tokens import Tokens, read_tokens
 from tenfold.llama.runs import describe, train_folder
 from tenfold.llama.shape import ModelShape
 from tenfold.llama.vectors import layout_of
 
 SUMS = "SHA256SUMS"
+_EYES = (
+    "what reads images, for both; llama.cpp's own programs are to be given pictures mirrored at their diagonal, as "
+    "[serve.models] does by itself"
+)
 _LICENCES = {
     "Apache-2.0": "Licensed under the Apache License, Version 2.0: http://www.apache.org/licenses/LICENSE-2.0\n",
 }
@@ -154,9 +158,11 @@ def write_model(
     folder: Path, trained: Trained, tokens: Tokens, context_tokens: int, licence: str, *, with_gguf: bool = True
 ) -> dict[str, str]:
     """Write weights, configuration and tokenizer; returns what each file is for, by its name."""
-    shape = trained.shape
+    shape, vision = trained.shape, trained.shape.vision
+    if vision is not None:
+        tokens = tokens.of_images(marks=vision.image_marks)
     (folder / "model.safetensors").write_bytes(safetensors.numpy.save(trained.weights, metadata={"format": "pt"}))
-    _write_json(folder / "config.json", huggingface.config(shape, context_tokens, tokens.separator))
+    _write_json(folder / "config.json", huggingface.config(shape, context_tokens, tokens))
     _write_json(folder / "generation_config.json", huggingface.generation_config(tokens.separator))
     (folder / "tokenizer.json").write_text(tokens.tokenizer_json())
     _write_json(folder / "tokenizer_config.json", tokens.tokenizer_config(context_tokens))
@@ -166,11 +172,22 @@ def write_model(
         "tokenizer.json": "byte-level BPE",
     }
     if with_gguf:
-        named = gguf.Named(trained.name, licence.lower(), context_tokens)
-        file = f"{trained.name}-F32.gguf"
-        write_gguf(folder / file, gguf.metadata(shape, named, tokens), gguf.tensors(trained.weights, shape))
-        (folder / "Modelfile").write_text(_modelfile(file, context_tokens, tokens.separator_name))
-        files |= {file: "the same for llama.cpp, and for [serve.models]", "Modelfile": "for Ollama"}
+        files |= _write_gguf(folder, trained, tokens, gguf.Named(trained.name, licence.lower(), context_tokens))
+    return files
+
+
+def _write_gguf(folder: Path, trained: Trained, tokens: Tokens, named: gguf.Named) -> dict[str, str]:
+    shape, weights = trained.shape, trained.weights
+    file = f"{trained.name}-F32.gguf"
+    files = {file: "the same for llama.cpp, and for [serve.models]", "Modelfile": "for Ollama"}
+    if shape.vision is not None:
+        eyes = f"mmproj-{file}"
+        told = mmproj.metadata(shape, shape.vision, named.name, named.licence)
+        write_gguf(folder / eyes, told, mmproj.tensors(weights, shape.vision))
+        weights = mmproj.text_weights(weights)
+        files |= {file: "the text's part for llama.cpp, and for [serve.models]", eyes: _EYES}
+    write_gguf(folder / file, gguf.metadata(shape, named, tokens), gguf.tensors(weights, shape))
+    (folder / "Modelfile").write_text(_modelfile(file, named.context_tokens, tokens.separator_name))
     return files
 
 

@@ -1,16 +1,19 @@
 """A run's byte-level BPE tokenizer, as transformers and llama.cpp take it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tenfold.core.errors import Damaged, UsageError
 from tenfold.core.gguf import Value
+from tenfold.llama.data.tokenizer import IMAGE_MARKS
 
 _NORMAL, _CONTROL, _UNUSED = 1, 3, 5
 _GPT2_SPLIT = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
 """The model was taught no chat: it goes on with what was said, line after line."""
+IMAGE_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{{ '' if loop.last else '\\n' }}{% endfor %}"
+"""A model that reads images was taught what follows an image at once: its caption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,33 @@ class Tokens:
     merges: tuple[str, ...]
     special: frozenset[int]
     separator: int
+    chat_template: str = CHAT_TEMPLATE
 
     @property
     def separator_name(self) -> str:
         """The separator as it is written."""
         return self.names[self.separator]
+
+    def of_images(self, *, marks: bool) -> "Tokens":
+        """The tokenizer of a model that reads images; with the marks around them if the model has these."""
+        if not marks:
+            return replace(self, chat_template=IMAGE_TEMPLATE)
+        first = len(self.names)
+        flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+        added = [{"id": first + place, "content": name, **flags} for place, name in enumerate(IMAGE_MARKS)]
+        before = self.table["added_tokens"]
+        assert isinstance(before, list), "read_tokens has seen that it is one"
+        return replace(
+            self,
+            table={**self.table, "added_tokens": [*before, *added]},
+            names=(*self.names, *IMAGE_MARKS),
+            special=self.special | {first, first + 1},
+            chat_template=IMAGE_TEMPLATE,
+        )
+
+    def number_of(self, name: str) -> int:
+        """A token's number, by its name."""
+        return self.names.index(name)
 
     def tokenizer_json(self) -> str:
         """``tokenizer.json`` whose texts begin with the separator, as all documents did in training."""
@@ -53,7 +78,7 @@ class Tokens:
             "eos_token": self.separator_name,
             "model_max_length": context_tokens,
             "clean_up_tokenization_spaces": False,
-            "chat_template": CHAT_TEMPLATE,
+            "chat_template": self.chat_template,
         }
 
     def metadata(self, vocab_size: int) -> dict[str, Value]:
@@ -77,7 +102,7 @@ class Tokens:
             "tokenizer.ggml.bos_token_id": self.separator,
             "tokenizer.ggml.eos_token_id": self.separator,
             "tokenizer.ggml.add_bos_token": True,
-            "tokenizer.chat_template": CHAT_TEMPLATE,
+            "tokenizer.chat_template": self.chat_template,
         }
         return found | ({"tokenizer.ggml.merges": list(self.merges)} if self.merges else {})
 
