@@ -45,6 +45,7 @@ class Model(Frozen):
     object: Literal["model"] = "model"
     created: int = 0
     owned_by: str = "tenfold"
+    reads_images: bool = Field(False, description="a chat may bring images; not in OpenAI's shape")
 
 
 class ModelList(Frozen):
@@ -96,10 +97,13 @@ def make_api(
         """Tell Prometheus; docs/metrics.md says what each metric means."""
         return Response(metrics(), media_type=CONTENT_TYPE_LATEST)
 
+    def told(model: str) -> Model:
+        return Model(id=model, reads_images=model in models.plan.reads_images)
+
     @api.get("/v1/models")
     def list_models() -> ModelList:
         """List what can be asked, in the OpenAI shape, the default chat model first; it wakes nobody."""
-        return ModelList(data=tuple(Model(id=model) for model in models.plan.models))
+        return ModelList(data=tuple(map(told, models.plan.models)))
 
     @api.get(
         "/v1/models/{model:path}",
@@ -115,7 +119,7 @@ def make_api(
             return Response(
                 error_body(404, text, param="model", code="model_not_found"), 404, media_type="application/json"
             )
-        return Response(Model(id=model).model_dump_json(), media_type="application/json")
+        return Response(told(model).model_dump_json(), media_type="application/json")
 
     @api.get(
         "/api/meter",

@@ -13,12 +13,14 @@ class ModelPlan:
 
     ``own``: names of those that its residents answer for, the default chat model first. ``units``: of the workload's
     work in so many tokens of a prompt and of an answer. ``budgets``: by product, ``product/tenant`` or ``product/*``.
+    ``reads_images``: those of its own that take images.
     """
 
     own: tuple[str, ...]
     units: Callable[[str, int, int], float]
     backends: Mapping[str, BackendSettings] = field(default_factory=dict)
     budgets: Mapping[str, Budget] = field(default_factory=dict)
+    reads_images: frozenset[str] = frozenset()
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Set
 from typing import Annotated, Literal, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from tenfold.core.frozen import Frozen
@@ -76,24 +76,72 @@ def join_parts(content: object, text_kinds: Set[str]) -> object:
     return "\n".join(texts)
 
 
+class TextPart(_Wire):
+    """A text among the parts of a message."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ImageUrl(_Wire):
+    """Where an image is: in a ``data:`` URL."""
+
+    url: str
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+class ImagePart(_Wire):
+    """An image among the parts of a message."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
+Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+READS_IMAGES = "reads images"
+"""Context in which a body is checked for a model that reads images."""
+
+
+def _is_image(part: object) -> bool:
+    return isinstance(part, dict) and part.get("type") == "image_url"
+
+
 class ChatMessage(BaseModel):
     """One message. Keys that answers carry (``refusal``, ``annotations``) may come back with it and are dropped."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | None = None
+    content: str | Annotated[list[Part], Field(min_length=1)] | None = None
     name: Text | None = None
     tool_calls: Annotated[tuple[ToolCall, ...], Field(strict=False, max_length=128)] | None = None
     tool_call_id: Text | None = None
 
     @field_validator("content", mode="before")
     @classmethod
-    def _join_parts(cls, content: object) -> object:
+    def _join_parts(cls, content: object, info: ValidationInfo) -> object:
+        """Parts that are all text become one; those with an image stay parts, for a model that reads images."""
+        if info.context == READS_IMAGES and isinstance(content, list) and any(map(_is_image, content)):
+            return content
         return join_parts(content, _TEXT_PARTS)
+
+    @property
+    def images(self) -> list[ImageUrl]:
+        """Its images, in their order."""
+        parts = self.content if isinstance(self.content, list) else []
+        return [part.image_url for part in parts if isinstance(part, ImagePart)]
+
+    @property
+    def characters(self) -> int:
+        """Characters of its text."""
+        if isinstance(self.content, list):
+            return sum(len(part.text) for part in self.content if isinstance(part, TextPart))
+        return len(self.content or "")
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
+        if self.images and self.role != "user":
+            raise PydanticCustomError("images", "images stand in messages of the user")
         if self.content is None and not (self.role == "assistant" and self.tool_calls):
             raise PydanticCustomError("content", "a message needs 'content', a string or a list of text parts")
         return self

@@ -36,9 +36,11 @@ class LlamaCppEngine:
         parallel: int,
         context_tokens: int,
         adapter: Path | None = None,
+        images: Path | None = None,
     ) -> None:
         self._model_file = model_file
         self._adapter = adapter
+        self._images = images
         self._model = model
         self._threads = threads
         self._parallel = parallel
@@ -53,7 +55,7 @@ class LlamaCppEngine:
             self._server = Server(self._parameters(key))
         except RuntimeError as error:
             raise ResidentFailed(
-                f"llama.cpp does not load {self._model_file}{self._with_adapter}: {error}",
+                f"llama.cpp does not load {self._model_file}{self._with_more}: {error}",
                 next_step=f"delete {self._model_file.parent} and run `tenfold assets`",
             ) from error
         self._endpoint = Endpoint(
@@ -83,8 +85,8 @@ class LlamaCppEngine:
         self._server = None
 
     @property
-    def _with_adapter(self) -> str:
-        return f" with the adapter {self._adapter}" if self._adapter else ""
+    def _with_more(self) -> str:
+        return "".join(f" with {each}" for each in (self._adapter, self._images) if each)
 
     def _parameters(self, key: str) -> CommonParams:
         parameters = CommonParams()
@@ -93,6 +95,8 @@ class LlamaCppEngine:
             adapter = CommonAdapterLoraInfo()
             adapter.path, adapter.scale = str(self._adapter), 1.0
             parameters.lora_adapters = [adapter]
+        if self._images is not None:
+            parameters.mmproj.path = str(self._images)
         parameters.model_alias = {self._model}
         parameters.hostnames = ["127.0.0.1"]
         parameters.port = 0

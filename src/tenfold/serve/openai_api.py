@@ -1,11 +1,21 @@
 """The edge of the OpenAI API: requests checked, and written as an engine may see them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
-from tenfold.serve.bodies import DROPPED, ChatBody, CompletionBody, GenerationBody, ResponseFormat, Tool
+from tenfold.serve.bodies import (
+    DROPPED,
+    READS_IMAGES,
+    ChatBody,
+    CompletionBody,
+    GenerationBody,
+    ResponseFormat,
+    Tool,
+)
 from tenfold.serve.dialect import PLAIN, Dialect
+from tenfold.serve.images import MOST_IMAGES, Eyes, Looking
 from tenfold.serve.json_schema import BadSchema, bounded
 from tenfold.serve.rejection import Rejection, no_such_model, read_body
 
@@ -28,22 +38,29 @@ class Generation:
 
 
 def read_generation(
-    raw: bytes, schema: type[GenerationBody], *, model: str, engine_model: str, context_tokens: int, parallel: int
+    raw: bytes,
+    schema: type[GenerationBody],
+    *,
+    model: str,
+    engine_model: str,
+    context_tokens: int,
+    parallel: int,
+    eyes: Eyes | None = None,
 ) -> Generation:
     """Check a request's body and write the one that the engine gets: of what was asked, what engines know.
 
     The model's name becomes the engine's, and the number of tokens is bounded: 256 unless the client says otherwise,
-    and never more than the context.
+    and never more than the context. Images are drawn anew, for which a model needs eyes.
 
     Raises:
         Rejection: 400 for a body that is not valid or over a bound, 404 for another model.
     """
-    asked = read_body(raw, schema)
+    asked = read_body(raw, schema, READS_IMAGES if eyes else None)
     if asked.model != model:
         raise no_such_model(asked.model, repr(model))
     if asked.n is not None and asked.n > parallel:
         raise Rejection(400, f"'n': at most {parallel} answers are made together, got {asked.n}", param="n")
-    _check_length(asked, context_tokens)
+    _check_length(asked, context_tokens, eyes)
     wanted = asked.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=DROPPED)
     limit = (asked.max_completion_tokens if isinstance(asked, ChatBody) else None) or asked.max_tokens
     wanted |= {
@@ -61,18 +78,36 @@ def read_generation(
         for message in wanted["messages"]:
             # The older name, which every model's template knows.
             message["role"] = "system" if message["role"] == "developer" else message["role"]
+        if eyes is not None:
+            _draw_images(wanted["messages"], Looking(eyes))
     return Generation(orjson.dumps(wanted), bool(asked.stream))
 
 
-def _check_length(asked: GenerationBody, context_tokens: int) -> None:
+def _check_length(asked: GenerationBody, context_tokens: int, eyes: Eyes | None) -> None:
     if isinstance(asked, ChatBody):
-        param, length = "messages", sum(len(message.content or "") for message in asked.messages)
+        param, length = "messages", sum(message.characters for message in asked.messages)
+        images = sum(len(message.images) for message in asked.messages)
+        if images > MOST_IMAGES:
+            raise Rejection(400, f"'messages': {images} images; a request may have {MOST_IMAGES}", param=param)
+        if eyes is not None and images * eyes.tokens >= context_tokens:
+            message = f"'messages': {images} images do not fit into a context of {context_tokens} tokens"
+            raise Rejection(400, message, param=param, code="context_length_exceeded")
     else:
         assert isinstance(asked, CompletionBody), "chats and completions are all there are"
         param, length = "prompt", len(asked.prompt)
     if length > LONGEST_TOKEN * context_tokens:
         message = f"{param!r}: {length} characters do not fit into a context of {context_tokens} tokens"
         raise Rejection(400, message, param=param, code="context_length_exceeded")
+
+
+def _draw_images(messages: list[dict[str, Any]], looking: Looking) -> None:
+    """Put what was drawn in the place of each image."""
+    for number, message in enumerate(messages):
+        parts = message.get("content")
+        for place, part in enumerate(parts if isinstance(parts, list) else []):
+            if part["type"] == "image_url":
+                url = looking.draw(part["image_url"]["url"], f"messages.{number}.content.{place}.image_url.url")
+                part["image_url"] = {"url": url}
 
 
 def _refuse_bound_continuation(asked: ChatBody) -> None:

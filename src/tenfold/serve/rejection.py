@@ -42,8 +42,8 @@ class Rejection(Exception):
         return Response(self.to_json(request_id(scope)), self.status, headers, media_type="application/json")
 
 
-def read_body(raw: bytes, schema: type[Body]) -> Body:
-    """Check a request's body.
+def read_body(raw: bytes, schema: type[Body], context: object = None) -> Body:
+    """Check a request's body; ``context`` is told to the schema's validators.
 
     Raises:
         Rejection: 400 for one that is not JSON, nested too deep, or not as ``schema`` says; names the field.
@@ -55,7 +55,7 @@ def read_body(raw: bytes, schema: type[Body]) -> Body:
     if _is_deeper(table, DEEPEST):
         raise Rejection(400, f"the body is nested more than {DEEPEST} levels deep")
     try:
-        return schema.model_validate(table)
+        return schema.model_validate(table, context=context)
     except ValidationError as error:
         raise _explain(error, table) from error
 

@@ -18,6 +18,7 @@ from tenfold.pool.resident import Context, Counters
 from tenfold.serve.bodies import ChatBody, CompletionBody
 from tenfold.serve.embeddings import Embedder
 from tenfold.serve.engine import Endpoint, Engine
+from tenfold.serve.images import Eyes, read_eyes
 from tenfold.serve.model import prepare_smollm2
 from tenfold.serve.openai_api import Generation, read_generation
 from tenfold.serve.rejection import Rejection
@@ -33,11 +34,12 @@ _CUT_MAX_S = 0.75
 
 @dataclass(slots=True)
 class Served:
-    """A chat model of a resident; ``endpoint`` is where its engine listens once it is loaded."""
+    """A chat model of a resident: ``eyes`` read images for it, ``endpoint`` is where its engine listens once loaded."""
 
     engine: Engine
     parallel: int
     context_tokens: int
+    eyes: Eyes | None = None
     endpoint: Endpoint | None = None
 
 
@@ -53,7 +55,8 @@ def serve_models(settings: ServeSettings, context: Context) -> dict[str, Served]
     models = {settings.model: Served(_first_engine(settings, context), settings.parallel, settings.context_tokens)}
     for name, more in settings.models.items():
         file = more.file or prepare_smollm2(context.cache)
-        models[name] = Served(_llama_cpp(file, name, more, context), more.parallel, more.context_tokens)
+        eyes = read_eyes(more.images) if more.images else None
+        models[name] = Served(_llama_cpp(file, name, more, context), more.parallel, more.context_tokens, eyes)
     return models
 
 
@@ -80,6 +83,7 @@ def _llama_cpp(file: Path, name: str, settings: ServeSettings | ModelSettings, c
         parallel=settings.parallel,
         context_tokens=settings.context_tokens,
         adapter=settings.adapter if isinstance(settings, ModelSettings) else None,
+        images=settings.images if isinstance(settings, ModelSettings) else None,
     )
 
 
@@ -91,6 +95,7 @@ class ServeResident:
         self._work = Work()
         self._embedder = embed(self._work) if embed else None
         self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._drawing = asyncio.Lock()
 
     def load(self) -> None:
         """Start the engines."""
@@ -179,16 +184,26 @@ class ServeResident:
         served = self._models[model]
         assert served.endpoint is not None, "routes are only called awake"
         try:
-            generation = read(
+            reading = partial(
+                read,
                 raw,
                 model=model,
                 engine_model=served.endpoint.model,
                 context_tokens=served.context_tokens,
                 parallel=served.parallel,
+                eyes=served.eyes,
             )
+            generation = reading() if served.eyes is None else await self._read_aside(reading)
         except Rejection as rejection:
             return rejection.to_response(request.scope)
+        if self._sessions is not sessions:
+            return GIVEN_AWAY.to_response(request.scope, {ASLEEP_HEADER: "1"})
         return Relay(self._work, sessions[model], served.endpoint.url + path, generation)
+
+    async def _read_aside(self, reading: Callable[[], Generation]) -> Generation:
+        """Images may take half a second to draw; others do not wait for that. One at a time, for the memory."""
+        async with self._drawing:
+            return await asyncio.to_thread(reading)
 
 
 def _model_of(raw: bytes, models: Mapping[str, Served]) -> str:

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from tenfold.core.frozen import Frozen
 from tenfold.serve.answers import Answer
 from tenfold.serve.bodies import MOST_MESSAGES, ChatBody, Text, join_parts
+from tenfold.serve.images import Eyes
 from tenfold.serve.openai_api import Generation, read_generation
 from tenfold.serve.rejection import Rejection, read_body
 from tenfold.serve.response_events import ResponseDialect, in_response_terms
@@ -124,7 +125,9 @@ class ResponseAnswer(Answer):
     usage: ResponseUsage | None = None
 
 
-def read_response(raw: bytes, *, model: str, engine_model: str, context_tokens: int, parallel: int) -> Generation:
+def read_response(
+    raw: bytes, *, model: str, engine_model: str, context_tokens: int, parallel: int, eyes: Eyes | None = None
+) -> Generation:
     """Check a request's body and write the chat that the engine gets.
 
     Raises:

@@ -42,13 +42,26 @@ class ModelSettings(Settings):
     adapter: Path | None = Field(
         None, description="a LoRA adapter that the model answers with: its GGUF file, or the folder of a tuning"
     )
+    images: Path | None = Field(
+        None, description="the GGUF file that reads images for it; default: the one of the release's folder, if any"
+    )
     parallel: int = Field(4, ge=1, description="requests that one resident decodes together")
     context_tokens: int = Field(2048, ge=128, description="context length of one request")
 
     @model_validator(mode="before")
     @classmethod
     def _of_a_path(cls, given: object) -> object:
-        return {"file": given} if isinstance(given, str) else given
+        told = {"file": given} if isinstance(given, str) else given
+        if isinstance(told, dict) and isinstance(told.get("file"), str) and told.get("images") is None:
+            told = {**told, "images": images_file(Path(told["file"]).expanduser())}
+        return told
+
+    @field_validator("images")
+    @classmethod
+    def _reads_images(cls, images: Path | None) -> Path | None:
+        if images is not None and not images.expanduser().is_file():
+            raise ValueError(f"there is no file {str(images)!r}")
+        return None if images is None else images.expanduser().resolve()
 
     @field_validator("file")
     @classmethod
@@ -75,7 +88,8 @@ class ModelSettings(Settings):
     @property
     def memory_mb(self) -> int:
         """About what it takes: its weights, and a quarter more for contexts and buffers."""
-        bytes_of = [path.stat().st_size for path in (self.file, self.adapter) if path is not None]
+        paths = (self.file, self.adapter, self.images)
+        bytes_of = [path.stat().st_size for path in paths if path is not None]
         return round(1.25 * (sum(bytes_of) + (0 if self.file else FASTER_BYTES)) / 1e6) + 100
 
 
@@ -94,6 +108,19 @@ def model_file(path: Path) -> Path:
         names = ", ".join(each.name for each in found) or "none"
         raise ValueError(f"the folder {str(path)!r} should hold one model's GGUF file; it holds {names}")
     return found[0].resolve()
+
+
+def images_file(path: Path) -> Path | None:
+    """The GGUF file of a release's folder that reads images; none if it has none.
+
+    Raises:
+        ValueError: it has more than one.
+    """
+    found = sorted(path.glob(f"{IMAGES_PREFIX}*.gguf")) if path.is_dir() else []
+    if len(found) > 1:
+        names = ", ".join(each.name for each in found)
+        raise ValueError(f"the folder {str(path)!r} holds more than one file that reads images: {names}")
+    return found[0] if found else None
 
 
 class ServeSettings(WorkloadSettings):
@@ -142,6 +169,7 @@ def _plan(settings: ServeSettings) -> ModelPlan:
         units=_units,
         backends=settings.backends,
         budgets={name: read_budget(text) for name, text in settings.budgets.items()},
+        reads_images=frozenset(name for name, model in settings.models.items() if model.images is not None),
     )
 
 
