@@ -5,6 +5,8 @@ set what it shows: PUT /pretend/minute, /pretend/phase.
 """
 
 import asyncio
+import base64
+import io
 import json
 import math
 import sys
@@ -15,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from nicegui import Client, ui
+from PIL import Image
 
 from tenfold.console.pages import own_pages, product_pages
 from tenfold.console.shell import mount
@@ -199,12 +202,18 @@ def make_app(port: int) -> FastAPI:
     @app.get("/v1/models")
     def models() -> dict[str, object]:
         names = ["smollm2-135m", *(["mine"] if shown["phase"] == "two-models" else []), "all-MiniLM-L6-v2-int8"]
-        return {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
+        told = [{"id": name, "object": "model", "reads_images": name == "mine"} for name in names]
+        return {"object": "list", "data": told}
 
     @app.post("/v1/chat/completions", response_model=None)
     async def chat(request: Request) -> StreamingResponse | JSONResponse:
         body = await request.json()
         question = body["messages"][-1]["content"]
+        if isinstance(question, list):
+            shown, *said = question
+            picture = base64.b64decode(shown["image_url"]["url"].partition(",")[2])
+            size = "{} x {}".format(*Image.open(io.BytesIO(picture)).size)
+            question = " ".join([f"a picture of {size}", *(part["text"] for part in said)])
         if "full" in question:
             return JSONResponse({"error": {"message": "overloaded"}}, 429, {"Retry-After": "3"})
 

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from PIL import Image
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
@@ -141,6 +142,25 @@ def test_whoever_chats_chooses_the_model_where_there_are_more(page, served):
     page.fill("input[aria-label=message]", "Who are you?")
     page.press("input[aria-label=message]", "Enter")
     expect(page.locator(".said.assistant")).to_contain_text("I am mine. You asked: Who are you?", timeout=WAIT_MS)
+
+
+def test_a_picture_goes_with_the_message_to_a_model_that_reads_images(page, served, tmp_path):
+    add = page.get_by_label("add a picture")
+    expect(add).to_be_hidden()
+    served.show("two-models")
+    page.reload()
+    page.get_by_label("model", exact=True).click()
+    page.get_by_role("option", name="mine").click()
+    Image.new("RGBA", (1536, 768), "red").save(tmp_path / "large.png")
+    with page.expect_file_chooser(timeout=WAIT_MS) as chosen:
+        add.click()
+    chosen.value.set_files(tmp_path / "large.png")
+    expect(page.locator("button.text-primary[aria-label='add a picture']")).to_be_visible(timeout=WAIT_MS)
+    page.fill("input[aria-label=message]", "What is it?")
+    page.press("input[aria-label=message]", "Enter")
+    reply = page.locator(".said.assistant")
+    expect(reply).to_contain_text("You asked: a picture of 384 x 192 What is it?", timeout=WAIT_MS)
+    expect(page.locator(".said.shown")).to_be_visible()
 
 
 def test_a_user_gets_a_ranked_list_of_titles(page):

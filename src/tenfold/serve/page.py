@@ -9,12 +9,18 @@ from pathlib import Path
 
 import aiohttp
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from tenfold.core.minilm import MODEL as EMBEDDER
 from tenfold.pool.asking import Refused, accept, asking, rights_of
 from tenfold.pool.board.figures import duration
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
+_PICK = Path(__file__).with_name("pick.js").read_text()
+"""Lets the browser choose a picture, makes it small, and sends it as the event ``_PICKED``; empty if it is none."""
+_PICKED = "chat_picture"
+_LONGEST_PICTURE = 400_000
+"""Characters of its ``data:`` URL; pick.js makes about 40,000."""
 _REPLY_TOKENS = 160
 _REMEMBERED_TURNS = 8
 _LIST_EVERY_S = 3.0
@@ -24,10 +30,28 @@ _SEND_EVERY_S = 0.08
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a chat; ``role`` is system, user or assistant."""
+    """One message of a chat; ``role`` is system, user or assistant, ``picture`` a ``data:`` URL or empty."""
 
     role: str
     content: str
+    picture: str = ""
+
+    def message(self) -> dict[str, object]:
+        """As the OpenAI API has it."""
+        if not self.picture:
+            return {"role": self.role, "content": self.content}
+        parts: list[dict[str, object]] = [{"type": "image_url", "image_url": {"url": self.picture}}]
+        if self.content:
+            parts.append({"type": "text", "text": self.content})
+        return {"role": self.role, "content": parts}
+
+
+@dataclass(frozen=True, slots=True)
+class ChatModel:
+    """A model that can chat, and whether it takes pictures."""
+
+    name: str
+    reads_images: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +72,74 @@ def chat_box(base_url: Callable[[], str]) -> None:
     rights = rights_of(ui.context.client.request.headers)
     conversation = Conversation(lambda turns: chat(base_url(), turns, rights, model=choice.value or ""), window, talk)
 
+    sees: dict[str, bool] = {}
+
     async def ask() -> None:
         text = (question.value or "").strip()
-        if not text or conversation.is_replying:
+        if not (text or picture.url) or conversation.is_replying:
             return
         blank.set_visibility(False)
         question.set_value("")
         send.disable()
-        if await conversation.ask(text):
+        if await conversation.ask(text, picture.take()):
             send.enable()
 
     async def list_models() -> None:
         try:
-            names = await chat_models(base_url(), rights)
+            found = await chat_models(base_url(), rights)
         except Refused:
             return  # The pool is not up yet; the timer asks again.
         listing.cancel()
+        sees.update({each.name: each.reads_images for each in found})
+        names = list(sees)
         choice.set_options(names, value=names[0] if names else None)
         choice.set_visibility(len(names) > 1)
 
+    def offer_picture() -> None:
+        picture.show(sees.get(choice.value or "", False))
+
     with ui.element("div").classes("ask"):
-        choice = ui.select([]).props('dense outlined options-dense aria-label="model"').classes("which")
-        choice.set_visibility(False)
+        choice = ui.select([], on_change=offer_picture).props('dense outlined options-dense aria-label="model"')
+        choice.classes("which").set_visibility(False)
+        picture = Picture()
         question = ui.input(placeholder="Why is the sky blue?").props('dense outlined aria-label="message"')
         question.on("keydown.enter", ask)
         send = ui.button("Send", on_click=ask, color=None).props("unelevated").classes("go")
     listing = ui.timer(_LIST_EVERY_S, list_models)
     # A browser that leaves takes its reply with it, and so frees the slot.
     ui.context.client.on_delete(conversation.stop)
+
+
+class Picture:
+    """The button that takes a picture for the next message, and the one that was taken; ``url`` is empty without."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._button = ui.button("Picture", color=None).props('flat dense no-caps aria-label="add a picture"')
+        # In the browser at once: it opens its window of files only for a click of its own.
+        self._button.on("click", js_handler=_PICK)
+        ui.on(_PICKED, self._take_in)
+        self.show(is_possible=False)
+
+    def show(self, is_possible: bool) -> None:
+        """Offer it, or not; then what was taken is dropped."""
+        self._button.set_visibility(is_possible)
+        if not is_possible:
+            self.take()
+
+    def take(self) -> str:
+        """Give the picture away."""
+        url, self.url = self.url, ""
+        self._button.props(remove="color")
+        return url
+
+    def _take_in(self, event: GenericEventArguments) -> None:
+        url = event.args
+        if not isinstance(url, str) or not url.startswith("data:image/") or len(url) > _LONGEST_PICTURE:
+            ui.notify("This file is no picture that the browser can read.")
+            return
+        self.url = url
+        self._button.props("color=primary")
 
 
 class Conversation:
@@ -95,10 +159,14 @@ class Conversation:
         """Whether a reply is coming in."""
         return self._replying is not None
 
-    async def ask(self, text: str) -> bool:
+    async def ask(self, text: str, picture: str = "") -> bool:
         """Send a message and show the reply as it comes; False if the page was closed before its end."""
-        self._say(text, "user")
-        self._turns.append(Turn("user", text))
+        if picture:
+            with self._talk:
+                ui.image(picture).classes("said user shown").props('alt="your picture"')
+        if text:
+            self._say(text, "user")
+        self._turns.append(Turn("user", text, picture))
         self._replying = asyncio.create_task(self._reply())
         try:
             await self._replying
@@ -167,9 +235,9 @@ async def chat(
         Refused: the gateway shed the request, failed, or cannot be reached.
     """
     began = clock()
-    messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+    messages = [turn.message() for turn in turns]
     async with asking(base_url, rights) as session:
-        chosen = model or (await _models(session))[0]
+        chosen = model or (await _models(session))[0].name
         body = {"model": chosen, "messages": messages, "stream": True, "max_tokens": _REPLY_TOKENS}
         async with session.post("/v1/chat/completions", json=body) as response:
             await accept(response)
@@ -178,20 +246,21 @@ async def chat(
                     yield Piece(text, clock() - began)
 
 
-async def chat_models(base_url: str, rights: Mapping[str, str]) -> list[str]:
-    """Names of the models that can chat, the default one first.
+async def chat_models(base_url: str, rights: Mapping[str, str]) -> list[ChatModel]:
+    """The models that can chat, the default one first.
 
     Raises:
         Refused: the gateway lists none, or cannot be reached.
     """
     async with asking(base_url, rights) as session:
-        return [model for model in await _models(session) if model != EMBEDDER]
+        return [model for model in await _models(session) if model.name != EMBEDDER]
 
 
-async def _models(session: aiohttp.ClientSession) -> list[str]:
+async def _models(session: aiohttp.ClientSession) -> list[ChatModel]:
     async with session.get("/v1/models") as response:
         await accept(response)
-        models = [str(each["id"]) for each in (await response.json())["data"]]
+        told = (await response.json())["data"]
+        models = [ChatModel(str(each["id"]), bool(each.get("reads_images"))) for each in told]
     if not models:
         raise Refused("the gateway lists no model")
     return models
