@@ -160,19 +160,25 @@ def test_a_run_stopped_killed_and_branched_ends_with_the_same_bits(home, run, re
 
 def test_a_run_that_is_stopped_within_a_step_ends_after_it(home, run, monkeypatch):
     short = branch_of(run, "short", evaluate_every=0)
-    stop, put, seen = threading.Event(), StepInFlight.put, []
+    stop, told, put, seen = threading.Event(), threading.Event(), StepInFlight.put, []
+
+    def on_progress(progress, _line):
+        if progress.step == 2:
+            told.set()
 
     def harm(step, *given):
         seen.append(given)
-        if len(seen) == 2 * run.recipe.microbatches + 1:
+        if len(seen) == 2 * run.recipe.microbatches + 2:
+            # Whoever is told of the second step has looked whether it is to stop.
+            assert told.wait(60)
+            time.sleep(0.5)
             stop.set()
-        elif len(seen) == 2 * run.recipe.microbatches + 2:
-            # Longer than it takes to see that it is to stop.
+            # Longer than it takes to see that.
             time.sleep(0.5)
         return put(step, *given)
 
     monkeypatch.setattr(StepInFlight, "put", harm)
-    assert train_alone(short, home, stop=stop).step == 3
+    assert train_alone(short, home, on_progress=on_progress, stop=stop).step == 3
     assert len(seen) == 3 * run.recipe.microbatches
 
 
