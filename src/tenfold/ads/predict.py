@@ -113,7 +113,7 @@ class Head:
         return np.concatenate(predicted)
 
     def _move_middle(self, person_ND: Floats) -> None:
-        """Take where some people are into the middle of all, and move levels so that all predictions stay as they are."""
+        """Take where some people are into the middle of all, and move levels so that predictions stay as they are."""
         count = len(person_ND)
         moved_D = (person_ND.mean(axis=0) - self._middle_D) * count / (self._met + count)
         self._met = min(self._met + count, _LONGEST)
