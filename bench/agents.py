@@ -1,12 +1,13 @@
 """What agents say: never a wrong price, nothing unauthorised, and how many questions they resolve.
 
-    python bench/agents.py [--turns 10000] [--attacks 1000] [--suites lies,attacks,questions,talk,freshness]
+    python bench/agents.py [--turns 10000] [--attacks 1000] [--suites lies,attacks,questions,made,texts,talk]
 
 - **lies**: random shops whose prices and stock change in mid-conversation, with a writer that lies on purpose.
 - **attacks**: orders to the agent in product texts, feeds, documents and messages.
 - **talk**: the agents' process: 1,000 products to an agent, first replies, 200 conversations at once through a kill.
-- **questions**: fourteen sets, told apart by how far they were looked at; `resolution` is that of the three which nobody
+- **questions**: fourteen sets, told apart by how far they were looked at; `resolution` is of the two which nobody
   has looked at, and their misses are not shown.
+- **made**, **texts**: questions made of feeds of eight more trades, and written to texts of twelve, for tuning.
 - **freshness**: the assistant over dated sources, of which half were not tuned on (`bench/freshness.py`).
 
 Everything runs on the embedded default, without a language model. The last line is one JSON object.
@@ -18,12 +19,13 @@ import json
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import freshness
-from agent import attacks, lies, questions, talk
+from agent import attacks, lies, made, questions, talk, texts
+from tenfold.agents.shop import Shop
 from tenfold.core.assets import fetch
 from tenfold.core.minilm import MINILM, MINILM_TOKENIZER, MiniLM, load_minilm
 from tenfold.core.paths import cache_dir
@@ -74,11 +76,8 @@ def run_questions(model: MiniLM, options: argparse.Namespace) -> Figures:
         asked[name], took = _timed(lambda shop=shop, name=name: questions.ask_all(shop, name, NOW))
         waits.append(took / len(asked[name]))
         print(f"questions {name} ({about}): {questions.figures(asked[name])}; embedded in {onboarded:.1f} CPU-s")
-        for each in asked[name] if options.show and name not in questions.UNSEEN else ():
-            if not each.is_right:
-                print(
-                    f"  {'WRONG' if each.is_wrong else 'missed'} {each.id} {each.question}\n      {each.replied.text}"
-                )
+        if name not in questions.UNSEEN:
+            _show(asked[name], options)
     told = {about: questions.figures(each for n in names for each in asked[n]) for about, names in groups.items()}
     for about, row in told.items():
         print(f"{about}: {row}")
@@ -86,6 +85,41 @@ def run_questions(model: MiniLM, options: argparse.Namespace) -> Figures:
     names = ("handoff_precision", "handoff_recall", "wrong_assertions")
     unseen = told.get("never looked at", {}).get("resolution")
     return {"resolution": unseen, **{name: whole[name] for name in names}}
+
+
+def run_made(model: MiniLM, options: argparse.Namespace) -> Figures:
+    asked = []
+    for name, gathered in made.shops():
+        shop = Shop.of(name, gathered.items, gathered.passages, model, NOW)
+        found = [each for seed in range(3) for each in questions.put(shop, made.questions(gathered, seed), NOW)]
+        print(f"made {name}: {questions.figures(found)}")
+        _show(found, options)
+        asked += found
+    print(f"made: {questions.figures(asked)}")
+    return {}
+
+
+def run_texts(model: MiniLM, options: argparse.Namespace) -> Figures:
+    asked = []
+    for trade in texts.trades(NOW):
+        shop = Shop.of(trade.name, (), trade.passages, model, NOW)
+        lines = [
+            {"id": f"{trade.name}-{n}", "question": question,
+             "expects": [{"check": "anytext", "texts": [has]} if has else {"check": "abstains"}]}
+            for n, (question, has) in enumerate(trade.asked, 1)
+        ]  # fmt: skip
+        found = questions.put(shop, lines, NOW)
+        print(f"texts {trade.name}: {questions.figures(found)}")
+        _show(found, options)
+        asked += found
+    print(f"texts: {questions.figures(asked)}")
+    return {}
+
+
+def _show(asked: Iterable[questions.Asked], options: argparse.Namespace) -> None:
+    for each in asked if options.show else ():
+        if not each.is_right:
+            print(f"  {'WRONG' if each.is_wrong else 'missed'} {each.id} {each.question}\n      {each.replied.text}")
 
 
 def run_freshness(model: MiniLM, options: argparse.Namespace) -> Figures:
@@ -121,6 +155,8 @@ SUITES: Mapping[str, Callable[[MiniLM, argparse.Namespace], Figures]] = {
     "lies": run_lies,
     "attacks": run_attacks,
     "questions": run_questions,
+    "made": run_made,
+    "texts": run_texts,
     "talk": run_talk,
     "freshness": run_freshness,
 }
