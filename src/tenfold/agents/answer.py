@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from tenfold.agents.choose import Choice, choices_of, costs, extreme, fits
 from tenfold.agents.currency import currencies_of
@@ -64,7 +65,20 @@ def _answered(shop: Shop, reading: Reading, items: Sequence[Item]) -> Found:
     if reading.puzzling:
         return described(reading, items) or untold(shop, reading)
     wanted = [each for each in all_choices if fits(each, reading.wishes)]
+    if not wanted and reading.how == "all" and not reading.is_generic:
+        # Nothing is named, so that words may have been taken for options that they are not.
+        reading = replace(reading, wishes=_eased(reading.wishes, all_choices), asked="list")
+        wanted = [each for each in all_choices if fits(each, reading.wishes)]
     return _fitting(reading, wanted, all_choices) if wanted else _no_such(reading, all_choices)
+
+
+def _eased(wishes: Sequence[Wish], choices: Sequence[Choice]) -> tuple[Wish, ...]:
+    """The wishes without as few as it takes for something to fit; those in the most words are kept."""
+    for count in range(len(wishes) - 1, 0, -1):
+        kept = [each for each in combinations(wishes, count) if any(fits(choice, each) for choice in choices)]
+        if kept:
+            return max(kept, key=lambda each: sum(len(wish.said.split()) for wish in each))
+    return tuple(wishes)
 
 
 def _fitting(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choice]) -> Found:
@@ -117,7 +131,7 @@ def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choi
     is_yes_no = reading.asked in _YES_NO or (reading.asked == "holds" and reading.wishes)
     if (is_yes_no or reading.amounts != Amounts()) and not _WHICH.match(reading.text):
         draft.lead("Yes. " if there or (reading.asked != "stock" and not _asks_now(reading)) else "No, not now. ")
-    if not there and len(wanted) < len(all_choices):
+    if not there and len(wanted) < len(all_choices) and reading.asked not in ("price", "total"):
         others = sorted(
             (each for each in all_choices if each.is_there and fits(each, reading.wishes[:1])),
             key=lambda each: each.price,

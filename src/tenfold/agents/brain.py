@@ -12,16 +12,19 @@ from datetime import datetime
 from tenfold.agents.answer import Found, answer, compared, described, untold
 from tenfold.agents.currency import asked_back, readable
 from tenfold.agents.greet import small_talk
-from tenfold.agents.lookup import passage_answer, similar, told_by_texts
+from tenfold.agents.lookup import POLICY, quoted, similar
 from tenfold.agents.memory import Memory
-from tenfold.agents.reading.acts import act_of, wants_human
-from tenfold.agents.reading.cues import COMPARES, Amounts
+from tenfold.agents.reading.acts import act_of, masked, wants_human
+from tenfold.agents.reading.cues import COMPARES, SORTS, Amounts, Best
 from tenfold.agents.reading.find import is_content
 from tenfold.agents.reading.parts import sides_of
 from tenfold.agents.reading.question import Reading, read
-from tenfold.agents.reading.token import stems_of
+from tenfold.agents.reading.token import plain, stem, stems_of
+from tenfold.agents.reading.words import GENERIC
 from tenfold.agents.shop import Shop
+from tenfold.agents.tells import SURE, tellings
 from tenfold.agents.wording import Draft
+from tenfold.catalog.item import Item
 from tenfold.reply.fill import OfferChanged, fill
 from tenfold.reply.reply import Answer, HandOff, Reply, Unknown
 from tenfold.reply.write import Writer, text_of, write
@@ -75,92 +78,188 @@ def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[R
     talk = small_talk(shop, question)
     if talk is not None:
         return talk, memory
-    told = passage_answer(shop, question)
-    if told is not None:
-        return told, memory
-    reading = read(shop, question, memory)
+    said = read(shop, question, memory)
+    reading = _meant(said)
+    versus = _versus(shop, reading)
+    quote = _quote(shop, question, said, reading) if versus is None else None
+    if quote is not None:
+        return quote.reply, _remembered(memory, reading, quote) if reading.items else memory
     back = asked_back(shop, reading)
     if back is not None:
         # The amount that follows is in the shop's currency, and about the same things.
         return back, _remembered(memory, replace(reading, amounts=Amounts()), Found(back))
     reading = readable(shop, reading)
-    found = _found(shop, reading, question, memory)
-    if isinstance(found.reply, Unknown):
-        found = _by_text(shop, question) or found
+    found = versus or _found(shop, reading, question)
     return found.reply, _remembered(memory, reading, found)
 
 
-def _found(shop: Shop, reading: Reading, question: str, memory: Memory) -> Found:
-    if COMPARES.search(reading.text) and not re.search(r"\bthan\s+[$€£]?\d", reading.text):
-        sides = [read(shop, side, Memory()) for side in sides_of(reading.text)]
-        sides = _completed(shop, sides)
-        if len(sides) >= 2:
-            found = compared(shop, sides, reading.than or reading.best, reading.text)
-            if found is not None:
-                return found
+OF_POLICY = 0.5
+"""Sureness from which a text is quoted where the question has a word of policies."""
+NAMED, BESIDE = 0.75, 0.6
+"""Shares of the words that name a thing, and of those beside, that a text has which tells of that thing."""
+
+
+_SOMETHING = re.compile(r"\b(something|anything) (\w+ ){0,3}?(to|for|that|which|when)\b|\b(gift|present) for\b")
+
+
+def _quote(shop: Shop, question: str, said: Reading, reading: Reading) -> Found | None:
+    """What texts tell of it, where the catalog does not explain all of a question or it is of policies."""
+    is_policy = POLICY.search(masked(shop, plain(question))) is not None
+    is_read = _is_read(shop, reading)
+    if not is_policy and (is_read or (shop.items and _SOMETHING.search(said.text))):
+        return None
+    is_of_thing = said.how in ("named", "alike", "thread")
+    told = tellings(shop, question, said.items if is_of_thing and not is_read else ())
+    if not told or told[0].sureness < (OF_POLICY if is_policy else SURE):
+        return None
+    signs = told[0].signs
+    if said.how == "named":
+        # "Is the folding knife dishwasher safe?": what is written of the skillet tells nothing of the knife.
+        is_of_it = is_policy or isinstance(told[0].passage, Item) or signs.sold >= NAMED
+        is_how = _asks_how(said) and not _WHO.match(said.text)
+        if not is_of_it or not (is_how or signs.other >= BESIDE):
+            return None
+    return Found(quoted(told))
+
+
+def _meant(reading: Reading) -> Reading:
+    """The reading; without the things that only a word beside their name points at, where it says more than that."""
+    if not reading.is_weak:
+        return reading
+    if reading.puzzling or (reading.unread and reading.asked not in ("price", "total")) or not reading.wishes:
+        return replace(reading, items=(), how="none", wishes=(), about=(), absent=(), puzzling=(), unread=())
+    # It may be something else that is asked for, so neither yes nor no.
+    return replace(reading, asked="list" if reading.asked in _YES_NO else reading.asked)
+
+
+def _is_read(shop: Shop, reading: Reading) -> bool:
+    """Whether the catalog explains all that a question says: what texts tell beside is then not asked."""
+    if reading.how == "all":
+        return _is_about_goods(reading) and not _asks_how(reading)
+    if reading.how == "none" or _asks_how(reading) or _asks_included(reading) or _counts_else(shop, reading):
+        return False
+    return not (reading.unread or reading.puzzling)
+
+
+def _asks_included(reading: Reading) -> bool:
+    """Whether it is asked what comes with a thing, which no option tells."""
+    return _INCLUDED.search(reading.text) is not None and not (reading.wishes or reading.absent or reading.about)
+
+
+_INCLUDED = re.compile(r"\b(is|are|does|do|will)\b.*\b(included|includes?|inclusive|comes? with)\b")
+
+
+def _versus(shop: Shop, reading: Reading) -> Found | None:
+    """Sides of a comparison held against one another; none where a question compares nothing that is sold."""
+    if not COMPARES.search(reading.text) or re.search(r"\bthan\s+[$€£]?\d", reading.text):
+        return None
+    sides = _completed(shop, [read(shop, side, Memory()) for side in sides_of(reading.text)])
+    return compared(shop, sides, reading.than or reading.best, reading.text) if len(sides) >= 2 else None
+
+
+def _found(shop: Shop, reading: Reading, question: str) -> Found:
     several = _several(shop, reading) if reading.how == "named" else None
     if several is not None:
         return several
     if reading.how in ("named", "alike", "thread"):
+        if reading.than is not None and reading.best is None and _WHICH_OF.match(reading.text):
+            # "Which is the dearer atlas?"
+            word = "most expensive" if reading.than.is_most else "cheapest"
+            best = Best("price", reading.than.is_most, word) if reading.than.of == "price" else reading.than
+            return answer(shop, replace(reading, best=best))
         if reading.than is not None and reading.asked in _YES_NO:
             # Not compared after all, so neither yes nor no.
             reading = replace(reading, asked="price")
-        return _beside(shop, question, reading) or answer(shop, reading)
+        return _beside(shop, reading) or answer(shop, reading)
     return _of_none(shop, reading, question)
 
 
 def _of_none(shop: Shop, reading: Reading, question: str) -> Found:
     """The answer to a question that names nothing that is sold."""
     is_how = _asks_how(reading)
-    told = told_by_texts(shop, question, is_how=is_how) if is_how or reading.how != "all" else None
-    if told is None and reading.how == "all" and _is_about_goods(reading):
+    if reading.how == "all" and _is_about_goods(reading) and not is_how:
         return answer(shop, reading)
-    if told is None and reading.how == "all" and shop.items and _RANGE.search(reading.text):
+    if reading.how == "all" and shop.items and _RANGE.search(reading.text):
         return _range(shop)
-    told = told or told_by_texts(shop, question, is_how=is_how)
-    if told is not None:
-        return Found(told)
     found = None if is_how else similar(shop, question, reading)
     return found or Found(Unknown(shop.as_of, ("the catalog",), reading.thing), ())
 
 
-def _beside(shop: Shop, question: str, reading: Reading) -> Found | None:
+def _beside(shop: Shop, reading: Reading) -> Found | None:
     """What is asked about a thing beside its options, price and stock; none where it is these that are asked.
 
-    "Is there a balcony in the twin room?" names what is sold, and asks something else: a description or a text tells
-    it, or nothing does. That the room is there is no answer.
+    "Is there a balcony in the twin room?" names what is sold, and asks something else: a description tells it, or
+    nothing does. That the room is there is no answer.
     """
-    is_how = _asks_how(reading) and reading.asked not in _FACTS
-    if is_how:
-        told = told_by_texts(shop, question, is_how=True)
-        if told is not None:
-            return Found(told)
-    if reading.asked in _FACTS or not (is_how or (reading.unread and not reading.absent)):
+    is_how = _asks_how(reading) or _asks_included(reading)
+    is_else = _counts_else(shop, reading)
+    if (reading.asked in _FACTS and not is_else) or not (is_how or is_else or (reading.unread and not reading.absent)):
         return None
     told = described(reading, [shop.now(item) for item in reading.items])
     if told is not None:
         return told
-    written = told_by_texts(shop, question)
-    if written is not None:
-        return Found(written)
-    is_question = is_how or _QUESTION.match(reading.text) is not None
-    return untold(shop, reading) if is_question and reading.asked in ("", *_YES_NO, "describe") else None
+    is_question = (
+        is_how or is_else or _QUESTION.match(reading.text) is not None or _ASKS_LAST.search(reading.text) is not None
+    )
+    return untold(shop, reading) if is_question and reading.asked in ("", *_YES_NO, "describe", "count") else None
+
+
+def _counts_else(shop: Shop, reading: Reading) -> bool:
+    """Whether what is counted is nothing that a catalog counts: "how many calories has a croissant?"."""
+    counted = _COUNTED.search(reading.text) if reading.asked == "count" else None
+    if counted is None or SORTS.search(counted.group()):
+        return False
+    titles = {each for item in reading.items for each in shop.lexicon.titles[item.id].stems}
+    values = [value for item in reading.items for value in shop.lexicon.values[item.id]]
+    options = {each for value in values for text in (value.attribute, value.text) for each in stems_of(text)}
+    word = stem(counted.group(1))
+    return counted.group(1) not in _VERBS and word not in titles | options | GENERIC
+
+
+_COUNTED = re.compile(r"\bhow many (?:different |other |of )?(?:the |your |these |those )?(\w+)")
+_VERBS = frozenset(
+    [
+        "do",
+        "does",
+        "are",
+        "is",
+        "have",
+        "can",
+        "of",
+        "in",
+        "left",
+        "it",
+        "that",
+        "there",
+        "will",
+        "would",
+        "them",
+        "those",
+        "items",
+        "products",
+    ]
+)
 
 
 def _asks_how(reading: Reading) -> bool:
     """Whether it is asked how something is done, or who does it: what a price list tells is no answer."""
     # "Why is it free?", "why do you no longer have it in white?" take for granted what the catalog knows better.
     is_presumed = reading.amounts.exact is not None or reading.absent or reading.wishes
+    if reading.is_told:
+        return False
     return _HOW.match(reading.text) is not None and not (is_presumed and _WHY.match(reading.text))
 
 
+_WHICH_OF = re.compile(r"\W*(and )?(which|what)('s| is| are)? (one is )?(the )?")
 _YES_NO = ("exists", "holds")
 _FACTS = ("price", "total", "pieces", "stock", "options", "count", "compare")
 """What the catalog's columns tell."""
 _HOW = re.compile(
     r"\W*(and |so |but |hi |hello |please )*(how (do|does|should|can|could|must|to|often)|who|why|when|where|"
-    r"(what|when) (must|should|happens|do i|if)|may i|must i|should i|am i allowed)\b"
+    r"(what|when) (must|should|happens|do i|if)|what (do|does) .{1,30} mean|may i|must i|should i|am i allowed)\b"
 )
+_ASKS_LAST = re.compile(r"[,;.!]\s*(and |so |but )?(do|does|can|could|may|must|should|will|am|is|are|what|how) ")
+_WHO = re.compile(r"\W*who\b")
 _WHY = re.compile(r"\W*why\b")
 _QUESTION = re.compile(
     r"\W*(and |so |but |hi |hello |please )*(is|are|was|were|does|do|did|can|could|may|might|must|should|will|would|"
@@ -201,11 +300,6 @@ def _range(shop: Shop) -> Found:
     named = ", ".join(dict.fromkeys(item.title for item in items[:30]))
     draft.say(f"{len(items)} products; among them {named}.", *items)
     return Found(draft.answer(), ())
-
-
-def _by_text(shop: Shop, question: str) -> Found | None:
-    told = passage_answer(shop, question, is_sure=False)
-    return Found(told, ()) if told is not None else None
 
 
 def _is_about_goods(reading: Reading) -> bool:

@@ -24,6 +24,11 @@ def sentences_of(text: str) -> list[str]:
     ]
 
 
+def sayable(text: str) -> list[str]:
+    """Sentences of a description that may be quoted: none with a price, and none that orders something."""
+    return [each for each in sentences_of(text) if not AMOUNT.search(each) and not _ORDERS.search(each)]
+
+
 def sentence_about(item: Item, words: Sequence[str], question: Sequence[str]) -> str:
     """The sentence of the description that tells of the words; empty where there is none.
 
@@ -36,12 +41,8 @@ def sentence_about(item: Item, words: Sequence[str], question: Sequence[str]) ->
     # "Does the camp stove include gas?": every sentence may say stove, one says what is included.
     told = set(question) - set(stems_of(item.title))
     found = []
-    for sentence in sentences_of(item.description):
+    for sentence in sayable(item.description):
         has = set(stems_of(sentence))
-        if (
-            2 * len(wanted & has) >= max(1, len(wanted))
-            and not AMOUNT.search(sentence)
-            and not _ORDERS.search(sentence)
-        ):
+        if 2 * len(wanted & has) >= max(1, len(wanted)):
             found.append((len(told & has), sentence))
     return max(found, key=lambda each: each[0])[1] if found else ""

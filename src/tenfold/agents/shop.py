@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.agents.reading.lexicon import Lexicon, learn
-from tenfold.agents.reading.token import stems_of
+from tenfold.agents.reading.token import stems_of, tokens_of
 from tenfold.catalog.item import Item, Variant
 from tenfold.catalog.passage import Passage
 from tenfold.catalog.search import ItemIndex, PassageIndex
@@ -22,6 +22,10 @@ Vectors = NDArray[np.float32]
 
 MOST_PARTS = 20_000
 """Parts of passages whose embeddings a shop keeps at hand: 30 MB."""
+
+
+MOST_WORDS = 1_000
+"""Single words of passages that are embedded ahead: about three seconds' work."""
 
 
 class Embedder(Protocol):
@@ -102,6 +106,12 @@ class Shop:
         return frozenset(each for passage in self.passages for each in stems_of(f"{passage.title} {passage.text}"))
 
     @cached_property
+    def passage_words(self) -> frozenset[str]:
+        """Words of the passages as they are written, which a misspelt one may have been."""
+        texts = (f"{passage.title} {passage.text}" for passage in self.passages)
+        return frozenset(token.text for text in texts for token in tokens_of(text) if token.text.isalpha())
+
+    @cached_property
     def own_stems(self) -> frozenset[str]:
         """Words of the passages that no title, brand or option has: who says one asks about what the shop wrote."""
         return self.passage_stems - set(self.lexicon.items_by_stem) - self.option_stems
@@ -134,6 +144,8 @@ class Shop:
         """Embed parts of the passages, shape (N, 384), each once for as long as there is room."""
         if len(self._parts) + len(texts) > MOST_PARTS:
             self._parts.clear()
+        if not texts:
+            return np.zeros((0, 384), np.float32)
         known = {text: self._parts[text] for text in texts if text in self._parts}
         new = [text for text in dict.fromkeys(texts) if text not in known]
         if new:
@@ -148,6 +160,8 @@ class Shop:
     def warm(self) -> None:
         """Embed all that questions are compared with, so that the first one need not wait for it."""
         _ = self.item_index, self.passage_index, self.title_vectors_ID, self.help_vectors_ID
+        if self.at_once is None:
+            self.embedded(sorted(self.passage_words)[:MOST_WORDS])
 
     @cached_property
     def help_vectors_ID(self) -> Vectors:

@@ -37,7 +37,7 @@ _POLICY = re.compile(
     r"what's|which|"
     r"can (i|you|we|customers?)|could i|may i|am i able|is it possible|is there|are there|do you|does|when (do|"
     r"does|will|can)|"
-    r"who pays|who|where do|where can|in case)\b"
+    r"do i|will (it|they|you|there)|who pays|who|where do|where can|in case)\b"
 )
 
 
@@ -121,6 +121,8 @@ _ACTS: tuple[tuple[str, str, bool], ...] = (
                   r"\b(wrong|damaged|broken|defective) (item|product|one|size)\b.{0,15}\b(sent|received|"
                   r"arrived|delivered|came)\b|"
                   r"\bgot (the )?wrong\b|\bmissing (from|in) (my|the)\b", False),
+    ("complaint", r"(?<!if )\bthe \w+ (\w+ )?(arrived|came)\b.{0,30}\b(broken|damaged|defective|faulty|cracked|torn|"
+                  r"scratched|smashed|incomplete|ripped|stained|missing|wrong)\b", False),
     ("complaint", rf"\b{_HAD}\b.{{0,60}}\b({_FAULT})\b|\b({_FAULT})\b.{{0,60}}\b{_HAD}\b", True),
 )  # fmt: skip
 _PATTERNS = tuple((name, re.compile(pattern), is_general) for name, pattern, is_general in _ACTS)

@@ -14,7 +14,7 @@ _ASKED: tuple[tuple[Asked, str], ...] = (
     ("pieces", r"how many\b.*\b(left|in stock|on hand|on stock|in (the )?(warehouse|inventory)|remain\w*)\b"),
     ("pieces", r"\b(stock (level|count|quantity)|how much stock|quantity (in stock|available)|units (left|"
     r"available))\b"),
-    ("pieces", r"\bhow many (pieces|units)\b"),
+    ("pieces", r"\bhow many (pieces|units)\b|\bhow many of (it|that|this|them|those|these)\b"),
     ("count", r"\b(how many|number of)\b"),
     ("options", r"\b(what|which)( \w+){0,2} (options|variants|variations|versions|choices|selection)\b"),
     ("price", r"\b(how much (?!stock)|price|prices|priced|pricing|cost|costs|costing|how expensive|pricey)\b"),
@@ -54,7 +54,7 @@ _UNITS = (
 _BARE = rf"{_NUMBER}(?![\w.,]*\d)(?!\s*-?\s*{_UNITS})"
 _BELOW = (
     r"(?:under|below|less than|cheaper than|up to|at most|no more than|not more than|max(?:imum)?(?: of)?|within|"
-    r"budget (?:is|of)|for less than|lower than|beneath|not over|spend|afford|only have|have only)"
+    r"budget (?:is|of)|for less than|lower than|beneath|not over|spend|afford|(?:get|buy|have) for|only have|have only)"
 )
 _ABOVE = (
     r"(?:over|above|more than|at least|more expensive than|starting at|upwards of|minimum(?: of)?|no less than|"

@@ -18,11 +18,15 @@ SAME_THING = 0.72
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Items that a question names, and the places of the tokens that name them; ``is_alike``: by another word."""
+    """Items that a question names, and the places of the tokens that name them; ``is_alike``: by another word.
+
+    ``is_weak``: by words of the title that do not name the thing, as "French" of "French Evening Course".
+    """
 
     items: tuple[Item, ...]
     places: frozenset[int]
     is_alike: bool = False
+    is_weak: bool = False
 
 
 NOTHING = Named((), frozenset())
@@ -65,6 +69,22 @@ def alike(shop: Shop, phrase: str, least: float = SAME_THING) -> tuple[Item, ...
     near_I = shop.title_vectors_ID @ shop.model.embed([phrase])[0]
     items = list(shop.items.values())
     return tuple(items[at] for at in np.argsort(-near_I)[:3] if near_I[at] >= max(least, near_I.max() - 0.03))
+
+
+def by_modifier(shop: Shop, tokens: Sequence[Token], taken: frozenset[int]) -> Named:
+    """Find the items whose titles have most of the words that are said, though none of these names the thing."""
+    weight: dict[str, float] = {}
+    places: set[int] = set()
+    for place, token in enumerate(tokens):
+        items = shop.lexicon.items_by_stem.get(token.stem, ())
+        if place in taken or not items or not is_content(token) or token.stem in GENERIC:
+            continue
+        places.add(place)
+        for item in items:
+            weight[item] = weight.get(item, 0.0) + shop.lexicon.rarity(token.stem)
+    most = max(weight.values(), default=0.0)
+    kept = tuple(item for item in shop.items.values() if weight.get(item.id, 0.0) >= most - 1e-6 and most)
+    return Named(kept, frozenset(places), is_weak=True) if kept else NOTHING
 
 
 def _by_title(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import log
 
-from tenfold.agents.reading.quantity import Quantity, quantity_of
+from tenfold.agents.reading.quantity import Quantity, Span, quantity_of, span_of
 from tenfold.agents.reading.token import stem, stems_of, tokens_of
 from tenfold.agents.reading.words import (
     COLOR_STEMS,
     GENERIC,
+    INCIDENTAL,
     SAME_THING,
     SAME_VALUE,
     SETS,
@@ -26,6 +27,7 @@ LONGEST_VALUE = 60
 SEVERAL = 3
 """Titles from which a first word that they share is taken for a brand."""
 _MAKERS = frozenset({"brand", "manufacturer", "maker", "vendor", "category", "department", "collection", "author"})
+_INCIDENTAL = frozenset(map(stem, INCIDENTAL))
 YES = frozenset({"yes", "true", "y"})
 NO = frozenset({"no", "false", "n", "none", "not"})
 _BREAK = re.compile(r"\s+(?:for|with|in|of|from|by|-|\u2013)\s+|[,(|/:;]|\s-\s")
@@ -40,6 +42,7 @@ class Value:
     said: tuple[Stems, ...]
     loose: tuple[Stems, ...]
     quantity: Quantity | None
+    span: Span | None = None
 
     @property
     def is_number(self) -> bool:
@@ -186,10 +189,12 @@ def _value(attribute: str, text: str) -> Value:
         if len(exact) > 1
         and each[0].isalpha()
         and (len(each) > 2 or each[-1].isdigit())
-        and each not in SMALL_STEMS | GENERIC
+        and (each not in SMALL_STEMS | GENERIC or each in _INCIDENTAL)
     ]
     kept = tuple(dict.fromkeys(each for each in said if each))
-    return Value(attribute, text, kept, tuple(each for each in loose if each not in kept), quantity_of(text))
+    return Value(
+        attribute, text, kept, tuple(each for each in loose if each not in kept), quantity_of(text), span_of(text)
+    )
 
 
 def _same_as(stems: Stems) -> list[Stems]:

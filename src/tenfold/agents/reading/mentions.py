@@ -1,72 +1,19 @@
 """Values and names of options that a question mentions, and which of them it excludes."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from tenfold.agents.reading.lexicon import NO, YES, Stems, Value
+from tenfold.agents.reading.denied import DENY
+from tenfold.agents.reading.lexicon import NO, YES, Value
+from tenfold.agents.reading.mention import PLAIN_NAMES, Mention, Scope, mention_of, near
 from tenfold.agents.reading.quantity import Quantity, quantities_of
-from tenfold.agents.reading.token import Token, stems_of
-from tenfold.agents.shop import Shop
-from tenfold.catalog.item import Item
+from tenfold.agents.reading.ranges import for_people, in_range, ranged, spanned, whole_ranges
+from tenfold.agents.reading.token import Token, stem, stems_of
+from tenfold.agents.reading.words import SIZES, SMALL_STEMS
+from tenfold.catalog.words import STOP_WORDS
 
-_DENY = frozenset(
-    [
-        "not",
-        "no",
-        "without",
-        "except",
-        "excluding",
-        "non",
-        "nor",
-        "besides",
-        "isn't",
-        "aren't",
-        "avoid",
-        "hate",
-        "dislike",
-        "neither",
-        "minus",
-        "exclude",
-    ]
-)
 _HAVING = frozenset({"with", "have", "has", "include", "includes", "including"})
-_SKIP = frozenset(
-    [
-        "in",
-        "of",
-        "made",
-        "the",
-        "a",
-        "an",
-        "any",
-        "one",
-        "ones",
-        "too",
-        "be",
-        "it",
-        "is",
-        "or",
-        "nor",
-        "and",
-        "color",
-        "colour",
-        "colored",
-        "material",
-        "size",
-        "from",
-        "with",
-        "containing",
-        "type",
-        "anything",
-        "with",
-    ]
-)
-_DENY_PAIRS = frozenset(
-    {("other", "than"), ("rather", "than"), ("anything", "but"), ("all", "but"), ("everything", "but"),
-     ("instead", "of"), ("don't", "want"), ("don't", "like"), ("allergic", "to")}
-)  # fmt: skip
-PLAIN_NAMES = frozenset(["color", "type", "size", "material", "kind", "style", "option", "feature", "set"])
 _LEAST = re.compile(
     r"(at least|minimum( of)?|more than|over|above|no less than|larger than|bigger than|longer than|>=?)\s*$"
 )
@@ -77,61 +24,34 @@ _STRICT = re.compile(r"(more than|over|above|larger than|bigger than|longer than
                      r"shorter than|>|<)\s*$")  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """Part of a question about an option: its values that are meant, or its names, or a value that it does not have."""
-
-    places: frozenset[int]
-    said: str
-    values: tuple[Value, ...] = ()
-    names: tuple[str, ...] = ()
-    absent: str = ""
-    is_excluded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Values and names of options of some items, by the words that mean them."""
-
-    values: tuple[Value, ...]
-    said: dict[Stems, list[Value]]
-    loose: dict[Stems, list[Value]]
-    names: dict[Stems, list[str]]
-
-    @classmethod
-    def of(cls, shop: Shop, items: Iterable[Item]) -> "Scope":
-        """Of these items."""
-        values = tuple(dict.fromkeys(value for item in items for value in shop.lexicon.values[item.id]))
-        said: dict[Stems, list[Value]] = {}
-        loose: dict[Stems, list[Value]] = {}
-        names: dict[Stems, list[str]] = {}
-        for value in values:
-            for words in value.said:
-                said.setdefault(words, []).append(value)
-            for words in value.loose:
-                # A part of a value means it only where no other value of the option has that part.
-                others = [each for each in values if each.attribute == value.attribute and each is not value]
-                if not any(words[0] in part for each in others for part in (*each.said, *each.loose)):
-                    loose.setdefault(words, []).append(value)
-            stems = stems_of(value.attribute)
-            for words in {stems, *((each,) for each in stems if len(each) > 2)}:
-                if value.attribute not in names.setdefault(words, []):
-                    names[words].append(value.attribute)
-        return cls(values, said, loose, names)
-
-
 def mentions_of(text: str, tokens: Sequence[Token], scope: Scope, taken: frozenset[int]) -> list[Mention]:
     """Find what a question says of options; ``taken``: places of tokens that mean something else."""
     found: list[Mention] = []
     used = set(taken)
+    for mention in whole_ranges(text, tokens, scope, used):
+        found.append(mention)
+        used |= mention.places
     for quantity in quantities_of(text):
         places = frozenset(
             at for at, token in enumerate(tokens) if quantity.start <= token.start < quantity.end and at not in used
         )
         mention = _quantity(text, tokens, quantity, places, scope) if places else None
         if mention:
+            after = max(places) + 1
+            if quantity.dimension == "time" and after < len(tokens) and tokens[after].text == "old":
+                # "My 12 year old": the word belongs to the age.
+                places |= {after}
+                mention = replace(mention, places=mention.places | {after})
             found.append(mention)
             used |= places
+    for mention in (
+        *ranged(text, tokens, scope, used),
+        *for_people(text, tokens, scope, used),
+        *_undone(tokens, scope, used),
+    ):
+        if not mention.places & used:
+            found.append(mention)
+            used |= mention.places
     for words in (scope.said, scope.loose):
         longest = max(map(len, words), default=0)
         for length in range(longest, 0, -1):
@@ -144,7 +64,7 @@ def mentions_of(text: str, tokens: Sequence[Token], scope: Scope, taken: frozens
                 values = [value for value in values if not value.is_number or _is_size(tokens, start, value)]
                 if not values:
                     continue
-                found.append(_value(text, tokens, places, _near(tokens, places, values)))
+                found.append(mention_of(text, tokens, places, near(tokens, places, values)))
                 used |= places
     found = [_whole(each, tokens, used) for each in found]
     found = _joined(found, text, tokens)
@@ -188,64 +108,6 @@ def _is_part(one: Mention, other: Mention) -> bool:
     return near and one.values[0].attribute == other.values[0].attribute and all(part < whole for part in parts)
 
 
-def is_denied(text: str, tokens: Sequence[Token], at: int) -> bool:
-    """Whether the token at ``at`` is what is not wanted: "not wool", "anything but black", "no leather or suede"."""
-    boundary = tokens[at].start
-    for back in range(at - 1, max(at - 8, -1), -1):
-        word, before = tokens[back].text, tokens[back - 1].text if back else ""
-        between = text[tokens[back].end : boundary]
-        if re.search(r"[;.!?]", between) or ("," in between and word not in _DENY and before not in _DENY):
-            return False
-        if word in _DENY or (before, word) in _DENY_PAIRS:
-            return word not in _DENY or not _denies_stock(tokens, back)
-        denied = back > 1 and tokens[back - 2].text in _DENY
-        if word in {"with", "in"} and before.endswith("ing") and denied:
-            # "not coming in blue"
-            return True
-        if _begins_anew(word, before, tokens[back + 1].text, is_next=back + 1 == at):
-            return False
-        boundary = tokens[back].start
-    return False
-
-
-def _begins_anew(word: str, before: str, after: str, *, is_next: bool) -> bool:
-    """Whether what follows a word is no longer part of what was denied before it."""
-    if word == "and" and after in {"in", "with", "under", "for", "size"}:
-        return True
-    if word.endswith("ing") and before in _DENY:
-        return False
-    if word in {"with", "in"} and before not in _DENY | {"made", "or", "than", "but"}:
-        return True
-    return word not in _SKIP and (is_next or after not in {"or", "nor", "and"})
-
-
-def _denies_stock(tokens: Sequence[Token], at: int) -> bool:
-    following = [token.text for token in tokens[at + 1 : at + 3]]
-    return bool(following) and following[0] in {"available", "sold", "sure", "only", "more", "less", "over", "just"}
-
-
-def _value(text: str, tokens: Sequence[Token], places: frozenset[int], values: Sequence[Value]) -> Mention:
-    said = text[min(tokens[at].start for at in places) : max(tokens[at].end for at in places)]
-    return Mention(places, said, tuple(values), is_excluded=is_denied(text, tokens, min(places)))
-
-
-def _near(tokens: Sequence[Token], places: frozenset[int], values: Sequence[Value]) -> list[Value]:
-    """Of values of several attributes those whose attribute is named beside: "black frame" is no black lens."""
-    if len({value.attribute for value in values}) < 2:
-        return list(values)
-    beside = {
-        token.stem
-        for at, token in enumerate(tokens)
-        if at not in places and min(abs(at - place) for place in places) <= 2
-    }
-    after = {tokens[at].stem for at in (max(places) + 1, max(places) + 2) if at < len(tokens)}
-    for near in (after, beside):
-        kept = [value for value in values if (set(stems_of(value.attribute)) - PLAIN_NAMES) & near]
-        if kept and len(kept) < len(values):
-            return kept
-    return list(values)
-
-
 def _is_size(tokens: Sequence[Token], at: int, value: Value) -> bool:
     """Whether a bare number is meant as the value: beside the option's name, or as in "in 10", "a 9"."""
     names = set(stems_of(value.attribute))
@@ -271,21 +133,44 @@ def _quantity(
         same_count = [v for v in numbers if holds(Quantity("count", float(v.number or 0), 0, 0))]
         if numbers:
             return Mention(places, said, tuple(same_count), absent="" if same_count else numbers[0].attribute)
+    if not any(value.quantity.same(quantity) for value in same if value.quantity):
+        lying = in_range(text, tokens, quantity, places, spanned(quantity, said, scope), scope)
+        if lying is not None:
+            return lying
     if not same:
         return None
     before, after = text[: quantity.start], text[quantity.end :]
     holds = _bound(before, after, quantity)
     values = [value for value in same if value.quantity and holds(value.quantity)]
-    if not values and any(f" {said}" == f" {value.text.casefold()}" for value in scope.values):
-        return None
     if values:
-        values = _near(tokens, places, values)
-        return Mention(places, said, tuple(values), is_excluded=is_denied(text, tokens, min(places)))
-    return Mention(places, said, absent=_nearest(tokens, places, same).attribute)
+        return mention_of(text, tokens, places, near(tokens, places, values))
+    sizes = [value.quantity.magnitude for value in same if value.quantity]
+    # "We live 10 miles away" asks for no cake of that size.
+    is_like = min(sizes) / UNLIKE <= quantity.magnitude <= max(sizes) * UNLIKE
+    is_value = any(f" {said}" == f" {value.text.casefold()}" for value in scope.values)
+    return None if is_value or not is_like else Mention(places, said, absent=_nearest(tokens, places, same).attribute)
+
+
+UNLIKE = 50
+"""How many times as large as all values a quantity is that is something else."""
+
+
+def _undone(tokens: Sequence[Token], scope: Scope, used: set[int]) -> list[Mention]:
+    """Words that say what a thing is not, as "unsliced" where it comes sliced."""
+    found = []
+    for at, token in enumerate(tokens):
+        for prefix in ("un", "non"):
+            rest = token.text.removeprefix(prefix)
+            if at in used or rest == token.text or len(rest) < 4 or (token.stem,) in scope.said:
+                continue
+            values = scope.said.get((stem(rest),), [])
+            if values:
+                found.append(Mention(frozenset({at}), token.text, tuple(values), is_excluded=True))
+    return found
 
 
 def _nearest(tokens: Sequence[Token], places: frozenset[int], values: Sequence[Value]) -> Value:
-    return _near(tokens, places, values)[0]
+    return near(tokens, places, values)[0]
 
 
 def _bound(before: str, after: str, wanted: Quantity):  # noqa: ANN202
@@ -313,18 +198,24 @@ def _names(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> 
             if numbered is not None:
                 at, value = numbered
                 used.add(at)
-                found.append(_value(text, tokens, places | {at}, [value]))
+                found.append(mention_of(text, tokens, places | {at}, [value]))
                 continue
             number = _odd_number(tokens, start, length, used, scope, names)
             if number is not None:
                 used.add(number)
                 found.append(Mention(places | {number}, tokens[number].text, absent=names[0]))
                 continue
+            odd = _odd_word(text, tokens, start, length, used, names)
+            if odd is not None:
+                used |= odd
+                said = " ".join(tokens[at].text for at in sorted(odd))
+                found.append(Mention(places | odd, said, absent=names[0]))
+                continue
             none = tuple(value for value in scope.values if value.attribute in names and value.text.casefold() in NO)
             word = tokens[start - 1].text if start else ""
             before = tokens[start - 2].text if start > 1 else ""
             article = word in {"any", "a", "an", "the"}
-            is_denied_here = word in _DENY or (article and before in _DENY)
+            is_denied_here = word in DENY or (article and before in DENY)
             is_had = word in _HAVING or (article and before in _HAVING)
             if (
                 none
@@ -358,13 +249,36 @@ def _bare_numbers(text: str, tokens: Sequence[Token], scope: Scope, used: set[in
         values = [value for value in scope.values if numbers_in(value.text) == [token.text]]
         if len(values) == 1:
             used.add(at)
-            found.append(_value(text, tokens, frozenset({at}), values))
+            found.append(mention_of(text, tokens, frozenset({at}), values))
     return found
 
 
 def numbers_in(text: str) -> list[str]:
     """The numbers of a value, as they are written."""
     return re.findall(r"\d+(?:[.,]\d+)*", text)
+
+
+def _odd_word(
+    text: str, tokens: Sequence[Token], start: int, length: int, used: set[int], names: Sequence[str]
+) -> frozenset[int] | None:
+    """Words that stand as a value after the name of the one option that has it, and are none: "with size 3/4"."""
+    if len(names) != 1 or start == 0 or tokens[start - 1].text not in {"with", "in", "of", "a", "an", "the"}:
+        return None
+    odd = []
+    for at in range(start + length, min(start + length + 3, len(tokens))):
+        before = text[tokens[at - 1].end : tokens[at].start]
+        is_plain = tokens[at].text in STOP_WORDS or tokens[at].text in PLAIN_NAMES or tokens[at].text in SIZES
+        if at in used or before.strip(" :/-") or is_plain:
+            break
+        is_last = at == len(tokens) - 1
+        if not (tokens[at].is_number or tokens[at].stem not in SMALL_STEMS or is_last):
+            break
+        odd.append(at)
+    is_noun = odd and tokens[odd[0]].stem in SORT_STEMS
+    return frozenset(odd) if odd and not is_noun else None
+
+
+SORT_STEMS = frozenset(stems_of("option options choice choices available variant range guide chart left"))
 
 
 def _odd_number(

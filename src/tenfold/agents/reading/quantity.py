@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from tenfold.agents.reading.token import plain
 
+YEAR_H = 8766.0
 _UNITS: dict[str, tuple[str, dict[str, float]]] = {
     "length": ("m", {
         "mm": 1e-3, "millimeter": 1e-3, "cm": 1e-2, "centimeter": 1e-2, "m": 1.0, "meter": 1.0, "metre": 1.0,
         "km": 1e3, "inch": 0.0254, "inches": 0.0254, "in": 0.0254, '"': 0.0254, "ft": 0.3048, "foot": 0.3048,
-        "feet": 0.3048, "yd": 0.9144, "yard": 0.9144,
+        "feet": 0.3048, "yd": 0.9144, "yard": 0.9144, "mile": 1609.34,
     }),
     "volume": ("l", {
         "ml": 1e-3, "milliliter": 1e-3, "millilitre": 1e-3, "cl": 1e-2, "dl": 0.1, "l": 1.0, "liter": 1.0, "litre": 1.0,
@@ -25,7 +26,7 @@ _UNITS: dict[str, tuple[str, dict[str, float]]] = {
                     "terabyte": 1e3}),
     "time": ("h", {
         "second": 1 / 3600, "sec": 1 / 3600, "minute": 1 / 60, "min": 1 / 60, "h": 1.0, "hr": 1.0, "hour": 1.0,
-        "day": 24.0, "week": 168.0, "month": 730.0, "year": 8766.0, "yr": 8766.0,
+        "day": 24.0, "week": 168.0, "month": 730.0, "year": YEAR_H, "yr": YEAR_H,
     }),
     "power": ("W", {"w": 1.0, "watt": 1.0, "kw": 1e3}),
     "charge": ("Ah", {"mah": 1e-3, "ah": 1.0}),
@@ -80,6 +81,58 @@ def quantity_of(text: str) -> Quantity | None:
     found = list(quantities_of(text))
     numbers = re.findall(r"\d+(?:[.,]\d+)*", text)
     return found[0] if len(found) == 1 and len(numbers) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a value ranges over, as "5 to 12 miles" does; ``dimension`` is empty where it names no known unit.
+
+    ``least`` and ``most`` are in the dimension's main unit; ``is_open``: they are no part of it, as of "over 25 kg".
+    """
+
+    dimension: str
+    least: float
+    most: float
+    is_open: bool = False
+
+    def has(self, magnitude: float) -> bool:
+        """Whether a magnitude lies in it."""
+        if self.is_open:
+            return self.least < magnitude < self.most
+        return self.least * 0.995 <= magnitude <= self.most * 1.005
+
+
+_N = r"(\d+(?:[.,]\d+)*)"
+_UNIT = r"[\s-]*([a-z\"°%]*)"
+_FROM_TO = re.compile(rf"(?:from |between )?{_N}{_UNIT}\s*(?:to|-|and|until)\s*{_N}{_UNIT}(?![\d:])")
+_UP_TO = re.compile(rf"(up to|at most|max\.?|maximum|under|below|less than)\s+{_N}{_UNIT}")
+_FROM = re.compile(
+    rf"(?:(over|above|more than)|from|at least|min\.?|minimum)\s+{_N}{_UNIT}(?!.*\bto\b)|"
+    rf"{_N}{_UNIT}\s*(?:or more|and more|or over|and up|\+)"
+)
+
+
+def span_of(text: str) -> Span | None:
+    """What an option's value ranges over; none where it is one value."""
+    said = plain(text)
+    if found := _FROM_TO.match(said):
+        low, high = read_number(found.group(1)), read_number(found.group(3))
+        unit = found.group(4) or found.group(2)
+        return _span(low, high, unit) if low is not None and high is not None and low < high else None
+    if found := _UP_TO.match(said):
+        high = read_number(found.group(2))
+        is_open = found.group(1) in {"under", "below", "less than"}
+        return _span(-1.0 if is_open else 0.0, high, found.group(3), is_open=is_open) if high is not None else None
+    if found := _FROM.match(said):
+        low = read_number(found.group(2) or found.group(4))
+        unit = found.group(3) if found.group(2) else found.group(5)
+        return _span(low, float("inf"), unit, is_open=found.group(1) is not None) if low is not None else None
+    return None
+
+
+def _span(low: float | None, high: float | None, unit: str, *, is_open: bool = False) -> Span:
+    dimension, factor = _BY_NAME.get(unit, ("", 1.0))
+    return Span(dimension, (low or 0.0) * factor, (high or 0.0) * factor, is_open)
 
 
 def read_number(text: str) -> float | None:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 
 from tenfold.agents.memory import Memory, Wish
 from tenfold.agents.reading.cues import Amounts, Asked, Best, amounts_of, asked_of, best_of, than_of
-from tenfold.agents.reading.find import NOTHING, Named, alike, is_color_or_material, is_content, named
-from tenfold.agents.reading.mentions import Mention, Scope, is_denied, mentions_of
+from tenfold.agents.reading.denied import is_denied
+from tenfold.agents.reading.find import NOTHING, Named, alike, by_modifier, is_color_or_material, is_content, named
+from tenfold.agents.reading.mention import Mention, Scope
+from tenfold.agents.reading.mentions import mentions_of
 from tenfold.agents.reading.quantity import quantities_of
 from tenfold.agents.reading.spelling import corrected
 from tenfold.agents.reading.token import Token, plain, tokens_of
 from tenfold.agents.reading.unread import POINTS, Absent, How, unexplained_in, unread_in
-from tenfold.agents.reading.words import GENERIC, MEASURES, OPINION
+from tenfold.agents.reading.words import ASKS, GENERIC, MEASURES, OPINION
 from tenfold.agents.shop import Shop
 from tenfold.catalog.item import Item
 
@@ -26,7 +28,8 @@ class Reading:
     ``how``: the items were named, or named by another word, or are what the thread is about, or all. ``about``: names
     of attributes asked for. ``absent``: values that are not offered. ``puzzling``: words about the thing that nothing
     here explains; ``spare``: other such words; ``unread``: of both those that are not what it is wanted for. ``thing``:
-    what was asked for, in the customer's words.
+    what was asked for, in the customer's words. ``is_told``: it asks who, when or how long, which an
+    option tells. ``is_weak``: the items are named by words that only say what kind they are.
     """
 
     text: str
@@ -45,6 +48,8 @@ class Reading:
     unread: tuple[str, ...] = ()
     thing: str = ""
     is_generic: bool = False
+    is_told: bool = False
+    is_weak: bool = False
     pointed: tuple[str, ...] = ()
     count: int = 1
 
@@ -112,6 +117,8 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
         unread=unread,
         thing=thing_of(tokens),
         is_generic=any(token.stem in GENERIC or token.text in GENERIC for token in tokens),
+        is_weak=found.is_weak,
+        is_told=bool(about) and _TELLS.match(said) is not None,
         pointed=pointed,
         count=_count(tokens, found, explained - found.places),
     )
@@ -180,13 +187,15 @@ def _whose(shop: Shop, tokens: tuple[Token, ...], text: str, found: Named, memor
         return NOTHING, "all", tuple(shop.items.values()), ()
     items = alike(shop, " ".join(token.text for token in unknown[:3]))
     if not items:
-        return NOTHING, "none", (), ()
+        weak = by_modifier(shop, tokens, frozenset())
+        return (weak, "named", weak.items, ()) if weak.items else (NOTHING, "none", (), ())
     places = frozenset(at for at, token in enumerate(tokens) if token in unknown[:3])
     return Named(items, places, True), "alike", items, ()
 
 
+_WHAT = r"what(?!(?:'s| is| are) (?!good|best|useful|right)| (?:do|does|would|will) (?:you|it|that|this|the)\b)"
 _PURPOSE = re.compile(
-    r"\b(?:something|anything|what|stuff|way|place|tool|device|game|thing)\b.{0,24}?\b(?:to|for|that|when|so)\b|"
+    rf"\b(?:something|anything|{_WHAT}|stuff|way|place|tool|device|game|thing)\b.{{0,24}}?\b(?:to|for|that|when|so)\b|"
     r"^(?:my|the) \w+ (?:is|are|hurts?|gets?|\w+s)\b|^(?:i|we) (?:can't|cannot|am|are|feel|get)\b"
 )
 
@@ -246,9 +255,20 @@ def _measured(text: str, scope: Scope) -> tuple[tuple[str, ...], tuple[str, ...]
     """Options that tell "how heavy" a thing is; or the word itself, where none does."""
     found = _HOW.search(text)
     if found is None:
-        return (), ()
+        first = _FIRST.match(text)
+        asks = ASKS[first.group(1)] if first else frozenset()
+        return tuple(
+            dict.fromkeys(name for words, names in scope.names.items() for name in names if asks & set(words))
+        ), ()
     names = [name for words, names in scope.names.items() for name in names if MEASURES[found.group(1)] & set(words)]
     return tuple(dict.fromkeys(names)), () if names else (f"how {found.group(1)}",)
+
+
+_NOT_I = r"(?! (?:can|do|did|should|must|may|could|will|would) (?:i|we|you))"
+_FIRST = re.compile(rf"\W*(?:and |so |but )?(?:on |at |in )?(who|when|where)\b{_NOT_I}")
+_TELLS = re.compile(
+    rf"\W*(?:and |so |but )?(?:(?:on |at |in )?(?:who|when|where|which|what)|how (?:{'|'.join(MEASURES)}))\b{_NOT_I}"
+)
 
 
 def _is_value(mention: Mention, tokens: Sequence[Token], best: Best) -> bool:

@@ -25,11 +25,18 @@ def corrected(shop: Shop, tokens: Iterable[Token]) -> tuple[Token, ...]:
     found: list[Token] = []
     for token in _apart(tokens, shop):
         word = token.text
-        is_known = word in SMALL or token.stem in SMALL_STEMS or token.stem in stems or word in known
+        is_known = (
+            token.stem in shop.passage_stems
+            or word in SMALL
+            or token.stem in SMALL_STEMS
+            or token.stem in stems
+            or word in known
+        )
         if is_known or len(word) < 3 or not word.isalpha() or (len(word) > 4 and shop.is_word(word)):
             found.append(token)
             continue
         best = _closest(word, known, is_word=shop.is_word(word))
+        best = best or _closest(word, shop.passage_words, is_word=shop.is_word(word))
         found.append(token if best is None else Token(best, stem(best), token.start, token.end))
     return _together(found, shop)
 

@@ -14,6 +14,7 @@ _COUNTS = {
     for count, word in enumerate(("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve"), 2)
 } | {"twelve": "12"}
 _COUNTED = re.compile(rf"\b({'|'.join(_COUNTS)})\b")
+_ONE = re.compile(r"(?<!of )\ban? (kilo(?:gram)?|lit(?:er|re)|gallon|pound|hour|met(?:er|re))\b")
 _HALF = re.compile(r"\bhalf an? (lit(?:er|re)|kilo(?:gram)?|gallon|hour|inch|pound)\b")
 
 
@@ -36,7 +37,7 @@ def plain(text: str) -> str:
     """The text in small letters and one form of each character, counts in digits."""
     folded = unicodedata.normalize("NFKC", text).translate(_QUOTES)
     small = "".join(each.lower() if len(each.lower()) == 1 else each for each in folded)
-    return _COUNTED.sub(lambda found: _COUNTS[found.group(1)], _HALF.sub(r"0.5 \1", small))
+    return _COUNTED.sub(lambda found: _COUNTS[found.group(1)], _ONE.sub(r"1 \1", _HALF.sub(r"0.5 \1", small)))
 
 
 def tokens_of(text: str) -> tuple[Token, ...]:

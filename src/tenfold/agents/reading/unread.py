@@ -7,11 +7,12 @@ from typing import Literal
 
 from rapidfuzz.distance import DamerauLevenshtein
 
+from tenfold.agents.reading.denied import is_denied
 from tenfold.agents.reading.find import Named, is_content
-from tenfold.agents.reading.lexicon import NO
-from tenfold.agents.reading.mentions import PLAIN_NAMES, is_denied
-from tenfold.agents.reading.token import Token, tokens_of
-from tenfold.agents.reading.words import COLOR_STEMS, MATERIAL_STEMS, OPINION, SIZES
+from tenfold.agents.reading.lexicon import NO, Value
+from tenfold.agents.reading.mention import PLAIN_NAMES
+from tenfold.agents.reading.token import Token, stems_of, tokens_of
+from tenfold.agents.reading.words import CLASSES, COLOR_STEMS, INCIDENTAL, MATERIAL_STEMS, OPINION, SIZES
 from tenfold.agents.shop import Shop
 from tenfold.catalog.item import Item
 
@@ -74,20 +75,26 @@ def unexplained_in(
         return (), (), ()
     attributes = {value.attribute for item in items for value in shop.lexicon.values[item.id]}
     asks = re.match(r"\s*(is|are|was|does|do|can|could|will|has|have|did|why|when)\b", text) is not None
-    absent, puzzling = [], []
+    puzzling: list[str] = []
+    absent, runs = _elsewhere(shop, tokens, items, explained, text)
     for at, token in enumerate(tokens):
-        if at in explained or not is_content(token) or token.stem in OPINION:
+        if at in explained or at in runs or token.stem in OPINION:
+            continue
+        if not is_content(token):
+            if token.text in INCIDENTAL and _led_by(tokens, at) in _WITH:
+                puzzling.append(token.text)
             continue
         if _is_slip(token.text, items, tokens) or _is_beside(tokens, at, explained):
             continue
-        kind = _kind_of(token.stem, shop, items)
+        lead = _led_by(tokens, at)
+        kind = _kind_of(token.stem, shop, items) or (_like(token.text, shop, items) if lead in _TIGHT | _FOR else "")
         if kind and not is_denied(text, tokens, at):
             absent.append(Absent(token.text, kind))
             continue
         is_joined = at > 0 and not _BREAK.search(text[tokens[at - 1].end : token.start])
         after = is_joined and (at - 1 in found.places or (at - 1 in explained and not tokens[at - 1].is_number))
         before = at + 1 in found.places and not _BREAK.search(text[token.end : tokens[at + 1].start])
-        led = _led_by(tokens, at) in _TIGHT
+        led = lead in _TIGHT
         says = (
             asks and bool(found.places or how == "thread") and at > max(found.places, default=0) and _ends(tokens, at)
         )
@@ -96,6 +103,34 @@ def unexplained_in(
     spare = [token.text for at, token in enumerate(tokens) if at not in explained and is_content(token)]
     told = {*puzzling, *(each.said for each in absent)}
     return tuple(dict.fromkeys(absent)), tuple(dict.fromkeys(puzzling)), tuple(w for w in spare if w not in told)
+
+
+_WITH = frozenset(["with", "include", "includes", "including", "contain", "contains"])
+
+
+def _elsewhere(
+    shop: Shop, tokens: Sequence[Token], items: tuple[Item, ...], explained: frozenset[int], text: str
+) -> tuple[list[Absent], frozenset[int]]:
+    """Values of several words that other items have for an option of these, as "matte black"; with their places."""
+    names = {value.attribute for item in items for value in shop.lexicon.values[item.id]}
+    found, places = [], set()
+    for others in shop.lexicon.values.values():
+        for value in others:
+            for words in value.said if value.attribute in names else ():
+                for start in range(len(tokens) - len(words) + 1) if len(words) > 1 else ():
+                    run = frozenset(range(start, start + len(words)))
+                    if (
+                        run & (explained | places)
+                        or tuple(token.stem for token in tokens[start : start + len(words)]) != words
+                    ):
+                        continue
+                    if all(not is_content(tokens[at]) for at in run) or is_denied(text, tokens, start):
+                        continue
+                    places |= run
+                    found.append(
+                        Absent(text[tokens[start].start : tokens[start + len(words) - 1].end], value.attribute)
+                    )
+    return found, frozenset(places)
 
 
 def _is_beside(tokens: Sequence[Token], at: int, explained: frozenset[int]) -> bool:
@@ -146,7 +181,7 @@ def _is_slip(word: str, items: tuple[Item, ...], said: Sequence[Token]) -> bool:
 def _led_by(tokens: Sequence[Token], at: int) -> str:
     """The small word before a word, an article or opinion between them left out."""
     back = at - 1
-    while back >= 0 and tokens[back].text in {"a", "an", "the", "any", "built", "some", "pure", "real"}:
+    while back >= 0 and tokens[back].text in {"a", "an", "the", "any", "built", "some", "pure", "real", "free"}:
         back -= 1
     return tokens[back].text if back >= 0 else ""
 
@@ -162,15 +197,44 @@ def _kind_of(stem: str, shop: Shop, items: tuple[Item, ...]) -> str:
         return ""
     for stems, word in ((COLOR_STEMS, "color"), (MATERIAL_STEMS, "material")):
         if stem in stems:
-            named_so = [value.attribute for value in values if word in value.attribute or "colour" in value.attribute]
-            if word == "material":
-                named_so = [
-                    value.attribute for value in values if "material" in value.attribute or "fabric" in value.attribute
-                ]
-            alike = [
-                value.attribute for value in values if any(len(each) == 1 and each[0] in stems for each in value.said)
-            ]
-            return next(iter((*named_so, *alike)), "")
+            return _of_class(values, stems, word)
+    for members in CLASSES:
+        if stem in members and (told := _of_class(values, members, "")):
+            return told
+    return _among(stem, shop, values)
+
+
+_FOR = frozenset(["for"])
+LIKE = 0.5
+"""Cosine from which a word is taken to be of the kind of an option's values: "flute" and "violin" .56, "strawberry" and
+"raspberry" .50, "parrot" and "cat" .44, "balcony" and "street" .41, "zip" and "wool" .39."""
+MOST_LIKE = 40
+"""Values that a word is compared with; of more, it is not."""
+
+
+def _like(word: str, shop: Shop, items: tuple[Item, ...]) -> str:
+    """The attribute whose values are of a kind with a word: "sheet music for flute" where it is for piano or violin."""
+    values = list(dict.fromkeys(value for item in items for value in shop.lexicon.values[item.id]))
+    values = [value for value in values if value.text.isalpha()]
+    if not values or len(values) > MOST_LIKE:
+        return ""
+    near = shop.embedded([value.text.casefold() for value in values]) @ shop.embedded([word])[0]
+    best = int(near.argmax())
+    return values[best].attribute if near[best] >= LIKE else ""
+
+
+def _of_class(values: Sequence[Value], stems: frozenset[str], word: str) -> str:
+    """The attribute that is named as the class is, or has values of it."""
+    spelled = {"color": ("color", "colour"), "material": ("material", "fabric")}.get(word, ())
+    named_so = [value.attribute for value in values if any(each in value.attribute for each in spelled)]
+    alike = [value.attribute for value in values if any(len(each) == 1 and each[0] in stems for each in value.said)]
+    # Of a day or a month, also where a value has more: "12 December".
+    parts = [] if word else [value.attribute for value in values if set(stems_of(value.text)) & stems]
+    return next(iter((*named_so, *alike, *parts)), "")
+
+
+def _among(stem: str, shop: Shop, values: Sequence[Value]) -> str:
+    """The attribute whose values look like a word, or have it elsewhere in the catalog."""
     names = {value.attribute for value in values}
     if stem in SIZES and (sized := [value.attribute for value in values if value.text.casefold() in SIZES]):
         return sized[0]

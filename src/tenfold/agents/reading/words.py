@@ -20,6 +20,8 @@ def _groups(name: str) -> tuple[tuple[str, ...], ...]:
 SMALL = frozenset(_FILE["small"].split())
 """Words that name neither a thing nor what it is like."""
 SMALL_STEMS = SMALL | frozenset(token.stem for word in SMALL for token in tokens_of(word))
+INCIDENTAL = frozenset(_FILE["incidental"].split())
+"""Small words that are nouns: they mostly say who a thing is for or where, and may be what is asked about."""
 GENERIC = frozenset(_FILE["generic"].split())
 """Nouns that stand for anything sold."""
 OPINION = _stems("opinion")
@@ -34,8 +36,16 @@ SIZES = {size: tuple(each.strip() for each in said.split(",")) for size, said in
 """Letter sizes, and how people say them."""
 MEASURES = {word: frozenset(map(stem, names.split())) for word, names in _FILE["measures"].items()}
 """Stems of the options that tell how heavy, tall or bright a thing is."""
+CLASSES = tuple(frozenset(map(stem, words.split())) for words in _FILE["classes"].values())
+"""Stems of closed classes, as the days of the week."""
+DEEDS = {stem(word): frozenset(map(stem, names.split())) for word, names in _FILE["deeds"].items()}
+"""Stems of what is done to a thing, with those of the options that tell who did it, or when."""
+ASKS = {word: frozenset(map(stem, names.split())) for word, names in _FILE["asks"].items()}
+"""A question's first word, with stems of the options that tell what it asks for."""
 SAME_POLICY = _groups("policies")
 """Words for the same matter of a shop."""
+SAME_MATTER = _groups("matters")
+"""Words of one matter in what businesses write, as the days of the week: who asks of one is answered by another."""
 SAME_THING = _groups("things")
 """Words for the same thing, most usual first."""
 SAME_VALUE = _groups("values")

@@ -1,0 +1,87 @@
+"""A part of a question that is about an option, and the options of the items that are spoken of."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tenfold.agents.reading.denied import DENY, is_denied
+from tenfold.agents.reading.lexicon import Stems, Value
+from tenfold.agents.reading.token import Token, stems_of
+from tenfold.agents.reading.words import DEEDS
+from tenfold.agents.shop import Shop
+from tenfold.catalog.item import Item
+
+PLAIN_NAMES = frozenset(["color", "type", "size", "material", "kind", "style", "option", "feature", "set"])
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Part of a question about an option: its values that are meant, or its names, or a value that it does not have."""
+
+    places: frozenset[int]
+    said: str
+    values: tuple[Value, ...] = ()
+    names: tuple[str, ...] = ()
+    absent: str = ""
+    is_excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Values and names of options of some items, by the words that mean them."""
+
+    values: tuple[Value, ...]
+    said: dict[Stems, list[Value]]
+    loose: dict[Stems, list[Value]]
+    names: dict[Stems, list[str]]
+
+    @classmethod
+    def of(cls, shop: Shop, items: Iterable[Item]) -> "Scope":
+        """Of these items."""
+        values = tuple(dict.fromkeys(value for item in items for value in shop.lexicon.values[item.id]))
+        said: dict[Stems, list[Value]] = {}
+        loose: dict[Stems, list[Value]] = {}
+        names: dict[Stems, list[str]] = {}
+        for value in values:
+            for words in value.said:
+                said.setdefault(words, []).append(value)
+            for words in value.loose:
+                # A part of a value means it only where no other value of the option has that part.
+                others = [each for each in values if each.attribute == value.attribute and each is not value]
+                if not any(words[0] in part for each in others for part in (*each.said, *each.loose)):
+                    loose.setdefault(words, []).append(value)
+            stems = stems_of(value.attribute)
+            for words in {stems, *((each,) for each in stems if len(each) > 2)}:
+                if value.attribute not in names.setdefault(words, []):
+                    names[words].append(value.attribute)
+            for deed, told in DEEDS.items():
+                if set(stems) & told and value.attribute not in names.setdefault((deed,), []):
+                    names[deed,].append(value.attribute)
+        return cls(values, said, loose, names)
+
+
+def mention_of(text: str, tokens: Sequence[Token], places: frozenset[int], values: Sequence[Value]) -> Mention:
+    """Values that are said at these places."""
+    said = text[min(tokens[at].start for at in places) : max(tokens[at].end for at in places)]
+    # "Not size 40": what is denied begins with the option's name, or with a word of the value that is not matched.
+    beside = {each for value in values for each in (*stems_of(value.attribute), *stems_of(value.text))}
+    first = min(places)
+    while first > 0 and tokens[first - 1].stem in beside and tokens[first - 1].text not in DENY:
+        first -= 1
+    return Mention(places, said, tuple(values), is_excluded=is_denied(text, tokens, first))
+
+
+def near(tokens: Sequence[Token], places: frozenset[int], values: Sequence[Value]) -> list[Value]:
+    """Of values of several attributes those whose attribute is named beside: "black frame" is no black lens."""
+    if len({value.attribute for value in values}) < 2:
+        return list(values)
+    beside = {
+        token.stem
+        for at, token in enumerate(tokens)
+        if at not in places and min(abs(at - place) for place in places) <= 2
+    }
+    after = {tokens[at].stem for at in (max(places) + 1, max(places) + 2) if at < len(tokens)}
+    for near in (after, beside):
+        kept = [value for value in values if (set(stems_of(value.attribute)) - PLAIN_NAMES) & near]
+        if kept and len(kept) < len(values):
+            return kept
+    return list(values)
