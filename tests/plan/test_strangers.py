@@ -44,6 +44,15 @@ def test_the_page_answers_whether_the_money_is_enough(walked):
     assert "filled_in" not in page and page.count("Filled in: ") >= 4
 
 
+def test_what_is_never_started_has_no_trigger_and_is_begun_in_no_period(walked):
+    plan, _, _ = walked
+    never = [item for item in plan.items if item.probability == 0.0]
+    assert never, "the money does not go as far as the last hall"
+    for item in never:
+        assert not item.triggers
+        assert not any(item.begun_by_period)
+
+
 def test_no_year_spends_more_than_there_is_and_no_more_is_served_than_that_buys(walked):
     plan, _, _ = walked
     assert [year.year for year in plan.capex] == list(YEARS)

@@ -144,17 +144,18 @@ def _item(
 ) -> Item:
     tree = outcomes.tree
     amount_n = outcomes.taken_up(*key)
-    scale = float(np.abs(amount_n).max())
+    # Where nothing is taken up the solver's noise is all there is: it must not look like a start.
+    scale = max(1.0, float(np.abs(amount_n).max()))
     amount_n = np.where(np.abs(amount_n) > NOTICEABLE * scale, amount_n, 0.0)
     if what in COUNTED:
         # Nobody orders a part of an accelerator: what is to be ordered now is rounded up.
-        amount_n[0] = np.ceil(amount_n[0] - WHOLE * scale)
+        amount_n[0] = np.ceil(amount_n[0] - WHOLE * scale) + 0.0
     ancestors_nT = tree.ancestors_nT()
     so_far_n = np.where(ancestors_nT >= 0, amount_n[ancestors_nT], 0.0).sum(axis=1)
     later_s = outcomes.along(amount_n, after_root=True) if tree.stages > 1 else np.zeros(1)
     weight_s = tree.probability_n[tree.leaves()]
     probability = round(float(weight_s[(later_s > 0) | (amount_n[0] > 0)].sum()), 9)
-    triggers = _triggers(outcomes, what, name, unit, so_far_n, probability, once=once) if scale else ()
+    triggers = _triggers(outcomes, what, name, unit, so_far_n, probability, once=once) if amount_n.any() else ()
     stages = [tree.at(stage) for stage in range(tree.stages)]
     return Item(
         what=what,
