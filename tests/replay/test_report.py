@@ -207,4 +207,6 @@ def test_page_fits_a_phone_and_a_desk(comparison, browser):
         page = browser.new_page(viewport={"width": width, "height": 900})
         page.set_content(report(comparison))
         assert page.evaluate("document.documentElement.scrollWidth") == width, "no sideways scrolling"
+        table = page.locator("table.policies")
+        assert table.evaluate("each => each.scrollWidth <= each.parentElement.clientWidth"), "no figure is cut off"
         page.close()

@@ -1,5 +1,6 @@
 """A comparison of policies as one page with its pictures, in one file that asks the network for nothing."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -114,9 +115,9 @@ def _policies(comparison: Comparison) -> str:
     heads += ["training, h", *(["of possible"] if comparison.bounded else []), "lost to kills", "to moves", "moves/day"]
     heads += ["idle", "frag.", "jobs", "deadlines", "CPU, s"]
     head = "".join(f'<th class="{"n" if place else ""}">{words}</th>' for place, words in enumerate(heads))
-    rows = [_policy(comparison, each) for each in comparison.played]
+    rows = [_policy(comparison, each, heads[1:]) for each in comparison.played]
     if comparison.week.recorded is not None:
-        rows.append(_cluster(comparison, comparison.week.recorded, len(heads)))
+        rows.append(_cluster(comparison, comparison.week.recorded, heads[1:]))
     about = (
         "Jobs waited: mean, from their arrival to their first slots; who never started counts until the week's end. "
         "In time: share of requests answered within the service's queue; a tick means that every target is met. "
@@ -127,7 +128,7 @@ def _policies(comparison: Comparison) -> str:
     return section("Policies", about, table, "wide table")
 
 
-def _policy(comparison: Comparison, each: Played) -> str:
+def _policy(comparison: Comparison, each: Played, heads: Sequence[str]) -> str:
     outcome = each.outcome
     cells = _wait_cells(waits_of(comparison.week, outcome)) if comparison.week.jobs else []
     for family in comparison.families:
@@ -149,10 +150,17 @@ def _policy(comparison: Comparison, each: Played) -> str:
     figures += [data(each.cpu_s, f"{each.cpu_s:.1f}")]
     cells += [f'<td class="n">{figure}</td>' for figure in figures]
     met = ' class="met"' if comparison.meets(outcome) else ""
-    return f'<tr{met}><td><span class="what">{escape(outcome.policy)}</span></td>{"".join(cells)}</tr>'
+    return f'<tr{met}><td><span class="what">{escape(outcome.policy)}</span></td>{_labelled(cells, heads)}</tr>'
 
 
-def _cluster(comparison: Comparison, recorded: Recorded, columns: int) -> str:
+def _labelled(cells: Sequence[str], heads: Sequence[str]) -> str:
+    """Cells that say their heading themselves, for a phone, where a row is a card."""
+    return "".join(
+        cell.replace("<td ", f'<td data-label="{head}" ', 1) for cell, head in zip(cells, heads, strict=True)
+    )
+
+
+def _cluster(comparison: Comparison, recorded: Recorded, heads: Sequence[str]) -> str:
     week = comparison.week
     shares = [recorded.attainment(week.members(family)) for family in comparison.families]
     figures = [UNKNOWN if share is None else data(share, attainment(share)) for share in shares]
@@ -160,10 +168,10 @@ def _cluster(comparison: Comparison, recorded: Recorded, columns: int) -> str:
     figures.append(UNKNOWN if trained_h is None else data(trained_h, hours(trained_h)))
     cells = _wait_cells(recorded_waits(week)) if week.jobs else []
     cells += [f'<td class="n">{figure}</td>' for figure in figures]
-    cells += [f'<td class="n">{UNKNOWN}</td>'] * (columns - 1 - len(cells))
+    cells += [f'<td class="n">{UNKNOWN}</td>'] * (len(heads) - len(cells))
     if trained_h is not None:
         cells[-3] = f'<td class="n">{data(recorded.jobs_done, f"{recorded.jobs_done:,}")}</td>'
-    return f'<tr class="cluster"><td><span class="what">{CLUSTER}</span></td>{"".join(cells)}</tr>'
+    return f'<tr class="cluster"><td><span class="what">{CLUSTER}</span></td>{_labelled(cells, heads)}</tr>'
 
 
 def _wait_cells(waits: Waits | None) -> list[str]:
