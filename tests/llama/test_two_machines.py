@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,11 +54,17 @@ def run_file(recipe, text, tmp_path) -> Path:
     return path
 
 
-def start(hosts: TwoHosts, host: str, home: Path, *words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+@contextmanager
+def training(hosts: TwoHosts, host: str, home: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
         [*hosts.within(host), sys.executable, "-m", "tenfold.cli.main", "train", *words],
         env={**os.environ, "TENFOLD_HOME": str(home)},
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def until(condition: Callable[[], bool], what: str) -> float:
@@ -80,7 +87,7 @@ def test_a_run_goes_on_while_the_link_is_cut_is_whole_again_after_and_has_the_sa
     for home in (here, there):
         home.mkdir()
         (home / "token").write_text("known to both")
-    with two_hosts() as hosts, hosts.on("a") as call:
+    with two_hosts() as hosts, hosts.on("a") as call, ExitStack() as started:
         address = f"{hosts.address('a')}:7777"
 
         def status() -> TrainStatus | None:
@@ -93,8 +100,8 @@ def test_a_run_goes_on_while_the_link_is_cut_is_whole_again_after_and_has_the_sa
             found = status()
             return found.workers if found else 0
 
-        trained = start(hosts, "a", here, str(run_file), "--listen", address)
-        joined = start(hosts, "b", there, str(run_file), "--join", address)
+        trained = started.enter_context(training(hosts, "a", here, str(run_file), "--listen", address))
+        joined = started.enter_context(training(hosts, "b", there, str(run_file), "--join", address))
         until(lambda: workers() == 2, "both machines at work")
         until(lambda: status().step >= 5, "steps")
         hosts.cut()
