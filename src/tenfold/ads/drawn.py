@@ -62,7 +62,7 @@ def variant(found: VariantOut) -> str:
         f'{picture}<h3>{_marked(found, "headline")}</h3><p>{_marked(found, "body")}</p>{faults}<span class="ads-call">'
         f"{escape(found.call_to_action)}</span>"
         f'<small class="ads-muted">{escape(found.url)} · {escape(found.state)} · by {escape(found.written_by)}</small>'
-        f"<details><summary>rests on</summary><ul>{claims}</ul></details>"
+        f"<details><summary>what it rests on</summary><ul>{claims}</ul></details>"
     )
 
 

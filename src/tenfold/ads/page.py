@@ -32,6 +32,9 @@ OBJECTIVES = {
 }
 REFRESH_S = 5.0
 MOST_WHYS = 6
+_NOTHING = """<h2>No campaign yet</h2><p>Fill in the form. The ads are written at once and stand here as a draft, which costs
+nothing until you let it begin.</p><p>To see one at work among made-up people and rivals, let the world play a day:</p>
+<pre>tenfold load --day 4m --advertise shop.csv --budget 50USD --clicks 0.1</pre><p><code>docs/ads.md</code> explains.</p>"""
 _ABOUT = (
     "Give an objective, a budget and a page or catalog. The ads are written from what it says, and you see all of them "
     "before anybody else does. Spend never exceeds the budget, and the report tells what they really added."
@@ -65,7 +68,7 @@ class Office:
                     ui.html("New campaign", sanitize=False, tag="h2")
                     self._draw_form()
                 with ui.element("div").classes("ads-view"):
-                    with ui.element("div").classes("ads-who"):
+                    with ui.element("div").classes("ads-who") as self._who:
                         self._choice = ui.select([], label="Campaign", on_change=self._chosen).props("outlined dense")
                         self._steps = ui.element("div").classes("ads-steps")
                     self._view = ui.element("div").classes("ads-parts")
@@ -83,7 +86,7 @@ class Office:
         # Quasar's own uploader has buttons without a name: it stays unseen, and a button of ours opens it.
         upload = ui.upload(auto_upload=True, on_upload=self._uploaded).classes("ads-upload")
         upload.props(f"max-files=1 max-file-size={4 * LONGEST_SOURCE} accept=.csv,.tsv,.xml,.json,.html,.md,.txt")
-        pick = ui.button("Choose a catalog or page (.csv, .xml, .json, .html, .md)", color=None)
+        pick = ui.button("Choose a catalog or page: .csv, .xml, .json, .html, .md", color=None)
         pick.props("flat no-caps align=left").classes("ads-pick")
         pick.on("click", js_handler=f"() => getElement({upload.id}).pickFiles()")
         with ui.expansion("Limits").props("dense").classes("ads-limits"):
@@ -141,8 +144,12 @@ class Office:
         if found is None:
             return
         names = {each.id: f"{each.wish.name} ({each.status.value})" for each in found.campaigns}
+        self._who.set_visibility(bool(names))
         if not names:
             self._tell_state("No campaign yet: give an objective and a budget.")
+            self._view.clear()
+            with self._view, ui.element("section").classes("panel ads-wide"):
+                ui.html(_NOTHING, sanitize=False)
             return
         chosen = self._campaign if self._campaign in names else next(iter(names))
         self._campaign = chosen
@@ -224,7 +231,8 @@ class Office:
                 more = len(preview.left_out) - 8
                 lines += f"<li>and {more} more</li>" if more > 0 else ""
                 ui.html(
-                    f'<p class="ads-muted">Left out, and why:</p><ul class="ads-muted">{lines}</ul>', sanitize=False
+                    f'<p class="ads-muted ads-left-out">Left out, and why:</p><ul class="ads-muted">{lines}</ul>',
+                    sanitize=False,
                 )
 
     def _draw_variant(self, variant: VariantOut) -> None:

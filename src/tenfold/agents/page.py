@@ -22,6 +22,11 @@ _STYLE = Path(__file__).with_name("page.css").read_text()
 
 MOST_SKIPPED = 5
 MOST_SHOWN = 10
+_NOTHING = """<h2>No agent yet</h2><p>Give a business what it sells and what it wrote; its agent then answers here, on its
+web pages, on WhatsApp and Messenger, and other programs over MCP. With a shop that ships with Tenfold:</p>
+<pre>tenfold agents add shop.example --demo</pre><p>With files of your own, or addresses:</p>
+<pre>tenfold agents add shop.example --feed products.csv --docs policies/</pre>
+<p>Then open this page again. <code>docs/agents.md</code> explains.</p>"""
 _ABOUT = (
     "Each business has an agent that answers its customers from what the business sells and wrote. See how it does, "
     "try it, answer what it could not, and write to customers who wait for a person."
@@ -46,16 +51,19 @@ class Office:
         self._business = ""
         with ui.element("div").classes("desk"):
             ui.html(lead("Agents", _ABOUT), sanitize=False)
-            with ui.element("div").classes("agents-who"):
+            self._nothing = ui.html(_NOTHING, sanitize=False).classes("panel")
+            with ui.element("div").classes("agents-who") as self._who:
                 self._choice = ui.select([], label="Business", on_change=self._chosen).props("outlined dense")
                 ui.button("Look again", on_click=self.show, color=None).props("flat no-caps")
-            with ui.element("div").classes("agents-page"):
+            with ui.element("div").classes("agents-page") as self._parts:
                 self._figures = _part("How it does")
                 self._try = _part("Try it")
                 self._inbox = _part("Inbox")
                 self._unanswered = _part("Not answered")
                 self._corrections = _part("Your answers")
                 self._sources = _part("What it knows")
+        for each in (self._nothing, self._who, self._parts):
+            each.set_visibility(False)
 
     async def begin(self) -> None:
         """Show the first business."""
@@ -63,8 +71,11 @@ class Office:
         if found is None:
             return
         names = [each.id for each in found.businesses]
+        self._nothing.set_visibility(not names)
+        self._who.set_visibility(bool(names))
+        self._parts.set_visibility(bool(names))
         if not names:
-            self._tell("No business has an agent yet: tenfold agents add shop.example --feed products.csv")
+            self._tell("No business has an agent yet")
             return
         self._choice.set_options(names, value=names[0])
 
@@ -98,8 +109,8 @@ class Office:
     def _show_figures(self, found: ReportOut) -> None:
         figures = [
             ("conversations", str(found.conversations)),
-            ("resolved", f"{found.resolution:.0%}"),
-            ("handed over", f"{found.hand_off:.0%}"),
+            ("resolved", f"{found.resolution:.0%}" if found.conversations else "-"),
+            ("handed over", f"{found.hand_off:.0%}" if found.conversations else "-"),
             ("silent", str(found.silent)),
             ("going on", str(found.open)),
         ]
@@ -141,10 +152,13 @@ class Office:
 
                     ui.button("Answer", on_click=correct, color=None).props("unelevated no-caps").classes("go")
             if not found:
-                _line("Everything that was asked was answered.")
+                _line("Nothing that was asked went unanswered. What does is listed here, for you to answer.")
 
     def _show_corrections(self, found: Corrections) -> None:
         with _emptied(self._corrections):
+            if not found.corrections:
+                _line("None yet. What you answer beside it, the agent says from then on.")
+                return
             _line("The agent gives these answers. Each is asked again whenever a source changes.")
             for each in found.corrections[:MOST_SHOWN]:
                 state = "given" if each.holds else f"NOT given; it says: {each.said}" if each.checked_at else "new"

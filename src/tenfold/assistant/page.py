@@ -40,6 +40,10 @@ _ABOUT = (
     "Threads for one person or several, with an assistant that answers from feeds and pages it follows: who said it "
     "and when, newer before older, and what no source tells is said to be unknown."
 )
+_BEFORE = (
+    "Give a name, make a thread or join one by its code. In a thread of your own the assistant answers everything; where "
+    "others are, it answers what begins with @assistant."
+)
 
 Found = TypeVar("Found", bound=Frozen)
 
@@ -101,7 +105,7 @@ class Page:
 
     def _build_desk(self) -> None:
         with ui.element("div").classes("asst"):
-            with ui.element("div"):
+            with ui.element("div").classes("asst-side"):
                 self._build_me()
                 with _box("Threads"):
                     self._threads = ui.element("div").classes("asst-threads")
@@ -114,9 +118,11 @@ class Page:
                         self._code.on("keydown.enter", self._join)
                         _button("Join", self._join)
             self._build_talk()
-            with ui.element("div"):
+            with ui.element("div").classes("asst-side"):
                 with _box("Remembered in this thread"):
                     self._memory = ui.element("div")
+                    with self._memory:
+                        ui.label("Shown once a thread is open.").classes("asst-small")
                 with _box("Sources"):
                     self._sources = ui.element("div")
                     with ui.element("div").classes("asst-row"):
@@ -135,6 +141,8 @@ class Page:
         with ui.element("div").classes("panel asst-box"):
             self._title = ui.html("No thread is open", sanitize=False, tag="h2")
             self._talk = ui.element("div").classes("asst-talk").props('tabindex=0 role=log aria-label="Messages"')
+            with self._talk:
+                ui.label(_BEFORE).classes("asst-small")
             with ui.element("div").classes("asst-row"):
                 self._text = ui.input(placeholder="Write; @assistant asks the assistant")
                 self._text.props('dense outlined aria-label="message"').on("keydown.enter", self._post)
@@ -147,7 +155,9 @@ class Page:
         """Take up the person that this browser was, and show what there is."""
         self._api.key = str(await ui.run_javascript(f"localStorage.getItem({json.dumps(STORED)}) || ''") or "")
         await self._show_sources()
-        await self._show_threads()
+        newest = await self._show_threads()
+        if newest is not None and self._thread is None:
+            await self._open(newest)
 
     async def look(self) -> None:
         """Show what was said meanwhile."""
@@ -165,15 +175,19 @@ class Page:
 
         await self._try(make)
 
-    async def _show_threads(self) -> None:
+    async def _show_threads(self) -> ThreadRow | None:
+        """List the threads; gives the first."""
         self._who.set_visibility(not self._api.key)
         self._threads.clear()
         if not self._api.key:
             self._told.set_content("Give a name to begin.")
-            return
+            return None
+        first: ThreadRow | None = None
 
         async def show() -> None:
+            nonlocal first
             found = await self._api.ask(Threads, "GET", "/threads")
+            first = next(iter(found.threads), None)
             with self._threads:
                 for row in found.threads:
                     button = _button(row.name or "(no name)", lambda row=row: self._open(row), plain=True)
@@ -182,6 +196,7 @@ class Page:
                     ui.label("None yet.").classes("asst-small")
 
         await self._try(show)
+        return first
 
     async def _open(self, row: ThreadRow) -> None:
         async with self._busy:

@@ -6,11 +6,14 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from nicegui import ui
+from nicegui import __version__, ui
 
 from tenfold.page.brand import MARK, TOKENS
 from tenfold.page.palette import by_night, hue_of
 from tenfold.wiring import WORKLOADS
+
+_FONTS = f"/_nicegui/{__version__}/static/fonts.css"
+"""The typeface that live pages have, as NiceGUI serves it."""
 
 _CURRENT = ' aria-current="page"'
 _RULES = Path(__file__).with_name("console.css").read_text()
@@ -68,7 +71,8 @@ def document(pages: Sequence[Page], page: StillPage, query: Mapping[str, str]) -
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(page.name)} · Tenfold</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f'<link rel="icon" href="data:image/svg+xml,{quote(MARK)}">{STYLE}<style>{page.style}</style></head>'
+        f'<link rel="icon" href="data:image/svg+xml,{quote(MARK)}"><link rel="stylesheet" href="{_FONTS}">{STYLE}'
+        f"<style>{page.style}</style></head>"
         f'<body class="still"><header class="top">{brand_and_ways(pages, page)}</header>'
         f'<main id="content">{page.html(query)}</main></body></html>'
     )

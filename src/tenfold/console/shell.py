@@ -13,8 +13,9 @@ from tenfold.page.brand import MARK
 
 MOST_PAGES = 40
 _NOTHING_ELSE = {
-    # A still page has no script, and loads nothing.
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'",
+    # A still page has no script, and loads nothing but the pool's own typeface.
+    "content-security-policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src data:; "
+    "form-action 'self'",
     "cache-control": "no-store",
 }
 _HUE = """<script>
