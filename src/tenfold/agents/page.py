@@ -22,8 +22,8 @@ _STYLE = Path(__file__).with_name("page.css").read_text()
 
 MOST_SKIPPED = 5
 MOST_SHOWN = 10
-_NOTHING = """<h2>No agent yet</h2><p>Give a business what it sells and what it wrote; its agent then answers here, on its
-web pages, on WhatsApp and Messenger, and other programs over MCP. With a shop that ships with Tenfold:</p>
+_NOTHING = """<h2>No agent yet</h2><p>Give a business what it sells and what it wrote; its agent then answers here, on
+its web pages, on WhatsApp and Messenger, and other programs over MCP. With a shop that ships with Tenfold:</p>
 <pre>tenfold agents add shop.example --demo</pre><p>With files of your own, or addresses:</p>
 <pre>tenfold agents add shop.example --feed products.csv --docs policies/</pre>
 <p>Then open this page again. <code>docs/agents.md</code> explains.</p>"""
@@ -51,7 +51,7 @@ class Office:
         self._business = ""
         with ui.element("div").classes("desk"):
             ui.html(lead("Agents", _ABOUT), sanitize=False)
-            self._nothing = ui.html(_NOTHING, sanitize=False).classes("panel")
+            self._nothing = ui.html("", sanitize=False).classes("panel")
             with ui.element("div").classes("agents-who") as self._who:
                 self._choice = ui.select([], label="Business", on_change=self._chosen).props("outlined dense")
                 ui.button("Look again", on_click=self.show, color=None).props("flat no-caps")
@@ -71,6 +71,7 @@ class Office:
         if found is None:
             return
         names = [each.id for each in found.businesses]
+        self._nothing.set_content("" if names else _NOTHING)
         self._nothing.set_visibility(not names)
         self._who.set_visibility(bool(names))
         self._parts.set_visibility(bool(names))

@@ -41,8 +41,8 @@ _ABOUT = (
     "and when, newer before older, and what no source tells is said to be unknown."
 )
 _BEFORE = (
-    "Give a name, make a thread or join one by its code. In a thread of your own the assistant answers everything; where "
-    "others are, it answers what begins with @assistant."
+    "Give a name, make a thread or join one by its code. In a thread of your own the assistant answers everything; "
+    "where others are, it answers what begins with @assistant."
 )
 
 Found = TypeVar("Found", bound=Frozen)
