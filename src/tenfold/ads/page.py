@@ -33,7 +33,8 @@ OBJECTIVES = {
 REFRESH_S = 5.0
 MOST_WHYS = 6
 _NOTHING = """<h2>No campaign yet</h2><p>Fill in the form. The ads are written at once and stand here as a draft, which
-costs nothing until you let it begin.</p><p>To see one at work among made-up people and rivals, let the world play a day:</p>
+costs nothing until you let it begin.</p>
+<p>To see one at work among made-up people and rivals, let the world play a day:</p>
 <pre>tenfold load --day 4m --advertise shop.csv --budget 50USD --clicks 0.1</pre>
 <p><code>docs/ads.md</code> explains.</p>"""
 _ABOUT = (
