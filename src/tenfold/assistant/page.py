@@ -178,8 +178,8 @@ class Page:
     async def _show_threads(self) -> ThreadRow | None:
         """List the threads; gives the first."""
         self._who.set_visibility(not self._api.key)
-        self._threads.clear()
         if not self._api.key:
+            self._threads.clear()
             self._told.set_content("Give a name to begin.")
             return None
         first: ThreadRow | None = None
@@ -188,6 +188,7 @@ class Page:
             nonlocal first
             found = await self._api.ask(Threads, "GET", "/threads")
             first = next(iter(found.threads), None)
+            self._threads.clear()
             with self._threads:
                 for row in found.threads:
                     button = _button(row.name or "(no name)", lambda row=row: self._open(row), plain=True)
