@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tenfold.core.show import grid, machine, out
+from tenfold.core.show import grid, machine, out, talk
 from tenfold.llama.compare import Comparison
 from tenfold.llama.flops import flops_per_token, parameters_of
 from tenfold.llama.numerics import mixed
@@ -68,6 +68,9 @@ def runs(found: Sequence[Standing], json: bool) -> None:
     """Print the runs of a home."""
     if json:
         machine(list(found))
+        return
+    if not found:
+        talk.print("no run yet: start one with 'tenfold up' or 'tenfold train run.toml'", markup=False)
         return
     table = grid("run", "state", "step", "tokens", "loss", "held out", "size", "tokens/s", words=2, folding={"run"})
     for each in found:
