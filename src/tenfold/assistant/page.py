@@ -186,7 +186,13 @@ class Page:
 
         async def show() -> None:
             nonlocal first
-            found = await self._api.ask(Threads, "GET", "/threads")
+            try:
+                found = await self._api.ask(Threads, "GET", "/threads")
+            except Refused as refusal:
+                if refusal.status != 401:
+                    raise
+                await self._forget_me()
+                return
             first = next(iter(found.threads), None)
             self._threads.clear()
             with self._threads:
@@ -198,6 +204,14 @@ class Page:
 
         await self._try(show)
         return first
+
+    async def _forget_me(self) -> None:
+        """The key that this browser kept is of nobody here any more, as in a pool that was begun anew."""
+        self._api.key = ""
+        await ui.run_javascript(f"localStorage.removeItem({json.dumps(STORED)})")
+        self._who.set_visibility(True)
+        self._threads.clear()
+        self._told.set_content("This pool does not know you any more: give a name to begin.")
 
     async def _open(self, row: ThreadRow) -> None:
         async with self._busy:

@@ -1,5 +1,6 @@
 """The one shape of an error that the pool's HTTP API answers with, whoever answers: front, gateway or resident."""
 
+import json
 from collections.abc import Mapping
 
 from pydantic import Field
@@ -63,3 +64,17 @@ async def send_error(
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
     await send({"type": "http.response.body", "body": body})
+
+
+def reason_in(text: str) -> str:
+    """The sentence in an error's body: the pool's own shape, or FastAPI's; any other body as it is, cut short."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if isinstance(found, dict):
+        if isinstance(found.get("error"), dict) and isinstance(found["error"].get("message"), str):
+            return found["error"]["message"]
+        if isinstance(found.get("detail"), str):
+            return found["detail"]
+    return text[:500] or "no reason was given"

@@ -8,7 +8,7 @@ from typing import TypeVar
 import aiohttp
 from pydantic import BaseModel, ValidationError
 
-from tenfold.pool.api_error import ErrorBody
+from tenfold.pool.api_error import ErrorBody, reason_in
 from tenfold.pool.asker import KEY_HEADER
 
 Given = TypeVar("Given", bound=BaseModel)
@@ -17,7 +17,14 @@ _PATIENCE = aiohttp.ClientTimeout(total=120, sock_connect=5, sock_read=30)
 
 
 class Refused(Exception):
-    """The gateway did not answer; the message is for the person at the page."""
+    """The gateway did not answer; the message is for the person at the page.
+
+    ``status``: of its answer, where it gave one.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def rights_of(headers: Mapping[str, str]) -> dict[str, str]:
@@ -59,8 +66,7 @@ async def accept(response: aiohttp.ClientResponse) -> None:
     if response.status == 429:
         after = response.headers.get("Retry-After", "a few")
         raise Refused(f"the pool is full and sheds requests; try again in {after} s")
-    text = (await response.text())[:200]
-    raise Refused(f"the gateway answered {response.status}: {text}")
+    raise Refused(f"{reason_in(await response.text())[:300]} ({response.status})", response.status)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import orjson
 
 from tenfold.core.errors import NotRunning, TenfoldError
 from tenfold.core.paths import home_dir
+from tenfold.pool.api_error import reason_in
 from tenfold.pool.runfile import own_headers
 from tenfold.pool.state import PoolState
 
@@ -46,7 +47,7 @@ def ask(
         with urllib.request.urlopen(request, timeout=timeout_s) as response:
             return bytes(response.read())
     except urllib.error.HTTPError as error:
-        why = _reason(error.read().decode("utf-8", "replace"))
+        why = reason_in(error.read().decode("utf-8", "replace"))
         if error.code == 503:
             raise NotRunning(f"{why} ({where})", next_step="try again in a moment") from error
         raise TenfoldError(f"{why} ({where} answered {error.code})") from error
@@ -54,17 +55,3 @@ def ask(
         raise NotRunning(
             f"{where} does not answer: {error}", next_step="see 'tenfold status', or start the pool"
         ) from error
-
-
-def _reason(text: str) -> str:
-    """The sentence in an error's body: the pool's own shape, or FastAPI's; any other body as it is, cut short."""
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        found = None
-    if isinstance(found, dict):
-        if isinstance(found.get("error"), dict) and isinstance(found["error"].get("message"), str):
-            return found["error"]["message"]
-        if isinstance(found.get("detail"), str):
-            return found["detail"]
-    return text[:500] or "no reason was given"
