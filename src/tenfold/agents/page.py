@@ -158,7 +158,7 @@ class Office:
     def _show_corrections(self, found: Corrections) -> None:
         with _emptied(self._corrections):
             if not found.corrections:
-                _line("None yet. What you answer beside it, the agent says from then on.")
+                _line("None yet. Once you answer a question here, the agent gives your answer too.")
                 return
             _line("The agent gives these answers. Each is asked again whenever a source changes.")
             for each in found.corrections[:MOST_SHOWN]:
