@@ -133,6 +133,8 @@ class Page:
 
     def _build_me(self) -> None:
         with _box("Who you are") as self._who, ui.element("div").classes("asst-row"):
+            # Until it is known whether this browser was here before.
+            self._who.set_visibility(False)
             self._called = ui.input(placeholder="Your name").props('dense outlined aria-label="your name"')
             self._called.on("keydown.enter", self._make_me)
             _button("Begin", self._make_me)
@@ -186,12 +188,14 @@ class Page:
 
         async def show() -> None:
             nonlocal first
+            key = self._api.key
             try:
                 found = await self._api.ask(Threads, "GET", "/threads")
             except Refused as refusal:
                 if refusal.status != 401:
                     raise
-                await self._forget_me()
+                if self._api.key == key:
+                    await self._forget_me()
                 return
             first = next(iter(found.threads), None)
             self._threads.clear()
