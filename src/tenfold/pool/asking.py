@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import aiohttp
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from tenfold.pool.api_error import ErrorBody, reason_in
+from tenfold.pool.api_error import reason_in
 from tenfold.pool.asker import KEY_HEADER
 
 Given = TypeVar("Given", bound=BaseModel)
@@ -92,16 +92,9 @@ class Api:
             ):
                 content = await answer.read()
                 if not answer.ok:
-                    raise Refused(_message(content) or f"{self.prefix}{path} answered {answer.status}")
+                    text = content.decode(errors="replace")
+                    raise Refused(reason_in(text)[:300] if text else f"{self.prefix}{path} answered {answer.status}")
                 return kind.model_validate_json(content)
         except Refused as refusal:
             self.tell(str(refusal))
             return None
-
-
-def _message(content: bytes) -> str:
-    """What an answer says is wrong: in words where it has them, else its beginning."""
-    try:
-        return ErrorBody.model_validate_json(content).error.message
-    except ValidationError:
-        return content.decode(errors="replace")[:200]
