@@ -76,26 +76,6 @@ def test_a_campaign_that_is_new_begins_at_what_others_have_in_common():
     assert predicted_N.mean() / chance_N.mean() == pytest.approx(1.0, abs=0.25)
 
 
-def test_where_people_lie_on_the_whole_changes_nothing():
-    truth, heads = Truth(4), [Head(WIDTH, base=0.05) for _ in range(2)]
-    aside_D = np.linspace(-1.0, 2.0, WIDTH)
-    for head in heads:
-        head.grow(CAMPAIGNS)
-    for _ in range(10):
-        person_ND, *rest, _, happened_N = truth.batch(500)
-        for head, moved_ND in zip(heads, (person_ND, person_ND + aside_D), strict=True):
-            head.learn(moved_ND, *rest, happened_N)
-    person_ND, item_ND, campaign_N, *_ = truth.batch(100)
-    here, there = heads
-    assert there.logit(person_ND + aside_D, item_ND, campaign_N) == pytest.approx(
-        here.logit(person_ND, item_ND, campaign_N)
-    )
-    # What decides multiplies people as they are.
-    weights_CD, sum_C, person_D = there.against(truth.item_CD, np.arange(CAMPAIGNS))
-    told_N = np.sum((person_ND + aside_D) * (weights_CD[campaign_N] + person_D), axis=1) + sum_C[campaign_N]
-    assert told_N == pytest.approx(here.logit(person_ND, item_ND, campaign_N))
-
-
 def test_it_follows_a_campaign_that_becomes_better_liked(taught):
     truth, head = Truth(1), Head(WIDTH, base=0.05)
     head.grow(CAMPAIGNS)

@@ -225,8 +225,7 @@ class Lessons:
             return
         inputs = self._inputs(sold, items)
         self.delays.refit(now)
-        # Not calibrated: what that changes would come back as what happened, and be learned again.
-        predicted_N = 1.0 / (1.0 + np.exp(-self.conversion.logit(*inputs)))
+        predicted_N = 1.0 / (1.0 + np.exp(-self._calibrations[1].logit(self.conversion.logit(*inputs))))
         age_N = np.array([now - (one.clicked_at or now) for one in sold])
         happened_N = self.delays.chance(
             predicted_N, age_N, np.array([float(one.converted_at is not None) for one in sold])

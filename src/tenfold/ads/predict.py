@@ -5,9 +5,6 @@ weight for each of both alone, and for each campaign a residual of its own, a nu
 campaign that was never shown is predicted from its content, as rank's embedding of it says, and one with history by
 that history too. Heads learn online, each impression once, after it was predicted.
 
-People are taken about their middle, as far as it is known: they all lie on one side of nothing, so a vector that met
-them as they are would have a level in it, which each campaign would learn for itself, fast and with much noise.
-
 What a head says is then calibrated on what came later than what it had learned by then: each batch is predicted first,
 and these predictions say how many actions each level really led to.
 
@@ -55,13 +52,11 @@ class Head:
     _own_CD: Floats = field(init=False)
     _seen: float = 0.0
     _common: float = 0.0
-    _met: float = 0.0
-    _middle_D: Floats = field(init=False)
     _common_D: Floats = field(init=False)
     _seen_C: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        self._person_D, self._item_D, self._common_D, self._middle_D = (np.zeros(self.width) for _ in range(4))
+        self._person_D, self._item_D, self._common_D = (np.zeros(self.width) for _ in range(3))
         self._meet_DD = np.zeros((self.width, self.width))
         self._bias = float(_logit(self.base))
         self._own_C, self._own_CD, self._seen_C = np.zeros(0), np.zeros((0, self.width)), np.zeros(0)
@@ -80,18 +75,16 @@ class Head:
         Returns:
             Weights of shape (C, D), sums of shape (C,), and weights of the person alone, shape (D,).
         """
-        weights_CD = item_CD @ self._meet_DD.T + self._own_CD[campaign_C]
-        level_C = self._bias + item_CD @ self._item_D + self._own_C[campaign_C]
-        return weights_CD, level_C - (weights_CD + self._person_D) @ self._middle_D, self._person_D
+        return (
+            item_CD @ self._meet_DD.T + self._own_CD[campaign_C],
+            self._bias + item_CD @ self._item_D + self._own_C[campaign_C],
+            self._person_D,
+        )
 
     def logit(self, person_ND: Floats, item_ND: Floats, campaign_N: Ints) -> Floats:
         """Predict, before calibration, as log odds."""
-        return self._logit(person_ND - self._middle_D, item_ND, campaign_N)
-
-    def _logit(self, apart_ND: Floats, item_ND: Floats, campaign_N: Ints) -> Floats:
-        """Predict by how far people are apart from their middle."""
         weights_ND = item_ND @ self._meet_DD.T + self._own_CD[campaign_N] + self._person_D
-        return np.sum(apart_ND * weights_ND, axis=1) + self._bias + item_ND @ self._item_D + self._own_C[campaign_N]
+        return np.sum(person_ND * weights_ND, axis=1) + self._bias + item_ND @ self._item_D + self._own_C[campaign_N]
 
     def learn(self, person_ND: Floats, item_ND: Floats, campaign_N: Ints, happened_N: Floats) -> Floats:
         """Learn from impressions, each once; gives what was predicted before each was learned from.
@@ -102,25 +95,12 @@ class Head:
             campaign_N: which campaigns; ``grow`` made room for them.
             happened_N: 1 where the action happened, 0 where not, or the chance that it did.
         """
-        if len(happened_N):
-            self._move_middle(person_ND)
-        apart_ND = person_ND - self._middle_D
         predicted: list[Floats] = [np.zeros(0)]
         for begin in range(0, len(happened_N), _GROUP):
             rows = slice(begin, begin + _GROUP)
-            predicted.append(self._step(apart_ND[rows], item_ND[rows], campaign_N[rows], happened_N[rows]))
+            predicted.append(self._step(person_ND[rows], item_ND[rows], campaign_N[rows], happened_N[rows]))
         self._share_what_is_common()
         return np.concatenate(predicted)
-
-    def _move_middle(self, person_ND: Floats) -> None:
-        """Take where some people are into the middle of all, and move levels so that predictions stay as they are."""
-        count = len(person_ND)
-        moved_D = (person_ND.mean(axis=0) - self._middle_D) * count / (self._met + count)
-        self._met = min(self._met + count, _LONGEST)
-        self._middle_D = self._middle_D + moved_D
-        self._bias += float(self._person_D @ moved_D)
-        self._item_D += self._meet_DD.T @ moved_D
-        self._own_C += self._own_CD @ moved_D
 
     def _share_what_is_common(self) -> None:
         """Move what the campaigns' own parts have in common into what is everybody's.
@@ -133,28 +113,28 @@ class Head:
         self._common += float(more)
         self._bias += float(more)
         self._own_C -= more * known_C
-        # Of the vectors too.
+        # Of the vectors too: people are not spread evenly about nothing, so that a vector has a level in it.
         known_C = self._seen_C / (self._seen_C + _OWN * self.directions)
         more_D = _in_common(self._own_CD, known_C, self._common_D)
         self._common_D += more_D
         self._person_D += more_D
         self._own_CD -= known_C[:, None] * more_D
 
-    def _step(self, apart_ND: Floats, item_ND: Floats, campaign_N: Ints, happened_N: Floats) -> Floats:
-        predicted_N = _chance(self._logit(apart_ND, item_ND, campaign_N))
+    def _step(self, person_ND: Floats, item_ND: Floats, campaign_N: Ints, happened_N: Floats) -> Floats:
+        predicted_N = _chance(self.logit(person_ND, item_ND, campaign_N))
         error_N = happened_N - predicted_N
         bend_N = predicted_N * (1.0 - predicted_N)
         now, now_C = float(bend_N.sum()), np.bincount(campaign_N, bend_N, len(self._own_C))
         # All parts answer the same error at once, so each may answer a part of it only.
         all_parts, all_parts_C = _PARTS * now, _PARTS * now_C
         shared = 1.0 / (_UNKNOWN + all_parts + self._seen / self.directions)
-        self._meet_DD += shared * (apart_ND.T @ (error_N[:, None] * item_ND))
-        self._person_D += shared * (apart_ND.T @ error_N)
+        self._meet_DD += shared * (person_ND.T @ (error_N[:, None] * item_ND))
+        self._person_D += shared * (person_ND.T @ error_N)
         self._item_D += shared * (item_ND.T @ error_N)
         self._bias += float(error_N.sum()) / (_UNKNOWN + all_parts + self._seen)
         self._own_C += np.bincount(campaign_N, error_N, len(self._own_C)) / (_OWN + all_parts_C + self._seen_C)
         own_CD = np.zeros_like(self._own_CD)
-        np.add.at(own_CD, campaign_N, error_N[:, None] * apart_ND)
+        np.add.at(own_CD, campaign_N, error_N[:, None] * person_ND)
         self._own_CD += own_CD / (_OWN + all_parts_C + self._seen_C / self.directions)[:, None]
         # What is long past counts less and less, so that a head never stops learning.
         self._seen = min(self._seen + now, _LONGEST)
@@ -176,7 +156,7 @@ _COMMON = 2.0
 """How strongly a level that campaigns have in common is drawn to none, in campaigns."""
 
 _LONGEST = 20_000.0
-"""No more evidence than this holds a head back from learning, and no more people its middle from moving."""
+"""No more evidence than this holds a head back from learning."""
 
 
 class Calibration:
