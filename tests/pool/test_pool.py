@@ -49,7 +49,10 @@ async def test_sustained_demand_takes_more_slots_and_each_move_has_a_reason_and_
         await asyncio.sleep(2)
     state = await pool.state()
     to_serve = [move for move in state["moves"] if move["receiver"] == "serve" and move["state"] == "done"]
-    assert all("serve" in move["reason"] and move["gain_usd_per_s"] > 0 for move in to_serve[:-1])
+    # A floor is kept whatever it costs: as the pool starts, and where a slow machine's resident had to be replaced.
+    for_demand = [move for move in to_serve if "below its floor" not in move["reason"]]
+    assert for_demand, to_serve
+    assert all("serve needs" in move["reason"] and move["gain_usd_per_s"] > 0 for move in for_demand), to_serve
     ledger = Ledger(f"sqlite:///{pool.home / 'ledger.db'}")
 
     async def all_recorded() -> bool:
