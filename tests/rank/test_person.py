@@ -12,9 +12,9 @@ from tenfold.rank.stream import Events
 ITEMS, LENGTH = 40, 6
 
 
-def network_of(blocks: int) -> Network:
+def network_of(blocks: int, surfaces: int = 3) -> Network:
     shape = Shape(
-        items=ITEMS, attributes=5, content=7, surfaces=3, actions=2, timed=True, judged=True, watched=True
+        items=ITEMS, attributes=5, content=7, surfaces=surfaces, actions=2, timed=True, judged=True, watched=True
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)
@@ -27,55 +27,83 @@ def network_of(blocks: int) -> Network:
     return network.eval()
 
 
-def some_events(count: int) -> Events:
+def some_events(count: int, surfaces: int = 3) -> Events:
     draw = np.random.default_rng(0)
     return Events.of(
         np.zeros(count),
         draw.integers(ITEMS, size=count),
         np.cumsum(draw.integers(1, 10_000, size=count)),
-        surface=draw.integers(3, size=count),
+        surface=draw.integers(surfaces, size=count),
         actions=draw.integers(4, size=count),
         watched=draw.random(count),
     )
 
 
-@pytest.mark.parametrize("blocks", [1, 2])
-def test_appending_events_is_reading_them_anew(blocks: int):
-    network = network_of(blocks)
+@pytest.mark.parametrize(("blocks", "surfaces"), [(1, 3), (2, 3), (1, 1)])
+def test_appending_events_is_reading_them_anew(blocks: int, surfaces: int):
+    network = network_of(blocks, surfaces)
     reader = Reader(network, LENGTH)
     vectors = network.item_vectors(torch.arange(ITEMS)).detach().numpy()
-    events = some_events(2 * LENGTH)
+    events = some_events(2 * LENGTH, surfaces)
     state = reader.read(Events.none(), vectors[:0])
     for place in range(len(events)):
         state = reader.append(state, events.select(slice(place, place + 1)), vectors[events.row_E[place]])
         so_far = events.select(slice(place + 1))
         anew = reader.read(so_far, vectors[so_far.row_E])
         assert len(state) == min(place + 1, LENGTH)
-        for surface in (0, 1, 2, None):
+        for surface in (*range(surfaces), None):
             np.testing.assert_allclose(reader.query(state, surface), reader.query(anew, surface), atol=1e-5)
-        one, other = reader.judge(state, 1, vectors[:9]), reader.judge(anew, 1, vectors[:9])
+        one, other = (reader.judge(each, surfaces - 1, vectors[:9]) for each in (state, anew))
         np.testing.assert_allclose(one.actions_KA, other.actions_KA, atol=1e-5)
         np.testing.assert_allclose(one.watched_KQ, other.watched_KQ, atol=1e-4)
 
 
+@pytest.mark.parametrize("surface", [0, 1, 2, None])
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_serving_says_what_training_learned(blocks: int):
+def test_serving_says_what_training_learned(blocks: int, surface: int | None):
+    """After any part of a history, the empty one and one without an event on the surface too."""
     network = network_of(blocks)
     reader = Reader(network, LENGTH)
     vectors = network.item_vectors(torch.arange(ITEMS)).detach().numpy()
     events = some_events(LENGTH)
     columns = [torch.from_numpy(np.array(column))[None] for column in token_columns(events)]
-    asked = torch.from_numpy(np.append(events.surface_E, 2))[None]
+    asked = torch.full((1, LENGTH + 1), 3 if surface is None else surface)
     vector_BLD = torch.from_numpy(vectors[events.row_E])[None]
     candidate_BLD = torch.from_numpy(vectors[:1]).expand(1, LENGTH + 1, -1)
     with torch.inference_mode():
-        candidates = network.candidate_tokens(candidate_BLD, torch.full((1, LENGTH + 1), 2))
+        candidates = network.candidate_tokens(candidate_BLD, torch.full((1, LENGTH + 1), surface or 0))
         hidden_BLD, judged_BLD = network(vector_BLD, Tokens(*columns, asked), candidates)
         assert judged_BLD is not None
-        chances = network.action_logits(judged_BLD[0, -1:]).sigmoid()
-    state = reader.read(events, vectors[events.row_E])
-    np.testing.assert_allclose(reader.query(state, 2), hidden_BLD[0, -1].numpy(), atol=1e-5)
-    np.testing.assert_allclose(reader.judge(state, 2, vectors[:1]).actions_KA, chances.numpy(), atol=1e-5)
+        chance_LA = network.action_logits(judged_BLD[0]).sigmoid().numpy()
+    for count in range(LENGTH + 1):
+        so_far = events.select(slice(count))
+        state = reader.read(so_far, vectors[so_far.row_E])
+        np.testing.assert_allclose(reader.query(state, surface), hidden_BLD[0, count].numpy(), atol=1e-5)
+        if surface is not None:
+            judged = reader.judge(state, surface, vectors[:1]).actions_KA
+            np.testing.assert_allclose(judged, chance_LA[count : count + 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("surfaces", [1, 3])
+def test_an_event_is_left_out_as_if_it_had_not_been(surfaces: int):
+    """Where neither distance nor time counts: also the event that is asked by, and the only one."""
+    network = network_of(1, surfaces)
+    with torch.no_grad():
+        assert network.after_gap is not None
+        network.after_gap.weight.zero_()
+        for block in network.blocks:
+            block.distance_bias.zero_()
+    reader = Reader(network, LENGTH)
+    vectors = network.item_vectors(torch.arange(ITEMS)).detach().numpy()
+    for count in (1, LENGTH):
+        events = some_events(count, surfaces)
+        state = reader.read(events, vectors[events.row_E])
+        for surface in (*range(surfaces), None):
+            without_LD = reader.without_each(state, surface)
+            for place in range(count):
+                rest = events.select(np.arange(count) != place)
+                expected_D = reader.query(reader.read(rest, vectors[rest.row_E]), surface)
+                np.testing.assert_allclose(without_LD[place], expected_D, atol=1e-5)
 
 
 def test_a_network_that_looks_at_the_surface_asked_for_alone_answers_as_if_nothing_was_done_elsewhere():

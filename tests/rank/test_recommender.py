@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tenfold.cli.main import main
 from tenfold.core.errors import UsageError
 from tenfold.rank.contract import Filters
-from tenfold.rank.fit import Curve
+from tenfold.rank.fit import Curve, fit
 from tenfold.rank.learn import Learning, learn, prepared
+from tenfold.rank.more import _take_over
+from tenfold.rank.person import Reader
 from tenfold.rank.recipe import Recipe
 from tenfold.rank.recommender import Recommender
 from tenfold.rank.stream import Events, Item, Items, Stream, joined
@@ -104,16 +107,16 @@ def test_what_was_saved_recommends_the_same(fitted: Recommender, stream: Stream,
         assert loaded.recommend(person, "odd", 5) == fitted.recommend(person, "odd", 5)
 
 
+def stop_late(done: float) -> None:
+    if done > 0.7:
+        raise KeyboardInterrupt
+
+
 def test_a_run_that_was_stopped_goes_on_to_the_same_network(stream: Stream, tmp_path: Path):
     how, keep = Learning(RECIPE.model_copy(update={"epochs": 3})), tmp_path / "training.pt"
     whole = learn(stream, stream.events, how, lambda _: None)
-
-    def stop(done: float) -> None:
-        if done > 0.7:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        learn(stream, stream.events, how, stop, keep=keep)
+        learn(stream, stream.events, how, stop_late, keep=keep)
     assert keep.exists()
     told: list[float] = []
     again = learn(stream, stream.events, how, told.append, keep=keep)
@@ -121,6 +124,39 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_network(stream: Stream, tmp_
     assert not keep.exists()
     for name, tensor in whole.network.state_dict().items():
         assert tensor.equal(again.network.state_dict()[name]), name
+
+
+def test_a_run_that_a_version_with_another_network_kept_begins_anew(stream: Stream, tmp_path: Path):
+    how, keep = Learning(RECIPE.model_copy(update={"epochs": 3})), tmp_path / "training.pt"
+    network, lessons = prepared(stream, stream.events, how)
+    del network.candidate  # As if there had been none; these data foretell no actions.
+    with pytest.raises(KeyboardInterrupt):
+        fit(network, lessons, how.recipe, how.seed, stop_late, keep=keep)
+    assert keep.exists()
+    told: list[float] = []
+    learn(stream, stream.events, how, told.append, keep=keep)
+    assert told[0] < 0.3, "all is learned again"
+
+
+def test_what_is_known_of_surfaces_is_taken_over_by_their_names(fitted: Recommender, stream: Stream):
+    """What is expected on a surface is the same in a network that has another one before it."""
+    before, old = fitted.snapshot, stream.events
+    surfaces = ("new", "odd", "even")
+    moved_E = np.array([surfaces.index(name) for name in stream.surfaces])[old.surface_E]
+    events = Events(old.person_E, old.row_E, moved_E, old.actions_E, old.watched_E, old.at_E)
+    longer = replace(stream, surfaces=surfaces, events=events)
+    network, _ = prepared(longer, events, Learning(RECIPE, seed=1))
+    with torch.no_grad():
+        _take_over(network, longer, before)
+    vectors = network.eval().item_vectors(torch.arange(ITEMS)).detach().numpy()
+    was, now = (Reader(each, RECIPE.length) for each in (before.network, network))
+    _, part = next(iter(events.by_person()))
+    state_was, state_now = (
+        reader.read(told.select(part), vectors[told.row_E[part]]) for reader, told in ((was, old), (now, events))
+    )
+    for name in (*before.meta.surfaces, None):
+        place_was, place_now = (None if name is None else of.index(name) for of in (before.meta.surfaces, surfaces))
+        np.testing.assert_allclose(was.query(state_was, place_was), now.query(state_now, place_now), atol=1e-5)
 
 
 def test_events_that_are_no_numbers_leave_batches_out_and_not_the_network(stream: Stream):

@@ -11,15 +11,16 @@ import pytest
 from feed_files import write_items, write_segment
 
 from idle import least_cpu_s
+from tenfold.core.sound import damages
 from tenfold.pool.news import has_news
 from tenfold.pool.resident import Context
-from tenfold.rank.artifact import describe_at
+from tenfold.rank.artifact import describe, describe_at
 from tenfold.rank.contract import RankRequest
 from tenfold.rank.desk import RankDesk
 from tenfold.rank.following import Following, fresh_folder, stale_folder, version_of
 from tenfold.rank.rounds import Rounds
 from tenfold.rank.segments import segments_folder
-from tenfold.rank.snapshot import Snapshot
+from tenfold.rank.snapshot import Snapshot, load_snapshot
 from tenfold.rank.trainer import TrainerResident, create
 
 WAIT_S = 120.0
@@ -97,6 +98,27 @@ async def test_what_is_new_is_learned_and_served_without_a_restart(trained_cache
     serving._look()
     assert serving.desk(stale=False).version == version_of(meta)
     assert stale_folder(tmp_path).exists()
+
+
+@pytest.mark.parametrize("harm", ["another version", "damaged"])
+def test_ranking_is_learned_anew_where_what_was_learned_last_cannot_be_read(
+    trained_cache: Path, tmp_path: Path, harm: str
+):
+    rounds = Rounds(tmp_path, trained_cache, stale_s=1e9)
+    fresh, stale = fresh_folder(tmp_path), stale_folder(tmp_path)
+    tell(tmp_path, 10, people=20)
+    assert rounds.learn(lambda _: None) == 100
+    if harm == "damaged":
+        (fresh / describe_at(fresh).tensor_file).write_bytes(b"nothing")
+    else:
+        for folder in (fresh, stale):
+            meta = json.loads((folder / "meta.json").read_text())
+            (folder / "meta.json").write_text(json.dumps({**meta, "format": meta["format"] - 1}))
+    tell(tmp_path, 20, people=20)
+    assert rounds.learn(lambda _: None) == 100
+    assert version_of(describe_at(stale)) == version_of(describe(trained_cache))
+    assert "brand-new" in load_snapshot(fresh).items.row_of()
+    assert len(damages([tmp_path / "rank"])) == (harm == "damaged")
 
 
 async def test_it_stops_at_a_step_uses_no_cpu_asleep_and_goes_on(trained_cache: Path, tmp_path: Path):

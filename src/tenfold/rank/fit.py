@@ -160,7 +160,9 @@ def fit(
     optimizer = torch.optim.AdamW(dense, recipe.learning_rate, _BETAS, weight_decay=recipe.weight_decay, fused=True)
     total = lessons.steps() * recipe.epochs
     run = Run(network, optimizer, own)
-    digest = hashlib.sha256(f"{recipe!r} {seed} {network.shape!r} {lessons.digest()}".encode()).hexdigest()
+    # With the tensors' sizes, since another version's network of the same recipe may have others.
+    sizes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    digest = hashlib.sha256(f"{recipe!r} {seed} {network.shape!r} {sizes} {lessons.digest()}".encode()).hexdigest()
     if keep is not None:
         run.go_on(keep, digest)
     curve = run.curve

@@ -231,7 +231,7 @@ class Network(nn.Module):
     def event_tokens(
         self, vector_BLD: Tensor, surface_BL: Tensor, actions_BL: Tensor, watched_BL: Tensor, gap_BL: Tensor
     ) -> Tensor:
-        """Tokens of events, (B, L, D), which do not yet know the next surface."""
+        """Tokens of events, (B, L, D)."""
         x_BLD = vector_BLD * self.width**0.5
         if self.on_surface is not None:
             x_BLD = x_BLD + self.on_surface(surface_BL)
@@ -257,7 +257,8 @@ class Network(nn.Module):
         Args:
             vector_BLD: vectors of the events' items.
             tokens: what the events are beside these, and the surface that is asked for at each place.
-            candidate_BLD: tokens of candidates (B, L + 1, D), each on the surface asked for at its place.
+            candidate_BLD: tokens of candidates (B, L + 1, D), each on the surface asked for at its place, unless it is
+                asked for anywhere.
 
         Returns:
             What is expected after each place, (B, L + 1, D), of length 1; and what becomes of each candidate, the same.

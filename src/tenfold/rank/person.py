@@ -26,7 +26,8 @@ class PersonState:
     """One person's history as the trunk keeps it.
 
     ``kept``: per block, keys and values (H, P, C) of the start token and all events. ``tokens_LD``: tokens of the
-    events, from which a state of several blocks is read again once it is full; ``surface_L``: their surfaces.
+    events, of which queries are made, and a state of several blocks anew once it is full; ``surface_L``: their
+    surfaces.
     """
 
     kept: tuple[tuple[Tensor, Tensor], ...]
@@ -100,7 +101,9 @@ class Reader:
     def without_each(self, state: PersonState, surface: int | None) -> Vectors:
         """What would be expected if the network did not look at one event: for each of those read, (L, D)."""
         event_L = torch.arange(len(state))
-        x_LD = torch.stack([self._asked(state, surface, without=event) for event in range(len(state))])
+        x_LD = self._asked(state, surface).repeat(len(state), 1)
+        for event in self._asking(state, surface):
+            x_LD[event] = self._asked(state, surface, without=event)
         for block, (key, value) in zip(self._network.blocks, state.kept, strict=True):
             bias_HLP = self._bias(block, state, surface).repeat(1, len(state), 1)
             bias_HLP[:, event_L, event_L + 1] = float("-inf")
@@ -124,16 +127,24 @@ class Reader:
         )
 
     def _asked(self, state: PersonState, surface: int | None, without: int | None = None) -> Tensor:
-        """The query's token, (D,), as ``Network.asked`` has it; ``without`` one of the events."""
-        places = [place for place in range(len(state)) if place != without]
-        latest_D = state.tokens_LD[places[-1]] if places else self._network.start
+        """The query's token, (D,), as the network's forward pass makes it; ``without`` one of the events."""
+        asking = self._asking(state, surface, without)
+        if not asking:
+            there_D = latest_D = self._network.start
+        else:
+            there_D, latest_D = state.tokens_LD[asking[0]], state.tokens_LD[asking[-1]]
         told, weight = self._network.next_on_surface, self._network.latest_weight
         if told is None or weight is None:
             return latest_D
-        there = [place for place in places if state.surface_L[place] == surface]
-        there_D = state.tokens_LD[there[-1]] if there else latest_D
-        asked, of_latest = self._place_of(surface), self._place_of(state.surface_L[places[-1]] if places else None)
+        asked, of_latest = self._place_of(surface), self._place_of(state.surface_L[asking[-1]] if asking else None)
         return there_D + weight[asked, of_latest] * latest_D + told.weight[asked]
+
+    @staticmethod
+    def _asking(state: PersonState, surface: int | None, without: int | None = None) -> tuple[int, ...]:
+        """Places of the events that a query is made of: the latest on its surface, if any is there, and of all."""
+        places = [place for place in range(len(state)) if place != without]
+        there = [place for place in places if state.surface_L[place] == surface]
+        return (*there[-1:], *places[-1:])
 
     def _bias(self, block: GatedBlock, state: PersonState, surface: int | None) -> Tensor:
         """Bias of a query after all events on each place, (H, 1, P)."""

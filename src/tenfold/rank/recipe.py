@@ -30,7 +30,9 @@ class Recipe(Frozen):
     dropout: float = Field(0.45, ge=0, lt=1)
     own_dropout: float = Field(0.1, ge=0, lt=1, description="share of items that a batch knows by their content only")
     event_dropout: float = Field(0.0, ge=0, lt=1, description="share of events of a history whose item is not told")
-    anywhere: float = Field(0.2, ge=0, le=1, description="share of targets that are asked for on no particular surface")
+    anywhere: float = Field(
+        0.2, ge=0, le=1, description="share of targets asked for on no surface; with 0, that is not learned"
+    )
     gaps: bool = Field(True, description="read the time between events")
     temperature: float = Field(0.05, gt=0, description="a score is a cosine over this")
     negatives: int = Field(1024, ge=1, description="items drawn per batch that every target competes with")

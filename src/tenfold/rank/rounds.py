@@ -12,9 +12,10 @@ from pathlib import Path
 
 from pydantic import Field
 
+from tenfold.core.errors import Damaged, OfAnotherVersion
 from tenfold.core.frozen import Frozen
 from tenfold.core.minilm import load_minilm
-from tenfold.core.sound import read_record, write_record
+from tenfold.core.sound import read_record, set_aside, write_record
 from tenfold.rank.artifact import artifact_folder, describe_at
 from tenfold.rank.dataset import load_movielens
 from tenfold.rank.features import Embed
@@ -69,7 +70,7 @@ class Rounds:
             beat: called at every step with the new events learned so far; may wait, or raise to stop it.
 
         Raises:
-            AssetError: a snapshot, or a file of the feed, is damaged.
+            AssetError: the snapshot that all began with, or a file of the feed, is damaged.
             TrainingDiverged: the loss is no number; the snapshot that serves stays.
         """
         learned = self.learned()
@@ -98,8 +99,16 @@ class Rounds:
         return new
 
     def _newest(self) -> Snapshot:
+        """What was learned last; where that cannot be read, what all began with, and all events are new to that."""
         fresh = fresh_folder(self._home)
-        return load_snapshot(fresh if (fresh / "meta.json").exists() else artifact_folder(self._cache))
+        if (fresh / "meta.json").exists():
+            try:
+                return load_snapshot(fresh)
+            except OfAnotherVersion as error:
+                log.warning("ranking is learned anew from what it began with: %s", error)
+            except Damaged as error:
+                set_aside(error.path, error.cause, "ranking is learned anew from what it began with")
+        return load_snapshot(artifact_folder(self._cache))
 
     def _embed(self, before: Snapshot) -> Embed | None:
         """What reads texts, where the network does; one that began without goes on without."""
@@ -108,7 +117,15 @@ class Rounds:
     def _publish(self, before: Snapshot, after: Snapshot) -> None:
         """Serve ``after``; ``before`` becomes the stale one where there is none, or that one is too old."""
         stale = stale_folder(self._home)
-        if not (stale / "meta.json").exists() or describe_at(stale).trained_at < self._clock() - self._stale_s:
+        if not _has_since(stale, self._clock() - self._stale_s):
             save_snapshot(stale, before)
         meta = after.meta.model_copy(update={"model": before.meta.model, "trained_at": self._clock()})
         save_snapshot(fresh_folder(self._home), replace(after, meta=meta))
+
+
+def _has_since(folder: Path, at: float) -> bool:
+    """Whether a folder has a snapshot that was trained at a time or later, and that can be read."""
+    try:
+        return (folder / "meta.json").exists() and describe_at(folder).trained_at >= at
+    except Damaged:
+        return False
