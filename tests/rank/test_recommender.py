@@ -107,6 +107,21 @@ def test_what_was_saved_recommends_the_same(fitted: Recommender, stream: Stream,
         assert loaded.recommend(person, "odd", 5) == fitted.recommend(person, "odd", 5)
 
 
+def test_a_history_that_was_given_later_is_told_in_the_terms_of_what_was_learned(
+    fitted: Recommender, stream: Stream, tmp_path: Path
+):
+    """Items and surfaces that came since stand before those that are known; what was done there is left out."""
+    fitted.save(tmp_path / "ranker")
+    old = stream.events
+    items = Items((Item("a new one", surfaces=("another",)), *stream.items.all))
+    moved = Events(old.person_E, old.row_E + 1, old.surface_E + 1, old.actions_E, old.watched_E, old.at_E)
+    added = Events.of([0], [0], [2e9], surface=0)
+    longer = replace(stream, surfaces=("another", *stream.surfaces), items=items, events=joined([moved, added]))
+    given = Recommender().load(tmp_path / "ranker").give(longer)
+    for person in ("p0", "p1"):
+        assert given.recommend(person, "odd", 5) == fitted.recommend(person, "odd", 5)
+
+
 def stop_late(done: float) -> None:
     if done > 0.7:
         raise KeyboardInterrupt

@@ -29,7 +29,7 @@ from tenfold.rank.read.frame import Frame, stream_of
 from tenfold.rank.recipe import Recipe
 from tenfold.rank.served import Served, Wanted
 from tenfold.rank.snapshot import Snapshot, load_snapshot, save_snapshot
-from tenfold.rank.stream import Events, Id, Stream, joined
+from tenfold.rank.stream import Events, Id, Items, Stream, joined
 from tenfold.rank.surface import SurfaceSettings
 
 Record = Mapping[str, object]
@@ -53,6 +53,15 @@ class Recommended:
     terms: Mapping[str, float]
     chances: Mapping[str, float]
     because: tuple[Id, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What rows, surfaces and actions of events mean."""
+
+    items: Items
+    surfaces: tuple[str, ...]
+    actions: tuple[str, ...]
 
 
 class Recommender:
@@ -86,6 +95,8 @@ class Recommender:
         self._served: Served | None = None
         self._draw = np.random.default_rng(seed)
         self._histories: dict[Id, Events] = {}
+        self._terms: _Terms | None = None
+        """Of the histories."""
 
     @property
     def stream(self) -> Stream:
@@ -120,11 +131,11 @@ class Recommender:
         Raises:
             UsageError: rows cannot be used; names them.
         """
-        self._stream = self._of_actions(self._on_surfaces(_read(events, items)))
+        self._stream = stream = self._of_actions(self._on_surfaces(_read(events, items)))
         self._histories = {
-            self._stream.people[person]: self._stream.events.select(part)
-            for person, part in self._stream.events.by_person()
+            stream.people[person]: stream.events.select(part) for person, part in stream.events.by_person()
         }
+        self._terms = _Terms(stream.items, stream.surfaces, stream.actions)
         return self
 
     def fit(
@@ -183,7 +194,7 @@ class Recommender:
         surface = event.get("surface", meta.surfaces[int(self.snapshot.surface_I()[row])])
         action = event.get("action", meta.actions[0])
         bits = 1 << meta.actions.index(action) if action in meta.actions else 0  # pyrefly: ignore
-        before = self._histories.get(person, Events.none())  # pyrefly: ignore
+        before = self._history(person)  # pyrefly: ignore
         at = event.get("at", before.at_E[-1] if len(before) else 0.0)
         index = before.person_E[0] if len(before) else len(self._histories)
         new = Events.of([index], [row], [at], surface=self._surface(surface), actions=bits)  # pyrefly: ignore
@@ -209,7 +220,7 @@ class Recommender:
             explain: give terms, chances and reasons.
             without: item ids to leave out.
         """
-        snapshot, history = self.snapshot, self._histories.get(person, Events.none())
+        snapshot, history = self.snapshot, self._history(person)
         assert self._served is not None, "a snapshot is served"
         names = snapshot.meta.surfaces
         surface = names[0] if surface is None and len(names) == 1 else surface
@@ -290,6 +301,15 @@ class Recommender:
         self._snapshot = snapshot
         self._served = Served(snapshot, dict.fromkeys(snapshot.meta.surfaces, settings), state_bytes=_STATE_BYTES)
 
+    def _history(self, person: Id) -> Events:
+        """What a person did, in the snapshot's terms; events that were given after it learned came in others."""
+        snapshot, was = self.snapshot, self._terms
+        terms = _Terms(snapshot.items, snapshot.meta.surfaces, snapshot.meta.actions)
+        if was is not None and was != terms:
+            self._histories = _told_in(snapshot, terms, was, self._histories)
+        self._terms = terms
+        return self._histories.get(person, Events.none())
+
     def _surface(self, name: object) -> int:
         names = self.snapshot.meta.surfaces
         if name not in names:
@@ -321,6 +341,28 @@ class Recommender:
         renamed = np.argsort(kept)[np.searchsorted(np.sort(kept), events.surface_E)]
         columns = Events(events.person_E, events.row_E, renamed, events.actions_E, events.watched_E, events.at_E)
         return Stream(tuple(self._wanted), stream.actions, stream.people, stream.items, columns, stream.timed)
+
+
+def _told_in(snapshot: Snapshot, terms: _Terms, was: _Terms, histories: Mapping[Id, Events]) -> dict[Id, Events]:
+    """Histories told in the snapshot's terms: without items that it does not know.
+
+    A surface that is not known is the item's first, as it is to the pool's ranking.
+    """
+    row_of, place_of = terms.items.row_of(), {name: place for place, name in enumerate(terms.surfaces)}
+    row_I = np.array([row_of.get(item.id, -1) for item in was.items], dtype=np.int64)
+    surface_S = np.array([place_of.get(name, -1) for name in was.surfaces], dtype=np.int64)
+    first_I = snapshot.surface_I()
+    bits = [(bit, terms.actions.index(name)) for bit, name in enumerate(was.actions) if name in terms.actions]
+    told = {}
+    for person, history in histories.items():
+        known = history.select(row_I[history.row_E] >= 0)
+        row_E, surface_E = row_I[known.row_E], surface_S[known.surface_E]
+        surface_E = np.where(surface_E >= 0, surface_E, first_I[row_E])
+        actions_E = np.zeros(len(known), dtype=np.int64)
+        for bit, place in bits:
+            actions_E |= ((known.actions_E >> bit) & 1) << place
+        told[person] = Events(known.person_E, row_E, surface_E, actions_E, known.watched_E, known.at_E)
+    return told
 
 
 _STATE_BYTES = 64 << 20
