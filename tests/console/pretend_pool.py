@@ -209,6 +209,8 @@ def make_app(port: int) -> FastAPI:
     async def chat(request: Request) -> StreamingResponse | JSONResponse:
         body = await request.json()
         question = body["messages"][-1]["content"]
+        if body["model"] != "mine" and any(isinstance(each["content"], list) for each in body["messages"]):
+            return JSONResponse({"error": {"message": "this model reads text only"}}, 400)
         if isinstance(question, list):
             shown, *said = question
             picture = base64.b64decode(shown["image_url"]["url"].partition(",")[2])

@@ -161,6 +161,13 @@ def test_a_picture_goes_with_the_message_to_a_model_that_reads_images(page, serv
     reply = page.locator(".said.assistant")
     expect(reply).to_contain_text("You asked: a picture of 384 x 192 What is it?", timeout=WAIT_MS)
     expect(page.locator(".said.shown")).to_be_visible()
+    # A model that reads text only is asked next: it would refuse the picture before, and every message after it.
+    page.get_by_label("model", exact=True).click()
+    page.get_by_role("option", name="smollm2-135m").click()
+    expect(page.locator(".pace")).to_have_count(1, timeout=WAIT_MS)
+    page.fill("input[aria-label=message]", "And you?")
+    page.press("input[aria-label=message]", "Enter")
+    expect(reply.nth(1)).to_contain_text("You asked: And you?", timeout=WAIT_MS)
 
 
 def test_a_user_gets_a_ranked_list_of_titles(page):

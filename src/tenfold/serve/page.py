@@ -45,6 +45,10 @@ class Turn:
             parts.append({"type": "text", "text": self.content})
         return {"role": self.role, "content": parts}
 
+    def in_words(self) -> "Turn":
+        """For a model that reads no pictures, which would refuse the whole conversation because of one."""
+        return Turn(self.role, self.content or "(a picture)")
+
 
 @dataclass(frozen=True, slots=True)
 class ChatModel:
@@ -70,9 +74,14 @@ def chat_box(base_url: Callable[[], str]) -> None:
     with window, ui.element("div").classes("talk") as talk:
         blank = ui.html("Ask the model something.", sanitize=False).classes("blank")
     rights = rights_of(ui.context.client.request.headers)
-    conversation = Conversation(lambda turns: chat(base_url(), turns, rights, model=choice.value or ""), window, talk)
-
     sees: dict[str, bool] = {}
+
+    def answer(turns: Sequence[Turn]) -> AsyncIterator[Piece]:
+        model = choice.value or ""
+        shown = turns if sees.get(model, False) else [turn.in_words() for turn in turns]
+        return chat(base_url(), shown, rights, model=model)
+
+    conversation = Conversation(answer, window, talk)
 
     async def ask() -> None:
         text = (question.value or "").strip()
