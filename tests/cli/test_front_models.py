@@ -15,6 +15,7 @@ from front_process import FrontProcess, front
 
 from tenfold.pool.keys import make_key, read_keys
 from tenfold.pool.metering.budget import read_budget
+from tenfold.pool.model_door import TOKENS_PER_IMAGE
 from tenfold.wiring import CONFIG
 
 pytestmark = pytest.mark.slow
@@ -249,6 +250,19 @@ def test_a_key_over_its_budget_is_refused_and_another_goes_on(door, keys, home):
     assert sum(row["refused"] for row in used) == 2
     _, _, text = door.ask("/metrics", authorization=f"Bearer {keys['viewer']}")
     assert 'tenfold_model_tokens_total{product="api",tenant="team",way="in"} 12.0' in text.decode()
+
+
+def test_an_image_of_an_answer_that_broke_off_is_not_counted_by_its_bytes(client, servers, door, keys):
+    def tokens_in() -> int:
+        return sum(row["tokens_in"] for row in rows(door, keys) if row["model"] == "solo")
+
+    before = tokens_in()
+    servers[0].mood = "cuts"
+    url = f"data:image/png;base64,{'A' * 400_000}"
+    with pytest.raises(openai.APIConnectionError):
+        parts = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What is it?"}]
+        list(client.chat.completions.create(model="solo", messages=[{"role": "user", "content": parts}], stream=True))
+    assert TOKENS_PER_IMAGE < tokens_in() - before < TOKENS_PER_IMAGE + 100
 
 
 @pytest.mark.parametrize("mood", ["500", "breaks", "hangs"])

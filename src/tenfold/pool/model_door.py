@@ -5,8 +5,9 @@ as bytes; of a stream only the event with the usage is read.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 BYTES_PER_TOKEN = 4
 """Of a prompt whose answer broke off before it told its tokens."""
+TOKENS_PER_IMAGE = 256
+"""Of such a prompt's images: models take some twenty to some thousand, however large its file is."""
 
 _TELLS_USAGE_IF_ASKED = frozenset({"/v1/chat/completions", "/v1/completions"})
 """Paths whose streams tell their usage only where the body asks for it."""
@@ -116,7 +119,7 @@ class ModelDoor:
     ) -> None:
         tokens_in, tokens_out = answer.tokens_in, answer.tokens_out or 0
         if tokens_in is None:
-            tokens_in = len(asked.body) // BYTES_PER_TOKEN
+            tokens_in = _estimate_tokens(asked.body)
         if backend is not None:
             prices = backend.settings
             usd = (tokens_in * prices.usd_per_million_in + tokens_out * prices.usd_per_million_out) / 1e6
@@ -188,6 +191,29 @@ def _read(body: bytes, path: str) -> _Asked:
         return _Asked(body, model)
     table["stream_options"] = {**options, "include_usage": True}
     return _Asked(orjson.dumps(table), model, hides_usage=True)
+
+
+def _estimate_tokens(body: bytes) -> int:
+    try:
+        images = list(_image_urls(orjson.loads(body)))
+    except orjson.JSONDecodeError:
+        images = []
+    return (len(body) - sum(map(len, images))) // BYTES_PER_TOKEN + TOKENS_PER_IMAGE * len(images)
+
+
+def _image_urls(table: object) -> Iterator[str]:
+    for message in (*_list_in(table, "messages"), *_list_in(table, "input")):
+        for part in _list_in(message, "content"):
+            match part:
+                case {"type": "image_url", "image_url": {"url": str(url)}}:
+                    yield url
+                case {"type": "input_image", "image_url": str(url)}:
+                    yield url
+
+
+def _list_in(table: object, key: str) -> list[Any]:
+    found = table.get(key) if isinstance(table, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def _with_body(body: bytes, receive: Receive) -> Receive:
