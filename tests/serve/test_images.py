@@ -3,7 +3,11 @@
 import base64
 import io
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +31,7 @@ from tenfold.llama.release.tokens import read_tokens
 from tenfold.llama.shape import ModelShape, VisionShape
 from tenfold.pool.resident import Context
 from tenfold.serve.bodies import ChatBody
-from tenfold.serve.images import MOST_IMAGES, MOST_PIXELS, Eyes, read_eyes
+from tenfold.serve.images import MOST_IMAGES, MOST_PIXELS, MOST_SCANS, Eyes, Looking, may_bring_images, read_eyes
 from tenfold.serve.openai_api import read_generation
 from tenfold.serve.rejection import Rejection
 from tenfold.serve.resident import ServeResident, serve_models
@@ -135,6 +139,58 @@ def test_one_line_serves_a_release_that_says_what_is_on_a_picture(released, run_
         assert ask(message(url_of(picture("green", 3))))[0] == "green"
 
 
+def test_who_waits_for_images_of_others_is_drawn_for_only_while_there_and_awake(
+    released, run_resident, tmp_path, monkeypatch
+):
+    drawn_for, go_on = [], threading.Event()
+
+    def slowly(_self: Looking, _url: str, param: str) -> str:
+        drawn_for.append(param)
+        assert go_on.wait(30)
+        return RED
+
+    monkeypatch.setattr(Looking, "draw", slowly)
+    given = {"models": {"squares": str(released.folder)}, "engine": "vllm", "vllm_url": "http://127.0.0.1:9"}
+    models = serve_models(ServeSettings.model_validate(given), Context("test", 1, tmp_path, tmp_path, {}, {}, ""))
+    for running in run_resident(ServeResident({"squares": models["squares"]})):
+        client = openai.OpenAI(base_url=f"{running.url}/v1", api_key="-", max_retries=0)
+
+        def ask(message: dict[str, object], within_s: float = 30, client: openai.OpenAI = client) -> int:
+            said = client.chat.completions.create(
+                model="squares", messages=[message], max_tokens=4, temperature=0, timeout=within_s
+            )
+            return said.usage.prompt_tokens
+
+        with ThreadPoolExecutor(3) as pool:
+            first = pool.submit(ask, message(RED))
+            running.wait_until(lambda: len(drawn_for) == 1)
+            assert ask({"role": "user", "content": "red"}) == 2, "text does not wait for images"
+            with pytest.raises(openai.APITimeoutError):
+                ask(message(RED), 0.3)
+            go_on.set()
+            assert first.result() == 1 + VISION.marked_tokens
+            running.wait_until(partial(has_left, running.resident))
+            assert len(drawn_for) == 1, "nobody is there for the second"
+
+            go_on.clear()
+            asked = [pool.submit(ask, message(RED)) for _ in range(2)]
+            running.wait_until(lambda: len(drawn_for) == 2)
+            time.sleep(0.2)
+            falling_asleep = pool.submit(running.order, running.resident.sleep(10.0))
+            time.sleep(0.2)
+            assert not falling_asleep.done(), "asleep it uses no CPU"
+            go_on.set()
+            falling_asleep.result()
+            for each in asked:
+                with pytest.raises(openai.InternalServerError, match="given to other work"):
+                    each.result()
+            assert len(drawn_for) == 2, "nothing is drawn asleep"
+
+
+def has_left(resident: ServeResident) -> bool:
+    return resident.counters().facts["disconnected"] == 1
+
+
 def read(*messages: dict[str, object], eyes: Eyes | None, context_tokens: int = 512) -> dict[str, object]:
     raw = orjson.dumps({"model": "m", "messages": messages})
     found = read_generation(
@@ -163,7 +219,22 @@ def test_an_engine_is_shown_what_training_would_show(tmp_path):
 
 
 RED = url_of(Image.new("RGB", (8, 8), "red"))
+EMPTY = {"type": "text", "text": ""}
 HUGE = url_of(Image.new("1", (MOST_PIXELS // 1000, 1001)))
+
+
+def with_scans(count: int) -> str:
+    """A progressive JPEG whose last scan comes again and again."""
+    written = io.BytesIO()
+    picture("red", 3).save(written, "JPEG", progressive=True)
+    data = written.getvalue()
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    more = count - data.count(b"\xff\xda")
+    return f"data:image/jpeg;base64,{base64.b64encode(data[:-2] + more * scan + data[-2:]).decode()}"
+
+
+def test_a_jpeg_has_as_many_scans_as_may_be():
+    assert read(message(with_scans(MOST_SCANS)), eyes=EYES)["messages"]
 
 
 @pytest.mark.parametrize(
@@ -176,8 +247,11 @@ HUGE = url_of(Image.new("1", (MOST_PIXELS // 1000, 1001)))
         ([message("data:image/png;base64,AAAA")], "cannot be read as one of PNG"),
         ([message(RED[:90])], "cannot be read as one of PNG"),
         ([message(HUGE)], "pixels together"),
+        ([message(with_scans(MOST_SCANS + 1))], "scans"),
+        ([message("data:image/png;base64,\u00e4")], "no base64"),
         ([message(*[RED] * (MOST_IMAGES + 1))], f"{MOST_IMAGES + 1} images"),
         ([message(*[RED] * MOST_IMAGES)], "do not fit into a context"),
+        ([{"role": "user", "content": [*message(RED)["content"], *[EMPTY] * 2561]}], "2561 characters"),
         ([{**message(RED), "role": "system"}], "messages of the user"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], "content.0.image_url.url'"),
         ([{"role": "user", "content": [*message(RED)["content"], {"type": "input_audio"}]}], "'messages.0.content.1'"),
@@ -190,6 +264,12 @@ def test_what_is_no_image_within_bounds_is_refused_by_name(messages, why):
     assert why in caught.value.message
     assert len(caught.value.to_json("x")) < 2000
     assert (caught.value.param or "").startswith("messages")
+
+
+def test_an_image_cannot_be_hidden_from_the_first_look():
+    assert may_bring_images(orjson.dumps(message(RED)))
+    assert may_bring_images(b'{"type": "image\\u005furl"}')
+    assert not may_bring_images(orjson.dumps({"role": "user", "content": "an image"}))
 
 
 def test_a_model_without_eyes_refuses_a_picture_in_words():

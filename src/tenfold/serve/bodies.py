@@ -133,9 +133,9 @@ class ChatMessage(BaseModel):
 
     @property
     def characters(self) -> int:
-        """Characters of its text."""
+        """Characters of its text; an engine puts a line's end between parts."""
         if isinstance(self.content, list):
-            return sum(len(part.text) for part in self.content if isinstance(part, TextPart))
+            return sum(len(part.text) + 1 for part in self.content if isinstance(part, TextPart))
         return len(self.content or "")
 
     @model_validator(mode="after")

@@ -5,7 +5,6 @@ images elsewhere are refused, so that nobody has the pool fetch what only the po
 """
 
 import base64
-import binascii
 import io
 import mmap
 from dataclasses import dataclass
@@ -19,9 +18,14 @@ MOST_IMAGES = 8
 MOST_PIXELS = 16_000_000
 """Of all images of a request; drawing them takes about 200 MB for a moment. A phone's picture has 12 million."""
 
+MOST_SCANS = 32
+"""Of a JPEG. A progressive one has 10; each is gone through in whole, and one of 25 bytes may stand for all pixels."""
+
 PROJECTOR = "llama4"
 """llama.cpp's name for what reads images in models of the Llama 4 kind."""
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
+_JPEG, _SCAN = b"\xff\xd8", b"\xff\xda"
+"""How one begins, and each of its scans; no data within a scan look so."""
 _MARKS = 2
 _TRANSPOSED = "tenfold.vision.transposed"
 """Key of a file that is made for pictures with rows and columns swapped: ``tenfold llama release`` says why."""
@@ -66,6 +70,11 @@ def read_eyes(file: Path) -> Eyes:
         ) from error
 
 
+def may_bring_images(raw: bytes) -> bool:
+    """Whether a body may name an image; one with an escape could hide the name."""
+    return b"image_url" in raw or b"\\u" in raw
+
+
 class Looking:
     """The images of one request, one after the other, within the bounds of a request.
 
@@ -87,8 +96,11 @@ class Looking:
 
         from tenfold.core.picture import UNREADABLE, on_white
 
+        data = _bytes_of(url, param)
+        if data.startswith(_JPEG) and data.count(_SCAN) > MOST_SCANS:
+            raise _refusal(param, f"a JPEG may have {MOST_SCANS} scans")
         try:
-            with Image.open(io.BytesIO(_bytes_of(url, param)), formats=_FORMATS) as picture:
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
                 self._pixels += picture.width * picture.height
                 if self._pixels > MOST_PIXELS:
                     raise _refusal(param, f"the images of a request may have {MOST_PIXELS:,} pixels together")
@@ -111,7 +123,7 @@ def _bytes_of(url: str, param: str) -> bytes:
         raise _refusal(param, "the data of an image are in base64: data:image/png;base64,...")
     try:
         return base64.b64decode(data, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise _refusal(param, f"the data of the image are no base64: {error}") from error
 
 

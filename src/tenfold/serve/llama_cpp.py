@@ -56,7 +56,8 @@ class LlamaCppEngine:
         except RuntimeError as error:
             raise ResidentFailed(
                 f"llama.cpp does not load {self._model_file}{self._with_more}: {error}",
-                next_step=f"delete {self._model_file.parent} and run `tenfold assets`",
+                next_step="name files in [serve.models] that are whole and made for each other; `tenfold assets` "
+                "fetches the default model's again once they are deleted",
             ) from error
         self._endpoint = Endpoint(
             url=self._server.listening_address,

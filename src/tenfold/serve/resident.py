@@ -18,7 +18,7 @@ from tenfold.pool.resident import Context, Counters
 from tenfold.serve.bodies import ChatBody, CompletionBody
 from tenfold.serve.embeddings import Embedder
 from tenfold.serve.engine import Endpoint, Engine
-from tenfold.serve.images import Eyes, read_eyes
+from tenfold.serve.images import Eyes, may_bring_images, read_eyes
 from tenfold.serve.model import prepare_smollm2
 from tenfold.serve.openai_api import Generation, read_generation
 from tenfold.serve.rejection import Rejection
@@ -115,6 +115,9 @@ class ServeResident:
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline_s - min(_CUT_SHARE * deadline_s, _CUT_MAX_S)):
                 await self._work.clock.drained()
+                # Those who wait to have images drawn are sent away; what is being drawn is waited for.
+                async with self._drawing:
+                    pass
         self._work.cut_all()
         await self._work.clock.drained()
         for session in sessions.values():
@@ -193,16 +196,27 @@ class ServeResident:
                 parallel=served.parallel,
                 eyes=served.eyes,
             )
-            generation = reading() if served.eyes is None else await self._read_aside(reading)
+            is_slow = served.eyes is not None and may_bring_images(raw)
+            generation = await self._read_aside(reading, request, sessions) if is_slow else reading()
         except Rejection as rejection:
             return rejection.to_response(request.scope)
-        if self._sessions is not sessions:
+        if generation is None or self._sessions is not sessions:
             return GIVEN_AWAY.to_response(request.scope, {ASLEEP_HEADER: "1"})
         return Relay(self._work, sessions[model], served.endpoint.url + path, generation)
 
-    async def _read_aside(self, reading: Callable[[], Generation]) -> Generation:
-        """Images may take half a second to draw; others do not wait for that. One at a time, for the memory."""
+    async def _read_aside(
+        self, reading: Callable[[], Generation], request: Request, sessions: Mapping[str, aiohttp.ClientSession]
+    ) -> Generation | None:
+        """Images may take half a second to draw; others do not wait for that. One at a time, for the memory.
+
+        None for who has left or was put to sleep while others' were drawn.
+        """
         async with self._drawing:
+            if self._sessions is not sessions:
+                return None
+            if await request.is_disconnected():
+                self._work.disconnected += 1
+                return None
             return await asyncio.to_thread(reading)
 
 
