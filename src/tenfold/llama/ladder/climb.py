@@ -45,10 +45,10 @@ def climb(rungs: Sequence[Rung], home: Path, reach: Reach, told: Told) -> bool:
     rows: dict[str, str] = {}
     for rung in rungs:
         done = reach(rung)
-        if done.step < rung.steps:
+        if not is_whole(rung, done):
             return False
         loss = done.evaluation_loss
-        assert loss is not None, f"{rung.run.name} ended without an evaluation"
+        assert loss is not None, f"{rung.run.name} is whole"
         rows[rung.run.name] = f"{rung.trunk},{rung.params},{done.tokens},{done.flops:.6g},{loss:.6f}"
         replace_file(path, "\n".join([HEADER, *rows.values(), ""]).encode())
         told(rung, done)
@@ -58,14 +58,14 @@ def climb(rungs: Sequence[Rung], home: Path, reach: Reach, told: Told) -> bool:
 def reach_here(rung: Rung, home: Path, workers: int, stop: threading.Event) -> Finished:
     """Train a rung to its end in this process, or until it is stopped; or tell what it came to if it is there."""
     before = finished(rung.run.name, rung.run.recipe, home)
-    if _is_whole(rung, before):
+    if is_whole(rung, before):
         return before
     return train_alone(rung.run, home, workers=workers, stop=stop)
 
 
 @contextmanager
 def on_pool(rungs: Sequence[Rung], home: Path, stop: threading.Event) -> Iterator[Reach]:
-    """Have the pool of this home train rungs; those that still wait when this ends are taken out.
+    """Have the pool of this home train rungs; those that have not ended when this ends are taken out.
 
     Args:
         rungs: in their order.
@@ -76,11 +76,7 @@ def on_pool(rungs: Sequence[Rung], home: Path, stop: threading.Event) -> Iterato
         RungGivenUp: the pool cannot train one, or it diverged.
         NotRunning: the pool went down.
     """
-    places = {
-        rung.run.name: enqueue(home, rung.run)
-        for rung in rungs
-        if not _is_whole(rung, finished(rung.run.name, rung.run.recipe, home))
-    }
+    places: dict[str, Path] = {}
 
     def reach(rung: Rung) -> Finished:
         place = places.get(rung.run.name)
@@ -92,11 +88,16 @@ def on_pool(rungs: Sequence[Rung], home: Path, stop: threading.Event) -> Iterato
         return finished(rung.run.name, rung.run.recipe, home)
 
     try:
+        for rung in rungs:
+            if not is_whole(rung, finished(rung.run.name, rung.run.recipe, home)):
+                places[rung.run.name] = enqueue(home, rung.run)
         yield reach
     finally:
         for place in places.values():
             place.unlink(missing_ok=True)
+            why_given_up(place)
 
 
-def _is_whole(rung: Rung, done: Finished) -> bool:
+def is_whole(rung: Rung, done: Finished) -> bool:
+    """Whether a rung has had its last step and the evaluation after it; one that is stopped between has not."""
     return done.step == rung.steps and done.evaluation_loss is not None

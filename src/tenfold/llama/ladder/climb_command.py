@@ -12,7 +12,7 @@ from tenfold.llama.alone import Finished
 from tenfold.llama.data.index import TextSource, read_index
 from tenfold.llama.data.stdlib import prepare
 from tenfold.llama.ladder import show
-from tenfold.llama.ladder.climb import Reach, climb, on_pool, reach_here
+from tenfold.llama.ladder.climb import Reach, climb, is_whole, on_pool, reach_here
 from tenfold.llama.ladder.library import find_prediction, runs_path, write_owned
 from tenfold.llama.ladder.pages import keep_outcome
 from tenfold.llama.ladder.prediction import load_prediction
@@ -81,8 +81,8 @@ def _climb(rungs: Sequence[Rung], trained: _Trained, json: bool) -> None:
     total = sum(rung.flops for rung in rungs)
     talk.print(f"{len(rungs)} rungs, {total:.3g} FLOPs and less, as budgets share trunks", markup=False)
     with trained.by(rungs) as reach:
-        is_whole = climb(rungs, trained.home, reach, _tell)
-    if not is_whole:
+        reached_all = climb(rungs, trained.home, reach, _tell)
+    if not reached_all:
         _stopped()
     elif json:
         machine({"runs": str(runs_path(trained.home)), "rungs": len(rungs)})
@@ -93,7 +93,7 @@ def _climb(rungs: Sequence[Rung], trained: _Trained, json: bool) -> None:
 def _reach(rung: Rung, path: Path, trained: _Trained, json: bool) -> None:
     with trained.by([rung]) as reach:
         done = reach(rung)
-    if done.step < rung.steps:
+    if not is_whole(rung, done):
         _stopped()
         return
     _tell(rung, done)
