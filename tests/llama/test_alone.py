@@ -24,7 +24,7 @@ from tenfold.llama.journal import STEPS_FILE, read_evaluations, read_steps
 from tenfold.llama.live import live_paths
 from tenfold.llama.numerics import numerics_of
 from tenfold.llama.run_file import RunFile, RunFileError, read_run_file
-from tenfold.llama.runs import read_run, train_folder
+from tenfold.llama.runs import RUN_FILE, read_run, train_folder
 from tenfold.llama.status import fetch_status
 from tenfold.llama.step import StepInFlight
 from tenfold.llama.stopping import stopped_by_signal
@@ -156,6 +156,17 @@ def test_a_run_stopped_killed_and_branched_ends_with_the_same_bits(home, run, re
         train_alone(branch_of(run, "other", from_run="oak", from_step=5), home)
     with pytest.raises(AssetError, match="another recipe"):
         train_alone(branch_of(run, "whole", learning_rate=1.0), home)
+
+
+def test_a_run_that_cannot_be_evaluated_has_not_begun(home, run, monkeypatch):
+    def none(_sampler, _count):
+        raise AssetError("the data holds out too few tokens")
+
+    with monkeypatch.context() as patched, pytest.raises(AssetError, match="holds out too few"):
+        patched.setattr("tenfold.llama.data.sampler.Sampler.held_out_windows", none)
+        train_alone(branch_of(run, "mended"), home)
+    folder = train_folder(home, "mended")
+    assert not (folder / RUN_FILE).exists() and not any(path.exists() for path in live_paths(folder))
 
 
 def test_a_run_that_is_stopped_within_a_step_ends_after_it(home, run, monkeypatch):

@@ -1,5 +1,6 @@
 """The pool's process that coordinates its training run."""
 
+import gc
 import logging
 import signal
 import threading
@@ -86,6 +87,7 @@ class _Turns:
         self._coordinator: Coordinator | None = None
         self._reporter: Reporter | None = None
         self._place: Path | None = None
+        self._over: tuple[Path, Diverged | None] | None = None
         self._changing_since = time.monotonic()
 
     def begin(self, port: int) -> int:
@@ -111,14 +113,25 @@ class _Turns:
         """Train until ``stop``."""
         threading.Thread(target=self._watch, name="train-turns", daemon=True).start()
         while True:
-            coordinator, reporter, self._changing_since = self._coordinator, self._reporter, 0.0
-            assert coordinator is not None and reporter is not None, "begin came first"
-            coordinator.run()
-            reporter.draw()
+            self._take_turn()
             if self._stopped.is_set():
                 return
             self._changing_since = time.monotonic()
+            # A coordinator refers to itself, and has its run's state in memory: it goes before the next takes as much.
+            self._coordinator = None
+            gc.collect()
             self.begin(port)
+
+    def _take_turn(self) -> None:
+        """Train the run that has begun until it ends, or its turn does."""
+        coordinator, reporter, self._changing_since = self._coordinator, self._reporter, 0.0
+        assert coordinator is not None and reporter is not None, "begin came first"
+        coordinator.run()
+        reporter.draw()
+        if self._over is not None:
+            # Not before its port is closed: workers go by what waits, and it would refuse those of the next run.
+            _take_out(*self._over)
+            self._over = None
 
     def stop(self) -> None:
         """Make ``run`` return; callable from a signal handler."""
@@ -132,18 +145,32 @@ class _Turns:
 
     def _beat(self, beat: Callable[[], None]) -> None:
         while True:
-            since, coordinator = self._changing_since, self._coordinator
-            is_stuck = time.monotonic() - since >= CHANGE_LIMIT_S if since else coordinator and coordinator.is_stuck
-            if not is_stuck:
+            if not self._is_stuck():
                 beat()
             time.sleep(BEAT_EVERY_S)
 
+    def _is_stuck(self) -> bool:
+        since, coordinator = self._changing_since, self._coordinator
+        if since:
+            return time.monotonic() - since >= CHANGE_LIMIT_S
+        return coordinator is not None and coordinator.is_stuck
+
     def _watch(self) -> None:
         """End a run's turn where another waits, or where it was taken out."""
+        fault = ""
         while not self._stopped.wait(LOOK_EVERY_S):
-            waiting, coordinator = first_waiting(self._context.home), self._coordinator
-            if not self._changing_since and coordinator and (waiting[0] if waiting else None) != self._place:
-                coordinator.stop()
+            try:
+                self._look()
+                fault = ""
+            except (TenfoldError, OSError) as error:
+                if str(error) != fault:
+                    log.warning("nothing is known of the runs that wait: %s", error)
+                fault = str(error)
+
+    def _look(self) -> None:
+        waiting, coordinator = first_waiting(self._context.home), self._coordinator
+        if not self._changing_since and coordinator and (waiting[0] if waiting else None) != self._place:
+            coordinator.stop()
 
     def _coordinator_of(self, run: PoolRun) -> Coordinator:
         folder = train_folder(self._context.home, run.name)
@@ -160,7 +187,8 @@ class _Turns:
                 reporter.draw()
                 _score(self._context.home, run.name, coordinator.recipe)
                 if run.place is not None:
-                    _take_out(run.place, diverged(coordinator.recipe, progress))
+                    self._over = run.place, diverged(coordinator.recipe, progress)
+                    coordinator.stop()
 
         coordinator = Coordinator(
             run.asked,

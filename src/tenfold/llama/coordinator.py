@@ -95,6 +95,7 @@ class Coordinator:
             self._layout = layout_of(self._recipe.model)
             try:
                 self._sampler = None if data is None else sampler_of(data, self._recipe)
+                evaluator = self._evaluator(data)
                 self._live, durable_step = self._resume()
             except TenfoldError:
                 if new:
@@ -108,7 +109,7 @@ class Coordinator:
                 flops_per_token(self._recipe.model, self._recipe.sequence_tokens),
                 peak_flops_per_s,
             )
-            self._evaluations = self._open_evaluations(data)
+            self._evaluations = None if evaluator is None else Evaluations(evaluator, self._journal.evaluation)
             self._on_step = on_step
             self._held = held.pop_all()
         self._exchange = Exchange(self._folder, self._run, text_sha256, self._live, token, claim_timeout_s, self.status)
@@ -145,10 +146,11 @@ class Coordinator:
             state = StateVectors(initial_parameters(self._recipe, self._layout), zeros_P, zeros_P.copy())
         return LiveState.create(self._folder, self._run, progress, state), durable_step
 
-    def _open_evaluations(self, data: Path | None) -> Evaluations | None:
+    def _evaluator(self, data: Path | None) -> Evaluator | None:
+        """What measures held-out loss; none where that is never wanted."""
         if data is None or (self._recipe.steps is None and not self._recipe.evaluate_every):
             return None
-        return Evaluations(Evaluator(self._recipe, data), self._journal.evaluation)
+        return Evaluator(self._recipe, data)
 
     @property
     def recipe(self) -> Recipe:
