@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tenfold.llama.exchange import Exchange
-from tenfold.llama.numerics import mixed, numerics_of
+from tenfold.llama.numerics import NUMERICS_FILE, mixed, numerics_of
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.wire import Acknowledged, HandedIn, Hello, Next, Offer
 
@@ -51,10 +51,14 @@ def test_a_run_that_is_computed_in_two_ways_says_so(tmp_path, recipe, caplog):
 
     def come(*ways):
         exchange = Exchange(tmp_path, run, "text", live, "any", 60.0, lambda: None)
-        said = [
-            Hello(worker=f"worker {number}", machine="another", text="text", run="", step=-1, numerics=way)
-            for number, way in enumerate(ways)
-        ]
+        said = []
+        for number, way in enumerate(ways):
+            said += [
+                # One that has another recipe yet, which it learns, and comes again.
+                Hello(worker="early", machine="another", text="text", run="", step=-1, numerics="of another run"),
+                Hello(worker=f"worker {number}", machine="another", text="text", run="", step=-1, numerics=way),
+                Next(step=-1),
+            ]
         with pytest.raises(StopIteration):
             exchange._converse(CutOff(*said), 1)
         return numerics_of(tmp_path)
@@ -65,3 +69,7 @@ def test_a_run_that_is_computed_in_two_ways_says_so(tmp_path, recipe, caplog):
     assert [(each.what, each.step) for each in seen] == [("torch 2, kernels 1", 7), ("torch 2, torch's compiler", 9)]
     assert "torch 2, kernels 1 (from step 7); torch 2, torch's compiler (from step 9)" in mixed(seen)
     assert "worker 0 computes by torch 2, torch's compiler" in caplog.text
+
+    (tmp_path / NUMERICS_FILE).write_text("{")
+    assert [each.what for each in come("torch 3")] == ["torch 3"]
+    assert list(tmp_path.glob(f"{NUMERICS_FILE}.damaged-*")), "what was known before is not lost in silence"

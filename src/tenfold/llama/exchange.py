@@ -50,10 +50,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A worker's connection: whether it shares this machine's memory, and the number of its outpost if it has one."""
+    """A worker's connection.
 
+    ``shared``: it shares this machine's memory. ``outpost``: number of the one that speaks for it, if one does.
+    ``numerics``: by what it computes.
+    """
+
+    name: str
     shared: bool
     outpost: int | None
+    numerics: str
 
 
 class Exchange:
@@ -155,9 +161,9 @@ class Exchange:
         with self.changed:
             if hello.outpost is not None and hello.outpost not in self.outposts:
                 raise WireError(f"worker {hello.worker} has an outpost that is gone", next_step="connect again")
-            self.workers[connection] = _Member(hello.machine == self._machine, hello.outpost)
+            shared = hello.machine == self._machine
+            self.workers[connection] = _Member(hello.worker, shared, hello.outpost, hello.numerics)
             step = self._live.progress.step
-            self._numerics.note(hello.numerics, step, hello.worker)
             parameters, vector_P = self._parameters(connection, held=(hello.run, hello.step) == (self._run.run, step))
         welcome = Welcome(run=self._run.run, recipe=self._run.recipe, step=step, parameters=parameters)
         channel.send(welcome, vector_P)
@@ -182,7 +188,9 @@ class Exchange:
                 self.changed.wait(None if timeout is None else max(0.0, timeout - time.monotonic()) + 0.01)
                 if self.stopping or channel.readable():
                     return False
-            step = self._live.progress.step
+            step, member = self._live.progress.step, self.workers[connection]
+            # Not as it comes: one that computes by another run's recipe comes again, by this one's.
+            self._numerics.note(member.numerics, step, member.name)
             parameters, vector_P = self._parameters(connection, held=message.step == step)
         channel.send(Work(step=step, microbatch=microbatch, parameters=parameters), vector_P)
         return True

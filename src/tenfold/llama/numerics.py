@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tenfold.core.errors import Damaged
-from tenfold.core.sound import read_record, write_record
+from tenfold.core.sound import read_record, set_aside, write_record
 from tenfold.llama.progress import Record
 
 NUMERICS_FILE = "numerics.json"
@@ -35,8 +35,15 @@ class _Kept(Record):
 def numerics_of(folder: Path) -> tuple[Numerics, ...]:
     """In which ways the run in a folder was computed, the first one first; none where nobody wrote it down."""
     try:
+        return _read(folder)
+    except Damaged:
+        return ()
+
+
+def _read(folder: Path) -> tuple[Numerics, ...]:
+    try:
         return read_record(folder / NUMERICS_FILE, _Kept).seen
-    except (FileNotFoundError, Damaged):
+    except FileNotFoundError:
         return ()
 
 
@@ -52,7 +59,12 @@ class NumericsBook:
     """Writes down in which ways a run is computed; whoever has it holds the run, and lets one thread in at a time."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._seen = folder, numerics_of(folder)
+        self._folder = folder
+        try:
+            self._seen = _read(folder)
+        except Damaged as error:
+            set_aside(error.path, error.cause, "nobody knows any more by what the run was computed before")
+            self._seen = ()
 
     def note(self, what: str, step: int, worker: str) -> None:
         """A worker comes that computes in this way, after so many steps."""

@@ -241,7 +241,8 @@ class Worker:
         if answer.recipe != self._computer.recipe:
             log.info("worker %s learns the recipe of run %s", self._name, answer.run)
             self._computer = self._computer.of(answer.recipe)
-            self._computed = None
+            self._held_run, self._held_step, self._computed = "", -1, None
+            raise ConnectionError("it has to say by what it computes now")
         self._fetch(channel, answer.run, answer)
 
     def _renew(self, refused: Refused) -> None:
