@@ -216,6 +216,15 @@ def test_what_killed_training_left_in_memory_is_put_away_and_nothing_of_it_lost(
     assert read_checkpoint(checkpoint_files(folder)[0], run, spans)[0] == progress_after(3)
     assert read_checkpoint(checkpoint_files(folder)[0], run, spans)[1].sha256() == state.sha256()
 
+    # One that was killed while it made a state: by its maker, or where it had no time to say so by its age.
+    half, nameless = left.with_name(f".{left.name}.new"), left.with_name(f".{left.name}0.live.new")
+    LiveState.create(folder, run, progress_after(3), state).path.rename(half)
+    nameless.write_bytes(bytes(5000))
+    sweep()
+    assert not half.exists() and nameless.exists()
+    sweep(later)
+    assert not nameless.exists()
+
     # Of a run that is nowhere any more, or is another, nothing is kept.
     nobodys = LiveState.create(folder, run, progress_after(4), state).path
     (folder / RUN_FILE).unlink()

@@ -257,6 +257,21 @@ def left_behind() -> Iterator[Left]:
             log.debug("nothing is known of the live state %s: %s", path, error)
 
 
+def half_made(before: float) -> Iterator[Path]:
+    """Files in shared memory that a process of this user was killed over while it made a live state.
+
+    Args:
+        before: Unix seconds: one whose maker is not known counts if it was written to last before then.
+    """
+    for path in sorted(SHARED_MEMORY.glob(f".tenfold-{os.getuid()}-*.live.new")):
+        try:
+            owner = _owner_of(path)
+            if has_ended(owner.place) if owner is not None else _is_own(path) and path.stat().st_mtime < before:
+                yield path
+        except (FileNotFoundError, Damaged) as error:
+            log.debug("nothing is known of the live state %s: %s", path, error)
+
+
 def _owner_of(path: Path) -> _Owner | None:
     """Who works on a file; none where nobody wrote it down, as before there was an owner."""
     if not _is_own(path):

@@ -5,11 +5,12 @@ Where the run is still there its state becomes a checkpoint, as if it had been s
 
 import logging
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from tenfold.core.errors import TenfoldError
 from tenfold.llama.checkpoint import checkpoint_files, read_meta, write_checkpoint
-from tenfold.llama.live import Left, LiveState, left_behind
+from tenfold.llama.live import Left, LiveState, half_made, left_behind
 from tenfold.llama.runs import locked, read_run
 from tenfold.llama.vectors import layout_of
 
@@ -25,9 +26,13 @@ def sweep(now: float | None = None) -> None:
     Args:
         now: Unix seconds; none: of now.
     """
+    now = time.time() if now is None else now
+    for path in half_made(before=now - QUIET_S):
+        path.unlink(missing_ok=True)
+        log.info("removed %s, which was never whole", path)
     for left in left_behind():
         try:
-            _put_away(left, time.time() if now is None else now)
+            _put_away(left, now)
         except (TenfoldError, OSError) as error:
             log.warning("the training state in %s stays in memory: %s", left.path, error)
 
@@ -35,8 +40,11 @@ def sweep(now: float | None = None) -> None:
 def _put_away(left: Left, now: float) -> None:
     run = read_run(left.folder)
     if run is None or run.run != left.run:
-        left.path.unlink(missing_ok=True)
-        log.info("removed %s: its run is no longer in %s", left.path, left.folder)
+        # Where another run is there by now, it may just be making its own state in this place.
+        with locked(left.folder) if left.folder.is_dir() else nullcontext():
+            if left in left_behind():
+                left.path.unlink(missing_ok=True)
+                log.info("removed %s: its run is no longer in %s", left.path, left.folder)
         return
     if now - left.at < QUIET_S:
         return
