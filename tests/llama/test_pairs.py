@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from tenfold.cli.main import main
 from tenfold.core.errors import AssetError, Damaged
 from tenfold.llama.alone import train_alone
+from tenfold.llama.data import openmoji
 from tenfold.llama.data.index import check_data
 from tenfold.llama.data.pair_sampler import IMAGE, SEPARATOR, sampler_of
 from tenfold.llama.data.pairs import build_pairs, drawn
@@ -201,6 +202,19 @@ def test_openmoji_is_a_set_of_pictures_and_names_by_family(tmp_path):
     face = drawn(Path(index.sources[0].path).with_name("1F600.png"), 16)
     red, green, blue = face[4, 6].astype(int)
     assert red > 200 and green > 150 and blue < 120, "a face is yellow"
+
+
+def test_two_that_draw_the_same_pictures_at_once_both_have_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(openmoji, "fetch", lambda asset, cache, _progress: cache / asset.name)
+
+    def draw(_font, _names, fresh, _progress):
+        other = fresh.with_name(fresh.name[1:].rpartition(".")[0])
+        other.mkdir()
+        (other / openmoji.ROWS_FILE).write_text("the other's")
+
+    monkeypatch.setattr(openmoji, "_draw", draw)
+    rows = openmoji.draw_emoji(tmp_path, lambda _what, _share: None)
+    assert rows.read_text() == "the other's"
 
 
 def test_a_sequence_is_an_image_and_its_caption_and_only_the_caption_counts(pairs, seeing):

@@ -76,10 +76,16 @@ def draw_emoji(cache: Path, progress: Progress) -> Path:
     font = fetch(OPENMOJI, cache, fetched) / "openmoji.ttf"
     names = fetch(EMOJI_NAMES, cache, fetched) / "emojis.json"
     folder = cache / "train" / f"openmoji-{OPENMOJI.version}-{EMOJI_NAMES.version}-{FORMAT}"
-    if not (folder / ROWS_FILE).exists():
-        with new_folder(folder) as fresh:
-            _draw(font, names, fresh, progress)
-    return folder / ROWS_FILE
+    rows = folder / ROWS_FILE
+    if not rows.exists():
+        try:
+            with new_folder(folder) as fresh:
+                _draw(font, names, fresh, progress)
+        except OSError:
+            # Another process that draws the same may have been first.
+            if not rows.exists():
+                raise
+    return rows
 
 
 def _draw(font_file: Path, names_file: Path, folder: Path, progress: Progress) -> None:
