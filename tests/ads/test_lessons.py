@@ -83,3 +83,17 @@ def test_who_clicked_two_of_the_first_three_and_few_later_teaches(lessons):
     for number in range(2):
         lessons.clicked(str(number), 1.0)
     assert lessons.learn(ITEMS, 10_000.0) == 5  # All three ads, and what came of the two clicks.
+
+
+def test_a_program_that_came_first_is_not_forgotten_for_those_who_came_later(lessons, monkeypatch):
+    monkeypatch.setattr("tenfold.ads.lessons.MOST_PENDING", 10)
+    person_D, taught = np.eye(WIDTH, dtype=np.float32)[1], 0
+    for number in range(100):
+        for person in ("program", f"p{number}"):
+            event = f"{person}/{number}"
+            lessons.sold(event, "c", person, person_D, 0.02)
+            lessons.seen(event, 1000.0 * number)
+            if person == "program":
+                lessons.clicked(event, 1000.0 * number)
+        taught += lessons.learn(ITEMS, 1000.0 * number + 500.0)
+    assert taught == 100 + 1  # All people, and the program's first click, which was nobody's habit yet.

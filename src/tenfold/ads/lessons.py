@@ -143,7 +143,8 @@ class Lessons:
         found = self._sold.get(event)
         if found is not None and found.seen_at is None:
             found.seen_at = now
-            habit = self._habits.setdefault(found.person, Habit())
+            # The last who saw an ad are remembered: a program is not forgotten because it came early.
+            habit = self._habits[found.person] = self._habits.pop(found.person, None) or Habit()
             habit.seen += 1
             habit.expected += found.chance
             if len(self._habits) > MOST_PENDING:
