@@ -15,6 +15,7 @@ from tenfold.core.errors import UsageError
 from tenfold.replay.bounds import Bound, _at_least, _coarse, at_least
 from tenfold.replay.charts import Held, bucketed, frontier, short_over_time, short_slots, slots_over_time
 from tenfold.replay.compare import RULES, Comparison, Played, compare, find_bounds, rules, targets_of
+from tenfold.replay.linear import NoSolution
 from tenfold.replay.report import report
 from tenfold.replay.summary import attainment, summary
 from tenfold.replay.week import Recorded
@@ -45,6 +46,20 @@ def test_steps_that_do_not_divide_are_merged_all_the_same(monkeypatch):
     assert merged == pytest.approx(fine, rel=1e-3)
     # Were the last step played whole, three steps of 20 slots more would be possible.
     assert _at_least(coarse, all_S, moves=False) > 1.02 * merged
+
+
+def test_where_the_solver_finds_nothing_with_times_of_moves_they_are_free(monkeypatch):
+    made = week([service([5.0] * 30)], [job()], slots=10)
+    answered_S = np.array([5.0 * 30 * 100.0])
+    free = _at_least(made, answered_S, moves=False)
+
+    def gives_up(week, answered_S, *, moves: bool, last: float) -> float:
+        if moves:
+            raise NoSolution("HiGHS ended with 'Unknown'")
+        return _at_least(week, answered_S, moves=False, last=last)
+
+    monkeypatch.setattr("tenfold.replay.bounds._at_least", gives_up)
+    assert at_least(made, answered_S) == free
 
 
 def test_a_policy_whose_bound_has_no_solution_is_named_and_the_others_go_on(comparison):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tenfold.replay.foresee import forecasts_of
-from tenfold.replay.linear import Infeasible, LinearProgram, Term
+from tenfold.replay.linear import LinearProgram, NoSolution, Term
 from tenfold.replay.week import Floats, Service, Week
 
 HOUR_S = 3600.0
@@ -66,8 +66,9 @@ def at_least(week: Week, answered_S: Floats) -> float:
     """Bound useful training, in hours, of who answers of every service at least so many requests.
 
     It knows the whole week and pays the true times of moves. What services are reported together does not matter. Where
-    all slots are needed all the time, moves are free: the program counts a first slot as given up by somebody. Many
-    steps are put together to fewer: whatever can be done in the fine ones can, on average, be done in the coarse ones.
+    all slots are needed all the time, moves are free: the program counts a first slot as given up by somebody. They are
+    free too where the solver finds nothing else, which is a looser bound. Many steps are put together to fewer: what
+    can be done in the fine ones can, on average, be done in the coarse ones.
 
     Args:
         week: what is asked and what there is.
@@ -79,7 +80,7 @@ def at_least(week: Week, answered_S: Floats) -> float:
     coarse, last = _coarse(week)
     try:
         return _at_least(coarse, answered_S, moves=True, last=last)
-    except Infeasible:
+    except NoSolution:
         return _at_least(coarse, answered_S, moves=False, last=last)
 
 
