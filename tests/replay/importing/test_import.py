@@ -1,6 +1,7 @@
 """A platform team brings the files that it has: each becomes a week that can be played, or is told what is wrong."""
 
 import json
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -293,6 +294,58 @@ def test_json_lines_are_named_by_their_line(tmp_path, capsys):
     (tmp_path / "trace.jsonl").write_text(platform_files.MOONCAKE + "\n[1, 2]\n")
     assert run("replay", "import", tmp_path / "trace.jsonl", "-o", tmp_path / "week") == 2
     assert "line 7 is no record" in " ".join(capsys.readouterr().err.split())
+
+
+def test_json_lines_with_a_status_and_an_error_or_metadata_are_requests(imported):
+    """Prometheus and Kubernetes answer with such names too."""
+    row = {"latency_s": 0.5, "status": 200, "error": None, "data": None, "metadata": {"tenant": "a"}, "items": 1}
+    lines = [json.dumps({"timestamp": 1767571200 + at, **row}) for at in range(20)]
+    _, told = imported({"log.jsonl": "\n".join(lines)})
+    assert sum(rates(told, "requests")) == 19
+
+
+def test_what_gateways_write_for_unknown_is_no_figure(imported):
+    lines = ["timestamp,latency_s,prompt_tokens,status"]
+    lines += [f"2026-01-05T00:00:{at:02}Z,{-1 if at % 2 else 0.25},{-1 if at % 4 else 100},200" for at in range(40)]
+    week, told = imported({"log.csv": "\n".join(lines)}, "--parallel", 4, "--fleet", "a100=8")
+    assert week.services[0].capacity_K[0] == pytest.approx(16)
+    for line in ("20 requests have a 'latency_s' below 0", "30 requests have a 'prompt_tokens' below 0"):
+        assert any(f"{line}, which is taken for unknown." in each for each in told["assumed"])
+
+
+def test_latencies_that_are_all_empty_do_not_tell_what_was_in_time(imported):
+    rows = [f"2026-01-05T00:00:{at:02}Z,,100" for at in range(40)]
+    week, told = imported({"log.csv": "\n".join(["timestamp,latency,input_tokens", *rows])}, "--latency-target", 1)
+    assert week.recorded is None
+    assert any("No log tells how long requests of requests took" in line for line in told["assumed"])
+
+
+@pytest.mark.parametrize(
+    ("times", "wrong"),
+    [
+        (["0001-01-01T00:00:00Z", "2026-01-05T00:00:00Z"], "dates that are 2025 years apart"),
+        (["0001-01-01 00:00:00", "2026-01-05 00:00:00"], "dates that are 2025 years apart"),
+        (["0", "1e300"], "years apart"),
+        (["5", "2026-01-05T00:00:00Z"], "some times are dates and others are not"),
+        (["2026-01-05 00:00:00", "12026-01-05 00:00:00"], "line 3: timestamp is '12026-01-05 00:00:00'"),
+    ],
+)
+def test_times_that_were_never_set_take_no_memory(times, wrong, tmp_path, capsys):
+    (tmp_path / "log.csv").write_text("timestamp,status\n" + "".join(f"{time},200\n" for time in times))
+    options = ["--timezone", "Europe/Berlin"]
+    assert run("replay", "import", tmp_path / "log.csv", "-o", tmp_path / "week", *options) == 2
+    assert wrong in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_pipe_is_refused_as_it_is_read_more_than_once(tmp_path, capsys):
+    reads, writes = os.pipe()
+    os.write(writes, AZURE.encode()[:1000])
+    os.close(writes)
+    try:
+        assert run("replay", "import", f"/dev/fd/{reads}", "-o", tmp_path / "week") == 2
+    finally:
+        os.close(reads)
+    assert "can be read only once" in " ".join(capsys.readouterr().err.split())
 
 
 def test_jobs_of_no_kind_run_on_any_and_of_a_kind_that_is_not_there_are_left_out(imported):

@@ -46,10 +46,8 @@ def read_panel(rows: Rows, reading: Reading) -> SeriesFile:
     times = clock.read([row[column] for row in rows.rows], rows.lines, owners)
     if is_long:
         values = _values(rows, value)
-        headers = list(dict.fromkeys(owners))
-        parts = [
-            _samples(times[mine], values[mine], header) for header in headers for mine in [np.array(owners) == header]
-        ]
+        headers, owners_N = list(dict.fromkeys(owners)), np.array(owners)
+        parts = [_samples(times[mine], values[mine], header) for header in headers for mine in [owners_N == header]]
         labels = [labels_of(header) for header in headers]
     else:
         columns = [at for at in range(len(rows.names)) if at != column]

@@ -1,5 +1,6 @@
 """Which kind of file this is, by what it holds and not by its name."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tenfold.replay.importing import grafana, kueue, prometheus, request_columns, request_log, slurm
@@ -7,7 +8,7 @@ from tenfold.replay.importing.found import Found, ImportFault, SeriesFile
 from tenfold.replay.importing.reading import Reading
 from tenfold.replay.importing.text import (
     RowFile,
-    first_line,
+    first_lines,
     json_of,
     record_of,
     records_of,
@@ -28,12 +29,12 @@ def read(path: Path, reading: Reading) -> Found:
         TableError: it cannot be read.
         ImportFault: it is of no kind that is known, or something in it cannot be; names line and cure.
     """
-    first = first_line(path)
-    if first is None:
+    first = first_lines(path)
+    if not first:
         raise ImportFault(f"{path} is empty", next_step="export it again")
-    if first[0] in "{[":
+    if first[0][0] in "{[":
         return _of_json(path, first, reading)
-    if slurm.looks_headless(first):
+    if slurm.looks_headless(first[0]):
         raise ImportFault(f"{path} has no header", next_step="ask again without -n: " + slurm.ASK)
     return _of_rows(rows_of(path), reading)
 
@@ -50,9 +51,13 @@ def read_series(path: Path, reading: Reading) -> SeriesFile:
     return found
 
 
-def _of_json(path: Path, first: str, reading: Reading) -> Found:
-    origin, record = str(path), record_of(first)
-    if record is not None and not prometheus.is_answer(record) and not kueue.is_list(record):
+def _of_json(path: Path, first: Sequence[str], reading: Reading) -> Found:
+    """``first``: the first two lines, or the only one."""
+    origin, record = str(path), record_of(first[0])
+    # Requests may have a "status" and an "error", or "metadata", as answers of Prometheus and Kubernetes do: but an
+    # answer is one value, and a log has a record on each line.
+    is_log = len(first) > 1 or not (prometheus.is_answer(record) or kueue.is_list(record))
+    if record is not None and is_log:
         return _of_records(records_of(path), reading, hashed="hash_ids" in record)
     found = json_of(path)
     if prometheus.is_answer(found):

@@ -3,6 +3,7 @@
 Letters: N requests of a batch.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -51,7 +52,10 @@ def is_log(header: Header) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows of a log. Tokens, latencies: none where the log has no such column, NaN where a cell is empty."""
+    """Some rows of a log.
+
+    Tokens, latencies: none where the log has no such column, NaN where a cell is empty or its figure below 0.
+    """
 
     at_s_N: Floats
     failed_N: NDArray[np.bool_]
@@ -100,6 +104,7 @@ class RequestColumns:
         self._latency_unit, self._why = reading.latency_unit, "(--latency-unit)"
         self._failures: dict[str, bool] = {}
         self._failed = 0
+        self._below_zero: Counter[int] = Counter()
 
     @property
     def clock(self) -> Clock:
@@ -109,11 +114,6 @@ class RequestColumns:
             ImportFault: there is no row, or some times are dates and others are not.
         """
         return self._times.clock
-
-    @property
-    def has_latency(self) -> bool:
-        """Whether it tells how long requests took."""
-        return self._latency is not None
 
     @property
     def tells_failures(self) -> bool:
@@ -127,7 +127,9 @@ class RequestColumns:
             ImportFault: a time is none, or a figure is no number; names the line.
         """
         at_s_N = self._times.read([row[self._arrival] for row in rows.rows], rows.lines)
-        input_N, output_N = (None if each is None else _figures(rows, each) for each in (self._input, self._output))
+        input_N, output_N = (
+            None if column is None else self._figures(rows, column) for column in (self._input, self._output)
+        )
         failed_N = self._failed_N(rows, output_N)
         self._failed += int(failed_N.sum())
         return Batch(at_s_N, failed_N, input_N, output_N, self._latencies(rows))
@@ -137,11 +139,14 @@ class RequestColumns:
         if self._service is None:
             yield "requests", np.arange(len(rows.rows))
             return
-        cells = np.array([row[self._service] for row in rows.rows])
-        names, first, owner_N, count = np.unique(cells, return_index=True, return_inverse=True, return_counts=True)
+        cells = [row[self._service] for row in rows.rows]
+        # Plain names are short: an array takes as much room for each as for the longest, which may be a whole address.
+        plain = {cell: plain_service(cell) for cell in set(cells)}
+        services_N = np.array([plain[cell] for cell in cells])
+        names, first, owner_N, count = np.unique(services_N, return_index=True, return_inverse=True, return_counts=True)
         parts = np.split(np.argsort(owner_N, kind="stable"), np.cumsum(count)[:-1])
         for place in np.argsort(first):
-            yield plain_service(str(names[place])), parts[place]
+            yield str(names[place]), parts[place]
 
     def told(self, services: Sequence[str], mean_latency_s: float | None) -> tuple[str, ...]:
         """What was taken for granted, when all rows are read."""
@@ -163,6 +168,11 @@ class RequestColumns:
             lines.append(f"{origin}: {self._failed:,} requests failed, by {names[self._status]!r}.")
         elif self._failed and self._output is not None:
             lines.append(f"{origin}: {self._failed:,} requests have no {names[self._output]!r} and count as failed.")
+        lines += [
+            f"{origin}: {times:,} requests have a {names[column]!r} below 0, which is taken for unknown."
+            for column, times in self._below_zero.items()
+            if times
+        ]
         if self._service is not None:
             lines.append(f"{origin}: services are named by {names[self._service]!r}: {', '.join(services)}.")
         return tuple(lines)
@@ -177,10 +187,17 @@ class RequestColumns:
             self._failures[cell] = _is_failure(cell, telling)
         return np.array([self._failures[cell] for cell in cells], dtype=bool)
 
+    def _figures(self, rows: Rows, column: int) -> Floats:
+        """Figures of a column. Below 0 is none: so gateways write what they do not know."""
+        values_N = _figures(rows, column)
+        below_N = values_N < 0
+        self._below_zero[column] += int(below_N.sum())
+        return np.where(below_N, np.nan, values_N)
+
     def _latencies(self, rows: Rows) -> Floats | None:
         if self._latency is None:
             return None
-        values_N = _figures(rows, self._latency)
+        values_N = self._figures(rows, self._latency)
         if self._latency_unit is None and np.isfinite(values_N).any():
             name = rows.names[self._latency]
             told = _unit_of(name) or ("s" if plain_name(name).endswith("s") else None)

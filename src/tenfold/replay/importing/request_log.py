@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tenfold.replay.importing.found import RequestFile, Requests
+from tenfold.replay.importing.found import ImportFault, RequestFile, Requests
 from tenfold.replay.importing.reading import Reading
 from tenfold.replay.importing.request_columns import Batch, RequestColumns
 from tenfold.replay.importing.tally import Count, Tally
 from tenfold.replay.importing.text import RowFile
 from tenfold.replay.importing.wishes import of
 from tenfold.replay.week import Floats
+
+YEAR_S = 365.25 * 86400
+LONGEST_S = 10 * YEAR_S
+"""What is longer is no log of requests: some times in it were never set, or are of another unit."""
 
 
 def read_log(log: RowFile, reading: Reading, *, hashed: bool = False) -> RequestFile:
@@ -26,7 +30,8 @@ def read_log(log: RowFile, reading: Reading, *, hashed: bool = False) -> Request
         hashed: whether its records have Mooncake's ``hash_ids``; its times are milliseconds.
 
     Raises:
-        ImportFault: there is no column of time, a time is none, or a figure is no number; names the line.
+        ImportFault: there is no column of time, a time is none, or a figure is no number; names the line. Or times are
+            more than ten years apart.
     """
     columns, tally = RequestColumns(log, reading, hashed=hashed), Tally()
     services: dict[str, _Service] = {}
@@ -35,6 +40,7 @@ def read_log(log: RowFile, reading: Reading, *, hashed: bool = False) -> Request
         for rows in batches:
             batch = columns.read(rows)
             tally.reach(batch.at_s_N)
+            _check_length(log.origin, tally.end_s - tally.begin_s, columns)
             latency.add(batch.latency_s_N)
             for name, mine_N in columns.owners(rows):
                 if name not in services:
@@ -43,12 +49,22 @@ def read_log(log: RowFile, reading: Reading, *, hashed: bool = False) -> Request
     clock, assumed = columns.clock, columns.told(list(services), latency.value)
     found = {}
     for name, service in services.items():
-        in_time = columns.has_latency and of(reading.latency_target, name) is not None
+        in_time = service.latency.value is not None and of(reading.latency_target, name) is not None
         answered_T = tally.series(service.answered) if columns.tells_failures or in_time else None
         found[name] = Requests(
             tally.series(service.asked), answered_T, service.input.value, service.output.value, service.latency.value
         )
     return RequestFile(log.origin, clock, tally.begin_s, tally.end_s, tally.step_s, found, assumed)
+
+
+def _check_length(origin: str, length_s: float, columns: RequestColumns) -> None:
+    """Refuse a log of many years, before its steps take all memory."""
+    if length_s > LONGEST_S:
+        times = "dates" if columns.clock == "dated" else "times"
+        raise ImportFault(
+            f"{origin} has {times} that are {length_s / YEAR_S:.4g} years apart",
+            next_step="leave out rows whose time was never set, or say what numbers are by --time-unit",
+        )
 
 
 @dataclass(slots=True)

@@ -88,10 +88,14 @@ def lines_of(path: Path) -> Generator[str]:
 
     Raises:
         TableError: it cannot be read.
-        ImportFault: it is not text.
+        ImportFault: it is a pipe, or not text.
     """
     try:
         with path.open("rb") as plain:
+            if not plain.seekable():
+                raise ImportFault(
+                    f"{path} can be read only once, and is looked at before it is read", next_step="save it as a file"
+                )
             is_zipped = plain.read(2) == b"\x1f\x8b"
             plain.seek(0)
             with gzip.open(plain) if is_zipped else plain as opened:
@@ -108,15 +112,15 @@ def lines_of(path: Path) -> Generator[str]:
         raise TableError(f"cannot read {path}: {unread(error)}", next_step=ADVICE) from error
 
 
-def first_line(path: Path) -> str | None:
-    """The first line with anything on it; none if there is none.
+def first_lines(path: Path) -> tuple[str, ...]:
+    """The first two lines with anything on them, or as many as there are.
 
     Raises:
         TableError: see ``lines_of``.
         ImportFault: see there.
     """
     with closing(lines_of(path)) as lines:
-        return next((line.strip() for line in lines if line.strip()), None)
+        return tuple(itertools.islice((line.strip() for line in lines if line.strip()), 2))
 
 
 def rows_of(path: Path) -> RowFile:

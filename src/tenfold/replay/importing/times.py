@@ -145,8 +145,9 @@ def _utc(cells: Sequence[str]) -> Floats | None:
 def _walls(cells: Sequence[str]) -> Floats | None:
     """All cells as ISO dates without a zone; none if one is something else."""
     text = "".join(cells)
-    # A zone would have letters, a plus, or a third dash; "T" alone begins no date.
-    if PLAIN.fullmatch(text) is None or text.count("-") != 2 * len(cells) or max(cells) >= ":" or not min(cells):
+    # A zone would have letters, a plus, or a third dash; a year has four digits.
+    years = {cell[4:5] for cell in cells}
+    if PLAIN.fullmatch(text) is None or text.count("-") != 2 * len(cells) or years != {"-"}:
         return None
     try:
         moments_N = np.array([cell[:MICROSECONDS] for cell in cells], dtype="datetime64[us]")
