@@ -59,7 +59,6 @@ def run_attacks(model: MiniLM, options: argparse.Namespace) -> Figures:
 
 def run_questions(model: MiniLM, options: argparse.Namespace) -> Figures:
     asked: dict[str, list[questions.Asked]] = {}
-    waits: list[float] = []
     groups = {
         "tuned on": questions.TUNED,
         "looked at once": questions.HELD_OUT,
@@ -74,8 +73,10 @@ def run_questions(model: MiniLM, options: argparse.Namespace) -> Figures:
         shop.warm()
         onboarded = time.process_time() - began
         asked[name], took = _timed(lambda shop=shop, name=name: questions.ask_all(shop, name, NOW))
-        waits.append(took / len(asked[name]))
-        print(f"questions {name} ({about}): {questions.figures(asked[name])}; embedded in {onboarded:.1f} CPU-s")
+        print(
+            f"questions {name} ({about}): {questions.figures(asked[name])}; embedded in {onboarded:.1f} CPU-s, "
+            f"then {1000 * took / len(asked[name]):.0f} ms of CPU a question"
+        )
         if name not in questions.UNSEEN:
             _show(asked[name], options)
     told = {about: questions.figures(each for n in names for each in asked[n]) for about, names in groups.items()}

@@ -89,6 +89,82 @@ def test_a_text_answers_by_its_own_words(shop):
     assert isinstance(said.reply, Answer) and "On Mondays we are closed" in said.text
 
 
+CHECK = item_of(
+    "Dog Check",
+    ({"weight": "up to 10 kg"}, "40.00", None),
+    ({"weight": "10 to 25 kg"}, "50.00", None),
+    ({"weight": "over 25 kg"}, "60.00", None),
+)
+DROPS = item_of("Vitamin Drops", ({"strength": "1000 IU"}, "9.00", 4), ({"strength": "2000 IU"}, "12.00", 4))
+TRAIN = item_of("Toy Train", ({"dispatch": "1 to 2 days"}, "20.00", 4), ({"dispatch": "3 to 5 days"}, "17.00", 4))
+DESK = item_of("Desk", ({"drawers": "2"}, "200.00", 4), ({"drawers": "3"}, "230.00", 4))
+MUG = item_of("Mug", ({"color": "waterblue"}, "8.00", 4), ({"color": "moss"}, "8.50", 4))
+FLASK = item_of("Flask", ({"capacity": "500ml"}, "12.00", 5), ({"capacity": "1000ml"}, "29.00", 2))
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    return small_shop((CHECK, DROPS, TRAIN, DESK, MUG, FLASK), (HOURS,))
+
+
+@pytest.mark.parametrize(
+    ("question", "has", "has_not"),
+    [
+        ("How much is the dog check for more than 25 kg?", "60.00 USD", "50.00"),
+        ("How much is the dog check for less than 10 kg?", "40.00 USD", "50.00"),
+        ("How much is the dog check at 25 kg or more?", "50.00 USD", "40.00"),
+        ("Do you have a flask of no more than 600 ml?", "12.00 USD", "29.00"),
+        ("Do you have a flask of no less than 600 ml?", "29.00 USD", "12.00"),
+    ],
+)
+async def test_more_or_less_than_so_much_is_no_range_that_ends_there(mixed, question, has, has_not):
+    said = await speak(mixed, question, Memory(), NOW)
+    assert isinstance(said.reply, Answer) and has in said.text and has_not not in said.text, said.text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How much are the vitamin drops 2000 mg?",
+        "Is the toy train fine for my 6 year old?",
+        "Does the desk come with drawer dividers?",
+        "Is the mug good for water?",
+    ],
+)
+async def test_another_unit_and_another_matter_are_neither_affirmed_nor_denied(mixed, question):
+    said = await speak(mixed, question, Memory(), NOW)
+    assert not said.text.startswith(("Yes", "No.")) and "12.00" not in said.text, said.text
+
+
+async def test_who_says_no_and_then_what_they_want_wants_it(mixed):
+    asked = await speak(mixed, "Do you have the mug in waterblue?", Memory(), NOW)
+    said = await speak(mixed, "No, in moss please", asked.memory, NOW)
+    assert "8.50 USD" in said.text and "8.00 USD" not in said.text, said.text
+
+
+async def test_what_is_written_of_another_thing_tells_nothing_of_the_one_that_was_named_before():
+    knife, skillet = item_of("Folding Knife", ({}, "30.00", 4)), item_of("Iron Skillet", ({}, "50.00", 4))
+    care = Passage("care", "care", "care.md", "Care", "The iron skillet is dishwasher safe.", NOW)
+    shop = small_shop((knife, skillet), (care,))
+    named = await speak(shop, "How much is the folding knife?", Memory(), NOW)
+    assert "skillet" not in (await speak(shop, "Is it dishwasher safe?", named.memory, NOW)).text
+    named = await speak(shop, "How much is the iron skillet?", Memory(), NOW)
+    assert "skillet is dishwasher safe" in (await speak(shop, "Is it dishwasher safe?", named.memory, NOW)).text
+
+
+async def test_what_nothing_is_all_of_is_not_affirmed_and_takes_no_time_that_doubles_with_each_wish():
+    options = [{f"trait {n}": f"{word}ish", f"other {n}": f"{word}less"} for n, word in enumerate(_SYLLABLES)]
+    items = [item_of(f"Thing {n}", (each, "20.00", 4)) for n, each in enumerate(options)]
+    shop = small_shop(items, ())
+    said = await speak(shop, f"{', '.join(f'{word}ish' for word in _SYLLABLES)} under 50 dollars", Memory(), NOW)
+    assert not said.text.startswith("Yes") and " fit" not in said.text, said.text
+
+
+_SYLLABLES = [
+    f"{a}{b}" for a in ("bor", "dal", "fen", "gum", "hul", "jap") for b in ("kan", "mol", "pir", "tuv", "zeg")
+]
+
+
 @pytest.mark.parametrize(
     ("text", "inside", "outside"),
     [
@@ -97,6 +173,8 @@ def test_a_text_answers_by_its_own_words(shop):
         ("under 10 kg", 9, 10),
         ("3 or more bathrooms", 3, 2),
         ("7-10", 10, 11),
+        ("1 week to 3 months", 2 * 168, 100),
+        ("500 g to 2 kg", 1, 0.4),
     ],
 )
 def test_a_value_may_be_a_range(text, inside, outside):

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 from tenfold.agents.choose import Choice, choices_of, costs, extreme, fits
 from tenfold.agents.currency import currencies_of
@@ -65,20 +64,22 @@ def _answered(shop: Shop, reading: Reading, items: Sequence[Item]) -> Found:
     if reading.puzzling:
         return described(reading, items) or untold(shop, reading)
     wanted = [each for each in all_choices if fits(each, reading.wishes)]
-    if not wanted and reading.how == "all" and not reading.is_generic:
+    if not wanted and reading.how == "all" and not reading.is_generic and reading.amounts.exact is None:
         # Nothing is named, so that words may have been taken for options that they are not.
-        reading = replace(reading, wishes=_eased(reading.wishes, all_choices), asked="list")
+        reading = replace(reading, wishes=_eased(reading.wishes, all_choices), asked="list", is_eased=True)
         wanted = [each for each in all_choices if fits(each, reading.wishes)]
     return _fitting(reading, wanted, all_choices) if wanted else _no_such(reading, all_choices)
 
 
 def _eased(wishes: Sequence[Wish], choices: Sequence[Choice]) -> tuple[Wish, ...]:
     """The wishes without as few as it takes for something to fit; those in the most words are kept."""
-    for count in range(len(wishes) - 1, 0, -1):
-        kept = [each for each in combinations(wishes, count) if any(fits(choice, each) for choice in choices)]
-        if kept:
-            return max(kept, key=lambda each: sum(len(wish.said.split()) for wish in each))
-    return tuple(wishes)
+    had = {tuple(at for at, wish in enumerate(wishes) if fits(choice, [wish])) for choice in choices}
+
+    def worth(kept: tuple[int, ...]) -> tuple[int, int, list[int]]:
+        return len(kept), sum(len(wishes[at].said.split()) for at in kept), [-at for at in kept]
+
+    most = max(had, key=worth, default=())
+    return tuple(wishes[at] for at in most) or tuple(wishes)
 
 
 def _fitting(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choice]) -> Found:
@@ -123,13 +124,13 @@ def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choi
     else:
         by_item = {title: [each for each in ordered if each.item.title == title] for title in titles[:SHOWN]}
         shown = [group[0] for group in by_item.values()]
-        draft.say(
-            f"{len({each.item.id for each in wanted})} products fit.", *{e.item.id: e.item for e in wanted}.values()
-        )
+        fit = _with(reading.wishes) if reading.is_eased else " fit"
+        fitting = {each.item.id: each.item for each in wanted}
+        draft.say(f"{len(fitting)} products{fit}.", *fitting.values())
         for each in shown:
             draft.say(f"{label(each)} costs {price(each)} and is {stock(each)}.", each)
     is_yes_no = reading.asked in _YES_NO or (reading.asked == "holds" and reading.wishes)
-    if (is_yes_no or reading.amounts != Amounts()) and not _WHICH.match(reading.text):
+    if (is_yes_no or reading.amounts != Amounts()) and not (reading.is_eased or _WHICH.match(reading.text)):
         draft.lead("Yes. " if there or (reading.asked != "stock" and not _asks_now(reading)) else "No, not now. ")
     if not there and len(wanted) < len(all_choices) and reading.asked not in ("price", "total"):
         others = sorted(

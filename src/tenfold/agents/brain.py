@@ -12,17 +12,17 @@ from datetime import datetime
 from tenfold.agents.answer import Found, answer, compared, described, untold
 from tenfold.agents.currency import asked_back, readable
 from tenfold.agents.greet import small_talk
-from tenfold.agents.lookup import POLICY, quoted, similar
+from tenfold.agents.lookup import POLICY, WINDOWS, quoted, similar
 from tenfold.agents.memory import Memory
 from tenfold.agents.reading.acts import act_of, masked, wants_human
 from tenfold.agents.reading.cues import COMPARES, SORTS, Amounts, Best
-from tenfold.agents.reading.find import is_content
+from tenfold.agents.reading.find import is_content, named
 from tenfold.agents.reading.parts import sides_of
 from tenfold.agents.reading.question import Reading, read
-from tenfold.agents.reading.token import plain, stem, stems_of
+from tenfold.agents.reading.token import plain, stem, stems_of, tokens_of
 from tenfold.agents.reading.words import GENERIC
 from tenfold.agents.shop import Shop
-from tenfold.agents.tells import SURE, tellings
+from tenfold.agents.tells import SURE, Telling, tellings
 from tenfold.agents.wording import Draft
 from tenfold.catalog.item import Item
 from tenfold.reply.fill import OfferChanged, fill
@@ -83,7 +83,8 @@ def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[R
     versus = _versus(shop, reading)
     quote = _quote(shop, question, said, reading) if versus is None else None
     if quote is not None:
-        return quote.reply, _remembered(memory, reading, quote) if reading.items else memory
+        is_of_things = reading.items and reading.how != "all"
+        return quote.reply, _remembered(memory, reading, quote) if is_of_things else memory
     back = asked_back(shop, reading)
     if back is not None:
         # The amount that follows is in the shop's currency, and about the same things.
@@ -112,14 +113,25 @@ def _quote(shop: Shop, question: str, said: Reading, reading: Reading) -> Found 
     told = tellings(shop, question, said.items if is_of_thing and not is_read else ())
     if not told or told[0].sureness < (OF_POLICY if is_policy else SURE):
         return None
-    signs = told[0].signs
-    if said.how == "named":
-        # "Is the folding knife dishwasher safe?": what is written of the skillet tells nothing of the knife.
-        is_of_it = is_policy or isinstance(told[0].passage, Item) or signs.sold >= NAMED
-        is_how = _asks_how(said) and not _WHO.match(said.text)
-        if not is_of_it or not (is_how or signs.other >= BESIDE):
-            return None
+    is_how = said.how != "named" or (_asks_how(said) and not _WHO.match(said.text))
+    if not (is_policy or _is_of_it(shop, said, told[0])) or not (is_how or told[0].signs.other >= BESIDE):
+        return None
+    told = [each for each in told[:WINDOWS] if is_policy or _is_of_it(shop, said, each)]
     return Found(quoted(told))
+
+
+def _is_of_it(shop: Shop, said: Reading, told: Telling) -> bool:
+    """Whether a text is about what is spoken of.
+
+    "Is the folding knife dishwasher safe?": what is written of the skillet tells nothing of the knife, nor does it
+    where the knife was named in the question before.
+    """
+    if isinstance(told.passage, Item) or said.how in ("all", "none"):
+        return True
+    if said.how == "named":
+        return told.signs.sold >= NAMED
+    others = {item.id for item in named(shop, tokens_of(f"{told.passage.title}. {told.window}")).items}
+    return not others or any(item.id in others for item in said.items)
 
 
 def _meant(reading: Reading) -> Reading:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.agents.reading.lexicon import Lexicon, learn
-from tenfold.agents.reading.token import stems_of, tokens_of
+from tenfold.agents.reading.token import stem, stems_of, tokens_of
 from tenfold.catalog.item import Item, Variant
 from tenfold.catalog.passage import Passage
 from tenfold.catalog.search import ItemIndex, PassageIndex
@@ -25,7 +25,7 @@ MOST_PARTS = 20_000
 
 
 MOST_WORDS = 1_000
-"""Single words of passages that are embedded ahead: about three seconds' work."""
+"""Single words of passages that are embedded ahead, those of most passages first: about three seconds' work."""
 
 
 class Embedder(Protocol):
@@ -112,11 +112,6 @@ class Shop:
         return frozenset(token.text for text in texts for token in tokens_of(text) if token.text.isalpha())
 
     @cached_property
-    def own_stems(self) -> frozenset[str]:
-        """Words of the passages that no title, brand or option has: who says one asks about what the shop wrote."""
-        return self.passage_stems - set(self.lexicon.items_by_stem) - self.option_stems
-
-    @cached_property
     def passage_counts(self) -> Mapping[str, int]:
         """In how many passages each of their words is."""
         texts = (f"{passage.title} {passage.text}" for passage in self.passages)
@@ -146,7 +141,8 @@ class Shop:
             self._parts.clear()
         if not texts:
             return np.zeros((0, 384), np.float32)
-        known = {text: self._parts[text] for text in texts if text in self._parts}
+        # Another thread may make room meanwhile.
+        known = {text: vector for text in texts if (vector := self._parts.get(text)) is not None}
         new = [text for text in dict.fromkeys(texts) if text not in known]
         if new:
             known.update(zip(new, self.model.embed(new), strict=True))
@@ -161,7 +157,8 @@ class Shop:
         """Embed all that questions are compared with, so that the first one need not wait for it."""
         _ = self.item_index, self.passage_index, self.title_vectors_ID, self.help_vectors_ID
         if self.at_once is None:
-            self.embedded(sorted(self.passage_words)[:MOST_WORDS])
+            often = sorted(self.passage_words, key=lambda word: (-self.passage_counts[stem(word)], word))
+            self.embedded(often[:MOST_WORDS])
 
     @cached_property
     def help_vectors_ID(self) -> Vectors:

@@ -9,7 +9,7 @@ How the weights were found is in docs/log.md.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from math import exp, log
 
 import numpy as np
@@ -93,6 +93,9 @@ def tellings(shop: Shop, question: str, items: Sequence[Item] = ()) -> list[Tell
     if not windows:
         return []
     asked = Asked.of(shop, question)
+    for each in asked.tokens:
+        # One by one: what is embedded together may be kept, and questions are not.
+        shop.embedded([each.text])
     rough = [asked.covered(shop, _words(f"{_title_of(passage)} {window}")) for window, passage in windows]
     order = sorted(range(len(windows)), key=lambda at: -asked.share(rough[at], asked.weight))[:EMBEDDED]
     asked_D = shop.model.embed([question])[0]
@@ -288,7 +291,7 @@ def _is_said(phrase: str, text: str) -> bool:
     return re.search(rf"\b{verb} (\w+ ){{0,4}}{particle}\b", text) is not None
 
 
-@cache
+@lru_cache(maxsize=20_000)
 def _words(text: str) -> tuple[str, ...]:
     """Words of a text that say something."""
     found = (token.text for token in tokens_of(text))

@@ -71,6 +71,9 @@ def is_denied(text: str, tokens: Sequence[Token], at: int) -> bool:
         between = text[tokens[back].end : boundary]
         if re.search(r"[;!?]|\.\s", between) or ("," in between and word not in DENY and before not in DENY):
             return False
+        if word == "no" and "," in between:
+            # "No, the red one": what was said before is not wanted.
+            return False
         if word in DENY or (before, word) in _DENY_PAIRS:
             return word not in DENY or not _denies_stock(tokens, back)
         denied = back > 1 and tokens[back - 2].text in DENY

@@ -84,7 +84,9 @@ def by_modifier(shop: Shop, tokens: Sequence[Token], taken: frozenset[int]) -> N
             weight[item] = weight.get(item, 0.0) + shop.lexicon.rarity(token.stem)
     most = max(weight.values(), default=0.0)
     kept = tuple(item for item in shop.items.values() if weight.get(item.id, 0.0) >= most - 1e-6 and most)
-    return Named(kept, frozenset(places), is_weak=True) if kept else NOTHING
+    ids = {item.id for item in kept}
+    own = frozenset(at for at in places if not ids.isdisjoint(shop.lexicon.items_by_stem[tokens[at].stem]))
+    return Named(kept, own, is_weak=True) if kept else NOTHING
 
 
 def _by_title(

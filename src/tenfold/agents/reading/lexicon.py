@@ -75,14 +75,17 @@ class Lexicon:
     """All of a catalog's words.
 
     ``titles``: by item's id. ``items_by_stem``: ids of items whose title, brand or category has a word. ``values``: by
-    item's id, those of its variants. ``words``: what a misspelt word may have been. ``joined``: words that a title
-    writes apart, by how they are written together.
+    item's id, those of its variants. ``said``: all values by what means them; ``longest``: words of the longest such.
+    ``words``: what a misspelt word may have been. ``joined``: words that a title writes apart, by how they are written
+    together.
     """
 
     titles: Mapping[str, Title]
     around: Mapping[str, frozenset[str]]
     items_by_stem: Mapping[str, tuple[str, ...]]
     values: Mapping[str, tuple[Value, ...]]
+    said: Mapping[Stems, tuple[Value, ...]]
+    longest: int
     words: frozenset[str]
     joined: Mapping[str, tuple[str, ...]]
     same: Mapping[Stems, tuple[Stems, ...]]
@@ -122,8 +125,8 @@ def learn(items: Iterable[Item]) -> Lexicon:
         around[item.id] = frozenset(stems_of(" ".join((item.brand, item.category.replace("_", " "), *_makers(item)))))
         if firsts[titles[item.id].stems[:1]] >= SEVERAL and len(titles[item.id].stems) > 2:
             around[item.id] |= frozenset(titles[item.id].stems[:1])
-        for each in {*titles[item.id].stems, *around[item.id]}:
-            by_stem[each].append(item.id)
+        for word in {*titles[item.id].stems, *around[item.id]}:
+            by_stem[word].append(item.id)
         pairs = {pair: None for variant in item.variants for pair in options_of(item, variant).items()}
         for attribute, text in pairs:
             if (attribute, text) not in made:
@@ -133,8 +136,20 @@ def learn(items: Iterable[Item]) -> Lexicon:
             spelled = [token.text for token in tokens_of(text) if token.text.isalpha()]
             words.update(spelled)
             joined.update({a + b: (a, b) for a, b in pairwise(spelled) if len(a + b) > 4 and len(b) > 2})
+    said: dict[Stems, list[Value]] = defaultdict(list)
+    for value in made.values():
+        for each in value.said:
+            said[each].append(value)
     return Lexicon(
-        titles, around, {each: tuple(ids) for each, ids in by_stem.items()}, values, frozenset(words), joined, _same()
+        titles=titles,
+        around=around,
+        items_by_stem={each: tuple(ids) for each, ids in by_stem.items()},
+        values=values,
+        said={each: tuple(meant) for each, meant in said.items()},
+        longest=max(map(len, said), default=0),
+        words=frozenset(words),
+        joined=joined,
+        same=_same(),
     )
 
 

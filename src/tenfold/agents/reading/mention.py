@@ -1,5 +1,6 @@
 """A part of a question that is about an option, and the options of the items that are spoken of."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -41,21 +42,23 @@ class Scope:
         said: dict[Stems, list[Value]] = {}
         loose: dict[Stems, list[Value]] = {}
         names: dict[Stems, list[str]] = {}
+        having = Counter(
+            (value.attribute, part)
+            for value in values
+            for part in {each for words in (*value.said, *value.loose) for each in words}
+        )
         for value in values:
             for words in value.said:
                 said.setdefault(words, []).append(value)
             for words in value.loose:
                 # A part of a value means it only where no other value of the option has that part.
-                others = [each for each in values if each.attribute == value.attribute and each is not value]
-                if not any(words[0] in part for each in others for part in (*each.said, *each.loose)):
+                if having[value.attribute, words[0]] == 1:
                     loose.setdefault(words, []).append(value)
-            stems = stems_of(value.attribute)
-            for words in {stems, *((each,) for each in stems if len(each) > 2)}:
-                if value.attribute not in names.setdefault(words, []):
-                    names[words].append(value.attribute)
-            for deed, told in DEEDS.items():
-                if set(stems) & told and value.attribute not in names.setdefault((deed,), []):
-                    names[deed,].append(value.attribute)
+        for attribute in dict.fromkeys(value.attribute for value in values):
+            stems = stems_of(attribute)
+            deeds = [(deed,) for deed, told in DEEDS.items() if set(stems) & told]
+            for words in dict.fromkeys((stems, *((each,) for each in stems if len(each) > 2), *deeds)):
+                names.setdefault(words, []).append(attribute)
         return cls(values, said, loose, names)
 
 

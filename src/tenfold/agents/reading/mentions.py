@@ -1,27 +1,19 @@
 """Values and names of options that a question mentions, and which of them it excludes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tenfold.agents.reading.denied import DENY
 from tenfold.agents.reading.lexicon import NO, YES, Value
 from tenfold.agents.reading.mention import PLAIN_NAMES, Mention, Scope, mention_of, near
-from tenfold.agents.reading.quantity import Quantity, quantities_of
+from tenfold.agents.reading.quantity import UNLIKE, Quantity, quantities_of, side_of
 from tenfold.agents.reading.ranges import for_people, in_range, ranged, spanned, whole_ranges
 from tenfold.agents.reading.token import Token, stem, stems_of
 from tenfold.agents.reading.words import SIZES, SMALL_STEMS
 from tenfold.catalog.words import STOP_WORDS
 
 _HAVING = frozenset({"with", "have", "has", "include", "includes", "including"})
-_LEAST = re.compile(
-    r"(at least|minimum( of)?|more than|over|above|no less than|larger than|bigger than|longer than|>=?)\s*$"
-)
-_MOST = re.compile(
-    r"(at most|maximum( of)?|less than|under|below|up to|no more than|smaller than|shorter than|<=?)\s*$"
-)
-_STRICT = re.compile(r"(more than|over|above|larger than|bigger than|longer than|less than|under|below|smaller than|"
-                     r"shorter than|>|<)\s*$")  # fmt: skip
 
 
 def mentions_of(text: str, tokens: Sequence[Token], scope: Scope, taken: frozenset[int]) -> list[Mention]:
@@ -121,7 +113,9 @@ def _is_size(tokens: Sequence[Token], at: int, value: Value) -> bool:
 def _quantity(
     text: str, tokens: Sequence[Token], quantity: Quantity, places: frozenset[int], scope: Scope
 ) -> Mention | None:
-    same = [value for value in scope.values if value.quantity and value.quantity.dimension == quantity.dimension]
+    of_kind = [value for value in scope.values if value.quantity and value.quantity.dimension == quantity.dimension]
+    # "Over 25 kg" is not 25 kg.
+    same = [value for value in of_kind if value.span is None]
     said = text[quantity.start : quantity.end]
     if quantity.dimension == "count":
         numbers = [
@@ -129,7 +123,7 @@ def _quantity(
             for value in scope.values
             if value.is_number and set(stems_of(value.attribute)) & {"piec", "piece", "count", "pack"}
         ]
-        holds = _bound(text[: quantity.start], text[quantity.end :], quantity)
+        holds = _bound(text, quantity)
         same_count = [v for v in numbers if holds(Quantity("count", float(v.number or 0), 0, 0))]
         if numbers:
             return Mention(places, said, tuple(same_count), absent="" if same_count else numbers[0].attribute)
@@ -139,8 +133,7 @@ def _quantity(
             return lying
     if not same:
         return None
-    before, after = text[: quantity.start], text[quantity.end :]
-    holds = _bound(before, after, quantity)
+    holds = _bound(text, quantity)
     values = [value for value in same if value.quantity and holds(value.quantity)]
     if values:
         return mention_of(text, tokens, places, near(tokens, places, values))
@@ -149,10 +142,6 @@ def _quantity(
     is_like = min(sizes) / UNLIKE <= quantity.magnitude <= max(sizes) * UNLIKE
     is_value = any(f" {said}" == f" {value.text.casefold()}" for value in scope.values)
     return None if is_value or not is_like else Mention(places, said, absent=_nearest(tokens, places, same).attribute)
-
-
-UNLIKE = 50
-"""How many times as large as all values a quantity is that is something else."""
 
 
 def _undone(tokens: Sequence[Token], scope: Scope, used: set[int]) -> list[Mention]:
@@ -173,12 +162,12 @@ def _nearest(tokens: Sequence[Token], places: frozenset[int], values: Sequence[V
     return near(tokens, places, values)[0]
 
 
-def _bound(before: str, after: str, wanted: Quantity):  # noqa: ANN202
-    strict = _STRICT.search(before) is not None
-    if _LEAST.search(before) or re.match(r"\s*(or more|or larger|or bigger|or longer|and up|\+|minimum|plus\b)", after):
-        return lambda has: has.magnitude > wanted.magnitude * (1.005 if strict else 0.995)
-    if _MOST.search(before) or re.match(r"\s*(or less|or smaller|or shorter|maximum|max\b)", after):
-        return lambda has: has.magnitude < wanted.magnitude * (0.995 if strict else 1.005)
+def _bound(text: str, wanted: Quantity) -> Callable[[Quantity], bool]:
+    side, is_strict = side_of(text, wanted.start, wanted.end)
+    if side == "least":
+        return lambda has: has.magnitude > wanted.magnitude * (1.005 if is_strict else 0.995)
+    if side == "most":
+        return lambda has: has.magnitude < wanted.magnitude * (0.995 if is_strict else 1.005)
     return wanted.same
 
 
@@ -194,7 +183,7 @@ def _names(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> 
                 continue
             used |= places
             said = text[tokens[start].start : tokens[start + length - 1].end]
-            numbered = _numbered(tokens, start, length, used, scope, names)
+            numbered = _numbered(text, tokens, start, length, used, scope, names)
             if numbered is not None:
                 at, value = numbered
                 used.add(at)
@@ -205,7 +194,7 @@ def _names(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> 
                 used.add(number)
                 found.append(Mention(places | {number}, tokens[number].text, absent=names[0]))
                 continue
-            odd = _odd_word(text, tokens, start, length, used, names)
+            odd = _odd_number_of_words(text, tokens, start, length, used, names)
             if odd is not None:
                 used |= odd
                 said = " ".join(tokens[at].text for at in sorted(odd))
@@ -229,12 +218,12 @@ def _names(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> 
 
 
 def _numbered(
-    tokens: Sequence[Token], start: int, length: int, used: set[int], scope: Scope, names: Sequence[str]
+    text: str, tokens: Sequence[Token], start: int, length: int, used: set[int], scope: Scope, names: Sequence[str]
 ) -> tuple[int, Value] | None:
     """A number beside an option's name that one of its values has, as "factor 50" where it comes in "SPF 50"."""
     for at in (start + length, start - 1):
         if 0 <= at < len(tokens) and at not in used and tokens[at].is_number:
-            values = [v for v in scope.values if v.attribute in names and numbers_in(v.text) == [tokens[at].text]]
+            values = [v for v in _by_number(text, tokens[at], scope) if v.attribute in names]
             if len(values) == 1:
                 return at, values[0]
     return None
@@ -246,22 +235,27 @@ def _bare_numbers(text: str, tokens: Sequence[Token], scope: Scope, used: set[in
     for at, token in enumerate(tokens):
         if at in used or not token.text.isdigit() or len(token.text) < 3:
             continue
-        values = [value for value in scope.values if numbers_in(value.text) == [token.text]]
+        values = _by_number(text, token, scope)
         if len(values) == 1:
             used.add(at)
             found.append(mention_of(text, tokens, frozenset({at}), values))
     return found
 
 
-def numbers_in(text: str) -> list[str]:
-    """The numbers of a value, as they are written."""
-    return re.findall(r"\d+(?:[.,]\d+)*", text)
+def _by_number(text: str, token: Token, scope: Scope) -> list[Value]:
+    """Values that have a number; where it is said with a unit only those that have none: "2000 mg" is not "2000 IU"."""
+    has_unit = any(each.start == token.start for each in quantities_of(text))
+    values = [value for value in scope.values if re.findall(r"\d+(?:[.,]\d+)*", value.text) == [token.text]]
+    return [value for value in values if value.is_number or not has_unit]
 
 
-def _odd_word(
+def _odd_number_of_words(
     text: str, tokens: Sequence[Token], start: int, length: int, used: set[int], names: Sequence[str]
 ) -> frozenset[int] | None:
-    """Words that stand as a value after the name of the one option that has it, and are none: "with size 3/4"."""
+    """Words that stand as a value after the name of the one option that has it, and are none: "with size 3/4".
+
+    They begin with a number: "with drawer dividers" asks for something else beside the number of drawers.
+    """
     if len(names) != 1 or start == 0 or tokens[start - 1].text not in {"with", "in", "of", "a", "an", "the"}:
         return None
     odd = []
@@ -274,11 +268,7 @@ def _odd_word(
         if not (tokens[at].is_number or tokens[at].stem not in SMALL_STEMS or is_last):
             break
         odd.append(at)
-    is_noun = odd and tokens[odd[0]].stem in SORT_STEMS
-    return frozenset(odd) if odd and not is_noun else None
-
-
-SORT_STEMS = frozenset(stems_of("option options choice choices available variant range guide chart left"))
+    return frozenset(odd) if odd and tokens[odd[0]].is_number else None
 
 
 def _odd_number(

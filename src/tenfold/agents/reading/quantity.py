@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from tenfold.agents.reading.token import plain
 
 YEAR_H = 8766.0
+UNLIKE = 50
+"""How many times as large as all values a quantity is that is something else."""
 _UNITS: dict[str, tuple[str, dict[str, float]]] = {
     "length": ("m", {
         "mm": 1e-3, "millimeter": 1e-3, "cm": 1e-2, "centimeter": 1e-2, "m": 1.0, "meter": 1.0, "metre": 1.0,
@@ -101,6 +104,35 @@ class Span:
             return self.least < magnitude < self.most
         return self.least * 0.995 <= magnitude <= self.most * 1.005
 
+    def meets(self, magnitude: float, side: "Side", *, is_strict: bool) -> bool:
+        """Whether some of it is what is asked for: the magnitude, or what is above it, or below."""
+        if not side:
+            return self.has(magnitude)
+        is_beyond = self.most > magnitude * 1.005 if side == "least" else self.least < magnitude * 0.995
+        return is_beyond or (not is_strict and self.has(magnitude))
+
+
+Side = Literal["least", "most", ""]
+_ABOVE = r"(more than|over|above|larger than|bigger than|longer than)"
+_BELOW = r"(less than|under|below|smaller than|shorter than)"
+_PLAIN = r"(?<!no )(?<!not )"
+_LEAST = re.compile(rf"({_PLAIN}{_ABOVE}|(no|not) {_BELOW}|at least|minimum( of)?|>=?)\s*$")
+_MOST = re.compile(rf"({_PLAIN}{_BELOW}|(no|not) {_ABOVE}|at most|maximum( of)?|up to|<=?)\s*$")
+_STRICT = re.compile(rf"({_PLAIN}({_ABOVE}|{_BELOW})|>|<)\s*$")
+_OR_MORE = re.compile(r"\s*(or more|or larger|or bigger|or longer|and up|\+|minimum|plus\b)")
+_OR_LESS = re.compile(r"\s*(or less|or smaller|or shorter|maximum|max\b)")
+
+
+def side_of(text: str, start: int, end: int) -> tuple[Side, bool]:
+    """Whether what stands there is the least or the most that is wanted, or itself; and whether it is no part of it."""
+    before, after = text[:start], text[end:]
+    is_strict = _STRICT.search(before) is not None
+    if _LEAST.search(before) or _OR_MORE.match(after):
+        return "least", is_strict
+    if _MOST.search(before) or _OR_LESS.match(after):
+        return "most", is_strict
+    return "", False
+
 
 _N = r"(\d+(?:[.,]\d+)*)"
 _UNIT = r"[\s-]*([a-z\"°%]*)"
@@ -117,8 +149,7 @@ def span_of(text: str) -> Span | None:
     said = plain(text)
     if found := _FROM_TO.match(said):
         low, high = read_number(found.group(1)), read_number(found.group(3))
-        unit = found.group(4) or found.group(2)
-        return _span(low, high, unit) if low is not None and high is not None and low < high else None
+        return None if low is None or high is None else _from_to(low, found.group(2), high, found.group(4))
     if found := _UP_TO.match(said):
         high = read_number(found.group(2))
         is_open = found.group(1) in {"under", "below", "less than"}
@@ -128,6 +159,14 @@ def span_of(text: str) -> Span | None:
         unit = found.group(3) if found.group(2) else found.group(5)
         return _span(low, float("inf"), unit, is_open=found.group(1) is not None) if low is not None else None
     return None
+
+
+def _from_to(low: float, low_unit: str, high: float, high_unit: str) -> Span | None:
+    """A range whose ends may have units of their own, as "1 week to 3 months"; none where it is no range."""
+    dimension, low_factor = _BY_NAME.get(low_unit or high_unit, ("", 1.0))
+    high_dimension, high_factor = _BY_NAME.get(high_unit or low_unit, ("", 1.0))
+    least, most = low * low_factor, high * high_factor
+    return Span(dimension, least, most) if dimension == high_dimension and least < most else None
 
 
 def _span(low: float | None, high: float | None, unit: str, *, is_open: bool = False) -> Span:

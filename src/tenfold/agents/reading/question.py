@@ -29,7 +29,8 @@ class Reading:
     of attributes asked for. ``absent``: values that are not offered. ``puzzling``: words about the thing that nothing
     here explains; ``spare``: other such words; ``unread``: of both those that are not what it is wanted for. ``thing``:
     what was asked for, in the customer's words. ``is_told``: it asks who, when or how long, which an
-    option tells. ``is_weak``: the items are named by words that only say what kind they are.
+    option tells. ``is_weak``: the items are named by words that only say what kind they are. ``is_eased``: nothing is
+    all that was wished, and ``wishes`` are some of it.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Reading:
     is_generic: bool = False
     is_told: bool = False
     is_weak: bool = False
+    is_eased: bool = False
     pointed: tuple[str, ...] = ()
     count: int = 1
 

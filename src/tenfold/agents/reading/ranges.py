@@ -1,10 +1,11 @@
 """Quantities and counts that lie in what a value ranges over, as "8 miles" in "5 to 12 miles"."""
 
 from collections.abc import Sequence
+from math import inf
 
 from tenfold.agents.reading.lexicon import Value
 from tenfold.agents.reading.mention import Mention, Scope, mention_of, near
-from tenfold.agents.reading.quantity import YEAR_H, Quantity
+from tenfold.agents.reading.quantity import UNLIKE, YEAR_H, Quantity, side_of
 from tenfold.agents.reading.token import Token, stems_of
 
 
@@ -32,8 +33,13 @@ def ranged(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> 
             for value in scope.values
             if value.span and not value.span.dimension and tokens[at + 1].stem in stems_of(value.text)
         ]
-        kept = [value for value in counted if value.span and value.span.has(float(token.text))]
-        if kept:
+        side, is_strict = side_of(text, token.start, tokens[at + 1].end)
+        counts = float(token.text)
+        kept = [value for value in counted if value.span and value.span.meets(counts, side, is_strict=is_strict)]
+        # "At least 2 rooms" is also the one that has 2, beside those that have "3 or more".
+        names = {value.attribute for value in kept}
+        is_all = all(value.span for value in scope.values if value.attribute in names)
+        if kept and (is_all or not side):
             found.append(mention_of(text, tokens, frozenset({at, at + 1}), kept))
     return found
 
@@ -68,14 +74,20 @@ def in_range(
     """The values in whose range a quantity lies; an absent one where an option has ranges only, and none has it."""
     if not spanned:
         return None
-    kept = near(
-        tokens, places, [value for value in spanned if value.span and value.span.has(_in_span(quantity, value))]
-    )
+    side, is_strict = side_of(text, quantity.start, quantity.end)
+    kept = [
+        value
+        for value in spanned
+        if value.span and value.span.meets(_in_span(quantity, value), side, is_strict=is_strict)
+    ]
     if kept:
-        return mention_of(text, tokens, places, kept)
-    if all(value in spanned for value in scope.values if value.attribute == spanned[0].attribute):
-        return Mention(places, text[quantity.start : quantity.end], absent=spanned[0].attribute)
-    return None
+        return mention_of(text, tokens, places, near(tokens, places, kept))
+    attribute = near(tokens, places, spanned)[0].attribute
+    own = [value for value in scope.values if value.attribute == attribute]
+    is_like = any(_is_like(quantity, value) for value in own)
+    if side or not is_like or not all(value in spanned for value in own):
+        return None
+    return Mention(places, text[quantity.start : quantity.end], absent=attribute)
 
 
 def spanned(quantity: Quantity, said: str, scope: Scope) -> list[Value]:
@@ -91,6 +103,13 @@ def spanned(quantity: Quantity, said: str, scope: Scope) -> list[Value]:
 
 
 _AGES = frozenset(stems_of("age ages year years old"))
+
+
+def _is_like(quantity: Quantity, value: Value) -> bool:
+    """Whether a quantity may be meant for what a value ranges over: "my 6 year old" asks for no dispatch in days."""
+    ends = [end for end in (value.span.least, value.span.most) if 0 < end < inf] if value.span else []
+    magnitude = _in_span(quantity, value)
+    return bool(ends) and min(ends) / UNLIKE <= magnitude <= max(ends) * UNLIKE
 
 
 def _in_span(quantity: Quantity, value: Value) -> float:

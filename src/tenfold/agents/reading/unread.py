@@ -81,13 +81,19 @@ def unexplained_in(
         if at in explained or at in runs or token.stem in OPINION:
             continue
         if not is_content(token):
-            if token.text in INCIDENTAL and _led_by(tokens, at) in _WITH:
+            # "With grind fine": a small word after an option's name, where others have it as a value of that option.
+            others = shop.lexicon.said.get((token.stem,), ()) if at - 1 in explained else ()
+            named = [each.attribute for each in others if each.attribute in attributes]
+            if named and tokens[at - 1].stem in stems_of(named[0]) and not is_denied(text, tokens, at):
+                absent.append(Absent(token.text, named[0]))
+            elif token.text in INCIDENTAL and _led_by(tokens, at) in _WITH:
                 puzzling.append(token.text)
             continue
         if _is_slip(token.text, items, tokens) or _is_beside(tokens, at, explained):
             continue
         lead = _led_by(tokens, at)
-        kind = _kind_of(token.stem, shop, items) or (_like(token.text, shop, items) if lead in _TIGHT | _FOR else "")
+        kind = _kind_of(token.stem, shop, items)
+        kind = kind or (_like(token.text, shop, items, lead) if lead in _TIGHT | _FOR else "")
         if kind and not is_denied(text, tokens, at):
             absent.append(Absent(token.text, kind))
             continue
@@ -113,23 +119,19 @@ def _elsewhere(
 ) -> tuple[list[Absent], frozenset[int]]:
     """Values of several words that other items have for an option of these, as "matte black"; with their places."""
     names = {value.attribute for item in items for value in shop.lexicon.values[item.id]}
-    found, places = [], set()
-    for others in shop.lexicon.values.values():
-        for value in others:
-            for words in value.said if value.attribute in names else ():
-                for start in range(len(tokens) - len(words) + 1) if len(words) > 1 else ():
-                    run = frozenset(range(start, start + len(words)))
-                    if (
-                        run & (explained | places)
-                        or tuple(token.stem for token in tokens[start : start + len(words)]) != words
-                    ):
-                        continue
-                    if all(not is_content(tokens[at]) for at in run) or is_denied(text, tokens, start):
-                        continue
-                    places |= run
-                    found.append(
-                        Absent(text[tokens[start].start : tokens[start + len(words) - 1].end], value.attribute)
-                    )
+    found: list[Absent] = []
+    places: set[int] = set()
+    for length in range(min(len(tokens), shop.lexicon.longest), 1, -1):
+        for start in range(len(tokens) - length + 1):
+            run = frozenset(range(start, start + length))
+            values = shop.lexicon.said.get(tuple(token.stem for token in tokens[start : start + length]), ())
+            attribute = next((value.attribute for value in values if value.attribute in names), "")
+            if not attribute or run & (explained | places):
+                continue
+            if all(not is_content(tokens[at]) for at in run) or is_denied(text, tokens, start):
+                continue
+            places |= run
+            found.append(Absent(text[tokens[start].start : tokens[start + length - 1].end], attribute))
     return found, frozenset(places)
 
 
@@ -205,6 +207,7 @@ def _kind_of(stem: str, shop: Shop, items: tuple[Item, ...]) -> str:
 
 
 _FOR = frozenset(["for"])
+_LOOKS = re.compile("colou?r|material|fabric|finish")
 LIKE = 0.5
 """Cosine from which a word is taken to be of the kind of an option's values: "flute" and "violin" .56, "strawberry" and
 "raspberry" .50, "parrot" and "cat" .44, "balcony" and "street" .41, "zip" and "wool" .39."""
@@ -212,10 +215,13 @@ MOST_LIKE = 40
 """Values that a word is compared with; of more, it is not."""
 
 
-def _like(word: str, shop: Shop, items: tuple[Item, ...]) -> str:
+def _like(word: str, shop: Shop, items: tuple[Item, ...], lead: str) -> str:
     """The attribute whose values are of a kind with a word: "sheet music for flute" where it is for piano or violin."""
     values = list(dict.fromkeys(value for item in items for value in shop.lexicon.values[item.id]))
     values = [value for value in values if value.text.isalpha()]
+    if lead in _FOR:
+        # "A mug for coffee" asks for none in "espresso".
+        values = [value for value in values if not _LOOKS.search(value.attribute)]
     if not values or len(values) > MOST_LIKE:
         return ""
     near = shop.embedded([value.text.casefold() for value in values]) @ shop.embedded([word])[0]
@@ -243,11 +249,8 @@ def _among(stem: str, shop: Shop, values: Sequence[Value]) -> str:
         # "A4" among A5 and A6, "i3" among i5 and i7.
         if shape and _shape(value.text.casefold()) == shape:
             return value.attribute
-    for others in shop.lexicon.values.values():
-        for value in others:
-            if value.attribute in names and (stem,) in value.said and value.text.casefold() not in NO:
-                return value.attribute
-    return ""
+    others = [each for each in shop.lexicon.said.get((stem,), ()) if each.attribute in names]
+    return next((each.attribute for each in others if each.text.casefold() not in NO), "")
 
 
 def _shape(word: str) -> str:
