@@ -244,6 +244,15 @@ async def test_a_thread_asks_remembers_plans_and_draws_and_is_closed_to_others(p
 
 
 @pytest.mark.slow
+async def test_a_message_that_it_fails_at_keeps_nobody_waiting(people):
+    ann, bob = await people.make("Ann"), await people.make("Bob")
+    # Its calendar ends before this party does.
+    found = await people.say(ann, await people.thread(ann), "plan 9999-12-31: 23:30 party")
+    assert "write it in other words" in found["reply"]["text"]
+    assert "Milo Drazen" in (await people.say(bob, await people.thread(bob), QUESTION))["reply"]["text"]
+
+
+@pytest.mark.slow
 async def test_no_message_is_lost_or_answered_twice_when_the_process_is_killed(people_of_a_process):
     people = people_of_a_process
     ann = await people.make("Ann")

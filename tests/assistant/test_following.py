@@ -105,12 +105,17 @@ async def test_a_later_version_replaces_the_earlier(store, make):
 async def test_one_in_trouble_says_why_and_is_asked_less_and_less(store, make):
     down = Unreachable("https://bay.example/rss: HTTP 500", next_step="wait")
     web = PretendWeb(
-        rss=down, other=RSS.format(title="Two", text="It rained."), page="<html><body>no feed</body></html>"
+        rss=down,
+        odd=OverflowError("date value out of range"),
+        other=RSS.format(title="Two", text="It rained."),
+        page="<html><body>no feed</body></html>",
     )
-    following, clock = make(web, *(f"https://bay.example/{name}" for name in ("rss", "other", "page")), poll_s=60)
+    names = ("rss", "odd", "other", "page")
+    following, clock = make(web, *(f"https://bay.example/{name}" for name in names), poll_s=60)
     assert await following.turn()
     rows = {row.url.rsplit("/", 1)[1]: row for row in read(store, followed)}
     assert "HTTP 500" in rows["rss"].trouble and "no RSS, no Atom" in rows["page"].trouble and not rows["other"].trouble
+    assert "date value out of range" in rows["odd"].trouble
     waits = []
     for _ in range(3):
         before = next(row for row in read(store, followed) if row.url.endswith("rss"))

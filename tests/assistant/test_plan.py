@@ -44,6 +44,20 @@ def test_steps_have_times_places_and_lengths(plan):
     assert plan.steps[0].starts.date() == date(2026, 11, 21)
 
 
+def test_a_plan_has_an_end_however_much_is_asked_for():
+    asked = [f"{8 + n // 60}:{n % 60:02d} stop {n}" for n in range(51)]
+    found = new_plan(f"plan Saturday: {', '.join(asked)}", NOW)
+    assert found.plan is None and "up to 50 steps, and that would be 51" in found.trouble
+    full = new_plan(f"plan Saturday: {', '.join(asked[:50])}", NOW).plan
+    assert full is not None and len(full.steps) == 50
+    more = change(full, "add dinner at 7 pm", NOW)
+    assert more is not None and more.plan is None and "51" in more.trouble
+    assert steps(new_plan(f"plan Saturday: 10:00 museum for {'9' * 400} hours", NOW).plan)[0][3] == 7 * 24 * 60
+    long = new_plan(f"plan the {'very ' * 60}long day: 10:00 museum", NOW).plan
+    assert long is not None and len(long.title) == 200
+    assert day_of("news of the last 99999999 days", NOW.date()) is None
+
+
 def test_follow_ups_change_it(plan):
     assert changed(plan, "move the museum to 3 pm")[1] == ("Sat 15:00", "museum", "Lasziv", 60)
     assert [step[1] for step in changed(plan, "drop the second")] == ["museum", "walk along the canal"]

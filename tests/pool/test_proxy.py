@@ -30,7 +30,7 @@ class Shop:
 
     def __init__(self) -> None:
         self.parts: list[int] = []
-        self.counts = "{}"
+        self.counts, self.counts_status = "{}", 200
         self.left = asyncio.Event()
         self.go_on = asyncio.Event()
 
@@ -41,7 +41,7 @@ class Shop:
             Route("/v1/shop/events", self.events),
             Route("/v1/shop/cut", self.cut),
             Route("/v1/shop/never", self.never, methods=["GET"]),
-            Route("/product/counts", lambda _: Response(self.counts)),
+            Route("/product/counts", lambda _: Response(self.counts, self.counts_status)),
             Route("/v1/shop/fails", lambda _: Response(status_code=500)),
             Route("/v1/shop/moved", lambda _: RedirectResponse("/v1/shop/told")),
             WebSocketRoute("/v1/shop/talk", self.talk),
@@ -426,5 +426,9 @@ async def test_what_a_product_says_is_wrong_with_it_is_told_as_long_as_it_says_s
     for said in ("[]", "no JSON", "{}"):
         shop.counts = said
         assert await front.proxy.troubles() == {"shop": ""}
+    # Whose database cannot be read can say nothing else.
+    shop.counts_status = 500
+    assert "answers 500; logs/shop.log" in (await front.proxy.troubles())["shop"]
+    shop.counts_status = 200
     front.proxy.learn({"shop": ProductRoute(url=f"http://127.0.0.1:{free_port()}", prefixes=("/v1/shop",))})
     assert await front.proxy.troubles() == {"shop": ""}

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from starlette.exceptions import HTTPException
 
 from tenfold.product.channels import meta
+from tenfold.product.channels.courier import Courier
 from tenfold.product.channels.deliveries import (
     ChannelRefused,
     Deliveries,
@@ -85,6 +86,7 @@ async def test_only_the_last_part_of_a_long_reply_tells_that_it_arrived():
         (403, {"code": 130497}, NotSent, True),
         (403, {"code": 200, "error_subcode": 1545041}, NotSent, True),
         (400, {"code": 100}, NotSent, True),
+        (400, {"code": 100, "error_subcode": 33}, ChannelRefused, False),
         (400, {"code": 131026}, NotSent, True),
         (400, {"code": 131047}, OutsideWindow, False),
         (403, {"code": 10, "error_subcode": 2018278}, OutsideWindow, False),
@@ -106,7 +108,7 @@ def test_whatsapp_says_what_it_took_and_could_not_bring():
         value = {"metadata": {"phone_number_id": "555"}, "statuses": [{"biz_opaque_callback_data": "7", **status}]}
         return meta.read_whatsapp(orjson.dumps({"entry": [{"changes": [{"value": value}]}]}), NUMBER)[1]
 
-    assert told(status="read") == [Receipt(7)]
+    assert told(status="read") == [Receipt(7)] and told(status="sent") == [Receipt(7, is_under_way=True)]
     assert told(status="deleted") == [] == told(status="sent", biz_opaque_callback_data="x")
     late = told(status="failed", errors=[{"code": 131047, "title": "Re-engagement message"}])
     assert late[0].is_late and "Re-engagement" in late[0].failed
@@ -131,11 +133,20 @@ def deliveries(tmp_path):
     store.close()
 
 
+def mark(connection, found, number, state):
+    connection.execute(sa.update(found.table).where(found.table.c.number == number).values(state=state))
+
+
+def states(connection, found):
+    rows = connection.execute(sa.select(found.table.c.number, found.table.c.state)).all()
+    return {row.number: row.state for row in rows}
+
+
 def test_what_the_channel_says_later_counts_only_for_what_it_took(deliveries):
     found, write = deliveries
     for number in range(3):
         write(found.send_later, "shop", "a", "whatsapp", "4915", {"text": str(number)}, 1000.0)
-    write(lambda c: [found.note(c, number, {"state": "sent"}) for number in (1, 2)])
+    write(lambda c: [mark(c, found, number, "sent") for number in (1, 2)])
     write(found.take_receipt, "shop", Receipt(1, "no WhatsApp there"), 1001.0)
     write(found.take_receipt, "shop", Receipt(2, "too late", is_late=True), 1001.0)
     write(found.take_receipt, "shop", Receipt(3, "no WhatsApp there"), 1001.0)
@@ -145,6 +156,12 @@ def test_what_the_channel_says_later_counts_only_for_what_it_took(deliveries):
     assert [each.number for each in write(found.read_due, 1002.0)] == [3]
     write(found.take_receipt, "shop", Receipt(3), 1001.0)
     assert write(found.read_due, 1002.0) == []
+    # That it went out comes after the word that it failed, or again; only one that arrived did not fail.
+    for number in (1, 2):
+        write(found.take_receipt, "shop", Receipt(number, is_under_way=True), 1001.0)
+    assert write(states, found) == {1: "failed", 2: "held", 3: "sent"}
+    write(found.take_receipt, "shop", Receipt(2), 1001.0)
+    assert write(states, found) == {1: "failed", 2: "sent", 3: "sent"}
 
 
 def test_what_ended_long_ago_is_forgotten_and_no_number_is_given_twice(deliveries, monkeypatch):
@@ -152,8 +169,78 @@ def test_what_ended_long_ago_is_forgotten_and_no_number_is_given_twice(deliverie
     found, write = deliveries
     for number, state in enumerate(("sent", "failed", "held", "pending", "refused", "sent"), start=1):
         write(found.send_later, "shop", "a", "whatsapp", "4915", {"text": ""}, 1000.0)
-        write(found.note, number, {"state": state})
+        write(mark, found, number, state)
     assert [write(found.forget, 999.0), write(found.forget, 1001.0), write(found.forget, 1001.0)] == [0, 2, 1]
     left = write(lambda c: c.execute(sa.select(found.table.c.number)).scalars().all())
     assert left == [4, 5, 6]
     assert write(found.forget, 1001.0) == 0
+
+
+def courier_of(deliveries, send):
+    found, write = deliveries
+
+    async def run(work):
+        return write(work)
+
+    return Courier(found, run, run, send, lambda _: None, keep_days=30.0, clock=lambda: 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "state"),
+    [
+        (Receipt(1), NotSent("it did not answer within 20 s"), "sent"),
+        (Receipt(1, is_under_way=True), NotSent("it did not answer within 20 s"), "sent"),
+        (Receipt(1), ChannelRefused("the token has expired"), "sent"),
+        (Receipt(1, "too late", is_late=True), None, "held"),
+        (Receipt(1, "no WhatsApp there"), None, "failed"),
+    ],
+)
+async def test_what_the_channel_says_while_a_delivery_is_sent_counts(deliveries, monkeypatch, said, error, state):
+    monkeypatch.setattr("tenfold.product.channels.courier.LOOK_EVERY_S", 0.01)
+    found, write = deliveries
+
+    async def send(_):
+        write(found.take_receipt, "shop", said, 1000.0)
+        if error is not None:
+            raise error
+
+    write(found.send_later, "shop", "a", "whatsapp", "4915", {"text": "Hello"}, 1000.0)
+    await courier_of(deliveries, send).turn()
+    assert write(states, found) == {1: state}
+
+
+async def test_a_delivery_that_arrived_since_it_was_read_is_not_sent_again(deliveries, monkeypatch):
+    monkeypatch.setattr("tenfold.product.channels.courier.LOOK_EVERY_S", 0.01)
+    found, write = deliveries
+    sent = []
+
+    async def send(delivery):
+        sent.append(delivery.number)
+        # The one behind it had been sent by a process that was killed before it could note it.
+        write(found.take_receipt, "shop", Receipt(2), 1000.0)
+
+    for text in ("one", "two", "three"):
+        write(found.send_later, "shop", "a", "whatsapp", "4915", {"text": text}, 1000.0)
+    courier = courier_of(deliveries, send)
+    await courier.turn()
+    await courier.turn()
+    assert sent == [1, 3] and set(write(states, found).values()) == {"sent"}
+
+
+async def test_what_nobody_foresaw_of_one_delivery_keeps_no_other_waiting(deliveries, monkeypatch):
+    monkeypatch.setattr("tenfold.product.channels.courier.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("tenfold.product.channels.courier.MOST_TRIES", 2)
+    found, write = deliveries
+
+    async def send(delivery):
+        if delivery.thread == "a":
+            raise ValueError("a line break in a header")
+
+    for thread in ("a", "b"):
+        write(found.send_later, "shop", thread, "whatsapp", "4915", {"text": "Hello"}, 1000.0)
+    await courier_of(deliveries, send).turn()
+    assert write(states, found) == {1: "pending", 2: "sent"}
+    write(lambda c: c.execute(sa.update(found.table).values(next_at=1000.0)))
+    await courier_of(deliveries, send).turn()
+    assert write(states, found) == {1: "failed", 2: "sent"}
+    assert "a line break in a header" in write(found.read_unsent, "shop")[0].detail

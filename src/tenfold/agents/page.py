@@ -69,6 +69,8 @@ class Office:
         """Show the first business."""
         found = await self._ask(Businesses, "/businesses")
         if found is None:
+            # There is the button that looks again.
+            self._who.set_visibility(True)
             return
         names = [each.id for each in found.businesses]
         self._nothing.set_content("" if names else _NOTHING)

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0
 EARN_EVERY_S = 2.0
+FAILED = "I failed at this message, and it is noted. Please write it in other words."
 
 
 class Desk:
@@ -172,9 +173,19 @@ class Desk:
             event.set()
 
     async def _think(self, room: Room) -> Outcome:
+        loop = asyncio.get_running_loop()
+        sources = await loop.run_in_executor(self._thinking, self._ready)
+        try:
+            return await self._reply_to(room, sources)
+        except Exception:
+            # It would fail again, and everybody's messages since would wait for it.
+            log.exception("no reply to message %d of thread %s", room.asked.number, room.asked.thread)
+            return Outcome(FAILED)
+
+    async def _reply_to(self, room: Room, sources: Sources) -> Outcome:
         now = datetime.fromtimestamp(self.now(), UTC)
         loop = asyncio.get_running_loop()
-        outcome = await loop.run_in_executor(self._thinking, lambda: reply_in(room, self._ready(), now))
+        outcome = await loop.run_in_executor(self._thinking, lambda: reply_in(room, sources, now))
         if isinstance(outcome.reply, Unknown) and self._services.can_search:
             question = read_intent(room.asked.text).what
             try:
@@ -182,9 +193,8 @@ class Desk:
             except NoService as refusal:
                 log.info("no web search: %s", refusal)
                 return outcome
-            embedder = self._ready().embedder
             reply = await loop.run_in_executor(
-                self._thinking, lambda: answer(room, question, Sources(found, embedder), now)
+                self._thinking, lambda: answer(room, question, Sources(found, sources.embedder), now)
             )
             if isinstance(reply, Answer):
                 return outcome_of(reply)

@@ -59,11 +59,12 @@ class Following:
         try:
             after, passages = await self._fetch(known, datetime.fromtimestamp(now, UTC))
         except (Unreachable, ValueError) as error:
-            fails = known.fails + 1
-            pause = self._settings.poll_s * min(LONGEST_PAUSE, 2 ** min(fails - 1, 5))
-            log.info("subscription %s: %s; tried again in %.0f s", known.url, error, pause)
-            told = replace(known, fails=fails, trouble=str(error)[:500], next_at=now + pause)
-            await self._write(lambda c: library.note(c, told))
+            await self._leave_alone(known, str(error), now)
+            return False
+        except Exception as error:
+            # What nobody foresaw of one keeps no other from being read.
+            log.exception("subscription %s", known.url)
+            await self._leave_alone(known, f"it cannot be read ({type(error).__name__}: {error})", now)
             return False
         noted = replace(after, fails=0, trouble="", read_at=now, next_at=now + self._settings.poll_s)
 
@@ -72,6 +73,14 @@ class Following:
             return library.shelve(connection, known.url, passages)
 
         return bool(await self._write(keep))
+
+    async def _leave_alone(self, known: Followed, trouble: str, now: float) -> None:
+        """Note what is wrong with one; it is tried again later, each time later."""
+        fails = known.fails + 1
+        pause = self._settings.poll_s * min(LONGEST_PAUSE, 2 ** min(fails - 1, 5))
+        log.info("subscription %s: %s; tried again in %.0f s", known.url, trouble, pause)
+        told = replace(known, fails=fails, trouble=trouble[:500], next_at=now + pause)
+        await self._write(lambda c: library.note(c, told))
 
     async def _fetch(self, known: Followed, now: datetime) -> tuple[Followed, list[Passage]]:
         try:

@@ -36,6 +36,8 @@ _STYLE = Path(__file__).with_name("page.css").read_text()
 V1 = "/v1/assistant"
 STORED = "tenfold.assistant.key"
 LOOK_EVERY_S = 3.0
+BROWSER_PATIENCE_S = 30.0
+"""For a browser to say whom it keeps: a slow one is no new person."""
 _ABOUT = (
     "Threads for one person or several, with an assistant that answers from feeds and pages it follows: who said it "
     "and when, newer before older, and what no source tells is said to be unknown."
@@ -155,7 +157,8 @@ class Page:
 
     async def begin(self) -> None:
         """Take up the person that this browser was, and show what there is."""
-        self._api.key = str(await ui.run_javascript(f"localStorage.getItem({json.dumps(STORED)}) || ''") or "")
+        kept = ui.run_javascript(f"localStorage.getItem({json.dumps(STORED)}) || ''", timeout=BROWSER_PATIENCE_S)
+        self._api.key = str(await kept or "")
         await self._show_sources()
         newest = await self._show_threads()
         if newest is not None and self._thread is None:
@@ -172,7 +175,7 @@ class Page:
         async def make() -> None:
             made = await self._api.ask(MadePerson, "POST", "/people", {"name": (self._called.value or "").strip()})
             self._api.key = made.key
-            await ui.run_javascript(f"localStorage.setItem({json.dumps(STORED)}, {json.dumps(made.key)})")
+            ui.run_javascript(f"localStorage.setItem({json.dumps(STORED)}, {json.dumps(made.key)})")
             await self._show_threads()
 
         await self._try(make)
@@ -192,10 +195,11 @@ class Page:
             try:
                 found = await self._api.ask(Threads, "GET", "/threads")
             except Refused as refusal:
-                if refusal.status != 401:
+                # The front answers 401 too, where the pool's own key has ended: that says nothing of the person.
+                if refusal.status != 401 or PERSON_KEY not in str(refusal):
                     raise
                 if self._api.key == key:
-                    await self._forget_me()
+                    self._forget_me()
                 return
             first = next(iter(found.threads), None)
             self._threads.clear()
@@ -209,10 +213,10 @@ class Page:
         await self._try(show)
         return first
 
-    async def _forget_me(self) -> None:
+    def _forget_me(self) -> None:
         """The key that this browser kept is of nobody here any more, as in a pool that was begun anew."""
-        self._api.key = ""
-        await ui.run_javascript(f"localStorage.removeItem({json.dumps(STORED)})")
+        self._api.key, self._thread = "", None
+        ui.run_javascript(f"localStorage.removeItem({json.dumps(STORED)})")
         self._who.set_visibility(True)
         self._threads.clear()
         self._told.set_content("This pool does not know you any more: give a name to begin.")

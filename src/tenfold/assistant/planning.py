@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from tenfold.assistant.plan import Plan, Step
+from tenfold.assistant.plan import MOST_STEPS, Plan, Step
 from tenfold.assistant.times import DAYS, read_span
 from tenfold.assistant.words import STOPPED, stems
 
@@ -64,7 +64,9 @@ def new_plan(text: str, now: datetime) -> Changed:
             None,
             "I found no step with a time in that. Write one like: plan Saturday: 10:00 museum, 1 pm lunch at Rosa's",
         )
-    made = Plan(title=f"Plan for {title}" if title else "Plan")
+    if len(steps) > MOST_STEPS:
+        return _too_many(len(steps))
+    made = Plan(title=f"Plan for {title}"[:200] if title else "Plan")
     return Changed(made.with_steps(steps))
 
 
@@ -131,12 +133,22 @@ def change(plan: Plan, text: str, now: datetime) -> Changed | None:
     ):
         return _replaced(plan, found["which"], lambda step: step.model_copy(update={"what": found["to"][:200]}))
     if found := re.match(r"^(?:please )?(?:add|also|and add)\s+(?P<step>.+)$", asked, re.IGNORECASE):
-        day = day_of(found["step"], now.date()) or (plan.steps[-1].starts.date() if plan.steps else now.date())
-        step = read_step(found["step"], day)
-        if step is None:
-            return Changed(None, "Say at what time, e.g.: add dinner at 7 pm at Rosa's")
-        return Changed(plan.with_steps([*plan.steps, step]))
+        return _added(plan, found["step"], now)
     return None
+
+
+def _added(plan: Plan, text: str, now: datetime) -> Changed:
+    day = day_of(text, now.date()) or (plan.steps[-1].starts.date() if plan.steps else now.date())
+    step = read_step(text, day)
+    if step is None:
+        return Changed(None, "Say at what time, e.g.: add dinner at 7 pm at Rosa's")
+    if len(plan.steps) >= MOST_STEPS:
+        return _too_many(len(plan.steps) + 1)
+    return Changed(plan.with_steps([*plan.steps, step]))
+
+
+def _too_many(steps: int) -> Changed:
+    return Changed(None, f"A plan has up to {MOST_STEPS} steps, and that would be {steps}.")
 
 
 def _dropped(plan: Plan, which: str) -> Changed:
@@ -228,4 +240,4 @@ def _time(clock: re.Match[str]) -> time | None:
 
 def _minutes(long: re.Match[str]) -> int:
     count = {"a": 1.0, "an": 1.0, "half a": 0.5, "half an": 0.5}.get(long[1].lower()) or float(long[1])
-    return max(1, min(7 * 24 * 60, round(count * (60 if long[2].lower().startswith("h") else 1))))
+    return max(1, round(min(7 * 24 * 60, count * (60 if long[2].lower().startswith("h") else 1))))

@@ -17,6 +17,9 @@ _MONTH_YEAR = re.compile(rf"\b(?:in|since|during|of|last|this) ({_MONTH})(?:,? (
 _YEAR = re.compile(r"(?<![\w.-])(?:in|of|for|by|since|during|the)?\s*\b(19\d\d|20\d\d)\b(?![\w-]|\.\d)")
 _BACK = re.compile(r"\b(?:past|last|previous) (\d+|few|couple of) (day|week|month)s?\b", re.IGNORECASE)
 
+_MOST_BACK = 1_200
+"""Months of a century: nothing that is read is older, and the calendar ends somewhere."""
+
 _AGO = (
     (r"\b(?:today|tonight|this (?:morning|afternoon|evening))\b", 0, 0),
     (r"\b(?:yesterday|last night)\b", 1, 1),
@@ -90,7 +93,7 @@ def _named_month(question: str, now: date) -> Span | None:
 
 def _relative(asked: str, now: date) -> Span | None:
     if found := _BACK.search(asked):
-        count = int(found[1]) if found[1].isdigit() else 3
+        count = min(int(found[1]), _MOST_BACK) if found[1].isdigit() else 3
         return Span(now - timedelta(days=count * {"day": 1, "week": 7, "month": 31}[found[2]] + 1), now)
     if re.search(r"\bthis (?:year|season|autumn|spring|summer|winter)\b", asked):
         return Span(date(now.year, 1, 1), now)

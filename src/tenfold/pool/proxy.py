@@ -107,6 +107,9 @@ class Proxy:
         url = f"{self._products[name].url}{COUNTS_PATH}"
         try:
             async with self._session.get(url, headers=self._token, timeout=COUNTS_PATIENCE) as answer:
+                if not answer.ok:
+                    # As one whose database cannot be read.
+                    return f"asked how it is, it answers {answer.status}; logs/{name}.log says why"
                 told = orjson.loads(await answer.read())
         except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
             log.debug("%s does not say how it is: %s", name, error or type(error).__name__)

@@ -121,9 +121,13 @@ class Courier:
                 return
 
     async def _send_one(self, delivery: Delivery) -> str:
-        """What it became; unless it was sent, what comes behind it in its thread waits for it."""
-        begun = {"state": "sending", "tries": delivery.tries + 1, "next_at": self._clock() + DOUBT_S}
-        await self._set(delivery, **begun)
+        """What it became; unless it was sent, what comes behind it in its thread waits for it.
+
+        One that is not as it was read any more is ``changed``, and not sent.
+        """
+        until = self._clock() + DOUBT_S
+        if not await self._write(lambda connection: self._deliveries.begin(connection, delivery, until)):
+            return "changed"
         try:
             await self._send(delivery)
         except OutsideWindow as error:
@@ -135,15 +139,23 @@ class Courier:
                 log.error("%s of %r takes nothing; replies wait for it: %s", delivery.channel, delivery.business, why)
             return "refused"
         except NotSent as error:
-            is_over = error.for_good or delivery.tries + 1 >= MOST_TRIES
-            pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**delivery.tries)
-            state = "failed" if is_over else "pending"
-            log.log(logging.WARNING if is_over else logging.INFO, "delivery %d: %s", delivery.number, error)
-            await self._set(delivery, state=state, next_at=self._clock() + pause_s, detail=str(error)[:500])
-            return state
+            return await self._try_later(delivery, error)
+        except Exception as error:
+            # What nobody foresaw of one, e.g. a token that no header can hold, keeps no other waiting.
+            log.exception("delivery %d failed", delivery.number)
+            return await self._try_later(delivery, NotSent(f"{type(error).__name__}: {error}"))
         now = self._clock()
         await self._write(lambda connection: self._deliveries.note_sent(connection, delivery, now))
         return "sent"
+
+    async def _try_later(self, delivery: Delivery, error: NotSent) -> str:
+        """Have it tried again where that may help; what it became."""
+        is_over = error.for_good or delivery.tries + 1 >= MOST_TRIES
+        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**delivery.tries)
+        state = "failed" if is_over else "pending"
+        log.log(logging.WARNING if is_over else logging.INFO, "delivery %d: %s", delivery.number, error)
+        await self._set(delivery, state=state, next_at=self._clock() + pause_s, detail=str(error)[:500])
+        return state
 
     async def _forget(self) -> None:
         """Now and then forget what ended long ago."""
@@ -155,4 +167,4 @@ class Courier:
             self._forget_at = now + FORGET_EVERY_S
 
     async def _set(self, delivery: Delivery, **values: object) -> None:
-        await self._write(lambda connection: self._deliveries.note(connection, delivery.number, values))
+        await self._write(lambda connection: self._deliveries.note(connection, delivery, values))

@@ -91,12 +91,14 @@ class Refusal:
 class Receipt:
     """What a channel says of a delivery that it had taken: it arrived, or ``failed`` says why it never will.
 
-    ``is_late``: only since the customer's last message is too old by now.
+    ``is_late``: only since the customer's last message is too old by now. ``is_under_way``: it has not arrived yet, and
+    may still fail.
     """
 
     number: int
     failed: str = ""
     is_late: bool = False
+    is_under_way: bool = False
 
 
 LastWrote = Callable[["sa.ColumnElement[str]", "sa.ColumnElement[str]"], "sa.ScalarSelect[float]"]
@@ -165,6 +167,9 @@ class Deliveries:
         """Note what the channel says of a delivery."""
         mine = (self.table.c.number == receipt.number) & (self.table.c.business == business)
         if not receipt.failed:
+            if receipt.is_under_way:
+                # Receipts come in any order: that it failed may have been said before.
+                mine &= self.table.c.state.in_(_WAITS)
             connection.execute(sa.update(self.table).where(mine).values(state="sent", detail=""))
             return
         values = {"state": "held", "tries": 0} if receipt.is_late else {"state": "failed"}
@@ -201,25 +206,38 @@ class Deliveries:
         query = sa.select(self.table).where(due).order_by(columns.number).limit(AT_ONCE)
         return [Delivery(*row) for row in connection.execute(query)]
 
-    def note(self, connection: Connection, number: int, values: Mapping[str, object]) -> None:
-        """Note what became of a delivery."""
-        connection.execute(sa.update(self.table).where(self.table.c.number == number).values(**values))
+    def begin(self, connection: Connection, delivery: Delivery, until: float) -> bool:
+        """Note that a delivery is being sent; no where it is not as it was read any more, e.g. since it has arrived.
+
+        Args:
+            connection: of a transaction that writes.
+            delivery: as it was read.
+            until: Unix seconds from which another process may send it, if nothing more was noted of it.
+        """
+        columns = self.table.c
+        as_read = (columns.state == delivery.state) & (columns.tries == delivery.tries)
+        values = {"state": "sending", "tries": delivery.tries + 1, "next_at": until}
+        begun = sa.update(self.table).where(columns.number == delivery.number, as_read).values(**values)
+        return bool(connection.execute(begun).rowcount)
+
+    def note(self, connection: Connection, delivery: Delivery, values: Mapping[str, object]) -> None:
+        """Note what became of a try, unless the channel has said meanwhile what became of the delivery."""
+        connection.execute(sa.update(self.table).where(self._in_hand(delivery)).values(**values))
 
     def note_sent(self, connection: Connection, delivery: Delivery, now: float) -> None:
         """Note that a delivery was taken, and so that its channel takes what waits for it."""
-        self.note(connection, delivery.number, {"state": "sent", "detail": ""})
+        self.note(connection, delivery, {"state": "sent", "detail": ""})
         if connection.execute(sa.delete(self.refusals).where(_of(self.refusals, delivery))).rowcount:
             refused = _of(self.table, delivery) & (self.table.c.state == "refused")
             connection.execute(sa.update(self.table).where(refused).values(next_at=now))
 
     def note_refused(self, connection: Connection, delivery: Delivery, why: str, now: float) -> bool:
         """Have all that is for a delivery's channel wait for it; whether it took something until now."""
-        waits = _of(self.table, delivery) & self.table.c.state.in_(("pending", "refused"))
-        mine = self.table.c.number == delivery.number
         values = {"state": "refused", "next_at": now + REFUSED_PAUSE_S, "detail": why}
-        connection.execute(sa.update(self.table).where(waits | mine).values(**values))
         # It was not the delivery's fault, so it counts no try.
-        self.note(connection, delivery.number, {"tries": delivery.tries})
+        self.note(connection, delivery, {**values, "tries": delivery.tries})
+        waits = _of(self.table, delivery) & self.table.c.state.in_(("pending", "refused"))
+        connection.execute(sa.update(self.table).where(waits).values(**values))
         known = sa.update(self.refusals).where(_of(self.refusals, delivery)).values(why=why)
         if connection.execute(known).rowcount:
             return False
@@ -255,6 +273,12 @@ class Deliveries:
         ended = columns.state.in_(_ENDED) & (columns.next_at < before) & (columns.number < newest)
         old = sa.select(columns.number).where(ended).order_by(columns.number).limit(MOST_FORGOTTEN)
         return connection.execute(sa.delete(self.table).where(columns.number.in_(old))).rowcount
+
+    def _in_hand(self, delivery: Delivery) -> "sa.ColumnElement[bool]":
+        """A delivery whose try ``begin`` noted, as long as nothing else was noted of it."""
+        columns = self.table.c
+        is_begun = (columns.state == "sending") & (columns.tries == delivery.tries + 1)
+        return (columns.number == delivery.number) & is_begun
 
 
 def _of(table: sa.Table, delivery: Delivery) -> "sa.ColumnElement[bool]":

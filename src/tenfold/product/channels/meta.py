@@ -29,6 +29,8 @@ _MESSENGER_WINDOW = 2018278
 """Codes by which Meta says that it is too late to write."""
 _REFUSES_ALL = {0, 3, 10, 33, 102, 190, 368, 131005, 131031, 131037, 131042, 131045, 133010, *range(200, 300)}
 """Codes that speak of the sender: no right or no valid token, a number that is locked, not registered or not paid."""
+_NO_RIGHT = (100, 33)
+"""Code and subcode by which Meta says that a token has no right to this number or page, or that there is none."""
 _REFUSES_ONE = {551, 130472, 130497, 131021, 131026, 131030, 131049, 131050}
 _NOT_REACHABLE = 1545041
 """Codes, and a subcode of Messenger's, that speak of the recipient."""
@@ -154,7 +156,7 @@ def _refusal(url: str, status: int, text: str) -> NotSent:
         return OutsideWindow(OUTSIDE)
     if code in _REFUSES_ONE or subcode == _NOT_REACHABLE:
         return NotSent(told, for_good=True)
-    if status in (401, 403) or code in _REFUSES_ALL:
+    if status in (401, 403) or code in _REFUSES_ALL or (code, subcode) == _NO_RIGHT:
         why = error.get("message") or f"it answered {status}"
         return ChannelRefused(f"Meta takes nothing from this account: {why}")
     return NotSent(told, for_good=400 <= status < 429 and isinstance(code, int) and code not in _PASSES)
@@ -166,7 +168,7 @@ def _receipt(row: Json) -> Receipt | None:
     if not told.isdigit() or status not in ("sent", "delivered", "read", "failed"):
         return None
     if status != "failed":
-        return Receipt(int(told))
+        return Receipt(int(told), is_under_way=status == "sent")
     error: Json = next(iter(_rows(row, "errors")), {})
     why = _part(error, "error_data").get("details") or error.get("message") or error.get("title") or "it says not why"
     code = error.get("code")
