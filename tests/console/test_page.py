@@ -34,7 +34,7 @@ def page(served, browser):
         "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on("requestfailed", lambda request: _unless_left(request, complaints))
     page.on("request", lambda request: None if _is_ours(request.url, served.url) else outside.append(request.url))
     page.goto(served.url)
     expect(page.locator(".pill")).to_be_visible(timeout=WAIT_MS)
@@ -42,6 +42,12 @@ def page(served, browser):
     context.close()
     assert complaints == []
     assert outside == []
+
+
+def _unless_left(request, complaints) -> None:
+    """A request that fails is a complaint, but not one that the browser gives up as its page is left or loaded anew."""
+    if request.failure != "net::ERR_ABORTED":
+        complaints.append(f"failed: {request.url} ({request.failure})")
 
 
 def _is_ours(url: str, origin: str) -> bool:
