@@ -21,8 +21,8 @@ from tenfold.llama.worker import bfloat16_is_fast
 from tenfold.pool.authority import is_loopback
 from tenfold.pool.runfile import pool_token
 
-EVERYWHERE = ("0.0.0.0", "")
-"""Hosts by which a machine listens at all of its addresses."""
+EVERYWHERE = "0.0.0.0"
+"""Host by which a machine listens at all of its addresses."""
 MOST_ADDRESSES = 4
 
 
@@ -60,7 +60,7 @@ def host_and_port(address: str) -> tuple[str, int]:
 
 def how_to_join(file: Path, host: str, port: int, home: Path) -> str:
     """Say what to enter on another machine, with an address of this one under which it can be reached."""
-    if host in EVERYWHERE:
+    if host == EVERYWHERE:
         found = own_addresses()
         hosts = [str(each) for each in found if not each.is_loopback]
         if not hosts:

@@ -18,14 +18,13 @@ SAME_THING = 0.72
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Items that a question names, and the places of the tokens that name them; ``is_alike``: by another word.
+    """Items that a question names, and the places of the tokens that name them.
 
     ``is_weak``: by words of the title that do not name the thing, as "French" of "French Evening Course".
     """
 
     items: tuple[Item, ...]
     places: frozenset[int]
-    is_alike: bool = False
     is_weak: bool = False
 
 

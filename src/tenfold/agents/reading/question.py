@@ -192,7 +192,7 @@ def _whose(shop: Shop, tokens: tuple[Token, ...], text: str, found: Named, memor
         weak = by_modifier(shop, tokens, frozenset())
         return (weak, "named", weak.items, ()) if weak.items else (NOTHING, "none", (), ())
     places = frozenset(at for at, token in enumerate(tokens) if token in unknown[:3])
-    return Named(items, places, True), "alike", items, ()
+    return Named(items, places), "alike", items, ()
 
 
 _WHAT = r"what(?!(?:'s| is| are) (?!good|best|useful|right)| (?:do|does|would|will) (?:you|it|that|this|the)\b)"
