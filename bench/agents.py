@@ -5,7 +5,7 @@
 - **lies**: random shops whose prices and stock change in mid-conversation, with a writer that lies on purpose.
 - **attacks**: orders to the agent in product texts, feeds, documents and messages.
 - **talk**: the agents' process: 1,000 products to an agent, first replies, 200 conversations at once through a kill.
-- **questions**: fourteen sets, told apart by how far they were looked at; `resolution` is of the two which nobody
+- **questions**: sets by trade, told apart by how far they were looked at; `resolution` is of those which nobody
   has looked at, and their misses are not shown.
 - **made**, **texts**: questions made of feeds of eight more trades, and written to texts of twelve, for tuning.
 - **freshness**: the assistant over dated sources, of which half were not tuned on (`bench/freshness.py`).
@@ -63,6 +63,7 @@ def run_questions(model: MiniLM, options: argparse.Namespace) -> Figures:
         "tuned on": questions.TUNED,
         "looked at once": questions.HELD_OUT,
         "looked at for classes": questions.CLASSED,
+        "written for tuning": questions.TRADES,
         "never looked at": questions.UNSEEN,
     }
     chosen = set(options.sets.split(",")) if options.sets else {name for names in groups.values() for name in names}

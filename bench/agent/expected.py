@@ -9,7 +9,7 @@ A question's ``expects`` is a list of checks. ``title``: an item's, or ``~words`
     values, nvalues     all values of an option, how many            moststock   the one with most pieces
     less                which of two is cheaper                      url         the document that is cited
     yes, no, unknown, handoff, clarify, has, hasnot, anytext
-    abstains            no answer: unknown, a question back, or a person
+    abstains            no answer: unknown, a question back, or a person; ``no or abstains``: or "no"
 """
 
 import re
@@ -185,6 +185,7 @@ SIMPLE: Mapping[str, Callable[[Replied], bool]] = {
     "abstains": lambda replied: replied.type != "answer",
     "yes": lambda replied: replied.type == "answer" and replied.word == "yes",
     "no": lambda replied: replied.type == "answer" and replied.word == "no",
+    "no or abstains": lambda replied: replied.type != "answer" or replied.word == "no",
     "no or unknown": lambda replied: replied.type == "unknown" or replied.word == "no",
 }
 TEXT: Mapping[str, Callable[[Check, Replied], bool]] = {
