@@ -40,9 +40,10 @@ def put(connection: Connection, campaign: str, written: Sequence[VariantOut], ap
 
 
 def variants_of(connection: Connection, campaign: str) -> list[VariantOut]:
-    """All variants of a campaign, in the order in which they were written."""
+    """All variants of a campaign: those of one item stand together, the earlier ones first."""
     query = sa.select(variants).where(variants.c.campaign == campaign).order_by(variants.c.made_at, variants.c.id)
-    return [VariantOut(id=row.id, state=row.state, **row.body) for row in connection.execute(query)]
+    found = [VariantOut(id=row.id, state=row.state, **row.body) for row in connection.execute(query)]
+    return sorted(found, key=lambda each: each.subject)
 
 
 def recheck(connection: Connection, campaign: str, faults_of: Callable[[VariantOut], tuple[str, ...]]) -> int:
