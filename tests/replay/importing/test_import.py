@@ -217,6 +217,55 @@ def test_two_logs_without_names_are_two_services(imported):
     assert any("talk.csv: its service is named 'talk'" in line for line in told["assumed"])
 
 
+def day_log(day: int, *, minutes: int = 300, status: int = 200, model: str = "chat") -> str:
+    rows = [f"2026-01-{day:02}T{at // 60:02}:{at % 60:02}:00Z,{model},100,{status}" for at in range(0, minutes)]
+    return "\n".join(["timestamp,model,latency_ms,status", *rows])
+
+
+def test_a_log_that_was_cut_by_days_is_one_log_whatever_the_order_of_its_files(imported, tmp_path, capsys):
+    days = {"monday.csv": day_log(5, minutes=1440), "tuesday.csv": day_log(6, minutes=1440)}
+    one = "\n".join([days["monday.csv"], *days["tuesday.csv"].splitlines()[1:]])
+    beside = {"other.csv": day_log(5, minutes=1440, model="code")}
+    options = ("--capacity", 5, "--fleet", "a100=8")
+    _, told = imported({"tuesday.csv": days["tuesday.csv"], "monday.csv": days["monday.csv"]} | beside, *options)
+    assert told["services"] == ["chat", "code"]
+    assert any("monday.csv and 1 more are one log" in line for line in told["assumed"])
+    found = rates(told, "chat")
+    for path in [*(tmp_path / "week").iterdir()]:
+        path.unlink()
+    (tmp_path / "week").rmdir()
+    for name in days:
+        (tmp_path / name).unlink()
+    _, told = imported({"both.csv": one} | beside, *options)
+    assert found.tolist() == rates(told, "chat").tolist()
+    # Those that have a time in common are two, and both cannot have the name.
+    twice = [tmp_path / "both.csv"] * 2
+    assert run("replay", "import", *twice, "-o", tmp_path / "no") == 2
+    assert "both have a service 'chat'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_column_that_json_lines_have_only_later_is_read_too(imported, monkeypatch):
+    monkeypatch.setattr("tenfold.replay.importing.text.BATCH", 100)
+    rows = [{"timestamp": 1767571200 + at, "latency_ms": 100} for at in range(400)]
+    for row in rows[250:]:
+        row |= {"status": 503, "trace": {"id": 1}}
+    text = "\n".join(json.dumps(row) for row in rows)
+    week, told = imported({"log.jsonl": text}, "--parallel", 8, "--fleet", "a100=8")
+    assert any("150 requests failed, by 'status'" in line for line in told["assumed"])
+    assert week.recorded is not None
+
+
+def test_addresses_of_requests_are_no_services(imported, tmp_path, capsys):
+    rows = [f"2026-01-05T00:{at // 60:02}:{at % 60:02}Z,/users/{at},200" for at in range(600)]
+    log = {"access.csv": "\n".join(["timestamp,endpoint,status", *rows])}
+    (tmp_path / "access.csv").write_text(log["access.csv"])
+    assert run("replay", "import", tmp_path / "access.csv", "-o", tmp_path / "no", "--capacity", 5) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "'endpoint' has more than 200 names" in said and "--by ''" in said
+    _, told = imported(log, "--capacity", 5, "--by", "")
+    assert told["services"] == ["requests"]
+
+
 @pytest.mark.parametrize(
     ("was", "other"),
     [("latency_ms", "latencyMs"), ("latency_ms", "Latency (ms)"), ("timestamp", "time_iso8601"), (",503", ",503.0")],

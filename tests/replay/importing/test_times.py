@@ -37,7 +37,7 @@ def test_the_hour_that_comes_twice_is_told_apart_by_the_order_of_a_series():
     assert read(half_hours, [""] * 6, reader) == [0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
     assert reader.told() == [
         "a.csv: times without a zone are taken to be of Europe/Berlin (--timezone).",
-        "a.csv: 4 times are of an hour that comes twice as clocks go back in Europe/Berlin; the order of rows tells "
+        "a.csv: 4 times are of those that come twice as clocks go back in Europe/Berlin; the order of rows tells "
         "which.",
     ]
     # Each hour once: the second 2:00 is an hour later; so it is from the newest to the oldest, and by series.
@@ -60,8 +60,25 @@ def test_requests_of_one_second_or_a_little_late_are_of_one_hour():
 def test_an_hour_that_clocks_leave_out_is_named():
     reader = column()
     reader.read(["2026-03-29 01:59:00", "2026-03-29 02:30:00", "2026-03-29 03:00:00"], range(3), None)
-    assert "1 times are of an hour that clocks leave out as they go forward in Europe/Berlin" in reader.told()[1]
+    assert "1 times are of those that clocks leave out as they go forward in Europe/Berlin" in reader.told()[1]
     assert "is --timezone right?" in reader.told()[1]
+
+
+@pytest.mark.parametrize(
+    "zone, clocks, minutes",
+    [
+        # Lord Howe moves its clocks by half an hour: back from 2:00 to 1:30 on 5 April, forward to 2:30 on 4 October.
+        ("Australia/Lord_Howe", ["04-05 01:15", "04-05 01:45", "04-05 01:30", "04-05 01:45", "04-05 02:00"],
+         [0, 30, 45, 60, 75]),
+        ("Australia/Lord_Howe", ["10-04 01:45", "10-04 02:15", "10-04 02:45"], [0, 30, 30]),
+        # Newfoundland is half an hour off; an hour comes twice on 1 November.
+        ("America/St_Johns", ["11-01 00:30", "11-01 01:30", "11-01 01:00", "11-01 02:00"], [0, 60, 90, 150]),
+    ],
+)  # fmt: skip
+def test_clocks_may_move_by_half_an_hour_and_be_half_an_hour_off(zone, clocks, minutes):
+    reader = column(Reading(zone=zone))
+    found = reader.read([f"2026-{clock}:00" for clock in clocks], range(len(clocks)), None)
+    assert ((found - found[0]) / 60).tolist() == minutes
 
 
 @pytest.mark.parametrize(
@@ -102,4 +119,4 @@ def test_a_job_ends_after_it_starts_even_as_clocks_go_back(tmp_path):
         pytest.approx([5 / 6, 5 / 3, 13 / 6], abs=1e-5),
         pytest.approx([11 / 6, 7 / 3, 4.0], abs=1e-5),
     ]
-    assert any("4 times are of an hour that comes twice" in line for line in found.assumed)
+    assert any("4 times are of those that come twice" in line for line in found.assumed)

@@ -48,6 +48,7 @@ def import_(
     json: Json = False,
 ) -> None:
     """Make a week of FILES: Prometheus or Grafana series, request logs, sacct -P, Kueue workloads."""
+    from tenfold.replay.importing.days import joined
     from tenfold.replay.importing.imported import import_week
     from tenfold.replay.importing.recognise import read, read_series
     from tenfold.replay.importing.wishes import Wishes, figures, words
@@ -70,7 +71,8 @@ def import_(
         elastic=elastic,
     )
     beside = [read_series(path, reading) if path is not None else None for path in (replicas, answered)]
-    found = import_week([read(path, reading) for path in files], wishes, *beside)
+    given = joined(files, [read(path, reading) for path in files], reading)
+    found = import_week(given, wishes, *beside)
     write_week(output, found.files)
     data = {
         "week": str((output / "week.toml").resolve()),

@@ -39,6 +39,19 @@ def read(path: Path, reading: Reading) -> Found:
     return _of_rows(rows_of(path), reading)
 
 
+def open_log(path: Path) -> tuple[RowFile, bool] | None:
+    """The rows of a file that was read as a log, and whether they are hashed; none if it is one value of JSON.
+
+    Raises:
+        TableError, ImportFault: as ``read``.
+    """
+    first = first_lines(path)
+    record = record_of(first[0]) if first else None
+    if record is not None and len(first) > 1:
+        return records_of(path), "hash_ids" in record
+    return None if first and first[0][0] in "{[" else (rows_of(path), False)
+
+
 def read_series(path: Path, reading: Reading) -> SeriesFile:
     """Read a file of series.
 
@@ -67,7 +80,8 @@ def _of_json(path: Path, first: Sequence[str], reading: Reading) -> Found:
     # A record alone, written over several lines.
     records = [found] if isinstance(found, dict) else found
     if isinstance(records, list) and records and all(isinstance(record, dict) for record in records):
-        return _of_records(rows_of_records(origin, enumerate(records, 1)), reading, hashed="hash_ids" in records[0])
+        rows = rows_of_records(origin, lambda: enumerate(records, 1))
+        return _of_records(rows, reading, hashed="hash_ids" in records[0])
     raise ImportFault(f"{path} is JSON of no kind that is known", next_step=f"give {KNOWN}")
 
 

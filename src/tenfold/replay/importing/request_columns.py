@@ -40,6 +40,8 @@ LATENCY = (
 )  # fmt: skip
 STATUS = ("status", "status_code", "code", "http_status", "response_code", "success")
 FAILED = ("false", "no", "error", "failed", "failure", "timeout", "rejected")
+MOST_SERVICES = 200
+"""More names are none of services: a column may hold the address of each request, with a user's number in it."""
 LONG_S = 600.0
 """Latencies of which half are above this, where nobody tells their unit, are in milliseconds."""
 
@@ -91,8 +93,8 @@ class RequestColumns:
                 next_step="name one 'timestamp'",
             )
         self._log, self._arrival = log, arrival
-        self._service = log.column(reading.by) if reading.by is not None else log.column(*SERVICE)
-        if reading.by is not None and self._service is None:
+        self._service = log.column(*SERVICE) if reading.by is None else log.column(reading.by) if reading.by else None
+        if reading.by and self._service is None:
             raise ImportFault(
                 f"{log.origin}: no column {reading.by!r}; {suggest(reading.by, log.names)}", next_step="mend --by"
             )
@@ -102,6 +104,7 @@ class RequestColumns:
         self._unit = reading.time_unit or ("ms" if hashed else None) or _unit_of(log.names[arrival])
         self._times = TimeColumn(log.origin, log.names[arrival], reading, self._unit)
         self._latency_unit, self._why = reading.latency_unit, "(--latency-unit)"
+        self._services: dict[str, str] = {}
         self._failures: dict[str, bool] = {}
         self._failed = 0
         self._below_zero: Counter[int] = Counter()
@@ -135,14 +138,24 @@ class RequestColumns:
         return Batch(at_s_N, failed_N, input_N, output_N, self._latencies(rows))
 
     def owners(self, rows: Rows) -> Iterator[tuple[str, Ints]]:
-        """The services of a batch, in the order in which they come, and the places of each one's rows."""
+        """The services of a batch, in the order in which they come, and the places of each one's rows.
+
+        Raises:
+            ImportFault: there are more names than any pool has services.
+        """
         if self._service is None:
             yield "requests", np.arange(len(rows.rows))
             return
         cells = [row[self._service] for row in rows.rows]
         # Plain names are short: an array takes as much room for each as for the longest, which may be a whole address.
-        plain = {cell: plain_service(cell) for cell in set(cells)}
-        services_N = np.array([plain[cell] for cell in cells])
+        self._services |= {cell: plain_service(cell) for cell in set(cells) - self._services.keys()}
+        if len(self._services) > MOST_SERVICES:
+            raise ImportFault(
+                f"{rows.origin}: {rows.names[self._service]!r} has more than {MOST_SERVICES} names, so it names no "
+                "services",
+                next_step="name the column that does by --by, or give --by '' to take all requests for one service's",
+            )
+        services_N = np.array([self._services[cell] for cell in cells])
         names, first, owner_N, count = np.unique(services_N, return_index=True, return_inverse=True, return_counts=True)
         parts = np.split(np.argsort(owner_N, kind="stable"), np.cumsum(count)[:-1])
         for place in np.argsort(first):

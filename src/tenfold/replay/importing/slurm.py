@@ -60,7 +60,7 @@ def read_account(rows: Rows, reading: Reading) -> JobFile:
         assumed.append(f"{rows.origin}: times without a zone are taken to be of {reading.zone} (--timezone).")
     if table.twice:
         assumed.append(
-            f"{rows.origin}: {table.twice:,} times are of an hour that comes twice as clocks go back in "
+            f"{rows.origin}: {table.twice:,} times are of those that come twice as clocks go back in "
             f"{reading.zone}: the first is taken where it does not lie before what the job did before."
         )
     if not jobs:

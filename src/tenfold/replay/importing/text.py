@@ -7,7 +7,7 @@ import csv
 import gzip
 import itertools
 import zlib
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -218,18 +218,25 @@ def records_of(path: Path) -> RowFile:
     """The records of JSON lines as rows of text; what is nested is left out.
 
     Raises:
-        ImportFault: a line is no record; names it when its batch is read.
+        ImportFault: a line is no record; names it.
     """
-    return rows_of_records(str(path), _records(path))
+    return rows_of_records(str(path), lambda: _records(path))
 
 
-def rows_of_records(origin: str, records: Iterable[Record]) -> RowFile:
-    """Records with their lines as rows of text, under the names that the first batch of them has."""
-    left = iter(records)
-    start = list(itertools.islice(left, BATCH))
-    names = list(dict.fromkeys(name for _, record in start for name in record))
-    plain = tuple(name for name in names if not isinstance(start[0][1].get(name), list | dict))
-    return RowFile(origin, plain, "json", _record_batches(Header(origin, plain, "json"), itertools.chain(start, left)))
+def rows_of_records(origin: str, again: Callable[[], Iterable[Record]]) -> RowFile:
+    """Records with their lines as rows of text, under all names that any of them has.
+
+    Args:
+        origin: where they are from.
+        again: gives them from the first on; called twice, as the last one may have a name that no other has.
+    """
+    is_plain: dict[str, bool] = {}
+    for _, record in again():
+        if not record.keys() <= is_plain.keys():
+            for name, value in record.items():
+                is_plain.setdefault(name, not isinstance(value, list | dict))
+    plain = tuple(name for name, is_one in is_plain.items() if is_one)
+    return RowFile(origin, plain, "json", _record_batches(Header(origin, plain, "json"), iter(again())))
 
 
 def _record_batches(known: Header, records: Iterator[Record]) -> Generator[Rows]:

@@ -47,8 +47,8 @@ def both_shifts(wall: datetime, zone: tzinfo) -> tuple[float, float]:
 class WallClock:
     """Turns times of a clock on the wall into seconds since 1970, row by row.
 
-    In the hour that comes twice the order of rows tells which one it is. ``twice``, ``never``: how many times were in
-    such an hour, and how many in the one that clocks leave out.
+    In the hour, or half an hour, that comes twice the order of rows tells which one it is. ``twice``, ``never``: how
+    many times were in such an hour, and how many in the one that clocks leave out.
     """
 
     def __init__(self, zone: tzinfo) -> None:
@@ -96,12 +96,12 @@ class WallClock:
         lines = []
         if self.twice:
             lines.append(
-                f"{origin}: {self.twice:,} times are of an hour that comes twice as clocks go back in {zone}; the "
-                "order of rows tells which."
+                f"{origin}: {self.twice:,} times are of those that come twice as clocks go back in {zone}; the order "
+                "of rows tells which."
             )
         if self.never:
             lines.append(
-                f"{origin}: {self.never:,} times are of an hour that clocks leave out as they go forward in {zone}: "
-                "taken for an hour later; is --timezone right?"
+                f"{origin}: {self.never:,} times are of those that clocks leave out as they go forward in {zone}: "
+                "taken for as much later as clocks go forward; is --timezone right?"
             )
         return lines
