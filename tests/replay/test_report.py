@@ -18,7 +18,7 @@ from tenfold.replay.compare import RULES, Comparison, Played, compare, find_boun
 from tenfold.replay.linear import NoSolution
 from tenfold.replay.report import report
 from tenfold.replay.summary import attainment, summary
-from tenfold.replay.week import Recorded
+from tenfold.replay.week import Recorded, Times
 
 
 def test_a_bound_in_coarse_steps_is_still_a_bound(monkeypatch):
@@ -32,6 +32,20 @@ def test_a_bound_in_coarse_steps_is_still_a_bound(monkeypatch):
     assert static.useful_training_h <= fine
     assert coarse == pytest.approx(fine, rel=0.02)
     assert static.useful_training_h <= coarse
+
+
+def test_a_bound_in_coarse_steps_holds_for_slots_that_join_just_before_they_are_needed(monkeypatch):
+    """Four steps without requests, four with: slots join in the fourth, which is within the coarse step before."""
+    monkeypatch.setattr("tenfold.replay.bounds.FEWEST_STEPS", 30)
+    times = Times(start_s=0.0, wake_s=100.0, sleep_s=0.0)
+    made = week([service([0.0, 0.0, 0.0, 0.0, 10.0, 10.0, 10.0, 10.0] * 15, times=times)], [job()], slots=10)
+    assert _coarse(made)[0].steps == 30
+    told = Told(([[0, 10]] * 3 + [[10, 0]] * 5) * 15)
+    found = find_bounds(compare(made, [told], targets_of(made, {})))
+    (outcome,) = (each.outcome for each in found.played)
+    assert outcome.services[0].answered == pytest.approx(15 * 4 * 100.0 * 10.0)
+    assert outcome.useful_training_h == pytest.approx(15 * 3 * 10 * 100.0 / 3600.0)
+    assert outcome.useful_training_h <= found.possible_h["told"] * (1 + 1e-6)
 
 
 def test_steps_that_do_not_divide_are_merged_all_the_same(monkeypatch):
@@ -53,7 +67,7 @@ def test_where_the_solver_finds_nothing_with_times_of_moves_they_are_free(monkey
     answered_S = np.array([5.0 * 30 * 100.0])
     free = _at_least(made, answered_S, moves=False)
 
-    def gives_up(week, answered_S, *, moves: bool, last: float) -> float:
+    def gives_up(week, answered_S, *, moves: bool, last: float, merged: bool = False) -> float:
         if moves:
             raise NoSolution("HiGHS ended with 'Unknown'")
         return _at_least(week, answered_S, moves=False, last=last)

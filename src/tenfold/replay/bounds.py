@@ -68,7 +68,8 @@ def at_least(week: Week, answered_S: Floats) -> float:
     It knows the whole week and pays the true times of moves. What services are reported together does not matter. Where
     all slots are needed all the time, moves are free: the program counts a first slot as given up by somebody. They are
     free too where the solver finds nothing else, which is a looser bound. Many steps are put together to fewer: what
-    can be done in the fine ones can, on average, be done in the coarse ones.
+    can be done in the fine ones can, on average, be done in the coarse ones, where what joining loses may be lost a
+    step early: a slot that joins at a coarse step's end is seen to join in the next one.
 
     Args:
         week: what is asked and what there is.
@@ -79,13 +80,13 @@ def at_least(week: Week, answered_S: Floats) -> float:
     """
     coarse, last = _coarse(week)
     try:
-        return _at_least(coarse, answered_S, moves=True, last=last)
+        return _at_least(coarse, answered_S, moves=True, last=last, merged=coarse is not week)
     except NoSolution:
         return _at_least(coarse, answered_S, moves=False, last=last)
 
 
-def _at_least(week: Week, answered_S: Floats, *, moves: bool, last: float = 1.0) -> float:
-    program = _Allocation(week, moves, last)
+def _at_least(week: Week, answered_S: Floats, *, moves: bool, last: float = 1.0, merged: bool = False) -> float:
+    program = _Allocation(week, moves, last, merged=merged)
     for group in _groups(week.services):
         for service, served in program.share(group).items():
             program.answer([served], float(answered_S[service]))
@@ -173,11 +174,12 @@ def _provide(predicted_ST: Floats, rates_ST: Floats, cost_S: Floats, attainment:
 class _Allocation:
     """The linear program: slots of each kind over time, of services and of jobs, no more than there are.
 
-    ``last``: the share of the last step that is played; slots are means over the step.
+    ``last``: the share of the last step that is played; slots are means over the step. ``merged``: whether steps are
+    several of the week as it was.
     """
 
-    def __init__(self, week: Week, moves: bool, last: float = 1.0) -> None:
-        self._week = week
+    def __init__(self, week: Week, moves: bool, last: float = 1.0, *, merged: bool = False) -> None:
+        self._week, self._merged = week, merged
         self._moves = moves
         self._played_T = np.append(np.ones(week.steps - 1), last)
         self._program = LinearProgram(week.steps)
@@ -238,11 +240,21 @@ class _Allocation:
             terms.append(Term(variable, -speed))
             if self._moves:
                 joined = self._joined(variable)
-                terms += [
-                    Term(joined, speed * min(1.0, lost_steps - lag), lag)
-                    for lag in range(int(np.ceil(lost_steps - 1e-9)))
-                ]
+                terms += self._lost(
+                    [
+                        Term(joined, speed * min(1.0, lost_steps - lag), lag)
+                        for lag in range(int(np.ceil(lost_steps - 1e-9)))
+                    ]
+                )
         return terms
+
+    def _lost(self, lost: list[Term]) -> list[Term]:
+        """What joining loses; in merged steps as much of it as may be was lost in the step before."""
+        if not self._merged or not lost:
+            return lost
+        early = self._program.variable()
+        self._program.rows([Term(early, 1.0, lag=1), *(replace(each, factor=-each.factor) for each in lost)], upper=0.0)
+        return [*lost, Term(early, 1.0), Term(early, -1.0, lag=1)]
 
     def train(self, jobs: _Class) -> None:
         """Work on jobs that have arrived."""
