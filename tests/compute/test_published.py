@@ -1,14 +1,33 @@
 """The table of published runs is complete, sourced and physically possible."""
 
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 from tenfold.compute.published import PublishedRow, published_runs
 from tenfold.compute.run import check_fits
 
+DOCS = Path(__file__).parents[2] / "docs"
+
 
 def test_there_are_more_than_forty_runs_with_different_names():
     names = [known.row.run for known in published_runs()]
     assert len(names) == len(set(names)) >= 40
+
+
+def test_documents_tell_how_many_rows_are_from_memory():
+    counts = Counter(known.row.provenance for known in published_runs())
+    told = " ".join((DOCS / "compute.md").read_text().split())
+    said = (
+        f"figures of {counts['looked up']} were looked up, those of {counts['memory']} are from memory of their source"
+    )
+    assert said in told and f"those of {counts['project notes']} from notes" in told
+    assert (
+        f"341 published runs ({counts['memory']} from memory of their source)"
+        in (DOCS.parent / "README.md").read_text()
+    )
+    assert counts.total() == 341
 
 
 @pytest.mark.parametrize("known", published_runs(), ids=lambda known: known.row.run)
