@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from tenfold.llama.ladder.prediction import Prediction, load_outcome, outcome_pa
 from tenfold.llama.model import LlamaForCausalLM, LlamaForConditionalGeneration
 from tenfold.llama.progress import TrainProgress
 from tenfold.llama.recipe import Recipe
+from tenfold.llama.release.card import Card, write
 from tenfold.llama.release.gguf import check_loadable, dense_weights
 from tenfold.llama.release.release import Trained, release, write_model
 from tenfold.llama.release.tokens import read_tokens
@@ -114,6 +116,18 @@ def test_the_data_of_a_run_are_found_and_the_card_tells_their_licence(home, text
     main(["llama", "release", "-o", str(home / "out"), "--no-gguf", "--json"])
     assert json.loads(capsys.readouterr().out)["step"] == 3
     assert "Their licence, as told by who prepared them: CC0-1.0." in (home / "out" / "README.md").read_text()
+
+
+def test_the_card_counts_steps_of_pairs_by_pairs_as_their_tokens_differ():
+    shape = ModelShape(vision=VisionShape(image_token_index=1), vocab_size=320)
+    recipe = Recipe(model=shape, microbatches=2, microbatch_sequences=8, sequence_tokens=64)
+    card = Card(
+        name="seen", licence="CC0-1.0", recipe=recipe, progress=TrainProgress(step=3, tokens=90), data=(),
+        parameters=(2, 1), prediction=None, outcome=None, left_out=0.0, evaluations=(), files={},
+    )  # fmt: skip
+    said = "3 steps of 16 images with captions: 90 tokens in all, without those that fill sequences up."
+    assert said in write(card)
+    assert "3 steps of 1,024 tokens" in write(replace(card, recipe=recipe.model_copy(update={"model": ModelShape()})))
 
 
 def test_the_prediction_that_was_registered_is_on_the_card(home, text):

@@ -70,7 +70,7 @@ def write(card: Card) -> str:
         "",
         "## Training",
         "",
-        f"{progress.step:,} steps of {card.recipe.step_tokens:,} tokens: {progress.tokens:,} tokens in all.",
+        _steps(card.recipe, progress),
         f"Last loss: {_loss(progress.loss)} nats per token of training text.",
         *_biases(card.left_out),
         "",
@@ -155,6 +155,16 @@ def active_parameters(shape: ModelShape, sizes: dict[str, int]) -> tuple[int, in
     total = sum(sizes.values())
     experts = sum(size for name, size in sizes.items() if ".experts." in name)
     return total, total - experts + (experts // shape.num_local_experts if experts else 0)
+
+
+def _steps(recipe: Recipe, progress: TrainProgress) -> str:
+    if recipe.model.vision is None:
+        return f"{progress.step:,} steps of {recipe.step_tokens:,} tokens: {progress.tokens:,} tokens in all."
+    pairs = recipe.microbatches * recipe.microbatch_sequences
+    return (
+        f"{progress.step:,} steps of {pairs:,} images with captions: {progress.tokens:,} tokens in all, without those "
+        "that fill sequences up."
+    )
 
 
 def _loss(loss: float | None) -> str:
