@@ -1,5 +1,6 @@
 """The API of agents: what a customer gets, what an owner gets, and what neither gets of another's."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -57,6 +58,15 @@ async def test_a_customer_who_asks_for_a_human_gets_one_in_the_same_thread(pool)
     assert thread["held_by"] == "agent"
     status, found = await pool.write("thanks", identity="m3")
     assert (status, found["state"]) == (200, "answered")
+
+
+async def test_two_changes_of_settings_at_once_are_both_kept(pool):
+    given = [{"notify_email": "owner@shop.example"}, {"margin": 0.25}, {"usd_per_resolved": 2.0}]
+    path = "/v1/agents/shop/settings"
+    assert {status for status, _ in await asyncio.gather(*(pool.ask(path, each) for each in given))} == {200}
+    _, found = await pool.ask(path)
+    assert {key: found[key] for each in given for key in each} == {key: each[key] for each in given for key in each}
+    assert (await pool.ask(path, {"margin": 2.0}))[0] == 422
 
 
 async def test_nobody_gets_at_another_business_or_thread(pool):

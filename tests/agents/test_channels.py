@@ -173,12 +173,12 @@ async def test_a_delivery_that_a_killed_process_was_sending_is_not_sent_again_wh
 ):
     assert await hook(pool, "whatsapp", whatsapp(("4915", "wamid.a", 1, "Hello")), "wa-secret") == 200
     await until(lambda: len(graph.sent) == 1, 60)
-    number = int(graph.sent[0][2]["biz_opaque_callback_data"])
+    quoted = graph.sent[0][2]["biz_opaque_callback_data"]
 
     def as_killed(connection):
         connection.execute(sa.update(DELIVERIES.table).values(state="sending", next_at=0.0))
 
-    status = {"id": "wamid.out1", "status": "delivered", "biz_opaque_callback_data": str(number)}
+    status = {"id": "wamid.out1", "status": "delivered", "biz_opaque_callback_data": quoted}
     # Before the courier looks again.
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(DELIVERIES, "read_due", lambda *_: [])

@@ -72,7 +72,7 @@ async def test_only_the_last_part_of_a_long_reply_tells_that_it_arrived():
         await meta.send(graph, "https://graph.example", delivery, NUMBER)
     # WhatsApp has the first part, and may say so: the second is still to come.
     assert "biz_opaque_callback_data" not in graph.bodies[0]
-    assert graph.bodies[1]["biz_opaque_callback_data"] == "7"
+    assert graph.bodies[1]["biz_opaque_callback_data"] == "7.0"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,7 @@ def test_whatsapp_says_what_it_took_and_could_not_bring():
         return meta.read_whatsapp(orjson.dumps({"entry": [{"changes": [{"value": value}]}]}), NUMBER)[1]
 
     assert told(status="read") == [Receipt(7)] and told(status="sent") == [Receipt(7, is_under_way=True)]
+    assert told(status="failed", biz_opaque_callback_data="7.2")[0].tried == 2
     assert told(status="deleted") == [] == told(status="sent", biz_opaque_callback_data="x")
     late = told(status="failed", errors=[{"code": 131047, "title": "Re-engagement message"}])
     assert late[0].is_late and "Re-engagement" in late[0].failed
@@ -225,6 +226,46 @@ async def test_a_delivery_that_arrived_since_it_was_read_is_not_sent_again(deliv
     await courier.turn()
     await courier.turn()
     assert sent == [1, 3] and set(write(states, found).values()) == {"sent"}
+
+
+@pytest.mark.parametrize("error", [{}, {"code": 190}])
+async def test_what_the_channel_took_of_a_long_reply_is_not_sent_again_where_the_rest_fails(
+    deliveries, monkeypatch, error
+):
+    monkeypatch.setattr("tenfold.product.channels.courier.LOOK_EVERY_S", 0.01)
+    found, write = deliveries
+    graph = Graph(200, 500, 200, 200, **error)
+    write(found.send_later, "shop", "a", "whatsapp", "4915", {"text": "one " * 1000 + "two " * 1000}, 1000.0)
+    courier = courier_of(deliveries, lambda each: meta.send(graph, "https://graph.example", each, NUMBER))
+    await courier.turn()
+    write(lambda c: c.execute(sa.update(found.table).values(next_at=1000.0)))
+    await courier.turn()
+    assert write(states, found) == {1: "sent"}
+    sent = [body["text"]["body"] for body in graph.bodies]
+    assert len(sent) == 3 and sent[0].startswith("one") and sent[1] == sent[2] != sent[0]
+
+
+async def test_what_is_said_again_of_an_earlier_try_does_not_have_a_later_one_sent_once_more(deliveries, monkeypatch):
+    """WhatsApp may repeat its word that a message came too late, after it was sent again and arrived."""
+    monkeypatch.setattr("tenfold.product.channels.courier.LOOK_EVERY_S", 0.01)
+    found, write = deliveries
+    sent = []
+
+    async def send(delivery):
+        sent.append(delivery.tries)
+
+    write(found.send_later, "shop", "a", "whatsapp", "4915", {"text": "Hello"}, 1000.0)
+    courier = courier_of(deliveries, send)
+    await courier.turn()
+    late = Receipt(1, "too late", tried=0, is_late=True)
+    write(found.take_receipt, "shop", late, 999.0)
+    assert write(states, found) == {1: "held"}
+    # The customer writes again (at 1000, see the table).
+    await courier.turn()
+    write(found.take_receipt, "shop", late, 999.0)
+    assert write(states, found) == {1: "sent"} and sent == [0, 1]
+    write(found.take_receipt, "shop", Receipt(1, "no WhatsApp there", tried=1), 1001.0)
+    assert write(states, found) == {1: "failed"}
 
 
 async def test_what_nobody_foresaw_of_one_delivery_keeps_no_other_waiting(deliveries, monkeypatch):

@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -226,20 +226,30 @@ class Desk:
             self._writer.tokens += tokens
             raise
 
-    async def change_settings(self, business: str, before: BusinessSettings, after: BusinessSettings) -> None:
-        """Have a business go by these settings from now on; a channel with other ones is tried at once."""
-        row = self.seal.sealed(after.model_dump(mode="json", exclude_defaults=True))
+    async def change_settings(self, business: str, given: Mapping[str, object]) -> BusinessSettings:
+        """Have a business go by these settings from now on, and by its others; a channel with other ones is tried.
+
+        Raises:
+            ValidationError: they are not what settings may be.
+        """
         now = time.time()
 
-        def changing(connection: Connection) -> None:
+        def changing(connection: Connection) -> BusinessSettings:
+            known = tables.read_business(connection, business)
+            assert known is not None, "no business ever goes"
+            before = self.settings_of(known)
+            after = BusinessSettings.model_validate({**known.settings, **given})
+            row = self.seal.sealed(after.model_dump(mode="json", exclude_defaults=True))
             tables.set_settings(connection, business, row)
             if after.whatsapp != before.whatsapp:
                 DELIVERIES.renew(connection, business, "whatsapp", now)
             if after.messenger != before.messenger:
                 DELIVERIES.renew(connection, business, "messenger", now)
+            return after
 
-        await self.conversations.write(changing)
+        after = await self.conversations.write(changing)
         self.hurry()
+        return after
 
     def _tell_refusals(self, refusals: Sequence[Refusal]) -> None:
         """Say whose channels take nothing, and what to do."""

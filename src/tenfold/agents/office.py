@@ -84,14 +84,12 @@ def office_routes(desk: Desk) -> APIRouter:
     async def change(request: Request, business: Name, body: dict[str, object]) -> BusinessSettings:
         """Change those settings that are given, and leave the others."""
         require_owner(request, business)
-        before = (await require_business(desk, business)).settings
+        await require_business(desk, business)
         try:
-            after = BusinessSettings.model_validate({**before, **body})
+            return hidden(await desk.change_settings(business, body))
         except ValidationError as error:
             told = error.errors()[0]
             raise HTTPException(422, f"{'.'.join(map(str, told['loc']))}: {told['msg']}") from error
-        await desk.change_settings(business, BusinessSettings.model_validate(before), after)
-        return hidden(after)
 
     return routes
 

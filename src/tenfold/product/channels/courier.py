@@ -17,6 +17,7 @@ from tenfold.product.channels.deliveries import (
     NotSent,
     OutsideWindow,
     Refusal,
+    parts_taken,
 )
 
 log = logging.getLogger(__name__)
@@ -131,12 +132,13 @@ class Courier:
         try:
             await self._send(delivery)
         except OutsideWindow as error:
-            await self._set(delivery, state="held", tries=0, next_at=self._clock(), detail=str(error)[:500])
+            # The customer's silence counts no try.
+            await self._note(delivery, error, state="held", tries=delivery.tries, next_at=self._clock())
             return "held"
         except ChannelRefused as error:
-            why, now = str(error)[:500], self._clock()
-            if await self._write(lambda connection: self._deliveries.note_refused(connection, delivery, why, now)):
-                log.error("%s of %r takes nothing; replies wait for it: %s", delivery.channel, delivery.business, why)
+            refusal, now = error, self._clock()
+            if await self._write(lambda connection: self._deliveries.note_refused(connection, delivery, refusal, now)):
+                log.error("%s of %r takes nothing; replies wait for it: %s", delivery.channel, delivery.business, error)
             return "refused"
         except NotSent as error:
             return await self._try_later(delivery, error)
@@ -154,7 +156,7 @@ class Courier:
         pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**delivery.tries)
         state = "failed" if is_over else "pending"
         log.log(logging.WARNING if is_over else logging.INFO, "delivery %d: %s", delivery.number, error)
-        await self._set(delivery, state=state, next_at=self._clock() + pause_s, detail=str(error)[:500])
+        await self._note(delivery, error, state=state, next_at=self._clock() + pause_s)
         return state
 
     async def _forget(self) -> None:
@@ -166,5 +168,6 @@ class Courier:
         if gone < MOST_FORGOTTEN:
             self._forget_at = now + FORGET_EVERY_S
 
-    async def _set(self, delivery: Delivery, **values: object) -> None:
+    async def _note(self, delivery: Delivery, error: NotSent, **became: object) -> None:
+        values = {**became, "detail": str(error)[:500], **parts_taken(delivery, error)}
         await self._write(lambda connection: self._deliveries.note(connection, delivery, values))

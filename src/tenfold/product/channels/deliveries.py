@@ -38,7 +38,10 @@ BEHIND = "waits behind an earlier message, as the channel takes nothing now"
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Something to send. ``detail``: why the last try failed."""
+    """Something to send. ``tries``: that its channel took, or may have. ``detail``: why the last try failed.
+
+    ``content["taken"]``: how many parts of a long text the channel took before it failed at the next one.
+    """
 
     number: int
     business: str
@@ -53,11 +56,15 @@ class Delivery:
 
 
 class NotSent(Exception):
-    """It was not taken; ``for_good``: it never will be."""
+    """It was not taken.
+
+    ``for_good``: it never will be. ``parts_taken``: of a long text, how many were before the one that failed.
+    """
 
     def __init__(self, message: str, *, for_good: bool = False) -> None:
         super().__init__(message)
         self.for_good = for_good
+        self.parts_taken = 0
 
 
 class OutsideWindow(NotSent):
@@ -91,12 +98,13 @@ class Refusal:
 class Receipt:
     """What a channel says of a delivery that it had taken: it arrived, or ``failed`` says why it never will.
 
-    ``is_late``: only since the customer's last message is too old by now. ``is_under_way``: it has not arrived yet, and
-    may still fail.
+    ``tried``: of which try it speaks, counted from 0; none: nobody knows. ``is_late``: only since the customer's last
+    message is too old by now. ``is_under_way``: it has not arrived yet, and may still fail.
     """
 
     number: int
     failed: str = ""
+    tried: int | None = None
     is_late: bool = False
     is_under_way: bool = False
 
@@ -172,11 +180,12 @@ class Deliveries:
                 mine &= self.table.c.state.in_(_WAITS)
             connection.execute(sa.update(self.table).where(mine).values(state="sent", detail=""))
             return
-        values = {"state": "held", "tries": 0} if receipt.is_late else {"state": "failed"}
-        detail = OUTSIDE if receipt.is_late else receipt.failed[:500]
-        # One that waits again meanwhile is none that it speaks of.
+        state, detail = ("held", OUTSIDE) if receipt.is_late else ("failed", receipt.failed[:500])
+        # What waits again meanwhile, or was sent again, is not what it speaks of; it may come again and again itself.
         taken = mine & self.table.c.state.in_(("sent", "sending"))
-        connection.execute(sa.update(self.table).where(taken).values(**values, next_at=now, detail=detail))
+        if receipt.tried is not None:
+            taken &= self.table.c.tries == receipt.tried + 1
+        connection.execute(sa.update(self.table).where(taken).values(state=state, next_at=now, detail=detail))
 
     def read_unsent(self, connection: Connection, business: str, most: int = 200) -> list[Delivery]:
         """Read what customers have not got, held back, refused or failed; the latest of it, in order of writing."""
@@ -231,11 +240,12 @@ class Deliveries:
             refused = _of(self.table, delivery) & (self.table.c.state == "refused")
             connection.execute(sa.update(self.table).where(refused).values(next_at=now))
 
-    def note_refused(self, connection: Connection, delivery: Delivery, why: str, now: float) -> bool:
+    def note_refused(self, connection: Connection, delivery: Delivery, refusal: ChannelRefused, now: float) -> bool:
         """Have all that is for a delivery's channel wait for it; whether it took something until now."""
+        why = str(refusal)[:500]
         values = {"state": "refused", "next_at": now + REFUSED_PAUSE_S, "detail": why}
         # It was not the delivery's fault, so it counts no try.
-        self.note(connection, delivery, {**values, "tries": delivery.tries})
+        self.note(connection, delivery, {**values, "tries": delivery.tries, **parts_taken(delivery, refusal)})
         waits = _of(self.table, delivery) & self.table.c.state.in_(("pending", "refused"))
         connection.execute(sa.update(self.table).where(waits).values(**values))
         known = sa.update(self.refusals).where(_of(self.refusals, delivery)).values(why=why)
@@ -279,6 +289,11 @@ class Deliveries:
         columns = self.table.c
         is_begun = (columns.state == "sending") & (columns.tries == delivery.tries + 1)
         return (columns.number == delivery.number) & is_begun
+
+
+def parts_taken(delivery: Delivery, error: NotSent) -> dict[str, object]:
+    """What to note so that the next try goes on behind what the channel has taken of a long text."""
+    return {"content": {**delivery.content, "taken": error.parts_taken}} if error.parts_taken else {}
 
 
 def _of(table: sa.Table, delivery: Delivery) -> "sa.ColumnElement[bool]":

@@ -7,9 +7,10 @@ messages are told apart by their ids.
 import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import aiohttp
 import orjson
@@ -36,6 +37,8 @@ _NOT_REACHABLE = 1545041
 """Codes, and a subcode of Messenger's, that speak of the recipient."""
 _PASSES = {1, 2, 4, 17, 32, 341, 613, 80007, 130429, 131000, 131016, 131048, 131056, 131057, 133004, 133016}
 """Codes of limits and faults that pass, with whatever status they come."""
+_QUOTED = re.compile(r"(\d{1,18})(?:\.(\d{1,9}))?", re.ASCII)
+"""Number of a delivery and of its try, as WhatsApp quotes them."""
 Json = Mapping[str, object]
 
 
@@ -107,29 +110,28 @@ async def send(
     Raises:
         NotSent: it was not taken.
     """
-    text = str(delivery.content["text"])
-    if isinstance(settings, WhatsApp):
-        url, token = f"{graph_url}/{settings.phone_number_id}/messages", settings.access_token
-        parts = list(parts_of(text, LONGEST["whatsapp"]))
-        for place, part in enumerate(parts, 1):
-            body: dict[str, object] = {
-                "messaging_product": "whatsapp",
-                "recipient_type": "individual",
-                "to": delivery.address,
-                "type": "text",
-                "text": {"body": part},
-            }
-            if place == len(parts):
-                # Who has the last part has all: of an earlier one WhatsApp says nothing that would end the delivery.
-                body["biz_opaque_callback_data"] = str(delivery.number)
-            await _post(session, url, token, body)
-    elif isinstance(settings, Messenger):
-        url, token = f"{graph_url}/{settings.page_id}/messages", settings.access_token
-        for part in parts_of(text, LONGEST["messenger"]):
-            recipient = {"recipient": {"id": delivery.address}, "messaging_type": "RESPONSE"}
-            await _post(session, url, token, {**recipient, "message": {"text": part}})
-    else:
+    if settings is None:
         raise NotSent(f"{delivery.business} has no {delivery.channel} any more", for_good=True)
+    is_whatsapp = isinstance(settings, WhatsApp)
+    sender = settings.phone_number_id if is_whatsapp else settings.page_id
+    parts = list(parts_of(str(delivery.content["text"]), LONGEST["whatsapp" if is_whatsapp else "messenger"]))
+    taken = cast(int, delivery.content.get("taken", 0))
+    for place, part in enumerate(parts[taken:], taken + 1):
+        try:
+            body = _body(delivery, part, is_last=place == len(parts))
+            await _post(session, f"{graph_url}/{sender}/messages", settings.access_token, body)
+        except NotSent as error:
+            error.parts_taken = place - 1
+            raise
+
+
+def _body(delivery: Delivery, text: str, *, is_last: bool) -> Json:
+    if delivery.channel == "messenger":
+        return {"recipient": {"id": delivery.address}, "messaging_type": "RESPONSE", "message": {"text": text}}
+    to: Json = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": delivery.address}
+    # Who has the last part has all: of an earlier one WhatsApp says nothing that would end the delivery.
+    quoted = {"biz_opaque_callback_data": f"{delivery.number}.{delivery.tries}"} if is_last else {}
+    return {**to, "type": "text", "text": {"body": text}, **quoted}
 
 
 async def _post(session: aiohttp.ClientSession, url: str, token: str, body: Json) -> None:
@@ -164,15 +166,18 @@ def _refusal(url: str, status: int, text: str) -> NotSent:
 
 def _receipt(row: Json) -> Receipt | None:
     """What a status says of a delivery; none if it is of none, or says nothing."""
-    told, status = str(row.get("biz_opaque_callback_data", "")), row.get("status")
-    if not told.isdigit() or status not in ("sent", "delivered", "read", "failed"):
+    told, status = _QUOTED.fullmatch(str(row.get("biz_opaque_callback_data", ""))), row.get("status")
+    if told is None or status not in ("sent", "delivered", "read", "failed"):
         return None
+    # A Tenfold before this one named no try.
+    number, tried = int(told[1]), None if told[2] is None else int(told[2])
     if status != "failed":
-        return Receipt(int(told), is_under_way=status == "sent")
+        return Receipt(number, tried=tried, is_under_way=status == "sent")
     error: Json = next(iter(_rows(row, "errors")), {})
     why = _part(error, "error_data").get("details") or error.get("message") or error.get("title") or "it says not why"
     code = error.get("code")
-    return Receipt(int(told), f"WhatsApp took it and could not bring it: {why} (code {code})", code == _WHATSAPP_WINDOW)
+    failed = f"WhatsApp took it and could not bring it: {why} (code {code})"
+    return Receipt(number, failed, tried, is_late=code == _WHATSAPP_WINDOW)
 
 
 def _whatsapp_message(row: Json) -> Incoming | None:
