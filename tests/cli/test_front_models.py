@@ -265,6 +265,24 @@ def test_an_image_of_an_answer_that_broke_off_is_not_counted_by_its_bytes(client
     assert TOKENS_PER_IMAGE < tokens_in() - before < TOKENS_PER_IMAGE + 100
 
 
+def test_who_leaves_before_the_first_byte_is_charged_the_prompt_but_not_for_an_error(client, servers, door, keys):
+    def counted() -> list[tuple[int, int]]:
+        return [(row["requests"], row["tokens_in"]) for row in rows(door, keys) if row["model"] == "hung"]
+
+    servers[1].mood = "500"
+    with pytest.raises(openai.InternalServerError):
+        client.chat.completions.create(model="hung", messages=HELLO)
+    assert counted() == []
+    servers[1].mood = "hangs"
+    with pytest.raises(openai.APITimeoutError):
+        client.chat.completions.create(model="hung", messages=HELLO, timeout=0.5)
+    deadline = time.monotonic() + 60
+    while not (found := counted()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert found[0][0] == 1 and found[0][1] > 0
+
+
 @pytest.mark.parametrize("mood", ["500", "breaks", "hangs"])
 def test_a_backend_that_fails_costs_no_request_where_another_serves_the_model(client, servers, mood, door, keys):
     servers[1].mood = mood

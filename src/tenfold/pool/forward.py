@@ -20,6 +20,9 @@ CONNECT_S = 2.0
 LAST_WORK_S = 0.02
 """From when a client is gone until its request is given up."""
 
+IN_HAND = "tenfold.in_hand"
+"""Of a request's scope, while and after somebody behind had it in hand: neither refused, nor broken off by them."""
+
 _OF_ONE_CONNECTION = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding"
     b" upgrade expect".split()
@@ -78,7 +81,7 @@ async def forward(
     begins_with_head: bool = False,
     silent_s: float | None = None,
 ) -> Fate:
-    """Send a request to ``url`` and pass the answer on as it comes, neither unpacked nor gathered.
+    """Send a request to ``url`` and pass the answer on as it comes, neither unpacked nor gathered; see ``IN_HAND``.
 
     Args:
         session: of ``passing_session``.
@@ -93,6 +96,7 @@ async def forward(
         silent_s: longest silence within the answer; none for any.
     """
     begun = False
+    scope[IN_HAND] = True
 
     async def start(response: aiohttp.ClientResponse) -> None:
         nonlocal begun
@@ -110,6 +114,7 @@ async def forward(
             timeout=_timeout(silent_s),
         ) as response:
             if declines(response):
+                scope.pop(IN_HAND)
                 return "declined"
             if begins_with_head:
                 await start(response)
@@ -120,8 +125,11 @@ async def forward(
             if not begun:
                 await start(response)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        scope.pop(IN_HAND, None)
         return "unreached"
     except aiohttp.ClientError:
+        if not begun:
+            scope.pop(IN_HAND, None)
         # Once bytes are out, the only honest end is a broken one, which leaving ``more_body`` open gives.
         return "cut" if begun else "broken"
     await send({"type": "http.response.body", "body": b"", "more_body": False})

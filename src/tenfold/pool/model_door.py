@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tenfold.pool.api_error import send_error
 from tenfold.pool.backends.backends import Backend, Backends
 from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
-from tenfold.pool.forward import while_client_stays
+from tenfold.pool.forward import IN_HAND, while_client_stays
 from tenfold.pool.gateway import SLOT_S
 from tenfold.pool.metering.account import Account, account_of
 from tenfold.pool.metering.meter import Meter, Overspent
@@ -29,6 +29,9 @@ BYTES_PER_TOKEN = 4
 """Of a prompt whose answer broke off before it told its tokens."""
 TOKENS_PER_IMAGE = 256
 """Of such a prompt's images: models take some twenty to some thousand, however large its file is."""
+
+NOT_BEGUN = 599
+"""In place of the status of an answer."""
 
 _TELLS_USAGE_IF_ASKED = frozenset({"/v1/chat/completions", "/v1/completions"})
 """Paths whose streams tell their usage only where the body asks for it."""
@@ -100,19 +103,20 @@ class ModelDoor:
             return
         answer = _Watched(send, hides_usage=asked.hides_usage)
         backend: Backend | None = None
+
+        def trying(tried: Backend) -> None:
+            nonlocal backend
+            backend = tried
+
         try:
             if model is not None and elsewhere:
-
-                async def ask() -> None:
-                    nonlocal backend
-                    backend = await self._backends.ask(model, scope, asked.body, answer)
-
-                await while_client_stays(ask(), receive)
+                await while_client_stays(self._backends.ask(model, scope, asked.body, answer, trying), receive)
             else:
                 await self._gateway(scope, _with_body(asked.body, receive), answer)
         finally:
-            if answer.status < 400:
-                self._count(asked, account, scope, answer, backend if elsewhere else None)
+            # Who leaves before the first byte has had the prompt read.
+            if answer.status < 400 or (answer.status == NOT_BEGUN and IN_HAND in scope):
+                self._count(asked, account, scope, answer, backend)
 
     def _count(
         self, asked: _Asked, account: Account, scope: Scope, answer: "_Watched", backend: Backend | None
@@ -136,13 +140,13 @@ class ModelDoor:
 
 
 class _Watched:
-    """Sends an answer on and reads its usage. ``status`` is 599 until the answer begins."""
+    """Sends an answer on and reads its usage. ``status`` is ``NOT_BEGUN`` until the answer begins."""
 
     def __init__(self, send: Send, *, hides_usage: bool) -> None:
         self._send = send
         self._hides_usage = hides_usage
         self._reader: WholeAnswer | EventStream = WholeAnswer()
-        self.status = 599
+        self.status = NOT_BEGUN
 
     @property
     def tokens_in(self) -> int | None:

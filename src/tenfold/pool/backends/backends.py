@@ -175,11 +175,15 @@ class Backends:
         """Whether one of them serves a model."""
         return model in self._of
 
-    async def ask(self, model: str, scope: Scope, body: bytes, send: Send) -> Backend | None:
-        """Have a request answered by one that serves ``model``, the least busy first.
+    async def ask(self, model: str, scope: Scope, body: bytes, send: Send, trying: Callable[[Backend], None]) -> None:
+        """Have a request answered by one that serves ``model``, the least busy first; if nobody can, tell the client.
 
-        Returns:
-            Who answered; none if nobody could, which the client has been told then.
+        Args:
+            model: that is asked.
+            scope: the request.
+            body: its body.
+            send: takes the answer.
+            trying: told whom is asked, before each try.
         """
         tried: list[str] = []
         able = sorted((each for each in self._of[model] if each.takes), key=lambda each: each.in_flight)
@@ -187,12 +191,12 @@ class Backends:
             # While another was tried this one may have failed for others.
             if not backend.takes:
                 continue
+            trying(backend)
             fate = await backend.ask(scope, body, send, is_last=place == len(able) - 1)
             if fate in ("answered", "cut"):
-                return backend
+                return
             tried.append(backend.name)
         await self._tell_why(model, tried, send)
-        return None
 
     def views(self) -> tuple[BackendView, ...]:
         """Show all."""
