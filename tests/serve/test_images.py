@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from tenfold.core.errors import AssetError
 from tenfold.core.gguf import write_gguf
 from tenfold.llama.data.pair_sampler import PairSampler
-from tenfold.llama.data.pairs import build_pairs, drawn
+from tenfold.llama.data.pairs import PairChoices, build_pairs, drawn
 from tenfold.llama.data.tokenizer import SEPARATOR
 from tenfold.llama.model import LlamaForConditionalGeneration
 from tenfold.llama.progress import TrainProgress
@@ -35,6 +35,7 @@ from tenfold.serve.images import MOST_IMAGES, MOST_PIXELS, MOST_SCANS, Eyes, Loo
 from tenfold.serve.openai_api import read_generation
 from tenfold.serve.rejection import Rejection
 from tenfold.serve.resident import ServeResident, serve_models
+from tenfold.serve.responses import read_response
 from tenfold.serve.workload import ServeSettings
 
 COLOURS = {"red": "#d02020", "green": "#20a040", "blue": "#2040d0", "black": "#101010"}
@@ -74,7 +75,7 @@ def released(tmp_path_factory) -> Released:
             rows.append({"image": f"{colour}-{place}.png", "caption": colour})
     (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     pairs = folder / "pairs"
-    build_pairs(pairs, [folder / "rows.jsonl"], SIDE, "caption", 280, 0.2, "", lambda _what, _share: None)
+    build_pairs(pairs, [folder / "rows.jsonl"], PairChoices(SIDE, "caption", 280, 0.2), lambda _what, _share: None)
     sampler = PairSampler(pairs, RECIPE, VISION)
     torch.set_num_threads(1)
     network = LlamaForConditionalGeneration(SHAPE, VISION)
@@ -164,6 +165,7 @@ def test_who_waits_for_images_of_others_is_drawn_for_only_while_there_and_awake(
         with ThreadPoolExecutor(3) as pool:
             first = pool.submit(ask, message(RED))
             running.wait_until(lambda: len(drawn_for) == 1)
+            assert running.resident.counters().in_flight == 1, "who waits for a drawing is in work"
             assert ask({"role": "user", "content": "red"}) == 2, "text does not wait for images"
             with pytest.raises(openai.APITimeoutError):
                 ask(message(RED), 0.3)
@@ -264,6 +266,28 @@ def test_what_is_no_image_within_bounds_is_refused_by_name(messages, why):
     assert why in caught.value.message
     assert len(caught.value.to_json("x")) < 2000
     assert (caught.value.param or "").startswith("messages")
+
+
+def test_a_response_may_bring_what_a_chat_may_and_its_faults_are_named_where_they_are():
+    def read_input(*parts: dict[str, object], **more: object) -> list[dict[str, object]]:
+        raw = orjson.dumps({"model": "m", "input": [{"role": "user", "content": parts}], **more})
+        found = read_response(raw, model="m", engine_model="m", context_tokens=512, parallel=1, eyes=EYES)
+        return orjson.loads(found.body)["messages"]
+
+    image = {"type": "input_image", "image_url": RED, "detail": "auto"}
+    asked = read_input(image, {"type": "input_text", "text": "what?"})
+    assert asked == read(message(RED, text="what?"), eyes=EYES)["messages"]
+    assert read_input({"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"})[0]["content"] == "a\nb"
+    for more in ({}, {"instructions": "Look."}):
+        with pytest.raises(Rejection, match="addresses are not fetched") as caught:
+            read_input({**image, "image_url": "http://169.254.169.254/latest.png"}, **more)
+        assert caught.value.param == "input.0.content.0.image_url" and caught.value.param in caught.value.message
+    with pytest.raises(Rejection) as caught:
+        read_input({"type": "input_image", "file_id": "file-1"})
+    assert caught.value.param == "input.0.content.0.image_url"
+    with pytest.raises(Rejection, match="9 images") as caught:
+        read_input(*[image] * (MOST_IMAGES + 1))
+    assert caught.value.param == "input"
 
 
 def test_an_image_cannot_be_hidden_from_the_first_look():

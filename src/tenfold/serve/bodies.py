@@ -102,8 +102,12 @@ READS_IMAGES = "reads images"
 """Context in which a body is checked for a model that reads images."""
 
 
-def _is_image(part: object) -> bool:
-    return isinstance(part, dict) and part.get("type") == "image_url"
+def joined_unless_images(content: object, text_kinds: Set[str], image_kind: str, info: ValidationInfo) -> object:
+    """Make one text of parts; those with an image stay parts where the model reads images (``READS_IMAGES``)."""
+    parts = content if info.context == READS_IMAGES and isinstance(content, list) else []
+    if any(isinstance(part, dict) and part.get("type") == image_kind for part in parts):
+        return content
+    return join_parts(content, text_kinds)
 
 
 class ChatMessage(BaseModel):
@@ -120,10 +124,7 @@ class ChatMessage(BaseModel):
     @field_validator("content", mode="before")
     @classmethod
     def _join_parts(cls, content: object, info: ValidationInfo) -> object:
-        """Parts that are all text become one; those with an image stay parts, for a model that reads images."""
-        if info.context == READS_IMAGES and isinstance(content, list) and any(map(_is_image, content)):
-            return content
-        return join_parts(content, _TEXT_PARTS)
+        return joined_unless_images(content, _TEXT_PARTS, "image_url", info)
 
     @property
     def images(self) -> list[ImageUrl]:

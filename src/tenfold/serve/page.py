@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +161,8 @@ class Conversation:
         self._answer = answer
         self._window = window
         self._talk = talk
-        self._turns: list[Turn] = []
+        self._turns: deque[Turn] = deque(maxlen=_REMEMBERED_TURNS)
+        self._pictures: deque[ui.element] = deque()
         self._replying: asyncio.Task[None] | None = None
 
     @property
@@ -171,8 +173,7 @@ class Conversation:
     async def ask(self, text: str, picture: str = "") -> bool:
         """Send a message and show the reply as it comes; False if the page was closed before its end."""
         if picture:
-            with self._talk:
-                ui.image(picture).classes("said user shown").props('alt="your picture"')
+            self._show(picture)
         if text:
             self._say(text, "user")
         self._turns.append(Turn("user", text, picture))
@@ -190,6 +191,17 @@ class Conversation:
         if self._replying is not None:
             self._replying.cancel()
 
+    def _show(self, picture: str) -> None:
+        """Show a picture; one that the model is told of no more is forgotten, for each is kept here in whole."""
+        with self._talk, ui.element("div").classes("said user shown") as place:
+            ui.image(picture).props('alt="your picture"')
+        self._pictures.append(place)
+        if len(self._pictures) > _REMEMBERED_TURNS:
+            oldest = self._pictures.popleft()
+            oldest.clear()
+            with oldest.classes(remove="shown"):
+                ui.label("(a picture)")
+
     def _say(self, text: str, classes: str) -> ui.label:
         with self._talk:
             return ui.label(text).classes(f"said {classes}")
@@ -199,7 +211,7 @@ class Conversation:
         pieces: list[Piece] = []
         shown_s = 0.0
         try:
-            async for piece in self._answer(self._turns[-_REMEMBERED_TURNS:]):
+            async for piece in self._answer(tuple(self._turns)):
                 pieces.append(piece)
                 if piece.after_s - shown_s > _SEND_EVERY_S:
                     label.set_text("".join(each.text for each in pieces))

@@ -115,9 +115,6 @@ class ServeResident:
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline_s - min(_CUT_SHARE * deadline_s, _CUT_MAX_S)):
                 await self._work.clock.drained()
-                # Those who wait to have images drawn are sent away; what is being drawn is waited for.
-                async with self._drawing:
-                    pass
         self._work.cut_all()
         await self._work.clock.drained()
         for session in sessions.values():
@@ -211,13 +208,15 @@ class ServeResident:
 
         None for who has left or was put to sleep while others' were drawn.
         """
-        async with self._drawing:
-            if self._sessions is not sessions:
-                return None
-            if await request.is_disconnected():
-                self._work.disconnected += 1
-                return None
-            return await asyncio.to_thread(reading)
+        # Those who wait are in work too: at sleep they are sent away, and what is being drawn is waited for.
+        with self._work.clock.one_request():
+            async with self._drawing:
+                if self._sessions is not sessions:
+                    return None
+                if await request.is_disconnected():
+                    self._work.disconnected += 1
+                    return None
+                return await asyncio.to_thread(reading)
 
 
 def _model_of(raw: bytes, models: Mapping[str, Served]) -> str:

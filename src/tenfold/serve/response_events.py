@@ -4,6 +4,7 @@ The order of events is that of the API's reference, "Streaming events": created,
 part added, their text piece by piece, the same done, and at last the whole response, completed or incomplete.
 """
 
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ _DATA = b"data: "
 _DONE = b"data: [DONE]"
 _CHAT_NAMES = {"messages": "input", "response_format.json_schema.schema": "text.format.schema"}
 """Where a chat's fields stand in the body that the client sent."""
+_MESSAGE = re.compile(r"^\.(\d+)")
+"""Number of a message behind the name of their list."""
 
 
 class ResponseDialect:
@@ -138,12 +141,19 @@ class ResponseDialect:
         }
 
 
-def in_response_terms(rejection: Rejection) -> Rejection:
-    """The same, of a chat's field where the client wrote it."""
+def in_response_terms(rejection: Rejection, led_by: int = 0) -> Rejection:
+    """The same, of a chat's field where the client wrote it.
+
+    Args:
+        rejection: in terms of the chat.
+        led_by: messages of the chat that stand before those of the client's ``input``.
+    """
     param, message = rejection.param, rejection.message
     for chats, ours in _CHAT_NAMES.items():
         if param is not None and (param == chats or param.startswith(f"{chats}.")):
-            param = ours + param.removeprefix(chats)
+            there = ours + _MESSAGE.sub(lambda found: f".{int(found[1]) - led_by}", param.removeprefix(chats))
+            there = there.replace(".image_url.url", ".image_url")
+            message, param = message.replace(f"'{param}'", f"'{there}'"), there
         message = message.replace(f"'{chats}'", f"'{ours}'")
     return Rejection(rejection.status, message, rejection.kind, param, rejection.code)
 

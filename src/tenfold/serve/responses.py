@@ -1,17 +1,18 @@
 """``POST /v1/responses``: checked, and asked of the engine as a chat.
 
-Text goes in and text comes out. Nothing is kept between requests: what an answer builds on is in its ``input``.
+Text goes in, and images where the model reads them; text comes out. Nothing is kept between requests: what an answer
+builds on is in its ``input``.
 """
 
 from typing import Annotated, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from tenfold.core.frozen import Frozen
 from tenfold.serve.answers import Answer
-from tenfold.serve.bodies import MOST_MESSAGES, ChatBody, Text, join_parts
+from tenfold.serve.bodies import MOST_MESSAGES, READS_IMAGES, ChatBody, Text, joined_unless_images
 from tenfold.serve.images import Eyes
 from tenfold.serve.openai_api import Generation, read_generation
 from tenfold.serve.rejection import Rejection, read_body
@@ -24,19 +25,54 @@ class _Wire(Frozen):
     model_config = ConfigDict(strict=True)
 
 
-class InputMessage(BaseModel):
-    """One message so far. What an answer's items carry (``id``, ``status``) may come back with them and is dropped."""
+class _Said(BaseModel):
+    """What an answer's items carry (``id``, ``annotations``) may come back with them and is dropped."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
+
+class InputText(_Said):
+    """A text among the parts of a message."""
+
+    type: Literal["input_text", "output_text", "text"]
+    text: str
+
+    def in_chat(self) -> dict[str, object]:
+        """As a part of a chat's message."""
+        return {"type": "text", "text": self.text}
+
+
+class InputImage(_Said):
+    """An image among the parts of a message."""
+
+    type: Literal["input_image"]
+    image_url: str = Field(description="a data: URL")
+    detail: Literal["auto", "low", "high"] | None = None
+
+    def in_chat(self) -> dict[str, object]:
+        """As a part of a chat's message."""
+        return {"type": "image_url", "image_url": {"url": self.image_url, "detail": self.detail}}
+
+
+InputPart = Annotated[InputText | InputImage, Field(discriminator="type")]
+
+
+class InputMessage(_Said):
+    """One message so far."""
+
     type: Literal["message"] = "message"
     role: Literal["user", "assistant", "system", "developer"]
-    content: str
+    content: str | Annotated[list[InputPart], Field(min_length=1)]
 
     @field_validator("content", mode="before")
     @classmethod
-    def _join_parts(cls, content: object) -> object:
-        return join_parts(content, _TEXT_PARTS)
+    def _join_parts(cls, content: object, info: ValidationInfo) -> object:
+        return joined_unless_images(content, _TEXT_PARTS, "input_image", info)
+
+    def in_chat(self) -> dict[str, object]:
+        """As a chat's message."""
+        said = self.content
+        return {"role": self.role, "content": said if isinstance(said, str) else [part.in_chat() for part in said]}
 
 
 class TextFormat(_Wire):
@@ -133,7 +169,7 @@ def read_response(
     Raises:
         Rejection: 400 for a body that is not valid or over a bound, 404 for another model.
     """
-    asked = read_body(raw, ResponseBody)
+    asked = read_body(raw, ResponseBody, READS_IMAGES if eyes else None)
     try:
         chat = read_generation(
             orjson.dumps(_as_chat(asked)),
@@ -142,9 +178,10 @@ def read_response(
             engine_model=engine_model,
             context_tokens=context_tokens,
             parallel=parallel,
+            eyes=eyes,
         )
     except Rejection as rejection:
-        raise in_response_terms(rejection) from rejection
+        raise in_response_terms(rejection, led_by=int(bool(asked.instructions))) from rejection
     echo = {
         "instructions": asked.instructions,
         "max_output_tokens": asked.max_output_tokens,
@@ -166,7 +203,7 @@ def _as_chat(asked: ResponseBody) -> dict[str, object]:
     if isinstance(said, str):
         messages.append({"role": "user", "content": said})
     else:
-        messages.extend({"role": each.role, "content": each.content} for each in said)
+        messages.extend(each.in_chat() for each in said)
     chat: dict[str, object] = {
         "model": asked.model,
         "messages": messages,
