@@ -33,7 +33,7 @@ from tenfold.llama.data.index import (
 )
 from tenfold.llama.data.openmoji import DESCRIBED, FAMILY, draw_emoji
 from tenfold.llama.data.pair_sampler import IMAGE, SEPARATOR
-from tenfold.llama.data.pairs import build_pairs
+from tenfold.llama.data.pairs import PairChoices, build_pairs
 from tenfold.llama.data.sampler import Batch
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.run_file import RunFile
@@ -150,9 +150,8 @@ def foretell(
         group: name in the rows of what is held out together.
     """
     seen = home / "pairs"
-    index = build_pairs(
-        seen, [rows], SIDE, DESCRIBED, VOCABULARY, held_out, "", lambda _what, _share: None, group=group
-    )
+    choices = PairChoices(SIDE, DESCRIBED, VOCABULARY, held_out, group=group)
+    index = build_pairs(seen, [rows], choices, lambda _what, _share: None)
     recipe = recipe_of(index, steps)
     judges = {}
     for name, data in (("seeing", seen), ("blind", blind_copy(seen, home / "white"))):

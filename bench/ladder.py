@@ -198,7 +198,7 @@ def ladder_of_minutes() -> None:
     folder = prepare(cache_dir(), lambda _what, _share: None, TextSource(vocab_size=VOCABULARY))
     index = read_index(folder)
     began = time.monotonic()
-    rungs = rungs_of(SMALL_BUDGETS, SMALL_SIZES, index.vocab_size, folder)
+    rungs = rungs_of(SMALL_BUDGETS, SMALL_SIZES, folder)
     stop = threading.Event()
     climb(
         rungs,

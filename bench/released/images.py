@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tenfold.llama.data.index import DataIndex
-from tenfold.llama.data.pairs import build_pairs
+from tenfold.llama.data.pairs import PairChoices, build_pairs
 
 COLOURS = {
     "red": "#d02020", "green": "#20a040", "blue": "#2040d0", "black": "#101010", "yellow": "#e0c020", "pink": "#f080b0",
@@ -29,7 +29,7 @@ def build_drawings(folder: Path, *, each: int = 24) -> DataIndex:
                 rows.append({"image": name, "caption": f"a {colour} {form}"})
     (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return build_pairs(
-        folder / "pairs", [folder / "rows.jsonl"], SIDE, "caption", 320, 0.2, "", lambda _what, _share: None
+        folder / "pairs", [folder / "rows.jsonl"], PairChoices(SIDE, "caption", 320, 0.2), lambda _what, _share: None
     )
 
 

@@ -35,7 +35,7 @@ class CutOff:
 def test_the_last_gradient_of_a_step_is_added_also_if_its_worker_is_gone_before_it_hears_so(tmp_path, recipe):
     run = SimpleNamespace(run="run", recipe=recipe.model_copy(update={"microbatches": 2}))
     live = SimpleNamespace(front=SimpleNamespace(parameters_P=np.zeros(3, np.float32)), progress=TrainProgress())
-    exchange = Exchange(tmp_path, run, "text", live, "any", 60.0, lambda: None)
+    exchange = Exchange(tmp_path, run, "text", None, live, "any", 60.0, lambda: None)
     said = [Hello(worker="cut off", machine="another", text="text", run="", step=-1)]
     for microbatch in range(2):
         said += [Next(step=0), Offer(run="run", step=0, microbatch=microbatch, loss=1.0), HandedIn()]
@@ -50,7 +50,7 @@ def test_a_run_that_is_computed_in_two_ways_says_so(tmp_path, recipe, caplog):
     live = SimpleNamespace(front=SimpleNamespace(parameters_P=np.zeros(3, np.float32)), progress=TrainProgress(step=7))
 
     def come(*ways):
-        exchange = Exchange(tmp_path, run, "text", live, "any", 60.0, lambda: None)
+        exchange = Exchange(tmp_path, run, "text", None, live, "any", 60.0, lambda: None)
         said = []
         for number, way in enumerate(ways):
             said += [

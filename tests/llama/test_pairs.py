@@ -14,7 +14,7 @@ from tenfold.llama.alone import train_alone
 from tenfold.llama.data import openmoji
 from tenfold.llama.data.index import check_data
 from tenfold.llama.data.pair_sampler import IMAGE, SEPARATOR, sampler_of
-from tenfold.llama.data.pairs import build_pairs, drawn
+from tenfold.llama.data.pairs import PairChoices, build_pairs, drawn
 from tenfold.llama.data.sources import SourceError
 from tenfold.llama.journal import read_evaluations, read_steps
 from tenfold.llama.live import live_paths
@@ -130,7 +130,7 @@ def test_a_caption_may_hold_any_character_and_a_tokenizer_cannot_be_given(tmp_pa
     rows = [{"image": f"{place}.png", "caption": "one\u2028two\x85three"} for place in range(len(COLOURS))]
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
-    index = build_pairs(tmp_path / "out", [path], 8, "caption", 300, 0.1, "", lambda _what, _share: None)
+    index = build_pairs(tmp_path / "out", [path], PairChoices(8, "caption", 300, 0.1), lambda _what, _share: None)
     assert index.documents == len(COLOURS)
     with pytest.raises(SystemExit):
         main(["data", "build", str(tmp_path / "no"), str(path), "--images", "8", "--tokenizer", "tokenizer.json"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 import multiprocessing
 import threading
 import tomllib
@@ -12,6 +13,7 @@ import pytest
 import train_processes
 from ladder_laws import isoflop_runs
 
+from tenfold.cli.main import main
 from tenfold.core.errors import AssetError
 from tenfold.llama.checkpoint import checkpoint_files, checkpoint_path, read_meta
 from tenfold.llama.data.build import Choices, build
@@ -237,3 +239,16 @@ async def test_a_run_file_is_trained_to_its_end_and_its_slots_are_free(
         reached = read_evaluations(train_folder(home, "worse"))[-1].loss
         assert (load_outcome(worse).verdict, load_outcome(worse).observed) == ("worse", reached)
         assert process.is_alive()
+
+
+def test_a_run_that_diverged_without_a_pool_is_scored_too(home, text, recipe, monkeypatch, capsys):
+    monkeypatch.setenv("TENFOLD_HOME", str(home))
+    worse, changes = foretell(home, "worse"), {"learning_rate": 1e30, "warmup_steps": 0, "skip_limit": 2}
+    with pytest.raises(SystemExit):
+        main(["train", str(home / write_run(home, text, recipe, "worse", steps=50, **changes))])
+    said = " ".join(capsys.readouterr().err.split())
+    assert "outside the interval" in said and "diverged" in said
+    observed = read_evaluations(train_folder(home, "worse"))[-1].loss
+    assert (load_outcome(worse).verdict, load_outcome(worse).observed) == ("worse", observed)
+    main(["ladder", "score", "worse", "--json"])
+    assert json.loads(capsys.readouterr().out)["observed"] == observed

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -25,8 +26,8 @@ TOKEN = "secret"
 
 
 @contextmanager
-def running(recipe: Recipe, text, home, port: int = 0) -> Iterator[str]:
-    coordinator = Coordinator(recipe, read_index(text).sha256, home, TOKEN)
+def running(recipe: Recipe, text, home, port: int = 0, data: Path | None = None) -> Iterator[str]:
+    coordinator = Coordinator(recipe, read_index(text).sha256, home, TOKEN, data=data)
     bound = coordinator.listen("127.0.0.1", port)
     thread = threading.Thread(target=coordinator.run)
     thread.start()
@@ -162,6 +163,21 @@ async def test_a_worker_with_another_text_is_told_why(recipe, text, tmp_path):
         with pytest.raises(ResidentFailed, match="another text than the run") as caught:
             await resident.wake()
         assert "version of Python" in caught.value.next_step
+
+
+async def test_a_worker_whose_home_does_not_show_which_run_it_is_learns_its_data_from_the_coordinator(
+    recipe, text, tmp_path
+):
+    """A node that does not share the home sees no run that waits there: it loads the run of the settings."""
+    source = TextSource(vocab_size=320, files=20, tokenizer_sample_every=4)
+    settings = prepare(tmp_path / "cache", lambda _what, _share: None, source)
+    with running(recipe, text, tmp_path, data=text) as address:
+        (tmp_path / "node").mkdir()
+        with loaded(Recipe(model=recipe.model), settings, tmp_path / "node", address) as resident:
+            await resident.wake()
+            await until(resident, recipe.microbatches + 1)
+            await resident.sleep(2.0)
+            assert resident.counters().units == resident.counters().requests * recipe.microbatch_tokens
 
 
 async def test_a_wrong_token_is_turned_away_on_both_sides(recipe, text, tmp_path):

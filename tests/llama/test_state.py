@@ -225,9 +225,16 @@ def test_what_killed_training_left_in_memory_is_put_away_and_nothing_of_it_lost(
     sweep(later)
     assert not nameless.exists()
 
+    # Where the disk of the run is not mounted, nobody can tell whether the run is still there.
+    with monkeypatch.context() as mounted:
+        mounted.setattr("tenfold.llama.live.device_of", lambda _folder: -1)
+        away = LiveState.create(folder, run, progress_after(4), state).path
+    (folder / RUN_FILE).unlink()
+    sweep(later)
+    assert away.exists()
+
     # Of a run that is nowhere any more, or is another, nothing is kept.
     nobodys = LiveState.create(folder, run, progress_after(4), state).path
-    (folder / RUN_FILE).unlink()
     sweep()
     assert not nobodys.exists()
     assert mine.path.exists()

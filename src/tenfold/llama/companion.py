@@ -129,7 +129,7 @@ class _Turns:
         coordinator.run()
         reporter.draw()
         if self._over is not None:
-            # Not before its port is closed: workers go by what waits, and it would refuse those of the next run.
+            # Not before its port is closed: a worker that begins goes by what waits, and would be refused.
             _take_out(*self._over)
             self._over = None
 

@@ -112,7 +112,9 @@ class Coordinator:
             self._evaluations = None if evaluator is None else Evaluations(evaluator, self._journal.evaluation)
             self._on_step = on_step
             self._held = held.pop_all()
-        self._exchange = Exchange(self._folder, self._run, text_sha256, self._live, token, claim_timeout_s, self.status)
+        self._exchange = Exchange(
+            self._folder, self._run, text_sha256, data, self._live, token, claim_timeout_s, self.status
+        )
         self._changed = self._exchange.changed
         self._updating_since: float | None = None
 

@@ -69,6 +69,7 @@ class Exchange:
         folder: the run's, for messages.
         run: what the run is.
         text_sha256: identity of the text.
+        data: folder of the text; none: workers are not told.
         live: the state; its front is what workers get.
         token: the pool's secret.
         claim_timeout_s: seconds after which a silent worker's microbatch is given to another.
@@ -80,13 +81,14 @@ class Exchange:
         folder: Path,
         run: RunMeta,
         text_sha256: str,
+        data: Path | None,
         live: LiveState,
         token: str,
         claim_timeout_s: float,
         status: Callable[[], TrainStatus],
     ) -> None:
         self._folder, self._run, self._text_sha256, self._live = folder, run, text_sha256, live
-        self._claim_timeout_s, self._status = claim_timeout_s, status
+        self._data, self._claim_timeout_s, self._status = data, claim_timeout_s, status
         self._size = len(live.front.parameters_P)
         self._machine = machine()
         self.changed = threading.Condition()
@@ -155,6 +157,8 @@ class Exchange:
                 Refused(
                     message=f"worker {hello.worker} has another text than the run in {self._folder}",
                     next_step="give every node the same version of Python",
+                    recipe=self._run.recipe,
+                    data="" if self._data is None else str(self._data.resolve()),
                 )
             )
             return

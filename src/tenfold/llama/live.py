@@ -56,6 +56,7 @@ class _Owner(Frozen):
     """Who works on the file, or did last; JSON in the second half of its first page."""
 
     folder: Path = Field(description="of the run")
+    device: int = Field(description="of the file system on which that folder lies")
     place: str = Field(description="pool.alive.place_here of the process")
 
 
@@ -137,7 +138,7 @@ class LiveState:
 
     def _take(self, folder: Path) -> None:
         """Say that this process works on it now."""
-        owner = _Owner(folder=folder.resolve(), place=place_here())
+        owner = _Owner(folder=folder.resolve(), device=device_of(folder), place=place_here())
         _write_record(self._bytes[OWNER_AT:PAGE_BYTES], json.dumps(sealed(owner)).encode())
 
     def remove(self) -> None:
@@ -238,12 +239,21 @@ def _peek(path: Path) -> _HalfRecord | None:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A live state in shared memory whose process has ended. ``at``: Unix seconds of its last step."""
+    """A live state in shared memory whose process has ended.
+
+    ``device``: of the file system on which the run's folder lay. ``at``: Unix seconds of its last step.
+    """
 
     path: Path
     folder: Path
+    device: int
     run: str
     at: float
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the file system of its run is not mounted now, so that nobody can tell whether the run is there."""
+        return device_of(self.folder) != self.device
 
 
 def left_behind() -> Iterator[Left]:
@@ -252,7 +262,7 @@ def left_behind() -> Iterator[Left]:
         try:
             owner, record = _owner_of(path), _peek(path)
             if owner is not None and record is not None and has_ended(owner.place):
-                yield Left(path, owner.folder, _read_header(path).run, record.at)
+                yield Left(path, owner.folder, owner.device, _read_header(path).run, record.at)
         except (FileNotFoundError, Damaged) as error:
             log.debug("nothing is known of the live state %s: %s", path, error)
 
@@ -282,6 +292,12 @@ def _owner_of(path: Path) -> _Owner | None:
         return parse_record(_read_record(page[OWNER_AT:]), _Owner, path)
     except ValueError:
         return None
+
+
+def device_of(folder: Path) -> int:
+    """The file system on which a folder lies; where it is gone, the one on which it would be made anew."""
+    folder = folder.resolve()
+    return next(path for path in (folder, *folder.parents) if path.exists()).stat().st_dev
 
 
 def live_paths(folder: Path) -> tuple[Path, Path]:

@@ -61,6 +61,15 @@ def pool_run(settings: Mapping[str, object], home: Path, cache: Path) -> PoolRun
     return PoolRun(name, asked, begun or asked, data, waiting[0] if waiting is not None else None)
 
 
+def data_here(folder: Path, cache: Path) -> Path:
+    """The data of a folder that another machine names; Python's own text is made where it is not there yet.
+
+    Raises:
+        AssetError: there is too little text.
+    """
+    return prepare(cache, lambda _what, _share: None) if _is_own_text(folder, cache) else folder
+
+
 def _data_of(folder: Path, cache: Path) -> Path | None:
     """The data of the run in a folder; none for Python's own text.
 

@@ -11,9 +11,8 @@ from starlette.routing import BaseRoute
 from tenfold.core.errors import ResidentFailed
 from tenfold.llama.outpost import COMPANION, OUTPOST
 from tenfold.llama.pace import keep_freed_memory, stand_behind_services
-from tenfold.llama.pool_run import pool_run
+from tenfold.llama.pool_run import data_here, pool_run
 from tenfold.llama.recipe import Recipe
-from tenfold.llama.run_queue import first_waiting
 from tenfold.llama.worker import GradientComputer, Worker
 from tenfold.pool.resident import Context, Counters, Resident
 
@@ -23,13 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class TrainResident:
-    """A worker of training on one slot. Its thread lives only while it is awake in ``run``; asleep it waits idle.
+    """A worker of training on one slot. Its thread lives only while it is awake in ``run``; asleep it waits idle."""
 
-    ``place``: of its run among those that wait for the pool; none: it is the run of the settings.
-    """
-
-    def __init__(self, recipe: Recipe, text: Path, context: Context, place: Path | None = None) -> None:
-        self._recipe, self._text, self._context, self._place = recipe, text, context, place
+    def __init__(self, recipe: Recipe, text: Path, context: Context) -> None:
+        self._recipe, self._text, self._context = recipe, text, context
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="train-worker")
         self._worker: Worker | None = None
         self._run: Future[None] | None = None
@@ -45,14 +41,13 @@ class TrainResident:
         self._thread.submit(computer.compute, 0, 0).result()
         self._worker = Worker(context.slot, computer, address, context.token, context.cpu_share, self._renewed)
 
-    def _renewed(self) -> GradientComputer | None:
-        """The model and the data of the run whose turn it is now; none if it is the one that it was."""
-        context, waiting = self._context, first_waiting(self._context.home)
-        if (waiting[0] if waiting is not None else None) == self._place:
+    def _renewed(self, recipe: Recipe, data: Path) -> GradientComputer | None:
+        """The model and the data of the run whose turn it is now; none if they are here, and are not what it means."""
+        data = data_here(data, self._context.cache)
+        if data.resolve() == self._text.resolve():
             return None
-        run = pool_run(context.settings, context.home, context.cache)
-        self._place = run.place
-        return GradientComputer(run.recipe, run.data, context.threads)
+        self._text = data
+        return GradientComputer(recipe, data, self._context.threads)
 
     async def wake(self) -> None:
         """Start to work; returns once parameters are there, or after ``START_WAIT_S`` if the coordinator is away.
@@ -132,4 +127,4 @@ def create(context: Context) -> Resident:
     stand_behind_services()
     keep_freed_memory()
     run = pool_run(context.settings, context.home, context.cache)
-    return TrainResident(run.recipe, run.data, context, run.place)
+    return TrainResident(run.recipe, run.data, context)

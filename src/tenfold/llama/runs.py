@@ -161,6 +161,16 @@ def open_run(folder: Path, asked: Recipe, text_sha256: str, live_run: str | None
     if found is None:
         found = RunMeta(run=uuid.uuid4().hex, identity=asked.identity(text_sha256), recipe=asked)
         write_record(folder / RUN_FILE, found)
+    check_same(folder, found, asked, text_sha256)
+    return found
+
+
+def check_same(folder: Path, found: RunMeta, asked: Recipe, text_sha256: str) -> None:
+    """Check that the run of a folder is the one that is asked for.
+
+    Raises:
+        AssetError: it is of another recipe or text.
+    """
     differs = _difference(found.recipe, asked)
     if found.identity != found.recipe.identity(text_sha256):
         differs = differs or "the text changed, e.g. with a new version of Python"
@@ -168,7 +178,6 @@ def open_run(folder: Path, asked: Recipe, text_sha256: str, live_run: str | None
         raise AssetError(
             f"{folder / RUN_FILE} is a run of another recipe, seed or text ({differs})", next_step=_start_over(folder)
         )
-    return found
 
 
 def _named_again(folder: Path, recipe: Recipe, identity: str, live_run: str | None, damage: Damaged) -> RunMeta:

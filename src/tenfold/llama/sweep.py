@@ -38,6 +38,9 @@ def sweep(now: float | None = None) -> None:
 
 
 def _put_away(left: Left, now: float) -> None:
+    if left.is_away:
+        log.warning("the training state in %s stays in memory: %s is not mounted", left.path, left.folder)
+        return
     run = read_run(left.folder)
     if run is None or run.run != left.run:
         # Where another run is there by now, it may just be making its own state in this place.

@@ -11,6 +11,7 @@ from tenfold.core.errors import UsageError
 from tenfold.core.show import machine, out, talk
 from tenfold.llama.alone import Finished, train_alone
 from tenfold.llama.alone import join as join_run
+from tenfold.llama.guard import Diverged
 from tenfold.llama.journal import StepLine
 from tenfold.llama.numerics import mixed, numerics_of
 from tenfold.llama.peak import measure_peak
@@ -100,6 +101,17 @@ def train(
     if where is not None and file is not None:
         pool_token(home)
         talk.print(how_to_join(file, *where, home), markup=False, soft_wrap=True)
+    try:
+        finished = _train(run, home, workers, where)
+    except Diverged:
+        # It has come to something too.
+        _score(home, run)
+        raise
+    _print(finished, run, json)
+    _score(home, run)
+
+
+def _train(run: RunFile, home: Path, workers: int, where: tuple[str, int] | None) -> Finished:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -114,7 +126,7 @@ def train(
             bar.update(task, completed=progress.step, figures=_figures(line))
 
         peak = measure_peak(bfloat16=run.recipe.bfloat16 and bfloat16_is_fast())
-        finished = train_alone(
+        return train_alone(
             run,
             home,
             workers=workers,
@@ -124,23 +136,18 @@ def train(
             token=pool_token(home) if where else None,
             peak_flops_per_s=peak,
         )
-    _print(finished, run, json)
-    if finished.step == run.recipe.steps and finished.evaluation_loss is not None:
-        _score(home, finished.name, finished.evaluation_loss, finished.flops)
 
 
-def _score(home: Path, name: str, loss: float, flops: float) -> None:
-    """Score the run against the prediction that was registered for it, if there is one."""
-    from tenfold.llama.ladder.library import prediction_path
-    from tenfold.llama.ladder.pages import keep_outcome
+def _score(home: Path, run: RunFile) -> None:
+    """Score the run against the prediction that was registered for it, if there is one and it has ended."""
+    from tenfold.llama.ladder.pages import score_run
 
-    path = prediction_path(home, name)
-    if path.exists():
-        told, outcome = keep_outcome(path, loss, flops)
-        where = "inside" if outcome.inside else "outside"
+    scored = score_run(home, run.name, run.recipe)
+    if scored is not None:
+        told, outcome = scored
         talk.print(
-            f"predicted on {told.made_at}: {told.loss:.4f}, {outcome.error:+.2%}, {where} the interval "
-            f"{told.low:.4f} to {told.high:.4f}",
+            f"predicted on {told.made_at}: {told.loss:.4f}, {outcome.error:+.2%}, "
+            f"{'inside' if outcome.inside else 'outside'} the interval {told.low:.4f} to {told.high:.4f}",
             markup=False,
         )
 

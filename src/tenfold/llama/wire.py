@@ -103,11 +103,13 @@ class Welcome(Frozen):
 
 
 class Refused(Frozen):
-    """The coordinator turns a worker away for good."""
+    """The coordinator turns a worker away that has other data; it may come again with those that are named here."""
 
     says: Literal["refused"] = "refused"
     message: str
     next_step: str
+    recipe: Recipe = Field(description="of the run")
+    data: str = Field("", description="folder of the run's data, the same on all machines; empty: nobody says")
 
 
 class Work(Frozen):

@@ -156,7 +156,8 @@ class Worker:
         address: the coordinator's ``host:port``.
         token: the pool's secret.
         cpu_share: CPU-seconds a second that it may use; none for all that it can get.
-        renewed: makes the model and the data that are wanted where the coordinator refuses these; none if they stay.
+        renewed: makes the model of a recipe with the data in a folder, which are wanted where the coordinator refuses
+            these; none if there are no others.
     """
 
     def __init__(
@@ -166,7 +167,7 @@ class Worker:
         address: str,
         token: str,
         cpu_share: float | None = None,
-        renewed: Callable[[], GradientComputer | None] = lambda: None,
+        renewed: Callable[[Recipe, Path], GradientComputer | None] = lambda _recipe, _data: None,
     ) -> None:
         self._name, self._computer, self._address, self._token = name, computer, address, token
         self._renewed = renewed
@@ -251,7 +252,7 @@ class Worker:
         Raises:
             ResidentFailed: there are no others.
         """
-        computer = self._renewed()
+        computer = self._renewed(refused.recipe, Path(refused.data)) if refused.data else None
         if computer is None:
             raise ResidentFailed(refused.message, next_step=refused.next_step)
         self._computer, self._text_sha256 = computer, computer.sampler.index.sha256

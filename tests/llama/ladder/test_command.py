@@ -11,6 +11,7 @@ from tiny_study import TINY
 from outline import Outline
 from tenfold.cli.main import main
 from tenfold.llama import train_command
+from tenfold.llama.journal import EVALUATIONS_FILE, STEPS_FILE, EvaluationLine, StepLine
 from tenfold.llama.ladder import page
 from tenfold.llama.ladder.library import predictions, write_outcome
 from tenfold.llama.ladder.prediction import (
@@ -21,6 +22,9 @@ from tenfold.llama.ladder.prediction import (
     register,
     runs_copy_path,
 )
+from tenfold.llama.recipe import Recipe
+from tenfold.llama.run_file import RunFile
+from tenfold.llama.runs import train_folder
 from tenfold.plan.study_file import load_study
 
 
@@ -84,13 +88,29 @@ def test_a_plan_provides_for_the_run_that_a_prediction_is_about(runs_csv, tmp_pa
     assert planned.data.owned_tokens == pytest.approx(1e12)
 
 
+def ran(home, name, loss, *, steps=2) -> RunFile:
+    """A run of two steps, of which so many were made, and evaluated after each."""
+    folder = train_folder(home, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [
+        StepLine(step=at, tokens=at, loss=3.0, norm=1.0, learning_rate=1.0, seconds=1.0, tokens_per_s=1.0, workers=1)
+        for at in range(1, steps + 1)
+    ]
+    (folder / STEPS_FILE).write_text("".join(f"{line.model_dump_json()}\n" for line in lines))
+    measured = EvaluationLine(step=steps, tokens=steps, loss=loss, held_out_tokens=1)
+    (folder / EVALUATIONS_FILE).write_text(f"{measured.model_dump_json()}\n")
+    return RunFile(name, Recipe(steps=2))
+
+
 def test_a_run_that_was_predicted_is_scored_as_training_ends(runs_csv, tmp_path, capsys):
     said(capsys, "ladder", "predict", runs_csv, "--name", "next")
     path = tmp_path / "home" / "ladder" / "predictions" / "next.json"
     told = load_prediction(path)
-    train_command._score(tmp_path / "home", "another", 2.0, 1e20)
+    train_command._score(tmp_path / "home", ran(tmp_path / "home", "another", 2.0))
+    # Nor is one that was stopped, whatever it was evaluated at.
+    train_command._score(tmp_path / "home", ran(tmp_path / "home", "next", 2.0, steps=1))
     assert not outcome_path(path).exists()
-    train_command._score(tmp_path / "home", "next", told.low * 0.9, told.flops)
+    train_command._score(tmp_path / "home", ran(tmp_path / "home", "next", told.low * 0.9))
     assert "outside the interval" in " ".join(capsys.readouterr().err.split())
     assert json.loads(outcome_path(path).read_text())["verdict"] == "better"
     assert f"{told.low * 0.9:.4f}" in page.html(tmp_path / "home", {}), "the page in the console shows what was reached"

@@ -1,18 +1,26 @@
 """The rungs of a ladder: what is planned for which budget, and a small one trained, predicted from and scored."""
 
 import json
+import threading
 
 import pytest
 
 from tenfold.cli.main import main
-from tenfold.core.errors import UsageError
+from tenfold.core.errors import AssetError, UsageError
+from tenfold.core.sound import write_record
+from tenfold.llama.checkpoint import RunMeta
+from tenfold.llama.data.index import TextSource, read_index
+from tenfold.llama.data.stdlib import prepare
+from tenfold.llama.journal import EVALUATIONS_FILE, STEPS_FILE, EvaluationLine, StepLine
 from tenfold.llama.ladder import rungs
+from tenfold.llama.ladder.climb import reach_here
 from tenfold.llama.ladder.rungs import DECAY_SHARE, rungs_of, shape_of, target_of
 from tenfold.llama.ladder.runs_table import load_runs
+from tenfold.llama.runs import RUN_FILE, train_folder
 
 
-def test_each_budget_has_its_sizes_and_branches_leave_a_trunk_where_their_decay_begins():
-    planned = rungs_of([1e12, 2e12, 4e12], 3, 1024, None)
+def test_each_budget_has_its_sizes_and_branches_leave_a_trunk_where_their_decay_begins(text):
+    planned = rungs_of([1e12, 2e12, 4e12], 3, text)
     for budget in (1e12, 2e12, 4e12):
         sizes = {rung.params for rung in planned if abs(rung.flops / budget - 1) < 0.02}
         assert len(sizes) == 3
@@ -36,9 +44,43 @@ def test_larger_sizes_are_deeper_and_learn_more_slowly():
     assert large.flops == pytest.approx(1e14, rel=0.02)
 
 
-def test_budgets_that_end_within_the_warm_up_are_refused():
+def test_budgets_that_end_within_the_warm_up_are_refused(text):
     with pytest.raises(UsageError, match="still in the warm-up"):
-        rungs_of([1e9], 2, 1024, None)
+        rungs_of([1e9], 2, text)
+
+
+def test_two_ladders_of_one_home_have_no_run_in_common_and_the_same_command_goes_on_with_its_own(text, tmp_path):
+    other = prepare(tmp_path, lambda _what, _share: None, TextSource(vocab_size=320, files=20))
+
+    def names(*asked) -> frozenset[str]:
+        return frozenset(rung.run.name for rung in rungs_of(*asked))
+
+    first = names([1e12, 2e12], 2, text)
+    assert first == names([1e12, 2e12], 2, text)
+    ladders = [first, names([1e12, 2e12], 2, text, 1), names([1e12, 2e12], 2, other), names([1e12, 4e12], 2, text)]
+    assert len(frozenset().union(*ladders)) == sum(map(len, ladders))
+
+
+@pytest.mark.parametrize("seed, data", [(1, "text"), (0, "other")])
+def test_a_finished_run_of_another_seed_or_other_data_is_not_taken_for_the_one_that_was_predicted(
+    seed, data, text, tmp_path
+):
+    first = target_of("next", 1e4, 1e12, 512, text)
+    run = RunMeta(run="a", identity=first.run.recipe.identity(read_index(text).sha256), recipe=first.run.recipe)
+    folder = train_folder(tmp_path, "next")
+    folder.mkdir(parents=True)
+    write_record(folder / RUN_FILE, run)
+    line = StepLine(
+        step=first.steps, tokens=1, loss=2.0, norm=1.0, learning_rate=0.1, seconds=1.0, tokens_per_s=1.0, workers=1
+    )
+    (folder / STEPS_FILE).write_text(line.model_dump_json() + "\n")
+    measured = EvaluationLine(step=first.steps, tokens=1, loss=2.5, held_out_tokens=1)
+    (folder / EVALUATIONS_FILE).write_text(measured.model_dump_json() + "\n")
+    assert reach_here(first, tmp_path, 1, threading.Event()).evaluation_loss == 2.5
+    other = prepare(tmp_path, lambda _what, _share: None, TextSource(vocab_size=320, files=20))
+    asked = target_of("next", 1e4, 1e12, 512, {"text": text, "other": other}[data], seed)
+    with pytest.raises(AssetError, match="another recipe, seed or text"):
+        reach_here(asked, tmp_path, 1, threading.Event())
 
 
 @pytest.mark.slow

@@ -1,13 +1,17 @@
 """``tenfold data``: make training data of documents, and see what a folder of it holds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from tenfold.core.command import Json, amount, whole
 from tenfold.core.show import machine, out, talk
+
+if TYPE_CHECKING:
+    from tenfold.llama.data.pairs import PairChoices
 
 app = App(name="data")
 
@@ -37,11 +41,10 @@ def build(
     json: Json = False,
 ) -> None:
     """Write FOLDER from SOURCES: text files (a document each), .jsonl, .parquet, or folders of these."""
-    from rich.progress import Progress
-
     from tenfold.core.errors import UsageError
     from tenfold.llama.data.build import Choices
     from tenfold.llama.data.build import build as write
+    from tenfold.llama.data.pairs import PairChoices, build_pairs
 
     if openmoji and (sources or images is None):
         raise UsageError(
@@ -55,60 +58,42 @@ def build(
                 "--tokenizer is not for --images: the tokens of pairs have one more, for images",
                 next_step="leave one of them out",
             )
+        pairs = PairChoices(images, column, vocab_size, held_out, licence, group)
         if openmoji:
-            sources, column, group, licence = _openmoji(column, group, licence)
-        _build_pairs(folder, sources, images, column, vocab_size, held_out, licence, group)
-        show(folder, json=json)
-        return
-    if group is not None:
+            sources, pairs = _openmoji(pairs)
+        with _bar() as progress:
+            build_pairs(folder, sources, pairs, progress)
+    elif group is not None:
         raise UsageError("--group is for --images", next_step="leave it out, or give --images")
-    choices = Choices(column, vocab_size, tokenizer, held_out, near, licence)
-    with Progress(console=talk, transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        write(folder, sources, choices, lambda what, share: bar.update(task, description=what, completed=share))
+    else:
+        choices = Choices(column, vocab_size, tokenizer, held_out, near, licence)
+        with _bar() as progress:
+            write(folder, sources, choices, progress)
     show(folder, json=json)
 
 
-def _openmoji(column: str, group: str | None, licence: str) -> tuple[tuple[Path], str, str, str]:
-    """Rows of OpenMoji's pictures, the names of their captions and groups, and their licence."""
-    from rich.progress import Progress
+def _openmoji(choices: "PairChoices") -> "tuple[tuple[Path], PairChoices]":
+    """Rows of OpenMoji's pictures, and the choices with the names of their captions and groups, and their licence."""
+    from dataclasses import replace
 
     from tenfold.core.paths import cache_dir
     from tenfold.llama.data.openmoji import CAPTION, FAMILY, LICENCE, draw_emoji
 
-    with Progress(console=talk, transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        rows = draw_emoji(cache_dir(), lambda what, share: bar.update(task, description=what, completed=share))
-    return (rows,), CAPTION if column == TEXT else column, group or FAMILY, licence or LICENCE
+    with _bar() as progress:
+        rows = draw_emoji(cache_dir(), progress)
+    column = CAPTION if choices.column == TEXT else choices.column
+    licence, group = choices.licence or LICENCE, choices.group or FAMILY
+    return (rows,), replace(choices, column=column, licence=licence, group=group)
 
 
-def _build_pairs(
-    folder: Path,
-    sources: Sequence[Path],
-    side: int,
-    column: str,
-    vocab_size: int,
-    held_out: float,
-    licence: str,
-    group: str | None,
-) -> None:
+@contextmanager
+def _bar() -> Iterator[Callable[[str, float], None]]:
+    """A bar that shows what is being done, and the share done."""
     from rich.progress import Progress
 
-    from tenfold.llama.data.pairs import build_pairs
-
     with Progress(console=talk, transient=True) as bar:
         task = bar.add_task("", total=1.0)
-        build_pairs(
-            folder,
-            sources,
-            side,
-            column,
-            vocab_size,
-            held_out,
-            licence,
-            lambda what, share: bar.update(task, description=what, completed=share),
-            group=group,
-        )
+        yield lambda what, share: bar.update(task, description=what, completed=share)
 
 
 @app.command

@@ -98,30 +98,31 @@ class _Collected:
         return [root == least or int.from_bytes(root[:8], "big") < share * 2**64 for root in roots]
 
 
-def build_pairs(
-    out: Path,
-    sources: Sequence[Path],
-    side: int,
-    column: str,
-    vocab_size: int,
-    held_out: float,
-    licence: str,
-    progress: Progress,
-    *,
-    group: str | None = None,
-) -> DataIndex:
+@dataclass(frozen=True, slots=True)
+class PairChoices:
+    """How pairs are built.
+
+    ``side``: pixels of each side. ``column``: name of the captions in rows. ``vocab_size``: of the tokenizer, which is
+    trained on the captions. ``held_out``: share of the groups. ``licence``: of the images. ``group``: name of the texts
+    in rows that say what is held out together; none: each image by itself.
+    """
+
+    side: int
+    column: str = "text"
+    vocab_size: int = 8192
+    held_out: float = 0.02
+    licence: str = ""
+    group: str | None = None
+
+
+def build_pairs(out: Path, sources: Sequence[Path], choices: PairChoices, progress: Progress) -> DataIndex:
     """Write a folder of pairs; it appears whole or not at all.
 
     Args:
         out: the folder.
-        sources: JSON Lines; each row has ``image``, a path from the file's folder, and a caption in ``column``.
-        side: pixels of each side.
-        column: name of the captions.
-        vocab_size: tokens of the tokenizer, which is trained on the captions.
-        held_out: share of the groups that is never trained on.
-        licence: of the images.
+        sources: JSON Lines; each row has ``image``, a path from the file's folder, and a caption.
+        choices: how it is built.
         progress: told how far it is.
-        group: name of the texts in the rows that say what is held out together; none: each image by itself.
 
     Raises:
         SourceError: a file, row or image cannot be read, or there are too few to hold any out.
@@ -129,26 +130,26 @@ def build_pairs(
     """
     if out.exists():
         raise UsageError(f"{out} is there already", next_step="give another folder, or move it away")
-    if not 0 < held_out < 1:
-        raise UsageError(f"held out is {held_out}, not a share between 0 and 1", next_step="give e.g. 0.02")
+    if not 0 < choices.held_out < 1:
+        raise UsageError(f"held out is {choices.held_out}, not a share between 0 and 1", next_step="give e.g. 0.02")
     with new_folder(out) as fresh:
         with (fresh / DRAWN_FILE).open("wb") as drawn_file:
-            found = _collect(sources, side, column, group, drawn_file, progress)
-        is_held = found.held_out(held_out)
+            found = _collect(sources, choices, drawn_file, progress)
+        is_held = found.held_out(choices.held_out)
         if all(is_held) or not any(is_held):
             raise SourceError(
                 f"there are {len(is_held)} different images in {len(set(found.groups))} groups, too few to train on "
                 f"some and hold others out",
                 next_step="give more images, or another --held-out or --group",
             )
-        index = _write(fresh, found, is_held, side, vocab_size).model_copy(
+        index = _write(fresh, found, is_held, choices.side, choices.vocab_size).model_copy(
             update={
                 "sources": tuple(
                     SourceFile(path=str(path), bytes=path.stat().st_size, documents=count)
                     for path, count in zip(sources, found.rows, strict=True)
                 ),
                 "exact_duplicates": sum(found.rows) - len(found.pairs),
-                "licence": licence,
+                "licence": choices.licence,
             }
         )
         write_record(fresh / "index.json", index)
@@ -157,14 +158,12 @@ def build_pairs(
     return index
 
 
-def _collect(
-    sources: Sequence[Path], side: int, column: str, group: str | None, drawn_file: BinaryIO, progress: Progress
-) -> _Collected:
+def _collect(sources: Sequence[Path], choices: PairChoices, drawn_file: BinaryIO, progress: Progress) -> _Collected:
     found = _Collected()
     for path in sources:
-        rows = list(_rows(path, column, group))
+        rows = list(_rows(path, choices.column, choices.group))
         for place, row in enumerate(rows):
-            found.take(drawn(row.image, side).tobytes(), row, drawn_file)
+            found.take(drawn(row.image, choices.side).tobytes(), row, drawn_file)
             progress("drawing the images", (place + 1) / len(rows))
         found.rows.append(len(rows))
     return found

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tenfold.core.errors import NotRunning, TenfoldError
+from tenfold.core.errors import Damaged, NotRunning, TenfoldError
 from tenfold.core.paths import replace_file
 from tenfold.llama.alone import Finished, finished, train_alone
+from tenfold.llama.data.index import read_index
 from tenfold.llama.ladder.library import runs_path
 from tenfold.llama.ladder.rungs import Rung
 from tenfold.llama.run_queue import enqueue, why_given_up
+from tenfold.llama.runs import check_same, read_run, train_folder
 from tenfold.pool.runfile import find_running
 
 HEADER = "run,params,tokens,flops,loss"
@@ -56,8 +58,13 @@ def climb(rungs: Sequence[Rung], home: Path, reach: Reach, told: Told) -> bool:
 
 
 def reach_here(rung: Rung, home: Path, workers: int, stop: threading.Event) -> Finished:
-    """Train a rung to its end in this process, or until it is stopped; or tell what it came to if it is there."""
-    before = finished(rung.run.name, rung.run.recipe, home)
+    """Train a rung to its end in this process, or until it is stopped; or tell what it came to if it is there.
+
+    Raises:
+        AssetError: there is a run of its name, of another recipe or of other data.
+        TenfoldError: as ``train_alone``.
+    """
+    before = _come_to(rung, home)
     if is_whole(rung, before):
         return before
     return train_alone(rung.run, home, workers=workers, stop=stop)
@@ -73,6 +80,7 @@ def on_pool(rungs: Sequence[Rung], home: Path, stop: threading.Event) -> Iterato
         stop: set from anywhere to wait no longer.
 
     Raises:
+        AssetError: there is a run of a rung's name, of another recipe or of other data.
         RungGivenUp: the pool cannot train one, or it diverged.
         NotRunning: the pool went down.
     """
@@ -89,13 +97,26 @@ def on_pool(rungs: Sequence[Rung], home: Path, stop: threading.Event) -> Iterato
 
     try:
         for rung in rungs:
-            if not is_whole(rung, finished(rung.run.name, rung.run.recipe, home)):
+            if not is_whole(rung, _come_to(rung, home)):
                 places[rung.run.name] = enqueue(home, rung.run)
         yield reach
     finally:
         for place in places.values():
             place.unlink(missing_ok=True)
             why_given_up(place)
+
+
+def _come_to(rung: Rung, home: Path) -> Finished:
+    """What a rung has come to before it is trained."""
+    folder = train_folder(home, rung.run.name)
+    try:
+        found = read_run(folder)
+    except Damaged:
+        # Whoever trains it mends that.
+        found = None
+    if found is not None and rung.run.data is not None:
+        check_same(folder, found, rung.run.recipe, read_index(rung.run.data).sha256)
+    return finished(rung.run.name, rung.run.recipe, home)
 
 
 def is_whole(rung: Rung, done: Finished) -> bool:

@@ -11,10 +11,11 @@ from tenfold.core.show import machine, out, talk
 from tenfold.llama.alone import Finished
 from tenfold.llama.data.index import TextSource, read_index
 from tenfold.llama.data.stdlib import prepare
+from tenfold.llama.guard import Diverged
 from tenfold.llama.ladder import show
-from tenfold.llama.ladder.climb import Reach, climb, is_whole, on_pool, reach_here
+from tenfold.llama.ladder.climb import Reach, RungGivenUp, climb, is_whole, on_pool, reach_here
 from tenfold.llama.ladder.library import find_prediction, runs_path, write_owned
-from tenfold.llama.ladder.pages import keep_outcome
+from tenfold.llama.ladder.pages import score_run
 from tenfold.llama.ladder.prediction import load_prediction
 from tenfold.llama.ladder.rungs import Rung, rungs_of, target_of
 from tenfold.llama.stopping import stopped_by_signal
@@ -43,7 +44,7 @@ def run(
     index = read_index(folder)
     if prediction is None:
         write_owned(home, index.training_tokens)
-        _climb(rungs_of(budgets, sizes, index.vocab_size, folder, seed), trained, json)
+        _climb(rungs_of(budgets, sizes, folder, seed), trained, json)
         return
     path = find_prediction(home, prediction)
     told = load_prediction(path)
@@ -91,14 +92,24 @@ def _climb(rungs: Sequence[Rung], trained: _Trained, json: bool) -> None:
 
 
 def _reach(rung: Rung, path: Path, trained: _Trained, json: bool) -> None:
-    with trained.by([rung]) as reach:
-        done = reach(rung)
-    if not is_whole(rung, done):
+    try:
+        with trained.by([rung]) as reach:
+            done = reach(rung)
+    except (Diverged, RungGivenUp):
+        # It may have come to something too.
+        _score(rung, path, trained.home, json)
+        raise
+    if is_whole(rung, done):
+        _tell(rung, done)
+        _score(rung, path, trained.home, json)
+    else:
         _stopped()
-        return
-    _tell(rung, done)
-    assert done.evaluation_loss is not None
-    show.outcome(*keep_outcome(path, done.evaluation_loss, done.flops), json)
+
+
+def _score(rung: Rung, path: Path, home: Path, json: bool) -> None:
+    scored = score_run(home, rung.run.name, rung.run.recipe, path)
+    if scored is not None:
+        show.outcome(*scored, json)
 
 
 def _stopped() -> None:

@@ -10,6 +10,7 @@ from tenfold.core.errors import UsageError
 from tenfold.core.paths import home_dir
 
 if TYPE_CHECKING:
+    from tenfold.llama.ladder.prediction import Outcome, Prediction
     from tenfold.llama.ladder.runs_table import RunsTable
 
 app = App(name="ladder")
@@ -115,25 +116,25 @@ def score(
     from tenfold.llama.ladder.pages import keep_outcome
     from tenfold.llama.ladder.prediction import load_prediction
 
-    path, flops = find_prediction(home_dir(), prediction), None
-    if loss is None:
-        loss, flops = _reached(run or load_prediction(path).name)
-    show.outcome(*keep_outcome(path, loss, flops), json)
+    path = find_prediction(home_dir(), prediction)
+    told = load_prediction(path)
+    scored = keep_outcome(path, loss) if loss is not None else _scored(run or told.name, path)
+    show.outcome(*scored, json)
 
 
-def _reached(name: str) -> tuple[float, float]:
-    """Held-out loss and FLOPs of a finished run of this home."""
-    from tenfold.llama.alone import finished
+def _scored(name: str, path: Path) -> "tuple[Prediction, Outcome]":
+    """Score a run of this home that has ended."""
+    from tenfold.llama.ladder.pages import score_run
     from tenfold.llama.runs import read_run, train_folder
 
     home = home_dir()
     run = read_run(train_folder(home, name))
     if run is None:
         raise UsageError(f"there is no run {name!r} in {home}", next_step="name one, or give its --loss")
-    done = finished(name, run.recipe, home)
-    if done.evaluation_loss is None or (run.recipe.steps is not None and done.step < run.recipe.steps):
+    scored = score_run(home, name, run.recipe, path)
+    if scored is None:
         raise UsageError(f"run {name!r} has not ended yet", next_step="score it when it has, or give its --loss")
-    return done.evaluation_loss, done.flops
+    return scored
 
 
 def _load(runs: Path | None) -> "tuple[RunsTable, str]":

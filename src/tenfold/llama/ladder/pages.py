@@ -4,8 +4,6 @@ import math
 from pathlib import Path
 
 from tenfold.core.show import talk
-from tenfold.llama.alone import finished
-from tenfold.llama.journal import read_evaluations
 from tenfold.llama.ladder.forecast import Forecast, forecast
 from tenfold.llama.ladder.library import prediction_path, write_outcome
 from tenfold.llama.ladder.page import SHELF
@@ -13,6 +11,8 @@ from tenfold.llama.ladder.prediction import Outcome, Prediction, load_prediction
 from tenfold.llama.ladder.report import report
 from tenfold.llama.ladder.runs_table import RunsTable, load_runs
 from tenfold.llama.recipe import Recipe
+from tenfold.llama.runs import train_folder
+from tenfold.llama.standing import standing_of
 from tenfold.page.shelf import leave
 
 
@@ -27,26 +27,29 @@ def keep_outcome(path: Path, observed: float, flops: float | None = None) -> tup
     return scored
 
 
-def score_run(home: Path, name: str, recipe: Recipe) -> tuple[Prediction, Outcome] | None:
-    """Score a run that has ended, finished or diverged, against the prediction that was registered for it.
+def score_run(home: Path, name: str, recipe: Recipe, path: Path | None = None) -> tuple[Prediction, Outcome] | None:
+    """Score a run that has ended, finished or diverged, against a prediction.
 
     One that diverged has reached what its parameters come to on held-out data; where that is no number, nothing.
 
+    Args:
+        home: of the run.
+        name: of the run.
+        recipe: of the run.
+        path: of the prediction; none: the one that was registered for a run of this name.
     Returns:
-        None where none was registered, or no held-out loss was measured after the run's last step.
+        None where there is none, or where the run has not ended with a held-out loss.
 
     Raises:
         Damaged: somebody changed the prediction since it was made.
     """
-    path = prediction_path(home, name)
+    path = path or prediction_path(home, name)
     if not path.exists():
         return None
-    done = finished(name, recipe, home)
-    evaluations = read_evaluations(done.folder)
-    if not evaluations or evaluations[-1].step != done.step:
+    run = standing_of(name, train_folder(home, name), recipe)
+    if run.state not in ("finished", "diverged") or run.evaluation_loss is None or run.evaluated_at != run.step:
         return None
-    reached = evaluations[-1].loss
-    return keep_outcome(path, reached if math.isfinite(reached) else math.inf, done.flops)
+    return keep_outcome(path, run.evaluation_loss if math.isfinite(run.evaluation_loss) else math.inf, run.flops)
 
 
 def leave_page(path: Path, runs: RunsTable | None = None, found: Forecast | None = None) -> None:

@@ -5,12 +5,14 @@ budget's rung is a branch that decays from there (WSD; Haegele et al. 2024). So 
 largest budget.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tenfold.core.errors import UsageError
+from tenfold.llama.data.index import read_index
 from tenfold.llama.flops import flops_per_token, parameters_of
 from tenfold.llama.ladder.needs import settings_of
 from tenfold.llama.recipe import Recipe
@@ -89,12 +91,23 @@ def _widths() -> range:
     return range(HEAD, HEAD * WIDEST + 1, HEAD)
 
 
-def rungs_of(budgets: Sequence[float], sizes: int, vocab: int, data: Path | None, seed: int = 0) -> list[Rung]:
+def rungs_of(budgets: Sequence[float], sizes: int, data: Path, seed: int = 0) -> list[Rung]:
     """The rungs of a ladder, each trunk before its branches.
+
+    Their names hold a digest of all that they are trained by, so that two ladders of one home are two.
 
     Raises:
         UsageError: a budget is too small for some dozens of steps of its smallest shape.
+        AssetError: the data is damaged.
     """
+    index = read_index(data)
+    plain = _rungs_of(budgets, sizes, index.vocab_size, data, seed, "ladder")
+    told = "".join(rung.run.recipe.identity(index.sha256) for rung in plain)
+    ladder = f"ladder-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    return _rungs_of(budgets, sizes, index.vocab_size, data, seed, ladder)
+
+
+def _rungs_of(budgets: Sequence[float], sizes: int, vocab: int, data: Path, seed: int, ladder: str) -> list[Rung]:
     wanted: dict[int, list[float]] = {}
     for flops in budgets:
         widths = widths_of(flops, sizes, vocab)
@@ -103,7 +116,7 @@ def rungs_of(budgets: Sequence[float], sizes: int, vocab: int, data: Path | None
             wanted.setdefault(width, []).append(flops)
     found = []
     for width, costs in sorted(wanted.items()):
-        trunk = f"ladder-w{width}"
+        trunk = f"{ladder}-w{width}"
         ends = sorted({steps_of(width, flops, vocab) for flops in costs}, reverse=True)
         keep = tuple(steps - round(DECAY_SHARE * steps) for steps in ends[1:])
         found.append(_rung(trunk, width, ends[0], vocab, data, seed, keep_at=keep))
