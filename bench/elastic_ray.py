@@ -105,6 +105,7 @@ def main() -> None:
     trainer = TorchTrainer(
         train,
         train_loop_config={"text": text, "events": str(events), "memory": folder},
+        # pyrefly: ignore[unexpected-keyword]  # Ray Train 2's own, which its package puts in the place of the old one
         scaling_config=ScalingConfig(num_workers=(1, 3), elastic_resize_monitor_interval_s=1.0),
         run_config=RunConfig(storage_path=folder, name="run"),
     )

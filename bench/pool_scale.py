@@ -118,8 +118,12 @@ class Pool:
         moves = 0
         for kind in range(len(self.slots_K)):
             here = np.flatnonzero(self.kind_N == kind)
-            every = np.ones(len(here), dtype=bool)
-            slots, takers = place(self.holder_N[here], counts_WK[:, kind], np.arange(len(here)) // 8, every)
+            share_N, every = np.arange(len(here)) // 8, np.ones(len(here), dtype=bool)
+            weak_share = np.zeros(share_N[-1] + 1, dtype=bool)
+            patient_W = np.arange(self.workloads) >= self.services
+            slots, takers = place(
+                self.holder_N[here], counts_WK[:, kind], share_N, every, weak_share=weak_share, patient_W=patient_W
+            )
             # Slots of those who hold more than they shall, and that nobody asked for, are idle.
             self.holder_N[here[slots]] = takers
             moves += len(slots)
