@@ -126,6 +126,12 @@ def test_old_encodings_quoted_line_ends_and_signs_in_heads(encoding):
     assert str(item.variants[0].offer.price) == "1,299.00 EUR"
 
 
+@pytest.mark.parametrize("head", ["Price (DKK)", "price_dkk", "Preis DKK"])
+def test_a_price_column_tells_a_currency_beyond_the_great_ones(head):
+    (item,) = read_csv(f"id,title,{head}\n1,Day Ticket,145.00\n", "x.csv").items
+    assert str(item.variants[0].offer.price) == "145.00 DKK"
+
+
 CELLS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")), min_size=1, max_size=12
 )

@@ -29,7 +29,11 @@ _NAMES = {
 }
 _KNOWN = {alias: (place, name) for name, aliases in _NAMES.items() for place, alias in enumerate(aliases.split())}
 _OPTION = re.compile(r"(?:option|attribute)\s*(\d+)\s*(name|value)s?(?:\(s\))?")
-_IN_NAME = re.compile(r"\b(usd|eur|gbp|cad|aud|chf|jpy)\b|([€$£])")
+_CODES = (
+    "usd eur gbp cad aud chf jpy sek nok dkk isk pln czk huf ron bgn try uah nzd hkd sgd inr cny krw twd thb idr myr php "
+    "vnd brl mxn ars clp cop zar ils aed sar egp ngn kes"
+)
+_IN_NAME = re.compile(rf"(?<![a-z])({'|'.join(_CODES.split())})(?![a-z])|([€$£])")
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 _SPELLINGS = {"colour": "color", "farbe": "color", "groesse": "size", "grosse": "size", "flavour": "flavor"}
 _UNTOLD = frozenset({"", "-", "n/a", "none", "null", "nan"})
