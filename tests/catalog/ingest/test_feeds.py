@@ -13,7 +13,7 @@ from tenfold.catalog.ingest.decode import decode
 from tenfold.catalog.ingest.google import read_google
 from tenfold.catalog.ingest.schema_org import read_json_ld
 from tenfold.catalog.ingest.shopify import read_shopify
-from tenfold.catalog.ingest.source import feed_of, read_html
+from tenfold.catalog.ingest.source import feed_of, joined, read_html
 from tenfold.catalog.item import Offer
 from tenfold.catalog.money import Money
 
@@ -242,6 +242,31 @@ def test_a_page_tells_what_it_sells_and_what_people_ask(now):
         ("Is it warm?", "2700 K."),
     ]
     assert {passage.url for passage in read.gathered.passages} == {"https://s.example/lamp"}
+
+
+def test_customers_choose_by_any_property_in_which_variants_differ(now):
+    def variant(sku: str, **properties: str) -> dict:
+        told = [{"@type": "PropertyValue", "name": name, "value": value} for name, value in properties.items()]
+        return {"@type": "Product", "sku": sku, "additionalProperty": told, "offers": {"price": "58"}}
+
+    variants = [variant("a", Heating="yes", Door="steel"), variant("b", Heating="no", Door="steel")]
+    group = {"@type": "ProductGroup", "productGroupID": "u", "name": "Storage Unit", "hasVariant": variants}
+    page = f'<script type="application/ld+json">{json.dumps(group)}</script>'
+    entries = "".join(
+        f"<item><g:id>{sku}</g:id><g:item_group_id>u</g:item_group_id><title>Storage Unit</title><g:price>58</g:price>"
+        + "".join(
+            f"<g:product_detail><g:attribute_name>{name}</g:attribute_name>"
+            f"<g:attribute_value>{value}</g:attribute_value></g:product_detail>"
+            for name, value in (("Heating", heating), ("Door", "steel"))
+        )
+        + "</item>"
+        for sku, heating in (("a", "yes"), ("b", "no"))
+    )
+    feed = f'<rss xmlns:g="http://base.google.com/ns/1.0"><channel>{entries}</channel></rss>'
+    for read in (joined([read_html(page, "units", "", now)], "USD"), read_google(feed, "x.xml")):
+        (unit,) = read.items
+        assert [dict(each.options) for each in unit.variants] == [{"heating": "yes"}, {"heating": "no"}]
+        assert dict(unit.attributes) == {"door": "steel"}
 
 
 def test_broken_json_ld_is_said_and_the_rest_is_read():

@@ -30,8 +30,8 @@ _NAMES = {
 _KNOWN = {alias: (place, name) for name, aliases in _NAMES.items() for place, alias in enumerate(aliases.split())}
 _OPTION = re.compile(r"(?:option|attribute)\s*(\d+)\s*(name|value)s?(?:\(s\))?")
 _CODES = (
-    "usd eur gbp cad aud chf jpy sek nok dkk isk pln czk huf ron bgn try uah nzd hkd sgd inr cny krw twd thb idr myr php "
-    "vnd brl mxn ars clp cop zar ils aed sar egp ngn kes"
+    "usd eur gbp cad aud chf jpy sek nok dkk isk pln czk huf ron bgn try uah nzd hkd sgd inr cny krw twd thb idr myr "
+    "php vnd brl mxn ars clp cop zar ils aed sar egp ngn kes"
 )
 _IN_NAME = re.compile(rf"(?<![a-z])({'|'.join(_CODES.split())})(?![a-z])|([€$£])")
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}

@@ -40,13 +40,14 @@ def _row(node: ET.Element, where: str) -> FeedRow:
         return next((told[name][0] for name in names if told.get(name)), "")
 
     facts = {name: first(tag) for tag, name in _OPTIONS.items() if first(tag)}
+    properties: dict[str, str] = {}
     for detail in node.iter():
         if _local(detail.tag) == "product_detail":
             parts = {_local(part.tag): (part.text or "").strip() for part in detail}
             if parts.get("attribute_name") and parts.get("attribute_value"):
-                facts[parts["attribute_name"].casefold()] = parts["attribute_value"]
+                properties[parts["attribute_name"].casefold()] = parts["attribute_value"]
     if first("condition") not in ("", "new"):
-        facts["condition"] = first("condition")
+        properties["condition"] = first("condition")
     return FeedRow(
         where,
         id=first("id", "guid"),
@@ -61,7 +62,8 @@ def _row(node: ET.Element, where: str) -> FeedRow:
         category=first("product_type", "google_product_category"),
         url=first("link"),
         image=first("image_link"),
-        facts=facts,
+        facts=facts | properties,
+        properties=frozenset(properties),
     )
 
 

@@ -22,7 +22,8 @@ class FeedRow:
     """One variant as a feed tells it, everything as text; empty where it says nothing.
 
     ``where``: as ``products.csv, row 3``. ``group``: what the rows of one item have in common. ``options``: what sets
-    the variant apart; ``facts``: whatever else is told, which are options where variants differ in them.
+    the variant apart; ``facts``: whatever else is told; ``properties``: names of those facts that the shop gives as
+    properties of the variant, which are options where variants differ in them.
     """
 
     where: str
@@ -41,6 +42,7 @@ class FeedRow:
     image: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    properties: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,11 @@ def _offer(row: FeedRow, currency: str, mark: Mark | None) -> Offer:
 
 def _item(group: Sequence[_Read], taken: set[str]) -> tuple[Item | None, list[Skipped]]:
     """One item of its rows, and those of them that tell of a variant that is there already."""
+    properties = frozenset(name for read in group for name in read.row.properties)
     differing = {
         name
         for name in {name for read in group for name in read.row.facts}
-        if name in OPTION_NAMES and len({read.row.facts.get(name, "") for read in group}) > 1
+        if (name in OPTION_NAMES or name in properties) and len({read.row.facts.get(name, "") for read in group}) > 1
     }
     first = group[0].row
     item_id = _unused(first.group or (first.id if len(group) == 1 else "") or _slug(first.title), taken)

@@ -66,6 +66,13 @@ def _nodes(value: object) -> Iterator[Mapping]:
                 yield from _nodes(each)
 
 
+def _properties(of: object) -> dict[str, str]:
+    """Properties that schema.org has no name of its own for."""
+    told = [each for each in _list(of) if isinstance(each, Mapping)]
+    named = {fold(_text(each.get("name"))): _text(each.get("value")) for each in told}
+    return {name: value for name, value in named.items() if name and value}
+
+
 def _rows(product: Mapping, group: Mapping, where: str) -> Iterator[FeedRow]:
     shared = product.get("isVariantOf")
     parent = group or (shared if isinstance(shared, Mapping) else {})
@@ -77,9 +84,7 @@ def _rows(product: Mapping, group: Mapping, where: str) -> Iterator[FeedRow]:
     for name in ("color", "size", "material", "pattern"):
         if value := _text(told(name)):
             facts[name] = value
-    for each in _list(told("additionalProperty")):
-        if isinstance(each, Mapping) and _text(each.get("name")) and _text(each.get("value")):
-            facts[fold(_text(each.get("name")))] = _text(each.get("value"))
+    properties = _properties(told("additionalProperty"))
     named = _text(product.get("sku")) or _text(product.get("productID")) or _text(product.get("gtin13"))
     offers = [each for each in _list(told("offers")) if isinstance(each, Mapping)]
     offers = [each for offer in offers for each in (_list(offer.get("offers")) or [offer]) if isinstance(each, Mapping)]
@@ -99,7 +104,8 @@ def _rows(product: Mapping, group: Mapping, where: str) -> Iterator[FeedRow]:
             category=_text(_of(told("category"), "name")),
             url=_text(offer.get("url")) or _text(told("url")) or where,
             image=_text(_of(next(iter(_list(told("image"))), ""), "url")),
-            facts=facts,
+            facts=facts | properties,
+            properties=frozenset(properties),
         )
 
 
