@@ -37,7 +37,10 @@ SETS = Path(__file__).parent / "sets"
 TUNED = ("pine", "depot", "larch")
 HELD_OUT = ("tau2", "sim")
 CLASSED = ("linden", "spoke", "quay", "crumb", "lingua", "tapfix", "folio")
-TRADES = ("tidewell", "piston", "bramble", "camellia", "atrium", "hutch", "inkwell")
+TRADES = (
+    *("tidewell", "piston", "bramble", "camellia", "atrium", "hutch", "inkwell"),
+    *("commons", "ledger", "solder"),
+)
 UNSEEN = ("mossway", "pawson")
 TAU2 = Asset(
     name="tau2-retail",
