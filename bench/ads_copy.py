@@ -1,13 +1,13 @@
 """What ads say: drafts with planted falsehoods through the gate, and what the smallest model writes.
 
-    python bench/ads_copy.py [--drafts 100000] [--generations 40] [--shop PATH]... [--seed 1]
+    python bench/ads_copy.py [--drafts 100000] [--generations 40] [--minutes 7] [--shop PATH]... [--seed 1]
 
 - **drafts**: true parts with a planted lie (another price, date, name, superlative, promise, an injected prompt; in
   other letters and digits, too), about shops of which five were never tuned on. What goes out is read by a checker
   of its own (`bench/advert/checker.py`).
 - **held out**: drafts written before the gate (`bench/advert/held_out.jsonl`).
-- **generations**: SmolLM2-135M in llama.cpp, as `serve` runs it, asked with the JSON schema. 300 take about a quarter
-  of an hour on two cores; the default takes two minutes.
+- **generations**: SmolLM2-135M in llama.cpp, as `serve` runs it, asked with the JSON schema: some seconds of CPU each.
+  None is begun after `--minutes`; the result says how many there were.
 
 The last line is one JSON object.
 """
@@ -161,8 +161,8 @@ def run_held_out(known: list[Shop]) -> dict[str, float]:
     }
 
 
-async def run_generations(known: list[Shop], count: int, threads: int) -> dict[str, float]:
-    """Ask the smallest model for ads of held-out shops; what goes out must hold by the checker."""
+async def run_generations(known: list[Shop], count: int, threads: int, minutes: float) -> dict[str, float]:
+    """Ask the smallest model for ads of held-out shops, in ``minutes``; what goes out must hold by the checker."""
     model = fetch(SMOLLM2, cache_dir(), lambda _: None) / "SmolLM2-135M-Instruct.Q4_1.gguf"
     engine = LlamaCppEngine(model, model="smollm2-135m", threads=threads, parallel=4, context_tokens=1536)
     endpoint = await asyncio.to_thread(engine.start)
@@ -174,17 +174,25 @@ async def run_generations(known: list[Shop], count: int, threads: int) -> dict[s
         for subject in [shop.sheet.subjects[turn // len(some) % len(shop.sheet.subjects)]]
     ]
     places = asyncio.Semaphore(4)
-    began = time.process_time()
+    began, ends = time.process_time(), time.monotonic() + 60.0 * minutes
     async with aiohttp.ClientSession(headers=endpoint.headers, timeout=aiohttp.ClientTimeout(3600)) as session:
 
-        async def one(shop: Shop, subject: object, angle: object, turn: int) -> tuple[Json, object]:
+        async def one(shop: Shop, subject: object, angle: object, turn: int) -> Json | None:
             body = request(shop.sheet, subject, angle, Objective.SALES, NOW, seed=turn, model=endpoint.model)
-            async with places, session.post(f"{endpoint.url}/v1/chat/completions", json=body) as response:
-                return read_draft(orjson.loads(await response.read()), angle, Objective.SALES)
+            async with places:
+                if time.monotonic() > ends:
+                    return None
+                async with session.post(f"{endpoint.url}/v1/chat/completions", json=body) as response:
+                    return orjson.loads(await response.read())
 
-        came = await asyncio.gather(*(one(*each) for each in asked))
+        answers = await asyncio.gather(*(one(*each) for each in asked))
     engine.close()
     seconds = time.process_time() - began
+    asked = [each for each, answer in zip(asked, answers, strict=True) if answer is not None]
+    answers = [answer for answer in answers if answer is not None]
+    came = [read_draft(answer, each[2], Objective.SALES) for each, answer in zip(asked, answers, strict=True)]
+    count, usages = len(asked), [answer["usage"] for answer in answers]
+    read, wrote = (sum(usage[of] for usage in usages) for of in ("prompt_tokens", "completion_tokens"))
     figures: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     for (shop, subject, *_), found in zip(asked, came, strict=True):
@@ -203,7 +211,8 @@ async def run_generations(known: list[Shop], count: int, threads: int) -> dict[s
     print(
         f"generations: {count}, {figures['read']} as the schema says, {figures['by_model']} go out, the others are "
         f"templates ({figures['published']:,} variants in all, {figures['ungrounded']} with what no fact bears out, "
-        f"{figures['without']} subjects with none); {seconds:,.0f} CPU-s; refused first for {faults.most_common(5)}"
+        f"{figures['without']} subjects with none); {seconds:,.0f} CPU-s for {read:,} tokens read and {wrote:,} "
+        f"written; refused first for {faults.most_common(5)}"
     )
     return {
         "generations": count,
@@ -216,6 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--drafts", type=int, default=100_000)
     parser.add_argument("--generations", type=int, default=40)
+    parser.add_argument("--minutes", type=float, default=7.0, help="after which no generation is begun")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--shop", type=Path, action="append", default=[], help="a feed or a folder, judged beside the others"
@@ -230,7 +240,11 @@ def main() -> None:
         )
     told = run_held_out(known)
     told |= run_drafts(known, options.drafts, options.seed) if options.drafts else {}
-    told |= asyncio.run(run_generations(known, options.generations, options.threads)) if options.generations else {}
+    told |= (
+        asyncio.run(run_generations(known, options.generations, options.threads, options.minutes))
+        if options.generations
+        else {}
+    )
     print(json.dumps(told))
 
 

@@ -2,8 +2,8 @@
 
     python bench/ads_crash.py [--crashes 1000] [--databases sqlite,postgresql]
 
-On each database, once without crashes and once with half of them: eight processes sell ads of six campaigns of two
-accounts, of which one account and three campaigns have less money than there are chances. A process is killed with
+On each database, once without crashes and once with half of them, with the same chances: eight processes sell ads of
+six campaigns of two accounts; one account and three campaigns have less money than chances. A process is killed with
 SIGKILL at a random moment, and another takes its place. What was sold is seen late, in any order, some twice, some too
 late and some never; told again, to any process, until somebody has said that it is on disk. All clocks are wrong by up
 to two minutes, and jump.
@@ -50,6 +50,9 @@ CAMPAIGNS = {
     "a": ("short", 8 * MICROS), "b": ("short", 8 * MICROS), "c": ("short", 50 * MICROS),
     "d": ("rich", 7 * MICROS), "e": ("rich", 50 * MICROS), "f": ("rich", 50 * MICROS),
 }  # fmt: skip
+ENOUGH = ("e", "f")
+"""Campaigns that have money for every chance."""
+PAID = ("billed", "repeated")
 CHANCES = 15_000
 KILLS_PER_S = 6.0
 NEVER, TWICE, TOO_LATE = 0.05, 0.2, 0.01
@@ -60,11 +63,32 @@ MOST_TRIES = 60
 MOST_OPEN = 60
 
 
+@dataclass(frozen=True)
+class Chance:
+    """A chance to show an ad, and what people do with it; the same in both runs, so that only crashes differ."""
+
+    number: int
+    campaign: str
+    price: int
+    is_seen: bool
+    after_s: float
+    again_after_s: float | None
+
+    @classmethod
+    def drawn(cls, seed: int, number: int) -> "Chance":
+        draw = random.Random(f"{seed} {number}")
+        campaign, price = draw.choice(list(CAMPAIGNS)), draw.randint(1_000, worker.DEAREST_MICRO)
+        is_seen, is_late, is_told_twice = draw.random() >= NEVER, draw.random() < TOO_LATE, draw.random() < TWICE
+        after_s = worker.SEEN_WITHIN_S + 3.0 if is_late else draw.expovariate(1 / 0.15)
+        return cls(number, campaign, price, is_seen, after_s, draw.uniform(0.0, 1.0) if is_told_twice else None)
+
+
 @dataclass
 class Asked:
-    """A chance to show an ad, or an ad that was seen, until somebody has answered."""
+    """A chance, or an ad that was seen, until somebody has answered."""
 
     message: dict[str, object]
+    chance: Chance
     tries: int = 0
 
 
@@ -79,10 +103,11 @@ class Crowd:
     made: int = 0
     crashes: int = 0
     open: dict[int, Asked] = field(default_factory=dict)
-    later: list[tuple[float, int, dict[str, object] | None]] = field(default_factory=list)
+    later: list[tuple[float, int, Asked | None]] = field(default_factory=list)
     number: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
-    none: dict[str, int] = field(default_factory=dict)
+    became: dict[int, str] = field(default_factory=dict)
+    """What became of each chance."""
 
     def start(self) -> None:
         child, address = worker.start(self.url, self.made, self.here.getsockname(), tuple(CAMPAIGNS))
@@ -103,24 +128,24 @@ class Crowd:
             ended, status = os.waitpid(child, os.WNOHANG)
             assert not ended, f"a process ended by itself, with {os.waitstatus_to_exitcode(status)}"
 
-    def ask(self, message: dict[str, object], after_s: float = 0.0) -> None:
+    def ask(self, chance: Chance, message: dict[str, object], after_s: float = 0.0) -> None:
         self.number += 1
-        message["id"] = self.number
-        heapq.heappush(self.later, (time.monotonic() + after_s, self.number, message))
+        asked = Asked(message | {"id": self.number}, chance)
+        heapq.heappush(self.later, (time.monotonic() + after_s, self.number, asked))
 
     def send_due(self) -> None:
         now = time.monotonic()
         while self.later and self.later[0][0] <= now:
-            _, number, message = heapq.heappop(self.later)
-            if message is not None:
-                self.open[number] = Asked(message)
+            _, number, first = heapq.heappop(self.later)
+            if first is not None:
+                self.open[number] = first
             asked = self.open.get(number)
             if asked is None:
                 continue
             asked.tries += 1
             if asked.tries > MOST_TRIES:
                 del self.open[number]
-                self.count("given up")
+                self.count(asked.chance, "given up")
                 continue
             with contextlib.suppress(ConnectionRefusedError, TimeoutError):
                 self.here.sendto(orjson.dumps(asked.message), self.draw.choice(list(self.workers.values())))
@@ -140,25 +165,23 @@ class Crowd:
                 # The answer to a question that somebody else has answered: an ad that nobody is shown.
                 continue
             if answer["what"] == "charged":
-                self.count(answer["outcome"])
+                self.count(asked.chance, answer["outcome"])
             elif answer["token"]:
-                self.sold(answer["token"])
+                self.sold(asked.chance, answer["token"])
             else:
-                self.count("no ad")
-                self.none[asked.message["campaign"]] = self.none.get(asked.message["campaign"], 0) + 1
+                self.count(asked.chance, "no ad")
 
-    def sold(self, token: str) -> None:
-        self.count("sold")
-        if self.draw.random() < NEVER:
-            return
-        late = self.draw.random() < TOO_LATE
-        after_s = worker.SEEN_WITHIN_S + 3.0 if late else self.draw.expovariate(1 / 0.15)
-        self.ask({"what": "seen", "token": token}, after_s)
-        if self.draw.random() < TWICE:
-            self.ask({"what": "seen", "token": token}, self.draw.uniform(0.0, 1.0))
+    def sold(self, chance: Chance, token: str) -> None:
+        self.count(chance, "sold")
+        for after_s in (chance.after_s, chance.again_after_s):
+            if chance.is_seen and after_s is not None:
+                self.ask(chance, {"what": "seen", "token": token}, after_s)
 
-    def count(self, what: str) -> None:
+    def count(self, chance: Chance, what: str) -> None:
         self.outcomes[what] = self.outcomes.get(what, 0) + 1
+        # Charged by a process that was killed before it answered, or by the other of two tellings.
+        if what != "repeated" or self.became[chance.number] == "sold":
+            self.became[chance.number] = what
 
 
 def set_up(url: str) -> None:
@@ -187,8 +210,8 @@ def play(url: str, crashes: int, lasts_s: float, seed: int) -> Crowd:
             now = time.monotonic()
             # A machine that is slow is asked more slowly, as by people who wait for an answer.
             while given < CHANCES and given < CHANCES * (now - began) / lasts_s and len(crowd.open) < MOST_OPEN:
-                campaign = draw.choice(list(CAMPAIGNS))
-                crowd.ask({"what": "chance", "campaign": campaign, "price": draw.randint(1_000, worker.DEAREST_MICRO)})
+                chance = Chance.drawn(seed, given)
+                crowd.ask(chance, {"what": "chance", "campaign": chance.campaign, "price": chance.price})
                 given += 1
             if crowd.crashes < crashes and now >= next_kill:
                 crowd.kill()
@@ -253,13 +276,13 @@ def database(kind: str) -> Iterator[str]:
 
 
 def measure(kind: str, crashes: int, lasts_s: float, seed: int) -> dict[str, float]:
-    figures = {}
+    figures: dict[str, dict] = {}
     for name, kills in (("uncrashed", 0), ("crashed", crashes)):
         with database(kind) as url:
             set_up(url)
             began = time.monotonic()
             crowd = play(url, kills, lasts_s, seed)
-            print("  no ad", dict(sorted(crowd.none.items())))
+            figures[name] = {"became": crowd.became}
             found = reconcile(url)
         counts = ", ".join(f"{what} {count:,}" for what, count in sorted(crowd.outcomes.items()))
         print(
@@ -268,8 +291,24 @@ def measure(kind: str, crashes: int, lasts_s: float, seed: int) -> dict[str, flo
             f"{found['stranded_share']:.4%} of all budgets stranded",
             flush=True,
         )
-        figures[name] = found | {"crashes": crowd.crashes}
+        figures[name] |= found | {"crashes": crowd.crashes}
+    print(f"  {_lost(seed, figures['uncrashed']['became'], figures['crashed']['became'])}")
     return figures["crashed"] | {"share": figures["crashed"]["billed"] / figures["uncrashed"]["billed"]}
+
+
+def _lost(seed: int, uncrashed: dict[int, str], crashed: dict[int, str]) -> str:
+    """What crashes made of chances of campaigns that have money for all: dollars by what became of them."""
+    found: dict[str, int] = {}
+    total = 0
+    for number, before in uncrashed.items():
+        chance, what = Chance.drawn(seed, number), crashed.get(number, "never answered")
+        if chance.campaign not in ENOUGH or before not in PAID:
+            continue
+        total += chance.price
+        if what not in PAID:
+            found[what] = found.get(what, 0) + chance.price
+    told = ", ".join(f"{what} {micro / MICROS:.3f}" for what, micro in sorted(found.items())) or "nothing"
+    return f"of {total / MICROS:.3f} USD that {' and '.join(ENOUGH)} were billed without crashes, not with them: {told}"
 
 
 def main() -> None:

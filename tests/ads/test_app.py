@@ -1,12 +1,15 @@
 """Ads over HTTP: an objective and a budget, copy, candidates, charges, clicks, conversions, and a report."""
 
 import asyncio
+import socket
 
 import aiohttp
+import orjson
 import pytest
 import sqlalchemy as sa
 from minipool import TOKEN, until
 from product_processes import inside, running
+from yarl import URL
 
 from tenfold.ads import earning
 from tenfold.ads.product import ADS
@@ -142,6 +145,30 @@ async def test_from_an_objective_and_a_budget_to_a_report(pool):
     paths = (await ads("/openapi.json"))["paths"]
     told = paths["/v1/ads/campaigns/{campaign}/edit"]["post"]["responses"]["409"]["content"]["application/json"]
     assert told["schema"]["$ref"].endswith("/ErrorBody")
+
+
+async def test_to_who_has_hung_up_nothing_is_sold(pool):
+    ads = Ads(pool)
+    campaign = await ads.live()
+    await ads.offer()
+    address = URL(pool.products.urls["ads"])
+    body = orjson.dumps({"person": "bob", "surface": "home"})
+    lines = "host: x", f"{TOKEN_HEADER}: {TOKEN}", "content-type: application/json", f"content-length: {len(body)}"
+    asked = "\r\n".join(("POST /v1/ads/candidates HTTP/1.1", *lines, "", "")).encode() + body
+
+    async def won() -> int:
+        await asyncio.sleep(0.3)
+        return sum(each["won"] for each in (await ads(f"/campaigns/{campaign}/report"))["minutes"])
+
+    before = await won()
+    for stays in (False, True):
+        for _ in range(5):
+            # A page waits for ads for milliseconds: a process that was busy for longer reads of it and of its end.
+            with socket.create_connection((address.host, address.port)) as asking:
+                asking.sendall(asked)
+                if stays:
+                    await asyncio.sleep(0.1)
+        assert (await won() > before) is stays
 
 
 async def test_it_is_paused_edited_and_topped_up_at_any_time_and_each_only_by_its_owner(pool):

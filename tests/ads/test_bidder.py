@@ -107,6 +107,18 @@ def test_an_ad_is_sold_at_the_reserve_where_nobody_else_bids():
     assert world.seller.signer.read_impression(sold.token).campaign == "a"
 
 
+def test_dear_places_are_won_one_after_the_other_within_a_second():
+    of = {"objective": Objective.REACH, "budget_micro": 10**9, "cap": CostPerAction(50_000)}
+    world = World(*(campaign(id, **of) for id in "abc"))
+    prices = []
+    for second in range(40):
+        world.second()
+        sold = [world.page(f"person {second} {number}") for number in range(20)]
+        prices.append([one.decision.price_micro for page in sold for one in page])
+    assert min(prices[-1]) > 40_000, "who bids for the same people with much money makes them dear"
+    assert len(prices[-1]) == 20
+
+
 def test_a_place_goes_where_it_may_to_whom_it_is_for():
     excluded = campaign("excluded", excluded=frozenset({"Horror"}))
     narrow = campaign("narrow", targeting=Targeting(interests=frozenset({"Comedy"}), broad=False))

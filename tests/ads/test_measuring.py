@@ -130,15 +130,17 @@ def world(store, people: int, base: float, added: float, seed: int) -> None:
     with store.writing() as connection:
         noting.note_draws(connection, drawn)
         rest = {"click": None, "campaign": None, "at": NOW + 1.0, "taken_at": NOW + 1.0}
-        connection.execute(conversions.insert(), [row | rest for row in bought])
+        if bought:
+            connection.execute(conversions.insert(), [row | rest for row in bought])
 
 
 def test_what_was_added_is_in_its_interval_and_nothing_is_added_where_nothing_is(store):
     world(store, 3_000, 0.2, 0.1, 1)
     with store.reading() as connection:
         told = lift_of(connection, SHOES, NOW + DAY_S)
-    truth = told.shown_people * 0.1 * 20
+    truth = told.shown_people * 0.1
     assert told.low < truth < told.high and told.low > 0 and told.said == "more than without it"
+    assert told.dollars.low < 20 * truth < told.dollars.high
     assert told.attributed == 0, "no click led to any of it"
 
 
@@ -153,9 +155,19 @@ def test_what_is_not_sure_yet_says_how_long_it_takes(store):
     assert told.low < 0 < told.high and told.attributed > 0
     assert told.more_s > DAY_S
     assert f"{math.ceil(told.more_s / DAY_S)} days more at this pace" in told.said
+    # People come as they did in the day until now: 1,000 a day.
+    assert told.more_people == pytest.approx(1_000 * told.more_s / DAY_S, abs=1)
+    assert f"with {told.more_people:,} people more" in told.said
     with store.reading() as connection:
         over = lift_of(connection, SHOES, SHOES.ends_at + DAY_S)
     assert "it ended too soon" in over.said
+
+
+def test_before_anybody_has_bought_it_is_said_what_an_interval_lacks(store):
+    world(store, 1_000, 0.0, 0.0, 4)
+    with store.reading() as connection:
+        told = lift_of(connection, replace(SHOES, objective=Objective.LEADS), NOW + DAY_S)
+    assert (told.incremental, told.dollars) == (None, None) and "nobody of either group" in told.said
 
 
 def test_too_few_people_say_nothing(store):

@@ -166,6 +166,35 @@ def test_processes_side_by_side_sell_no_more_than_the_budget_and_all_of_it(store
     assert spent(store, campaign_node("shoes")) == (800, 0)
 
 
+def test_more_is_leased_before_it_runs_dry_and_the_more_the_sooner_a_campaign_ends(store):
+    clock, called = Clock(), []
+    cashier = replace(cashier_at(clock), on_low=lambda: called.append(1))
+    # Of 800 that are to last for 100 seconds, ten seconds take more than a twentieth: that is the most.
+    soon = replace(SHOES, left_s=100)
+    turn(store, cashier, soon)
+    assert cashier.free_micro("shoes") == 40
+    for number in range(4):
+        assert cashier.sell("shoes", f"e{number}", 5, 30) is not None
+    assert not called, "half of it is there"
+    assert cashier.sell("shoes", "e4", 5, 30) is not None and called
+    turn(store, cashier, soon)
+    # What was sold since is sold again in four turns like this one.
+    assert cashier.free_micro("shoes") == 100
+
+
+def test_who_has_leased_all_that_is_left_asks_for_no_more(store):
+    clock, called = Clock(), []
+    cashier = replace(cashier_at(clock), on_low=lambda: called.append(1))
+    for _ in range(200):
+        turn(store, cashier, SHOES)
+        while cashier.sell("shoes", f"e{clock.now}.{cashier.free_micro('shoes')}", 5, 1e9) is not None:
+            pass
+        clock.now += 1
+    assert spent(store, campaign_node("shoes")) == (0, 800)
+    called.clear()
+    assert cashier.sell("shoes", "more", 5, 30) is None and not called
+
+
 def test_what_was_sold_and_never_seen_may_be_sold_again_and_a_pause_gives_all_back(store):
     clock = Clock()
     cashier = cashier_at(clock)

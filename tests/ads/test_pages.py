@@ -129,13 +129,24 @@ def test_the_commands_do_the_same(url, home, tmp_path, monkeypatch, capsys):
     assert id in [each["id"] for each in told(command.listed)["campaigns"]]
     assert told(command.report, id, why=True)["spent"] == []
     assert told(command.end, id)["status"] == "ended"
-    # As words, and what is wrong with the next step.
+    # As words: in a terminal of 80 columns each text stands in lines of its own, and no address is torn.
+    command.preview(id)
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    for each in judged["variants"]:
+        assert {each["headline"], f"[{each['call_to_action']}] {each['url']}"} <= set(lines)
+    # And what is wrong with the next step.
     command.shown(id)
     assert "ended" in capsys.readouterr().out
     with pytest.raises(TenfoldError, match="has ended"):
         command.resume(id)
     with pytest.raises(UsageError, match="not in US dollars"):
         command.create(objective=Objective.SALES, budget="80EUR", catalog=catalog)
+    # Who has no catalog tries the shop that comes with Tenfold.
+    tried = told(command.create, objective=Objective.SALES, budget="$80", catalog=Path("demo"))
+    assert any("Ridge Rain Jacket" in each["body"] for each in tried["variants"])
+    with pytest.raises(UsageError, match=r"no file 'shop\.csv'") as missing:
+        command.create(objective=Objective.SALES, budget="80", catalog=Path("shop.csv"))
+    assert "'demo'" in missing.value.next_step
     with pytest.raises(UsageError, match="a click must lead somewhere"):
         command.create(objective=Objective.REACH, budget="80", name="x")
 

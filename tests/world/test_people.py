@@ -85,6 +85,19 @@ async def test_a_feed_that_pleases_is_used_longer(feed):
     assert pages[1] > 2 * pages[0]
 
 
+async def test_when_the_day_is_over_people_leave_in_the_middle_of_a_page(feed):
+    async with aiohttp.ClientSession(feed.url) as session:
+        # By themselves they would stay for a thousand pages of half a second each.
+        habit = Habit(leaves=0.001, hold=0.0)
+        people = People(session, EVERYTHING, seconds_per_s=5_000, habit=lambda: habit, seed=3)
+        await asyncio.wait_for(people.come([0.0] * 6, 0.75), 20)
+    report = people.report()
+    assert report.pages >= 6 and report.lost_events == 0
+    watched = [told[0]["seconds"] for told in feed.events.values() if told[0]["action"] == "watched"]
+    assert sum(watched) / 60 == pytest.approx(report.watched_minutes)
+    assert len(watched) < report.pages * len(ITEMS), "of the last page they saw a part"
+
+
 async def test_people_leave_where_no_feed_comes(feed):
     feed.shed = True
     report = await play(feed.url, Habit(leaves=0.5, hold=20.0))

@@ -21,6 +21,9 @@ Floats = NDArray[np.floating]
 
 _LOW, _HIGH, _CELLS_PER_UNIT = -20.0, 12.0, 256
 _MOST = 1e30
+MOST_BID_MICRO = 50_000
+"""An ad costs five cents at most."""
+
 CERTAIN = 12.0
 """Log odds of what happens surely, but for six in a million."""
 
@@ -130,6 +133,6 @@ def decide(book: Book, person_RD: Singles, not_here_RC: Flags, seen_enough_RC: F
     multiplier_C, cap_C, left_C, spare_C = (
         np.minimum(each_C, _MOST).astype(np.float32) for each_C in (book.multiplier_C, book.cap_C, book.left_C, spare_C)
     )
-    bid_RC = bid(value_RC, multiplier_C, cap_C, 0.0, 0.0, left_C, spare_C)
+    bid_RC = bid(value_RC, multiplier_C, cap_C, 0.0, 0.0, np.minimum(left_C, np.float32(MOST_BID_MICRO)), spare_C)
     outcome = run(bid_RC, click_RC, not_here_RC, seen_enough_RC, rules)
     return Decided(outcome, click_RC, chance_RC, value_RC, bid_RC)

@@ -12,6 +12,7 @@ from tenfold.ads.contract import LONGEST_SOURCE, CampaignOut, Campaigns, Edit, N
 from tenfold.ads.product import PREFIX
 from tenfold.ads.report import ReportOut, SpentOut
 from tenfold.catalog.ingest.decode import decode
+from tenfold.catalog.shipped import DEMO_FOLDER
 from tenfold.core.errors import UsageError
 from tenfold.core.paths import home_dir
 from tenfold.pool.client import ask
@@ -19,8 +20,11 @@ from tenfold.pool.runfile import require_running
 
 Made = TypeVar("Made", bound=BaseModel)
 
-WRITE_S = 120.0
-"""Seconds to wait for copy to be written."""
+WRITE_S, REPORT_S = 120.0, 60.0
+"""Seconds to wait for copy to be written, and for a report."""
+
+DEMO = Path("demo")
+"""Names the shop that comes with Tenfold, where no file is called so."""
 
 
 def checked(kind: type[Made], told: dict[str, object]) -> Made:
@@ -42,15 +46,20 @@ def checked(kind: type[Made], told: dict[str, object]) -> Made:
 
 
 def sources(path: Path | None) -> list[dict[str, str]]:
-    """Read the file that copy is written from.
+    """Read the file that copy is written from; ``DEMO``: the catalog of the shop that comes with Tenfold.
 
     Raises:
         UsageError: there is none, or it is too large.
     """
     if path is None:
         return []
+    if path == DEMO and not path.exists():
+        return [{"name": "demo.csv", "text": (DEMO_FOLDER / "products.csv").read_text(encoding="utf-8")}]
     if not path.is_file():
-        raise UsageError(f"there is no file {str(path)!r}", next_step="give --catalog the path of a file")
+        raise UsageError(
+            f"there is no file {str(path)!r}",
+            next_step=f"give the path of a catalog, or {str(DEMO)!r} for the shop that comes with Tenfold",
+        )
     text = decode(path.read_bytes())
     if len(text) > LONGEST_SOURCE:
         raise UsageError(
@@ -118,7 +127,7 @@ def top_up(id: str, micro: int, number: str) -> CampaignOut:
 
 def report(id: str) -> ReportOut:
     """Read what a campaign did."""
-    return ReportOut.model_validate_json(_ask(_path(id, "/report")))
+    return ReportOut.model_validate_json(_ask(_path(id, "/report"), timeout_s=REPORT_S))
 
 
 def spent(id: str) -> SpentOut:

@@ -21,7 +21,10 @@ def create(
     days: Annotated[float, Parameter(help="How long it runs.")] = 7.0,
     page: Annotated[str, Parameter(help="Where a click leads; default: each item's own address.")] = "",
     catalog: Annotated[
-        Path | None, Parameter(help="What is advertised: CSV, Google Merchant or Shopify; or a page: .html, .md.")
+        Path | None,
+        Parameter(
+            help="What is advertised: CSV, Google Merchant or Shopify; a page: .html, .md; demo: a shop we ship."
+        ),
     ] = None,
     name: Annotated[str, Parameter(help="What you call it; default: from the catalog or page.")] = "",
     account: Annotated[str, Parameter(help="Who pays.")] = "",
@@ -41,13 +44,14 @@ def create(
     from tenfold.ads.amounts import read_micro
     from tenfold.ads.contract import NewCampaign
 
+    sources = client.sources(catalog)
     wish: dict[str, object] = {
         "name": name or (catalog.stem if catalog else page),
         "objective": objective.value,
         "budget_micro": read_micro(budget),
         "days": days,
         "page": page,
-        "catalog": catalog.name if catalog else "",
+        "catalog": sources[0]["name"] if sources else "",
         "cost_per_action_micro": read_micro(cost_per_action) if cost_per_action else None,
         "return_on_spend": return_on_spend,
         "interests": interests,
@@ -55,7 +59,7 @@ def create(
         "excluded": excluded,
         "approval": approval.value,
     }
-    new = client.checked(NewCampaign, {"account": account, "wish": wish, "sources": client.sources(catalog)})
+    new = client.checked(NewCampaign, {"account": account, "wish": wish, "sources": sources})
     made = client.create(new)
     if live:
         made = client.go_live(made.campaign.id, anyway=False)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
@@ -17,6 +17,7 @@ from tenfold.ads import clicks as clicking
 from tenfold.ads import earning, library, noting, traffic, writing
 from tenfold.ads.bidder import Bidder, Page, Sold
 from tenfold.ads.campaign import MICROS, Campaign, Status
+from tenfold.ads.candidates import MOST_BID_MICRO
 from tenfold.ads.choosing import Choosing, read_shown
 from tenfold.ads.contract import Clicked, ClickOut, SeenOut, VariantOut
 from tenfold.ads.money import charge
@@ -38,9 +39,6 @@ from tenfold.product.transactions import Transactions
 log = logging.getLogger(__name__)
 
 Made = TypeVar("Made")
-
-MOST_BID_MICRO = 50_000
-"""An ad costs five cents at most: what a process leases of a campaign at least, so that it can bid."""
 
 MOST_TOGETHER = 1_000
 """Impressions that are charged in one transaction, unless a single request has more."""
@@ -80,10 +78,12 @@ class Desk:
         self.settings = context.settings
         self.context = context
         self.transactions = Transactions(context.store)
+        self._low = asyncio.Event()
         self.cashier = Cashier(
             dead_after_s=self.settings.dead_after_s,
             settle_s=self.settings.seen_within_s + 60.0,
             place=place_here(),
+            on_low=self._low.set,
         )
         self.roster: dict[str, shelf.Kept] = {}
         self.showable: dict[str, tuple[VariantOut, ...]] = {}
@@ -296,7 +296,8 @@ class Desk:
     def _running(self) -> list[Running]:
         now = self.cashier.now()
         return [
-            Running(kept.campaign.id, MOST_BID_MICRO, kept.campaign.is_running(now)) for kept in self.roster.values()
+            Running(each.id, MOST_BID_MICRO, each.is_running(now), each.ends_at - now)
+            for each in (kept.campaign for kept in self.roster.values())
         ]
 
     async def _take_turn(self, wishes: Sequence[MoneyWish]) -> None:
@@ -395,7 +396,10 @@ class Desk:
             log.exception("campaign %s has no more than templates", campaign)
 
     async def _turns(self) -> None:
-        await asyncio.sleep(self.settings.turn_s)
+        """Take a turn once in a while, and before money runs out."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._low.wait(), self.settings.turn_s)
+        self._low.clear()
         await self.turn()
 
     async def _leave(self) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 from tenfold.ads import pictures
 from tenfold.ads.amounts import usd
 from tenfold.ads.contract import CampaignOut, ForecastOut, VariantOut
+from tenfold.ads.lift import Added
 from tenfold.ads.report import ReportOut, SpentOut
 
 _BOUND = {
@@ -118,16 +119,21 @@ def _bound(report: ReportOut) -> str:
 def _lift(report: ReportOut) -> str:
     lift = report.lift
     people = f"{lift.shown_people:,} people were shown it, {lift.held_out_people:,} were held out for the comparison."
-    credited = f"Clicks are credited with {lift.attributed:,.2f} {escape(lift.counted)}."
+    said = f"{escape(lift.said[:1].upper() + lift.said[1:])}."
+    dollars = "" if lift.dollars is None else f"<p>{_added(lift.dollars)}</p>"
     if lift.incremental is None or lift.low is None or lift.high is None:
-        return f"<p>{credited}</p><p class='ads-muted'>{people} {escape(lift.said.capitalize())}.</p>"
+        return f"<p>{_added(lift)}</p>{dollars}<p class='ads-muted'>{people} {said}</p>"
     chart = pictures.interval(lift.low, lift.high, lift.incremental, lift.attributed)
     key = _key({"ads-added": "really added, with 95%", "ads-attributed": "credited to clicks"})
-    added = (
-        f"Really added: {lift.incremental:,.2f} {escape(lift.counted)}, between {lift.low:,.2f} and {lift.high:,.2f}. "
-        f"{escape(lift.said.capitalize())}."
-    )
-    return f"<p>{added} {credited}</p>{chart}{key}<p class='ads-muted'>{people}</p>"
+    return f"<p>{_added(lift)} {said}</p>{chart}{key}{dollars}<p class='ads-muted'>{people}</p>"
+
+
+def _added(found: Added) -> str:
+    credited = f"Clicks are credited with {found.attributed:,.2f} {escape(found.counted)}."
+    if found.incremental is None or found.low is None or found.high is None:
+        return credited
+    told = f"{found.incremental:,.2f} {escape(found.counted)}, between {found.low:,.2f} and {found.high:,.2f}"
+    return f"{credited} Really added: {told}."
 
 
 def _variants(report: ReportOut) -> str:

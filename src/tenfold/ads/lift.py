@@ -7,6 +7,7 @@ first time takes luck of the draw out (CUPED), and the interval holds whenever s
 """
 
 import math
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from pydantic import Field
@@ -15,51 +16,97 @@ from sqlalchemy import Connection
 from tenfold.ads.campaign import DAY_S, MICROS, Campaign, Objective
 from tenfold.ads.tables import conversions, draws
 from tenfold.core.frozen import Frozen
-from tenfold.experiment.compare import LEAST_PEOPLE, Comparison, Interval, compare
-from tenfold.experiment.moments import moments_of
+from tenfold.experiment.compare import LEAST_PEOPLE, Comparison, compare
+from tenfold.experiment.moments import Moments, moments_of
 
 
-class LiftOut(Frozen):
-    """Attributed beside incremental. An interval holds with 95% at all times together."""
+class Added(Frozen):
+    """What clicks are credited with, beside what was added. An interval holds with 95% at all times together."""
 
-    counted: str = Field(description="what is counted: conversions, or dollars of them")
-    shown_people: int
-    held_out_people: int
+    counted: str = Field(description="what is counted: conversions, or dollars of sales")
     attributed: float = Field(description="of clicks in time, among all who were shown it")
     incremental: float | None = Field(description="beyond what those held out did, for all who were shown it")
     low: float | None
     high: float | None
     relative: float | None = Field(description="incremental as a part of what those held out did")
+
+
+class LiftOut(Added):
+    """Of conversions; they are told sooner than dollars, of which a few large sales are much."""
+
+    shown_people: int
+    held_out_people: int
     more_s: float | None = Field(
-        None,
         description="seconds at the pace until now until as much as clicks are credited with would be told from "
-        "nothing; none where it is sure, or that cannot be said",
+        "nothing; none where it is sure, or that cannot be said"
     )
+    more_people: int | None = Field(description="who would be reached by then, beyond those until now")
     said: str
+    dollars: Added | None = Field(description="the same of dollars, where sales are wanted")
+
+
+@dataclass
+class _Arm:
+    """People of one arm: what each brought, what was predicted of them, and its parts. ``credited``: to clicks."""
+
+    outcomes: list[float] = field(default_factory=list)
+    chances: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)
+    credited: float = 0.0
+
+    def moments(self) -> Moments:
+        return moments_of(self.outcomes, pasts=self.chances, steps=self.steps)
 
 
 def lift_of(connection: Connection, campaign: Campaign, now: float) -> LiftOut:
     """Compare the two arms of a campaign, ``now`` in Unix seconds."""
-    in_usd = campaign.objective is Objective.SALES
-    outcomes: dict[bool, list[float]] = {False: [], True: []}
-    chances: dict[bool, list[float]] = {False: [], True: []}
-    steps: dict[bool, list[float]] = {False: [], True: []}
-    attributed, began = 0.0, now
-    did = _did(connection, campaign)
+    # By what is counted, and by whether people are held out.
+    arms = {(in_usd, held_out): _Arm() for in_usd in (False, True) for held_out in (False, True)}
+    began, did = now, _did(connection, campaign)
     people = sa.select(draws.c.person, draws.c.held_out, draws.c.chance, draws.c.at)
     for row in connection.execute(people.where(draws.c.campaign == campaign.id)):
-        arm, began = bool(row.held_out), min(began, row.at)
+        began = min(began, row.at)
         mine = [each for each in did.get(row.person, ()) if each[0] >= row.at]
-        worths = [value / MICROS if in_usd else 1.0 for _, value, _ in mine]
-        outcomes[arm].append(sum(worths))
-        chances[arm].append(row.chance)
-        steps[arm] += worths
-        if not arm:
-            attributed += sum(worth for worth, (_, _, of) in zip(worths, mine, strict=True) if of == campaign.id)
-    shown, held_out = (moments_of(outcomes[arm], pasts=chances[arm], steps=steps[arm]) for arm in (False, True))
-    counted = "dollars of sales" if in_usd else "conversions"
-    found, left_s = compare(shown, held_out), campaign.ends_at - now
-    return _out(counted, shown.people, held_out.people, attributed, found, now - began, left_s)
+        for in_usd in (False, True):
+            worths = [value / MICROS if in_usd else 1.0 for _, value, _ in mine]
+            arm = arms[in_usd, bool(row.held_out)]
+            arm.outcomes.append(sum(worths))
+            arm.chances.append(row.chance)
+            arm.steps += worths
+            arm.credited += sum(worth for worth, (_, _, of) in zip(worths, mine, strict=True) if of == campaign.id)
+    told, found = _added("conversions", arms[False, False], arms[False, True])
+    dollars = _added("dollars of sales", arms[True, False], arms[True, True])[0]
+    shown, held_out = (len(arms[False, held_out].outcomes) for held_out in (False, True))
+    more = None if found is None or not shown else _times_more(found, told.attributed / shown)
+    return LiftOut(
+        **told.model_dump(),
+        shown_people=shown,
+        held_out_people=held_out,
+        more_s=None if more is None else more * (now - began),
+        more_people=None if more is None else math.ceil(more * (shown + held_out)),
+        said=_said(told, found, shown, held_out, more, now - began, campaign.ends_at - now),
+        dollars=dollars if campaign.objective is Objective.SALES else None,
+    )
+
+
+def _added(counted: str, shown: _Arm, held_out: _Arm) -> tuple[Added, Comparison | None]:
+    """What was added, as far as it can be told; the comparison, unless too few are in an arm."""
+    told = Added(counted=counted, attributed=shown.credited, incremental=None, low=None, high=None, relative=None)
+    found = compare(shown.moments(), held_out.moments())
+    if found is None or not math.isfinite(found.difference.high):
+        return told, found
+    difference, people = found.difference, len(shown.outcomes)
+    total, low, high = (people * each for each in (difference.estimate, difference.low, difference.high))
+    relative = found.relative.estimate if found.treated and found.control else None
+    return told.model_copy(update={"incremental": total, "low": low, "high": high, "relative": relative}), found
+
+
+def _times_more(found: Comparison, effect: float) -> float | None:
+    """How many times as much as until now must still come; none where it is sure, or that cannot be said."""
+    if found.difference.is_sure or not math.isfinite(found.difference.high):
+        return None
+    times = found.times_until_sure(effect)
+    return times - 1.0 if math.isfinite(times) else None
 
 
 def _did(connection: Connection, campaign: Campaign) -> dict[str, list[tuple[float, int, str | None]]]:
@@ -73,59 +120,39 @@ def _did(connection: Connection, campaign: Campaign) -> dict[str, list[tuple[flo
     return found
 
 
-def _out(
-    counted: str,
+def _said(
+    told: Added,
+    found: Comparison | None,
     shown: int,
     held_out: int,
-    attributed: float,
-    found: Comparison | None,
+    more: float | None,
     lasted_s: float,
     left_s: float,
-) -> LiftOut:
-    people = LiftOut(
-        counted=counted,
-        shown_people=shown,
-        held_out_people=held_out,
-        attributed=attributed,
-        incremental=None,
-        low=None,
-        high=None,
-        relative=None,
-        said=f"too few people yet: {shown:,} were shown it and {held_out:,} held out; it takes {LEAST_PEOPLE} of each",
-    )
+) -> str:
+    """What an interval says, and when it would say more; or what there is too little of for one."""
     if found is None:
-        return people
-    difference = found.difference
-    total, low, high = (shown * each for each in (difference.estimate, difference.low, difference.high))
-    if not math.isfinite(high):
-        return people.model_copy(update={"said": f"nobody has brought {counted} yet"})
-    more_s = None if difference.is_sure else _more_s(found, attributed / shown, lasted_s)
-    relative = found.relative.estimate if found.treated and found.control else None
-    added = {"incremental": total, "low": low, "high": high, "relative": relative}
-    said = _said(difference, attributed, more_s, lasted_s, left_s)
-    return people.model_copy(update={**added, "more_s": more_s, "said": said})
+        have = f"{shown:,} were shown it and {held_out:,} held out"
+        return f"too few people yet: {have}; it takes {LEAST_PEOPLE} of each"
+    if told.incremental is None:
+        return f"no interval yet: nobody of either group has brought {told.counted}; it takes one"
+    if found.difference.is_sure:
+        return "more than without it" if found.difference.estimate > 0 else "less than without it"
+    return _not_sure(told.attributed, more, shown + held_out, lasted_s, left_s)
 
 
-def _more_s(found: Comparison, effect: float, lasted_s: float) -> float | None:
-    times = found.times_until_sure(effect)
-    return (times - 1.0) * lasted_s if math.isfinite(times) else None
-
-
-def _said(difference: Interval, attributed: float, more_s: float | None, lasted_s: float, left_s: float) -> str:
-    """What an interval says, and when it would say more."""
-    if difference.is_sure:
-        return "more than without it" if difference.estimate > 0 else "less than without it"
+def _not_sure(attributed: float, more: float | None, people: int, lasted_s: float, left_s: float) -> str:
+    """When an interval that holds 0 would say more."""
     if not attributed:
         return "not sure yet: no click has led to any, so how long it takes cannot be said"
-    if more_s is None:
+    if more is None:
         return "not sure, and will not be at this pace: reach more people, or hold out more of them"
-    if more_s <= 0:
+    if more <= 0:
         return "not sure; had clicks added all that they are credited with, it would be seen by now"
     when = (
-        f"what clicks are credited with would be told from nothing after {_long(more_s)} more at this pace, "
-        f"{1.0 + more_s / max(lasted_s, 1e-9):,.1f} times as long as until now"
+        f"what clicks are credited with would be told from nothing after {_long(more * lasted_s)} more at this pace, "
+        f"with {math.ceil(more * people):,} people more"
     )
-    if more_s <= left_s:
+    if more * lasted_s <= left_s:
         return f"not sure yet: {when}"
     return f"not sure, and it {'ended' if left_s <= 0 else 'ends'} too soon to be: {when}"
 

@@ -35,7 +35,7 @@ MOST_WHYS = 6
 _NOTHING = """<h2>No campaign yet</h2><p>Fill in the form. The ads are written at once and stand here as a draft, which
 costs nothing until you let it begin.</p>
 <p>To see one at work among made-up people and rivals, let the world play a day:</p>
-<pre>tenfold load --day 4m --advertise shop.csv --budget 50USD --clicks 0.1</pre>
+<pre>tenfold load --day 4m --advertise demo --budget 50USD --clicks 0.1</pre>
 <p><code>docs/ads.md</code> explains.</p>"""
 _ABOUT = (
     "Give an objective, a budget and a page or catalog. The ads are written from what it says, and you see all of them "

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tenfold.ads.bid import NO_CAP
 from tenfold.ads.campaign import DAY_S, Campaign, CostPerAction, Objective, ReturnOnSpend
-from tenfold.ads.candidates import Book, Chances
+from tenfold.ads.candidates import MOST_BID_MICRO, Book, Chances
 from tenfold.ads.pacing import Pacer, Plan
 from tenfold.ads.price_curve import Curves, first_scale
 from tenfold.ads.selling import Binding
@@ -26,9 +26,6 @@ Flags = NDArray[np.bool_]
 TICKS = 48
 FOLD = 256
 """Requests whose prices are gathered before they are counted."""
-
-MOST_BID_MICRO = 50_000.0
-"""An ad costs five cents at most."""
 
 SALE_MICRO = 20e6
 """What a sale brings an advertiser who has told of none yet."""
@@ -106,8 +103,8 @@ class Line:
     @property
     def left(self) -> float:
         """What may be spent before the next plan."""
-        left = self.budget - self.spent
-        return left if self.pacer is not None and self.pacer.has_seen else min(left, 2.0 * self.budget / TICKS)
+        has_seen = self.pacer is not None and self.pacer.has_seen
+        return max(0.0, (self.budget if has_seen else 2.0 * self.budget / TICKS) - self.spent)
 
 
 class Planning:
@@ -228,7 +225,7 @@ class Planning:
             book.multiplier_C[row] = first if plan is None else plan.multiplier_A[0]
             book.overdraft_C[row] = 0.0 if plan is None else plan.overdraft_A[0]
             book.spent_C[row], book.won_C[row] = line.spent, line.won
-            book.left_C[row] = min(line.left, free_micro(line.campaign.id), MOST_BID_MICRO)
+            book.left_C[row] = min(line.left, free_micro(line.campaign.id))
 
     @staticmethod
     def _plan(line: Line) -> Plan | None:

@@ -4,10 +4,14 @@ import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
+from rich.padding import Padding
+from rich.text import Text
+
 from tenfold.ads.amounts import usd
 from tenfold.ads.campaign_routes import PreviewOut
 from tenfold.ads.contract import CampaignOut, Campaigns, Wish
 from tenfold.ads.drawn import forecast
+from tenfold.ads.lift import Added
 from tenfold.ads.report import ReportOut, SpentOut
 from tenfold.core.show import grid, machine, out, talk
 
@@ -20,9 +24,7 @@ def campaigns(found: Campaigns, json: bool) -> None:
         machine(found)
         return
     if not found.campaigns:
-        talk.print(
-            "no campaign yet: tenfold ads create --objective sales --budget 500USD --catalog shop.csv", markup=False
-        )
+        talk.print("no campaign yet: tenfold ads create --objective sales --budget 500USD --catalog demo", markup=False)
         return
     table = grid("campaign", "name", "account", "objective", "status", "budget", "billed", "reserved", words=5)
     for each in found.campaigns:
@@ -46,11 +48,11 @@ def preview(found: PreviewOut, json: bool) -> None:
         machine(found)
         return
     _campaign(found.campaign)
-    table = grid("variant", "state", "headline", "text", "button", "leads to", folding={"headline", "text", "leads to"})
     for each in found.variants:
         state = f"{each.state}, not shown: {each.faults[0]}" if each.faults else each.state
-        table.add_row(each.id, state, each.headline, each.body, each.call_to_action, each.url)
-    out.print(table, markup=False)
+        out.print(f"{each.id}  {state}", markup=False, soft_wrap=True)
+        lines = each.headline, each.body, f"[{each.call_to_action}] {each.url}"
+        out.print(Padding(Text("\n".join(lines), overflow="fold"), (0, 0, 0, 2), expand=False))
     out.print(forecast(found.forecast), markup=False, soft_wrap=True)
     for use in {(use.kind, use.written, use.place, use.source): use for v in found.variants for use in v.uses}.values():
         if any(letter.isdigit() for letter in use.written) and use.kind != "name":
@@ -83,16 +85,15 @@ def report(found: ReportOut, why: SpentOut | None, json: bool) -> None:
     if found.lost:
         out.print(f"auctions not won: {_counts(found.lost)}", markup=False, soft_wrap=True)
     lift = found.lift
-    between = "" if lift.low is None or lift.high is None else f" (95% between {lift.low:,.2f} and {lift.high:,.2f})"
-    added = "" if lift.incremental is None else f", really added {lift.incremental:,.2f}{between}"
     out.print(
-        f"{lift.counted}: attributed to clicks {lift.attributed:,.2f}{added}; "
-        f"{lift.shown_people:,} people shown, {lift.held_out_people:,} held out; {lift.said}",
+        f"{_added(lift)}; {lift.shown_people:,} people shown, {lift.held_out_people:,} held out; {lift.said}",
         markup=False,
         soft_wrap=True,
     )
+    if lift.dollars is not None:
+        out.print(_added(lift.dollars), markup=False, soft_wrap=True)
     if found.variants:
-        table = grid("variant", "headline", "seen", "clicked", "conversions", "billed", words=2)
+        table = grid("variant", "headline", "seen", "clicked", "conversions", "billed", words=2, folding={"headline"})
         for each in found.variants:
             figures = str(each.impressions), str(each.clicks), str(each.conversions), usd(each.billed_micro)
             table.add_row(each.variant, each.headline, *figures)
@@ -104,6 +105,14 @@ def report(found: ReportOut, why: SpentOut | None, json: bool) -> None:
     for each in why.spent if why else ():
         at = dt.datetime.fromtimestamp(each.at, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
         out.print(f"{at}  {each.why}", markup=False, soft_wrap=True)
+
+
+def _added(found: Added) -> str:
+    between = (
+        "" if found.low is None or found.high is None else f" (95% between {found.low:,.2f} and {found.high:,.2f})"
+    )
+    added = "" if found.incremental is None else f", really added {found.incremental:,.2f}{between}"
+    return f"{found.counted}: attributed to clicks {found.attributed:,.2f}{added}"
 
 
 def _campaign(found: CampaignOut) -> None:

@@ -5,8 +5,9 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenfold.ads import client, show
+from tenfold.ads import client
 from tenfold.ads.contract import NewCampaign
+from tenfold.ads.report import ReportOut
 from tenfold.catalog.ingest.source import feed_of
 from tenfold.catalog.shipped import DEMO_FOLDER
 from tenfold.core.errors import UsageError
@@ -18,15 +19,21 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Who advertises. ``campaign``: the id of the user's own. ``temper``: how people are with ads."""
+    """Who advertises. ``campaigns``: ids, the user's own first. ``temper``: how people are with ads."""
 
-    campaign: str
+    campaigns: tuple[str, ...]
     shops: tuple[Shop, ...]
     temper: Temper
 
-    def show(self) -> None:
-        """Print what ads report of the user's campaign."""
-        show.report(client.report(self.campaign), None, json=False)
+    def begin(self) -> None:
+        """Take all campaigns live: their time is the day's, and begins with it."""
+        for id in self.campaigns:
+            # The forecast knows no visits yet: people come when the day begins.
+            client.step(id, "live", anyway=True)
+
+    def report(self) -> ReportOut:
+        """What ads report of the user's campaign."""
+        return client.report(self.campaigns[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +46,16 @@ class Wanted:
 
 
 def open_market(catalog: Path, wanted: Wanted, rivals: int, temper: Temper) -> Market:
-    """Take a campaign for ``catalog`` live, and one each for rivals, who have a part of the demo catalog.
+    """Make a campaign for ``catalog``, and one each for rivals, who have a part of the demo catalog; none is live yet.
 
     Raises:
         UsageError: the catalog cannot be read, or has no prices.
     """
     (source,) = client.sources(catalog)
-    campaign, shop = _take_live(wanted, catalog.stem, source["name"], source["text"])
-    others = [_take_live(wanted, f"rival-{number}", f"rival-{number}.csv", text)[1] for number, text in _parts(rivals)]
-    return Market(campaign, (shop, *others), temper)
+    told = [(catalog.stem, source["name"], source["text"])]
+    told += [(f"rival-{number}", f"rival-{number}.csv", text) for number, text in _parts(rivals)]
+    made = [_make(wanted, *each) for each in told]
+    return Market(tuple(id for id, _ in made), tuple(shop for _, shop in made), temper)
 
 
 def _parts(count: int) -> list[tuple[int, str]]:
@@ -63,7 +71,7 @@ def _parts(count: int) -> list[tuple[int, str]]:
     return found
 
 
-def _take_live(wanted: Wanted, account: str, name: str, text: str) -> tuple[str, Shop]:
+def _make(wanted: Wanted, account: str, name: str, text: str) -> tuple[str, Shop]:
     told: dict[str, object] = {
         "account": account,
         "wish": {
@@ -78,8 +86,7 @@ def _take_live(wanted: Wanted, account: str, name: str, text: str) -> tuple[str,
     }
     shop = Shop(account, _prices_micro(name, text))
     made = client.create(client.checked(NewCampaign, told))
-    # The forecast knows no visits yet: people come when the day begins.
-    client.go_live(made.campaign.id, anyway=True)
+    client.judge(made.campaign.id, "all", approved=True)
     return made.campaign.id, shop
 
 

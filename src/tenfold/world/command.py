@@ -1,6 +1,7 @@
 """``tenfold load``: play a day against a running pool; ``tenfold world``: draw a log of events without one."""
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from tenfold.core.command import Json, whole
+from tenfold.core.errors import TenfoldError
 from tenfold.core.paths import cache_dir, home_dir
 from tenfold.core.show import machine, out, talk
 from tenfold.core.written import parse_duration_s
@@ -38,7 +40,10 @@ def load(
     correlation: Annotated[
         float, Parameter(help="Of what people like on one surface with what they like on another, 0 to 1.")
     ] = 1.0,
-    advertise: Annotated[Path | None, Parameter(help="Catalog of a shop that advertises to them for the day.")] = None,
+    advertise: Annotated[
+        Path | None,
+        Parameter(help="Catalog of a shop that advertises to them for the day; or demo, one that is shipped."),
+    ] = None,
     budget: Annotated[str, Parameter(help="What it may spend, and each rival too.")] = "100USD",
     objective: Annotated[str, Parameter(help="What it wants: reach, traffic, leads or sales.")] = "sales",
     rivals: Annotated[int, whole("Others who advertise to the same people.", least=0)] = 2,
@@ -49,6 +54,7 @@ def load(
     json: Json = False,
 ) -> None:
     """Play a day of people and programs who use the running pool."""
+    from tenfold.ads import show
     from tenfold.pool.runfile import require_running
     from tenfold.world.report import ads_in_words, in_words, table
 
@@ -58,16 +64,23 @@ def load(
     market = None
     if advertise is not None:
         market = _opened(advertise, objective, budget, duration_s, rivals, clicks)
-    found = asyncio.run(_play(url, duration_s, rank_peak, chat_peak, count, correlation, seed, market))
+    try:
+        found = asyncio.run(_play(url, duration_s, rank_peak, chat_peak, count, correlation, seed, market))
+    except BaseException:
+        # A day that breaks off was a campaign all the same.
+        if market is not None and not json:
+            with suppress(TenfoldError):
+                show.report(market.report(), None, json=False)
+        raise
     if json:
-        machine(found)
+        machine(found.model_dump(mode="json") | ({"campaign": market.report()} if market is not None else {}))
         return
     out.print(table(found))
     if found.people is not None:
         out.print(in_words(found.people), markup=False)
     if market is not None and found.ads is not None:
         out.print(ads_in_words(found.ads), markup=False)
-        market.show()
+        show.report(market.report(), None, json=False)
 
 
 def _opened(
@@ -129,8 +142,10 @@ async def _play(
             shoppers = Shoppers(session, servers, audience, market.shops, seconds_per_s=speed, seed=seed)
         here = People(session, crowd, seconds_per_s=speed, seed=seed, shoppers=shoppers)
         if shoppers is not None:
+            assert market is not None
+            await asyncio.to_thread(market.begin)
             shoppers.need([here.name(person) for person in range(people)], day.duration_s)
-        coming = asyncio.create_task(here.come(day.visit_at_s.tolist()))
+        coming = asyncio.create_task(here.come(day.visit_at_s.tolist(), day.duration_s))
         report = await run(url, day, talk)
         await coming
         if shoppers is not None:

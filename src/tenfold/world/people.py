@@ -1,6 +1,7 @@
 """Plays people against a running pool over HTTP: visits begin by the hour of the day, and go on as people please."""
 
 import asyncio
+import math
 import time
 import uuid
 from collections import deque
@@ -148,7 +149,7 @@ class People:
         Random(f"{seed} who visits").shuffle(who)
         # Who was here longest ago comes next.
         self._idle = deque(who)
-        self._began_s = time.monotonic()
+        self._began_s, self._ends_s = time.monotonic(), math.inf
         # The same people come again in another run, and do new things.
         self._run = uuid.uuid4().hex[:12]
         self.truth = Truth()
@@ -170,9 +171,13 @@ class People:
             feed_p95_s=p95,
         )
 
-    async def come(self, at_s: Sequence[float]) -> None:
-        """Begin a visit at each of these times, in wall seconds from now, and wait until all have ended."""
+    async def come(self, at_s: Sequence[float], ends_s: float = math.inf) -> None:
+        """Begin a visit at each of these times, in wall seconds from now, and wait until all have ended.
+
+        After ``ends_s`` nobody opens a further page or reads on.
+        """
         self._began_s = time.monotonic()
+        self._ends_s = ends_s
         async with asyncio.TaskGroup() as tasks:
             for due_s in at_s:
                 await asyncio.sleep(max(0.0, self._began_s + due_s - time.monotonic()))
@@ -191,18 +196,25 @@ class People:
             while True:
                 surface = visit.surface(self._surfaces, surface)
                 opened, cards = await self._open(person, surface, number)
-                deeds = visit.read([card["item"] for card in cards])
+                deeds = self._until_the_end(visit.read([card["item"] for card in cards]))
                 deeds = self._without_ads(person, cards, deeds)
                 await asyncio.sleep((deeds[-1].after_s if deeds else 0.0) / self._seconds_per_s)
                 opened.watched_s = sum(deed.seconds for deed in deeds)
                 opened.liked = visit.liked
                 await self._tell(opened, page, deeds)
                 visit.habit = self._habit()
-                if not visit.stays():
+                if not visit.stays() or self._left_s() <= 0:
                     return
                 page += 1
         finally:
             self._idle.append(person)
+
+    def _left_s(self) -> float:
+        return self._began_s + self._ends_s - time.monotonic()
+
+    def _until_the_end(self, deeds: Sequence[Deed]) -> list[Deed]:
+        left_s = self._left_s()
+        return [deed for deed in deeds if deed.after_s / self._seconds_per_s <= left_s]
 
     def _without_ads(self, person: int, cards: Sequence[Mapping[str, Any]], deeds: Sequence[Deed]) -> list[Deed]:
         """Let the person meet the ads that they came to; gives what was done with everything else."""

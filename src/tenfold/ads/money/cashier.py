@@ -5,6 +5,7 @@ transaction, ``apply`` in the loop. A turn that fails leaves the purses too smal
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from sqlalchemy import Connection
 from tenfold.ads.money import lease as leasing
 from tenfold.ads.money.budget import campaign_node, free_on_path, path_of
 from tenfold.ads.money.moment import database_now
-from tenfold.ads.money.purse import SHARE, Purse, Wish, wish_for
+from tenfold.ads.money.purse import Purse, Wish, enough_for, wish_for
 from tenfold.pool.alive import lives
 
 log = logging.getLogger(__name__)
@@ -26,11 +27,15 @@ STUCK = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A campaign as a turn needs it. ``bid_micro``: the most that one ad of it may cost now."""
+    """A campaign as a turn needs it.
+
+    ``bid_micro``: the most that one ad of it may cost now. ``left_s``: seconds until it ends.
+    """
 
     campaign: str
     bid_micro: int
     is_running: bool
+    left_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class Cashier:
         steady: gives seconds that no clock's change moves.
         now_of: gives Unix seconds by the database, which count.
         place: where this process is, so that others of its machine can tell whether it lives.
+        on_low: called where money runs low, so that a turn is taken before it is gone.
     """
 
     dead_after_s: float
@@ -69,6 +75,7 @@ class Cashier:
     steady: Callable[[], float] = time.monotonic
     now_of: Callable[[Connection], float] = database_now
     place: str = ""
+    on_low: Callable[[], None] = lambda: None
     worker: int | None = None
     purses: dict[str, Purse] = field(default_factory=dict)
     _remaining: dict[str, int] = field(default_factory=dict)
@@ -89,9 +96,12 @@ class Cashier:
             lasts_s: seconds in which it may be seen.
         """
         purse = self.purses.get(campaign)
-        if purse is None or not purse.sell(event, price_micro, self.steady() + lasts_s):
+        if purse is None:
             return None
-        return purse.lease.id
+        is_sold = purse.sell(event, price_micro, self.steady() + lasts_s)
+        if purse.is_low:
+            self.on_low()
+        return purse.lease.id if is_sold else None
 
     def free_micro(self, campaign: str) -> int:
         """What may be bid for a campaign now."""
@@ -114,10 +124,11 @@ class Cashier:
                 purse.forget_unseen(steady)
             # Of a campaign that is new here nothing is known yet: one ad's worth, or more if the turn finds more left.
             remaining = self._remaining.get(each.campaign, each.bid_micro)
-            wish = wish_for(purse, each.campaign, remaining, each.bid_micro, each.is_running)
+            wish = wish_for(purse, each.campaign, remaining, each.bid_micro, each.is_running, each.left_s)
             if purse is not None:
                 purse.free_micro -= wish.back_micro
                 purse.spent_micro = 0
+                purse.low_micro = wish.low_micro
             found.append(wish)
         return found
 
@@ -152,13 +163,15 @@ class Cashier:
         for held in turned.held:
             purse = self.purses.setdefault(held.campaign, Purse(replace(held, granted_micro=0, settled_micro=0)))
             purse.settle(held, events)
+            if not purse.low_micro and self._remaining.get(held.campaign, 0) > 0:
+                purse.low_micro = purse.free_micro // 2
 
     def _more(self, connection: Connection, wish: Wish, began_anew: bool) -> int:
         """What to lease; of a campaign of which nothing is held it is known only now what is left."""
         if wish.campaign in self._remaining and not began_anew:
             return wish.more_micro
         free_micro = free_on_path(connection, path_of(connection, campaign_node(wish.campaign)))
-        return max(wish.more_micro, free_micro // SHARE)
+        return enough_for(free_micro, wish.more_micro, wish.left_s)
 
     def _show(self, connection: Connection, now: float) -> tuple[int, bool]:
         if self.worker is not None:

@@ -4,6 +4,7 @@ It lives in memory and is touched by one thread only, so reserving costs no lock
 small, never too large: what was sold stays reserved until the charge is known, or the ad can no longer be seen.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,12 +20,19 @@ class Purse:
 
     ``sold``: price, and until when it may be seen by a clock that nobody sets, of each ad that is on its way, by its
     event, in the order in which they were sold. ``spent_micro``: sold since it was last asked what to lease.
+    ``low_micro``: with less than this to sell, it is time to ask for more.
     """
 
     lease: Lease
     free_micro: int = 0
     sold: dict[str, tuple[int, float]] = field(default_factory=dict)
     spent_micro: int = 0
+    low_micro: int = 0
+
+    @property
+    def is_low(self) -> bool:
+        """Whether more should be leased before it runs dry."""
+        return self.free_micro < self.low_micro
 
     def sell(self, event: str, price_micro: int, until: float) -> bool:
         """Reserve the price of an ad; whether there was enough."""
@@ -58,12 +66,15 @@ class Purse:
 class Wish:
     """What a process wants of one campaign in its next turn at the database.
 
-    ``more_micro``: to lease. ``back_micro``: to give back, of the lease ``lease``.
+    ``more_micro``: to lease. ``back_micro``: to give back, of the lease ``lease``. ``low_micro``: with less than this
+    to sell it should be asked for again, before its turn. ``left_s``: seconds until the campaign ends.
     """
 
     campaign: str
     more_micro: int = 0
     back_micro: int = 0
+    low_micro: int = 0
+    left_s: float = math.inf
 
 
 SHARE = 200
@@ -72,8 +83,27 @@ SHARE = 200
 AHEAD = 4
 """It leases for so many turns like the last."""
 
+AHEAD_S, MOST_SHARE = 10.0, 20
+"""It leases what so many seconds of an even spending take, but no more than a twentieth of what is left: a campaign of
+minutes must not wait for each turn, and what a process holds that is killed stays away for minutes."""
 
-def wish_for(purse: Purse | None, campaign: str, remaining_micro: int, bid_micro: int, is_running: bool) -> Wish:
+
+def enough_for(remaining_micro: int, bid_micro: int, left_s: float, spent_micro: int = 0) -> int:
+    """What a process should hold of a campaign.
+
+    Args:
+        remaining_micro: of its budget, what is neither billed nor leased.
+        bid_micro: the most that one ad of it may cost now.
+        left_s: seconds until it ends.
+        spent_micro: sold since the last turn.
+    """
+    even = int(remaining_micro * min(1.0 / MOST_SHARE, AHEAD_S / max(left_s, 1.0)))
+    return max(bid_micro, AHEAD * spent_micro, remaining_micro // SHARE, even)
+
+
+def wish_for(
+    purse: Purse | None, campaign: str, remaining_micro: int, bid_micro: int, is_running: bool, left_s: float
+) -> Wish:
     """Say what to lease of a campaign, or to give back.
 
     Args:
@@ -82,18 +112,18 @@ def wish_for(purse: Purse | None, campaign: str, remaining_micro: int, bid_micro
         remaining_micro: of its budget, what is neither billed nor leased.
         bid_micro: the most that one ad of it may cost now.
         is_running: whether it bids.
+        left_s: seconds until it ends.
     """
     free = purse.free_micro if purse is not None else 0
     if not is_running:
         return Wish(campaign, back_micro=max(0, free))
-    spent = purse.spent_micro if purse is not None else 0
-    enough = max(bid_micro, AHEAD * spent, remaining_micro // SHARE)
+    enough = enough_for(remaining_micro, bid_micro, left_s, purse.spent_micro if purse is not None else 0)
     if remaining_micro <= 0:
         # Too little for a bid is more use to a process that has the rest.
         return Wish(campaign, back_micro=free if 0 < free < bid_micro else 0)
     if free < enough:
-        return Wish(campaign, more_micro=enough - free)
-    return Wish(campaign, back_micro=max(0, free - 4 * enough))
+        return Wish(campaign, more_micro=enough - free, low_micro=enough // 2, left_s=left_s)
+    return Wish(campaign, back_micro=max(0, free - 4 * enough), low_micro=enough // 2)
 
 
 def total_sold(purses: Sequence[Purse]) -> int:
