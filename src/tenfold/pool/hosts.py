@@ -202,36 +202,47 @@ class Cluster:
 
     async def _follow(self, node: Node) -> None:
         """Keep a node's statuses up to date, for as long as its host lives."""
-        silent_s = SILENT_S if self._address is not None else SILENT_ALONE_S
         refused = 0
         while not node.gone:
             try:
-                if node.wish != self._wish:
-                    wish, specs = self._wish, SPECS.dump_json(list(self._specs(node)))
-                    await self._call(node.host, "PUT", "/residents", POLL_TIMEOUT_S, specs)
-                    node.wish = wish
-                query = f"/statuses?seen={node.version}&wait_s={POLL_WAIT_S}"
-                told = Statuses.model_validate_json(await self._call(node.host, "GET", query, POLL_TIMEOUT_S))
+                told = await self._hear(node)
             except (aiohttp.ClientError, TimeoutError) as error:
                 refused = refused + 1 if _is_refusal(error) else 0
-                silent = time.monotonic() - node.heard_at
-                if isinstance(error, TimeoutError) and self._address is None and resume_if_stopped(node.host.pid):
-                    log.warning("the host of node %s was stopped; it was told to go on", node.name)
-                if refused > 1 or silent > self._lease_s + SILENT_ALONE_S:
-                    self._drop(node, f"its host is gone ({error})")
-                elif silent > silent_s and not node.out_of_reach:
-                    log.warning("node %s is out of reach: %r", node.name, error)
-                    node.in_reach, node.out_of_reach = False, True
-                    self.changed.set()
+                self._bear(node, error, is_gone=refused > 1)
                 await asyncio.sleep(RETRY_PAUSE_S)
-                continue
-            if node.out_of_reach:
-                log.warning("node %s is in reach again", node.name)
-            changed = not node.in_reach or told.version != node.version
-            refused, node.in_reach, node.out_of_reach, node.heard_at = 0, True, False, time.monotonic()
-            node.version, node.statuses = told.version, told.residents
-            if changed:
-                self.changed.set()
+            else:
+                refused = 0
+                self._take(node, told)
+
+    async def _hear(self, node: Node) -> Statuses:
+        """Tell a host whom to keep alive, where that has changed, and ask it what became of them."""
+        if node.wish != self._wish:
+            wish, specs = self._wish, SPECS.dump_json(list(self._specs(node)))
+            await self._call(node.host, "PUT", "/residents", POLL_TIMEOUT_S, specs)
+            node.wish = wish
+        query = f"/statuses?seen={node.version}&wait_s={POLL_WAIT_S}"
+        return Statuses.model_validate_json(await self._call(node.host, "GET", query, POLL_TIMEOUT_S))
+
+    def _bear(self, node: Node, error: Exception, *, is_gone: bool) -> None:
+        """A host has not answered: it may be stopped, busy, cut off, or gone."""
+        is_alone, silent = self._address is None, time.monotonic() - node.heard_at
+        if isinstance(error, TimeoutError) and is_alone and resume_if_stopped(node.host.pid):
+            log.warning("the host of node %s was stopped; it was told to go on", node.name)
+        if is_gone or silent > self._lease_s + SILENT_ALONE_S:
+            self._drop(node, f"its host is gone ({error})")
+        elif silent > (SILENT_ALONE_S if is_alone else SILENT_S) and not node.out_of_reach:
+            log.warning("node %s is out of reach: %r", node.name, error)
+            node.in_reach, node.out_of_reach = False, True
+            self.changed.set()
+
+    def _take(self, node: Node, told: Statuses) -> None:
+        if node.out_of_reach:
+            log.warning("node %s is in reach again", node.name)
+        changed = not node.in_reach or told.version != node.version
+        node.in_reach, node.out_of_reach, node.heard_at = True, False, time.monotonic()
+        node.version, node.statuses = told.version, told.residents
+        if changed:
+            self.changed.set()
 
     def _drop(self, node: Node, cause: str) -> None:
         log.warning("node %s leaves the pool: %s", node.name, cause)
