@@ -117,7 +117,7 @@ class Bench:
         spec = ProcessSpec.from_json(resident.to_json().replace(resident.name.encode(), b"restarted"))
         began = time.monotonic()
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tenfold.pool.process"),
+            *(sys.executable, str(Path(__file__).with_name("fresh_resident.py"))),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -107,7 +107,7 @@ def resident(home: Path, cache: Path) -> Iterator[tuple[psutil.Process, int]]:
         companions={},
         token=TOKEN,
     )
-    command = [sys.executable, "-m", "tenfold.pool.process"]
+    command = [sys.executable, str(Path(__file__).with_name("fresh_resident.py"))]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None and process.stdout is not None
     try:

@@ -16,6 +16,7 @@ import pytest
 from inline_snapshot import snapshot
 from pydantic import BaseModel
 
+import fresh_resident
 from idle import least_cpu_s
 from tenfold.core.errors import AssetError
 from tenfold.pool.process import ASLEEP_HEADER, ProcessSpec
@@ -84,9 +85,7 @@ def running(trained_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         companions={},
         token=TOKEN,
     )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tenfold.pool.process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    process = subprocess.Popen([sys.executable, fresh_resident.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
     try:

@@ -27,7 +27,6 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenfold.core.frozen import Frozen
-from tenfold.core.logs import log_as
 from tenfold.pool.answer import answered
 from tenfold.pool.connection import Connection
 from tenfold.pool.core_time import CoreTime
@@ -278,18 +277,3 @@ class ResidentFace:
             wanted_s=self._core_time.wanted_s(),
         )
         return Response(report.model_dump_json(), media_type="application/json")
-
-
-def main() -> None:
-    """Run the spec on standard input in a fresh interpreter; prints the port once ready.
-
-    This is the restart that a move replaces; ``bench/moves.py`` measures it.
-    """
-    die_with_parent()
-    spec = ProcessSpec.from_json(sys.stdin.buffer.readline())
-    log_as(spec.name)
-    run(spec, lambda port: print(port, flush=True), Pulse(None))
-
-
-if __name__ == "__main__":
-    main()
