@@ -13,7 +13,7 @@ from tenfold.agents import tables, worth
 from tenfold.agents.settings import AgentsSettings
 from tenfold.agents.tables import Opening
 from tenfold.core.store import open_store
-from tenfold.pool.earnings import USD
+from tenfold.pool.metering.used import NANO
 
 SHARE = 0.5
 NAMES = [f"thread-of-person-{number}" for number in range(40)]
@@ -123,7 +123,7 @@ async def test_the_model_words_replies_of_those_not_held_out_and_cannot_change_w
                 return tuple(connection.execute(sa.text(query)).one())
 
         # One of each group was helped: -2 against nobody's, then +2.
-        await until(lambda: told() == (0 * USD, 7.0 * 4), 30)
+        await until(lambda: told() == (0 * NANO, 7.0 * 4), 30)
 
 
 def untold(pool):

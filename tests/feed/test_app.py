@@ -15,7 +15,7 @@ from tenfold.core.config import config_type
 from tenfold.feed.arms import EXPERIMENT
 from tenfold.feed.product import FEED
 from tenfold.feed.settings import FeedSettings
-from tenfold.pool.earnings import USD
+from tenfold.pool.metering.used import NANO
 from tenfold.pool.token import TOKEN_HEADER
 from tenfold.product.holdout import is_held_out
 
@@ -128,7 +128,7 @@ async def test_what_a_person_does_is_in_the_next_feed_and_what_ranking_earned_is
     # What was watched while nobody was held out is not told; after that, two minutes against half a minute.
     later = event(20, 9, "watched", seconds=120.0)
     assert (await pool.ask("feed", "/v1/feed/events", {"events": [later]}))[0] == 200
-    await until(lambda: earned(tmp_path)[0] in (round(0.75 * USD), round(1.75 * USD)), 30)
+    await until(lambda: earned(tmp_path)[0] in (round(0.75 * NANO), round(1.75 * NANO)), 30)
 
     _, known = await pool.ask("feed", f"/v1/feed/people/{SERVED}")
     assert ([card["item"] for card in known["watched"]], known["blocked"], known["events"]) == ([2, 9], [7], 9)

@@ -15,13 +15,12 @@ from tenfold.core.frozen import Frozen
 from tenfold.ledger.recorder import Recorder
 from tenfold.policy.price import Evidence, price
 from tenfold.pool.demand import WorkloadPlan
+from tenfold.pool.metering.used import NANO
 from tenfold.pool.state import PriceView, configured_price
 
 log = logging.getLogger(__name__)
 
 EARNED = "earned"
-USD = 10**9
-"""Nano-dollars in a dollar: money is counted in whole nano-dollars, since a token may be worth a few."""
 
 RESUMED_EVENTS = 20_000
 RESUMED_MEMORIES = 5.0
@@ -127,7 +126,7 @@ class Earnings:
         for row in report.earned:
             # A product may earn by a workload that this pool does not have now; the ledger has it all the same.
             if row.workload in self._plans:
-                usd = row.nano_usd / USD
+                usd = row.nano_usd / NANO
                 before = self._evidence.get(row.workload, Evidence())
                 self._evidence[row.workload] = before.plus(at, row.units, usd, self._memory_s)
                 key = row.workload, report.product

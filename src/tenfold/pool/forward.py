@@ -49,7 +49,7 @@ def passing_session() -> aiohttp.ClientSession:
     )
 
 
-def headers_of(scope: Scope, more: Mapping[str, str]) -> list[tuple[str, str]]:
+def headers_behind(scope: Scope, more: Mapping[str, str]) -> list[tuple[str, str]]:
     """The headers of a request for the process behind: not those of the client's own connection, nor what shows a key.
 
     Who asks is known at the door, and whoever is behind it needs nobody's key.
@@ -88,7 +88,7 @@ async def forward(
         url: address of the process behind, without a path.
         scope: the client's request.
         send: takes the answer.
-        headers: of the request, see ``headers_of``.
+        headers: of the request, see ``headers_behind``.
         body: whole, or in parts as they come.
         begin: called with the answer's status just before its first byte goes out; it is not tried again after that.
         declines: whether an answer means that the request was not taken; nothing of it goes out then.

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from tenfold.core.links import is_refused
-from tenfold.pool.access import headers_of as headers_told
+from tenfold.pool.access import headers_of
 from tenfold.pool.affinity import prefer, ring_of
 from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
@@ -29,7 +29,7 @@ from tenfold.pool.asker import FOR_HEADER, KEY_HEADER
 from tenfold.pool.body import BodyReader, BodyRefused, Disconnected
 from tenfold.pool.controller_link import ControllerLink
 from tenfold.pool.demand import GatewayTotals
-from tenfold.pool.forward import Fate, forward, headers_of, passing_session, while_client_stays
+from tenfold.pool.forward import Fate, forward, headers_behind, passing_session, while_client_stays
 from tenfold.pool.process import ASLEEP_HEADER
 from tenfold.pool.slot_time import SlotTime
 from tenfold.pool.state import SpreadView
@@ -346,7 +346,7 @@ class Gateway:
             url,
             errand.scope,
             errand.send,
-            headers=headers_of(errand.scope, self._headers),
+            headers=headers_behind(errand.scope, self._headers),
             body=errand.body,
             begin=partial(self._begin_answer, url, errand, heard),
             declines=_is_asleep,
@@ -380,7 +380,7 @@ class Gateway:
 
 def _holder(scope: Scope) -> tuple[str, ...]:
     """In whose name a request waits: a product's tenant, or a key; nobody's where neither is told."""
-    told = headers_told(scope, _HOLDERS)
+    told = headers_of(scope, _HOLDERS)
     return next(((value,) for value in told.values() if value), ())
 
 

@@ -21,7 +21,7 @@ from tenfold.pool.api_error import send_error
 from tenfold.pool.asker import KEY_HEADER, PUBLIC, ROLE_HEADER, TENANT_HEADER, holds_key, without_key
 from tenfold.pool.authority import address
 from tenfold.pool.body import TOTAL_S, BodyReader, BodyRefused, Disconnected
-from tenfold.pool.forward import forward, headers_of, passing_session, while_client_stays
+from tenfold.pool.forward import forward, headers_behind, passing_session, while_client_stays
 from tenfold.pool.product_health import ProductHealth
 from tenfold.pool.product_route import COUNTS_PATH, ProductRoute, covers
 from tenfold.pool.relay import relay
@@ -189,7 +189,7 @@ class Proxy:
             # On a public path what is no key of the pool is between the client and the product.
             "authorization": rights if self.is_public(scope["path"]) and not holds_key(rights) else "",
         }
-        kept = [line for line in headers_of(scope, {}) if line[0] not in more]
+        kept = [line for line in headers_behind(scope, {}) if line[0] not in more]
         return kept + [line for line in more.items() if line[1]]
 
 

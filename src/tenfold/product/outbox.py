@@ -16,7 +16,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tenfold.core.store import Store
-from tenfold.pool.earnings import USD, Earned, EarningsReport
+from tenfold.pool.earnings import Earned, EarningsReport
+from tenfold.pool.metering.used import NANO
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -69,7 +70,7 @@ class Outbox:
             units: of its work that this took: requests of rank, tokens of serve.
             what: what it was earned with, e.g. watched minutes.
         """
-        row = Earned(workload=workload, nano_usd=round(usd * USD), units=units, what=what)
+        row = Earned(workload=workload, nano_usd=round(usd * NANO), units=units, what=what)
         connection.execute(_EARNED.insert().values(report=None, **row.model_dump()))
 
     def seal(self) -> None:

@@ -18,7 +18,7 @@ from tenfold.pool.answer import request_id
 from tenfold.pool.api_error import send_error
 from tenfold.pool.backends.breaker import Breaker
 from tenfold.pool.backends.settings import BackendSettings
-from tenfold.pool.forward import Fate, forward, headers_of, passing_session
+from tenfold.pool.forward import Fate, forward, headers_behind, passing_session
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class Backend:
         )
 
     def _told(self, scope: Scope) -> Iterable[tuple[str, str]]:
-        kept = (line for line in headers_of(scope, {}) if line[0] not in _NOT_TOLD)
+        kept = (line for line in headers_behind(scope, {}) if line[0] not in _NOT_TOLD)
         return [line for line in kept if not line[0].startswith("x-tenfold-")]
 
     def _count(self, fate: Fate, status: int, scope: Scope) -> None:

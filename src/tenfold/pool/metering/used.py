@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-NANO = 1_000_000_000
+NANO = 10**9
+"""Nano-dollars in a dollar: money is counted in whole nano-dollars, since a token may be worth a few."""
 
 
 @dataclass(slots=True)
