@@ -229,7 +229,7 @@ def test_a_log_that_was_cut_by_days_is_one_log_whatever_the_order_of_its_files(i
     options = ("--capacity", 5, "--fleet", "a100=8")
     _, told = imported({"tuesday.csv": days["tuesday.csv"], "monday.csv": days["monday.csv"]} | beside, *options)
     assert told["services"] == ["chat", "code"]
-    assert any("monday.csv and 1 more are one log" in line for line in told["assumed"])
+    assert any("monday.csv and 1 more are one: each begins" in line for line in told["assumed"])
     found = rates(told, "chat")
     for path in [*(tmp_path / "week").iterdir()]:
         path.unlink()
@@ -242,6 +242,20 @@ def test_a_log_that_was_cut_by_days_is_one_log_whatever_the_order_of_its_files(i
     twice = [tmp_path / "both.csv"] * 2
     assert run("replay", "import", *twice, "-o", tmp_path / "no") == 2
     assert "both have a service 'chat'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_series_that_were_asked_for_in_parts_are_one(imported, tmp_path):
+    """Prometheus gives 11,000 points at most at a time, and both ends of what was asked for."""
+
+    def part(first: int, last: int) -> str:
+        values = [[1767571200 + 60 * at, str(1000 + 120 * at)] for at in range(first, last + 1)]
+        series = {"metric": {"__name__": "http_requests_total", "job": "api"}, "values": values}
+        return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [series]}})
+
+    options = ("--capacity", 5, "--fleet", "a100=8")
+    _, told = imported({"second.json": part(60, 120), "first.json": part(0, 60)}, *options)
+    assert told["services"] == ["api"] and any("first.json and 1 more are one" in line for line in told["assumed"])
+    assert rates(told, "api")[1:-1].tolist() == [2.0] * (len(rates(told, "api")) - 2) and len(rates(told, "api")) >= 119
 
 
 def test_a_column_that_json_lines_have_only_later_is_read_too(imported, monkeypatch):

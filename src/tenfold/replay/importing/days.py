@@ -1,22 +1,35 @@
-"""Logs that were cut by days: files that follow one another are read as one."""
+"""Logs and series that were cut by days: files that follow one another are taken as one."""
 
 import itertools
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Sequence, Set
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tenfold.replay.importing.found import Found, RequestFile
+import numpy as np
+
+from tenfold.replay.importing.found import Found, RequestFile, Samples, SeriesFile
 from tenfold.replay.importing.reading import Reading
 from tenfold.replay.importing.recognise import open_log
 from tenfold.replay.importing.request_log import read_log
 from tenfold.replay.importing.text import RowFile, Rows
 
 
-def joined(paths: Sequence[Path], files: Sequence[Found], reading: Reading) -> list[Found]:
-    """What was found in files, but logs of the same services that follow one another read again as one.
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A dated file of requests or series. ``place``: among all files. ``services``: of which it tells, from when on."""
 
-    Logs that tell no dates, have other columns, or have a time in common are of several services, and stay as they are.
+    place: int
+    file: RequestFile | SeriesFile
+    services: Set[str]
+    begin_s: float
+    end_s: float
+
+
+def joined(paths: Sequence[Path], files: Sequence[Found], reading: Reading) -> list[Found]:
+    """What was found in files, but of those of the same services that follow one another one is made.
+
+    Files that tell no dates, have other columns, or have a time in common stay as they are: of several services.
 
     Args:
         paths: of the files.
@@ -27,45 +40,70 @@ def joined(paths: Sequence[Path], files: Sequence[Found], reading: Reading) -> l
         ImportFault: as ``read_log``.
     """
     found: dict[int, Found] = dict(enumerate(files))
-    for group in _of_same_services(files):
-        whole = _read_as_one([paths[place] for place in group], reading) if len(group) > 1 else None
+    for parts in _of_same_services(files):
+        whole = _series_as_one(parts) or _log_as_one([paths[part.place] for part in parts], reading)
         if whole is not None:
-            found[group[0]] = whole
-            for place in group[1:]:
-                del found[place]
+            told = f"{whole.origin} are one: each begins when the one before it has ended."
+            found[parts[0].place] = replace(whole, assumed=(told, *whole.assumed))
+            for part in parts[1:]:
+                del found[part.place]
     return [found[place] for place in sorted(found)]
 
 
-def _of_same_services(files: Sequence[Found]) -> list[list[int]]:
-    """Places of dated logs that have a service in common, each group in order of time; only if they follow so."""
-    groups: list[dict[int, RequestFile]] = []
+def _of_same_services(files: Sequence[Found]) -> list[list[_Part]]:
+    """Files of one sort that have a service in common, in order of time; only several, and only if they follow so."""
+    groups: list[list[_Part]] = []
     for place, file in enumerate(files):
-        if isinstance(file, RequestFile) and file.clock == "dated":
-            mine = {place: file}
-            for group in [each for each in groups if any(file.services.keys() & log.services for log in each.values())]:
-                mine |= group
-                groups.remove(group)
-            groups.append(mine)
-    ordered = [sorted(group, key=lambda place, of=group: of[place].begin_s) for group in groups]
-    return [
-        order
-        for order, group in zip(ordered, groups, strict=True)
-        if all(group[one].end_s <= group[other].begin_s for one, other in itertools.pairwise(order))
-    ]
+        part = _part(place, file)
+        if part is not None:
+            mine = [group for group in groups if any(_tell_of_one(part, other) for other in group)]
+            groups = [group for group in groups if group not in mine] + [[part, *itertools.chain(*mine)]]
+    ordered = [sorted(group, key=lambda part: part.begin_s) for group in groups if len(group) > 1]
+    return [group for group in ordered if all(one.end_s <= other.begin_s for one, other in itertools.pairwise(group))]
 
 
-def _read_as_one(paths: Sequence[Path], reading: Reading) -> RequestFile | None:
+def _part(place: int, file: Found) -> _Part | None:
+    if isinstance(file, RequestFile) and file.clock == "dated":
+        return _Part(place, file, file.services.keys(), file.begin_s, file.end_s)
+    times = [each.at_s_N for each in file.series.values() if len(each.at_s_N)] if isinstance(file, SeriesFile) else []
+    if isinstance(file, SeriesFile) and file.clock == "dated" and times:
+        return _Part(place, file, file.series.keys(), min(t[0] for t in times), max(t[-1] for t in times))
+    return None
+
+
+def _tell_of_one(part: _Part, other: _Part) -> bool:
+    return type(part.file) is type(other.file) and bool(part.services & other.services)
+
+
+def _origin(first: str, others: int) -> str:
+    return f"{first} and {others} more"
+
+
+def _series_as_one(parts: Sequence[_Part]) -> SeriesFile | None:
+    """One file of series; none if the parts are none. A moment at which one ends and the next begins counts once."""
+    files = [part.file for part in parts if isinstance(part.file, SeriesFile)]
+    if not files:
+        return None
+    series = {}
+    for name in dict.fromkeys(name for file in files for name in file.series):
+        each = [file.series[name] for file in files if name in file.series]
+        at_s_N, first_N = np.unique(np.concatenate([samples.at_s_N for samples in each]), return_index=True)
+        values_N = np.concatenate([samples.value_N for samples in each])[first_N]
+        series[name] = Samples(at_s_N, values_N, any(samples.counter for samples in each))
+    assumed = tuple(dict.fromkeys(line for file in files for line in file.assumed))
+    return SeriesFile(_origin(files[0].origin, len(files) - 1), "dated", series, assumed)
+
+
+def _log_as_one(paths: Sequence[Path], reading: Reading) -> RequestFile | None:
     """One log of files that follow one another; none if their columns differ."""
     opened = [open_log(path) for path in paths]
     logs = [each for each in opened if each is not None]
     first, hashed = logs[0] if logs else (None, False)
     if first is None or len(logs) < len(paths) or any(each.names != first.names for each, _ in logs):
         return None
-    origin = f"{first.origin} and {len(paths) - 1} more"
     rows = _after_another([each for each, _ in logs])
-    found = read_log(RowFile(origin, first.names, first.separator, rows), reading, hashed=hashed)
-    told = f"{origin} are one log: each begins when the one before it has ended."
-    return replace(found, assumed=(told, *found.assumed))
+    whole = RowFile(_origin(first.origin, len(paths) - 1), first.names, first.separator, rows)
+    return read_log(whole, reading, hashed=hashed)
 
 
 def _after_another(logs: Sequence[RowFile]) -> Generator[Rows]:
