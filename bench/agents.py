@@ -1,13 +1,15 @@
 """What agents say: never a wrong price, nothing unauthorised, and how many questions they resolve.
 
-    python bench/agents.py [--turns 10000] [--attacks 1000] [--suites lies,attacks,questions,made,texts,talk]
+    python bench/agents.py [--turns 10000] [--attacks 1000] [--suites lies,attacks,questions,drawn,texts,talk]
 
 - **lies**: random shops whose prices and stock change in mid-conversation, with a writer that lies on purpose.
 - **attacks**: orders to the agent in product texts, feeds, documents and messages.
 - **talk**: the agents' process: 1,000 products to an agent, first replies, 200 conversations at once through a kill.
 - **questions**: sets by trade, told apart by how far they were looked at; `resolution` is of those which nobody
   has looked at, and their misses are not shown.
-- **made**, **texts**: questions made of feeds of eight more trades, and written to texts of twelve, for tuning.
+- **drawn**: random catalogs of sixteen trades with options that no set has, each answer checked against the table;
+  half of the trades were not tuned on, and their misses are not shown.
+- **texts**: questions to texts of twelve more trades, for tuning.
 - **freshness**: the assistant over dated sources, of which half were not tuned on (`bench/freshness.py`).
 
 Everything runs on the embedded default, without a language model. The last line is one JSON object.
@@ -24,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import freshness
-from agent import attacks, lies, made, questions, talk, texts
+from agent import attacks, drawn, lies, questions, talk, texts
 from tenfold.agents.shop import Shop
 from tenfold.core.assets import fetch
 from tenfold.core.minilm import MINILM, MINILM_TOKENIZER, MiniLM, load_minilm
@@ -89,15 +91,21 @@ def run_questions(model: MiniLM, options: argparse.Namespace) -> Figures:
     return {"resolution": unseen, **{name: whole[name] for name in names}}
 
 
-def run_made(model: MiniLM, options: argparse.Namespace) -> Figures:
-    asked = []
-    for name, gathered in made.shops():
-        shop = Shop.of(name, gathered.items, gathered.passages, model, NOW)
-        found = [each for seed in range(3) for each in questions.put(shop, made.questions(gathered, seed), NOW)]
-        print(f"made {name}: {questions.figures(found)}")
-        _show(found, options)
-        asked += found
-    print(f"made: {questions.figures(asked)}")
+def run_drawn(model: MiniLM, options: argparse.Namespace) -> Figures:
+    found: dict[str, list[questions.Asked]] = {"tuned on": [], "not tuned on": []}
+    began = time.process_time()
+    for seed in range(options.seed, options.seed + 2):
+        catalogs = list(drawn.catalogs(seed))
+        titles = {name: [item.title for item in gathered.items] for name, _, gathered in catalogs}
+        for name, is_tuned, gathered in catalogs:
+            others = [title for other, own in titles.items() if other != name for title in own]
+            shop = Shop.of(name, gathered.items, (), model, NOW)
+            asked = questions.put(shop, drawn.questions(gathered, others, seed), NOW)
+            found["tuned on" if is_tuned else "not tuned on"] += asked
+            _show(asked if is_tuned else (), options)
+    took = (time.process_time() - began) / sum(map(len, found.values()))
+    for about, asked in found.items():
+        print(f"drawn, trades {about}: {questions.figures(asked)}; {1000 * took:.0f} ms of CPU a question")
     return {}
 
 
@@ -157,7 +165,7 @@ SUITES: Mapping[str, Callable[[MiniLM, argparse.Namespace], Figures]] = {
     "lies": run_lies,
     "attacks": run_attacks,
     "questions": run_questions,
-    "made": run_made,
+    "drawn": run_drawn,
     "texts": run_texts,
     "talk": run_talk,
     "freshness": run_freshness,

@@ -8,8 +8,9 @@ A question's ``expects`` is a list of checks. ``title``: an item's, or ``~words`
     count, avail        how many there are, and are in stock         stock       pieces of it, or out of stock
     values, nvalues     all values of an option, how many            moststock   the one with most pieces
     less                which of two is cheaper                      url         the document that is cited
-    yes, no, unknown, handoff, clarify, has, hasnot, anytext
+    yes, no, not yes, not no, unknown, handoff, clarify, has, hasnot, anytext
     abstains            no answer: unknown, a question back, or a person; ``no or abstains``: or "no"
+    either              one of several checks holds
 """
 
 import re
@@ -93,6 +94,8 @@ def _holds(row: Row, name: str, wanted: object) -> bool:
 def holds(check: Check, replied: Replied, rows: Sequence[Row]) -> bool:
     """Whether the reply is as this check wants it."""
     kind = str(check["check"])
+    if kind == "either":
+        return any(holds(each, replied, rows) for each in check["of"])  # type: ignore[attr-defined]
     if kind in SIMPLE:
         return SIMPLE[kind](replied)
     if kind in TEXT:
@@ -186,6 +189,8 @@ SIMPLE: Mapping[str, Callable[[Replied], bool]] = {
     "yes": lambda replied: replied.type == "answer" and replied.word == "yes",
     "no": lambda replied: replied.type == "answer" and replied.word == "no",
     "no or abstains": lambda replied: replied.type != "answer" or replied.word == "no",
+    "not yes": lambda replied: replied.word != "yes",
+    "not no": lambda replied: replied.word != "no",
     "no or unknown": lambda replied: replied.type == "unknown" or replied.word == "no",
 }
 TEXT: Mapping[str, Callable[[Check, Replied], bool]] = {

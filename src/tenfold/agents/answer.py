@@ -8,7 +8,7 @@ from tenfold.agents.choose import Choice, choices_of, costs, extreme, fits
 from tenfold.agents.currency import currencies_of
 from tenfold.agents.describe import sentence_about
 from tenfold.agents.memory import Wish
-from tenfold.agents.reading.cues import SORTS, Amounts, Best
+from tenfold.agents.reading.cues import NOT_THERE, Amounts, Best
 from tenfold.agents.reading.lexicon import YES
 from tenfold.agents.reading.question import Reading
 from tenfold.agents.shop import Shop
@@ -29,7 +29,8 @@ from tenfold.catalog.item import Item
 from tenfold.catalog.money import MICROS
 from tenfold.reply.reply import Answer, Evidence, Reply, Unknown
 
-_WHICH = re.compile(r"\W*(what|which|how|show|list|give|tell)\b")
+_WHICH = re.compile(r"\W*(what|which|how|show|list|give|tell|why|when|where|who)\b")
+_VERSIONS = re.compile(r"how many (different )?(versions|variants|variations|models|products|items)\b")
 _YES_NO = ("exists", "stock")
 
 
@@ -68,7 +69,15 @@ def _answered(shop: Shop, reading: Reading, items: Sequence[Item]) -> Found:
         # Nothing is named, so that words may have been taken for options that they are not.
         reading = replace(reading, wishes=_eased(reading.wishes, all_choices), asked="list", is_eased=True)
         wanted = [each for each in all_choices if fits(each, reading.wishes)]
-    return _fitting(reading, wanted, all_choices) if wanted else _no_such(reading, all_choices)
+    if reading.is_only and wanted:
+        return _not_only(reading, wanted, all_choices)
+    if wanted and (told := _fitting(reading, wanted, all_choices)):
+        return told
+    return (
+        untold(shop, replace(reading, puzzling=(reading.best.word,)))
+        if reading.best and wanted
+        else _no_such(reading, all_choices)
+    )
 
 
 def _eased(wishes: Sequence[Wish], choices: Sequence[Choice]) -> tuple[Wish, ...]:
@@ -82,8 +91,8 @@ def _eased(wishes: Sequence[Wish], choices: Sequence[Choice]) -> tuple[Wish, ...
     return tuple(wishes[at] for at in most) or tuple(wishes)
 
 
-def _fitting(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choice]) -> Found:
-    """Answer by the variants that are what was wished, whatever they cost."""
+def _fitting(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choice]) -> Found | None:
+    """Answer by the variants that are what was wished, whatever they cost; none where the largest cannot be told."""
     amounts = reading.amounts
     if amounts.exact is not None:
         return _is_price(reading, wanted)
@@ -91,9 +100,7 @@ def _fitting(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[C
     if not affordable:
         return _too_dear(reading, wanted)
     if reading.best is not None:
-        found = _superlative(reading, affordable, reading.best)
-        if found is not None:
-            return found
+        return _superlative(reading, affordable, reading.best)
     if reading.asked in ("count", "pieces"):
         return _counted(reading, affordable) if reading.asked == "count" else _pieces(affordable)
     is_about = reading.about and reading.asked in ("options", "describe", "exists", "holds", "list", "")
@@ -131,7 +138,7 @@ def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choi
             draft.say(f"{label(each)} costs {price(each)} and is {stock(each)}.", each)
     is_yes_no = reading.asked in _YES_NO or (reading.asked == "holds" and reading.wishes)
     if (is_yes_no or reading.amounts != Amounts()) and not (reading.is_eased or _WHICH.match(reading.text)):
-        draft.lead("Yes. " if there or (reading.asked != "stock" and not _asks_now(reading)) else "No, not now. ")
+        draft.lead(_lead(reading, wanted, there))
     if not there and len(wanted) < len(all_choices) and reading.asked not in ("price", "total"):
         others = sorted(
             (each for each in all_choices if each.is_there and fits(each, reading.wishes[:1])),
@@ -142,8 +149,38 @@ def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choi
     return Found(draft.answer(), tuple(shown))
 
 
+def _lead(reading: Reading, wanted: Sequence[Choice], there: Sequence[Choice]) -> str:
+    """Yes or no to whether something can be had, so many of it, or whether it cannot."""
+    if reading.asked == "stock" and NOT_THERE.search(reading.text):
+        return "Yes. " if not there else "No. " if len(there) == len(wanted) else ""
+    if reading.count > 1 and there:
+        pieces = [each.variant.offer.stock for each in there]
+        counted = [each for each in pieces if each is not None]
+        is_enough = max(counted, default=0) >= reading.count
+        return "Yes. " if is_enough else "" if len(counted) < len(pieces) else "No, not so many. "
+    return "Yes. " if there or (reading.asked != "stock" and not _asks_now(reading)) else "No, not now. "
+
+
+def _not_only(reading: Reading, wanted: Sequence[Choice], choices: Sequence[Choice]) -> Found:
+    """Whether what is wished is all that there is; if not, what else."""
+    draft, items = Draft(), {each.item.id: each.item for each in choices}
+    named = listed(list(dict.fromkeys(item.title for item in items.values()))[:SHOWN])
+    is_all = True
+    for wish in (each for each in reading.wishes if not each.is_excluded):
+        others = [each for each in reading.wishes if each is not wish]
+        rivals = [each for each in choices if fits(each, others)]
+        for name in sorted(wish.attributes):
+            values = values_of(rivals, name)
+            is_all = is_all and set(values) <= {value for _, value in wish.pairs}
+            draft.say(f"{named}{_with(others)} comes in {name}: {', '.join(values)}.", *items.values(), *rivals)
+    draft.lead("Yes, only that. " if is_all else "No. ")
+    for each in sorted(wanted, key=lambda each: (not each.is_there, each.price))[:3]:
+        draft.say(costs_line(each), each)
+    return Found(draft.answer(), tuple(wanted[:3]))
+
+
 def _asks_now(reading: Reading) -> bool:
-    return reading.asked == "exists"
+    return reading.asked == "exists" and not re.search(r"\b(comes?|exists?|made|offered)\b", reading.text)
 
 
 def _with(wishes: Sequence[Wish]) -> str:
@@ -276,7 +313,7 @@ def _counted(reading: Reading, wanted: Sequence[Choice]) -> Found:
     items = {each.item.id: each.item for each in wanted}
     whole = sum(len(item.variants) for item in items.values()) == len(wanted)
     sources = list(items.values()) if whole else list(wanted)
-    if reading.about and not SORTS.search(reading.text.split("how many")[-1][:12]):
+    if reading.about and not _VERSIONS.search(reading.text):
         for name in reading.about[:3]:
             values = values_of(wanted, name)
             titles = listed(list(dict.fromkeys(item.title for item in items.values()))[:SHOWN])
@@ -285,6 +322,11 @@ def _counted(reading: Reading, wanted: Sequence[Choice]) -> Found:
             )
         return Found(draft.answer(), tuple(wanted[:SHOWN]))
     there = sum(1 for each in wanted if each.is_there)
+    if NOT_THERE.search(reading.text):
+        out = [label(each) for each in wanted if not each.is_there]
+        named = f": {'; '.join(out[:SHOWN])}" if out else ""
+        draft.say(f"{len(out)} of {len(wanted)} versions are out of stock{named}.", *sources, *wanted)
+        return Found(draft.answer(), tuple(wanted[:SHOWN]))
     if len(items) == 1:
         title = wanted[0].item.title
         draft.say(
@@ -360,7 +402,7 @@ def untold(shop: Shop, reading: Reading) -> Found:
     return Found(Unknown(shop.as_of, ("the catalog",), about), ())
 
 
-def compared(shop: Shop, readings: Sequence[Reading], best: Best | None, asked: str) -> Found | None:
+def compared(shop: Shop, readings: Sequence[Reading], best: Best | None, whole: Reading) -> Found | None:
     """Sides of a comparison one after another, and which is the cheaper or larger."""
     sides = []
     for reading in readings:
@@ -378,14 +420,14 @@ def compared(shop: Shop, readings: Sequence[Reading], best: Best | None, asked: 
         else:
             told = f"costs from {price(low)} to {price(high)}" if low.price != high.price else f"costs {price(low)}"
             draft.say(f"{low.item.title} {told}: {options_line(choices)}.", low, high, *choices[:40])
-    first = _verdict(draft, sides, best)
-    if best is not None and re.match(r"\W*(is|are|does|do|was) ", asked) and first is not None:
+    first = _verdict(draft, sides, best, whole.about)
+    if best is not None and re.match(r"\W*(is|are|does|do|was) ", whole.text) and first is not None:
         draft.lead("Yes. " if first == 0 else "No. ")
     weighed = {each.item.id: each.item for choices in sides for each in choices}
     return _weighed(Found(draft.answer(), tuple(shown)), list(weighed.values()))
 
 
-def _verdict(draft: Draft, sides: Sequence[Sequence[Choice]], best: Best | None) -> int | None:
+def _verdict(draft: Draft, sides: Sequence[Sequence[Choice]], best: Best | None, about: Sequence[str]) -> int | None:
     """Say which side is the cheaper or larger; its number, or none where they are the same or cannot be measured."""
     if best is None or best.of == "price":
         lows = [min(choices, key=lambda each: each.price) for choices in sides]
@@ -401,7 +443,7 @@ def _verdict(draft: Draft, sides: Sequence[Sequence[Choice]], best: Best | None)
         draft.say(f"The {word} is {label(first)}: {price(first)} against {price(second)}, by {gap}.", first, second)
         return lows.index(first)
     both = [each for choices in sides for each in choices]
-    attribute, tops = extreme(both, best, ())
+    attribute, tops = extreme(both, best, about)
     if not tops:
         return None
     values = listed(values_of(tops, attribute))

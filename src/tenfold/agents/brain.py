@@ -15,7 +15,7 @@ from tenfold.agents.greet import small_talk
 from tenfold.agents.lookup import POLICY, WINDOWS, quoted, similar
 from tenfold.agents.memory import Memory
 from tenfold.agents.reading.acts import act_of, masked, wants_human
-from tenfold.agents.reading.cues import COMPARES, SORTS, Amounts, Best
+from tenfold.agents.reading.cues import COMPARES, NEVER_TOLD, SORTS, Amounts, Best
 from tenfold.agents.reading.find import is_content, named
 from tenfold.agents.reading.parts import sides_of
 from tenfold.agents.reading.question import Reading, read
@@ -166,7 +166,7 @@ def _versus(shop: Shop, reading: Reading) -> Found | None:
     if not COMPARES.search(reading.text) or re.search(r"\bthan\s+[$€£]?\d", reading.text):
         return None
     sides = _completed(shop, [read(shop, side, Memory()) for side in sides_of(reading.text)])
-    return compared(shop, sides, reading.than or reading.best, reading.text) if len(sides) >= 2 else None
+    return compared(shop, sides, reading.than or reading.best, reading) if len(sides) >= 2 else None
 
 
 def _found(shop: Shop, reading: Reading, question: str) -> Found:
@@ -182,6 +182,8 @@ def _found(shop: Shop, reading: Reading, question: str) -> Found:
         if reading.than is not None and reading.asked in _YES_NO:
             # Not compared after all, so neither yes nor no.
             reading = replace(reading, asked="price")
+        if NEVER_TOLD.search(reading.text):
+            return described(reading, [shop.now(item) for item in reading.items]) or untold(shop, reading)
         return _beside(shop, reading) or answer(shop, reading)
     return _of_none(shop, reading, question)
 
@@ -201,19 +203,19 @@ def _beside(shop: Shop, reading: Reading) -> Found | None:
     """What is asked about a thing beside its options, price and stock; none where it is these that are asked.
 
     "Is there a balcony in the twin room?" names what is sold, and asks something else: a description tells it, or
-    nothing does. That the room is there is no answer.
+    nothing does. That the room is there is no answer, nor is its price one to "how much do you keep if I cancel it?".
     """
     is_how = _asks_how(reading) or _asks_included(reading)
     is_else = _counts_else(shop, reading)
-    if (reading.asked in _FACTS and not is_else) or not (is_how or is_else or (reading.unread and not reading.absent)):
+    is_fact = reading.asked in _FACTS and not is_else
+    is_beside = reading.unread and not reading.absent and not (is_fact and reading.amounts.exact is not None)
+    if not ((is_how and not is_fact) or is_else or is_beside):
         return None
     told = described(reading, [shop.now(item) for item in reading.items])
     if told is not None:
         return told
-    is_question = (
-        is_how or is_else or _QUESTION.match(reading.text) is not None or _ASKS_LAST.search(reading.text) is not None
-    )
-    return untold(shop, reading) if is_question and reading.asked in ("", *_YES_NO, "describe", "count") else None
+    is_question = is_fact or is_how or is_else or _QUESTION.match(reading.text) or _ASKS_LAST.search(reading.text)
+    return untold(shop, reading) if is_question and reading.asked in ("", *_YES_NO, *_FACTS, "describe") else None
 
 
 def _counts_else(shop: Shop, reading: Reading) -> bool:
@@ -268,7 +270,8 @@ _FACTS = ("price", "total", "pieces", "stock", "options", "count", "compare")
 """What the catalog's columns tell."""
 _HOW = re.compile(
     r"\W*(and |so |but |hi |hello |please )*(how (do|does|should|can|could|must|to|often)|who|why|when|where|"
-    r"(what|when) (must|should|happens|do i|if)|what (do|does) .{1,30} mean|may i|must i|should i|am i allowed)\b"
+    r"(what|when) (must|should(?! i know)|happens|do i|if)|what (do|does) .{1,30} mean|"
+    r"may i|must i|should i|am i allowed)\b"
 )
 _ASKS_LAST = re.compile(r"[,;.!]\s*(and |so |but )?(do|does|can|could|may|must|should|will|am|is|are|what|how) ")
 _WHO = re.compile(r"\W*who\b")

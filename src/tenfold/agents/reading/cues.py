@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tenfold.agents.reading.quantity import read_number
+from tenfold.agents.reading.words import COMPARATIVES, LESS, SUPERLATIVES
 
 Asked = Literal[
     "price", "total", "pieces", "stock", "options", "count", "compare", "exists", "holds", "describe", "list", ""
@@ -26,13 +27,15 @@ _ASKED: tuple[tuple[Asked, str], ...] = (
     ("options", r"\b(welche|qu[eé]|quels?|quelles?|quali|quais) (farben|größen|colores|tallas|couleurs|tailles|"
     r"colori|taglie|cores)\b"),
     ("exists", r"\b(haben sie|habt ihr|gibt es|tienen|tiene|hay|avez[- ]vous|avete|c'è|t[eê]m)\b"),
-    ("stock", r"\b(in stock|out of stock|sold out|available|availability|on stock|unavailable|any left|still have)\b"),
+    ("stock", r"\b(in stock|out of stock|sold out|(are|is|been|run) (you )?(\w+ )?out of|"
+     r"available|availability|on stock|unavailable|any left|still have)\b"),
     ("exists", r"\b(do|does|did|would|don't|doesn't) (you|it|they|the shop|your (shop|store))( guys| also| even| still|"
                r" really| actually| currently)* (have|sell|carry|offer|stock|come|make|got)\b"),
     ("exists", r"\b(is|are|isn't|aren't) there\b|\b(have you got|got any|you got|can i (get|buy|order|have)|"
     r"any chance)\b"),
     ("exists", r"\bcomes? in\b|\bdoes\b.*\b(have|come|support|include|offer)\b"),
-    ("describe", r"\b(tell me (more )?about|describe|details|specs?|specifications?|more info\w*|what features)\b"),
+    ("describe", r"\b(tell me (more )?about|(should|do|must|need to) i? ?(need to )?know about|"
+     r"describe|details|specs?|specifications?|more info\w*|what features)\b"),
     ("holds", r"^(is|are|was|were|isn't|aren't|can|could|does|do|will) "),
     ("list", r"\b(looking for|i('d| would)? (want|need|like)|show me|find me|searching for|list|"
     r"what\b.*\b(have|sell|carry)|"
@@ -51,7 +54,7 @@ _UNITS = (
     r"day|week|"
     r"month|year|person|people|pack|lumen|l\b|w\b|g\b|m\b))"
 )
-_BARE = rf"{_NUMBER}(?![\w.,]*\d)(?!\s*-?\s*{_UNITS})"
+_BARE = rf"{_NUMBER}(?![\w.,]*\d)(?!\s*-?\s*{_UNITS})(?! of\b)"
 _BELOW = (
     r"(?:under|below|less than|cheaper than|up to|at most|no more than|not more than|max(?:imum)?(?: of)?|within|"
     r"budget (?:is|of)|for less than|lower than|beneath|not over|spend|afford|(?:get|buy|have) for|only have|have only)"
@@ -75,7 +78,7 @@ _LEAST = re.compile(
 _NEAR = re.compile(rf"(?:around|about|roughly|approximately|near)\s+{_MONEY}")
 _EXACT = re.compile(_MONEY)
 _FREE = re.compile(
-    r"\b(?:is|are|be|it's|was|get) (?:\w+ ){0,4}?(?:free|for free|gratis)\b(?! shipping| delivery| return)|"
+    r"\b(?:is|are|be|it's|was|get) (?:[\w-]+ ){0,4}?(?:free|for free|gratis)\b(?! shipping| delivery| return)|"
     r"\bfree of charge\b"
 )
 _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "dollar": "USD", "dollars": "USD", "usd": "USD", "euro": "EUR",
@@ -89,7 +92,8 @@ _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "dollar": "USD", "dollars": "US
 class Amounts:
     """Bounds of a price that a question names, in whole units; ``exact``: what it says that something costs.
 
-    ``currency``: named, if any. ``spans``: where the amounts stand.
+    ``currency``: named, if any. ``spans``: where the amounts stand. ``is_strict``: the most is too much;
+    ``is_over``: the least is too little.
     """
 
     least: float | None = None
@@ -98,15 +102,21 @@ class Amounts:
     currency: str = ""
     spans: tuple[tuple[int, int], ...] = ()
     is_strict: bool = False
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """A superlative: ``of`` is price, stock, or an attribute's size; ``is_most``: the largest."""
+    """A superlative or comparative: ``of`` is price, stock, or an attribute's size; ``is_most``: the largest.
+
+    ``adjective``: of the size, if one is said that tells what is measured, as "heavy". ``rank``: 2 for the second.
+    """
 
     of: Literal["price", "stock", "size"]
     is_most: bool
     word: str
+    adjective: str = ""
+    rank: int = 1
 
 
 _BEST: tuple[tuple[str, Best], ...] = (
@@ -121,40 +131,36 @@ _BEST: tuple[tuple[str, Best], ...] = (
      r"most available|in stock the most|(stock|have) the most( of)?)\b", Best("stock", True, "most in stock")),
     (r"\b(least (in )?stock|lowest (stock|inventory|quantity)|fewest (units|pieces|left|in stock)|fewest in stock|"
      r"least units)\b", Best("stock", False, "fewest in stock")),
-    (r"\b(largest|biggest|highest|longest|greatest|widest|tallest|heaviest|thickest|strongest|brightest|maximum|"
-     r"most (storage|memory|ram|pieces|power\w*|capacity|battery))\b", Best("size", True, "largest")),
-    (r"\b(smallest|lowest|shortest|lightest|narrowest|thinnest|tiniest|minimum|"
-    r"(?<!at )least)\b", Best("size", False, "smallest")),
 )  # fmt: skip
-MEASURES = {
-    "lightest": "weight",
-    "heaviest": "weight",
-    "longest": "length life time cord",
-    "shortest": "length",
-    "tallest": "height",
-    "brightest": "brightness",
-    "thickest": "thickness",
-    "thinnest": "thickness",
-    "widest": "width diameter",
-    "narrowest": "width diameter",
-}
-"""Words of the options that a superlative measures, where it says so."""
 _BEST_PATTERNS = tuple((re.compile(pattern), best) for pattern, best in _BEST)
 _THAN: tuple[tuple[str, Best], ...] = (
     (r"\b(cheaper|less expensive|costs? less|lower price|more affordable)\b", Best("price", False, "cheaper")),
     (r"\b(more expensive|pricier|costs? more|higher price|dearer)\b", Best("price", True, "more expensive")),
-    (r"\b(larger|bigger|longer|higher|taller|wider|heavier|thicker|brighter|more (storage|memory|ram|pieces))\b",
-     Best("size", True, "larger")),
-    (r"\b(smaller|shorter|lower|lighter|thinner)\b", Best("size", False, "smaller")),
 )  # fmt: skip
 _THAN_PATTERNS = tuple((re.compile(pattern), best) for pattern, best in _THAN)
+_SIZE_BEST = re.compile(
+    rf"(?<!at )\b({'|'.join(SUPERLATIVES)}|maximum|minimum|least|most (?:storage|memory|ram|pieces|capacity|battery))\b"
+    r"(?! (?:of )?\d)"
+)
+_SIZE_THAN = re.compile(rf"\b({'|'.join(COMPARATIVES)}|more (?:storage|memory|ram|pieces))\b")
 COMPARES = re.compile(
     r"\b(vs|versus|compared?|comparison|difference|differ|between)\b|\bwhich (one )?(of|is|has|are|costs?)\b|"
-    r"\b(cheaper|pricier|larger|bigger|smaller|longer|more expensive|less expensive|costs? (more|less))\b"
+    rf"\b(cheaper|pricier|more expensive|less expensive|costs? (more|less)|{'|'.join(COMPARATIVES)})\b|"
+    r"\bhow much (more|less|extra)\b"
 )
 SORTS = re.compile(
     r"\b(versions?|variants?|variations?|options?|models?|kinds?|types?|configurations?|sorts?|different)\b"
 )
+
+
+NEVER_TOLD = re.compile(
+    r"\b(last|previous|past) (year|month|week|season|summer|winter|time)\b|\b(ago|yesterday|used to|average)\b|"
+    r"\b(did|have) you (\w+ )?(sell|sold)\b|\bhow (well|often) .*\bsell|\bworth\b|"
+    r"\b(will|going to|when|soon)\b.*\b(get|be|become|go) (\w+ )?(cheaper|dearer|down|up|reduced|on sale)\b"
+)
+"""Asks of another time, or for an opinion, of which no catalog tells."""
+NOT_THERE = re.compile(r"\b(out of stock|sold out|unavailable|not available|run out|out of)\b")
+"""Asks whether something can not be had."""
 
 
 def asked_of(text: str) -> Asked:
@@ -166,13 +172,35 @@ def best_of(text: str) -> Best | None:
     """The superlative of a question: only where a word says it."""
     for pattern, best in _BEST_PATTERNS:
         if found := pattern.search(text):
-            return replace(best, word=found.group(1)) if best.of == "size" else best
+            return _ranked(best, text[: found.start()])
+    if found := _SIZE_BEST.search(text):
+        adjective = SUPERLATIVES.get(found.group(1), "")
+        is_most = adjective not in LESS and found.group(1) not in FEWEST
+        return _ranked(Best("size", is_most, found.group(1), adjective), text[: found.start()])
     return None
+
+
+RANKS = {"second": 2, "2nd": 2, "next": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "5th": 5}
+
+
+def _ranked(best: Best, before: str) -> Best:
+    """The second, if the word before a superlative says so."""
+    word = before.replace("-", " ").split()[-1:]
+    rank = RANKS.get(word[0], 1) if word else 1
+    return replace(best, rank=rank, word=f"{word[0]} {best.word}") if rank > 1 else best
 
 
 def than_of(text: str) -> Best | None:
     """The comparative of a question."""
-    return next((best for pattern, best in _THAN_PATTERNS if pattern.search(text)), None)
+    known = next((best for pattern, best in _THAN_PATTERNS if pattern.search(text)), None)
+    if known is None and (found := _SIZE_THAN.search(text)):
+        adjective = COMPARATIVES.get(found.group(1), "")
+        return Best("size", adjective not in LESS, found.group(1), adjective)
+    return known
+
+
+FEWEST = frozenset(["minimum", "least", "fewest", "less", "fewer"])
+"""Words that mean less of the option that is named after them."""
 
 
 def amounts_of(text: str) -> Amounts:
@@ -187,7 +215,8 @@ def amounts_of(text: str) -> Amounts:
         spans = tuple(each.span() for each in (most, least) if each)
         strict = bool(most and re.match(r"under|below|less|cheaper|for less|lower|beneath", most.group()))
         named = _currency((most.group() if most else "") + (least.group() if least else ""))
-        return Amounts(_amount(least), _amount(most), None, named, spans, strict)
+        is_over = bool(least and re.match(r"over|above|more|exceed|higher", least.group()))
+        return Amounts(_amount(least), _amount(most), None, named, spans, strict, is_over)
     if near:
         about = _amount(near) or 0.0
         return Amounts(about * 0.8, about * 1.2, None, _currency(near.group()), (near.span(),))

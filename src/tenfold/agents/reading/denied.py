@@ -58,9 +58,12 @@ _SKIP = frozenset(
     ]
 )
 _DENY_PAIRS = frozenset(
-    {("other", "than"), ("rather", "than"), ("anything", "but"), ("all", "but"), ("everything", "but"),
+    {("rather", "than"), ("anything", "but"), ("all", "but"), ("everything", "but"),
      ("instead", "of"), ("don't", "want"), ("don't", "like"), ("allergic", "to")}
 )  # fmt: skip
+
+_ELSE = frozenset(["other", "another", "different", "else"])
+"""With "than": "another colour than black"."""
 
 
 def is_denied(text: str, tokens: Sequence[Token], at: int) -> bool:
@@ -71,10 +74,12 @@ def is_denied(text: str, tokens: Sequence[Token], at: int) -> bool:
         between = text[tokens[back].end : boundary]
         if re.search(r"[;!?]|\.\s", between) or ("," in between and word not in DENY and before not in DENY):
             return False
-        if word == "no" and "," in between:
-            # "No, the red one": what was said before is not wanted.
+        is_list = re.match(r"\W*(?:[\w-]+\W+){0,3}(?:or|nor|and)\b", text[boundary:]) is not None
+        if "," in between and (word == "no" or not is_list):
+            # "Without a lid, black": a comma ends what is not wanted, but for a list of it; "no, the red one" is none.
             return False
-        if word in DENY or (before, word) in _DENY_PAIRS:
+        is_else = word == "than" and not {token.text for token in tokens[max(back - 4, 0) : back]}.isdisjoint(_ELSE)
+        if is_else or word in DENY or (before, word) in _DENY_PAIRS:
             return word not in DENY or not _denies_stock(tokens, back)
         denied = back > 1 and tokens[back - 2].text in DENY
         if word in {"with", "in"} and before.endswith("ing") and denied:

@@ -106,7 +106,7 @@ def _by_title(
     scored: list[tuple[float, bool, str, frozenset[int]]] = []
     for item in candidates:
         title = lexicon.titles[item]
-        used = frozenset(place for each in {*title.stems, *lexicon.around[item]} for place in places.get(each, ()))
+        used = _beside({each: places[each] for each in {*title.stems, *lexicon.around[item]} if each in places})
         strength = _strength(title, set(places), lexicon.around[item]) or _is_model(shop, title, tokens, places)
         strength = strength or _is_run(title, places)
         if strength and must <= used:
@@ -129,6 +129,16 @@ def _by_title(
     kept.sort(key=lambda each: order[each[2]])
     used_all = frozenset(place for *_, used in kept for place in used)
     return Named(tuple(shop.items[item] for *_, item, _ in kept), used_all)
+
+
+def _beside(places: Mapping[str, Sequence[int]]) -> frozenset[int]:
+    """Where a title is said: of a word said twice, as in "tomato seeds with 10 seeds", where it is beside another."""
+    at = {p for found in places.values() for p in found}
+    kept: set[int] = set()
+    for found in places.values():
+        own = [p for p in found if {p - 1, p + 1} & (at - set(found))]
+        kept.update(own or found)
+    return frozenset(kept)
 
 
 def _strength(title: Title, said: set[str], around: frozenset[str]) -> int:

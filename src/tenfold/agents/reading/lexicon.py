@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log
 
-from tenfold.agents.reading.quantity import Quantity, Span, quantity_of, span_of
+from tenfold.agents.reading.quantity import Quantity, Span, measure_of, span_of
 from tenfold.agents.reading.token import stem, stems_of, tokens_of
 from tenfold.agents.reading.words import (
     COLOR_STEMS,
@@ -119,10 +119,13 @@ def learn(items: Iterable[Item]) -> Lexicon:
     joined: dict[str, tuple[str, ...]] = {}
     made: dict[tuple[str, str], Value] = {}
     items = list(items)
+    makers = _MAKERS - {name for item in items for name in _varying(item)}
     firsts = Counter(stems_of(item.title)[:1] for item in items)
     for item in items:
         titles[item.id] = title_of(item.title)
-        around[item.id] = frozenset(stems_of(" ".join((item.brand, item.category.replace("_", " "), *_makers(item)))))
+        around[item.id] = frozenset(
+            stems_of(" ".join((item.brand, item.category.replace("_", " "), *_makers(item, makers))))
+        )
         if firsts[titles[item.id].stems[:1]] >= SEVERAL and len(titles[item.id].stems) > 2:
             around[item.id] |= frozenset(titles[item.id].stems[:1])
         for word in {*titles[item.id].stems, *around[item.id]}:
@@ -153,10 +156,16 @@ def learn(items: Iterable[Item]) -> Lexicon:
     )
 
 
-def _makers(item: Item) -> set[str]:
+def _makers(item: Item, names: Set[str]) -> set[str]:
     """Values of options that say who makes a thing or where it is shelved; feeds have them under many names."""
     pairs = [pair for variant in item.variants for pair in options_of(item, variant).items()]
-    return {value for name, value in pairs if name in _MAKERS}
+    return {value for name, value in pairs if name in names}
+
+
+def _varying(item: Item) -> set[str]:
+    """Options in which an item's variants differ, as the "category" of a theatre's seats."""
+    known = [options_of(item, variant) for variant in item.variants]
+    return {name for name in _MAKERS if len({each.get(name) for each in known}) > 1}
 
 
 def title_of(title: str) -> Title:
@@ -190,7 +199,7 @@ def _value(attribute: str, text: str) -> Value:
     if lowered in YES:
         said = [stems_of(attribute), *_same_as(stems_of(attribute))]
     if lowered in NO:
-        said = []
+        said = [exact] if lowered == "none" else []
     if len(exact) > 1:
         said.append((stem("".join(token.text for token in tokens_of(text))),))
     bare = tuple(each for each in exact if each not in stems_of(attribute))
@@ -208,7 +217,12 @@ def _value(attribute: str, text: str) -> Value:
     ]
     kept = tuple(dict.fromkeys(each for each in said if each))
     return Value(
-        attribute, text, kept, tuple(each for each in loose if each not in kept), quantity_of(text), span_of(text)
+        attribute,
+        text,
+        kept,
+        tuple(each for each in loose if each not in kept),
+        measure_of(attribute, text),
+        span_of(text),
     )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from tenfold.agents.reading.denied import DENY, is_denied
 from tenfold.agents.reading.lexicon import Stems, Value
@@ -12,6 +13,32 @@ from tenfold.agents.shop import Shop
 from tenfold.catalog.item import Item
 
 PLAIN_NAMES = frozenset(["color", "type", "size", "material", "kind", "style", "option", "feature", "set"])
+
+
+STEPS = frozenset(
+    [
+        "of",
+        "at",
+        "least",
+        "most",
+        "more",
+        "than",
+        "less",
+        "fewer",
+        "up",
+        "to",
+        "no",
+        "not",
+        "minimum",
+        "maximum",
+        "over",
+        "under",
+        "above",
+        "below",
+        "is",
+    ]
+)
+"""Words between an option's name and its bound: "a width of at least 38 mm"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +53,7 @@ class Mention:
     is_excluded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """Values and names of options of some items, by the words that mean them."""
 
@@ -34,6 +61,11 @@ class Scope:
     said: dict[Stems, list[Value]]
     loose: dict[Stems, list[Value]]
     names: dict[Stems, list[str]]
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Every word of an option's name or value."""
+        return frozenset(each for words in (*self.said, *self.loose, *self.names) for each in words)
 
     @classmethod
     def of(cls, shop: Shop, items: Iterable[Item]) -> "Scope":
@@ -77,10 +109,13 @@ def near(tokens: Sequence[Token], places: frozenset[int], values: Sequence[Value
     """Of values of several attributes those whose attribute is named beside: "black frame" is no black lens."""
     if len({value.attribute for value in values}) < 2:
         return list(values)
+    first = min(places) - 1
+    while first > 0 and tokens[first].text in STEPS:
+        first -= 1
     beside = {
         token.stem
         for at, token in enumerate(tokens)
-        if at not in places and min(abs(at - place) for place in places) <= 2
+        if at not in places and (min(abs(at - place) for place in places) <= 2 or at == first)
     }
     after = {tokens[at].stem for at in (max(places) + 1, max(places) + 2) if at < len(tokens)}
     for near in (after, beside):

@@ -1,13 +1,13 @@
 """Values and names of options that a question mentions, and which of them it excludes."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 
 from tenfold.agents.reading.denied import DENY
 from tenfold.agents.reading.lexicon import NO, YES, Value
-from tenfold.agents.reading.mention import PLAIN_NAMES, Mention, Scope, mention_of, near
-from tenfold.agents.reading.quantity import UNLIKE, Quantity, quantities_of, side_of
+from tenfold.agents.reading.mention import PLAIN_NAMES, STEPS, Mention, Scope, mention_of, near
+from tenfold.agents.reading.quantity import UNLIKE, Quantity, own_quantities, quantities_of, read_number, side_of
 from tenfold.agents.reading.ranges import for_people, in_range, ranged, spanned, whole_ranges
 from tenfold.agents.reading.token import Token, stem, stems_of
 from tenfold.agents.reading.words import SIZES, SMALL_STEMS
@@ -23,7 +23,8 @@ def mentions_of(text: str, tokens: Sequence[Token], scope: Scope, taken: frozens
     for mention in whole_ranges(text, tokens, scope, used):
         found.append(mention)
         used |= mention.places
-    for quantity in quantities_of(text):
+    units = {value.quantity.dimension for value in scope.values if value.quantity}
+    for quantity in (*quantities_of(text), *own_quantities(text, units)):
         places = frozenset(
             at for at, token in enumerate(tokens) if quantity.start <= token.start < quantity.end and at not in used
         )
@@ -36,6 +37,11 @@ def mentions_of(text: str, tokens: Sequence[Token], scope: Scope, taken: frozens
                 mention = replace(mention, places=mention.places | {after})
             found.append(mention)
             used |= places
+    for quantity, places in _named_numbers(tokens, scope, units, set(used), taken):
+        mention = None if places & (used - taken) else _quantity(text, tokens, quantity, places, scope)
+        if mention:
+            found.append(mention)
+            used |= places
     for mention in (
         *ranged(text, tokens, scope, used),
         *for_people(text, tokens, scope, used),
@@ -44,6 +50,18 @@ def mentions_of(text: str, tokens: Sequence[Token], scope: Scope, taken: frozens
         if not mention.places & used:
             found.append(mention)
             used |= mention.places
+    found += _said(text, tokens, scope, used, taken)
+    found = [_whole(each, tokens, used) for each in found]
+    found = _joined(found, text, tokens)
+    told = {value.attribute for each in found for value in each.values}
+    found += _names(text, tokens, scope, used, told)
+    found += _bare_numbers(text, tokens, scope, used)
+    return sorted(found, key=lambda each: min(each.places))
+
+
+def _said(text: str, tokens: Sequence[Token], scope: Scope, used: set[int], taken: Set[int]) -> list[Mention]:
+    """Values that are said in the catalog's words, the longest first; parts of values after them."""
+    found: list[Mention] = []
     for words in (scope.said, scope.loose):
         longest = max(map(len, words), default=0)
         for length in range(longest, 0, -1):
@@ -53,16 +71,20 @@ def mentions_of(text: str, tokens: Sequence[Token], scope: Scope, taken: frozens
                 # "USB-C hub": part of a value may be part of what names the thing, but not all of it.
                 if not values or places & (used - taken) or places <= used:
                     continue
-                values = [value for value in values if not value.is_number or _is_size(tokens, start, value)]
+                values = [
+                    v
+                    for v in values
+                    if not (v.is_number or _is_one(tokens, start, length)) or _is_size(tokens, start, v)
+                ]
+                # "Which powder do the gloves come in?" is no "powdered".
+                run = tuple(token.text for token in tokens[start : start + length])
+                if tuple(token.stem for token in tokens[start : start + length]) in scope.names:
+                    values = [value for value in values if value.text.casefold() in (*YES, " ".join(run))]
                 if not values:
                     continue
                 found.append(mention_of(text, tokens, places, near(tokens, places, values)))
                 used |= places
-    found = [_whole(each, tokens, used) for each in found]
-    found = _joined(found, text, tokens)
-    found += _names(text, tokens, scope, used)
-    found += _bare_numbers(text, tokens, scope, used)
-    return sorted(found, key=lambda each: min(each.places))
+    return found
 
 
 def _whole(mention: Mention, tokens: Sequence[Token], used: set[int]) -> Mention:
@@ -104,10 +126,20 @@ def _is_size(tokens: Sequence[Token], at: int, value: Value) -> bool:
     """Whether a bare number is meant as the value: beside the option's name, or as in "in 10", "a 9"."""
     names = set(stems_of(value.attribute))
     beside = [tokens[near].stem for near in (at - 2, at - 1, at + 1) if 0 <= near < len(tokens)]
-    if names & set(beside):
+    if names & set(beside) or _is_listed(tokens, at):
         return True
     before = tokens[at - 1].text if at > 0 else ""
     return before in {"in", "a", "an", "size", "or", "and", "not", "no", "the"} and len(value.number or "") <= 4
+
+
+def _is_one(tokens: Sequence[Token], start: int, length: int) -> bool:
+    """Whether a word may stand for the thing, as in "the French one"."""
+    return length == 1 and tokens[start].text == "one" and not _is_listed(tokens, start)
+
+
+def _is_listed(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a comma or the like parts a word from the one before it: "(box, 17 May, two)"."""
+    return at > 0 and tokens[at].start - tokens[at - 1].end > 1
 
 
 def _quantity(
@@ -141,7 +173,40 @@ def _quantity(
     # "We live 10 miles away" asks for no cake of that size.
     is_like = min(sizes) / UNLIKE <= quantity.magnitude <= max(sizes) * UNLIKE
     is_value = any(f" {said}" == f" {value.text.casefold()}" for value in scope.values)
+    after = max(places) + 1
+    if after < len(tokens) and not _is_listed(tokens, after) and tokens[after].stem not in SMALL_STEMS | scope.stems:
+        # "A ten year guarantee" is no age.
+        return None
     return None if is_value or not is_like else Mention(places, said, absent=_nearest(tokens, places, same).attribute)
+
+
+_OR = frozenset(["or", "more", "less", "fewer", "and", "up"])
+
+
+def _named_numbers(
+    tokens: Sequence[Token], scope: Scope, dimensions: set[str], used: Set[int], taken: Set[int]
+) -> Iterator[tuple[Quantity, frozenset[int]]]:
+    """Bare numbers beside the name of an option that has such: "at least 4 outlets", "outlets: 4 or more"."""
+    for words, names in scope.names.items():
+        dimension = next((each for name in names if (each := f"number of {name}") in dimensions), "")
+        for start in range(len(tokens) - len(words) + 1) if dimension else ():
+            end = start + len(words)
+            if tuple(token.stem for token in tokens[start:end]) != words:
+                continue
+            before, after = start - 1, end
+            while before > 0 and tokens[before].text in _OR:
+                before -= 1
+            while after < len(tokens) - 1 and tokens[after].text in STEPS:
+                after += 1
+            for at in (before, after):
+                number = read_number(tokens[at].text) if 0 <= at < len(tokens) and tokens[at].is_number else None
+                if number is not None:
+                    places = frozenset({at, *range(start, end)})
+                    if at in used or (at >= end and taken >= set(range(start, end))):
+                        # "Tomato seeds over 4.35" are dear ones.
+                        break
+                    yield Quantity(dimension, number, tokens[at].start, tokens[at].end), places
+                    break
 
 
 def _undone(tokens: Sequence[Token], scope: Scope, used: set[int]) -> list[Mention]:
@@ -171,7 +236,7 @@ def _bound(text: str, wanted: Quantity) -> Callable[[Quantity], bool]:
     return wanted.same
 
 
-def _names(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> list[Mention]:
+def _names(text: str, tokens: Sequence[Token], scope: Scope, used: set[int], told: Set[str]) -> list[Mention]:
     """Options that are named without a value; "without backlight" means the value that says none."""
     found = []
     longest = max(map(len, scope.names), default=0)
@@ -208,6 +273,7 @@ def _names(text: str, tokens: Sequence[Token], scope: Scope, used: set[int]) -> 
             is_had = word in _HAVING or (article and before in _HAVING)
             if (
                 none
+                and told.isdisjoint(names)
                 and (is_denied_here or is_had)
                 and not any(v.text.casefold() in YES for v in scope.values if v.attribute in names)
             ):

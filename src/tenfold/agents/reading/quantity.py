@@ -1,7 +1,7 @@
 """Numbers with units, made comparable: 1.5 liters and 1500ml are the same."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,7 +51,7 @@ _BY_NAME = {
     for spelled in ((unit, f"{unit}s") if len(unit) > 2 and unit.isalpha() else (unit,))
 }
 _NAMES = "|".join(sorted(map(re.escape, _BY_NAME), key=len, reverse=True))
-_QUANTITY = re.compile(rf"(?<![\w.,$€£])(\d+(?:[.,]\d+)*)[\s-]*({_NAMES})(?![\w°])")
+_QUANTITY = re.compile(rf"(?<![\w.,$€£])(\d+(?:[.,]\d+)*)[\s-]*({_NAMES})(?![\w°]|/[a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,32 @@ def quantity_of(text: str) -> Quantity | None:
     return found[0] if len(found) == 1 and len(numbers) == 1 else None
 
 
+_OWN = re.compile(r"[+]?(\d+(?:[.,]\d+)*)\s*([^\W\d_][^\s,;]{0,9})?")
+
+
+def measure_of(attribute: str, text: str) -> Quantity | None:
+    """What an option's value measures: "1.5 l", in a unit of the catalog's own as "25 dB", or a bare number as "4"."""
+    if (known := quantity_of(text)) is not None:
+        return known
+    found = _OWN.fullmatch(plain(text).strip())
+    number = read_number(found.group(1)) if found else None
+    if found is None or number is None or (found.group(2) or "") in _BY_NAME:
+        return None
+    dimension = f"unit {found.group(2).removesuffix('s')}" if found.group(2) else f"number of {attribute}"
+    return Quantity(dimension, number, 0, len(text))
+
+
+def own_quantities(text: str, units: Iterable[str]) -> Iterator[Quantity]:
+    """Find numbers with units that only the catalog has: its ``units`` as ``measure_of`` names their dimensions."""
+    names = {each.removeprefix("unit "): each for each in units if each.startswith("unit ")}
+    if names:
+        spelled = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+        for match in re.finditer(rf"(?<![\w.,$€£])(\d+(?:[.,]\d+)*)[\s-]*({spelled})s?(?![\w])", text):
+            number = read_number(match.group(1))
+            if number is not None:
+                yield Quantity(names[match.group(2)], number, match.start(), match.end())
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """What a value ranges over, as "5 to 12 miles" does; ``dimension`` is empty where it names no known unit.
@@ -113,14 +139,14 @@ class Span:
 
 
 Side = Literal["least", "most", ""]
-_ABOVE = r"(more than|over|above|larger than|bigger than|longer than)"
-_BELOW = r"(less than|under|below|smaller than|shorter than)"
+_ABOVE = r"(more than|over|above|larger than|bigger than|longer than|greater than|higher than)"
+_BELOW = r"(less than|fewer than|under|below|smaller than|shorter than|lower than)"
 _PLAIN = r"(?<!no )(?<!not )"
 _LEAST = re.compile(rf"({_PLAIN}{_ABOVE}|(no|not) {_BELOW}|at least|minimum( of)?|>=?)\s*$")
 _MOST = re.compile(rf"({_PLAIN}{_BELOW}|(no|not) {_ABOVE}|at most|maximum( of)?|up to|<=?)\s*$")
 _STRICT = re.compile(rf"({_PLAIN}({_ABOVE}|{_BELOW})|>|<)\s*$")
-_OR_MORE = re.compile(r"\s*(or more|or larger|or bigger|or longer|and up|\+|minimum|plus\b)")
-_OR_LESS = re.compile(r"\s*(or less|or smaller|or shorter|maximum|max\b)")
+_OR_MORE = re.compile(r"\s*(or more|or larger|or bigger|or longer|and up|\+|minimum\b(?!\s+\w)|plus\b)")
+_OR_LESS = re.compile(r"\s*(or less|or fewer|or smaller|or shorter|(maximum|max)\b(?!\s+\w))")
 
 
 def side_of(text: str, start: int, end: int) -> tuple[Side, bool]:

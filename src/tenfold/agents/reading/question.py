@@ -1,18 +1,19 @@
 """A question about things for sale, read without a language model: which items, what they must be, what is asked."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from tenfold.agents.memory import Memory, Wish
-from tenfold.agents.reading.cues import Amounts, Asked, Best, amounts_of, asked_of, best_of, than_of
+from tenfold.agents.reading.cues import FEWEST, Amounts, Asked, Best, amounts_of, asked_of, best_of, than_of
 from tenfold.agents.reading.denied import is_denied
 from tenfold.agents.reading.find import NOTHING, Named, alike, by_modifier, is_color_or_material, is_content, named
+from tenfold.agents.reading.lexicon import Value
 from tenfold.agents.reading.mention import Mention, Scope
 from tenfold.agents.reading.mentions import mentions_of
 from tenfold.agents.reading.quantity import quantities_of
 from tenfold.agents.reading.spelling import corrected
-from tenfold.agents.reading.token import Token, plain, tokens_of
+from tenfold.agents.reading.token import Token, plain, stems_of, tokens_of
 from tenfold.agents.reading.unread import POINTS, Absent, How, unexplained_in, unread_in
 from tenfold.agents.reading.words import ASKS, GENERIC, MEASURES, OPINION
 from tenfold.agents.shop import Shop
@@ -30,7 +31,8 @@ class Reading:
     here explains; ``spare``: other such words; ``unread``: of both those that are not what it is wanted for. ``thing``:
     what was asked for, in the customer's words. ``is_told``: it asks who, when or how long, which an
     option tells. ``is_weak``: the items are named by words that only say what kind they are. ``is_eased``: nothing is
-    all that was wished, and ``wishes`` are some of it.
+    all that was wished, and ``wishes`` are some of it. ``is_only``: it is asked, or taken for granted, that a thing
+    comes in nothing but what is wished.
     """
 
     text: str
@@ -52,6 +54,7 @@ class Reading:
     is_told: bool = False
     is_weak: bool = False
     is_eased: bool = False
+    is_only: bool = False
     pointed: tuple[str, ...] = ()
     count: int = 1
 
@@ -72,7 +75,10 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
     found = named(shop, tokens, money, denied - money)
     found, how, items, pointed = _whose(shop, tokens, said, found, memory)
     scope = Scope.of(shop, items)
-    mentions = mentions_of(text, tokens, scope, found.places | money)
+    mentions = mentions_of(text, tokens, scope, found.places | (money if amounts.currency else frozenset()))
+    if not amounts.currency and any(money & each.places for each in mentions):
+        # "At least 4 outlets" is no price.
+        amounts, money = NO_AMOUNTS, frozenset()
     explained = found.places | money | frozenset(at for each in mentions for at in each.places)
     about = tuple(
         dict.fromkeys(name for each in mentions for name in each.names if not each.values and not each.absent)
@@ -82,7 +88,12 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
         each for each in quantities_of(text) if how in ("named", "alike") and each.dimension not in ("count", "time")
     ]
     spans = [(each.start, each.end) for each in odd]
-    odd_spans = [(a, b) for a, b in spans if not any(a <= tokens[at].start < b for at in explained)]
+    counts = re.compile(r"\d+ ?x\b")
+    odd_spans = [
+        (a, b)
+        for a, b in spans
+        if not counts.fullmatch(text[a:b]) and not any(a <= tokens[at].start < b for at in explained)
+    ]
     puzzling = (*puzzling, *(text[a:b] for a, b in odd_spans))
     unread = unread_in(tokens, items, how, explained)
     measured, unmeasured = _measured(said, scope)
@@ -98,10 +109,14 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
         for name in each.names
     )
     about = tuple(dict.fromkeys((*about, *measured)))
-    unread = tuple(word for word in unread if not (measured and word in MEASURES))
-    best = best_of(said)
+    best, than = (
+        _named_after(tokens, mentions, _TOP) or best_of(said),
+        than_of(said) or _named_after(tokens, mentions, _MORE),
+    )
     if best and any(_is_value(each, tokens, best) for each in mentions):
         best = None
+    graded = {each.adjective for each in (best, than) if each} | (set(MEASURES) if measured else set())
+    unread, puzzling = (tuple(word for word in words if word not in graded) for words in (unread, puzzling))
     reading = Reading(
         text=said,
         tokens=tokens,
@@ -111,13 +126,15 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
         wishes=wishes,
         amounts=amounts,
         best=best,
-        than=than_of(said),
+        than=than,
         about=about,
         absent=absent,
         puzzling=puzzling,
         spare=spare,
         unread=unread,
         thing=thing_of(tokens),
+        is_only=_is_only(said, wishes)
+        or (_EVERY.match(said) is not None and any(not wish.is_excluded for wish in wishes)),
         is_generic=any(token.stem in GENERIC or token.text in GENERIC for token in tokens),
         is_weak=found.is_weak,
         is_told=bool(about) and _TELLS.match(said) is not None,
@@ -175,6 +192,8 @@ Whose = tuple[Named, How, tuple[Item, ...], tuple[str, ...]]
 
 def _whose(shop: Shop, tokens: tuple[Token, ...], text: str, found: Named, memory: Memory) -> Whose:
     """Whose options are spoken of: items named here, those of the thread, or all; and variants that are pointed at."""
+    if found.items and _is_of_options(shop, tokens, found, memory):
+        found = NOTHING
     if found.items and not _is_purpose(text, tokens, found):
         return found, "named", found.items, ()
     if found.items:
@@ -195,7 +214,24 @@ def _whose(shop: Shop, tokens: tuple[Token, ...], text: str, found: Named, memor
     return Named(items, places), "alike", items, ()
 
 
-_WHAT = r"what(?!(?:'s| is| are) (?!good|best|useful|right)| (?:do|does|would|will) (?:you|it|that|this|the)\b)"
+def _is_of_options(shop: Shop, tokens: Sequence[Token], found: Named, memory: Memory) -> bool:
+    """Whether all that names something else is an option of what the thread is about: "with needle size 2 mm"."""
+    names = {each for item in memory.items for value in shop.lexicon.values.get(item, ()) for each in _runs(value)}
+    said = [token.stem for token in tokens]
+    runs = [
+        range(at, at + len(run)) for run in names for at in range(len(said)) if tuple(said[at : at + len(run)]) == run
+    ]
+    return bool(names) and found.places <= {at for run in runs for at in run} and any(len(run) > 1 for run in runs)
+
+
+def _runs(value: Value) -> set[tuple[str, ...]]:
+    return {each for each in (stems_of(value.attribute), *value.said) if len(each) > 1}
+
+
+_WHAT = (
+    r"what(?! [\w-]+ (?:options?|choices?|variants?|versions?|values?|are|is|do|does)\b)"
+    r"(?!(?:'s| is| are) (?!good|best|useful|right)| (?:do|does|would|will) (?:you|it|that|this|the)\b)"
+)
 _PURPOSE = re.compile(
     rf"\b(?:something|anything|{_WHAT}|stuff|way|place|tool|device|game|thing)\b.{{0,24}}?\b(?:to|for|that|when|so)\b|"
     r"^(?:my|the) \w+ (?:is|are|hurts?|gets?|\w+s)\b|^(?:i|we) (?:can't|cannot|am|are|feel|get)\b"
@@ -229,7 +265,9 @@ def _of_thread(
 def _pointed(text: str, memory: Memory) -> tuple[str, ...]:
     """The variant that "the second one" points at among those shown."""
     match = re.search(
-        r"\bthe (first|1st|second|2nd|third|3rd|fourth|4th|fifth|5th|last|latter|former)\b(?! time)", text
+        r"\bthe (first|1st|second|2nd|third|3rd|fourth|4th|fifth|5th|last|latter|former)\b"
+        r"(?! (?:time|cheapest|most|least|best|\w+est)\b)",
+        text,
     )
     if not match or not memory.shown:
         return ()
@@ -244,12 +282,13 @@ def _is_option(shop: Shop, token: Token) -> bool:
 def _count(tokens: Sequence[Token], found: Named, explained: frozenset[int]) -> int:
     """How many are wanted: the number before what they are, and what they are like."""
     at = min(found.places, default=0) - 1
-    while at >= 0 and at in explained:
+    while at >= 0 and (at in explained or tokens[at].text in _OF):
         at -= 1
     is_count = at >= 0 and re.fullmatch(r"\d{1,3}", tokens[at].text)
     return max(1, int(tokens[at].text)) if is_count else 1
 
 
+_OF = frozenset(["of", "the", "your", "x", "these", "those"])
 _HOW = re.compile(rf"\bhow ({'|'.join(MEASURES)})\b(?! is (the )?(delivery|shipping))")
 
 
@@ -264,6 +303,36 @@ def _measured(text: str, scope: Scope) -> tuple[tuple[str, ...], tuple[str, ...]
         ), ()
     names = [name for words, names in scope.names.items() for name in names if MEASURES[found.group(1)] & set(words)]
     return tuple(dict.fromkeys(names)), () if names else (f"how {found.group(1)}",)
+
+
+def _named_after(tokens: Sequence[Token], mentions: Sequence[Mention], words: Set[str]) -> Best | None:
+    """More or less of an option that is named after the word: "the most outlets", "fewer cores"."""
+    for each in mentions:
+        at = min(each.places) - 1
+        is_bound = at > 0 and tokens[at - 1].text == "at"
+        if each.names and not each.values and at >= 0 and tokens[at].text in words and not is_bound:
+            return Best("size", tokens[at].text not in FEWEST, tokens[at].text)
+    return None
+
+
+_TOP, _MORE = frozenset(["most", "fewest", "least"]), frozenset(["more", "less", "fewer"])
+_ONLY = re.compile(
+    r"\b(available|comes?|have|has|sell|sells|sold|offer|offered|carry|stock|there|it's|is|are|so|got)\b.*"
+    r"\b(only|just|solely|exclusively|nothing but)\b|\bonly (available|comes?|have|sells?|sold|offered|got)\b"
+)
+_EVERY = re.compile(r"\W*(is|are|do|does|has|have) .*\b(all|every|each|always)\b(?! (you|of you|the time)\b)")
+_WANTS_ONLY = re.compile(
+    r"\b(want|need|like|show|give|list|looking|find|cost|costs|price|much|interested)\b|\bhave (only|just) [$€£]?\d"
+)
+
+
+def _is_only(text: str, wishes: Sequence[Wish]) -> bool:
+    """Whether a question has it that a thing comes in nothing but what it names."""
+    if not _ONLY.search(text) or _WANTS_ONLY.search(text):
+        return False
+    gap, only = r"(?:[\w-]+ ){0,4}", r"(?:only|just|solely|exclusively|nothing but)"
+    said = [re.escape(wish.said) for wish in wishes if not wish.is_excluded]
+    return any(re.search(rf"\b{only} {gap}{each}|{each},? {only}\b", text) for each in said)
 
 
 _NOT_I = r"(?! (?:can|do|did|should|must|may|could|will|would) (?:i|we|you))"
@@ -295,17 +364,21 @@ def _respelt(text: str, tokens: Sequence[Token]) -> str:
     return "".join([*parts, text[at:]])
 
 
+_OF_ALL = re.compile(r"\b(all of (them|those|these|it)|of all|overall|any of them)\b")
+_OPEN = re.compile(r"\W*(and |but |so )?(who|why|when|where|how)\b")
+
+
 def _carried_on(reading: Reading, memory: Memory) -> Reading:
     """A follow-up: what it does not say is as in the question before."""
     fresh = frozenset(name for wish in reading.wishes for name in wish.attributes)
     fresh |= frozenset(each.attribute for each in reading.absent)
     kept = tuple(wish for wish in memory.wishes if not wish.attributes & fresh)
-    if reading.than and memory.shown:
+    if (reading.than and memory.shown) or _OF_ALL.search(reading.text):
         kept = ()
-    about = set(reading.about)
-    kept = tuple(wish for wish in kept if not (about & wish.attributes and reading.asked in ("options", "count")))
+    kept = tuple(wish for wish in kept if wish.attributes.isdisjoint(reading.about))
     amounts = reading.amounts
     if amounts == NO_AMOUNTS and (memory.most is not None or memory.least is not None):
         amounts = Amounts(memory.least and memory.least / 1e6, memory.most and memory.most / 1e6)
-    asked = reading.asked or (memory.asked if not reading.about else "options")
+    carried = "" if _OPEN.match(reading.text) else memory.asked
+    asked = reading.asked or (carried if not reading.about else "options")
     return replace(reading, wishes=(*kept, *reading.wishes), amounts=amounts, asked=asked)  # type: ignore[arg-type]

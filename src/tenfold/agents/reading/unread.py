@@ -89,12 +89,18 @@ def unexplained_in(
             elif token.text in INCIDENTAL and _led_by(tokens, at) in _WITH:
                 puzzling.append(token.text)
             continue
+        elsewhere = [
+            each.attribute for each in shop.lexicon.said.get((token.stem,), ()) if each.attribute in attributes
+        ]
+        if elsewhere and at - 1 in explained and tokens[at - 1].stem in stems_of(elsewhere[0]):
+            absent.append(Absent(token.text, elsewhere[0]))
+            continue
         if _is_slip(token.text, items, tokens) or _is_beside(tokens, at, explained):
             continue
         lead = _led_by(tokens, at)
         kind = _kind_of(token.stem, shop, items)
         kind = kind or (_like(token.text, shop, items, lead) if lead in _TIGHT | _FOR else "")
-        if kind and not is_denied(text, tokens, at):
+        if kind and lead != "by" and not is_denied(text, tokens, at):
             absent.append(Absent(token.text, kind))
             continue
         is_joined = at > 0 and not _BREAK.search(text[tokens[at - 1].end : token.start])

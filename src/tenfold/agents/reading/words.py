@@ -1,5 +1,6 @@
 """Words of customers that no catalog teaches, from ``words.toml``: small words, colours, words for the same thing."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -17,7 +18,22 @@ def _groups(name: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(word.strip() for word in line.split(",")) for line in lines)
 
 
-SMALL = frozenset(_FILE["small"].split())
+def _forms(adjective: str) -> tuple[str, str]:
+    """Its comparative and superlative."""
+    if len(adjective) > 6:
+        return f"more {adjective}", f"most {adjective}"
+    if re.search(r"[^aeiou][aeiou][^aeiouwy]$", adjective):
+        adjective += adjective[-1]
+    base = adjective.removesuffix("e") if not adjective.endswith("y") else f"{adjective[:-1]}i"
+    return f"{base}er", f"{base}est"
+
+
+COMPARATIVES = {_forms(each)[0]: each for each in _FILE["measures"]}
+SUPERLATIVES = {_forms(each)[1]: each for each in _FILE["measures"]}
+"""Adjectives by their forms, as "heavy" by "heaviest"."""
+LESS, OF_ANY = (frozenset(_FILE["grades"][each].split()) for each in ("less", "any"))
+"""Adjectives that mean less of what they measure, and those that are said of anything that can be measured."""
+SMALL = frozenset(each for each in (*_FILE["small"].split(), *COMPARATIVES, *SUPERLATIVES) if " " not in each)
 """Words that name neither a thing nor what it is like."""
 SMALL_STEMS = SMALL | frozenset(token.stem for word in SMALL for token in tokens_of(word))
 INCIDENTAL = frozenset(_FILE["incidental"].split())

@@ -1,0 +1,97 @@
+"""Options that no list of words has: measured, counted, compared, denied; answered as the table has it."""
+
+import pytest
+from small_shop import NOW, item_of, small_shop
+
+from tenfold.agents.brain import speak
+from tenfold.agents.memory import Memory
+from tenfold.reply.reply import Answer, Unknown
+
+PUMP = item_of(
+    "Air Pump",
+    ({"outlets": "1", "noise": "25 dB"}, "20.00", 3),
+    ({"outlets": "2", "noise": "32 dB"}, "31.50", 0),
+    ({"outlets": "4", "noise": "40 dB"}, "44.00", 12),
+)
+SEATS = item_of(
+    "Hamlet",
+    ({"category": "stalls", "surtitles": "yes"}, "60.00", 4),
+    ({"category": "circle", "surtitles": "no"}, "45.00", 9),
+    ({"category": "gallery", "surtitles": "no"}, "30.00", 0),
+)
+BOOK = item_of("Programme Book", ({"language": "English"}, "5.00", 2), ({"language": "French"}, "6.00", 2))
+
+
+@pytest.fixture(scope="module")
+def shop():
+    return small_shop((PUMP, SEATS, BOOK), ())
+
+
+@pytest.mark.parametrize(
+    ("question", "has", "has_not"),
+    [
+        ("Which air pump has the most outlets?", ["44.00 USD"], ["20.00"]),
+        ("which air pump has the fewest outlets?", ["20.00 USD"], ["44.00"]),
+        ("what is the quietest air pump?", ["25 dB", "20.00 USD"], ["44.00"]),
+        ("any air pump with more than 25 dB noise?", ["31.50 USD", "44.00 USD"], ["20.00"]),
+        ("is there an air pump with at least 2 outlets?", ["31.50 USD", "44.00 USD"], ["20.00"]),
+        ("is there an air pump with 69 dB noise?", ["No.", "25 dB, 32 dB, 40 dB"], ["Yes"]),
+        ("what's the second cheapest air pump?", ["31.50 USD"], ["20.00"]),
+        ("any air pump over 44.00?", ["No."], ["Yes"]),
+        ("the cheapest air pump over 20 dollars?", ["31.50 USD"], ["20.00"]),
+        ("how many different noises does the air pump come in?", ["3"], []),
+        ("how much more is the Hamlet in stalls than in circle?", ["15.00 USD"], []),
+        ("Hamlet in stalls?", ["60.00 USD"], ["45.00", "30.00"]),
+        ("Is the circle Hamlet cheaper than the stalls one?", ["Yes."], []),
+        ("Hamlet, without surtitles, gallery", ["30.00 USD"], ["60.00"]),
+        ("Hamlet with another category than stalls?", ["45.00 USD"], ["60.00"]),
+        ("Why is the Hamlet only available in circle?", ["No.", "stalls, circle, gallery"], ["Yes"]),
+        ("are all the programme book French?", ["No.", "English, French"], ["Yes"]),
+        ("is the Hamlet in gallery sold out?", ["Yes.", "out of stock"], []),
+        ("is the Hamlet in circle sold out?", ["No.", "in stock"], []),
+        ("Can I buy 12 of the Hamlet in circle?", ["No, not so many."], ["Yes"]),
+        ("how much would 2 of the Hamlet in circle be altogether?", ["90.00 USD"], []),
+    ],
+)
+async def test_the_answer_is_the_tables(shop, question, has, has_not):
+    said = await speak(shop, question, Memory(), NOW)
+    assert isinstance(said.reply, Answer), said.text
+    for each in has:
+        assert each in said.text, said.text
+    for each in has_not:
+        assert each not in said.text, said.text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "which programme book is the heaviest?",
+        "how much did the air pump cost last year?",
+        "will the air pump get cheaper soon?",
+        "how many air pumps did you sell last month?",
+        "what is the average price of the air pump?",
+        "does the air pump come with a ten year guarantee?",
+    ],
+)
+async def test_what_no_table_tells_is_not_answered_by_the_table(shop, question):
+    said = await speak(shop, question, Memory(), NOW)
+    assert isinstance(said.reply, Unknown), said.text
+
+
+@pytest.mark.parametrize(
+    ("questions", "has", "has_not"),
+    [
+        (["air pump with 25 dB?", "which other noises does it come in?"], ["25 dB, 32 dB, 40 dB"], []),
+        (["air pump with 2 outlets?", "and the cheapest of all of them?"], ["20.00 USD"], ["31.50"]),
+        (["Hamlet in stalls?", "who made it?"], ["I don't find"], ["60.00"]),
+    ],
+)
+async def test_a_follow_up_keeps_only_what_it_does_not_turn(shop, questions, has, has_not):
+    memory = Memory()
+    for question in questions:
+        said = await speak(shop, question, memory, NOW)
+        memory = said.memory
+    for each in has:
+        assert each in said.text, said.text
+    for each in has_not:
+        assert each not in said.text, said.text
