@@ -76,6 +76,10 @@ def test_two_accelerators_in_one_cell_are_refused():
         ("20240723", 6),
         ("2024-07-23T10:00:00Z", 6),
         ("Q3 2024", 7),
+        ("2024H2", 9),
+        ("H1 2024", 3),
+        ("23-Jul-24", 6),
+        ("3 July 24", 6),
         ("mid-2024", 6),
         ("2024", 6),
     ],
@@ -195,7 +199,7 @@ def test_what_was_assumed_is_printed_below_the_table(capsys, tmp_path):
 
 def test_an_option_says_what_was_taken_and_takes_a_date(capsys):
     main(
-        ["compute", "train", "--params", "7B", "--tokens", "1T", "--accelerator", "p5.48xlarge", "--year", "July 2024"]
+        ["compute", "train", "--params", "7B", "--tokens", "1T", "--accelerator", "p5.48xlarge", "--date", "July 2024"]
     )
     talk = capsys.readouterr()
     assert "'p5.48xlarge' is taken as h100-sxm, of which a machine has 8" in " ".join(talk.err.split())

@@ -10,7 +10,7 @@ from tiny_study import TINY, study_of
 from tenfold.cli.main import main
 from tenfold.plan.diff import NOTICEABLE, diff
 from tenfold.plan.plan import make_plan
-from tenfold.plan.result import Plan, Spread, Trigger, Unseen, Verdict
+from tenfold.plan.result import Plan, Spread, Trigger, Unseen, Verdict, Worth
 from tenfold.plan.solve import Effort
 
 
@@ -94,7 +94,7 @@ def test_a_dearer_accelerator_shows_in_the_study_the_items_and_the_cost(plan, de
     assert gpu.pending
     assert (gpu.old_verdict, gpu.new_verdict) == (Verdict.LATER, Verdict.NOTHING)
     assert gpu.new_probability < gpu.old_probability
-    mean = next(change for change in found.cost if change.name == "mean")
+    mean = next(change for change in found.cost if change.name == "mean, as the tree claims")
     assert mean.new > mean.old
     assert {change.name for change in found.capex} <= {"2026", "2027"}
     assert found.capex
@@ -124,8 +124,22 @@ def test_what_it_costs_on_unseen_futures_is_compared_too(plan):
     dearer = plan.model_copy(update={"unseen": unseen.model_copy(update={"mean_usd": 2e6})})
     (change,) = diff(followed, dearer).cost
     assert (change.name, change.old, change.new) == ("mean on unseen futures", 1e6, 2e6)
-    (change,) = diff(plan, followed).cost
-    assert (change.old, change.new) == (None, 1e6)
+    (capex,) = diff(
+        followed, plan.model_copy(update={"unseen": unseen.model_copy(update={"capex": plan.capex[:1]})})
+    ).capex
+    assert (capex.name, capex.old, capex.new) == (f"{plan.capex[0].year}, unseen", None, plan.capex[0].capex_usd)
+    mean, worst = diff(plan, followed).cost
+    assert (mean.old, mean.new) == (None, 1e6)
+    assert (worst.name, worst.new) == ("mean of the worst of these", 2e6)
+
+
+def test_a_value_below_zero_is_nothing_as_in_the_plan_s_own_table(plan, tmp_path, capsys):
+    worth = Worth(name="information", definition="", usd=5e6, low_usd=4e6, high_usd=6e6, share=0.1)
+    for name, value in (("old", worth), ("new", worth.model_copy(update={"usd": -9e6, "low_usd": -9e6}))):
+        plan.model_copy(update={"worth": (value,)}).save(tmp_path / f"{name}.json")
+    with pytest.raises(SystemExit, match="3"):
+        main(["plan", "diff", str(tmp_path / "old.json"), str(tmp_path / "new.json")])
+    assert "information  $5M  nothing" in capsys.readouterr().out
 
 
 def test_rounding_of_the_solver_is_no_change(plan):

@@ -18,7 +18,7 @@ from tenfold.plan.charts import capex_fan, power_fan, tornado_chart
 from tenfold.plan.gantt import groups, staging
 from tenfold.plan.plan import make_plan
 from tenfold.plan.report import report
-from tenfold.plan.result import Plan, Spread, Unseen, Verdict
+from tenfold.plan.result import Plan, Spread, Unseen, Verdict, Year
 from tenfold.plan.solve import Effort
 
 
@@ -110,6 +110,9 @@ def test_the_page_says_what_each_thing_costs_and_when_it_is_taken_up(plan):
     assert all(worth.definition.replace("'", "&#x27;") in page for worth in plan.worth)
 
 
+TWICE = {"p10": 5e9, "p50": 7e9, "p90": 9e9}
+
+
 def test_the_cost_is_that_on_unseen_futures_with_the_tree_s_claim_beside_it(plan):
     spread = plan.cost_usd
     unseen = Unseen(
@@ -120,6 +123,7 @@ def test_the_cost_is_that_on_unseen_futures_with_the_tree_s_claim_beside_it(plan
         high_usd=2.1 * spread.mean,
         cost_usd=spread,
         cvar_usd=3 * plan.cvar_usd,
+        capex=tuple(Year(year=year.year, capex_usd=year.capex_usd.model_copy(update=TWICE)) for year in plan.capex),
         shortage_probability={"serving": 0.25, "training": 0.75},
     )
     page = report(plan.model_copy(update={"unseen": unseen}))
@@ -130,6 +134,13 @@ def test_the_cost_is_that_on_unseen_futures_with_the_tree_s_claim_beside_it(plan
     shown = io.StringIO()
     show.plan(plan.model_copy(update={"unseen": unseen}), Console(file=shown, width=80))
     assert re.search(r"^unseen +25% +75%", shown.getvalue(), re.MULTILINE)
+    # What it costs leads, and what its tree claims is said beside it.
+    told = " ".join(shown.getvalue().split())
+    assert told.index(f"cost {usd(2 * spread.mean)} (") < told.index(f"the plan's own tree claims {usd(spread.mean)}")
+    # A year's budget is quoted on both, too.
+    first = plan.capex[0]
+    assert re.search(rf"^{first.year} .+ \$7B +\$9B$", shown.getvalue(), re.MULTILINE)
+    assert "unseen futures: median" in page and 'unseen <data value="5000000000.0">$5B' in page
     assert f"{usd(2 * spread.mean)} ({usd(1.9 * spread.mean)} to" in shown.getvalue()
 
 

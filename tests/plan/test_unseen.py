@@ -49,4 +49,6 @@ def test_a_plan_is_followed_and_may_be_stopped():
     found = cost_unseen(solved)
     assert found is not None and found.futures == FUTURES
     assert found.low_usd < found.mean_usd < found.high_usd
+    assert [year.year for year in found.capex] == list(solved.node.study.calendar.years())
+    assert found.capex[0].capex_usd.p90 > 0
     assert cost_unseen(solved, lambda progress: False) is None

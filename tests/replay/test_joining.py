@@ -53,7 +53,18 @@ def test_a_file_that_begins_twelve_hours_later_is_played_where_both_have_rates(t
     assert week.notes[0].startswith(
         "Rates are joined by time: chat.csv has 2026-01-05 00:00 to 2026-01-07 00:00; code.csv has 2026-01-05 12:00 to "
     )
-    assert "What all have is played: 2026-01-05 12:00 to 2026-01-07 00:00." in week.notes[0]
+    assert "What all have is taken: 2026-01-05 12:00 to 2026-01-07 00:00." in week.notes[0]
+
+
+def test_files_of_a_day_are_played_without_saying_how_much_is_history(tmp_path):
+    week = week_of(tmp_path, hours(0, 24, "chat"), hours(0, 24, "code"))
+    text = (tmp_path / "week.toml").read_text()
+    assert week.steps == 24
+    (tmp_path / "week.toml").write_text(text.replace("history_s = 0\n", ""))
+    shorter = load_week(tmp_path / "week.toml")
+    # A seventh of what there is.
+    assert shorter.steps == 21
+    assert "The first 3.0 h are known to every policy and not played (history_s)." in shorter.notes
 
 
 def test_offsets_of_zones_count(tmp_path):

@@ -108,7 +108,7 @@ def test_finer_rates_are_averaged(folder):
         (
             "history_s = 600",
             "steps = 20",
-            "20 steps after 'history_s' (which takes 288) are more than there are: chat has 8",
+            "20 steps after 'history_s' (which takes 1) are more than there are: chat has 8",
         ),
         ("h100 = 1.0, a100 = 0.4", "h100 = 0.0", "'jobs.speed': no kind can train"),
         ("[services.chat]", "[services.chat", "is not TOML"),

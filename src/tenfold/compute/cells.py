@@ -99,8 +99,8 @@ def columns(header: Sequence[str], known: Collection[str], clear: Collection[str
 def year(text: str) -> float | None:
     """Years of a date in any usual form; none if empty.
 
-    "2024", "2024.5", "2024-07", "2024-07-23", "July 2024", "Jul 23, 2024", "23.7.2024", "7/23/2024", "Q3 2024" or a
-    time stamp. A bare year is taken at its middle; of "5/7/2024" the first number is the month.
+    "2024", "2024.5", "2024-07", "2024-07-23", "July 2024", "Jul 23, 2024", "23-Jul-24", "23.7.2024", "7/23/2024",
+    "Q3 2024", "2024H2" or a time stamp. A bare year is taken at its middle; of "5/7/2024" the month comes first.
 
     Raises:
         ValueError: it is none of these.
@@ -110,6 +110,8 @@ def year(text: str) -> float | None:
         return None
     if re.fullmatch(r"\d{4}\.\d+", plain):
         return float(plain)
+    # Spreadsheets write 3-May-22.
+    plain = re.sub(r"^(\d{1,2})([-/. ])([a-z]{3,9})\2(\d{2})$", r"\1 \3 20\4", plain)
     number = re.search(r"(?<!\d)((?:19|20)\d{2})(?!\d)|(?<!\d)((?:19|20)\d{2})(?=\d{4}(?!\d))", plain)
     if number is None:
         raise ValueError("should be a year, year-month or day, e.g. 2024-07")
@@ -129,6 +131,8 @@ def _months(rest: str, *, day_first: bool) -> float | None:
             return MONTHS.index(word[:3]) + 1.0
     if "q" in words and numbers and numbers[0] in range(1, 5):
         return 3.0 * numbers[0] - 1
+    if "h" in words and numbers and numbers[0] in (1, 2):
+        return 6.0 * numbers[0] - 2
     if not numbers and all(word in ("mid", "in") for word in words):
         return None
     if len(numbers) == 1 and not words and numbers[0] > 99:

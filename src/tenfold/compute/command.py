@@ -39,7 +39,10 @@ def train(
     precision: Format = "bf16",
     year: Annotated[
         str | None,
-        Parameter(help="When it starts or is published: 2024.5, 2024-07, July 2024; default: as the newest."),
+        Parameter(
+            name=["--year", "--date"],
+            help="When it starts or is published: 2024.5, 2024-07, July 2024; default: as the newest.",
+        ),
     ] = None,
     organisation: Annotated[str | None, Parameter(help="Who runs it, if among the published runs, e.g. Meta.")] = None,
     mfu: Annotated[float | None, Parameter(help="Your own model FLOPs utilisation, e.g. 0.4.")] = None,

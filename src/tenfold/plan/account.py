@@ -10,7 +10,9 @@ import numpy as np
 from tenfold.plan.columns import Floats
 from tenfold.plan.costs import Category
 from tenfold.plan.model import Template
-from tenfold.plan.outcomes import SHORT
+from tenfold.plan.outcomes import SHORT, spread
+from tenfold.plan.result import Year
+from tenfold.plan.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,15 @@ class Account:
     capex_usd_NT: Floats
     short_NTK: Floats
     below_NK: np.ndarray
+
+    def capex_by_year(self, study: Study, weight_N: Floats) -> tuple[Year, ...]:
+        """Capex by calendar year over the futures, which count by their weights."""
+        calendar = study.calendar
+        year_T = np.array([calendar.year(period) for period in range(study.periods)])
+        return tuple(
+            Year(year=year, capex_usd=spread(self.capex_usd_NT[:, year_T == year].sum(axis=1), weight_N))
+            for year in calendar.years()
+        )
 
 
 def account(node: Template, amount_NTV: Floats, demand_NTK: Floats) -> Account:

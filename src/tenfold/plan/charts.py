@@ -14,10 +14,13 @@ COLOURS = 8
 
 
 def capex_fan(plan: Plan) -> str:
-    """Capex by calendar year: p10 to p90, the median, and the limits; hollow dots are years held in part."""
-    years = plan.capex
+    """Capex by calendar year: p10 to p90, the median, and the limits; hollow dots are years held in part.
+
+    Beside it the median and the p90 on futures that are not in the plan's tree.
+    """
+    years, unseen = plan.capex, plan.unseen.capex if plan.unseen else ()
     limits = {int(year): usd for year, usd in plan.study.capex_limit_usd.items()}
-    top = ticks(max([year.capex_usd.p90 for year in years] + list(limits.values())) * 1.06)
+    top = ticks(max([year.capex_usd.p90 for year in (*years, *unseen)] + list(limits.values())) * 1.06)
     last = max(len(years) - 1, 1)
     frame = Frame(HALF, 300, 62, 22, 16, 34, (-0.25, last + 0.25), (0, top[-1]))
     labels = year_labels(plan.study)
@@ -28,6 +31,12 @@ def capex_fan(plan: Plan) -> str:
     parts.append(band(upper, lower, "band c0"))
     parts += [line(upper, "edge c0"), line(lower, "edge c0")]
     parts.append(line([frame.point(place, year.capex_usd.p50) for place, year in enumerate(years)], "line c0"))
+    if unseen:
+        parts.append(line([frame.point(place, year.capex_usd.p90) for place, year in enumerate(unseen)], "edge c2"))
+        parts.append(line([frame.point(place, year.capex_usd.p50) for place, year in enumerate(unseen)], "line c2"))
+    for place, year in enumerate(unseen):
+        words = _spread(f"{year.year}, unseen", year.capex_usd)
+        parts.append(dot(frame.point(place, year.capex_usd.p50), "dot c2", words))
     for place, year in enumerate(years):
         spread = year.capex_usd
         at = frame.point(place, spread.p50)

@@ -197,7 +197,8 @@ def stability(
     found = _study(study)
     with _progress(quiet=json) as report:
         effort = Effort(gap=gap, seconds=seconds, threads=threads)
-        trials = over_trees.stability(found, [found.tree.seed + step for step in range(seeds)], effort, report)
+        first = found.tree.seed
+        trials = over_trees.stability(found, range(first, first + seeds), effort, report, follow=True)
     if json:
         machine([show.trial_record(trial) for trial in trials])
     else:

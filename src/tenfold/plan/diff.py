@@ -4,10 +4,10 @@ Numbers count as changed from a relative difference of ``NOTICEABLE`` on, so tha
 differ by its solver's rounding. How long a solve took, and how near to the bound it ended, is not compared.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from tenfold.plan.result import Item, Plan, Record, Spread, Trigger, Verdict, What
+from tenfold.plan.result import Item, Plan, Record, Spread, Trigger, Verdict, What, Year
 from tenfold.plan.study import Scalar, leaves
 
 NOTICEABLE = 1e-3
@@ -78,7 +78,7 @@ def diff(old: Plan, new: Plan) -> PlanDiff:
     return PlanDiff(
         study=tuple(_study(old, new)),
         items=tuple(_items(old, new)),
-        capex=tuple(_capex(old, new)),
+        capex=(*_capex(old.capex, new.capex), *_capex(_unseen(old), _unseen(new), ", unseen")),
         cost=tuple(
             _figures(
                 "usd",
@@ -141,13 +141,18 @@ def _trigger_differs(one: Trigger, other: Trigger) -> bool:
     return not same or _differ(one.threshold, other.threshold) or _differ(one.amount, other.amount)
 
 
-def _capex(old: Plan, new: Plan) -> Iterator[SpreadChange]:
-    before = {year.year: year.capex_usd for year in old.capex}
-    after = {year.year: year.capex_usd for year in new.capex}
+def _unseen(plan: Plan) -> Sequence[Year]:
+    """Capex on futures that are not in the plan's tree."""
+    return plan.unseen.capex if plan.unseen else ()
+
+
+def _capex(old: Sequence[Year], new: Sequence[Year], where: str = "") -> Iterator[SpreadChange]:
+    before = {year.year: year.capex_usd for year in old}
+    after = {year.year: year.capex_usd for year in new}
     for year in sorted({*before, *after}):
         one, other = before.get(year), after.get(year)
         if one is None or other is None or _spread_differs(one, other):
-            yield SpreadChange(name=str(year), old=one, new=other)
+            yield SpreadChange(name=f"{year}{where}", old=one, new=other)
 
 
 def _spread_differs(one: Spread, other: Spread) -> bool:
@@ -161,8 +166,13 @@ def _chances(plan: Plan) -> dict[str, float | None]:
 
 def _costs(plan: Plan) -> dict[str, float | None]:
     """What the plan's own tree claims, and what following it costs on futures that it has not seen."""
-    unseen = plan.unseen.mean_usd if plan.unseen else None
-    return {"mean": plan.cost_usd.mean, "mean of the worst": plan.cvar_usd, "mean on unseen futures": unseen}
+    found = plan.unseen
+    return {
+        "mean on unseen futures": found.mean_usd if found else None,
+        "mean of the worst of these": found.cvar_usd if found else None,
+        "mean, as the tree claims": plan.cost_usd.mean,
+        "mean of the worst, as the tree claims": plan.cvar_usd,
+    }
 
 
 def _figures(

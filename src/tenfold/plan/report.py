@@ -65,7 +65,7 @@ def _tiles(plan: Plan) -> str:
     first = plan.capex[0]
     shown = [
         *_costs(plan),
-        (f"Capex in {first.year}", usd_data(first.capex_usd.p50), _range(first.capex_usd)),
+        (f"Capex in {first.year}", usd_data(first.capex_usd.p50), _range(first.capex_usd) + _unseen_capex(plan)),
         _likeliest_shortage(plan),
         ("Proven within", data(plan.solve.gap, f"{plan.solve.gap:.2%}"), "of the cheapest plan there is"),
     ]
@@ -120,6 +120,12 @@ def _range(spread: Spread) -> str:
     return f"{usd_data(spread.p10)} to {usd_data(spread.p90)} in 80% of futures"
 
 
+def _unseen_capex(plan: Plan) -> str:
+    """The same year's on futures that are not in the plan's tree, where it was followed on some."""
+    years = plan.unseen.capex if plan.unseen else ()
+    return f"; unseen {usd_data(years[0].capex_usd.p10)} to {usd_data(years[0].capex_usd.p90)}" if years else ""
+
+
 def _actions(plan: Plan) -> str:
     if not plan.items:
         return section("What to do now", "Nothing can be committed to: all that the study offers is rented.", "")
@@ -163,7 +169,11 @@ def _capex(plan: Plan) -> str:
     if not any(year.capex_usd.p90 for year in plan.capex):
         return ""
     about = "Cash for building and buying: the median, and the range that holds 80% of futures."
-    return section("Capex by year", about, capex_fan(plan))
+    if plan.unseen is None or not plan.unseen.capex:
+        return section("Capex by year", about, capex_fan(plan))
+    about += " Beside it the median and the 90th percentile on futures that are not in the plan's tree."
+    key = _key([("ready", "the plan's own tree"), ("building", "unseen futures: median, 90th percentile above")])
+    return section("Capex by year", about, key + capex_fan(plan))
 
 
 def _power(plan: Plan) -> str:

@@ -232,6 +232,7 @@ class Unseen(Record):
     high_usd: float
     cost_usd: Spread = Field(description="of the futures followed")
     cvar_usd: float = Field(description="mean cost of the dearest of them, at the study's alpha")
+    capex: tuple[Year, ...] = Field((), description="by calendar year, of all futures that demand may bring")
     shortage_probability: dict[str, float] = Field(
         default_factory=dict, description="of a shortage in any period, by workload"
     )

@@ -38,8 +38,9 @@ def plan(plan: Plan, out: Console = OUT) -> None:
             out.print(_run(run), markup=False, soft_wrap=True)
     if plan.worth:
         out.print(_worths(plan))
-    out.print(f"\ncost {_cost(plan)}", markup=False)
-    out.print(_unseen(plan), markup=False)
+    out.print()
+    for line in _costs(plan):
+        out.print(line, markup=False)
     start = study.calendar.label(0)
     out.print(f"discounted to the start of {start} at {study.discount_rate:.1%} a year of 8,766 hours", markup=False)
     solve = plan.solve
@@ -50,25 +51,25 @@ def plan(plan: Plan, out: Console = OUT) -> None:
     )
 
 
-def _cost(plan: Plan) -> str:
-    """The mean cost; with a weight on risk, also the tail and both weighed together, which is what the plan lowers."""
-    risk = plan.study.risk
-    mean = usd(plan.cost_usd.mean)
-    if not risk.weight:
-        return mean
-    tail = f"{usd(plan.cvar_usd)} in the worst {100 * (1 - risk.alpha):.3g}% of futures"
-    return f"{mean}, {tail}; mean + {risk.weight:g} x worst is {usd(plan.solve.objective_usd)}"
-
-
-def _unseen(plan: Plan) -> str:
-    """What the plan costs on futures that it has not seen: its own tree claims too little."""
-    found = plan.unseen
+def _costs(plan: Plan) -> Iterator[str]:
+    """What the plan costs on futures that it has not seen, and what its own tree claims, which is too little."""
+    found, risk = plan.unseen, plan.study.risk
+    worst = f"the worst {100 * (1 - risk.alpha):.3g}% of futures" if risk.weight else ""
+    claim = usd(plan.cost_usd.mean)
+    if worst:
+        lowered = f"mean + {risk.weight:g} x worst is {usd(plan.solve.objective_usd)}"
+        claim += f", {usd(plan.cvar_usd)} in {worst}; {lowered}"
     if found is None:
-        return "that is what the plan's own tree claims; not followed on other futures: run 'tenfold plan simulate'"
-    return (
-        f"that is what the plan's own tree claims; on {found.futures} futures that it has not seen, planned anew every "
-        f"period: {usd(found.mean_usd)} ({usd(found.low_usd)} to {usd(found.high_usd)} at 95%)"
+        yield f"cost {claim}: the claim of the plan's own tree, which is too low"
+        yield "not followed on other futures: run 'tenfold plan simulate'"
+        return
+    interval = f"{usd(found.low_usd)} to {usd(found.high_usd)} at 95%"
+    tail = f"; {usd(found.cvar_usd)} in {worst}" if worst else ""
+    yield (
+        f"cost {usd(found.mean_usd)} ({interval}) on {found.futures} futures that the plan has not seen, "
+        f"planned anew every period{tail}"
     )
+    yield f"the plan's own tree claims {claim}"
 
 
 def _items(plan: Plan) -> Table:
@@ -110,9 +111,12 @@ def _unit(item: Item) -> str:
 
 
 def _capex(plan: Plan) -> Table:
-    table = grid("", "p10", "p50", "p90", "mean", title="Capex by year", words=0)
+    unseen = {year.year: year.capex_usd for year in plan.unseen.capex} if plan.unseen else {}
+    more = ("unseen p50", "unseen p90") if unseen else ()
+    table = grid("", "p10", "p50", "p90", "mean", *more, title="Capex by year", words=0)
     for year in plan.capex:
-        table.add_row(str(year.year), *_spread(year.capex_usd))
+        found = unseen.get(year.year)
+        table.add_row(str(year.year), *_spread(year.capex_usd), *((usd(found.p50), usd(found.p90)) if found else ()))
     return table
 
 
@@ -137,7 +141,10 @@ def _shortage_notes(plan: Plan) -> Iterator[str]:
     if any(workload.shortage_probability for workload in plan.workloads):
         yield "in brackets: what is unserved then, on average"
     if plan.unseen is not None and plan.unseen.shortage_probability:
-        yield f"unseen: ever, on {plan.unseen.futures} futures that are not in the plan's tree"
+        yield (
+            f"unseen: on {plan.unseen.futures} futures that are not in the plan's tree, planned anew every period; "
+            "of shortages, ever"
+        )
 
 
 def _short(period: WorkloadPeriod) -> str:
@@ -183,24 +190,32 @@ def trial_record(trial: Trial) -> dict[str, object]:
         "gap": trial.gap,
         "regret_usd": trial.regret_usd if known else None,
         "now": {" ".join(key): amount for key, amount in trial.now.items()},
+        "unseen": None if trial.unseen is None else trial.unseen.model_dump(mode="json"),
     }
 
 
 def stability(trials: list[Trial], out: Console = OUT) -> None:
     """Print how cost and commitments differ over trees."""
-    table = grid("seed", "cost", "gap", "regret of the first's commitments", words=0)
+    followed = any(trial.unseen is not None for trial in trials)
+    more = ("cost on unseen futures",) if followed else ()
+    table = grid("seed", "its tree's claim", "gap", "regret of the first's commitments", *more, words=0)
     for trial in trials:
         share = trial.regret_usd / trial.cost_usd
         regret = f"{usd(trial.regret_usd)} ({share:.2%})" if math.isfinite(share) else "leaves no plan"
         if trial.regret_usd <= 0:
             regret = "none within the gap"
-        table.add_row(str(trial.seed), usd(trial.cost_usd), f"{trial.gap:.2%}", "" if trial is trials[0] else regret)
+        found = trial.unseen
+        unseen = f"{usd(found.mean_usd)} ({usd(found.low_usd)} to {usd(found.high_usd)})" if found else ""
+        own = "" if trial is trials[0] else regret
+        table.add_row(str(trial.seed), usd(trial.cost_usd), f"{trial.gap:.2%}", own, *([unseen] if followed else []))
     out.print(table)
+    if followed:
+        out.print("unseen: the same futures for all, in no tree; planned anew every period; at 95%", style="dim")
     names = dict.fromkeys(key for trial in trials for key in trial.now)
     now = grid("", *(f"seed {trial.seed}" for trial in trials), title="Committed to now", words=1)
     for name in names:
         now.add_row(_commitment(name), *(_committed(name, trial.now.get(name, 0.0)) for trial in trials))
-    out.print(now)
+    out.print(now if names else "\nNo tree commits to anything now.")
 
 
 def _commitment(name: Key) -> str:

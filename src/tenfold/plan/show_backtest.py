@@ -53,6 +53,7 @@ def _reading(name: str, reading: ReadingScore) -> None:
         table.add_row(trigger.state, trigger.first_met or "", trigger.text)
     out.print(table)
     out.print(_ways(reading))
+    out.print("cost: mean over a tree of what may follow, which claims too little; it compares the ways", style="dim")
 
 
 def _ways(reading: ReadingScore) -> Table:

@@ -1,5 +1,7 @@
 """How the difference of two plans is printed for people."""
 
+from collections.abc import Callable
+
 from rich.table import Table
 
 from tenfold.core.show import grid, out
@@ -20,13 +22,13 @@ def changes(diff: PlanDiff) -> None:
         _triggers(diff.items)
     if diff.capex:
         out.print(_capex(diff.capex))
-    for title, figures in (
-        ("Cost", diff.cost),
-        ("Probability of a shortage", diff.shortages),
-        ("What it is worth", diff.worth),
+    for title, figures, write in (
+        ("Cost", diff.cost, usd),
+        ("Probability of a shortage", diff.shortages, percent),
+        ("What it is worth", diff.worth, _value),
     ):
         if figures:
-            out.print(_figures(title, figures))
+            out.print(_figures(title, figures, write))
     pending = sum(change.pending for change in diff.items)
     out.print(f"\n{pending} of {len(diff.items)} changed items change what to do now" if diff.items else "")
 
@@ -94,10 +96,14 @@ def _signed(moved: float | None) -> str:
     return "" if moved is None else f"{'+' if moved > 0 else ''}{usd(moved)}"
 
 
-def _figures(title: str, found: tuple[FigureChange, ...]) -> Table:
+def _value(found: float) -> str:
+    """What something is worth: no true value is below zero, so one that was found there is nothing within its gap."""
+    return usd(found) if found > 0 else "nothing"
+
+
+def _figures(title: str, found: tuple[FigureChange, ...], write: Callable[[float], str]) -> Table:
     table = grid("", "old", "new", title=title, words=1)
     for change in found:
-        write = usd if change.measure == "usd" else percent
         old, new = (("-" if value is None else write(value)) for value in (change.old, change.new))
         table.add_row(change.name, old, new)
     return table

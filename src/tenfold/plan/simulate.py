@@ -25,7 +25,7 @@ from tenfold.plan.extensive import extensive
 from tenfold.plan.model import template
 from tenfold.plan.outcomes import SHORT, spread, tail_mean
 from tenfold.plan.plan import read_plan
-from tenfold.plan.result import Spread, WorkloadOutlook, WorkloadPeriod, Year
+from tenfold.plan.result import Spread, WorkloadOutlook, WorkloadPeriod
 from tenfold.plan.rolling import Forecast, Replanning, follow_static, foresee
 from tenfold.plan.simulation import Course, Saving, Simulation
 from tenfold.plan.solve import DEFAULT_EFFORT, Effort, solve
@@ -129,16 +129,12 @@ def _counted(report: Report, step: Step, of: int) -> Callable[[], None]:
 
 
 def _course(study: Study, found: Account, demand_NTK: Floats) -> Course:
-    calendar, cost_N = study.calendar, found.cost_usd_N
-    year_T = np.array([calendar.year(period) for period in range(study.periods)])
+    cost_N, alike_N = found.cost_usd_N, np.ones(len(found.cost_usd_N))
     return Course(
         cost_usd=_spread(cost_N),
-        cvar_usd=tail_mean(cost_N, np.ones(len(cost_N)), study.risk.alpha),
+        cvar_usd=tail_mean(cost_N, alike_N, study.risk.alpha),
         cost_by_percentile_usd=tuple(np.quantile(cost_N, np.linspace(0, 1, 101)).tolist()),
-        capex=tuple(
-            Year(year=year, capex_usd=_spread(found.capex_usd_NT[:, year_T == year].sum(axis=1)))
-            for year in calendar.years()
-        ),
+        capex=found.capex_by_year(study, alike_N),
         workloads=tuple(
             _outlook(study, name, found.short_NTK[:, :, k], demand_NTK[:, :, k])
             for k, name in enumerate(study.workloads)

@@ -1,7 +1,8 @@
 """Whether a plan depends on which futures its tree happens to hold (Kaut and Wallace 2007).
 
 In sample: trees of other seeds should give the same cost. Out of sample: what one tree says to do now should cost no
-more on another tree than what that tree itself says to do now.
+more on another tree than what that tree itself says to do now; and what each says to do now, followed along futures
+that none of them holds, should cost the same.
 """
 
 from collections.abc import Sequence
@@ -14,9 +15,12 @@ from tenfold.plan.extensive import Program, extensive
 from tenfold.plan.model import Template, template
 from tenfold.plan.outcomes import Outcomes
 from tenfold.plan.proven import require_not_below
+from tenfold.plan.result import Unseen
 from tenfold.plan.solve import Effort, NoPlan, Report, Solution, solve
+from tenfold.plan.solved import Solved
 from tenfold.plan.study import Study
 from tenfold.plan.tree import Tree, grow
+from tenfold.plan.unseen import cost_unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Trial:
         regret_usd: by how much its cost rises if the first tree's commitments are made now and its own from then on;
             below 0 only within the gaps; infinite if they leave no plan.
         now: what its own plan commits to now, in real units, by group and name; what is 0 is left out.
+        unseen: what following its plan costs on futures that no tree holds, the same for all; None if not followed.
     """
 
     seed: int
@@ -37,9 +42,12 @@ class Trial:
     gap: float
     regret_usd: float
     now: dict[Key, float]
+    unseen: Unseen | None = None
 
 
-def stability(study: Study, seeds: Sequence[int], effort: Effort, report: Report | None = None) -> list[Trial]:
+def stability(
+    study: Study, seeds: Sequence[int], effort: Effort, report: Report | None = None, *, follow: bool = False
+) -> list[Trial]:
     """Solve the study on a tree of each seed, and the first tree's commitments on all others.
 
     Args:
@@ -47,6 +55,7 @@ def stability(study: Study, seeds: Sequence[int], effort: Effort, report: Report
         seeds: the first one's commitments are tried on the trees of the others.
         effort: its time is shared by all solves.
         report: told of progress.
+        follow: whether to also follow each plan along futures that no tree holds.
     """
     part = replace(effort, seconds=effort.seconds / max(1, 2 * len(seeds) - 1))
     first: dict[Key, float] | None = None
@@ -66,7 +75,8 @@ def stability(study: Study, seeds: Sequence[int], effort: Effort, report: Report
             regret = forced - solution.cost
         shown = _new(node, now)
         unit = node.columns.money_unit_usd
-        trials.append(Trial(seed, solution.cost * unit, solution.gap, regret * unit, shown))
+        followed = cost_unseen(Solved(node, tree, program, solution), report) if follow else None
+        trials.append(Trial(seed, solution.cost * unit, solution.gap, regret * unit, shown, followed))
     return trials
 
 

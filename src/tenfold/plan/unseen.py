@@ -74,6 +74,7 @@ def cost_unseen(solved: Solved, report: Report | None = None) -> Unseen | None:
         high_usd=mean + noise,
         cost_usd=spread(cost_N, weight_N),
         cvar_usd=tail_mean(cost_N, weight_N, study.risk.alpha),
+        capex=found.capex_by_year(study, weight_N),
         shortage_probability=dict(zip(study.workloads, (weight_N @ is_short_NK).tolist(), strict=True)),
     )
 

@@ -119,7 +119,7 @@ def join(traces: Mapping[str, Trace], step_s: float) -> Joined:
         steps.append(math.floor(length + WHOLE))
     if len(set(spans.values())) > 1:
         told = "; ".join(f"{file} has {span}" for file, span in spans.items())
-        notes.append(f"Rates are joined by time: {told}. What all have is played: {_between(start_s, end_s, clock)}.")
+        notes.append(f"Rates are joined by time: {told}. What all have is taken: {_between(start_s, end_s, clock)}.")
     notes += [f"{file} begins {off_s:g} s off the others' steps and is moved by that." for file, off_s in moved.items()]
     return Joined(skipped, late, min(steps), tuple(notes), start_s, clock)
 

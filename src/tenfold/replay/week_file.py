@@ -17,6 +17,7 @@ from tenfold.replay.job_mix import JobMix, Room, backlog, generate_jobs, room_of
 from tenfold.replay.joining import Joined, Trace, check_step, choose_step, holes, join
 from tenfold.replay.loads import DAY_S, WEEK_DAYS, generate, llm_load, ranking_load, refine, stream
 from tenfold.replay.traces import STEP_S, Rates, read_rates
+from tenfold.replay.waits import duration
 from tenfold.replay.week import Floats, Job, Kind, Service, Times, Week
 from tenfold.replay.week_schema import (
     BacklogTable,
@@ -72,6 +73,9 @@ def load_week(path: Path, seed: int = 0) -> Week:
     )
     notes = [] if step_s in (file.step_s, STEP_S) else [f"Steps are of {step_s:g} s, which divide those of the files."]
     notes += joined.notes if joined is not None else ()
+    if file.history_s is None and span.past:
+        known = duration(span.past * step_s)
+        notes.append(f"The first {known} are known to every policy and not played (history_s).")
     told = [holes(each.name, each.gaps_T.tolist(), step_s) for each in services if each.gaps_T is not None]
     jobs = _jobs(path, file, kinds, span, seed)
     recorded = None
@@ -145,15 +149,17 @@ def _read_traces(folder: Path, file: WeekFile) -> Mapping[str, Trace]:
 
 def _span(origin: str, file: WeekFile, step_s: float, joined: Joined | None, traces: Mapping[str, Trace]) -> _Span:
     """How many steps are played: what the file says, what all traces have after the history, or a week."""
-    past = round(file.history_s / step_s)
     if joined is None:
+        past = round((DAY_S if file.history_s is None else file.history_s) / step_s)
         return _Span(step_s, past, file.steps or round(WEEK_DAYS * DAY_S / step_s))
-    least = joined.steps - past
-    if least < (file.steps or 2):
+    usual = min(round(DAY_S / step_s), int(joined.steps // WEEK_DAYS))
+    past = usual if file.history_s is None else round(file.history_s / step_s)
+    left = joined.steps - past
+    if left < (file.steps or 2):
         wanted = f"{file.steps:,} steps" if file.steps else "two steps"
-        counted = ", ".join(f"{name} has {joined.steps}" for name in traces)
+        counted = ", ".join(f"{name} has {joined.steps:,}" for name in traces)
         _refuse(origin, [f"{wanted} after 'history_s' (which takes {past:,}) are more than there are: {counted}"])
-    return _Span(step_s, past, file.steps or least)
+    return _Span(step_s, past, file.steps or left)
 
 
 def _service(

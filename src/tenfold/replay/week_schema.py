@@ -153,10 +153,11 @@ class WeekFile(Frozen):
         description="seconds of a step; every policy decides once in each. Default: 120, or the longest below it that "
         "goes into the steps of all rates' files",
     )
-    history_s: NotNegative = Field(
-        86400.0,
+    history_s: NotNegative | None = Field(
+        None,
         description="seconds at the start of the rates that are not played: every policy knows them from the first "
-        "step on; times of jobs count from their end",
+        "step on; times of jobs count from their end. Default: a day, or a seventh of what all rates' files have if "
+        "that is less",
     )
     steps: int | None = Field(
         None, ge=2, description="how many are played; default: all that the rates' files have, or else a week"

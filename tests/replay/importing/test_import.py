@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tracemalloc
 from pathlib import Path
 
@@ -79,6 +80,22 @@ def test_a_counter_is_taken_by_its_rise_and_a_restart_is_none(imported):
     assert np.nanmedian(rates(told, "api")) == pytest.approx(2.0)
 
 
+def test_counters_of_pods_are_taken_one_by_one_and_told_as_counters(imported):
+    def pod(name: str, metric: dict, first: int, last: int) -> dict:
+        counts = [[1767571200 + 60 * at, str(5000 + 120 * at)] for at in range(first, last)]
+        return {"metric": {"service": "api", "pod": name, **metric}, "values": counts}
+
+    # The second pod is gone after an hour: its count is no restart of the first one's.
+    for metric, options in (({"__name__": "http_requests_total"}, ()), ({}, ("--unit", "counter"))):
+        series = [pod("a", metric, 0, 120), pod("b", metric, 0, 60)]
+        answer = {"status": "success", "data": {"resultType": "matrix", "result": series}}
+        _, told = imported({"rps.json": json.dumps(answer)}, *options)
+        assert rates(told, "api")[:118].tolist() == pytest.approx([4.0] * 59 + [2.0] * 59)
+        assert any("api counts requests since a start" in line for line in told["assumed"])
+        assert not any("values are requests per second" in line for line in told["assumed"])
+        shutil.rmtree(Path(told["week"]).parent)
+
+
 def test_grafana_scrapes_off_by_a_second_are_on_one_step(imported):
     week, told = imported({"panel.csv": platform_files.grafana()}, "--timezone", "Europe/Berlin")
     assert rates(told, "feed").tolist() == [1500 + 10 * at for at in range(60)]
@@ -117,6 +134,17 @@ def test_mooncake_counts_milliseconds(imported):
     assert any("times count ms" in line for line in told["assumed"])
 
 
+def test_qwen_s_traces_have_hashes_too_and_count_seconds(imported):
+    lines = [
+        {"chat_id": at, "parent_chat_id": -1, "timestamp": 61.114 + 1.5 * at, "input_length": 900, "output_length": 300}
+        | {"type": "text", "turn": 1, "hash_ids": [1, 2]}
+        for at in range(400)
+    ]
+    _, told = imported({"qwen_traceA.jsonl": "\n".join(map(json.dumps, lines))})
+    assert any("399 requests in 10 min" in line for line in told["assumed"])
+    assert np.nanmean(rates(told, "requests")) == pytest.approx(1 / 1.5, rel=0.05)
+
+
 def test_what_a_gateway_logged_tells_capacity_and_what_was_answered_in_time(imported):
     options = (
         "--parallel",
@@ -152,6 +180,39 @@ def test_replicas_tell_the_fleet_and_what_services_held(imported):
     assert week.services[0].floor == 4
 
 
+def test_replicas_among_the_requests_are_pointed_to_their_option(tmp_path, capsys):
+    series = {"metric": {"__name__": "kube_deployment_status_replicas_ready", "deployment": "chat"}}
+    values = [[1767571200 + 60 * at, "4"] for at in range(60)]
+    answer = {"status": "success", "data": {"resultType": "matrix", "result": [series | {"values": values}]}}
+    (tmp_path / "replicas.json").write_text(json.dumps(answer))
+    assert run("replay", "import", tmp_path / "replicas.json", "-o", tmp_path / "week") == 2
+    assert "--replicas" in capsys.readouterr().err
+
+
+def test_what_runs_as_an_account_ends_trains_no_longer_in_the_cluster_than_under_a_policy(imported):
+    panel = platform_files.grafana(144)
+    account = SACCT.partition("\n")[0] + "\n" + next(line for line in SACCT.splitlines() if "RUNNING" in line)
+    ended = (
+        account
+        + "\n"
+        + account.splitlines()[1].replace("4105", "4199").replace("Unknown|RUNNING", "2026-01-05T05:00:00|COMPLETED")
+    )
+    week, told = imported({"panel.csv": panel, "jobs.psv": ended}, "--capacity", "chat=4,feed=400")
+    assert week.recorded is not None and week.recorded.training_h is not None
+    assert week.recorded.training_h == pytest.approx(sum(job.work for job in week.jobs) / 3600, rel=0.01)
+    (line,) = [line for line in told["assumed"] if line.startswith("The accounts of jobs end at 2026-01-05 05:00")]
+    assert "before the rates" in line
+
+
+def test_services_do_not_run_on_slices_of_accelerators(imported):
+    sliced = SACCT.replace("gres/gpu:h100=4,gres/gpu=4", "gres/gpu:nvidia_h100_80gb_hbm3_1g.10gb=4,gres/gpu=4")
+    week, told = imported({"panel.csv": platform_files.grafana(), "jobs.psv": sliced}, "--capacity", "chat=4,feed=400")
+    (slice_,) = [kind for kind in told["kinds"] if "1g.10gb" in kind]
+    place = list(told["kinds"]).index(slice_)
+    assert all(service.capacity_K[place] == 0 for service in week.services)
+    assert any(f"Services do not run on {slice_}" in line for line in told["assumed"])
+
+
 def test_slurm_jobs_are_played_and_set_beside_what_the_cluster_did(imported, tmp_path, capsys):
     week, told = imported({"jobs.psv": platform_files.SACCT})
     assert told["kinds"] == {kind_of("h100"): 24}
@@ -163,8 +224,11 @@ def test_slurm_jobs_are_played_and_set_beside_what_the_cluster_did(imported, tmp
     assert week.recorded.waited_s_J.tolist() == [12532, 70, 300, 4800]
     # The week ends with the log, at 3:40, when the last job had run for an hour.
     assert week.recorded.training_h == pytest.approx(4 * 16 + 31 / 60 * 4 + 1.5 + 8, abs=0.2)
-    assert week.recorded.jobs_done == 3
+    # The one that still ran is taken to end with the log, for the cluster as for policies.
+    assert week.recorded.jobs_done == 4
     assert any("without accelerators left out: 1." in line for line in told["assumed"])
+    # An array of which nothing started is as many jobs as it has tasks: 4104_[2-6%2].
+    assert any("jobs left out that never started" in line and line.endswith(": 5.") for line in told["assumed"])
     page = tmp_path / "page.html"
     assert (
         run("replay", tmp_path / "week" / "week.toml", "--policy", "kueue-like,tenfold", "--report", page, "--json")

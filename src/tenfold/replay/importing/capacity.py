@@ -12,6 +12,7 @@ from tenfold.compute.parallel import shared_by
 from tenfold.compute.served import find_served_model
 from tenfold.core.errors import InfeasibleError, UsageError
 from tenfold.replay.importing.found import Requests
+from tenfold.replay.importing.kinds import is_slice
 from tenfold.replay.week import Floats
 
 MODEL = "llama-3.1-70b"
@@ -65,6 +66,8 @@ def capacity_of(name: str, told: Told, kinds: Mapping[str, int]) -> Capacity:
     Raises:
         UsageError: there is no such model.
     """
+    # What a whole accelerator answers says nothing of a slice of one.
+    kinds = {kind: slots for kind, slots in kinds.items() if not is_slice(kind)} or kinds
     if told.per_replica is not None:
         return _alike(told.per_replica / told.replica, kinds, f"as told: {told.per_replica:g} a replica")
     latency_s = _latency_s(told.requests)

@@ -1,5 +1,6 @@
 """``tenfold replay import``: a week from what a platform team has."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -70,9 +71,10 @@ def import_(
         days=days,
         elastic=elastic,
     )
-    beside = [read_series(path, reading) if path is not None else None for path in (replicas, answered)]
+    held = read_series(replicas, replace(reading, levels=True)) if replicas is not None else None
+    answers = read_series(answered, reading) if answered is not None else None
     given = joined(files, [read(path, reading) for path in files], reading)
-    found = import_week(given, wishes, *beside)
+    found = import_week(given, wishes, held, answers)
     write_week(output, found.files)
     data = {
         "week": str((output / "week.toml").resolve()),

@@ -131,7 +131,8 @@ def courses_of(files: Sequence[SeriesFile | RequestFile], unit: Unit) -> tuple[d
             if own in found:
                 raise ImportFault(
                     f"{file.origin} and {found[own].origin} both have a service {own!r}",
-                    next_step="leave one out, or name services by another label (--by)",
+                    next_step="leave one out, or name services by another label (--by); "
+                    "what was answered goes with --answered, replicas with --replicas",
                 )
             found[own] = course
     return found, told
@@ -143,8 +144,8 @@ def _of_series(file: SeriesFile, unit: Unit) -> tuple[dict[str, Course], list[st
         if not len(samples.at_s_N) or np.isnan(samples.value_N).all():
             raise ImportFault(f"{file.origin}: {name} has no value", next_step="leave it out of the query or panel")
         step_s, measured = interval_s([samples.at_s_N]), samples
-        if unit == "counter" or (unit == "per-second" and samples.counter):
-            measured = rate_of(samples)
+        if samples.says != "level":
+            measured = rate_of(samples) if samples.says == "count" else samples
             told.append(f"{file.origin}: {name} counts requests since a start; its rise per second is taken (--unit).")
         elif unit != "per-second":
             measured = replace(samples, value_N=samples.value_N / PERIOD_S.get(unit, step_s))

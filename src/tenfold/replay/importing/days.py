@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.replay.importing.found import Found, RequestFile, Samples, SeriesFile
+from tenfold.replay.importing.prometheus import rate_of
 from tenfold.replay.importing.reading import Reading
 from tenfold.replay.importing.recognise import open_log
 from tenfold.replay.importing.request_log import read_log
@@ -86,24 +87,31 @@ def _series_as_one(parts: Sequence[_Part]) -> SeriesFile | None:
         return None
     series = {}
     for name in dict.fromkeys(name for file in files for name in file.series):
-        each = [file.series[name] for file in files if name in file.series]
+        each = _alike([file.series[name] for file in files if name in file.series])
         at_s_N, first_N = np.unique(np.concatenate([samples.at_s_N for samples in each]), return_index=True)
         values_N = np.concatenate([samples.value_N for samples in each])[first_N]
-        series[name] = Samples(at_s_N, values_N, any(samples.counter for samples in each))
+        series[name] = Samples(at_s_N, values_N, each[0].says)
     assumed = tuple(dict.fromkeys(line for file in files for line in file.assumed))
     return SeriesFile(_origin(files[0].origin, len(files) - 1), "dated", series, assumed)
+
+
+def _alike(parts: Sequence[Samples]) -> list[Samples]:
+    """Parts that say one thing: where a part is rates already, as pods were added up in it, counts become rates too."""
+    if any(part.says == "rise" for part in parts):
+        return [rate_of(part) if part.says == "count" else part for part in parts]
+    return list(parts)
 
 
 def _log_as_one(paths: Sequence[Path], reading: Reading) -> RequestFile | None:
     """One log of files that follow one another; none if their columns differ."""
     opened = [open_log(path) for path in paths]
     logs = [each for each in opened if each is not None]
-    first, hashed = logs[0] if logs else (None, False)
+    first, in_ms = logs[0] if logs else (None, False)
     if first is None or len(logs) < len(paths) or any(each.names != first.names for each, _ in logs):
         return None
     rows = _after_another([each for each, _ in logs])
     whole = RowFile(_origin(first.origin, len(paths) - 1), first.names, first.separator, rows)
-    return read_log(whole, reading, hashed=hashed)
+    return read_log(whole, reading, in_ms=in_ms)
 
 
 def _after_another(logs: Sequence[RowFile]) -> Generator[Rows]:

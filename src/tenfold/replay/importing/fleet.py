@@ -13,7 +13,7 @@ import numpy as np
 from tenfold.replay.importing.capacity import BUSY, Capacity, Told, capacity_of
 from tenfold.replay.importing.courses import Course
 from tenfold.replay.importing.found import LoggedJob
-from tenfold.replay.importing.kinds import kind_of
+from tenfold.replay.importing.kinds import is_slice, kind_of
 from tenfold.replay.importing.placed import last_known_s
 from tenfold.replay.importing.span import Span
 from tenfold.replay.importing.wishes import Wishes, of, replica_of
@@ -115,8 +115,11 @@ def _of_capacities(kinds: Mapping[str, int], capacities: Mapping[str, Capacity])
         rates = ", ".join(f"{rate:.3g}/s on one {kind}" for kind, rate in capacity.by_kind.items())
         told.append(f"Capacity of {name}: {rates} by {capacity.known}.")
     unfit = [kind for kind in kinds if any(kind not in capacity.by_kind for capacity in capacities.values())]
-    if unfit:
-        told.append(f"Services do not run on {', '.join(unfit)}, where their model does not fit.")
+    slices, small = [kind for kind in unfit if is_slice(kind)], [kind for kind in unfit if not is_slice(kind)]
+    if small:
+        told.append(f"Services do not run on {', '.join(small)}, where their model does not fit.")
+    if slices:
+        told.append(f"Services do not run on {', '.join(slices)}: nothing tells what a slice of one answers.")
     return told
 
 

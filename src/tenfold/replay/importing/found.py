@@ -20,11 +20,14 @@ class ImportFault(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """One series as it was measured: seconds and values, in the order of time; NaN where nothing was measured."""
+    """One series as it was measured: seconds and values, in the order of time; NaN where nothing was measured.
+
+    ``says``: what the values are: a level, as a rate is; a count since a start; or by how much per second one rose.
+    """
 
     at_s_N: Floats
     value_N: Floats
-    counter: bool = False
+    says: Literal["level", "count", "rise"] = "level"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class LoggedJob:
     """One run of a job. Times are seconds; none where it was never so, or is not yet.
 
     ``slots``: accelerators of its ``kind``. ``least``: accelerators on which it would have run too; none: all.
-    ``nodes``: on how many its slots were.
+    ``nodes``: on how many its slots were. ``tasks``: how many an array has that did not start yet.
     """
 
     name: str
@@ -82,6 +85,7 @@ class LoggedJob:
     slots: int
     least: int | None = None
     nodes: int | None = None
+    tasks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,9 @@ class Counted:
 
     reasons: dict[str, int] = field(default_factory=dict)
 
-    def add(self, reason: str) -> None:
-        """Count one more."""
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+    def add(self, reason: str, times: int = 1) -> None:
+        """Count one more, or so many."""
+        self.reasons[reason] = self.reasons.get(reason, 0) + times
 
     def told(self, origin: str) -> list[str]:
         """Lines for people."""

@@ -8,8 +8,8 @@ import re
 import numpy as np
 
 from tenfold.replay.importing.found import ImportFault, Samples, SeriesFile
-from tenfold.replay.importing.labels import labels_of, service_names
-from tenfold.replay.importing.prometheus import COUNTERS, named, summed
+from tenfold.replay.importing.labels import labels_of, metric_of, service_names
+from tenfold.replay.importing.prometheus import named, refuse_replicas, summed
 from tenfold.replay.importing.reading import Reading
 from tenfold.replay.importing.text import Rows
 from tenfold.replay.importing.times import TimeColumn
@@ -47,12 +47,20 @@ def read_panel(rows: Rows, reading: Reading) -> SeriesFile:
     if is_long:
         values = _values(rows, value)
         headers, owners_N = list(dict.fromkeys(owners)), np.array(owners)
-        parts = [_samples(times[mine], values[mine], header) for header in headers for mine in [owners_N == header]]
         labels = [labels_of(header) for header in headers]
+        parts = [
+            _samples(times[mine], values[mine], counter=reading.counts(metric_of(own)))
+            for header, own in zip(headers, labels, strict=True)
+            for mine in [owners_N == header]
+        ]
     else:
         columns = [at for at in range(len(rows.names)) if at != column]
         labels = [labels_of(rows.names[at]) for at in columns]
-        parts = [_samples(times, _values(rows, at), rows.names[at]) for at in columns]
+        parts = [
+            _samples(times, _values(rows, at), counter=reading.counts(metric_of(own)))
+            for at, own in zip(columns, labels, strict=True)
+        ]
+    refuse_replicas(rows.origin, labels, reading)
     names, label = service_names(rows.origin, labels, reading.by)
     told = (*clock.told(), *named(rows.origin, names, label))
     return SeriesFile(rows.origin, clock.clock, summed(names, parts), told)
@@ -71,10 +79,9 @@ def _values(rows: Rows, column: int) -> np.ndarray:
     return values
 
 
-def _samples(times: np.ndarray, values: np.ndarray, header: str) -> Samples:
+def _samples(times: np.ndarray, values: np.ndarray, *, counter: bool) -> Samples:
     order = np.argsort(times, kind="stable")
-    name = labels_of(header).get("__name__", "")
-    return Samples(times[order], values[order], name.endswith(COUNTERS))
+    return Samples(times[order], values[order], "count" if counter else "level")
 
 
 def value_of(cell: str) -> float | None:

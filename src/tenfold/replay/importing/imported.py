@@ -13,6 +13,7 @@ from tenfold.replay.importing.fleet import fleet_of
 from tenfold.replay.importing.found import Counted, Found, ImportFault, JobFile, LoggedJob, RequestFile, SeriesFile
 from tenfold.replay.importing.kinds import ANY
 from tenfold.replay.importing.placed import PlacedJob, last_known_s, place
+from tenfold.replay.importing.reading import Unit
 from tenfold.replay.importing.span import Span, between, span_of
 from tenfold.replay.importing.wishes import Wishes, check_services, of, replica_of
 from tenfold.replay.importing.writing import (
@@ -23,11 +24,17 @@ from tenfold.replay.importing.writing import (
     series_csv,
     week_toml,
 )
+from tenfold.replay.traces import moment
+from tenfold.replay.waits import duration
 from tenfold.replay.week import Floats
 
 USUAL = (
     "Prices, times of starting and waking, and how long a request may wait are the usual ones of a service's family."
 )
+
+
+EARLY = 0.1
+"""Share of the time that is played after which an account of jobs that ended earlier is told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +75,8 @@ def import_week(
     assumed += told
     span, told = span_of(courses, jobs, clock, wishes)
     assumed += told
-    held = _beside(next(rest), courses, span, "--replicas") if replicas is not None else {}
-    given = _beside(next(rest), courses, span, "--answered") if answered is not None else {}
+    held = _beside(next(rest), courses, span, "--replicas", "per-second") if replicas is not None else {}
+    given = _beside(next(rest), courses, span, "--answered", wishes.reading.unit) if answered is not None else {}
     rates, written = _rates(courses, span)
     fleet = fleet_of(courses, jobs, held, span, wishes)
     assumed += fleet.assumed
@@ -101,11 +108,10 @@ def import_week(
     return Imported(texts, tuple(lines.assumed), tuple(courses), len(placed), fleet.kinds)
 
 
-def _beside(file: Found, courses: Mapping[str, Course], span: Span, option: str) -> dict[str, Floats]:
+def _beside(file: Found, courses: Mapping[str, Course], span: Span, option: str, unit: Unit) -> dict[str, Floats]:
     """A file's series of the services, in the week's steps; a single one of a single service needs no name."""
     assert isinstance(file, SeriesFile)
-    plain = {name: replace(samples, counter=False) for name, samples in file.series.items()}
-    found, _ = courses_of([replace(file, series=plain)], "per-second")
+    found, _ = courses_of([file], unit)
     if len(found) == len(courses) == 1:
         found = dict(zip(courses, found.values(), strict=True))
     check_services(option, found, list(courses))
@@ -150,6 +156,12 @@ def _placed(
     there = place(jobs, span.begin_s, span.end_s, node=wishes.node, elastic=wishes.elastic, left_out=left_out)
     placed = _fitting(there, kinds, left_out)
     assumed += left_out.lines()
+    silent_s = span.end_s - last_known_s(jobs)
+    if silent_s > EARLY * (span.end_s - span.begin_s):
+        assumed.append(
+            f"The accounts of jobs end at {moment(last_known_s(jobs), is_date=span.clock == 'dated')}, "
+            f"{duration(silent_s)} before the rates: in that time no job is submitted (--days)."
+        )
     if not placed:
         jobs_are_of = between(min(job.submitted_s for job in jobs), last_known_s(jobs), span.clock)
         raise ImportFault(

@@ -18,7 +18,7 @@ def kind_of(name: str) -> str:
     a kind of its own.
     """
     plain = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
-    if re.search(r"\d+g\.\d+gb", plain):
+    if is_slice(plain):
         return plain
     for tried in _spellings(plain):
         try:
@@ -37,6 +37,11 @@ def _spellings(plain: str) -> list[str]:
         if not re.fullmatch(r"\d+gi?b?|hbm\d?e?|sxm\d?|pcie|nvl|nvlink|\d+x|x\d+|spot|demand|on", word)
     ]
     return [plain.replace("-", " "), " ".join(bare), *(word for word in bare if re.search(r"\d", word))]
+
+
+def is_slice(kind: str) -> bool:
+    """Whether a kind is a part of an accelerator (MIG), e.g. ``nvidia-h100-80gb-hbm3-1g.10gb``."""
+    return bool(re.search(r"\d+g\.\d+gb", kind))
 
 
 def is_accelerator(resource: str) -> bool:

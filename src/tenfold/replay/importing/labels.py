@@ -46,6 +46,11 @@ def labels_of(header: str) -> Labels:
     return {**({"__name__": match[1]} if match[1] else {}), **dict(pairs)}
 
 
+def metric_of(labels: Labels) -> str:
+    """What a series measures."""
+    return labels.get("__name__", "")
+
+
 def service_names(origin: str, labels: Sequence[Labels], by: str | None) -> tuple[list[str], str | None]:
     """A name for each series, and the label that it is from; series of one name are one service's.
 
@@ -74,7 +79,7 @@ def service_names(origin: str, labels: Sequence[Labels], by: str | None) -> tupl
         return [plain_service(each[label]) for each in labels], label
     telling = [label for label in known if len({each.get(label) for each in labels}) > 1]
     if len(labels) == 1 or not telling:
-        names = [plain_service(each.get("__name__", "")) for each in labels]
+        names = [plain_service(metric_of(each)) for each in labels]
         return names, None if len(set(names)) == len(names) else "__name__"
     return [plain_service("-".join(each.get(label, "") for label in telling)) for each in labels], "+".join(telling)
 

@@ -10,8 +10,8 @@ from tenfold.replay.importing.found import Counted, LoggedJob
 class PlacedJob:
     """A job of the week. Times are seconds from the first step that is played.
 
-    ``work_s``: slot-seconds that were left of it then. ``started_s``, ``ended_s``: in the cluster; no end: it still ran
-    when the log ended.
+    ``work_s``: slot-seconds that were left of it then. ``started_s``, ``ended_s``: in the cluster; what still ran when
+    the log ended is taken to end then, as it is for a policy.
     """
 
     name: str
@@ -23,7 +23,7 @@ class PlacedJob:
     within: str
     slots: int
     started_s: float
-    ended_s: float | None
+    ended_s: float
 
 
 def last_known_s(jobs: Sequence[LoggedJob]) -> float:
@@ -51,7 +51,7 @@ def place(
             left_out.add("jobs left out that were submitted after the last step that is played")
             continue
         if job.started_s is None:
-            left_out.add("jobs left out that never started, as nobody knows how long they would have run")
+            left_out.add("jobs left out that never started, as nobody knows how long they would have run", job.tasks)
             continue
         ended_s = job.ended_s if job.ended_s is not None else last_s
         if ended_s <= begin_s:
@@ -77,7 +77,7 @@ def place(
                 within="node" if in_node else "anywhere",
                 slots=job.slots,
                 started_s=job.started_s - begin_s,
-                ended_s=None if job.ended_s is None else job.ended_s - begin_s,
+                ended_s=ended_s - begin_s,
             )
         )
     return placed

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tenfold.replay.importing.found import ImportFault, Samples, SeriesFile
-from tenfold.replay.importing.labels import Labels, service_names
+from tenfold.replay.importing.labels import Labels, metric_of, service_names
 from tenfold.replay.importing.reading import Reading
 from tenfold.replay.week import Floats
 
 ASK = "ask /api/v1/query_range with start, end and step"
-COUNTERS = ("_total", "_count", "_sum")
 
 
 def is_answer(found: object) -> bool:
@@ -44,11 +43,15 @@ def read_answer(origin: str, answer: object, reading: Reading) -> SeriesFile:
         raise ImportFault(f"{origin}: the series are native histograms", next_step="ask for histogram_count(rate(...))")
     labels: list[Labels] = [each.get("metric", {}) for each in found]
     names, label = service_names(origin, labels, reading.by)
-    samples = [_samples(origin, at, each.get("values", []), labels[at]) for at, each in enumerate(found)]
+    samples = [
+        _samples(origin, at, each.get("values", []), counter=reading.counts(metric_of(labels[at])))
+        for at, each in enumerate(found)
+    ]
+    refuse_replicas(origin, labels, reading)
     return SeriesFile(origin, "dated", summed(names, samples), named(origin, names, label))
 
 
-def _samples(origin: str, place: int, values: Sequence[Sequence[object]], labels: Labels) -> Samples:
+def _samples(origin: str, place: int, values: Sequence[Sequence[object]], *, counter: bool) -> Samples:
     at_s, value = np.empty(len(values)), np.empty(len(values))
     for row, pair in enumerate(values):
         try:
@@ -60,7 +63,7 @@ def _samples(origin: str, place: int, values: Sequence[Sequence[object]], labels
     value[~np.isfinite(value)] = np.nan
     if (value < 0).any():
         raise ImportFault(f"{origin}, series {place + 1}: {np.nanmin(value):g} is no rate", next_step="mend the query")
-    return Samples(at_s, value, labels.get("__name__", "").endswith(COUNTERS))
+    return Samples(at_s, value, "count" if counter else "level")
 
 
 def summed(names: Sequence[str], samples: Sequence[Samples]) -> Mapping[str, Samples]:
@@ -74,15 +77,15 @@ def summed(names: Sequence[str], samples: Sequence[Samples]) -> Mapping[str, Sam
 def _sum(parts: Sequence[Samples]) -> Samples:
     step_s = interval_s([part.at_s_N for part in parts])
     begin_s = min((float(part.at_s_N[0]) for part in parts if len(part.at_s_N)), default=0.0)
-    counter = any(part.counter for part in parts)
+    counter = any(part.says == "count" for part in parts)
     # A pod that has gone measures nothing, and adds nothing; its counter's fall would look like a restart of all.
-    rates = [part if not counter else rate_of(part) for part in parts]
+    rates = [rate_of(part) for part in parts] if counter else parts
     at = [np.round((part.at_s_N - begin_s) / step_s).astype(np.int64) for part in rates]
     total = np.full(max(int(each.max(initial=0)) for each in at) + 1, np.nan)
     for places, part in zip(at, rates, strict=True):
         known = ~np.isnan(part.value_N)
         total[places[known]] = np.nan_to_num(total[places[known]]) + part.value_N[known]
-    return Samples(np.arange(len(total), dtype=np.float64) * step_s + begin_s, total)
+    return Samples(np.arange(len(total), dtype=np.float64) * step_s + begin_s, total, "rise" if counter else "level")
 
 
 def rate_of(samples: Samples) -> Samples:
@@ -91,7 +94,7 @@ def rate_of(samples: Samples) -> Samples:
     rose_N = np.where(rose_N < 0, samples.value_N[1:], rose_N)
     apart_N = np.diff(samples.at_s_N)
     rates_N = np.divide(rose_N, apart_N, out=np.full(len(apart_N), np.nan), where=apart_N > 0)
-    return Samples(samples.at_s_N[:-1], rates_N)
+    return Samples(samples.at_s_N[:-1], rates_N, "rise")
 
 
 def interval_s(times: Sequence[Floats]) -> float:
@@ -104,6 +107,20 @@ def interval_s(times: Sequence[Floats]) -> float:
             usual.append(float(apart[apart < 1.5 * np.median(apart)].mean()))
     found = max(usual, default=60.0)
     return float(round(found)) if abs(found - round(found)) <= 0.05 * found else found
+
+
+def refuse_replicas(origin: str, labels: Sequence[Labels], reading: Reading) -> None:
+    """Refuse counts of replicas that are given as if they were requests.
+
+    Raises:
+        ImportFault: all series are of replicas.
+    """
+    metrics = {metric_of(each) for each in labels}
+    if not reading.levels and all("replicas" in metric for metric in metrics):
+        raise ImportFault(
+            f"{origin}: {', '.join(sorted(metrics))} says how many replicas there were, and of no requests",
+            next_step=f"give it as --replicas {origin}, beside the requests' files",
+        )
 
 
 def named(origin: str, names: Sequence[str], label: str | None) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from typing import Literal
 
 Unit = Literal["per-second", "per-minute", "per-hour", "per-step", "counter"]
 TimeUnit = Literal["s", "ms", "us", "ns"]
+COUNTERS = ("_total", "_count", "_sum")
+"""What names of metrics end in that count since a start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +16,8 @@ class Reading:
 
     ``zone``: of dates without one, e.g. ``Europe/Berlin``. ``unit``: of the values of series. ``by``: the label or
     column that names the service. ``time_unit``: of times that count from a beginning. ``latency_unit``: of how long
-    requests took. ``latency_target``: seconds within which an answer is in time, by service.
+    requests took. ``latency_target``: seconds within which an answer is in time, by service. ``levels``: series say how
+    much there is, e.g. of replicas, and count nothing.
     """
 
     zone: str = "UTC"
@@ -23,3 +26,8 @@ class Reading:
     time_unit: TimeUnit | None = None
     latency_unit: TimeUnit | None = None
     latency_target: Mapping[str, float] = field(default_factory=dict)
+    levels: bool = False
+
+    def counts(self, metric: str) -> bool:
+        """Whether a series counts since a start: as it was said, or by its metric's name where nothing was said."""
+        return not self.levels and (self.unit == "counter" or (self.unit == "per-second" and metric.endswith(COUNTERS)))

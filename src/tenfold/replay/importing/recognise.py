@@ -1,6 +1,6 @@
 """Which kind of file this is, by what it holds and not by its name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tenfold.replay.importing import grafana, kueue, prometheus, request_columns, request_log, slurm
@@ -40,7 +40,7 @@ def read(path: Path, reading: Reading) -> Found:
 
 
 def open_log(path: Path) -> tuple[RowFile, bool] | None:
-    """The rows of a file that was read as a log, and whether they are hashed; none if it is one value of JSON.
+    """The rows of a file that was read as a log, and whether its times count milliseconds; none if it is one value.
 
     Raises:
         TableError, ImportFault: as ``read``.
@@ -48,7 +48,7 @@ def open_log(path: Path) -> tuple[RowFile, bool] | None:
     first = first_lines(path)
     record = record_of(first[0]) if first else None
     if record is not None and len(first) > 1:
-        return records_of(path), "hash_ids" in record
+        return records_of(path), _is_mooncake(record)
     return None if first and first[0][0] in "{[" else (rows_of(path), False)
 
 
@@ -71,7 +71,7 @@ def _of_json(path: Path, first: Sequence[str], reading: Reading) -> Found:
     # answer is one value, and a log has a record on each line.
     is_log = len(first) > 1 or not (prometheus.is_answer(record) or kueue.is_list(record))
     if record is not None and is_log:
-        return _of_records(records_of(path), reading, hashed="hash_ids" in record)
+        return _of_records(records_of(path), reading, in_ms=_is_mooncake(record))
     found = json_of(path)
     if prometheus.is_answer(found):
         return prometheus.read_answer(origin, found, reading)
@@ -81,13 +81,18 @@ def _of_json(path: Path, first: Sequence[str], reading: Reading) -> Found:
     records = [found] if isinstance(found, dict) else found
     if isinstance(records, list) and records and all(isinstance(record, dict) for record in records):
         rows = rows_of_records(origin, lambda: enumerate(records, 1))
-        return _of_records(rows, reading, hashed="hash_ids" in records[0])
+        return _of_records(rows, reading, in_ms=_is_mooncake(records[0]))
     raise ImportFault(f"{path} is JSON of no kind that is known", next_step=f"give {KNOWN}")
 
 
-def _of_records(log: RowFile, reading: Reading, *, hashed: bool) -> Found:
+def _is_mooncake(record: Mapping[str, object]) -> bool:
+    """Whether a record is of Mooncake's traces, which count milliseconds; Qwen's, otherwise alike, count seconds."""
+    return "hash_ids" in record and isinstance(record.get("timestamp"), int)
+
+
+def _of_records(log: RowFile, reading: Reading, *, in_ms: bool) -> Found:
     if request_columns.is_log(log):
-        return request_log.read_log(log, reading, hashed=hashed)
+        return request_log.read_log(log, reading, in_ms=in_ms)
     raise ImportFault(f"{log.origin}: records of {', '.join(log.names)} are no requests", next_step=f"give {KNOWN}")
 
 

@@ -79,13 +79,13 @@ class RequestColumns:
     Args:
         log: the file; only its names are looked at.
         reading: how it is to be read.
-        hashed: whether its records have Mooncake's ``hash_ids``; its times are milliseconds.
+        in_ms: whether its times are milliseconds, as Mooncake's are.
 
     Raises:
         ImportFault: there is no column of time, or none that ``reading`` names.
     """
 
-    def __init__(self, log: Header, reading: Reading, *, hashed: bool) -> None:
+    def __init__(self, log: Header, reading: Reading, *, in_ms: bool) -> None:
         arrival = log.column(*ARRIVAL)
         if arrival is None:
             raise ImportFault(
@@ -101,7 +101,7 @@ class RequestColumns:
         self._input, self._output, self._latency, self._status = (
             log.column(*names) for names in (INPUT, OUTPUT, LATENCY, STATUS)
         )
-        self._unit = reading.time_unit or ("ms" if hashed else None) or _unit_of(log.names[arrival])
+        self._unit = reading.time_unit or ("ms" if in_ms else None) or _unit_of(log.names[arrival])
         self._times = TimeColumn(log.origin, log.names[arrival], reading, self._unit)
         self._latency_unit, self._why = reading.latency_unit, "(--latency-unit)"
         self._services: dict[str, str] = {}

@@ -21,19 +21,19 @@ LONGEST_S = 10 * YEAR_S
 """What is longer is no log of requests: some times in it were never set, or are of another unit."""
 
 
-def read_log(log: RowFile, reading: Reading, *, hashed: bool = False) -> RequestFile:
+def read_log(log: RowFile, reading: Reading, *, in_ms: bool = False) -> RequestFile:
     """Read a log.
 
     Args:
         log: the file.
         reading: how it is to be read.
-        hashed: whether its records have Mooncake's ``hash_ids``; its times are milliseconds.
+        in_ms: whether its times are milliseconds, as Mooncake's are.
 
     Raises:
         ImportFault: there is no column of time, a time is none, or a figure is no number; names the line. Or times are
             more than ten years apart.
     """
-    columns, tally = RequestColumns(log, reading, hashed=hashed), Tally()
+    columns, tally = RequestColumns(log, reading, in_ms=in_ms), Tally()
     services: dict[str, _Service] = {}
     latency = _Mean()
     with closing(log.batches) as batches:

@@ -141,7 +141,8 @@ class _Account:
         if len(slots) > 1:
             left_out.add("jobs that held several kinds of accelerators, counted as the one of which they held most")
         kind = max(slots, key=lambda each: slots[each])
-        return LoggedJob(name, submitted_s, started_s, ended_s, kind, sum(slots.values()), nodes=nodes or None)
+        held, nodes_told = sum(slots.values()), nodes or None
+        return LoggedJob(name, submitted_s, started_s, ended_s, kind, held, nodes=nodes_told, tasks=tasks_of(name))
 
     def _ended(self, at: int, started_s: float) -> float | None:
         ended_s = self.moment(at, "End", started_s) if self.rows.column("End") is not None else None
@@ -149,6 +150,15 @@ class _Account:
             lasted_s = duration_s(self.cell(at, "ElapsedRaw", "Elapsed"))
             ended_s = None if lasted_s is None else started_s + lasted_s
         return ended_s
+
+
+def tasks_of(name: str) -> int:
+    """How many jobs a line stands for: ``8002_[3-40:2,50%4]``, an array of which nothing started, has 20 more."""
+    array = re.search(r"_\[([\d,:-]+)(?:%\d+)?\]$", name)
+    if array is None:
+        return 1
+    parts = re.findall(r"(\d+)(?:-(\d+))?(?::(\d+))?", array[1])
+    return sum(len(range(int(first), int(last or first) + 1, int(step or 1) or 1)) for first, last, step in parts) or 1
 
 
 def accelerators_of(tres: Sequence[str], gres: Sequence[str], nodes: int) -> dict[str, int]:

@@ -152,8 +152,7 @@ def cluster_jobs_csv(jobs: Sequence[PlacedJob]) -> str:
     write = csv.writer(out, lineterminator="\n")
     write.writerow(["job", "slots", "started_s", "ended_s"])
     for job in jobs:
-        ended = "" if job.ended_s is None else f"{job.ended_s:.10g}"
-        write.writerow([job.name, job.slots, f"{job.started_s:.10g}", ended])
+        write.writerow([job.name, job.slots, f"{job.started_s:.10g}", f"{job.ended_s:.10g}"])
     return out.getvalue()
 
 
