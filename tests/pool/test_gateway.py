@@ -240,6 +240,31 @@ async def test_a_request_that_ends_residents_ends_two_at_most_and_harms_no_other
     assert sum(status.restarts for status in statuses) == 2
 
 
+async def test_who_leaves_while_it_waits_to_have_a_resident_alone_leaves_that_to_others(make_pool):
+    pool = await make_pool(plan("serve", floor=2), slots=2, queue_per_slot=64, at_once=4)
+    await pool.ready()
+
+    async def both_awake() -> bool:
+        return len(pool.gateway.link.routes.awake["serve"]) == 2
+
+    await until(both_awake)
+    busy = asyncio.create_task(work(pool, seconds=2.0))
+    await asyncio.sleep(0.1)
+    # It ends the resident that is free, and then waits until the other one has answered all before it.
+    dying = asyncio.create_task(work(pool, die=True))
+    traffic = pool.gateway._traffic["serve"]
+
+    async def is_set_apart() -> bool:
+        return bool(traffic.set_apart)
+
+    await until(is_set_apart)
+    dying.cancel()
+    assert (await busy)[0] == 200
+    await until(both_awake)
+    answers = await asyncio.gather(*(work(pool, seconds=0.5) for _ in range(8)))
+    assert {body["slot"] for _, body in answers} == {"n0/cpu0", "n0/cpu1"}
+
+
 # ---- what the controller says
 
 

@@ -206,6 +206,10 @@ class Gateway:
             await while_client_stays(self._forward(errand), receive)
         finally:
             traffic.waiting -= 1
+            if errand.alone_at is not None:
+                # Its client left before the resident that it was to have to itself was free.
+                errand.leave_alone()
+                await self.link.wake_waiting()
 
     async def _forward(self, errand: _Errand) -> None:
         """Send to awake residents, least loaded first, until one answers, the patience ends, or it ended two."""
