@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from small_shop import NOW, LetterEmbedder
 
-from tenfold.agents.ask import questions_of
+from tenfold.agents.ask import Question, answers, questions_of, shop_from_files
 from tenfold.core.assets import fetch
 from tenfold.core.errors import UsageError
 from tenfold.core.minilm import MINILM, MINILM_TOKENIZER
@@ -47,3 +48,21 @@ def test_a_line_that_is_no_question_is_named(tmp_path):
     (tmp_path / "q.jsonl").write_text('{"id": "a", "question": "?"}\n{"id": "b"}\n')
     with pytest.raises(UsageError, match=r"line 2 of .*question"):
         questions_of(tmp_path / "q.jsonl")
+
+
+def test_a_shop_is_made_of_a_feed_that_names_no_currency_and_of_a_single_file(tmp_path):
+    variant = {"id": 1, "option1": "100 g", "price": "7.90", "available": True}
+    tea = {"id": 7, "title": "Assam", "options": [{"name": "Weight"}], "variants": [variant]}
+    (tmp_path / "products.json").write_text(json.dumps({"products": [tea]}))
+    (tmp_path / "faq.txt").write_text("Q: Do you post abroad?\nA: Within Europe only.\n")
+    shop = shop_from_files(
+        "tea", tmp_path / "products.json", tmp_path / "faq.txt", LetterEmbedder(), NOW, currency="EUR"
+    )
+    said = list(answers(shop, [Question(id=1, question="How much is Assam?")], NOW))
+    assert "7.90 EUR" in said[0]["text"]
+    assert [passage.text for passage in shop.passages] == ["Within Europe only."]
+
+
+def test_a_business_without_feed_and_texts_is_told_what_to_give():
+    with pytest.raises(UsageError, match="nothing to answer from"):
+        shop_from_files("lamps", None, None, LetterEmbedder(), NOW)

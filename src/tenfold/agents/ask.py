@@ -12,7 +12,7 @@ from tenfold.agents.brain import Said, speak
 from tenfold.agents.memory import Memory
 from tenfold.agents.shop import Embedder, Shop
 from tenfold.catalog.gathered import Gathered
-from tenfold.catalog.ingest.source import read_feed, read_folder
+from tenfold.catalog.ingest.source import read_feed, read_file, read_folder
 from tenfold.catalog.item import Item, Variant
 from tenfold.catalog.passage import Passage
 from tenfold.core.errors import UsageError
@@ -85,13 +85,25 @@ def sources_of(claim: Claim, evidence: Mapping[str, Evidence]) -> list[dict[str,
     return [*(variants or items), *passages]
 
 
-def shop_from_files(business: str, feed: Path | None, docs: Path | None, model: Embedder, now: datetime) -> Shop:
-    """Make a shop from a feed and a folder of documents; what of them is left out is told on standard error."""
+def shop_from_files(
+    business: str, feed: Path | None, docs: Path | None, model: Embedder, now: datetime, currency: str = "USD"
+) -> Shop:
+    """Make a shop from a feed, and from a folder or file of texts; what of them is left out is told on standard error.
+
+    ``currency``: of prices that name none.
+
+    Raises:
+        UsageError: neither is given, or one of them cannot be read.
+    """
+    if feed is None and docs is None:
+        raise UsageError(
+            "there is nothing to answer from", next_step="give --feed products.csv, --docs ./policies or both"
+        )
     gathered = Gathered()
     if feed is not None:
-        gathered += read_feed(feed, now)
+        gathered += read_feed(feed, now, currency)
     if docs is not None:
-        gathered += read_folder(docs, now)
+        gathered += (read_folder if docs.is_dir() else read_file)(docs, now, currency)
     for each in gathered.skipped:
         talk.print(f"left out {each.where}: {each.why}", style="dim", markup=False, soft_wrap=True)
     return Shop.of(business, gathered.items, gathered.passages, model, now, at_once=AT_ONCE)

@@ -134,8 +134,9 @@ def ask(
     business: Annotated[str, Parameter(help="Name of the business.")],
     *,
     file: Annotated[Path, Parameter(help='Questions, one JSON object a line: {"id", "question"}.')],
-    feed: Annotated[Path | None, Parameter(help="What is sold, as CSV: id, title, options, price, stock.")] = None,
-    docs: Annotated[Path | None, Parameter(help="Folder of documents that may be cited.")] = None,
+    feed: Annotated[Path | None, Parameter(help="What is sold: CSV, Google Merchant, Shopify, JSON-LD.")] = None,
+    docs: Annotated[Path | None, Parameter(help="Folder or file of texts: policies, questions.")] = None,
+    currency: Annotated[str, Parameter(help="Of prices that name none.")] = "USD",
     json: Json = False,
 ) -> None:
     """Answer questions of a file as the agent would, without a pool."""
@@ -145,7 +146,7 @@ def ask(
     from tenfold.core.show import record
 
     questions, now = questions_of(file), now_utc()
-    shop = shop_from_files(business, feed, docs, Embedding(cache_dir()), now)
+    shop = shop_from_files(business, feed, docs, Embedding(cache_dir()), now, currency)
     for answered in answers(shop, questions, now):
         record(answered, f"{answered['id']}: {answered['text']}", json)
 
