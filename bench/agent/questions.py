@@ -34,6 +34,8 @@ from tenfold.catalog.shipped import demo_shop
 from tenfold.core.assets import Asset, fetch
 
 SETS = Path(__file__).parent / "sets"
+WANTED = {"handoff": "handoff", "unknown": "unknown", "abstains": "unknown"}
+"""What a check says that a reply should be, where it is no answer."""
 TUNED = ("pine", "depot", "larch")
 HELD_OUT = ("tau2", "sim")
 CLASSED = ("linden", "spoke", "quay", "crumb", "lingua", "tapfix", "folio")
@@ -94,7 +96,7 @@ def judge(asked: Mapping, reply: Mapping, rows: Iterable[Row]) -> Asked:
     sources = tuple(source for claim in reply["claims"] for each in claim["evidence"] for source in each.values())
     replied = Replied(reply["type"], reply["text"], sources)
     failed = [check for check in asked["expects"] if not holds(check, replied, list(rows))]
-    wants = next((check["check"] for check in asked["expects"] if check["check"] in ("handoff", "unknown")), "answer")
+    wants = next((WANTED[each["check"]] for each in asked["expects"] if each["check"] in WANTED), "answer")
     # What "may suit" is offered, not asserted.
     is_wrong = bool(failed) and replied.type == "answer" and "may suit" not in replied.text
     return Asked(asked["id"], asked["question"], replied, not failed, is_wrong, wants)
