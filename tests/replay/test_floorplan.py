@@ -62,6 +62,14 @@ def test_slots_that_idle_while_a_job_waits_for_a_place_are_counted():
     assert outcome.training_slots_T.tolist() == [12, 12]
 
 
+def test_a_job_that_finds_no_place_is_tried_ever_more_rarely():
+    jobs = [job(name=str(number), within="node", least=3, most=3) for number in range(4)]
+    jobs.append(job(name="whole", within="node", least=4, most=4))
+    outcome = replay(week([service([0.0] * 50)], jobs, slots=16, node_slots=4), Told([[0, 3, 3, 3, 3, 4]]))
+    # After 0, 10, 30 and 70 minutes.
+    assert outcome.fragmentation == pytest.approx(4 / 16 * 4 / 50)
+
+
 @pytest.mark.parametrize("rule", [Tenfold(), KueueLike()])
 def test_no_slots_of_two_kinds_are_kept_for_a_job_that_must_have_them_in_one_node(rule):
     kinds = (Kind("a", 8, node_slots=8), Kind("b", 8, node_slots=4))
@@ -76,7 +84,7 @@ def test_no_slots_of_two_kinds_are_kept_for_a_job_that_must_have_them_in_one_nod
     outcome = replay(Week("kinds", 600.0, kinds, (quiet,), jobs), rule)
     assert outcome.training_slots_T.tolist() == [3] + 11 * [16]
     assert outcome.waited_s_J[2] == 0.0
-    assert outcome.moves < 20
+    assert outcome.moves <= 20
 
 
 def test_a_job_that_needs_a_place_is_shown_the_kinds_on_which_it_can_have_one():
@@ -84,14 +92,14 @@ def test_a_job_that_needs_a_place_is_shown_the_kinds_on_which_it_can_have_one():
     jobs = [job(within="node", least=least, most=8, speed_K=np.array([1.0, 0.9])) for least in (6, 4, 4)]
     plan = Floorplan(Week("kinds", 600.0, kinds, (service([0.0], capacity_K=np.ones(2)),), tuple(jobs)))
     every, none, runs = np.arange(3), np.zeros(2, dtype=np.int64), np.array([0, 4])
-    shown_AK = plan.speed_AK(every, np.array([none, none, runs]), turn=0)
+    shown_AK = plan.speed_AK(every, np.array([none, none, runs]), np.zeros(3, dtype=np.int64))
     assert shown_AK.tolist() == [[1.0, 0.0], [1.0, 0.9], [0.0, 0.9]]
     # Slots of two kinds have no place together; from then on it tries one kind after the other.
     placed = plan.place(
         np.zeros((1, 2), dtype=np.int64), every[:2], np.zeros((2, 2), dtype=np.int64), np.array([[0, 0], [2, 2]])
     )
     assert not placed.job_slots_AK.any()
-    assert [plan.speed_AK(every[1:2], none[None], turn).tolist() for turn in range(3)] == [
+    assert [plan.speed_AK(every[1:2], none[None], np.array([turn])).tolist() for turn in range(3)] == [
         [[1.0, 0.0]],
         [[0.0, 0.9]],
         [[1.0, 0.0]],

@@ -5,8 +5,7 @@ Letters: S services, E ways to forecast, B bins of a season, M errors remembered
 
 from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +19,30 @@ LEVELS_D: Floats = (_EDGES[:-1] + _EDGES[1:]) / 2
 CHANCES_D: Floats = np.diff(_EDGES)
 """How likely demand is to lie in the part that each quantile stands for; sums to 1."""
 
-PRIOR_SPREAD, PRIOR_ERRORS = 0.1, 20.0
-"""Until errors are known, forecasts are assumed to err by a tenth of demand; that weighs as much as 20 errors seen."""
+PRIOR_ERROR, PRIOR_ERRORS = 0.08, 20.0
+"""Until errors are known, forecasts are taken to err by this share of demand; that weighs as much as 20 errors seen."""
 
-_PRIOR_D: Floats = PRIOR_SPREAD * np.array([NormalDist().inv_cdf(level) for level in LEVELS_D])
+_PRIOR_D: Floats = np.where(LEVELS_D < 0.5, np.log(2 * LEVELS_D), -np.log(2 * (1 - LEVELS_D)))
+"""Errors of mean size 1 are assumed to follow Laplace's law until they are known."""
+
+_TAIL = int(np.searchsorted(LEVELS_D, 0.9))
+"""Up to this level errors are taken to be as the remembered ones were. Those beyond are too few to tell, and mostly of
+the same few surges; there errors fall off exponentially, by their mean size, as in the prior."""
+
+LEAST_ERROR = 1e-3
+"""Errors are compared with what was expected of them, which is taken as at least this share of demand."""
 
 TREND_SHARE = 0.5
 """How much of the last change is expected to go on."""
 
 LEAST_LEVEL, LEAST_OF_ACTUAL = 0.05, 0.05
 """Errors are divided by the root of demand, which is taken as at least these shares of its mean and of what came."""
+
+RECENT_SHARE = 0.25
+"""How much the size of recent errors counts for the size of the next, beside that of all errors remembered."""
+
+RECENT_HORIZONS = 2.0
+"""Time constant of what is recent, in horizons: of the level, and of the size of errors."""
 
 SKILL_OBSERVATIONS = 60.0
 """Observations over which the ways to forecast are compared."""
@@ -50,7 +63,8 @@ SORTS_PER_MEMORY = 128
 class _Moment:
     """What was known after one observation, and what was then predicted for the next ``horizon_s``.
 
-    ``most_S``: the most that demand might be.
+    ``error_S``: how large the error was expected to be, over the root of demand. ``most_S``: the most that demand might
+    be.
     """
 
     units_S: Floats
@@ -58,6 +72,7 @@ class _Moment:
     actual_S: Floats
     ways_ES: Floats
     predicted_S: Floats
+    error_S: Floats
     most_S: Floats
 
 
@@ -73,6 +88,11 @@ class Forecasts:
     tune per service. A new level is followed at once, and its error is only one of many. Errors are remembered divided
     by the root of the prediction, because counts scatter like that: a surge at noon is larger than one at night.
 
+    Large errors follow one another: a surge brings many in an hour, and then there are days with none. So what is drawn
+    from the past is an error over the size that was expected of it then, times the size that is expected now; that size
+    follows the recent errors (filtered historical simulation; Hull & White 1998). Else the hours of surges would keep
+    slots ready in all calm ones.
+
     Args:
         horizon_s_S: seconds over which demand must be met: from a decision to the slot's first work, or as long as a
             request may wait, if that is longer.
@@ -87,16 +107,20 @@ class Forecasts:
         self._now_s = 0.0
         self._season = _Season(count)
         zeros_S = np.zeros(count)
-        start = _Moment(zeros_S, zeros_S, zeros_S, np.zeros((4, count)), zeros_S, np.full(count, np.inf))
+        start = _Moment(zeros_S, zeros_S, zeros_S, np.zeros((4, count)), zeros_S, zeros_S, np.full(count, np.inf))
         self._ends_s: list[float] = [0.0]
         self._moments: deque[_Moment] = deque([start])
         self._level_S = np.zeros(count)
         self._mean_S = np.zeros(count)
         self._unforeseen_S = np.zeros(count)
         self._skill_ES = np.zeros((4, count))
-        self._errors_MS = np.full((MOST_ERRORS, count), np.inf)
+        self._recent_S = np.zeros(count)
+        self._usual_S = np.zeros(count)
+        self._largest_S = np.zeros(count)
+        self._ratios_MS = np.full((MOST_ERRORS, count), np.inf)
         self._error_at_MS = np.full((MOST_ERRORS, count), -np.inf)
         self._error_count_S = np.zeros(count, dtype=np.int64)
+        self._remembered_S = np.zeros(count)
         self._sorted_DS = np.zeros((len(LEVELS_D), count))
         self._until_sort = 0
 
@@ -126,57 +150,60 @@ class Forecasts:
         units_S = np.where(measured_S, units_S, 0.0)
         cumulative_S = last.units_S + units_S
         seconds_S = last.seconds_S + np.where(measured_S, seconds, 0.0)
-        actual_S, before_S, ways_ES, predicted_S, most_S = self._window(last, cumulative_S, seconds_S)
+        since = self._a_horizon_ago()
+        span_S = seconds_S - since.seconds_S
+        actual_S = np.divide(cumulative_S - since.units_S, span_S, out=last.actual_S.copy(), where=span_S > 0)
         rate_S = units_S / seconds
-        weight_S = np.where(last.seconds_S > 0, 1.0 - np.exp(-seconds / self._memory_s), 1.0)
+        fades = 1.0 - float(np.exp(-seconds / self._memory_s))
+        weight_S = np.where(last.seconds_S > 0, fades, 1.0)
         self._mean_S = self._mean_S + np.where(measured_S, weight_S * (rate_S - self._mean_S), 0.0)
-        self._unforeseen_S = np.where(measured_S, seconds * np.maximum(0.0, actual_S - most_S), 0.0)
-        self._judge(measured_S & (last.seconds_S > 0), actual_S, ways_ES, predicted_S)
-
+        self._unforeseen_S = np.where(measured_S, seconds * np.maximum(0.0, actual_S - since.most_S), 0.0)
         # The first measurement is the level; later ones move it.
-        weight_S = np.where(last.seconds_S > 0, 1.0 - np.exp(-seconds / (2 * self._horizon_s_S)), 1.0)
+        recent_S = 1.0 - np.exp(-seconds / (RECENT_HORIZONS * self._horizon_s_S))
+        self._judge(measured_S & (since.seconds_S > 0), actual_S, since, recent_S, fades)
+        weight_S = np.where(last.seconds_S > 0, recent_S, 1.0)
         self._level_S = self._level_S + np.where(measured_S, weight_S * (rate_S - self._level_S), 0.0)
         self._season.observe(units_S, measured_S, seconds)
         carried_S = actual_S * self._season.ratio_S(self._horizon_s_S)
-        trend_S = np.maximum(0.0, actual_S + TREND_SHARE * (actual_S - before_S))
+        trend_S = np.maximum(0.0, actual_S + TREND_SHARE * (actual_S - since.actual_S))
         ways_ES = np.stack((actual_S, trend_S, carried_S, self._level_S))
         best_S = np.argmin(self._skill_ES, axis=0)
         predicted_S = np.take_along_axis(ways_ES, best_S[None, :], axis=0)[0]
         self._ends_s.append(self._now_s)
-        most_S = predicted_S + self._spread_SD(predicted_S, slice(-1, None))[:, -1]
-        self._moments.append(_Moment(cumulative_S, seconds_S, actual_S, ways_ES, predicted_S, most_S))
+        error_S = self._error_S(predicted_S)
+        most_S = predicted_S + self._scale_S(predicted_S) * np.maximum(self._largest_S, _PRIOR_D[-1] * error_S)
+        self._moments.append(_Moment(cumulative_S, seconds_S, actual_S, ways_ES, predicted_S, error_S, most_S))
         # Two horizons back is the oldest that is looked at.
         while len(self._ends_s) > 2 and self._ends_s[1] <= self._now_s - 2 * self._columns[-1][0]:
             del self._ends_s[0]
             self._moments.popleft()
 
-    def _window(
-        self, last: _Moment, cumulative_S: Floats, seconds_S: Floats
-    ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-        """Find demand over the last two horizons, and what was predicted for the last: each way, the best, the most."""
-        actual_S, before_S = last.actual_S.copy(), last.actual_S.copy()
-        ways_ES, predicted_S, most_S = last.ways_ES.copy(), last.predicted_S.copy(), last.most_S.copy()
+    def _a_horizon_ago(self) -> _Moment:
+        """Gather what was known and predicted of each service at the latest moment at least one horizon ago."""
+        arrays = {each.name: getattr(self._moments[-1], each.name).copy() for each in fields(_Moment)}
         for horizon_s, columns in self._columns:
-            # The window begins at the latest moment that is at least one horizon ago.
-            since = self._moments[max(0, bisect_right(self._ends_s, self._now_s - horizon_s + 1e-9) - 1)]
-            span_S = seconds_S[columns] - since.seconds_S[columns]
-            seen = columns[span_S > 0]
-            actual_S[seen] = (cumulative_S[seen] - since.units_S[seen]) / span_S[span_S > 0]
-            before_S[columns] = since.actual_S[columns]
-            ways_ES[:, columns] = since.ways_ES[:, columns]
-            predicted_S[columns] = since.predicted_S[columns]
-            most_S[columns] = since.most_S[columns]
-        return actual_S, before_S, ways_ES, predicted_S, most_S
+            moment = self._moments[max(0, bisect_right(self._ends_s, self._now_s - horizon_s + 1e-9) - 1)]
+            for name, array in arrays.items():
+                array[..., columns] = getattr(moment, name)[..., columns]
+        return _Moment(**arrays)
 
-    def _judge(self, judged_S: NDArray[np.bool_], actual_S: Floats, ways_ES: Floats, predicted_S: Floats) -> None:
+    def _judge(
+        self, judged_S: NDArray[np.bool_], actual_S: Floats, since: _Moment, recent_S: Floats, fades: float
+    ) -> None:
         """Remember how far each way and the prediction were off; before the first measurement there was none."""
-        missed_ES = np.abs(ways_ES - actual_S)
+        missed_ES = np.abs(since.ways_ES - actual_S)
         self._skill_ES += np.where(judged_S, (missed_ES - self._skill_ES) / SKILL_OBSERVATIONS, 0.0)
+        # Demand that starts from nothing must not look as if it could grow as many times again.
+        scale_S = self._scale_S(np.maximum(since.predicted_S, LEAST_OF_ACTUAL * actual_S))
+        error_S = (actual_S - since.predicted_S) / scale_S
+        mean_S = judged_S / (1.0 + self._error_count_S)
+        self._recent_S += np.maximum(mean_S, judged_S * recent_S) * (np.abs(error_S) - self._recent_S)
+        self._usual_S += np.maximum(mean_S, judged_S * fades) * (np.abs(error_S) - self._usual_S)
+        self._largest_S = np.maximum((1.0 - fades) * self._largest_S, judged_S * error_S)
         columns = np.flatnonzero(judged_S)
         rows = self._error_count_S[columns] % MOST_ERRORS
-        # Demand that starts from nothing must not look as if it could grow as many times again.
-        scale_S = self._scale_S(np.maximum(predicted_S, LEAST_OF_ACTUAL * actual_S))
-        self._errors_MS[rows, columns] = (actual_S[columns] - predicted_S[columns]) / scale_S[columns]
+        expected_S = np.maximum(since.error_S, LEAST_ERROR * scale_S)
+        self._ratios_MS[rows, columns] = error_S[columns] / expected_S[columns]
         self._error_at_MS[rows, columns] = self._now_s
         self._error_count_S[columns] += 1
         self._until_sort -= 1
@@ -184,24 +211,29 @@ class Forecasts:
             self._sort()
 
     def _sort(self) -> None:
-        counted_MS = self._error_at_MS >= self._now_s - self._memory_s
-        count_S = counted_MS.sum(axis=0)
         rows = int(np.clip(self._error_count_S.max(initial=0), 1, MOST_ERRORS))
-        ordered_MS = np.sort(np.where(counted_MS[:rows], self._errors_MS[:rows], np.inf), axis=0)
+        counted_MS = self._error_at_MS[:rows] >= self._now_s - self._memory_s
+        count_S = counted_MS.sum(axis=0)
+        ordered_MS = np.sort(np.where(counted_MS, self._ratios_MS[:rows], np.inf), axis=0)
         picks_DS = np.minimum((LEVELS_D[:, None] * count_S).astype(np.int64), np.maximum(count_S - 1, 0))
         self._sorted_DS = np.where(count_S > 0, np.take_along_axis(ordered_MS, picks_DS, axis=0), 0.0)
+        self._remembered_S = count_S
         self._until_sort = int(count_S.min(initial=MOST_ERRORS)) // SORTS_PER_MEMORY
+
+    def _error_S(self, predicted_S: Floats) -> Floats:
+        """How large the error of this prediction is expected to be, over the root of demand."""
+        seen_S = self._usual_S + RECENT_SHARE * (self._recent_S - self._usual_S)
+        prior_S = PRIOR_ERRORS / (PRIOR_ERRORS + self._error_count_S)
+        return seen_S + prior_S * (PRIOR_ERROR * predicted_S / self._scale_S(predicted_S) - seen_S)
 
     def demands_SD(self) -> Floats:
         """What demand per second may be, with chances ``CHANCES_D``; ascending along D, never below zero."""
         predicted_S = self.predicted_S
-        return np.maximum(0.0, predicted_S[:, None] + self._spread_SD(predicted_S, slice(None)))
-
-    def _spread_SD(self, predicted_S: Floats, levels: slice) -> Floats:
-        """By how much demand may exceed what is predicted, at these levels."""
-        prior_S = PRIOR_ERRORS / (PRIOR_ERRORS + self._error_count_S)
-        scale_S = (1 - prior_S) * self._scale_S(predicted_S)
-        return scale_S[:, None] * self._sorted_DS[levels].T + (prior_S * predicted_S)[:, None] * _PRIOR_D[levels]
+        prior_S = PRIOR_ERRORS / (PRIOR_ERRORS + self._remembered_S)
+        error_SD = _PRIOR_D + (1 - prior_S)[:, None] * (self._sorted_DS.T - _PRIOR_D)
+        error_SD[:, _TAIL:] = error_SD[:, _TAIL, None] + _PRIOR_D[_TAIL:] - _PRIOR_D[_TAIL]
+        scale_S = self._scale_S(predicted_S) * self._error_S(predicted_S)
+        return np.maximum(0.0, predicted_S[:, None] + scale_S[:, None] * error_SD)
 
     def _scale_S(self, predicted_S: Floats) -> Floats:
         """What errors are divided by: the root of demand; 1 where nothing was ever asked."""

@@ -21,8 +21,9 @@ from tenfold.replay.queues import Queues, Served
 from tenfold.replay.rule import Decision, Rule, View
 from tenfold.replay.week import Floats, Ints, Week
 
-RETRY_S = 600.0
-"""A job that found no room in a node or rack is tried again after this time; until then its slots go to others."""
+RETRY_S, MOST_DOUBLINGS = 600.0, 3
+"""A job that found no room in a node or rack is tried again after this time, then after twice as long, and so on; until
+then its slots go to others. At each try they idle for a step."""
 
 
 class NotAllowed(TenfoldError):
@@ -71,6 +72,7 @@ class _Run:
         self._floorplan = Floorplan(week)
         self._fragmented_s = 0.0
         self._retry_at_s_J: Floats = np.full(len(week.jobs), -np.inf)
+        self._refusals_J: Ints = np.zeros(len(week.jobs), dtype=np.int64)
         self._unheld = [Unheld(kind.slots) for kind in week.kinds]
         self._forecasts = forecasts_of(week, warm=rule.warm)
         self._account = Account(self._services + len(week.jobs))
@@ -150,7 +152,9 @@ class _Run:
             service_slots_SK=self._queues.held_SK.copy(),
             jobs_A=jobs_A,
             job_slots_AK=progress.held_JK[jobs_A],
-            speed_AK=self._floorplan.speed_AK(jobs_A, progress.held_JK[jobs_A], int(now_s // RETRY_S)),
+            speed_AK=self._floorplan.speed_AK(
+                jobs_A, progress.held_JK[jobs_A], int(now_s // RETRY_S) + self._refusals_J[jobs_A]
+            ),
             remaining_A=progress.remaining_J[jobs_A],
             since_checkpoint_A=progress.since_checkpoint_s_J[jobs_A],
             most_A=np.where(self._retry_at_s_J[jobs_A] > now_s, held_A, most_A),
@@ -231,7 +235,11 @@ class _Run:
         placed = self._floorplan.place(decision.service_slots_SK, self._jobs_A, held_AK, decision.job_slots_AK)
         unheld_K = self._week.slots_K - decision.service_slots_SK.sum(axis=0) - placed.job_slots_AK.sum(axis=0)
         short_A = (placed.job_slots_AK < decision.job_slots_AK).any(axis=1)
-        self._retry_at_s_J[self._jobs_A[short_A]] = now_s + RETRY_S
+        grown_A = (placed.job_slots_AK > held_AK).any(axis=1) & ~short_A
+        self._refusals_J[self._jobs_A[grown_A]] = 0
+        short = self._jobs_A[short_A]
+        self._retry_at_s_J[short] = now_s + RETRY_S * 2.0 ** np.minimum(self._refusals_J[short], MOST_DOUBLINGS)
+        self._refusals_J[short] += 1
         self._fragmented_s += float(np.minimum(placed.refused_K, unheld_K).sum()) * self._week.step_s
         return replace(decision, job_slots_AK=placed.job_slots_AK)
 

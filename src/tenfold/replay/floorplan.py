@@ -38,7 +38,7 @@ class Floorplan:
         """Whether any job of the week needs a place."""
         return bool(self._local_J.any())
 
-    def speed_AK(self, jobs_A: Ints, held_AK: Ints, turn: int) -> Floats:
+    def speed_AK(self, jobs_A: Ints, held_AK: Ints, turn_A: Ints) -> Floats:
         """Tell on which kinds jobs can be, and how fast: those with a place only where a node or rack is large enough.
 
         One that runs is shown on its own kind only. One that was once given slots of several kinds, which have no place
@@ -50,7 +50,7 @@ class Floorplan:
         fits_AK = self._fits_JK[jobs_A]
         for row in np.flatnonzero(self._split_J[jobs_A]).tolist():
             fits = np.flatnonzero(fits_AK[row])
-            fits_AK[row] = np.arange(len(self._floors)) == fits[turn % len(fits)]
+            fits_AK[row] = np.arange(len(self._floors)) == fits[turn_A[row] % len(fits)]
         runs_A = self._local_J[jobs_A] & held_AK.any(axis=1)
         return np.where(np.where(runs_A[:, None], held_AK > 0, fits_AK), speed_AK, 0.0)
 
