@@ -1,6 +1,7 @@
 """The page of a plan: complete, self-contained, and nothing in it that the plan does not say."""
 
 import io
+import itertools
 import json
 import re
 import xml.dom.minidom
@@ -11,10 +12,10 @@ from rich.console import Console
 from tiny_study import study_of
 
 from outline import Outline
-from tenfold.page.drawing import ticks
+from tenfold.page.drawing import LETTER, ticks
 from tenfold.page.figures import amount, percent, usd
 from tenfold.plan import show
-from tenfold.plan.charts import capex_fan, power_fan, tornado_chart
+from tenfold.plan.charts import HALF, PHONE, capex_fan, power_fan, tornado_chart
 from tenfold.plan.gantt import groups, staging
 from tenfold.plan.plan import make_plan
 from tenfold.plan.report import report
@@ -99,6 +100,14 @@ def test_every_picture_is_well_formed(plan):
     for drawing in (capex_fan(plan), power_fan(plan), staging(plan), tornado_chart(plan)):
         assert "nan" not in drawing
         assert xml.dom.minidom.parseString(drawing).documentElement.tagName == "svg"
+
+
+def test_periods_below_a_picture_do_not_run_into_each_other_on_a_phone(plan):
+    drawing = power_fan(plan.model_copy(update={"power": plan.power * 2}))
+    places = sorted(float(x) for x in re.findall(r'<text x="([\d.]+)"[^>]*>20\d\dH\d<', drawing))
+    assert len(places) >= 3
+    apart = min(right - left for left, right in itertools.pairwise(places))
+    assert apart * PHONE / HALF > len("2026H1") * LETTER
 
 
 def test_the_page_says_what_each_thing_costs_and_when_it_is_taken_up(plan):

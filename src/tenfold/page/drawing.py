@@ -12,6 +12,9 @@ from typing import Literal
 Point = tuple[float, float]
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
+LETTER = 7.0
+"""Width of a letter of a label."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -135,12 +138,18 @@ def y_axis(frame: Frame, values: Sequence[float], write: Callable[[float], str])
     return parts
 
 
-def x_labels(frame: Frame, labels: Sequence[tuple[float, str]]) -> list[str]:
-    """Labels below, as many as there is room for."""
+def x_labels(frame: Frame, labels: Sequence[tuple[float, str]], letter: float = LETTER) -> list[str]:
+    """Labels below, as many as there is room for.
+
+    Args:
+        frame: of the picture.
+        labels: where, and what.
+        letter: width of a letter; more than ``LETTER`` where the picture is also shown smaller, with letters as large.
+    """
     if not labels:
         return []
     room = (frame.width - frame.left - frame.right) / len(labels)
-    widest = 7.0 * max(len(label) for _, label in labels) + 8
+    widest = letter * max(len(label) for _, label in labels) + 8
     every = max(1, math.ceil(widest / room))
     y = frame.height - frame.bottom + 18
     return [

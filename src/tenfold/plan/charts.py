@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tenfold.page.drawing import Frame, band, box, dot, line, picture, rule, text, ticks, x_labels, y_axis
+from tenfold.page.drawing import LETTER, Frame, band, box, dot, line, picture, rule, text, ticks, x_labels, y_axis
 from tenfold.page.figures import amount, percent, usd
 from tenfold.plan.result import Plan, Sensitivity, Spread, WorkloadOutlook
 from tenfold.plan.study import Study
@@ -11,6 +11,8 @@ HALF = 560.0
 FULL = 1140.0
 PHONE = 360.0
 COLOURS = 8
+SMALL = LETTER * HALF / PHONE
+"""Width of a letter where half a page is shown on a phone, with letters as large."""
 
 
 def capex_fan(plan: Plan) -> str:
@@ -25,7 +27,7 @@ def capex_fan(plan: Plan) -> str:
     frame = Frame(HALF, 300, 62, 22, 16, 34, (-0.25, last + 0.25), (0, top[-1]))
     labels = year_labels(plan.study)
     parts = y_axis(frame, top, usd)
-    parts += x_labels(frame, [(place, labels[year.year]) for place, year in enumerate(years)])
+    parts += x_labels(frame, [(place, labels[year.year]) for place, year in enumerate(years)], SMALL)
     upper = [frame.point(place, year.capex_usd.p90) for place, year in enumerate(years)]
     lower = [frame.point(place, year.capex_usd.p10) for place, year in enumerate(years)]
     parts.append(band(upper, lower, "band c0"))
@@ -73,7 +75,7 @@ def power_fan(plan: Plan) -> str:
     top = ticks(max(period.available.p90 for period in periods) * 1.04)
     frame = Frame(HALF, 300, 62, 74, 16, 34, (0, max(len(periods) - 1, 1)), (0, top[-1]))
     parts = y_axis(frame, top, amount)
-    parts += x_labels(frame, [(place, period.period) for place, period in enumerate(periods)])
+    parts += x_labels(frame, [(place, period.period) for place, period in enumerate(periods)], SMALL)
     ends = []
     for name, cls, spreads in (
         ("available", "c1", [period.available for period in periods]),
@@ -109,7 +111,7 @@ def demand_against_capacity(outlook: WorkloadOutlook, colour: dict[str, int]) ->
     top = ticks(most * 1.02)
     frame = Frame(HALF, 260, 62, 16, 14, 34, (-0.5, len(periods) - 0.5), (0, top[-1]))
     parts = y_axis(frame, top, amount)
-    parts += x_labels(frame, [(place, period.period) for place, period in enumerate(periods)])
+    parts += x_labels(frame, [(place, period.period) for place, period in enumerate(periods)], SMALL)
     width = min(34.0, 0.56 * (frame.x(1) - frame.x(0)))
     for place, period in enumerate(periods):
         below = 0.0
