@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.adam import adam
 
 from tenfold.core.errors import TenfoldError
 from tenfold.core.paths import replace_file
@@ -70,15 +71,17 @@ class RowAdam:
         """With moments of zero."""
         return RowAdam(weight_ID, torch.zeros_like(weight_ID), torch.zeros_like(weight_ID))
 
-    def step(self, row_U: Tensor, grad_UD: Tensor, rate: float) -> None:
-        """Move the rows ``row_U`` against their gradients."""
+    def step(self, row_U: Tensor, weight_UD: Tensor, grad_UD: Tensor, rate: float) -> None:
+        """Move the rows ``row_U`` against their gradients; ``weight_UD``, which is what they are now, changes too."""
+        first_UD, second_UD = (moment_ID.index_select(0, row_U) for moment_ID in (self.first_ID, self.second_ID))
+        adam(
+            [weight_UD], [grad_UD], [first_UD], [second_UD], [], [torch.tensor(float(self.steps))],
+            fused=True, amsgrad=False, beta1=_BETAS[0], beta2=_BETAS[1], lr=rate, weight_decay=0.0, eps=_EPSILON,
+            maximize=False,
+        )  # fmt: skip
         self.steps += 1
-        first, second = _BETAS
-        first_UD = self.first_ID[row_U].lerp_(grad_UD, 1 - first)
-        second_UD = self.second_ID[row_U].mul_(second).addcmul_(grad_UD, grad_UD, value=1 - second)
-        self.first_ID[row_U], self.second_ID[row_U] = first_UD, second_UD
-        root_UD = (second_UD / (1 - second**self.steps)).sqrt_().add_(_EPSILON)
-        self.weight_ID[row_U] = self.weight_ID[row_U].addcdiv_(first_UD, root_UD, value=-rate / (1 - first**self.steps))
+        for all_ID, some_UD in ((self.weight_ID, weight_UD), (self.first_ID, first_UD), (self.second_ID, second_UD)):
+            all_ID.index_copy_(0, row_U, some_UD)
 
 
 @dataclass(slots=True)
@@ -208,7 +211,7 @@ def _step(
     network: Network, batch: Batch, recipe: Recipe, optimizer: torch.optim.Optimizer, own: RowAdam, rate: float
 ) -> float:
     """Learn one batch; its loss, or not a number where it was left out."""
-    own_UD = own.weight_ID[batch.unique_U].requires_grad_()
+    own_UD = own.weight_ID.index_select(0, batch.unique_U).requires_grad_()
     loss = _loss(network, batch, recipe, own_UD)
     optimizer.zero_grad()
     loss.backward()
@@ -217,7 +220,7 @@ def _step(
     if not math.isfinite(loss.item() + own_UD.grad.sum().item()):
         return math.nan
     optimizer.step()
-    own.step(batch.unique_U, own_UD.grad, rate)
+    own.step(batch.unique_U, own_UD.detach(), own_UD.grad, rate)
     return loss.item()
 
 
@@ -225,10 +228,11 @@ def _loss(network: Network, batch: Batch, recipe: Recipe, own_UD: Tensor) -> Ten
     knows_content = network.of_attribute is not None or network.of_content is not None
     dropped_U = torch.rand(len(own_UD)) < recipe.own_dropout if recipe.own_dropout and knows_content else None
     vector_UD = network.item_vectors(batch.unique_U, own_UD, dropped_U)
-    vector_BLD = functional.embedding(batch.item_BL, vector_UD)
     judged = network.acts is not None or network.watches is not None
+    # The latest event of a window is no token, and looked up only where it is judged.
+    vector_BLD = functional.embedding(batch.item_BL if judged else batch.item_BL[:, :-1], vector_UD)
     candidate_BLD = network.candidate_tokens(vector_BLD, batch.surface_BL) if judged else None
-    read_BLD = vector_BLD[:, :-1]
+    read_BLD = vector_BLD[:, :-1] if judged else vector_BLD
     if recipe.event_dropout:
         read_BLD = read_BLD * (torch.rand(*read_BLD.shape[:2], 1) >= recipe.event_dropout)
     hidden_BLD, judged_BLD = network(read_BLD, batch.tokens, candidate_BLD)
@@ -237,7 +241,7 @@ def _loss(network: Network, batch: Batch, recipe: Recipe, own_UD: Tensor) -> Ten
     loss = hidden_PD.new_zeros(())
     for rivals in batch.rivals:
         target_T, negative_N = item_P[rivals.target_T], rivals.negative_N
-        hidden_TD = hidden_PD[rivals.target_T]
+        hidden_TD = hidden_PD.index_select(0, rivals.target_T)
         loss = loss + sampled_softmax(
             hidden_TD, vector_UD, target_T, negative_N, rivals.masked, network.temperature, rivals.stands_for
         )

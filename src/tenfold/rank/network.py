@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tenfold.rank.recipe import Recipe, Shape
+from tenfold.rank.unit import unit
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Of the share of an item's length that is watched."""
@@ -94,7 +95,7 @@ class Dropout(nn.Module):
 
 
 class GatedBlock(nn.Module):
-    """Attention with a learned bias per distance and a gate, then SwiGLU.
+    """Attention with a learned bias per distance and a gate, then SwiGLU (unless the recipe has none).
 
     Queries need not be the tokens that are attended to, so that candidates can look at a history.
     """
@@ -109,23 +110,44 @@ class GatedBlock(nn.Module):
         self.attended = nn.Linear(width, width, bias=False)
         self.distance_bias = nn.Parameter(torch.zeros(recipe.heads, recipe.length + 1))
         self.start_bias = nn.Parameter(torch.zeros(recipe.heads))
-        self.before_widen = nn.LayerNorm(width, bias=False)
-        self.widen = nn.Linear(width, 4 * width, bias=False)
-        self.narrow = nn.Linear(2 * width, width, bias=False)
+        inside = recipe.widen * width
+        self.before_widen = nn.LayerNorm(width, bias=False) if inside else None
+        self.widen = nn.Linear(width, 2 * inside, bias=False) if inside else None
+        self.narrow = nn.Linear(inside, width, bias=False) if inside else None
         self.dropout = Dropout(recipe.dropout)
 
-    def keys_values(self, x_BLD: Tensor) -> tuple[Tensor, Tensor]:
-        """What is attended to, (B, H, L, C) each; of a token alone, so that it can be kept."""
-        key, value = self.key_value(self.before_attention(x_BLD)).chunk(2, dim=-1)
+    def keys_values(self, normal_BLD: Tensor) -> tuple[Tensor, Tensor]:
+        """What is attended to, (B, H, L, C) each, from tokens after ``before_attention``."""
+        key, value = self.key_value(normal_BLD).chunk(2, dim=-1)
         return self._split(key), self._split(value)
 
-    def forward(self, x_BLD: Tensor, key_BHLC: Tensor, value_BHLC: Tensor, bias_HLL: Tensor) -> Tensor:
-        """Mix each place with those of the keys that ``bias_HLL`` lets it see; same shape out."""
-        query, gate_BLD = self.query_gate(self.before_attention(x_BLD)).chunk(2, dim=-1)
-        query_BHLC = self._split(query)
-        score = torch.matmul(query_BHLC * query_BHLC.shape[-1] ** -0.5, key_BHLC.transpose(-1, -2)) + bias_HLL
+    def forward(
+        self,
+        x_BLD: Tensor,
+        key_BHLC: Tensor,
+        value_BHLC: Tensor,
+        bias_HLL: Tensor,
+        normal_BLD: Tensor | None = None,
+    ) -> Tensor:
+        """Mix each place with those of the keys that ``bias_HLL`` lets it see; same shape out.
+
+        Args:
+            x_BLD: what asks.
+            key_BHLC: keys of what is looked at.
+            value_BHLC: values of it.
+            bias_HLL: on each key.
+            normal_BLD: ``x_BLD`` after ``before_attention``, where that is at hand.
+        """
+        normal_BLD = self.before_attention(x_BLD) if normal_BLD is None else normal_BLD
+        # Queries are scaled by their weights, which are fewer numbers.
+        query_DD, gate_DD = self.query_gate.weight.chunk(2)
+        scaled_ED = torch.cat([query_DD * key_BHLC.shape[-1] ** -0.5, gate_DD])
+        query, gate_BLD = functional.linear(normal_BLD, scaled_ED).chunk(2, dim=-1)
+        score = torch.matmul(self._split(query), key_BHLC.transpose(-1, -2)) + bias_HLL
         mixed_BLD = torch.matmul(score.softmax(dim=-1), value_BHLC).transpose(1, 2).reshape(x_BLD.shape)
         x_BLD = x_BLD + self.dropout(self.attended(mixed_BLD * functional.silu(gate_BLD)))
+        if self.before_widen is None or self.widen is None or self.narrow is None:
+            return x_BLD
         wide, gate = self.widen(self.before_widen(x_BLD)).chunk(2, dim=-1)
         return x_BLD + self.dropout(self.narrow(wide * functional.silu(gate)))
 
@@ -210,7 +232,8 @@ class Network(nn.Module):
         """
         own_ND = self.own(row_N) if own_ND is None else own_ND
         known_N = self.known_I[row_N] if dropped_N is None else self.known_I[row_N] & ~dropped_N
-        own_ND = torch.where(known_N[:, None], own_ND, self.unseen)
+        if not known_N.all():
+            own_ND = torch.where(known_N[:, None], own_ND, self.unseen)
         attribute, start_N = _ragged(self.attribute, self.attribute_start_I, row_N)
         content_NC = self.content_IC[row_N] if self.of_content is not None else self.content_IC
         return self._joined(own_ND, attribute, start_N, content_NC)
@@ -226,7 +249,7 @@ class Network(nn.Module):
             vector_ND = vector_ND + self.of_attribute(attribute, start_N)
         if self.of_content is not None:
             vector_ND = vector_ND + self.of_content(content_NC)
-        return functional.normalize(vector_ND, dim=-1)
+        return unit(vector_ND)
 
     def event_tokens(
         self, vector_BLD: Tensor, surface_BL: Tensor, actions_BL: Tensor, watched_BL: Tensor, gap_BL: Tensor
@@ -269,7 +292,8 @@ class Network(nn.Module):
         surface_bias_BHLL = self.bias_of_surfaces(tokens.next_surface, tokens.surface)
         x_BLD = self.dropout(x_BLD)
         for block in self.blocks:
-            key, value = block.keys_values(x_BLD)
+            normal_BLD = block.before_attention(x_BLD)
+            key, value = block.keys_values(normal_BLD)
             bias_HLL = block.bias(x_BLD.shape[1])
             bias = bias_HLL if surface_bias_BHLL is None else bias_HLL + surface_bias_BHLL
             if candidate_BLD is not None:
@@ -277,9 +301,9 @@ class Network(nn.Module):
             if query_BLD is not None:
                 query_BLD = block(query_BLD, key, value, bias)
             if query_BLD is None or block is not self.blocks[-1]:
-                x_BLD = block(x_BLD, key, value, bias_HLL)
+                x_BLD = block(x_BLD, key, value, bias_HLL, normal_BLD)
         judged = None if candidate_BLD is None else self.after(candidate_BLD)
-        return functional.normalize(self.after(x_BLD if query_BLD is None else query_BLD), dim=-1), judged
+        return unit(self.after(x_BLD if query_BLD is None else query_BLD)), judged
 
     def _asked(self, x_BLD: Tensor, tokens: Tokens) -> Tensor:
         """Queries, (B, L, D): at each place the latest event on the surface asked for, with the latest of all.

@@ -25,6 +25,7 @@ class Recipe(Frozen):
     width: int = Field(128, ge=4, description="channels per item")
     heads: int = Field(2, ge=1)
     blocks: int = Field(1, ge=1)
+    widen: int = Field(2, ge=0, description="times the width inside a block's SwiGLU; 0: blocks have none, as HSTU's")
     length: int = Field(50, ge=2, description="latest items of a history that are read")
     context: int = Field(0, ge=0, description="events that a window in the middle of a history reads before it learns")
     dropout: float = Field(0.45, ge=0, lt=1)
