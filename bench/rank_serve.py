@@ -90,13 +90,15 @@ def big_snapshot(items: int) -> Snapshot:
 
 @contextmanager
 def resident(home: Path, cache: Path) -> Iterator[tuple[psutil.Process, int]]:
-    """A resident as a host starts it; gives its process and port."""
+    """A resident as a host starts it; gives its process and port. Who asks keeps to other cores, if there are any."""
+    cores = os.sched_getaffinity(0)
+    own = max(cores)
     spec = ProcessSpec(
         name="rank@n0/cpu0",
         workload="rank",
         factory="tenfold.rank.resident:create",
         slot="n0/cpu0",
-        cores=(max(os.sched_getaffinity(0)),),
+        cores=(own,),
         threads=1,
         gpu=None,
         bind="127.0.0.1",
@@ -109,6 +111,7 @@ def resident(home: Path, cache: Path) -> Iterator[tuple[psutil.Process, int]]:
     )
     command = [sys.executable, str(Path(__file__).with_name("fresh_resident.py"))]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    os.sched_setaffinity(0, cores - {own} or cores)
     assert process.stdin is not None and process.stdout is not None
     try:
         process.stdin.write(spec.to_json() + b"\n")
@@ -119,6 +122,7 @@ def resident(home: Path, cache: Path) -> Iterator[tuple[psutil.Process, int]]:
     finally:
         process.kill()
         process.wait()
+        os.sched_setaffinity(0, cores)
 
 
 def ask(connection: HTTPConnection, path: str, body: object) -> bytes:

@@ -12,7 +12,7 @@ from tenfold.rank.stream import Events
 ITEMS, LENGTH = 40, 6
 
 
-def network_of(blocks: int, surfaces: int = 3) -> Network:
+def network_of(blocks: int, surfaces: int = 3, widen: int = 2) -> Network:
     shape = Shape(
         items=ITEMS, attributes=5, content=7, surfaces=surfaces, actions=2, timed=True, judged=True, watched=True
     )  # fmt: skip
@@ -21,7 +21,7 @@ def network_of(blocks: int, surfaces: int = 3) -> Network:
         features = Features(
             torch.randint(5, (2 * ITEMS,)), torch.arange(ITEMS + 1) * 2, torch.randn(ITEMS, 7), torch.ones(ITEMS) > 0
         )
-        network = Network(Recipe(width=16, blocks=blocks, length=LENGTH), shape, features)
+        network = Network(Recipe(width=16, blocks=blocks, length=LENGTH, widen=widen), shape, features)
         for parameter in network.parameters():
             torch.nn.init.normal_(parameter, std=0.4)
     return network.eval()
@@ -59,10 +59,10 @@ def test_appending_events_is_reading_them_anew(blocks: int, surfaces: int):
 
 
 @pytest.mark.parametrize("surface", [0, 1, 2, None])
-@pytest.mark.parametrize("blocks", [1, 2])
-def test_serving_says_what_training_learned(blocks: int, surface: int | None):
+@pytest.mark.parametrize(("blocks", "widen"), [(1, 2), (2, 2), (1, 0)])
+def test_serving_says_what_training_learned(blocks: int, widen: int, surface: int | None):
     """After any part of a history, the empty one and one without an event on the surface too."""
-    network = network_of(blocks)
+    network = network_of(blocks, widen=widen)
     reader = Reader(network, LENGTH)
     vectors = network.item_vectors(torch.arange(ITEMS)).detach().numpy()
     events = some_events(LENGTH)

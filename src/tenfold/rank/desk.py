@@ -6,6 +6,7 @@ Shapes: E events, I items.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 
 import numpy as np
 import orjson
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _GENRE = "genre:"
 _MOST_COMBINATIONS = 1000
+_COLUMNS = attrgetter("item", "surface", "actions", "watched", "at")
 
 
 class RankDesk:
@@ -176,22 +178,19 @@ class RankDesk:
 
     def _told_events(self, told: Sequence[HistoryEvent]) -> Events:
         """What the ranker knows of a history: an item that came since the snapshot was made is left out."""
-        known = [(self._row_of[event.item], event) for event in told if event.item in self._row_of]
-        row_E = np.array([row for row, _ in known], dtype=np.int64)
-        own_E = self._surface_I[row_E] if len(row_E) else row_E
+        known = [event for event in told if event.item in self._row_of]
+        if not known:
+            return Events.none()
+        item, surface, actions, watched, at = zip(*map(_COLUMNS, known), strict=True)
+        row_E = np.array([self._row_of[each] for each in item], dtype=np.int64)
+        surface_E = np.array([self._surface_of.get(each, -1) for each in surface], dtype=np.int64)
         return Events(
             np.zeros(len(known), dtype=np.int64),
             row_E,
-            np.array(
-                [
-                    own if event.surface is None else self._surface_of.get(event.surface, own)
-                    for own, (_, event) in zip(own_E.tolist(), known, strict=True)
-                ],
-                dtype=np.int64,
-            ),
-            np.array([self._bits(event.actions) for _, event in known], dtype=np.int64),
-            np.array([np.nan if event.watched is None else event.watched for _, event in known], dtype=np.float32),
-            np.array([np.nan if event.at is None else event.at for _, event in known], dtype=np.float64),
+            np.where(surface_E < 0, self._surface_I[row_E], surface_E),
+            np.array([self._bits(each) for each in actions], dtype=np.int64),
+            np.array(watched, dtype=np.float32),  # What is none becomes no number.
+            np.array(at, dtype=np.float64),
         )
 
     def _bits(self, actions: tuple[str, ...]) -> int:

@@ -27,29 +27,31 @@ class Standing:
     """
 
     def __init__(self, value_K: Values, vector_KD: Vectors, author_K: Rows, settings: SurfaceSettings) -> None:
+        self._settings = settings
         spread = float(np.ptp(value_K)) if len(value_K) else 0.0
-        self._share_K = (value_K - value_K.min()) / spread if spread > 0 else np.ones(len(value_K))
-        self._vector_KD, self._author_K, self._settings = vector_KD, author_K, settings
-        self._decayed_K = np.ones(len(value_K))
-        self._likeness_K = np.zeros(len(value_K))
-        self._open_K = np.ones(len(value_K), dtype=np.bool_)
-        self._of_author: dict[int, int] = {}
+        share_K = (value_K - value_K.min()) / spread if spread > 0 else np.ones(len(value_K))
+        self._gain_K = (1.0 - settings.diversity) * share_K
+        self._lost_K = np.zeros(len(value_K))
+        """Weighed likeness to what stands above; infinite for those that can no longer stand anywhere."""
+        self._like_KK = settings.diversity * (vector_KD @ vector_KD.T) if settings.diversity else None
+        self._author_K = author_K.tolist()
+        self._theirs: dict[int, list[int]] = {}
+        for place, author in enumerate(self._author_K):
+            self._theirs.setdefault(author, []).append(place)
+        self._taken: dict[int, int] = {}
 
     def worth(self) -> Values:
         """Worth of each candidate at the next place, (K,); minus infinity for those that can no longer stand there."""
-        weight = self._settings.diversity
-        worth_K = (1.0 - weight) * self._share_K * self._decayed_K - weight * self._likeness_K
-        return np.where(self._open_K, worth_K, -np.inf)
+        return self._gain_K - self._lost_K
 
     def take(self, place: int) -> None:
         """Put a candidate into the list."""
-        self._open_K[place] = False
-        if self._settings.diversity:
-            np.maximum(self._likeness_K, self._vector_KD @ self._vector_KD[place], out=self._likeness_K)
-        author = int(self._author_K[place])
-        if author >= 0:
-            count = self._of_author[author] = self._of_author.get(author, 0) + 1
-            theirs_K = self._author_K == author
-            self._decayed_K[theirs_K] *= self._settings.author_decay
+        self._lost_K[place] = np.inf
+        if self._like_KK is not None:
+            np.maximum(self._lost_K, self._like_KK[place], out=self._lost_K)
+        author = self._author_K[place]
+        if author >= 0 and len(theirs := self._theirs[author]) > 1:
+            count = self._taken[author] = self._taken.get(author, 0) + 1
+            self._gain_K[theirs] *= self._settings.author_decay
             if self._settings.most_per_author is not None and count >= self._settings.most_per_author:
-                self._open_K &= ~theirs_K
+                self._lost_K[theirs] = np.inf

@@ -39,10 +39,10 @@ def choose(standing: Standing, k: int, chance: float, draw: np.random.Generator)
             break
         chosen, propensity = best, 1.0
         if chance:
-            open_M = np.flatnonzero(worth_K > -np.inf)
+            open_K = worth_K > -np.inf
             if draw.random() < chance:
-                chosen = int(draw.choice(open_M))
-            propensity = chance / len(open_M) + (1.0 - chance) * (chosen == best)
+                chosen = int(draw.choice(np.flatnonzero(open_K)))
+            propensity = chance / int(np.count_nonzero(open_K)) + (1.0 - chance) * (chosen == best)
         standing.take(chosen)
         places.append(Place(chosen, propensity))
     return places

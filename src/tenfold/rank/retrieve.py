@@ -106,13 +106,13 @@ def retriever(vector_ID: Vectors, row_N: Rows, threads: int = 1) -> Retriever:
 def _top(row_M: Rows, score_M: Vectors, count: int) -> Found:
     """The ``count`` highest, best first; equal scores in order of row."""
     if count < len(row_M):
-        kept = np.argpartition(-score_M, count - 1)[:count]
+        kept = np.argpartition(score_M, -count)[-count:]
         # A partition breaks ties at its edge as it likes.
         edge = score_M[kept].min()
-        above = np.flatnonzero(score_M > edge)
-        at_edge = np.flatnonzero(score_M == edge)
-        at_edge = at_edge[np.argsort(row_M[at_edge], kind="stable")][: count - len(above)]
-        kept = np.concatenate([above, at_edge])
+        if np.count_nonzero(score_M >= edge) > count:
+            above, at_edge = np.flatnonzero(score_M > edge), np.flatnonzero(score_M == edge)
+            at_edge = at_edge[np.argsort(row_M[at_edge], kind="stable")][: count - len(above)]
+            kept = np.concatenate([above, at_edge])
         row_M, score_M = row_M[kept], score_M[kept]
     order = np.lexsort((row_M, -score_M))
     return Found(row_M[order], score_M[order])

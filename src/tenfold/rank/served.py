@@ -4,11 +4,11 @@ Retrieval finds candidates among what filters and rules allow; the network judge
 what they would do; values, diversity and chance make a list of them. All of it runs in one process on one thread, and
 ``Recommender.recommend`` calls the same.
 
-Shapes: I items, S surfaces, K candidates, D width, A actions.
+Shapes: I items, S surfaces, K candidates, P places of a list, D width, A actions.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -20,13 +20,13 @@ from tenfold.rank.explore import Place, choose
 from tenfold.rank.features import Embed, features_of
 from tenfold.rank.person import Judgement, PersonState, Reader
 from tenfold.rank.ranker import vectors_of
-from tenfold.rank.retrieve import Found, Retriever, Vectors, retriever
+from tenfold.rank.retrieve import Retriever, Vectors, retriever
 from tenfold.rank.rules import Rules
 from tenfold.rank.snapshot import Snapshot
 from tenfold.rank.states import States
 from tenfold.rank.stream import Events, Item, Mask, Rows
 from tenfold.rank.surface import SurfaceSettings
-from tenfold.rank.value import Valued, needs_judgement, value
+from tenfold.rank.value import Valued, Values, needs_judgement, value
 
 CANDIDATES = 60
 """Items that are judged, at least: so many that the best by value are among the best by score."""
@@ -57,18 +57,17 @@ class Wanted:
 class Pick:
     """One item of a list.
 
-    ``score``: a logit. ``propensity``: how likely it stood there, given those above.
-    ``terms``: of its value. ``chances``: of each action. ``because``: places of events that weigh most, weightiest
-    first.
+    ``score``: a logit. ``propensity``: how likely it stood there, given those above. Where it was asked to explain:
+    ``terms`` of its value, ``chances`` of each action, ``because``: places of events that weigh most, weightiest first.
     """
 
     row: int
     score: float
     value: float
     propensity: float
-    terms: Mapping[str, float]
-    chances: Mapping[str, float]
-    because: tuple[int, ...]
+    terms: Mapping[str, float] = field(default_factory=dict)
+    chances: Mapping[str, float] = field(default_factory=dict)
+    because: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +144,11 @@ class Served:
             standing = Standing(valued.value_K, vector_KD, self._rules.author_I[found.rows], settings)
             places = choose(standing, wanted.k, settings.explore, draw)
         chosen = [place.candidate for place in places]
-        reasons = self._reasons(state, on, query_D, vector_KD[chosen], len(events)) if wanted.explain else None
-        picks = tuple(
-            self._pick(found, valued, judgement, place, reasons[number] if reasons else ())
-            for number, place in enumerate(places)
-        )
-        return Ranking(picks, seen_excluded, query_D)
+        picks = _picks(found.rows[chosen], self._scale * found.scores[chosen], valued.value_K[chosen], places)
+        if wanted.explain:
+            reasons = self._reasons(state, on, query_D, vector_KD[chosen], len(events))
+            picks = [self._explained(*each, valued, judgement) for each in zip(picks, chosen, reasons, strict=True)]
+        return Ranking(tuple(picks), seen_excluded, query_D)
 
     def embed(self, items: Sequence[Item], embed: Embed | None) -> Vectors:
         """Vectors of items that it has never seen, from their content, (N, D).
@@ -208,18 +206,16 @@ class Served:
         found = because(query_D, self._reader.without_each(state, on), vector_KD)
         return [tuple((first + places).tolist()) for places in found]
 
-    def _pick(
-        self, found: Found, valued: Valued, judgement: Judgement | None, place: Place, reasons: tuple[int, ...]
+    def _explained(
+        self, pick: Pick, candidate: int, reasons: tuple[int, ...], valued: Valued, judgement: Judgement | None
     ) -> Pick:
         chances: dict[str, float] = {}
         if judgement is not None and judgement.actions_KA.shape[1]:
-            chances = dict(zip(self.actions, judgement.actions_KA[place.candidate].tolist(), strict=True))
-        return Pick(
-            row=int(found.rows[place.candidate]),
-            score=float(self._scale * found.scores[place.candidate]),
-            value=float(valued.value_K[place.candidate]),
-            propensity=place.propensity,
-            terms={name: float(term_K[place.candidate]) for name, term_K in valued.terms.items()},
-            chances=chances,
-            because=reasons,
-        )
+            chances = dict(zip(self.actions, judgement.actions_KA[candidate].tolist(), strict=True))
+        terms = {name: float(term_K[candidate]) for name, term_K in valued.terms.items()}
+        return replace(pick, terms=terms, chances=chances, because=reasons)
+
+
+def _picks(row_P: Rows, score_P: Vectors, value_P: Values, places: Sequence[Place]) -> list[Pick]:
+    columns = zip(row_P.tolist(), score_P.tolist(), value_P.tolist(), places, strict=True)
+    return [Pick(row, score, worth, place.propensity) for row, score, worth, place in columns]

@@ -78,8 +78,8 @@ class States:
     def _keep(self, person: str, state: PersonState, keys: tuple[_Key, ...]) -> None:
         before = self._kept.pop(person, None)
         self.bytes -= 0 if before is None else before.size
-        tensors = [state.tokens_LD, *(part for pair in state.kept for part in pair)]
-        size = _OVERHEAD_BYTES + 80 * len(keys) + sum(each.element_size() * each.numel() for each in tensors)
+        arrays = [state.tokens_LD, *(part for pair in state.kept for part in pair)]
+        size = _OVERHEAD_BYTES + 80 * len(keys) + sum(each.nbytes for each in arrays)
         now = self._clock()
         self._kept[person] = _Kept(state, keys, size, now)
         self.bytes += size
@@ -91,7 +91,7 @@ class States:
 
 
 def _keys(events: Events) -> tuple[_Key, ...]:
-    watched_E = np.nan_to_num(events.watched_E, nan=-1.0)
+    watched_E = np.where(np.isnan(events.watched_E), -1.0, events.watched_E)
     columns = (events.row_E, events.surface_E, events.actions_E, watched_E, events.at_E)
     return tuple(zip(*(column.tolist() for column in columns), strict=True))
 

@@ -5,7 +5,7 @@ and actions are named by the data: an event holds the index of its surface and a
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -93,8 +93,8 @@ class Events:
     at_E: Times
 
     def __post_init__(self) -> None:
-        lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
-        assert len(set(lengths.values())) == 1, f"columns of different lengths: {lengths}"
+        lengths = [len(column) for column in self.columns()]
+        assert len(set(lengths)) == 1, f"columns of different lengths: {lengths}"
 
     @staticmethod
     def of(
@@ -137,9 +137,13 @@ class Events:
     def __len__(self) -> int:
         return len(self.at_E)
 
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """All columns, in the order in which they are told."""
+        return self.person_E, self.row_E, self.surface_E, self.actions_E, self.watched_E, self.at_E
+
     def select(self, keep_E: Mask | slice | Rows) -> "Events":
         """The events that ``keep_E`` marks, or has the places of."""
-        return Events(*(getattr(self, field.name)[keep_E] for field in fields(self)))
+        return Events(*(column[keep_E] for column in self.columns()))
 
     def by_person(self) -> Iterator[tuple[int, slice]]:
         """Each person that has events, with the slice of these."""
@@ -156,7 +160,7 @@ def joined(parts: Sequence[Events]) -> Events:
     """The events of all parts, sorted anew."""
     if not parts:
         return Events.none()
-    together = Events(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Events)))
+    together = Events(*(np.concatenate(columns) for columns in zip(*(part.columns() for part in parts), strict=True)))
     return together.select(np.lexsort((np.arange(len(together)), together.at_E, together.person_E)))
 
 

@@ -19,6 +19,11 @@ from tenfold.rank.surface import SurfaceSettings
 
 Values = npt.NDArray[np.float64]
 
+_STEP = np.diff((0.0, *QUANTILES, 1.0))
+_MEAN_Q = (_STEP[1:] + _STEP[:-1]) / 2
+_MEAN_Q[[0, -1]] += _STEP[[0, -1]] / 2
+"""What each quantile adds to the mean."""
+
 
 @dataclass(frozen=True, slots=True)
 class Valued:
@@ -71,7 +76,4 @@ def needs_judgement(settings: SurfaceSettings) -> bool:
 
 def expected(quantile_KQ: Vectors) -> Values:
     """Mean of a distribution that is known by ``QUANTILES``, (K,): straight between them, flat outside; from 0 on."""
-    edge_Q = np.array((0.0, *QUANTILES, 1.0))
-    inner_KQ = np.maximum(quantile_KQ.astype(np.float64), 0.0)
-    point_KQ = np.concatenate([inner_KQ[:, :1], inner_KQ, inner_KQ[:, -1:]], axis=1)
-    return ((point_KQ[:, 1:] + point_KQ[:, :-1]) / 2 * np.diff(edge_Q)).sum(axis=1)
+    return np.maximum(quantile_KQ.astype(np.float64), 0.0) @ _MEAN_Q
