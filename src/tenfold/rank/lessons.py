@@ -235,13 +235,12 @@ def windows_of(events: Events, length: int, context: int, generator: Generator) 
         context: of these, how many of those before its first target a window reads.
         generator: of the places.
     """
-    parts = [part for _, part in events.by_person()]
-    origin_P = np.array([part.start for part in parts], dtype=np.int64)
-    count_P = np.array([part.stop for part in parts], dtype=np.int64) - origin_P
+    origin_P = np.flatnonzero(np.diff(events.person_E, prepend=np.int64(-1)))
+    count_P = np.diff(origin_P, append=len(events))
     stride = length - context
-    first_P = np.where(count_P > length, generator.integers(1, length + 1, size=len(parts)), count_P)
+    first_P = np.where(count_P > length, generator.integers(1, length + 1, size=len(origin_P)), count_P)
     windows_P = 1 - (first_P - count_P) // stride
-    owner_W = np.repeat(np.arange(len(parts)), windows_P)
+    owner_W = np.repeat(np.arange(len(origin_P)), windows_P)
     number_W = np.arange(len(owner_W)) - np.repeat(np.cumsum(windows_P) - windows_P, windows_P)
     end_W = np.minimum(first_P[owner_W] + number_W * stride, count_P[owner_W])
     target_W = np.where(number_W == 0, 0, first_P[owner_W] + (number_W - 1) * stride)
