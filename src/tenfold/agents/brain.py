@@ -17,6 +17,7 @@ from tenfold.agents.memory import Memory
 from tenfold.agents.reading.acts import act_of, masked, wants_human
 from tenfold.agents.reading.cues import COMPARES, NEVER_TOLD, SORTS, Amounts, Best
 from tenfold.agents.reading.find import is_content, named
+from tenfold.agents.reading.grievance import is_grievance
 from tenfold.agents.reading.parts import sides_of
 from tenfold.agents.reading.question import Reading, read
 from tenfold.agents.reading.token import plain, stem, stems_of, tokens_of
@@ -70,17 +71,17 @@ async def speak(shop: Shop, question: str, memory: Memory, now: datetime, writer
 
 def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[Reply, Memory]:
     """Answer a customer; prices and stock are slots. ``now``: the time of the question."""
-    if wants_human(shop, question):
-        return HandOff("asked", question), memory
-    act = act_of(shop, question)
-    if act is not None:
-        return HandOff("policy", question, {"act": act.name, **act.facts}), memory
+    person = _for_a_person(shop, question)
+    if person is not None:
+        return person, memory
     talk = small_talk(shop, question)
     if talk is not None:
         return talk, memory
     said = read(shop, question, memory)
     reading = _meant(said)
     versus = _versus(shop, reading)
+    if versus is None and not _is_read(shop, reading) and is_grievance(shop, question):
+        return HandOff("policy", question, {"act": "complaint"}), memory
     quote = _quote(shop, question, said, reading) if versus is None else None
     if quote is not None:
         is_of_things = reading.items and reading.how != "all"
@@ -92,6 +93,14 @@ def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[R
     reading = readable(shop, reading)
     found = versus or _found(shop, reading, question)
     return found.reply, _remembered(memory, reading, found)
+
+
+def _for_a_person(shop: Shop, question: str) -> HandOff | None:
+    """The hand-off where a person is asked for, or something is to be done."""
+    if wants_human(shop, question):
+        return HandOff("asked", question)
+    act = act_of(shop, question)
+    return HandOff("policy", question, {"act": act.name, **act.facts}) if act is not None else None
 
 
 OF_POLICY = 0.5
