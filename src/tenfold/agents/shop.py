@@ -101,6 +101,11 @@ class Shop:
         return PassageIndex(self.passages, self.model, at_once=self.at_once)
 
     @cached_property
+    def word_stems(self) -> frozenset[str]:
+        """Every word of the catalog, in stems."""
+        return frozenset(map(stem, self.lexicon.words))
+
+    @cached_property
     def passage_stems(self) -> frozenset[str]:
         """Every word of the passages, in stems."""
         return frozenset(each for passage in self.passages for each in stems_of(f"{passage.title} {passage.text}"))

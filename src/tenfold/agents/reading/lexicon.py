@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import log
 
@@ -95,6 +96,7 @@ class Lexicon:
         return log(1 + len(self.titles) / (1 + len(self.items_by_stem.get(stem, ()))))
 
 
+@lru_cache(maxsize=10_000)
 def attribute_name(name: str) -> str:
     """An option's name as people say it."""
     return " ".join(name.replace("_", " ").split()).casefold()
@@ -106,6 +108,7 @@ def options_of(item: Item, variant: Variant) -> dict[str, str]:
     return {attribute_name(name): value for name, value in known.items() if _is_value(value)}
 
 
+@lru_cache(maxsize=100_000)
 def _is_value(text: str) -> bool:
     """Whether a text is a value and no sentence, which would speak to customers in the shop's name."""
     is_sentence = re.search(r"[.!?]\s|[!?]$|[$€£]\s?\d", text) or (text.endswith(".") and len(text.split()) > 3)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from tenfold.agents.reading.token import plain
@@ -89,6 +90,7 @@ def quantity_of(text: str) -> Quantity | None:
 _OWN = re.compile(r"[+]?(\d+(?:[.,]\d+)*)\s*([^\W\d_][^\s,;]{0,9})?")
 
 
+@lru_cache(maxsize=100_000)
 def measure_of(attribute: str, text: str) -> Quantity | None:
     """What an option's value measures: "1.5 l", in a unit of the catalog's own as "25 dB", or a bare number as "4"."""
     if (known := quantity_of(text)) is not None:

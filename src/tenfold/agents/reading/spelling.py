@@ -15,13 +15,13 @@ small does have cost much many which under without available options
 """
 CUES = frozenset(_CUES.split())
 """What customers often ask, and misspell."""
+_USUAL = CUES | COLORS | MATERIALS
+_USUAL_STEMS = frozenset(map(stem, _USUAL))
 
 
 def corrected(shop: Shop, tokens: Iterable[Token]) -> tuple[Token, ...]:
     """The tokens with misspelt ones read as what the catalog, or a customer's usual words, come closest to."""
-    lexicon = shop.lexicon
-    known = lexicon.words | CUES | COLORS | MATERIALS
-    stems = {stem(word) for word in known}
+    words, stems = shop.lexicon.words, shop.word_stems
     found: list[Token] = []
     for token in _apart(tokens, shop):
         word = token.text
@@ -30,12 +30,14 @@ def corrected(shop: Shop, tokens: Iterable[Token]) -> tuple[Token, ...]:
             or word in SMALL
             or token.stem in SMALL_STEMS
             or token.stem in stems
-            or word in known
+            or token.stem in _USUAL_STEMS
+            or word in words
+            or word in _USUAL
         )
         if is_known or len(word) < 3 or not word.isalpha() or (len(word) > 4 and shop.is_word(word)):
             found.append(token)
             continue
-        best = _closest(word, known, is_word=shop.is_word(word))
+        best = _closest(word, words | _USUAL, is_word=shop.is_word(word))
         best = best or _closest(word, shop.passage_words, is_word=shop.is_word(word))
         found.append(token if best is None else Token(best, stem(best), token.start, token.end))
     return _together(found, shop)
@@ -76,7 +78,7 @@ def _apart(tokens: Iterable[Token], shop: Shop) -> Iterable[Token]:
 
 def _together(tokens: list[Token], shop: Shop) -> tuple[Token, ...]:
     """Join "back pack" where titles write "backpack"."""
-    stems = {stem(word) for word in shop.lexicon.words}
+    stems = shop.word_stems
     found: list[Token] = []
     at = 0
     while at < len(tokens):
