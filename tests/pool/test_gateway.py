@@ -312,6 +312,39 @@ def say(version: int, awake: tuple[str, ...] = (), waking: int = 0) -> dict[str,
     return told.model_dump()
 
 
+async def test_nobody_is_sent_to_a_resident_that_is_just_dying(monkeypatch):
+    """It broke off one request, and takes connections still, until its listener is gone."""
+    monkeypatch.setattr("tenfold.core.links.DROPPED_WITHIN_S", 10.0)
+    heads, broke_off, open_connections = [], asyncio.Event(), []
+
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if broke_off.is_set():
+            # It is looked at, to see whether it lives; the end of the process drops this connection as well.
+            open_connections.append(writer)
+            heads.append(await reader.read(1000))
+            return
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.transport.abort()
+        broke_off.set()
+
+    dying = await asyncio.start_server(die, "127.0.0.1", 0)
+    port = dying.sockets[0].getsockname()[1]
+    told = say(0)
+    async with scripted(told) as (gateway, resident, ask):
+        told |= say(1, awake=(f"http://127.0.0.1:{port}", resident))
+        await until(lambda: gateway.link.routes.version == 1)
+        first = asyncio.create_task(ask())
+        await broke_off.wait()
+        await until(lambda: bool(open_connections))
+        async with asyncio.timeout(5):
+            assert await asyncio.gather(*(ask() for _ in range(4))) == [200] * 4
+        dying.close()
+        for writer in open_connections:
+            writer.transport.abort()
+        assert await first == 200
+    assert [head.split(b" ")[0] for head in heads] == [b"POST", b""]
+
+
 async def test_a_new_gateway_holds_what_comes_until_it_knows_its_limits():
     """Those whose connections a restart broke come back at once, before it has its first routes."""
     told = say(0)

@@ -11,6 +11,7 @@ that one dies too, it is answered with 500: no request ends more than two reside
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -223,19 +224,18 @@ class Gateway:
             traffic.in_flight[url] += 1
             traffic.silent[url] += 1
             began = self._slot_time.begin(url)
-            fate: Fate = "broken"
             heard = [False]
             try:
                 fate = await self._pass_through(url, errand, heard)
                 if fate in ("answered", "cut"):
                     return
+                errand.tried[url] = self.link.routes.version
+                if fate == "broken":
+                    await self._judge(url, errand)
             finally:
                 errand.scope[SLOT_S] = errand.scope.get(SLOT_S, 0.0) + self._slot_time.end(url, began)
                 self._end_try(url, errand, heard[0])
                 await self.link.wake_waiting()
-            errand.tried[url] = self.link.routes.version
-            if fate == "broken":
-                await self._judge(url, errand)
         text = f"{errand.deaths} residents of {workload} ended while they worked on this request; it is not tried again"
         if errand.deaths < MOST_DEATHS:
             text = f"{errand.breaks} residents of {workload} broke off while they worked on this request"
@@ -260,7 +260,13 @@ class Gateway:
             # A donor that did not sleep in time was killed; that says nothing of the request.
             return
         errand.breaks += 1
-        if await _is_dead(url):
+        # Nobody else is sent there meanwhile: one that is dying takes connections until its listener is gone.
+        errand.traffic.doubted[url] += 1
+        try:
+            is_dead = await _is_dead(url)
+        finally:
+            errand.traffic.doubted -= Counter([url])
+        if is_dead:
             errand.deaths += 1
             log.warning("request %s: %s died with it in hand", request_id(errand.scope), url)
         else:
@@ -310,7 +316,9 @@ class Gateway:
         return [
             url
             for url in self._awake_for(errand)
-            if url not in traffic.set_apart and (at_once is None or traffic.in_flight[url] < at_once)
+            if url not in traffic.set_apart
+            and url not in traffic.doubted
+            and (at_once is None or traffic.in_flight[url] < at_once)
         ]
 
     def _awake_for(self, errand: _Errand) -> list[str]:

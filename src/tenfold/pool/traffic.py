@@ -34,8 +34,9 @@ class Traffic:
     """What the gateway counts for one workload.
 
     ``in_flight``: requests in work, by the resident's URL; ``silent``: those of which no byte has come back.
-    ``set_apart``: residents that one request has to itself, because it may be what ended another. ``shares``: who holds
-    how many of the places in the queue, by key, or by the product and tenant on whose behalf it is asked.
+    ``set_apart``: residents that one request has to itself, because it may be what ended another. ``doubted``:
+    residents that broke off, by how many look whether they live. ``shares``: who holds how many of the places in the
+    queue, by key, or by the product and tenant on whose behalf it is asked.
     """
 
     arrived: int = 0
@@ -48,6 +49,7 @@ class Traffic:
     in_flight: Counter[str] = field(default_factory=Counter)
     silent: Counter[str] = field(default_factory=Counter)
     set_apart: set[str] = field(default_factory=set)
+    doubted: Counter[str] = field(default_factory=Counter)
     recent: deque[tuple[float, float, bool]] = field(default_factory=deque)
     shares: Shares = field(default_factory=Shares)
     first_byte: Spread = field(default_factory=lambda: Spread(FIRST_BYTE_BOUNDS_S))
