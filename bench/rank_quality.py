@@ -19,6 +19,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 
 # Before torch and numpy are imported: core-minutes are those of one thread.
@@ -30,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tenfold.core.assets import fetch
+from tenfold.core.errors import TenfoldError
 from tenfold.core.paths import cache_dir
 from tenfold.rank.evaluate import Query, Scorer, measure, queries_last
 from tenfold.rank.learn import Learning, learn
@@ -117,17 +119,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="trainings at a time")
     arguments = parser.parse_args()
-    found = sets_in(arguments.data)
+    try:
+        # Read once before anything is trained, so that a file which cannot be is told of in a second.
+        found = sets_in(arguments.data)
+        items = {name: len(read_folder(path)[0].items) for name, path in found.items()}
+    except TenfoldError as error:
+        parser.exit(error.exit_code, f"{error}\n{error.next_step}\n")
     told: dict[str, object] = {}
     table = Table("data set", "system", "NDCG@10", "recall@10", "core-minutes", "settings", box=None)
-    with ProcessPoolExecutor(arguments.jobs) as pool:
+    # Spawned: polars has threads of its own, which a forked process would wait for in vain.
+    with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
         jobs = {
             name: {
                 "tenfold": [pool.submit(judged, path, "tenfold", seed) for seed in range(arguments.seeds)],
                 "popularity": [pool.submit(judged, path, "popularity", 0)],
                 "item-kNN": [pool.submit(judged, path, "item-kNN", 0)],
             }
-            | ({"EASE": [pool.submit(judged, path, "EASE", 0)]} if _items(path) <= MOST_ITEMS_EASE else {})
+            | ({"EASE": [pool.submit(judged, path, "EASE", 0)]} if items[name] <= MOST_ITEMS_EASE else {})
             for name, path in found.items()
         }
         for name, systems in jobs.items():
@@ -146,10 +154,6 @@ def main() -> None:
     means = {key: float(np.mean([told[name][key] for name in found])) for key in ("ndcg10", "recall10", "core_minutes")}
     versions = {"python": platform.python_version(), "torch": version("torch"), "numpy": version("numpy")}
     print(json.dumps({**means, **told, "versions": versions}))
-
-
-def _items(path: Path) -> int:
-    return len(read_folder(path)[0].items)
 
 
 def _mean(scores: list[Score], key: str) -> float:

@@ -10,6 +10,7 @@ import pytest
 from tenfold.core.errors import UsageError
 from tenfold.rank.read.bad import BadRows
 from tenfold.rank.read.folder import read_folder
+from tenfold.rank.read.s3_rec import names_in
 from tenfold.rank.stream import Item
 
 
@@ -29,6 +30,14 @@ def test_s3_rec_with_attributes(tmp_path: Path):
     assert stream.events.histories()[0].tolist() == [0, 1, 2]
     assert stream.events.histories()[1].tolist() == [1, 0]
     assert not stream.timed
+
+
+def test_items_that_nobody_took_are_no_data_set(tmp_path: Path):
+    """S3-Rec's folders hold Beauty.txt and, written the same way, 99 items beside each target in Beauty_sample.txt."""
+    write(
+        tmp_path, Toys__txt="1 10 20\n2 20 10\n", Toys_sample__txt="1 30 40 50\n2 40 50 60\n", my_sample__txt="1 7 8\n"
+    )
+    assert names_in(tmp_path) == ["Toys", "my_sample"]
 
 
 def test_recbole_ratings_and_items(tmp_path: Path):

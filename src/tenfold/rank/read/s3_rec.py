@@ -1,6 +1,7 @@
 """S3-Rec's files: ``NAME.txt`` has a person and their items, oldest first, on each line; times are not known.
 
-``NAME_item2attributes.json`` beside it, where there is one, maps an item to its attributes.
+``NAME_item2attributes.json`` beside it, where there is one, maps an item to its attributes. ``NAME_sample.txt``, which
+has items that a person did not take, is no data set.
 """
 
 from pathlib import Path
@@ -12,11 +13,13 @@ from tenfold.rank.stream import Events, Item, Items, Stream
 
 _ADVICE = "give a folder that holds it"
 _ATTRIBUTES = "_item2attributes.json"
+_SAMPLE = "_sample"
 
 
 def names_in(folder: Path) -> list[str]:
-    """The data sets of a folder: each text file whose first line is a person and items."""
-    return sorted(path.stem for path in folder.glob("*.txt") if _looks_right(path))
+    """The data sets of a folder: each text file whose first line is a person and items, but for samples of others."""
+    names = {path.stem for path in folder.glob("*.txt") if _looks_right(path)}
+    return sorted(name for name in names if name.removesuffix(_SAMPLE) not in names - {name})
 
 
 def _looks_right(path: Path) -> bool:
