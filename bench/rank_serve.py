@@ -7,10 +7,7 @@ watched, and asks for ten items. Requests come at random times (a Poisson proces
 a row, and the time of each counts from when it was due. Requests per core: what a second of the resident's CPU does.
 Whether the last event counts in the next request is checked on the person's vector, against reading everything anew.
 
-Cold: MovieLens-100K, of which a tenth of the films that are met after the cut is taken out of training. The model
-knows these by genres and title only. The share is recall@10 of later events with them, over recall@10 of those with
-another tenth, which was in training. Every film that the person has not seen competes (``--cold-among kind``: only
-those of the same tenth).
+Cold: recall@10 on MovieLens-100K's films that training had no event of, over that of others, as in ``rank_cold.py``.
 
     python bench/rank_serve.py [--items 100000] [--seconds 20]
 """
@@ -23,9 +20,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -34,20 +30,19 @@ import orjson
 import psutil
 import torch
 
-from tenfold.core.minilm import load_minilm
+from rank_cold import cold_share
 from tenfold.core.paths import cache_dir
 from tenfold.pool.process import ProcessSpec
 from tenfold.pool.token import TOKEN_HEADER
-from tenfold.rank.dataset import RECIPE, load_movielens
 from tenfold.rank.features import features_of
 from tenfold.rank.following import fresh_folder
 from tenfold.rank.learn import Learning, learn
 from tenfold.rank.network import Network
 from tenfold.rank.person import Reader
-from tenfold.rank.ranker import Ranker, vectors_of
+from tenfold.rank.ranker import vectors_of
 from tenfold.rank.recipe import Recipe, Shape
 from tenfold.rank.snapshot import Snapshot, load_snapshot, save_snapshot
-from tenfold.rank.stream import Events, Item, Items, Stream, split_in_time
+from tenfold.rank.stream import Events, Item, Items, Stream
 
 SURFACES, ACTIONS = ("short", "long", "live", "shop"), ("opened", "liked", "shared")
 HISTORY, PEOPLE, K, LOAD = 60, 200, 10, 0.6
@@ -233,48 +228,11 @@ def next_request_knows(port: int, snapshot: Snapshot, people: People) -> bool:
     return True
 
 
-def cold_share(cache: Path, seeds: Sequence[int], among_all: bool) -> tuple[float, float]:
-    """Recall@10 of films that training had no event of, and of others; mean over seeds that choose the films."""
-    stream = load_movielens(cache).stream()
-    # Every seed asks for the same texts.
-    embed = lru_cache(maxsize=1)(lambda texts: load_minilm(cache).embed(texts))
-    cold, warm = [], []
-    for seed in seeds:
-        draw = np.random.default_rng(seed)
-        split = split_in_time(stream.events, 0.9)
-        met = np.flatnonzero(np.bincount(split.test.row_E, minlength=len(stream.items)) > 0)
-        taken = draw.permutation(met)[: len(met) // 5]
-        cold_rows, warm_rows = np.sort(taken[::2]), np.sort(taken[1::2])
-        train = split.train.select(~np.isin(split.train.row_E, cold_rows))
-        snapshot = learn(stream, train, Learning(RECIPE, seed, lambda texts: embed(tuple(texts))), lambda _: None)
-        ranker = Ranker(snapshot.network, snapshot.meta.recipe, snapshot.surface_I())
-        for rows, found in ((cold_rows, cold), (warm_rows, warm)):
-            found.append(recall(ranker, train, split.test, rows, np.arange(len(stream.items)) if among_all else rows))
-    return float(np.mean(cold)), float(np.mean(warm))
-
-
-def recall(ranker: Ranker, train: Events, test: Events, rows: np.ndarray, among: np.ndarray) -> float:
-    """Recall@10 of later events with ``rows``, of people who are known, among ``among`` less what was seen."""
-    before = {person: train.select(part) for person, part in train.by_person()}
-    hits = asked = 0
-    for person, part in test.by_person():
-        wanted = test.row_E[part][np.isin(test.row_E[part], rows)]
-        if person not in before or not len(wanted):
-            continue
-        score = ranker.score([before[person]])[0]
-        open_ = among[~np.isin(among, before[person].row_E)]
-        best = open_[np.argsort(-score[open_], kind="stable")[:K]]
-        hits += int(np.isin(wanted, best).sum())
-        asked += len(wanted)
-    return hits / asked
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--cold-among", choices=("kind", "all"), default="all")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -292,7 +250,7 @@ def main() -> None:
     p50, p99 = (float(np.quantile(took_R, share)) * 1e3 for share in (0.5, 0.99))
     print(f"{len(took_R)} requests at {LOAD / request_s:.0f}/s: p50 {p50:.2f} ms, p99 {p99:.2f} ms; {memory_mb:.0f} MB")
     print(f"an event counts in the next request: {knows}", flush=True)
-    cold, warm = cold_share(cache_dir(), range(asked.seeds), asked.cold_among == "all")
+    cold, warm = cold_share(range(asked.seeds))
     print(f"recall@10 cold {cold:.4f}, warm {warm:.4f}", flush=True)
     report = {
         "p99_ms": round(p99, 2),

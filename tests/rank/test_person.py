@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tenfold.rank.network import Features, Network, Tokens
+from tenfold.rank.network import Candidates, Features, Network, Tokens
 from tenfold.rank.person import Reader, token_columns
 from tenfold.rank.recipe import Recipe, Shape
 from tenfold.rank.stream import Events
@@ -71,7 +71,7 @@ def test_serving_says_what_training_learned(blocks: int, widen: int, surface: in
     vector_BLD = torch.from_numpy(vectors[events.row_E])[None]
     candidate_BLD = torch.from_numpy(vectors[:1]).expand(1, LENGTH + 1, -1)
     with torch.inference_mode():
-        candidates = network.candidate_tokens(candidate_BLD, torch.full((1, LENGTH + 1), surface or 0))
+        candidates = Candidates(candidate_BLD, torch.full((1, LENGTH + 1), surface or 0))
         hidden_BLD, judged_BLD = network(vector_BLD, Tokens(*columns, asked), candidates)
         assert judged_BLD is not None
         chance_LA = network.action_logits(judged_BLD[0]).sigmoid().numpy()
@@ -79,9 +79,9 @@ def test_serving_says_what_training_learned(blocks: int, widen: int, surface: in
         so_far = events.select(slice(count))
         state = reader.read(so_far, vectors[so_far.row_E])
         np.testing.assert_allclose(reader.query(state, surface), hidden_BLD[0, count].numpy(), atol=1e-5)
-        if surface is not None:
-            judged = reader.judge(state, surface, vectors[:1]).actions_KA
-            np.testing.assert_allclose(judged, chance_LA[count : count + 1], atol=1e-5)
+        # A list for anywhere is judged as what it is: items each on a surface.
+        judged = reader.judge(state, surface or 0, vectors[:1]).actions_KA
+        np.testing.assert_allclose(judged, chance_LA[count : count + 1], atol=1e-5)
 
 
 @pytest.mark.parametrize("surfaces", [1, 3])

@@ -15,6 +15,7 @@ from tenfold.rank.fit import Curve, fit
 from tenfold.rank.learn import Learning, learn, prepared
 from tenfold.rank.more import _take_over
 from tenfold.rank.person import Reader
+from tenfold.rank.ranker import Ranker
 from tenfold.rank.recipe import Recipe
 from tenfold.rank.recommender import Recommender
 from tenfold.rank.stream import Events, Item, Items, Stream, joined
@@ -151,6 +152,35 @@ def test_a_run_that_a_version_with_another_network_kept_begins_anew(stream: Stre
     told: list[float] = []
     learn(stream, stream.events, how, told.append, keep=keep)
     assert told[0] < 0.3, "all is learned again"
+
+
+def test_a_surface_on_which_nothing_happened_yet_keeps_asking_by_its_own_events(stream: Stream):
+    """Weight decay would pull that to 0 before the first event comes."""
+    surfaces = replace(stream, surfaces=("even", "odd", "quiet"))
+    network = learn(surfaces, stream.events, Learning(RECIPE), lambda _: None).network
+    assert network.surface_bias is not None and network.latest_weight is not None
+    untouched, _ = prepared(surfaces, stream.events, Learning(RECIPE))
+    assert untouched.surface_bias is not None and untouched.latest_weight is not None
+    assert network.surface_bias[:, 2].equal(untouched.surface_bias[:, 2])
+    assert network.latest_weight[2].equal(untouched.latest_weight[2])
+
+
+def test_items_that_nobody_had_get_more_places_than_they_earn(stream: Stream):
+    """Four of 40 items are taken out of all histories."""
+    new = np.arange(3, ITEMS, 10)
+    train = stream.events.select(~np.isin(stream.events.row_E, new))
+    parts = [part for _, part in train.by_person()]
+    histories = [train.select(slice(part.start, part.stop - 1)) for part in parts]
+    share, order = {}, {}
+    for places in (0.0, 5.0):
+        recipe = RECIPE.model_copy(update={"cold_places": places})
+        network = learn(stream, train, Learning(recipe), lambda _: None).network
+        assert bool(network.cold_lift.any()) == (places > 0)
+        score_QI = Ranker(network, recipe).score(histories, [int(train.surface_E[part.stop - 1]) for part in parts])
+        share[places] = np.isin(np.argsort(-score_QI, axis=1)[:, :10], new).mean()
+        order[places] = np.argsort(score_QI[:, np.setdiff1d(np.arange(ITEMS), new)], axis=1)
+    assert share[5.0] > 1.2 * share[0.0]
+    assert (order[0.0] == order[5.0]).all(), "the others keep their order"
 
 
 def test_what_is_known_of_surfaces_is_taken_over_by_their_names(fitted: Recommender, stream: Stream):

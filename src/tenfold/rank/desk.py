@@ -23,7 +23,7 @@ from tenfold.rank.contract import (
     RankRequest,
     SampleUser,
 )
-from tenfold.rank.dataset import MovieLens
+from tenfold.rank.dataset import AGE, MovieLens
 from tenfold.rank.features import Embed
 from tenfold.rank.served import Pick, Ranking, Served, Wanted
 from tenfold.rank.snapshot import Snapshot
@@ -267,4 +267,4 @@ def _told(item: Item) -> dict[str, object]:
 
 
 def _genres(item: Item) -> tuple[str, ...]:
-    return tuple(word.removeprefix(_GENRE) for word in item.attributes)
+    return tuple(word.removeprefix(_GENRE) for word in item.attributes if not word.startswith(AGE))

@@ -22,7 +22,7 @@ from tenfold.core.errors import TenfoldError
 from tenfold.core.paths import replace_file
 from tenfold.core.sound import set_aside
 from tenfold.rank.lessons import Batch, Lessons
-from tenfold.rank.network import QUANTILES, Network
+from tenfold.rank.network import QUANTILES, Candidates, Network
 from tenfold.rank.recipe import Recipe
 from tenfold.rank.softmax import sampled_softmax
 
@@ -32,6 +32,8 @@ _WARM_UP_STEPS = 50
 _LAST_RATE = 0.02
 _BETAS = (0.9, 0.98)
 _EPSILON = 1e-8
+_FORM = 2
+"""Of what is kept of a run, so that one in another form is begun anew."""
 _MOST_UNUSABLE = 10
 """Batches in a row whose loss or gradient is no number before training gives up."""
 
@@ -159,13 +161,16 @@ def fit(
     """
     own = RowAdam.of(network.own.weight.detach())
     network.own.weight.requires_grad_(False)
-    dense = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(dense, recipe.learning_rate, _BETAS, weight_decay=recipe.weight_decay, fused=True)
+    optimizer = torch.optim.AdamW(
+        _decaying(network), recipe.learning_rate, _BETAS, weight_decay=recipe.weight_decay, fused=True
+    )
     total = lessons.steps() * recipe.epochs
     run = Run(network, optimizer, own)
     # With the tensors' sizes, since another version's network of the same recipe may have others.
     sizes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    digest = hashlib.sha256(f"{recipe!r} {seed} {network.shape!r} {sizes} {lessons.digest()}".encode()).hexdigest()
+    digest = hashlib.sha256(
+        f"{recipe!r} {seed} {network.shape!r} {sizes} {_FORM} {lessons.digest()}".encode()
+    ).hexdigest()
     if keep is not None:
         run.go_on(keep, digest)
     curve = run.curve
@@ -178,7 +183,8 @@ def fit(
             learned, unusable = 0, 0
             for batch in lessons.epoch(generator):
                 rate = recipe.learning_rate * _rate(run.steps, min(1.0, run.steps / total))
-                optimizer.param_groups[0]["lr"] = rate
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
                 loss = _step(network, batch, recipe, optimizer, own, rate)
                 run.steps += 1
                 if math.isfinite(loss):
@@ -207,6 +213,18 @@ def fit(
     return curve
 
 
+def _decaying(network: Network) -> list[dict[str, object]]:
+    """The network's parameters in two groups: matrices, which decay, and vectors and biases, which do not.
+
+    Decay would pull the biases by surface and distance, which begin at values of their own, to 0.
+    """
+    decays: dict[bool, list[Tensor]] = {True: [], False: []}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            decays[parameter.ndim > 1 and "bias" not in name and name != "latest_weight"].append(parameter)
+    return [{"params": decays[True]}, {"params": decays[False], "weight_decay": 0.0}]
+
+
 def _step(
     network: Network, batch: Batch, recipe: Recipe, optimizer: torch.optim.Optimizer, own: RowAdam, rate: float
 ) -> float:
@@ -231,11 +249,11 @@ def _loss(network: Network, batch: Batch, recipe: Recipe, own_UD: Tensor) -> Ten
     judged = network.acts is not None or network.watches is not None
     # The latest event of a window is no token, and looked up only where it is judged.
     vector_BLD = functional.embedding(batch.item_BL if judged else batch.item_BL[:, :-1], vector_UD)
-    candidate_BLD = network.candidate_tokens(vector_BLD, batch.surface_BL) if judged else None
+    candidates = Candidates(vector_BLD, batch.surface_BL) if judged else None
     read_BLD = vector_BLD[:, :-1] if judged else vector_BLD
     if recipe.event_dropout:
         read_BLD = read_BLD * (torch.rand(*read_BLD.shape[:2], 1) >= recipe.event_dropout)
-    hidden_BLD, judged_BLD = network(read_BLD, batch.tokens, candidate_BLD)
+    hidden_BLD, judged_BLD = network(read_BLD, batch.tokens, candidates)
     hidden_PD = hidden_BLD.flatten(0, 1)
     item_P = batch.item_BL.flatten()
     loss = hidden_PD.new_zeros(())

@@ -11,6 +11,7 @@ import safetensors
 import torch
 
 from tenfold.rank.artifact import DataRecord, Epoch, Evaluation, Meta
+from tenfold.rank.cold import lift_cold
 from tenfold.rank.features import Embed, features_of
 from tenfold.rank.fit import Curve, fit
 from tenfold.rank.lessons import Lessons
@@ -70,6 +71,7 @@ def learn(
     began = Began()
     network, lessons = prepared(stream, train, how)
     curve = fit(network, lessons, how.recipe, how.seed, progress, validate=validate, keep=keep)
+    lift_cold(network, how.recipe, stream, train, how.seed)
     return explained(network, stream, train, how, curve, began)
 
 
@@ -120,7 +122,7 @@ class Began:
 def explained(network: Network, stream: Stream, train: Events, how: Learning, curve: Curve, began: Began) -> Snapshot:
     """A trained network with all that explains it."""
     meta = Meta(
-        format=3,
+        format=4,
         model=f"{how.name}-sequence",
         recipe=how.recipe,
         shape=network.shape,

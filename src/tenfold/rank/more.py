@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tenfold.core.errors import UsageError
+from tenfold.rank.cold import lift_cold
 from tenfold.rank.fit import fit
 from tenfold.rank.learn import Began, Learning, explained, prepared
 from tenfold.rank.network import Network
@@ -65,6 +66,7 @@ def learn_more(
     with torch.no_grad():
         _take_over(network, stream, before)
     curve = fit(network, lessons, how.recipe, how.seed, progress, keep=keep)
+    lift_cold(network, how.recipe, stream, stream.events, how.seed)
     return explained(network, stream, stream.events, how, curve, began)
 
 
@@ -78,7 +80,7 @@ def _take_over(network: Network, stream: Stream, before: Snapshot) -> None:
     actions = _places(meta.actions, stream.actions)
     for name, tensor in network.state_dict().items():
         old = known.get(name)
-        if old is None or name in {"attribute", "attribute_start_I", "content_IC", "known_I"}:
+        if old is None or name in {"attribute", "attribute_start_I", "content_IC", "known_I", "cold_lift"}:
             continue
         if name == "own.weight":
             tensor[:] = known["unseen"]  # Where a new item begins.

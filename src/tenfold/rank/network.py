@@ -68,6 +68,17 @@ class Tokens:
     next_surface: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Items that are judged, one at each place of the histories: (B, L + 1, D) and (B, L + 1).
+
+    ``surface``: where each is shown; not that which a list is asked for, which may be "anywhere".
+    """
+
+    vector_BLD: Tensor
+    surface: Tensor
+
+
 class Dropout(nn.Module):
     """Dropout by masks cut at random places out of one long mask.
 
@@ -187,6 +198,7 @@ class Network(nn.Module):
     attribute_start_I: Tensor
     content_IC: Tensor
     known_I: Tensor
+    cold_lift: Tensor
 
     def __init__(self, recipe: Recipe, shape: Shape, features: Features) -> None:
         super().__init__()
@@ -198,6 +210,8 @@ class Network(nn.Module):
         self.register_buffer("attribute_start_I", features.start_I)
         self.register_buffer("content_IC", features.content_IC)
         self.register_buffer("known_I", features.known_I)
+        # What lifts items that nobody has had yet into lists, see ``cold``.
+        self.register_buffer("cold_lift", torch.zeros(width))
         self.of_attribute = nn.EmbeddingBag(shape.attributes, width, mode="mean") if shape.attributes else None
         self.of_content = nn.Linear(shape.content, width, bias=False) if shape.content else None
         self.start = nn.Parameter(torch.randn(width))
@@ -273,15 +287,14 @@ class Network(nn.Module):
         return x_BLD if self.on_surface is None else x_BLD + self.on_surface(surface_BL)
 
     def forward(
-        self, vector_BLD: Tensor, tokens: Tokens, candidate_BLD: Tensor | None = None
+        self, vector_BLD: Tensor, tokens: Tokens, candidates: Candidates | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Read histories; ``candidate_BLD`` at a place sees the history up to that place, and no other candidate.
+        """Read histories; the candidate of a place sees the history up to that place, and no other candidate.
 
         Args:
             vector_BLD: vectors of the events' items.
             tokens: what the events are beside these, and the surface that is asked for at each place.
-            candidate_BLD: tokens of candidates (B, L + 1, D), each on the surface asked for at its place, unless it is
-                asked for anywhere.
+            candidates: what is judged at each place.
 
         Returns:
             What is expected after each place, (B, L + 1, D), of length 1; and what becomes of each candidate, the same.
@@ -290,16 +303,19 @@ class Network(nn.Module):
         x_BLD = torch.cat([self.start.expand(len(x_BLD), 1, -1), x_BLD], dim=1)
         query_BLD = None if self.next_on_surface is None else self.dropout(self._asked(x_BLD, tokens))
         surface_bias_BHLL = self.bias_of_surfaces(tokens.next_surface, tokens.surface)
+        candidate_BLD = candidate_bias_BHLL = None
+        if candidates is not None:
+            candidate_BLD = self.candidate_tokens(candidates.vector_BLD, candidates.surface)
+            candidate_bias_BHLL = self.bias_of_surfaces(candidates.surface, tokens.surface)
         x_BLD = self.dropout(x_BLD)
         for block in self.blocks:
             normal_BLD = block.before_attention(x_BLD)
             key, value = block.keys_values(normal_BLD)
             bias_HLL = block.bias(x_BLD.shape[1])
-            bias = bias_HLL if surface_bias_BHLL is None else bias_HLL + surface_bias_BHLL
             if candidate_BLD is not None:
-                candidate_BLD = block(candidate_BLD, key, value, bias)
+                candidate_BLD = block(candidate_BLD, key, value, _plus(bias_HLL, candidate_bias_BHLL))
             if query_BLD is not None:
-                query_BLD = block(query_BLD, key, value, bias)
+                query_BLD = block(query_BLD, key, value, _plus(bias_HLL, surface_bias_BHLL))
             if query_BLD is None or block is not self.blocks[-1]:
                 x_BLD = block(x_BLD, key, value, bias_HLL, normal_BLD)
         judged = None if candidate_BLD is None else self.after(candidate_BLD)
@@ -351,6 +367,10 @@ def _surface_bias(heads: int, surfaces: int) -> Tensor:
     bias_HSS = torch.zeros(heads, surfaces + 1, surfaces)
     bias_HSS[: (heads + 1) // 2, :surfaces] = _SAME_SURFACE * torch.eye(surfaces)
     return bias_HSS
+
+
+def _plus(bias_HLL: Tensor, of_surfaces_BHLL: Tensor | None) -> Tensor:
+    return bias_HLL if of_surfaces_BHLL is None else bias_HLL + of_surfaces_BHLL
 
 
 def _ragged(flat: Tensor, start_I: Tensor, row_N: Tensor) -> tuple[Tensor, Tensor]:

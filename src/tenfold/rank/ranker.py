@@ -66,13 +66,17 @@ class Ranker:
             histories: each of one person, oldest first; only the latest ``recipe.length`` events are read.
             surfaces: where each is asked for; none: anywhere.
         """
+        return self.queries(histories, surfaces) @ self.vector_ID.T * self._scale
+
+    def queries(self, histories: Sequence[Events], surfaces: Sequence[int | None] | None = None) -> Vectors:
+        """What is expected after each history, (Q, D), of length 1; arguments as for ``score``."""
         surfaces = surfaces or [None] * len(histories)
         query_QD = np.empty((len(histories), self.vector_ID.shape[1]), dtype=np.float32)
         by_length = sorted(range(len(histories)), key=lambda index: len(histories[index]))
         for start in range(0, len(by_length), _CHUNK):
             part = by_length[start : start + _CHUNK]
             query_QD[part] = self._queries([histories[index] for index in part], [surfaces[index] for index in part])
-        return query_QD @ self.vector_ID.T * self._scale
+        return query_QD
 
     @torch.inference_mode()
     def _queries(self, histories: Sequence[Events], surfaces: Sequence[int | None]) -> Vectors:
@@ -131,8 +135,9 @@ class Ranker:
 
 @torch.inference_mode()
 def vectors_of(network: Network) -> Vectors:
-    """Vectors of all items, (I, D)."""
-    return network.eval().item_vectors(torch.arange(network.shape.items)).numpy()
+    """Vectors of all items as lists are made by them, (I, D); those that nobody has had are lifted."""
+    vector_ID = network.eval().item_vectors(torch.arange(network.shape.items))
+    return torch.where(network.known_I[:, None], vector_ID, vector_ID + network.cold_lift).numpy()
 
 
 def top_rows(score_I: Scores, k: int) -> Rows:

@@ -30,6 +30,9 @@ class Recipe(Frozen):
     context: int = Field(0, ge=0, description="events that a window in the middle of a history reads before it learns")
     dropout: float = Field(0.45, ge=0, lt=1)
     own_dropout: float = Field(0.1, ge=0, lt=1, description="share of items that a batch knows by their content only")
+    cold_places: float = Field(
+        1.5, ge=0, description="places in lists of an item without events, for one of an average item's; see ``cold``"
+    )
     event_dropout: float = Field(0.0, ge=0, lt=1, description="share of events of a history whose item is not told")
     anywhere: float = Field(
         0.2, ge=0, le=1, description="share of targets asked for on no surface; with 0, that is not learned"
