@@ -244,6 +244,19 @@ def test_a_page_tells_what_it_sells_and_what_people_ask(now):
     assert {passage.url for passage in read.gathered.passages} == {"https://s.example/lamp"}
 
 
+def test_what_is_told_of_one_variant_is_not_told_of_another():
+    feed = """id,title,options,price,description
+t1,Course,place: classroom,190,Starts in May. The book is included.
+t2,Course,place: online,120,Starts in May. The book is not included.
+u1,Updo,occasion: party,65,
+u2,Updo,occasion: wedding,140,A rehearsal is included
+"""
+    course, updo = read_csv(feed, "x.csv").items
+    told = "Starts in May. place: classroom: The book is included. place: online: The book is not included."
+    assert course.description == told
+    assert updo.description == "occasion: wedding: A rehearsal is included."
+
+
 def test_customers_choose_by_any_property_in_which_variants_differ(now):
     def variant(sku: str, **properties: str) -> dict:
         told = [{"@type": "PropertyValue", "name": name, "value": value} for name, value in properties.items()]

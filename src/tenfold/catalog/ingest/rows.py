@@ -15,6 +15,7 @@ from tenfold.catalog.words import fold
 
 OPTION_NAMES = ("color", "size", "material", "pattern", "gender", "age group", "style", "flavor", "scent", "capacity")
 """Facts that are options where an item's variants differ in them."""
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ def _item(group: Sequence[_Read], taken: set[str]) -> tuple[Item | None, list[Sk
     many_share = Counter(read.row.id for read in group)
     variants: dict[str, Variant] = {}
     skipped = []
+    kept: list[tuple[_Read, str]] = []
     for read in group:
         row = read.row
         options = {**dict(row.options), **{name: row.facts[name] for name in sorted(differing & row.facts.keys())}}
@@ -134,16 +136,16 @@ def _item(group: Sequence[_Read], taken: set[str]) -> tuple[Item | None, list[Sk
             skipped.append(Skipped(row.where, f"there is a variant {name!r} already; give each row an id of its own"))
             continue
         variants[name] = Variant(name, item_id, options, read.offer, row.url)
+        kept.append((read, name))
     if not variants:
         return None, skipped
     taken |= {item_id, *variants}
     shared = {name: value for name, value in _shared(group) if name not in differing}
-    best = max(group, key=lambda read: len(read.row.description)).row
     item = Item(
         item_id,
         first.title,
         tuple(variants.values()),
-        best.description,
+        _description([(read.row, variants[name].options) for read, name in kept]),
         first.brand,
         first.category,
         shared,
@@ -151,6 +153,38 @@ def _item(group: Sequence[_Read], taken: set[str]) -> tuple[Item | None, list[Sk
         next((read.row.image for read in group if read.row.image), ""),
     )
     return item, skipped
+
+
+def _description(told: Sequence[tuple[FeedRow, Mapping[str, str]]]) -> str:
+    """What the rows of an item tell of it; a sentence of some of its variants only begins with what sets them apart.
+
+    Some exports describe an item in the first row of its group only: then that is told of all.
+    """
+    described = [row for row, _ in told if row.description]
+    if len({row.description for row in described}) <= 1 and (
+        len(described) in (0, len(told)) or (told[0][0].group and told[0][0].description)
+    ):
+        return described[0].description if described else ""
+    sentences: dict[str, list[Mapping[str, str]]] = {}
+    for row, options in told:
+        for sentence in dict.fromkeys(filter(None, _SENTENCE_END.split(row.description))):
+            sentences.setdefault(sentence, []).append(options)
+    everyone = [options for _, options in told]
+    return " ".join(
+        sentence if len(of) == len(told) else f"{_apart(of, everyone)}: {sentence.rstrip('.')}."
+        for sentence, of in sentences.items()
+    )
+
+
+def _apart(some: Sequence[Mapping[str, str]], everyone: Sequence[Mapping[str, str]]) -> str:
+    """Which variants these are, by the options that the others have otherwise: ``room: kitchen, bath``."""
+    values = {name: list(dict.fromkeys(each[name] for each in some if name in each)) for each in some for name in each}
+    others = [each for each in everyone if each not in some]
+    telling = {name: those for name, those in values.items() if all(each.get(name) not in those for each in others)}
+    if telling:
+        name, those = next(iter(telling.items()))
+        return f"{name}: {', '.join(those)}"
+    return "; ".join(", ".join(f"{name}: {value}" for name, value in each.items()) for each in some)
 
 
 def _shared(group: Sequence[_Read]) -> Iterator[tuple[str, str]]:
