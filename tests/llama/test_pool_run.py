@@ -25,7 +25,7 @@ from tenfold.llama.ladder.library import prediction_path
 from tenfold.llama.ladder.prediction import Prediction, load_outcome, outcome_path, register
 from tenfold.llama.ladder.rungs import Rung
 from tenfold.llama.live import live_paths
-from tenfold.llama.pool_run import pool_run
+from tenfold.llama.pool_run import data_here, pool_run
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.resident import create
 from tenfold.llama.run_data import keep_data
@@ -94,6 +94,15 @@ def test_a_run_is_named_by_its_file_or_by_its_name_and_brings_its_data(home, tex
     (mine / "data.json").write_text("{")
     assert asked(home, text, run="mine").data == own_text
     assert list(mine.glob("data.json.damaged-*")) and not (mine / "data.json").exists()
+
+
+def test_data_that_are_not_on_this_machine_are_named(text, own_text):
+    cache = text.parent.parent
+    assert data_here(text, cache) == text
+    assert data_here(own_text.resolve(), cache) == own_text
+    ladders = own_text.resolve().parent / "another"
+    with pytest.raises(AssetError, match="another, which is not on this machine"):
+        data_here(ladders, cache)
 
 
 def test_settings_take_a_name_or_a_run_file():

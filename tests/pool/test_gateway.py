@@ -248,7 +248,7 @@ async def test_who_leaves_while_it_waits_to_have_a_resident_alone_leaves_that_to
         return len(pool.gateway.link.routes.awake["serve"]) == 2
 
     await until(both_awake)
-    busy = asyncio.create_task(work(pool, seconds=2.0))
+    busy = asyncio.create_task(work(pool, seconds=4.5))
     await asyncio.sleep(0.1)
     # It ends the resident that is free, and then waits until the other one has answered all before it.
     dying = asyncio.create_task(work(pool, die=True))

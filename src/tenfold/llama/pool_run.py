@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenfold.core.errors import Damaged
+from tenfold.core.errors import AssetError, Damaged
 from tenfold.core.sound import set_aside
 from tenfold.llama.data.index import read_index
 from tenfold.llama.data.stdlib import prepare, text_folder
@@ -65,9 +65,16 @@ def data_here(folder: Path, cache: Path) -> Path:
     """The data of a folder that another machine names; Python's own text is made where it is not there yet.
 
     Raises:
-        AssetError: there is too little text.
+        AssetError: there is too little text, or the folder is not on this machine.
     """
-    return prepare(cache, lambda _what, _share: None) if _is_own_text(folder, cache) else folder
+    if folder == text_folder(cache).resolve():
+        return prepare(cache, lambda _what, _share: None)
+    if not folder.is_dir():
+        raise AssetError(
+            f"the run's data are in {folder}, which is not on this machine",
+            next_step="copy that folder here, under the same path, or keep the data where all machines see them",
+        )
+    return folder
 
 
 def _data_of(folder: Path, cache: Path) -> Path | None:

@@ -226,14 +226,16 @@ class Gateway:
             began = self._slot_time.begin(url)
             heard = [False]
             try:
-                fate = await self._pass_through(url, errand, heard)
+                try:
+                    fate = await self._pass_through(url, errand, heard)
+                finally:
+                    errand.scope[SLOT_S] = errand.scope.get(SLOT_S, 0.0) + self._slot_time.end(url, began)
                 if fate in ("answered", "cut"):
                     return
                 errand.tried[url] = self.link.routes.version
                 if fate == "broken":
                     await self._judge(url, errand)
             finally:
-                errand.scope[SLOT_S] = errand.scope.get(SLOT_S, 0.0) + self._slot_time.end(url, began)
                 self._end_try(url, errand, heard[0])
                 await self.link.wake_waiting()
         text = f"{errand.deaths} residents of {workload} ended while they worked on this request; it is not tried again"

@@ -108,14 +108,20 @@ class ModelDoor:
             nonlocal backend
             backend = tried
 
+        broken_here = True
         try:
             if model is not None and elsewhere:
                 await while_client_stays(self._backends.ask(model, scope, asked.body, answer, trying), receive)
             else:
                 await self._gateway(scope, _with_body(asked.body, receive), answer)
+            # Answered, or the client has left, of which the gateway says nothing.
+            broken_here = False
+        except Disconnected:
+            broken_here = False
+            raise
         finally:
-            # Who leaves before the first byte has had the prompt read.
-            if answer.status < 400 or (answer.status == NOT_BEGUN and IN_HAND in scope):
+            # Who leaves before the first byte has had the prompt read; whom the pool leaves pays nothing.
+            if answer.status < 400 or (answer.status == NOT_BEGUN and IN_HAND in scope and not broken_here):
                 self._count(asked, account, scope, answer, backend)
 
     def _count(

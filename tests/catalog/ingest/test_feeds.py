@@ -257,6 +257,15 @@ u2,Updo,occasion: wedding,140,A rehearsal is included
     assert updo.description == "occasion: wedding: A rehearsal is included."
 
 
+def test_what_only_some_variants_have_is_not_told_where_no_option_says_which():
+    feed = """id,title,price,description
+g1,Gift card,5,Never expires. Worth five.
+g2,Gift card,10,Never expires. Is it big? Yes!
+"""
+    (card,) = read_csv(feed, "x.csv").items
+    assert card.description == "Never expires."
+
+
 def test_customers_choose_by_any_property_in_which_variants_differ(now):
     def variant(sku: str, **properties: str) -> dict:
         told = [{"@type": "PropertyValue", "name": name, "value": value} for name, value in properties.items()]

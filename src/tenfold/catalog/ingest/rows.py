@@ -16,6 +16,7 @@ from tenfold.catalog.words import fold
 OPTION_NAMES = ("color", "size", "material", "pattern", "gender", "age group", "style", "flavor", "scent", "capacity")
 """Facts that are options where an item's variants differ in them."""
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+_ENDS = (".", "!", "?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,8 @@ def _item(group: Sequence[_Read], taken: set[str]) -> tuple[Item | None, list[Sk
 def _description(told: Sequence[tuple[FeedRow, Mapping[str, str]]]) -> str:
     """What the rows of an item tell of it; a sentence of some of its variants only begins with what sets them apart.
 
-    Some exports describe an item in the first row of its group only: then that is told of all.
+    Some exports describe an item in the first row of its group only: then that is told of all. Where no option tells
+    variants apart, a sentence of some of them is left out, since nobody could say of which it is true.
     """
     described = [row for row, _ in told if row.description]
     if len({row.description for row in described}) <= 1 and (
@@ -170,21 +172,25 @@ def _description(told: Sequence[tuple[FeedRow, Mapping[str, str]]]) -> str:
         for sentence in dict.fromkeys(filter(None, _SENTENCE_END.split(row.description))):
             sentences.setdefault(sentence, []).append(options)
     everyone = [options for _, options in told]
-    return " ".join(
-        sentence if len(of) == len(told) else f"{_apart(of, everyone)}: {sentence.rstrip('.')}."
-        for sentence, of in sentences.items()
-    )
+    said = []
+    for sentence, of in sentences.items():
+        if len(of) == len(told):
+            said.append(sentence)
+        elif apart := _apart(of, everyone):
+            said.append(f"{apart}: {sentence if sentence.endswith(_ENDS) else f'{sentence}.'}")
+    return " ".join(said)
 
 
 def _apart(some: Sequence[Mapping[str, str]], everyone: Sequence[Mapping[str, str]]) -> str:
-    """Which variants these are, by the options that the others have otherwise: ``room: kitchen, bath``."""
-    values = {name: list(dict.fromkeys(each[name] for each in some if name in each)) for each in some for name in each}
+    """Which variants these are, by an option that the others have otherwise: ``room: kitchen, bath``; else nothing."""
     others = [each for each in everyone if each not in some]
-    telling = {name: those for name, those in values.items() if all(each.get(name) not in those for each in others)}
-    if telling:
-        name, those = next(iter(telling.items()))
-        return f"{name}: {', '.join(those)}"
-    return "; ".join(", ".join(f"{name}: {value}" for name, value in each.items()) for each in some)
+    for name in dict.fromkeys(name for each in some for name in each):
+        values = list(dict.fromkeys(each.get(name, "") for each in some))
+        if all(values) and all(each.get(name, "") not in values for each in others):
+            return f"{name}: {', '.join(values)}"
+    if len(some) == 1 and len(some[0]) > 1 and some[0] not in others:
+        return ", ".join(f"{name}: {value}" for name, value in some[0].items())
+    return ""
 
 
 def _shared(group: Sequence[_Read]) -> Iterator[tuple[str, str]]:
