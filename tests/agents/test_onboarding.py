@@ -108,6 +108,9 @@ async def test_a_chat_in_a_terminal_and_the_inbox_beside_it(pool, tmp_path, monk
     await asyncio.to_thread(inbox.hand_back, "thread-of-ann")
     assert (await asyncio.to_thread(inbox.thread, "thread-of-ann")).held_by == "agent"
 
+    with pytest.raises(UsageError, match=r"no business 'shp\.example'; there are shop\.example"):
+        await asyncio.to_thread(terminal.talk, pool.url, "shp.example", "", evidence=False)
+
 
 async def test_settings_of_a_business_are_read_from_a_file(pool, tmp_path):
     await add(pool, tmp_path)

@@ -6,8 +6,9 @@ import time
 import uuid
 
 from tenfold.agents import show
-from tenfold.agents.contract import Exchange, MessageOut, ThreadOut, Threads
+from tenfold.agents.contract import Businesses, Exchange, MessageOut, ThreadOut, Threads
 from tenfold.agents.product import PREFIX
+from tenfold.core.errors import UsageError
 from tenfold.core.show import out
 from tenfold.pool.client import ask
 
@@ -15,7 +16,17 @@ LOOK_EVERY_S = 2.0
 
 
 def talk(url: str, business: str, thread: str, *, evidence: bool) -> None:
-    """Chat until an empty line or the input's end."""
+    """Chat until an empty line or the input's end.
+
+    Raises:
+        UsageError: there is no such business.
+    """
+    there = [each.id for each in Businesses.model_validate_json(ask(url, f"{PREFIX}/businesses")).businesses]
+    if business not in there:
+        has = f"; there are {', '.join(there)}" if there else ", nor any other"
+        raise UsageError(
+            f"there is no business {business!r}{has}", next_step=f"'tenfold agents add {business}' gives it an agent"
+        )
     path = f"{PREFIX}/{business}/threads/{thread or secrets.token_urlsafe(16)}"
     out.print(f"chat with {business}, thread {path.rpartition('/')[2]}; an empty line ends", markup=False)
     seen = 0
