@@ -98,6 +98,34 @@ def test_what_comes_out_of_nothing_is_not_taken_to_grow_as_much_again():
     assert forecast.upper_S(0.99)[0] == pytest.approx(100.0, rel=0.01)
 
 
+@pytest.mark.parametrize("idle", [4, 12, 30])
+@pytest.mark.parametrize("horizon_s", [1.5, 5.0])
+def test_a_service_that_wakes_up_does_not_take_the_pool(idle, horizon_s):
+    """Two requests a second after silence: slots for some more are kept ready, not for thousands."""
+    forecast = Forecasts(np.array([horizon_s]), memory_s=90.0)
+    feed(forecast, [0.0] * idle)
+    upper, mean = _most_expected(forecast, [2.0] * 200)
+    assert upper < 20.0
+    assert mean < 10.0
+
+
+def test_a_request_now_and_then_is_not_taken_for_thousands():
+    """One request in ten seconds: most observations see nothing, so each request comes out of nothing."""
+    rates = np.random.default_rng(0).poisson(0.1 * 0.5, 2000) / 0.5
+    upper, mean = _most_expected(live(), rates)
+    assert upper < 20.0
+    assert mean < 10.0
+
+
+def _most_expected(forecast: Forecasts, rates) -> tuple[float, float]:
+    """The largest 90% quantile and the largest mean of what was thought possible while these rates came."""
+    found = []
+    for rate in rates:
+        feed(forecast, [rate])
+        found.append((forecast.upper_S()[0], forecast.demands_SD()[0] @ CHANCES_D))
+    return tuple(np.max(found, axis=0))
+
+
 def test_each_service_is_forecast_as_if_it_were_alone():
     rates_TS = np.random.default_rng(1).exponential(5.0, (300, 3))
     horizons_s = np.array([1.5, 4.0, 1.5])

@@ -202,7 +202,8 @@ class Forecasts:
         self._largest_S = np.maximum((1.0 - fades) * self._largest_S, judged_S * error_S)
         columns = np.flatnonzero(judged_S)
         rows = self._error_count_S[columns] % MOST_ERRORS
-        expected_S = np.maximum(since.error_S, LEAST_ERROR * scale_S)
+        # After silence no error was expected; what came is set beside how large errors are now known to be.
+        expected_S = np.maximum(np.maximum(since.error_S, self._usual_S), LEAST_ERROR * scale_S)
         self._ratios_MS[rows, columns] = error_S[columns] / expected_S[columns]
         self._error_at_MS[rows, columns] = self._now_s
         self._error_count_S[columns] += 1
