@@ -195,6 +195,23 @@ def test_who_has_leased_all_that_is_left_asks_for_no_more(store):
     assert cashier.sell("shoes", "more", 5, 30) is None and not called
 
 
+def test_the_last_of_a_campaign_is_sold_without_a_turn_between_its_ads(store):
+    clock, called = Clock(), []
+    cashier = replace(cashier_at(clock), on_low=lambda: called.append(1))
+    dear = replace(SHOES, bid_micro=500)
+    turn(store, cashier, dear)
+    for number in range(60):
+        assert cashier.sell("shoes", f"e{number}", 5, 30) is not None
+    assert called
+    turn(store, cashier, dear)
+    assert (cashier.free_micro("shoes"), spent(store, campaign_node("shoes"))) == (500, (0, 800))
+    called.clear()
+    for number in range(60, 160):
+        assert cashier.sell("shoes", f"e{number}", 5, 30) is not None
+        # A turn now would give back what is too little for the dearest ad, and sell nothing until the next.
+        assert not called
+
+
 def test_what_was_sold_and_never_seen_may_be_sold_again_and_a_pause_gives_all_back(store):
     clock = Clock()
     cashier = cashier_at(clock)

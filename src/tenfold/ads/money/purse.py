@@ -122,7 +122,9 @@ def wish_for(
         # Too little for a bid is more use to a process that has the rest.
         return Wish(campaign, back_micro=free if 0 < free < bid_micro else 0)
     if free < enough:
-        return Wish(campaign, more_micro=enough - free, low_micro=enough // 2, left_s=left_s)
+        # The last of a campaign is leased with this: there is no more to ask for early.
+        low_micro = enough // 2 if remaining_micro > enough - free else 0
+        return Wish(campaign, more_micro=enough - free, low_micro=low_micro, left_s=left_s)
     return Wish(campaign, back_micro=max(0, free - 4 * enough), low_micro=enough // 2)
 
 
