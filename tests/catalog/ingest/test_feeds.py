@@ -291,6 +291,41 @@ def test_customers_choose_by_any_property_in_which_variants_differ(now):
         assert dict(unit.attributes) == {"door": "steel"}
 
 
+def test_numbers_of_articles_are_no_options(now):
+    told = (
+        ("red", "4006381333931", "ZX-19 (margin 40)", "512 g", "AB1", "40 W", "2", "yes"),
+        ("blue", "4006381333948", "ZX-20 (margin 20)", "498 g", "AB2", "40 W", "2", "no"),
+        ("green", "4006381333955", "ZX-21 (margin 30)", "505 g", "AB3", "60 W", "4", ""),
+    )
+    names = ("EAN", "Supplier code", "Packed weight", "Listing", "Power", "Number of shelves", "Heating")
+    variants = [
+        {
+            "@type": "Product",
+            "sku": color,
+            "color": color,
+            "additionalProperty": [
+                {"name": name, "value": value} for name, value in zip(names, values, strict=True) if value
+            ],
+            "offers": {"price": "50"},
+        }
+        for color, *values in told
+    ]
+    group = {"@type": "ProductGroup", "productGroupID": "u", "name": "Cabinet", "hasVariant": variants}
+    page = f'<script type="application/ld+json">{json.dumps(group)}</script>'
+    (cabinet,) = joined([read_html(page, "cabinet", "", now)], "USD").items
+    assert [dict(each.options) for each in cabinet.variants] == [
+        {"color": "red", "heating": "yes", "number of shelves": "2", "power": "40 W"},
+        {"color": "blue", "heating": "no", "number of shelves": "2", "power": "40 W"},
+        {"color": "green", "number of shelves": "4", "power": "60 W"},
+    ]
+    del variants[2]
+    for each in variants:
+        del each["color"]
+    page = f'<script type="application/ld+json">{json.dumps(group)}</script>'
+    (cabinet,) = joined([read_html(page, "cabinet", "", now)], "USD").items
+    assert [set(each.options) for each in cabinet.variants] == 2 * [{"heating", "listing"}], "nothing else tells them"
+
+
 def test_broken_json_ld_is_said_and_the_rest_is_read():
     said = read_json_ld(["{", '{"@type": "Product", "name": "Cup", "sku": "c", "offers": {"price": "5"}}'], "page")
     assert len(said.skipped) == 1 and [row.title for row in said.rows] == ["Cup"]

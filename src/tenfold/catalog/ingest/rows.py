@@ -15,6 +15,13 @@ from tenfold.catalog.words import fold
 
 OPTION_NAMES = ("color", "size", "material", "pattern", "gender", "age group", "style", "flavor", "scent", "capacity")
 """Facts that are options where an item's variants differ in them."""
+_INTERNAL = re.compile(
+    r"\b(ean|gtin|mpn|sku|isbn|asin|upc|barcode|code|id|supplier|vendor|wholesale|margin)s?(\b|[ -]?\d)|"
+    r"\b(number|ref|reference|no\.?|nr\.?)$|"
+    r"\b(packed|packing|packaged|package|packaging|shipping|parcel|carton) "
+    r"(weight|dimensions?|length|width|height|depth|volume)\b"
+)
+"""Properties by which a shop, and no customer, knows its articles."""
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _ENDS = (".", "!", "?")
 
@@ -117,12 +124,7 @@ def _offer(row: FeedRow, currency: str, mark: Mark | None) -> Offer:
 
 def _item(group: Sequence[_Read], taken: set[str]) -> tuple[Item | None, list[Skipped]]:
     """One item of its rows, and those of them that tell of a variant that is there already."""
-    properties = frozenset(name for read in group for name in read.row.properties)
-    differing = {
-        name
-        for name in {name for read in group for name in read.row.facts}
-        if (name in OPTION_NAMES or name in properties) and len({read.row.facts.get(name, "") for read in group}) > 1
-    }
+    differing = _differing([read.row for read in group])
     first = group[0].row
     item_id = _unused(first.group or (first.id if len(group) == 1 else "") or _slug(first.title), taken)
     many_share = Counter(read.row.id for read in group)
@@ -154,6 +156,24 @@ def _item(group: Sequence[_Read], taken: set[str]) -> tuple[Item | None, list[Sk
         next((read.row.image for read in group if read.row.image), ""),
     )
     return item, skipped
+
+
+def _differing(rows: Sequence[FeedRow]) -> set[str]:
+    """Facts that are options of an item: customers choose by what they see, not by its numbers at a supplier."""
+    told = {name: [row.facts.get(name, "") for row in rows] for name in {name for row in rows for name in row.facts}}
+    told = {name: values for name, values in told.items() if len(set(values)) > 1}
+    usual = {name for name in told if name in OPTION_NAMES}
+    chosen = Counter(
+        (*sorted(row.options.items()), *(row.facts.get(name, "") for name in sorted(usual))) for row in rows
+    )
+    is_apart = max(chosen.values()) == 1
+    properties = {name for row in rows for name in row.properties if name in told and not _INTERNAL.search(name)}
+    return usual | {name for name in properties if not (is_apart and _is_numbering(told[name]))}
+
+
+def _is_numbering(values: Sequence[str]) -> bool:
+    """Whether each row has a number of its own: an article's, or what it weighs to the gram."""
+    return len(set(values)) == len(values) and all(re.search(r"\d", value) for value in values)
 
 
 def _description(told: Sequence[tuple[FeedRow, Mapping[str, str]]]) -> str:
