@@ -95,3 +95,47 @@ async def test_a_follow_up_keeps_only_what_it_does_not_turn(shop, questions, has
         assert each in said.text, said.text
     for each in has_not:
         assert each not in said.text, said.text
+
+
+MUG = item_of("Stoneware Mug", ({"color": "blue"}, "10.00", 3), ({"color": "red"}, "10.00", 5))
+KIT = item_of("Model Kit", ({"scale": "5s"}, "10.00", 5), ({"scale": "6s"}, "12.00", 5), ({"scale": "7s"}, "30.00", 5))
+COURSE = item_of("Pottery Course", ({"level": "beginner"}, "10.00", 3), ({"level": "advanced"}, "11.00", 3))
+PAINT = item_of("Wall Paint", ({"color": "white"}, "20.00", 9), ({"color": "black"}, "22.00", 9))
+
+
+@pytest.fixture(scope="module")
+def oddments():
+    return small_shop((MUG, KIT, COURSE, PAINT), ())
+
+
+@pytest.mark.parametrize(
+    ("question", "has", "has_not"),
+    [
+        ("Do you have any model kit for less than 7 dollars?", ["No.", "10.00 USD"], ["Yes"]),
+        ("Do you have any model kit for less than 7?", ["No.", "10.00 USD"], ["Yes"]),
+        ("Do you have a model kit under 11?", ["Yes.", "10.00 USD"], ["12.00", "30.00"]),
+        ("I want 2 model kits", ["20.00 USD", "24.00 USD", "60.00 USD"], []),
+        ("Can I buy 3 of the beginner pottery course?", ["Yes.", "30.00 USD"], []),
+    ],
+)
+async def test_a_number_is_a_price_or_a_count_where_options_end_in_s(oddments, question, has, has_not):
+    said = await speak(oddments, question, Memory(), NOW)
+    assert isinstance(said.reply, Answer), said.text
+    for each in has:
+        assert each in said.text, said.text
+    for each in has_not:
+        assert each not in said.text, said.text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Is week 3 of the pottery course available?",
+        "Do you have a model kit for 12?",
+        "Do you sell a mug warmer?",
+        "Do you have paint thinner?",
+    ],
+)
+async def test_a_part_or_another_thing_is_not_taken_for_the_thing_named(oddments, question):
+    said = await speak(oddments, question, Memory(), NOW)
+    assert isinstance(said.reply, Unknown), said.text

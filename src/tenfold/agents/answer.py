@@ -69,7 +69,7 @@ def _answered(shop: Shop, reading: Reading, items: Sequence[Item]) -> Found:
         # Nothing is named, so that words may have been taken for options that they are not.
         reading = replace(reading, wishes=_eased(reading.wishes, all_choices), asked="list", is_eased=True)
         wanted = [each for each in all_choices if fits(each, reading.wishes)]
-    if reading.is_only and wanted:
+    if reading.only and wanted and set(reading.only) <= set(reading.wishes):
         return _not_only(reading, wanted, all_choices)
     if wanted and (told := _fitting(reading, wanted, all_choices)):
         return told
@@ -138,7 +138,7 @@ def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choi
             draft.say(f"{label(each)} costs {price(each)} and is {stock(each)}.", each)
     is_yes_no = reading.asked in _YES_NO or (reading.asked == "holds" and reading.wishes)
     if (is_yes_no or reading.amounts != Amounts()) and not (reading.is_eased or _WHICH.match(reading.text)):
-        draft.lead(_lead(reading, wanted, there))
+        draft.lead(_lead(reading, wanted, all_choices))
     if not there and len(wanted) < len(all_choices) and reading.asked not in ("price", "total"):
         others = sorted(
             (each for each in all_choices if each.is_there and fits(each, reading.wishes[:1])),
@@ -149,34 +149,66 @@ def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choi
     return Found(draft.answer(), tuple(shown))
 
 
-def _lead(reading: Reading, wanted: Sequence[Choice], there: Sequence[Choice]) -> str:
+_EACH = re.compile(r"\b(?<!at )(all|every|each|always)\b(?!-)")
+_OF_EACH = re.compile(r"\W*(is|are|do|does) (all|every|each)\b")
+
+
+def _part_lead(reading: Reading) -> str:
+    """No where all were asked of, and only some are so; nothing where "each" may say something else."""
+    return "No. " if _OF_EACH.match(reading.text) else ""
+
+
+def _lead(reading: Reading, wanted: Sequence[Choice], choices: Sequence[Choice]) -> str:
     """Yes or no to whether something can be had, so many of it, or whether it cannot."""
+    there = [each for each in wanted if each.is_there]
     if reading.asked == "stock" and NOT_THERE.search(reading.text):
         return "Yes. " if not there else "No. " if len(there) == len(wanted) else ""
     if reading.count > 1 and there:
         pieces = [each.variant.offer.stock for each in there]
         counted = [each for each in pieces if each is not None]
-        is_enough = max(counted, default=0) >= reading.count
-        return "Yes. " if is_enough else "" if len(counted) < len(pieces) else "No, not so many. "
+        if max(counted, default=0) >= reading.count:
+            return "Yes. "
+        # Where all kinds together are so many, it depends on whether they may be mixed.
+        return "" if len(counted) < len(pieces) or sum(counted) >= reading.count else "No, not so many. "
+    if there and _EACH.search(reading.text):
+        so = there if reading.asked == "stock" else wanted
+        if len(so) < sum(fits(each, reading.wishes) for each in choices):
+            return _part_lead(reading)
     return "Yes. " if there or (reading.asked != "stock" and not _asks_now(reading)) else "No, not now. "
 
 
 def _not_only(reading: Reading, wanted: Sequence[Choice], choices: Sequence[Choice]) -> Found:
-    """Whether what is wished is all that there is; if not, what else."""
+    """Whether what stands beside "only" is all that there is of what else is wished; if not, what else."""
     draft, items = Draft(), {each.item.id: each.item for each in choices}
     named = listed(list(dict.fromkeys(item.title for item in items.values()))[:SHOWN])
-    is_all = True
-    for wish in (each for each in reading.wishes if not each.is_excluded):
-        others = [each for each in reading.wishes if each is not wish]
+    more: list[Choice] = []
+    for wish in reading.only:
+        others = [each for each in reading.wishes if each != wish]
         rivals = [each for each in choices if fits(each, others)]
+        more += [each for each in rivals if not fits(each, [wish])]
         for name in sorted(wish.attributes):
-            values = values_of(rivals, name)
-            is_all = is_all and set(values) <= {value for _, value in wish.pairs}
-            draft.say(f"{named}{_with(others)} comes in {name}: {', '.join(values)}.", *items.values(), *rivals)
-    draft.lead("Yes, only that. " if is_all else "No. ")
+            draft.say(
+                f"{named}{_with(others)} comes in {name}: {', '.join(values_of(rivals, name))}.",
+                *items.values(),
+                *rivals,
+            )
+    draft.lead(_only_lead(reading, wanted, more))
     for each in sorted(wanted, key=lambda each: (not each.is_there, each.price))[:3]:
         draft.say(costs_line(each), each)
     return Found(draft.answer(), tuple(wanted[:3]))
+
+
+_NOW = re.compile(r"\b(available|in stock|left)\b")
+
+
+def _only_lead(reading: Reading, wanted: Sequence[Choice], more: Sequence[Choice]) -> str:
+    """Whether there are ``more`` than what is wanted; neither where it depends on what is meant."""
+    if not more:
+        return "Yes, only that. "
+    is_there, is_more = (any(each.is_there for each in some) for some in (wanted, more))
+    if is_there and not is_more and _NOW.search(reading.text):
+        return "In stock, only that. "
+    return "No. " if len(reading.only) == 1 else ""
 
 
 def _asks_now(reading: Reading) -> bool:
@@ -251,7 +283,8 @@ def _is_price(reading: Reading, wanted: Sequence[Choice]) -> Found:
     draft = Draft()
     said = round((reading.amounts.exact or 0) * MICROS)
     same = [each for each in wanted if each.price == said]
-    ordered = sorted(same or wanted, key=lambda each: (each.price, not each.is_there))
+    is_part = 0 < len(same) < len(wanted) and _EACH.search(reading.text) is not None
+    ordered = sorted(wanted if is_part else same or wanted, key=lambda each: (each.price, not each.is_there))
     if len(ordered) > SHOWN:
         item = ordered[0].item
         name = item.title if len({each.item.id for each in ordered}) == 1 else "What fits"
@@ -259,7 +292,7 @@ def _is_price(reading: Reading, wanted: Sequence[Choice]) -> Found:
     else:
         for each in ordered:
             draft.say(costs_line(each), each)
-    draft.lead("Yes. " if same else "No. ")
+    draft.lead(_part_lead(reading) if is_part else "Yes. " if same else "No. ")
     return Found(draft.answer(), tuple(ordered[:SHOWN]))
 
 

@@ -99,7 +99,9 @@ def measure_of(attribute: str, text: str) -> Quantity | None:
     number = read_number(found.group(1)) if found else None
     if found is None or number is None or (found.group(2) or "") in _BY_NAME:
         return None
-    dimension = f"unit {found.group(2).removesuffix('s')}" if found.group(2) else f"number of {attribute}"
+    unit = found.group(2) or ""
+    # The "s" of "5s" is all of its unit.
+    dimension = f"unit {unit.removesuffix('s') or unit}" if unit else f"number of {attribute}"
     return Quantity(dimension, number, 0, len(text))
 
 

@@ -11,11 +11,12 @@ from tenfold.agents.reading.find import NOTHING, Named, alike, by_modifier, is_c
 from tenfold.agents.reading.lexicon import Value
 from tenfold.agents.reading.mention import Mention, Scope
 from tenfold.agents.reading.mentions import mentions_of
+from tenfold.agents.reading.only import every_of, only_of
 from tenfold.agents.reading.quantity import quantities_of
 from tenfold.agents.reading.spelling import corrected
 from tenfold.agents.reading.token import Token, plain, stems_of, tokens_of
 from tenfold.agents.reading.unread import POINTS, Absent, How, unexplained_in, unread_in
-from tenfold.agents.reading.words import ASKS, GENERIC, MEASURES, OPINION
+from tenfold.agents.reading.words import ASKS, COMPARATIVES, GENERIC, INCIDENTAL, MEASURES, OPINION
 from tenfold.agents.shop import Shop
 from tenfold.catalog.item import Item
 
@@ -31,8 +32,8 @@ class Reading:
     here explains; ``spare``: other such words; ``unread``: of both those that are not what it is wanted for. ``thing``:
     what was asked for, in the customer's words. ``is_told``: it asks who, when or how long, which an
     option tells. ``is_weak``: the items are named by words that only say what kind they are. ``is_eased``: nothing is
-    all that was wished, and ``wishes`` are some of it. ``is_only``: it is asked, or taken for granted, that a thing
-    comes in nothing but what is wished.
+    all that was wished, and ``wishes`` are some of it. ``only``: the wishes of which it is asked, or taken for granted,
+    that a thing comes in nothing else.
     """
 
     text: str
@@ -54,7 +55,7 @@ class Reading:
     is_told: bool = False
     is_weak: bool = False
     is_eased: bool = False
-    is_only: bool = False
+    only: tuple[Wish, ...] = ()
     pointed: tuple[str, ...] = ()
     count: int = 1
 
@@ -97,7 +98,9 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
     puzzling = (*puzzling, *(text[a:b] for a, b in odd_spans))
     unread = unread_in(tokens, items, how, explained)
     measured, unmeasured = _measured(said, scope)
-    puzzling = (*puzzling, *unmeasured)
+    puzzling = (*puzzling, *unmeasured, *_after_name(said, tokens, found, scope))
+    count, part = _count(tokens, found, explained - found.places)
+    puzzling = (*puzzling, *part, *_for_number(tokens, explained, how, scope))
     absent = (*(Absent(each.said, each.absent) for each in mentions if each.absent and not each.is_excluded), *absent)
     wishes = wishes_of(mentions, said)
     # "with mesh lining" says which lining, and asks for none.
@@ -133,13 +136,12 @@ def read(shop: Shop, question: str, memory: Memory) -> Reading:
         spare=spare,
         unread=unread,
         thing=thing_of(tokens),
-        is_only=_is_only(said, wishes)
-        or (_EVERY.match(said) is not None and any(not wish.is_excluded for wish in wishes)),
+        only=only_of(said, wishes) or (every_of(said, tokens, found, mentions, wishes) if how == "named" else ()),
         is_generic=any(token.stem in GENERIC or token.text in GENERIC for token in tokens),
         is_weak=found.is_weak,
         is_told=bool(about) and _TELLS.match(said) is not None,
         pointed=pointed,
-        count=_count(tokens, found, explained - found.places),
+        count=count,
     )
     return _carried_on(reading, memory) if how == "thread" else reading
 
@@ -279,16 +281,47 @@ def _is_option(shop: Shop, token: Token) -> bool:
     return is_color_or_material(token.stem) or token.stem in shop.option_stems
 
 
-def _count(tokens: Sequence[Token], found: Named, explained: frozenset[int]) -> int:
-    """How many are wanted: the number before what they are, and what they are like."""
-    at = min(found.places, default=0) - 1
+def _count(tokens: Sequence[Token], found: Named, explained: frozenset[int]) -> tuple[int, tuple[str, ...]]:
+    """How many are wanted: the number before what they are, and what they are like; or a part of it, as "week 3"."""
+    at = start = min(found.places, default=0) - 1
     while at >= 0 and (at in explained or tokens[at].text in _OF):
         at -= 1
-    is_count = at >= 0 and re.fullmatch(r"\d{1,3}", tokens[at].text)
-    return max(1, int(tokens[at].text)) if is_count else 1
+    if at < 0 or not re.fullmatch(r"\d{1,3}", tokens[at].text):
+        return 1, ()
+    is_of = any(tokens[each].text == "of" for each in range(at + 1, start + 1))
+    if is_of and at > 0 and (is_content(tokens[at - 1]) or tokens[at - 1].text in INCIDENTAL | _PARTS):
+        return 1, (f"{tokens[at - 1].text} {tokens[at].text}",)
+    return max(1, int(tokens[at].text)), ()
 
 
 _OF = frozenset(["of", "the", "your", "x", "these", "those"])
+_PARTS = frozenset(["day", "week", "part", "unit", "number"])
+
+
+def _for_number(tokens: Sequence[Token], explained: frozenset[int], how: How, scope: Scope) -> tuple[str, ...]:
+    """A number at the end which no option explains, of what has options with numbers: "a phone case for 7?"."""
+    at = len(tokens) - 1
+    is_open = how == "named" and at > 0 and tokens[at].is_number and at not in explained
+    is_numbered = any(value.text[:1].isdigit() for value in scope.values)
+    return (tokens[at].text,) if is_open and is_numbered and tokens[at - 1].text == "for" else ()
+
+
+def _after_name(text: str, tokens: Sequence[Token], found: Named, scope: Scope) -> tuple[str, ...]:
+    """A comparative that ends the name of something else: "mug warmer", "paint thinner"."""
+    names = {stem for words in scope.names for stem in words}
+    return tuple(
+        token.text
+        for at, token in enumerate(tokens)
+        if token.text in COMPARATIVES
+        and at not in found.places
+        and at - 1 in found.places
+        and (at + 1 == len(tokens) or not is_content(tokens[at + 1]))
+        and not _COMPARED.search(text)
+        and not MEASURES[COMPARATIVES[token.text]] & names
+    )
+
+
+_COMPARED = re.compile(r"\b(than|which|what|how)\b")
 _HOW = re.compile(rf"\bhow ({'|'.join(MEASURES)})\b(?! is (the )?(delivery|shipping))")
 
 
@@ -316,23 +349,6 @@ def _named_after(tokens: Sequence[Token], mentions: Sequence[Mention], words: Se
 
 
 _TOP, _MORE = frozenset(["most", "fewest", "least"]), frozenset(["more", "less", "fewer"])
-_ONLY = re.compile(
-    r"\b(available|comes?|have|has|sell|sells|sold|offer|offered|carry|stock|there|it's|is|are|so|got)\b.*"
-    r"\b(only|just|solely|exclusively|nothing but)\b|\bonly (available|comes?|have|sells?|sold|offered|got)\b"
-)
-_EVERY = re.compile(r"\W*(is|are|do|does|has|have) .*\b(all|every|each|always)\b(?! (you|of you|the time)\b)")
-_WANTS_ONLY = re.compile(
-    r"\b(want|need|like|show|give|list|looking|find|cost|costs|price|much|interested)\b|\bhave (only|just) [$€£]?\d"
-)
-
-
-def _is_only(text: str, wishes: Sequence[Wish]) -> bool:
-    """Whether a question has it that a thing comes in nothing but what it names."""
-    if not _ONLY.search(text) or _WANTS_ONLY.search(text):
-        return False
-    gap, only = r"(?:[\w-]+ ){0,4}", r"(?:only|just|solely|exclusively|nothing but)"
-    said = [re.escape(wish.said) for wish in wishes if not wish.is_excluded]
-    return any(re.search(rf"\b{only} {gap}{each}|{each},? {only}\b", text) for each in said)
 
 
 _NOT_I = r"(?! (?:can|do|did|should|must|may|could|will|would) (?:i|we|you))"
