@@ -88,6 +88,12 @@ def test_a_publication_date_in_any_usual_form(text, months):
     assert year(text) == pytest.approx(2024 + months / 12)
 
 
+def test_a_year_of_two_digits_from_70_on_is_of_the_last_century():
+    assert year("23-Jul-98") == pytest.approx(1998.5)
+    assert year("3 July 70") == pytest.approx(1970.5)
+    assert year("23-Jul-69") == pytest.approx(2069.5)
+
+
 @pytest.mark.parametrize(
     ("text", "value", "unit"),
     [

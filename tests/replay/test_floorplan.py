@@ -8,6 +8,7 @@ from small import Told, job, service, week
 
 from tenfold.replay.engine import replay
 from tenfold.replay.floorplan import Floorplan
+from tenfold.replay.rule import Decision
 from tenfold.replay.rules import KueueLike
 from tenfold.replay.tenfold import Tenfold
 from tenfold.replay.week import Kind, Week
@@ -85,6 +86,48 @@ def test_no_slots_of_two_kinds_are_kept_for_a_job_that_must_have_them_in_one_nod
     assert outcome.training_slots_T.tolist() == [3] + 11 * [16]
     assert outcome.waited_s_J[2] == 0.0
     assert outcome.moves <= 20
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 7])
+def test_a_job_that_was_given_slots_of_several_kinds_is_shown_each_kind_in_turn(count):
+    shown = []
+
+    class Splits(Told):
+        def decide(self, view):
+            if len(view.jobs_A):
+                shown.append(np.flatnonzero(view.speed_AK[0]).tolist())
+            both = np.array([[1, 1] + [0] * (count - 2)] * len(view.jobs_A), dtype=np.int64).reshape(-1, count)
+            return Decision(np.zeros((1, count), dtype=np.int64), both, np.zeros(len(view.jobs_A), dtype=bool))
+
+    kinds = tuple(Kind(name, 4, node_slots=4) for name in "abcdefg"[:count])
+    asks = service([0.0] * 600, capacity_K=np.ones(count))
+    replay(
+        Week("kinds", 100.0, kinds, (asks,), (job(within="node", least=2, most=2, speed_K=np.ones(count)),)), Splits([])
+    )
+    tries = [each[0] for each in shown[1:]]
+    assert all(len(each) == 1 for each in shown[1:])
+    assert len(tries) > count
+    assert tries[:count] == [(tries[0] + at) % count for at in range(count)]
+
+
+def test_a_job_that_gets_nothing_of_one_kind_is_shown_the_next():
+    """Without a grant there is no refusal either; the kinds change all the same."""
+    shown = []
+
+    class SplitsOnce(Told):
+        def decide(self, view):
+            if len(view.jobs_A):
+                shown.append(int(np.flatnonzero(view.speed_AK[0])[-1]))
+            wants = [1, 1] if view.step == 0 else [0, 0]
+            jobs_AK = np.array([wants] * len(view.jobs_A), dtype=np.int64).reshape(-1, 2)
+            return Decision(np.zeros((1, 2), dtype=np.int64), jobs_AK, np.zeros(len(view.jobs_A), dtype=bool))
+
+    kinds = (Kind("a", 4, node_slots=4), Kind("b", 4, node_slots=4))
+    asks = service([0.0] * 30, capacity_K=np.ones(2))
+    replay(
+        Week("kinds", 100.0, kinds, (asks,), (job(within="node", least=2, most=2, speed_K=np.ones(2)),)), SplitsOnce([])
+    )
+    assert shown[1:13] == [1] * 6 + [0] * 6
 
 
 def test_a_job_that_needs_a_place_is_shown_the_kinds_on_which_it_can_have_one():

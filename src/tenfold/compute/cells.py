@@ -110,8 +110,9 @@ def year(text: str) -> float | None:
         return None
     if re.fullmatch(r"\d{4}\.\d+", plain):
         return float(plain)
-    # Spreadsheets write 3-May-22.
-    plain = re.sub(r"^(\d{1,2})([-/. ])([a-z]{3,9})\2(\d{2})$", r"\1 \3 20\4", plain)
+    # Spreadsheets write 3-May-22; from 70 on they mean 19xx.
+    plain = re.sub(r"^(\d{1,2})([-/. ])([a-z]{3,9})\2([0-6]\d)$", r"\1 \3 20\4", plain)
+    plain = re.sub(r"^(\d{1,2})([-/. ])([a-z]{3,9})\2([7-9]\d)$", r"\1 \3 19\4", plain)
     number = re.search(r"(?<!\d)((?:19|20)\d{2})(?!\d)|(?<!\d)((?:19|20)\d{2})(?=\d{4}(?!\d))", plain)
     if number is None:
         raise ValueError("should be a year, year-month or day, e.g. 2024-07")

@@ -152,15 +152,21 @@ class _Run:
             service_slots_SK=self._queues.held_SK.copy(),
             jobs_A=jobs_A,
             job_slots_AK=progress.held_JK[jobs_A],
-            speed_AK=self._floorplan.speed_AK(
-                jobs_A, progress.held_JK[jobs_A], int(now_s // RETRY_S) + self._refusals_J[jobs_A]
-            ),
+            speed_AK=self._floorplan.speed_AK(jobs_A, progress.held_JK[jobs_A], self._turn_A(jobs_A, now_s)),
             remaining_A=progress.remaining_J[jobs_A],
             since_checkpoint_A=progress.since_checkpoint_s_J[jobs_A],
             most_A=np.where(self._retry_at_s_J[jobs_A] > now_s, held_A, most_A),
             settled_s_A=now_s - progress.changed_at_s_J[jobs_A],
             started_A=np.isfinite(progress.started_at_s_J[jobs_A]),
         )
+
+    def _turn_A(self, jobs_A: Ints, now_s: float) -> Ints:
+        """Count the kinds that jobs were shown: another one after each refusal, and after each RETRY_S without a grant.
+
+        Time counts from when a job is shown again; with the waits in it, a job might come back to one kind for ever.
+        """
+        shown_s_A = now_s - np.maximum(self._retry_at_s_J[jobs_A], 0.0)
+        return self._refusals_J[jobs_A] + (shown_s_A // RETRY_S).astype(np.int64)
 
     def _check(self, decision: Decision, step: int, jobs_A: Ints) -> None:
         """Refuse what cannot be.

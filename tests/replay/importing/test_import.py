@@ -189,6 +189,14 @@ def test_replicas_among_the_requests_are_pointed_to_their_option(tmp_path, capsy
     assert "--replicas" in capsys.readouterr().err
 
 
+def test_a_table_without_rows_or_series_is_not_taken_for_replicas(tmp_path, capsys):
+    (tmp_path / "panel.csv").write_text("Time,Series,Value\n")
+    assert run("replay", "import", tmp_path / "panel.csv", "-o", tmp_path / "week") == 2
+    said = capsys.readouterr().err
+    assert "--replicas" not in said
+    assert "a header and no rows" in " ".join(said.split())
+
+
 def test_what_runs_as_an_account_ends_trains_no_longer_in_the_cluster_than_under_a_policy(imported):
     panel = platform_files.grafana(144)
     account = SACCT.partition("\n")[0] + "\n" + next(line for line in SACCT.splitlines() if "RUNNING" in line)
@@ -284,6 +292,20 @@ def test_two_logs_without_names_are_two_services(imported):
 def day_log(day: int, *, minutes: int = 300, status: int = 200, model: str = "chat") -> str:
     rows = [f"2026-01-{day:02}T{at // 60:02}:{at % 60:02}:00Z,{model},100,{status}" for at in range(0, minutes)]
     return "\n".join(["timestamp,model,latency_ms,status", *rows])
+
+
+def test_days_of_json_are_one_log_whatever_the_order_of_their_columns(imported):
+    def records(day: int, *, backwards: bool) -> str:
+        names, *rows = (line.split(",") for line in day_log(day, minutes=1440).splitlines())
+        pairs = [list(zip(names, row, strict=True))[:: -1 if backwards else 1] for row in rows]
+        return "\n".join(json.dumps(dict(each)) for each in pairs)
+
+    options = ("--capacity", 5, "--fleet", "a100=8")
+    days = {"monday.jsonl": records(5, backwards=False), "tuesday.jsonl": records(6, backwards=True)}
+    _, told = imported(days, *options)
+    assert told["services"] == ["chat"]
+    assert any("monday.jsonl and 1 more are one: each begins" in line for line in told["assumed"])
+    assert rates(told, "chat") == pytest.approx(1 / 60)
 
 
 def test_a_log_that_was_cut_by_days_is_one_log_whatever_the_order_of_its_files(imported, tmp_path, capsys):

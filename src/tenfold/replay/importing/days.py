@@ -107,14 +107,28 @@ def _log_as_one(paths: Sequence[Path], reading: Reading) -> RequestFile | None:
     opened = [open_log(path) for path in paths]
     logs = [each for each in opened if each is not None]
     first, in_ms = logs[0] if logs else (None, False)
-    if first is None or len(logs) < len(paths) or any(each.names != first.names for each, _ in logs):
+    if first is None or len(logs) < len(paths) or any(not _alike_named(each, first) for each, _ in logs):
         return None
-    rows = _after_another([each for each, _ in logs])
+    rows = _after_another([each for each, _ in logs], first.names)
     whole = RowFile(_origin(first.origin, len(paths) - 1), first.names, first.separator, rows)
     return read_log(whole, reading, in_ms=in_ms)
 
 
-def _after_another(logs: Sequence[RowFile]) -> Generator[Rows]:
+def _alike_named(log: RowFile, other: RowFile) -> bool:
+    """Whether two logs have the same columns; in JSON their order means nothing."""
+    if log.separator == other.separator == "json":
+        return set(log.names) == set(other.names)
+    return log.names == other.names
+
+
+def _after_another(logs: Sequence[RowFile], names: tuple[str, ...]) -> Generator[Rows]:
+    """Rows of all logs, with their columns in the order of ``names``."""
     for log in logs:
         with closing(log.batches) as batches:
-            yield from batches
+            if log.names == names:
+                yield from batches
+                continue
+            places = [log.names.index(name) for name in names]
+            for batch in batches:
+                rows = [[row[place] for place in places] for row in batch.rows]
+                yield Rows(batch.origin, names, batch.separator, rows, batch.lines)

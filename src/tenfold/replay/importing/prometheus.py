@@ -116,7 +116,7 @@ def refuse_replicas(origin: str, labels: Sequence[Labels], reading: Reading) -> 
         ImportFault: all series are of replicas.
     """
     metrics = {metric_of(each) for each in labels}
-    if not reading.levels and all("replicas" in metric for metric in metrics):
+    if metrics and not reading.levels and all("replicas" in metric for metric in metrics):
         raise ImportFault(
             f"{origin}: {', '.join(sorted(metrics))} says how many replicas there were, and of no requests",
             next_step=f"give it as --replicas {origin}, beside the requests' files",
