@@ -63,6 +63,28 @@ async def test_the_answer_is_the_tables(shop, question, has, has_not):
 
 
 @pytest.mark.parametrize(
+    ("question", "has"),
+    [
+        ("I ordered an air pump yesterday, is the one with 4 outlets still in stock?", "12 pieces"),
+        ("How much is the programme book in French? I used to have one", "6.00 USD"),
+        ("I gave the programme book to my mother and she loved it, how much is the French one?", "6.00 USD"),
+        ("Someone told us of the Hamlet in circle, what does it cost?", "45.00 USD"),
+        ("Have you sold out of the Hamlet in gallery?", "Yes."),
+    ],
+)
+async def test_what_is_told_beside_a_question_changes_no_answer(shop, question, has):
+    said = await speak(shop, question, Memory(), NOW)
+    assert isinstance(said.reply, Answer) and has in said.text, said.text
+
+
+async def test_what_no_table_tells_is_named_as_that(shop):
+    said = await speak(shop, "is the Hamlet in circle worth it?", Memory(), NOW)
+    assert isinstance(said.reply, Unknown) and "worth (Hamlet)" in said.text
+    said = await speak(shop, "I want the air pump engraved, how much is it?", Memory(), NOW)
+    assert isinstance(said.reply, Unknown) and "engraved" in said.text
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "which programme book is the heaviest?",

@@ -5,9 +5,13 @@ Prices and stock in the reply are slots; ``speak`` fills them when it is sent.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tenfold.agents.answer import Found, answer, compared, described, untold
 from tenfold.agents.currency import asked_back, readable
@@ -18,7 +22,7 @@ from tenfold.agents.reading.acts import act_of, masked, wants_human
 from tenfold.agents.reading.cues import COMPARES, NEVER_TOLD, SORTS, Amounts, Best
 from tenfold.agents.reading.find import is_content, named
 from tenfold.agents.reading.grievance import is_grievance
-from tenfold.agents.reading.parts import sides_of
+from tenfold.agents.reading.parts import asking_in, sides_of
 from tenfold.agents.reading.question import Reading, read
 from tenfold.agents.reading.token import plain, stem, stems_of, tokens_of
 from tenfold.agents.reading.words import GENERIC
@@ -80,9 +84,11 @@ def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[R
     said = read(shop, question, memory)
     reading = _meant(said)
     versus = _versus(shop, reading)
-    if versus is None and not _is_read(shop, reading) and is_grievance(shop, question):
+    # Made once where it is needed, and kept no longer than the reply takes.
+    embed = cache(lambda: shop.model.embed([question])[0])
+    if versus is None and not _is_read(shop, reading) and is_grievance(embed(), question):
         return HandOff("policy", question, {"act": "complaint"}), memory
-    quote = _quote(shop, question, said, reading) if versus is None else None
+    quote = _quote(shop, question, embed, said, reading) if versus is None else None
     if quote is not None:
         is_of_things = reading.items and reading.how != "all"
         return quote.reply, _remembered(memory, reading, quote) if is_of_things else memory
@@ -112,14 +118,16 @@ NAMED, BESIDE = 0.75, 0.6
 _SOMETHING = re.compile(r"\b(something|anything) (\w+ ){0,3}?(to|for|that|which|when)\b|\b(gift|present) for\b")
 
 
-def _quote(shop: Shop, question: str, said: Reading, reading: Reading) -> Found | None:
+def _quote(
+    shop: Shop, question: str, embed: Callable[[], NDArray[np.floating]], said: Reading, reading: Reading
+) -> Found | None:
     """What texts tell of it, where the catalog does not explain all of a question or it is of policies."""
     is_policy = POLICY.search(masked(shop, plain(question))) is not None
     is_read = _is_read(shop, reading)
     if not is_policy and (is_read or (shop.items and _SOMETHING.search(said.text))):
         return None
     is_of_thing = said.how in ("named", "alike", "thread")
-    told = tellings(shop, question, said.items if is_of_thing and not is_read else ())
+    told = tellings(shop, question, embed, said.items if is_of_thing and not is_read else ())
     if not told or told[0].sureness < (OF_POLICY if is_policy else SURE):
         return None
     is_how = said.how != "named" or (_asks_how(said) and not _WHO.match(said.text))
@@ -191,8 +199,9 @@ def _found(shop: Shop, reading: Reading, question: str) -> Found:
         if reading.than is not None and reading.asked in _YES_NO:
             # Not compared after all, so neither yes nor no.
             reading = replace(reading, asked="price")
-        if NEVER_TOLD.search(reading.text):
-            return described(reading, [shop.now(item) for item in reading.items]) or untold(shop, reading)
+        if never := NEVER_TOLD.search(asking_in(reading.text)):
+            told = described(reading, [shop.now(item) for item in reading.items])
+            return told or untold(shop, replace(reading, puzzling=(never.group(),)))
         return _beside(shop, reading) or answer(shop, reading)
     return _of_none(shop, reading, question)
 
@@ -217,7 +226,10 @@ def _beside(shop: Shop, reading: Reading) -> Found | None:
     is_how = _asks_how(reading) or _asks_included(reading)
     is_else = _counts_else(shop, reading)
     is_fact = reading.asked in _FACTS and not is_else
-    is_beside = reading.unread and not reading.absent and not (is_fact and reading.amounts.exact is not None)
+    said = {token.text for token in tokens_of(asking_in(reading.text))}
+    # What is told beside asks nothing: "she loved the blue one, how much is the red one?".
+    unread = [each for each in reading.unread if not is_fact or each in said]
+    is_beside = unread and not reading.absent and not (is_fact and reading.amounts.exact is not None)
     if not ((is_how and not is_fact) or is_else or is_beside):
         return None
     told = described(reading, [shop.now(item) for item in reading.items])

@@ -7,12 +7,13 @@ How the weights were found is in docs/log.md.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from math import exp, log
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tenfold.agents.describe import sayable, sentences_of
 from tenfold.agents.reading.spelling import corrected
@@ -85,8 +86,13 @@ def sureness(signs: Signs) -> float:
     return max(1 / (1 + exp(-told)), SURE if signs.is_whole else 0.0)
 
 
-def tellings(shop: Shop, question: str, items: Sequence[Item] = ()) -> list[Telling]:
-    """Windows of what the shop wrote, also of ``items``; the one that most probably tells what was asked first."""
+def tellings(
+    shop: Shop, question: str, embed: Callable[[], NDArray[np.floating]], items: Sequence[Item] = ()
+) -> list[Telling]:
+    """Windows of what the shop wrote, also of ``items``; the one that most probably tells what was asked first.
+
+    ``embed``: gives the question's embedding, shape (384,).
+    """
     found = shop.passage_index.search(in_its_words(shop, question), SEARCHED) if shop.passages else []
     windows: list[tuple[str, Passage | Item]] = [(text, each.what) for each in found for text in windows_of(each.what)]
     windows += [(text, item) for item in items[:DESCRIBED] for text in windows_in(sayable(item.description))]
@@ -98,7 +104,7 @@ def tellings(shop: Shop, question: str, items: Sequence[Item] = ()) -> list[Tell
         shop.embedded([each.text])
     rough = [asked.covered(shop, _words(f"{_title_of(passage)} {window}")) for window, passage in windows]
     order = sorted(range(len(windows)), key=lambda at: -asked.share(rough[at], asked.weight))[:EMBEDDED]
-    asked_D = shop.model.embed([question])[0]
+    asked_D = embed()
     titled_W = shop.embedded([f"{_title_of(windows[at][1])}. {windows[at][0]}" for at in order]) @ asked_D
     bare_W = shop.embedded([windows[at][0] for at in order]) @ asked_D
     cosine_W = np.maximum(titled_W, bare_W)

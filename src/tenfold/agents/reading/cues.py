@@ -155,7 +155,8 @@ SORTS = re.compile(
 
 NEVER_TOLD = re.compile(
     r"\b(last|previous|past) (year|month|week|season|summer|winter|time)\b|\b(ago|yesterday|used to|average)\b|"
-    r"\b(did|have) you (\w+ )?(sell|sold)\b|\bhow (well|often) .*\bsell|\bworth\b|"
+    r"\b(did|have) you (\w+ )?(sell|sold)\b(?! out)|\bhow (well|often) .*\bsell|"
+    r"\bworth\b(?! [$€£]?\d)|"
     r"\b(will|going to|when|soon)\b.*\b(get|be|become|go) (\w+ )?(cheaper|dearer|down|up|reduced|on sale)\b"
 )
 """Asks of another time, or for an opinion, of which no catalog tells."""

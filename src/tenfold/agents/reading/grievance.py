@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.agents.reading.token import plain
-from tenfold.agents.shop import Shop
 
-SURE = 0.8
+SURE = 0.75
 """Probability from which a person is asked."""
 _WAS = (
     r"\b(was|were|has|have|had|came|got|broke|left|gave|sent|took|paid|charged|promised|told|found|lost|\w+ed|you've|"
@@ -38,10 +37,10 @@ _SIGNS = tuple(
 )
 
 
-def is_grievance(shop: Shop, question: str) -> bool:
-    """Whether it is more probably something that went wrong than a question."""
+def is_grievance(vector_D: NDArray[np.floating], question: str) -> bool:
+    """Whether a question, with its embedding, is more probably something that went wrong."""
     weights = weights_of()
-    told = float(features(shop.embedded([question])[0], question) @ weights[:-1] + weights[-1])
+    told = float(features(vector_D, question) @ weights[:-1] + weights[-1])
     return told > float(np.log(SURE / (1 - SURE)))
 
 
