@@ -34,6 +34,16 @@ def test_equal_scores_come_in_order_of_row():
     assert found.rows.tolist() == [0, 1, 2, 3]
 
 
+def test_what_has_no_score_comes_last_and_none_are_found_where_none_are_wanted():
+    vectors = VECTORS[:9].copy()
+    vectors[[2, 5]] = np.nan
+    exact, allowed = ExactRetriever(vectors, np.arange(9)), np.ones(9, dtype=np.bool_)
+    assert not {2, 5} & set(exact.best(VECTORS[0], 7, allowed).rows.tolist())
+    assert exact.best(VECTORS[0], 9, allowed).rows.tolist()[-2:] == [2, 5]
+    assert exact.best(VECTORS[0], 8, allowed).rows.tolist()[-1] == 2
+    assert len(exact.best(VECTORS[0], 0, allowed).rows) == 0
+
+
 def test_short_codes_find_nearly_all_that_comparing_everything_finds():
     draw = np.random.default_rng(1)
     items, width = EXACT_UP_TO + 5_000, 32
@@ -50,6 +60,7 @@ def test_short_codes_find_nearly_all_that_comparing_everything_finds():
         assert allowed[got.rows].all() and np.all(np.diff(got.scores) <= 0)
         found += len(set(got.rows.tolist()) & set(wanted.rows.tolist()))
     assert found >= 0.95 * 20 * 50
+    assert len(coded.best(vectors[0], 0, allowed).rows) == 0
     # Of few that are allowed none is missed.
     allowed[:] = False
     allowed[[3, 77, 4000]] = True

@@ -2,13 +2,18 @@
 of nobody.
 """
 
+import copy
 import dataclasses
+import gc
+import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 
 from tenfold.rank.contract import Filters
 from tenfold.rank.learn import Learning, learn
+from tenfold.rank.ranker import Ranker
 from tenfold.rank.recipe import Recipe
 from tenfold.rank.served import Served, Wanted
 from tenfold.rank.snapshot import Snapshot
@@ -19,6 +24,7 @@ from tenfold.rank.surface import SurfaceSettings
 ITEMS, PEOPLE, LENGTH = 48, 80, 8
 RECIPE = Recipe(width=16, length=LENGTH, negatives=40, batch_events=300, epochs=6, learning_rate=0.02, dropout=0.1)
 NOW = 2e9
+NEW = np.arange(3, ITEMS, 10)
 
 
 def stream() -> Stream:
@@ -48,6 +54,16 @@ def stream() -> Stream:
 def snapshot() -> Snapshot:
     found = stream()
     return learn(found, found.events, Learning(RECIPE), lambda _: None)
+
+
+def with_new(snapshot: Snapshot, lift: float) -> Snapshot:
+    """The same with ``NEW`` items known by their content alone, and a lift of that length."""
+    network = copy.deepcopy(snapshot.network)
+    network.known_I[NEW] = False
+    person = Events.of(np.zeros(1), np.zeros(1), np.zeros(1))
+    (query_D,) = Ranker(network, RECIPE).queries([person], [1])
+    network.cold_lift.copy_(torch.from_numpy(lift * query_D))
+    return dataclasses.replace(snapshot, network=network)
 
 
 def served(snapshot: Snapshot, state_bytes: int = 0, **settings: SurfaceSettings) -> Served:
@@ -98,6 +114,21 @@ def test_states_keep_within_their_bytes_and_the_oldest_goes(snapshot: Snapshot):
         assert found.states.bytes <= 40_000
     assert 1 < len(found.states) < 30
     assert served(snapshot, state_bytes=0).states.bytes == 0
+
+
+def test_a_kept_state_holds_no_more_memory_than_is_counted(snapshot: Snapshot):
+    """Somebody with a long history is kept by their latest events alone."""
+    found = served(snapshot, state_bytes=1 << 24)
+    rows_of(found, history(*range(LENGTH)), "first")
+    gc.collect()
+    tracemalloc.start()
+    before, counted = tracemalloc.get_traced_memory()[0], found.states.bytes
+    for person in range(20):
+        found.states.state(f"p{person}", history(*(np.arange(10_000 + person) % ITEMS)))
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert held <= found.states.bytes - counted
 
 
 def test_a_state_goes_when_its_person_has_not_been_here_for_long(snapshot: Snapshot):
@@ -164,3 +195,35 @@ def test_items_never_seen_lie_near_those_that_share_their_attributes(snapshot: S
     score = found.vector_ID @ vector
     same = np.array([item.attributes == new.attributes for item in found.items])
     assert score[same].mean() > score[~same].mean()
+
+
+def test_a_list_that_is_varied_has_as_many_new_items_as_one_that_is_not(snapshot: Snapshot):
+    lifted = with_new(snapshot, 3.0)
+    varied, plain = (
+        served(lifted, odd=SurfaceSettings(diversity=diversity)) for diversity in (SurfaceSettings().diversity, 0.0)
+    )
+    new = [
+        np.mean([np.isin(rows_of(found, history(row, row + 2), surface="odd", k=10), NEW).sum() for row in range(20)])
+        for found in (varied, plain)
+    ]
+    assert new[1] > 1
+    assert 0.8 * new[1] <= new[0] <= 1.2 * new[1]
+
+
+def test_what_is_told_of_a_new_item_and_after_it_is_by_its_own_vector(snapshot: Snapshot):
+    """Its lift says how often it is shown, and nothing else."""
+    pair = with_new(snapshot, 3.0), with_new(snapshot, 0.0)
+    lifts, lifts_not = map(served, pair)
+    np.testing.assert_allclose(np.linalg.norm(lifts.vector_ID, axis=1), 1.0, atol=1e-5)
+    only = np.concatenate([NEW, NEW + 1])
+    wanted = Wanted(k=len(only), only=only, explain=True)
+    told = history(5, 6, int(NEW[2]), int(NEW[1]))
+    one, other = (found.rank(None, told, wanted, np.random.default_rng(0), NOW) for found in (lifts, lifts_not))
+    np.testing.assert_allclose(one.query_D, other.query_D, atol=1e-6)
+    by_row = {pick.row: pick for pick in other.picks}
+    for pick in one.picks:
+        assert pick.chances == pytest.approx(by_row[pick.row].chances, abs=1e-5)
+        assert pick.because == by_row[pick.row].because
+        assert (abs(pick.score - by_row[pick.row].score) > 1e-3) == (pick.row in NEW)
+    rankers = [Ranker(each.network, RECIPE) for each in pair]
+    np.testing.assert_allclose(*(ranker.queries([told], [1]) for ranker in rankers), atol=1e-6)

@@ -5,7 +5,7 @@ expected of it lies near the middle, below whatever many people chose, and it ha
 adding the same to the scores of all of them, they get so many of the first ten places as are meant for them; which of
 them a person sees, and how high, is still by the person's own score.
 
-The lift is a vector along what is expected of people on average, so that serving adds nothing up.
+The lift is a vector along what is expected of people on average, so that serving adds nothing up at a request.
 
 Shapes: Q people asked for, I items, D width.
 """

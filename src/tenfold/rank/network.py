@@ -162,15 +162,15 @@ class GatedBlock(nn.Module):
         wide, gate = self.widen(self.before_widen(x_BLD)).chunk(2, dim=-1)
         return x_BLD + self.dropout(self.narrow(wide * functional.silu(gate)))
 
-    def bias(self, places: int, last: int | None = None) -> Tensor:
-        """Bias of each query place on each key place, (H, ``last`` or L, L); minus infinity on what comes later.
+    def bias(self, places: int) -> Tensor:
+        """Bias of each query place on each key place, (H, L, L); minus infinity on what comes later.
 
         Place 0 is the start token, which is as near as the network likes.
         """
-        query_L = torch.arange(places - (last or places), places)
-        distance_LL = query_L[:, None] - torch.arange(places)[None, :]
+        place_L = torch.arange(places)
+        distance_LL = place_L[:, None] - place_L[None, :]
         bias_HLL = self.distance_bias[:, distance_LL.clamp(0, self.distance_bias.shape[1] - 1)]
-        bias_HLL = torch.cat([self.start_bias[:, None, None].expand(-1, len(query_L), 1), bias_HLL[:, :, 1:]], dim=2)
+        bias_HLL = torch.cat([self.start_bias[:, None, None].expand(-1, places, 1), bias_HLL[:, :, 1:]], dim=2)
         return bias_HLL.masked_fill(distance_LL < 0, float("-inf"))
 
     def _split(self, x_BLD: Tensor) -> Tensor:

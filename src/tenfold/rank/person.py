@@ -81,7 +81,8 @@ class Reader:
         """Read one person's events, oldest first; ``vector_LD`` are their items' vectors."""
         latest = slice(-self.length, None)
         tokens_LD = self._tokens([column[latest] for column in token_columns(events)], vector_LD[latest])
-        return self._state(tokens_LD, events.surface_E[latest], float(events.at_E[-1]) if len(events) else None)
+        surface_L = events.surface_E[latest].copy()  # A view would keep the whole history in memory.
+        return self._state(tokens_LD, surface_L, float(events.at_E[-1]) if len(events) else None)
 
     def append(self, state: PersonState, event: Events, vector_D: Vectors) -> PersonState:
         """The state after one more event (of length 1); ``vector_D`` is its item's vector."""

@@ -44,6 +44,7 @@ class Ranker:
         self._surface_I = np.zeros(network.shape.items, dtype=np.int64) if surface_I is None else surface_I
         self._scale = np.float32(1 / recipe.temperature)
         self.vector_ID = vectors_of(network)
+        self._compared_ID = lifted(network, self.vector_ID)
 
     @property
     def items(self) -> int:
@@ -66,7 +67,7 @@ class Ranker:
             histories: each of one person, oldest first; only the latest ``recipe.length`` events are read.
             surfaces: where each is asked for; none: anywhere.
         """
-        return self.queries(histories, surfaces) @ self.vector_ID.T * self._scale
+        return self.queries(histories, surfaces) @ self._compared_ID.T * self._scale
 
     def queries(self, histories: Sequence[Events], surfaces: Sequence[int | None] | None = None) -> Vectors:
         """What is expected after each history, (Q, D), of length 1; arguments as for ``score``."""
@@ -135,9 +136,18 @@ class Ranker:
 
 @torch.inference_mode()
 def vectors_of(network: Network) -> Vectors:
-    """Vectors of all items as lists are made by them, (I, D); those that nobody has had are lifted."""
-    vector_ID = network.eval().item_vectors(torch.arange(network.shape.items))
-    return torch.where(network.known_I[:, None], vector_ID, vector_ID + network.cold_lift).numpy()
+    """Vectors of all items, (I, D), of length 1."""
+    return network.eval().item_vectors(torch.arange(network.shape.items)).numpy()
+
+
+def lifted(network: Network, vector_ID: Vectors) -> Vectors:
+    """What queries are compared with, (I, D): items' vectors, and those that nobody has had with their lift.
+
+    The lift, several times as long as a vector, is for scores alone: it says nothing of what an item is like.
+    """
+    if not network.cold_lift.any():
+        return vector_ID
+    return np.where(network.known_I.numpy()[:, None], vector_ID, vector_ID + network.cold_lift.numpy())
 
 
 def top_rows(score_I: Scores, k: int) -> Rows:

@@ -86,7 +86,8 @@ class CodedRetriever:
 
     def best(self, query_D: Vectors, count: int, allowed_I: Mask) -> Found:
         """The ``count`` best of the rows that ``allowed_I`` marks, as far as short codes tell them apart."""
-        _, place_1K = self._index.search(query_D[None], min(len(self._row_N), MORE * count))
+        # The index refuses to look for none.
+        _, place_1K = self._index.search(query_D[None], min(len(self._row_N), MORE * max(count, 1)))
         place_K = place_1K[0]
         row_K = self._row_N[place_K[place_K >= 0]]
         row_K = row_K[allowed_I[row_K]]
@@ -104,7 +105,11 @@ def retriever(vector_ID: Vectors, row_N: Rows, threads: int = 1) -> Retriever:
 
 
 def _top(row_M: Rows, score_M: Vectors, count: int) -> Found:
-    """The ``count`` highest, best first; equal scores in order of row."""
+    """The ``count`` highest, best first; equal scores in order of row, those that are no number last."""
+    if not count:
+        return Found(row_M[:0], score_M[:0])
+    # A sort takes what is no number for the highest of all.
+    score_M = np.fmax(score_M, np.float32(-np.inf))
     if count < len(row_M):
         kept = np.argpartition(score_M, -count)[-count:]
         # A partition breaks ties at its edge as it likes.

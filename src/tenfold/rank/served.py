@@ -19,7 +19,7 @@ from tenfold.rank.explain import because
 from tenfold.rank.explore import Place, choose
 from tenfold.rank.features import Embed, features_of
 from tenfold.rank.person import Judgement, PersonState, Reader
-from tenfold.rank.ranker import vectors_of
+from tenfold.rank.ranker import lifted, vectors_of
 from tenfold.rank.retrieve import Retriever, Vectors, retriever
 from tenfold.rank.rules import Rules
 from tenfold.rank.snapshot import Snapshot
@@ -188,12 +188,13 @@ class Served:
 
     def _make_retrievers(self, threads: int) -> dict[int | None, Retriever]:
         """Of each surface, and of all items; those that have all items share one."""
-        everything = retriever(self.vector_ID, np.arange(len(self.items)), threads)
+        compared_ID = lifted(self._network, self.vector_ID)
+        everything = retriever(compared_ID, np.arange(len(self.items)), threads)
         found: dict[int | None, Retriever] = {None: everything}
         for surface, allowed_I in enumerate(self._allowed_SI):
             row_N = np.flatnonzero(allowed_I)
             whole = len(row_N) == len(self.items)
-            found[surface] = everything if whole else retriever(self.vector_ID, row_N, threads)
+            found[surface] = everything if whole else retriever(compared_ID, row_N, threads)
         return found
 
     def _reasons(

@@ -78,7 +78,7 @@ class States:
     def _keep(self, person: str, state: PersonState, keys: tuple[_Key, ...]) -> None:
         before = self._kept.pop(person, None)
         self.bytes -= 0 if before is None else before.size
-        arrays = [state.tokens_LD, *(part for pair in state.kept for part in pair)]
+        arrays = [state.tokens_LD, state.surface_L, *(part for pair in state.kept for part in pair)]
         size = _OVERHEAD_BYTES + 80 * len(keys) + sum(each.nbytes for each in arrays)
         now = self._clock()
         self._kept[person] = _Kept(state, keys, size, now)
