@@ -27,6 +27,14 @@ def shop():
     return small_shop((PUMP, SEATS, BOOK), ())
 
 
+def tells(text, has, has_not):
+    """A reply has all of these, and none of those."""
+    for each in has:
+        assert each in text, text
+    for each in has_not:
+        assert each not in text, text
+
+
 @pytest.mark.parametrize(
     ("question", "has", "has_not"),
     [
@@ -56,10 +64,7 @@ def shop():
 async def test_the_answer_is_the_tables(shop, question, has, has_not):
     said = await speak(shop, question, Memory(), NOW)
     assert isinstance(said.reply, Answer), said.text
-    for each in has:
-        assert each in said.text, said.text
-    for each in has_not:
-        assert each not in said.text, said.text
+    tells(said.text, has, has_not)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +118,7 @@ async def test_a_follow_up_keeps_only_what_it_does_not_turn(shop, questions, has
     for question in questions:
         said = await speak(shop, question, memory, NOW)
         memory = said.memory
-    for each in has:
-        assert each in said.text, said.text
-    for each in has_not:
-        assert each not in said.text, said.text
+    tells(said.text, has, has_not)
 
 
 MUG = item_of("Stoneware Mug", ({"color": "blue"}, "10.00", 3), ({"color": "red"}, "10.00", 5))
@@ -143,10 +145,7 @@ def oddments():
 async def test_a_number_is_a_price_or_a_count_where_options_end_in_s(oddments, question, has, has_not):
     said = await speak(oddments, question, Memory(), NOW)
     assert isinstance(said.reply, Answer), said.text
-    for each in has:
-        assert each in said.text, said.text
-    for each in has_not:
-        assert each not in said.text, said.text
+    tells(said.text, has, has_not)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,15 @@ async def work(pool, **body) -> tuple[int, dict]:
         return response.status, await response.json()
 
 
+async def all_awake(pool, residents: int) -> None:
+    """Wait until the gateway knows so many to be awake."""
+
+    async def are_awake() -> bool:
+        return len(pool.gateway.link.routes.awake["serve"]) == residents
+
+    await until(are_awake)
+
+
 async def _nobody_waits(pool) -> bool:
     return (await pool.state())["workloads"][0]["waiting"] == 0
 
@@ -224,11 +233,7 @@ async def test_queries_with_odd_characters_pass_as_they_came(pool, connect, quer
 async def test_a_request_that_ends_residents_ends_two_at_most_and_harms_no_other(make_pool):
     pool = await make_pool(plan("serve", floor=4), slots=4, queue_per_slot=64, at_once=4)
     await pool.ready()
-
-    async def all_awake() -> bool:
-        return len(pool.gateway.link.routes.awake["serve"]) == 4
-
-    await until(all_awake)
+    await all_awake(pool, 4)
     others = [asyncio.create_task(work(pool, seconds=0.3)) for _ in range(12)]
     await asyncio.sleep(0.05)
     status, body = await work(pool, die=True)
@@ -243,11 +248,7 @@ async def test_a_request_that_ends_residents_ends_two_at_most_and_harms_no_other
 async def test_who_leaves_while_it_waits_to_have_a_resident_alone_leaves_that_to_others(make_pool):
     pool = await make_pool(plan("serve", floor=2), slots=2, queue_per_slot=64, at_once=4)
     await pool.ready()
-
-    async def both_awake() -> bool:
-        return len(pool.gateway.link.routes.awake["serve"]) == 2
-
-    await until(both_awake)
+    await all_awake(pool, 2)
     busy = asyncio.create_task(work(pool, seconds=4.5))
     await asyncio.sleep(0.1)
     # It ends the resident that is free, and then waits until the other one has answered all before it.
@@ -260,7 +261,7 @@ async def test_who_leaves_while_it_waits_to_have_a_resident_alone_leaves_that_to
     await until(is_set_apart)
     dying.cancel()
     assert (await busy)[0] == 200
-    await until(both_awake)
+    await all_awake(pool, 2)
     answers = await asyncio.gather(*(work(pool, seconds=0.5) for _ in range(8)))
     assert {body["slot"] for _, body in answers} == {"n0/cpu0", "n0/cpu1"}
 
