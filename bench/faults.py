@@ -100,8 +100,8 @@ def table(rows: list[Row]) -> str:
     ]
     for each, counted in rows:
         whole = "-" if each.whole_s is None else f"{each.whole_s:.1f} s"
-        note = counted.ends or (each.note if each.whole_s is None else "")
         failed = counted.failed + each.own_failed
+        note = each.note if each.whole_s is None else counted.ends if failed else ""
         lines.append(
             f"{each.fault.name:<20}{failed:>7}{counted.in_hand:>9}{counted.cut:>5}{counted.shed:>6}"
             f"{counted.answered:>10}{whole:>9}{each.steps_lost:>12}  {note}"

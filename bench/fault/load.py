@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,9 @@ CHAT_BURST_PER_S = 0.4
 """Well below what four slots of a small machine can do, so that nothing need be shed."""
 
 LONGEST_S = 7200.0
+
+ENDS_TOLD = 4
+"""So many failed requests are told one by one."""
 
 BREAKS_WITHIN_S = 2.0
 """A client hears within this time that the process at the other end of its connection has died."""
@@ -131,7 +133,8 @@ class Tally:
 
     ``cut``: failed while what died was streaming their answer. ``in_hand``: failed with the process that held their
     connection, before a byte of an answer. ``failed``: all others that failed. ``ends``: how those ended that failed,
-    with the longest time that one took, for who looks for the cause; status 0 is a broken connection, or none.
+    for who looks for the cause: seconds are from the death of what died, or else from the fault's begin, and status 0
+    is a broken connection, or none.
     """
 
     answered: int = 0
@@ -173,7 +176,7 @@ def tally(
         cut=cut,
         in_hand=in_hand,
         failed=len(failed) - cut - in_hand,
-        ends=_ends(failed),
+        ends=_ends(failed, began_at if died_at is None else died_at),
     )
 
 
@@ -182,11 +185,14 @@ def _broke_with(request: Request, died_at: float) -> bool:
     return request.record.status == 0 and request.due_at <= died_at and request.ended_at <= died_at + BREAKS_WITHIN_S
 
 
-def _ends(failed: Sequence[Request]) -> str:
-    kinds = Counter((request.record.workload, request.record.status) for request in failed)
-    longest_s = max((request.record.total_s for request in failed), default=0.0)
-    told = ", ".join(f"{count} {workload} {status}" for (workload, status), count in sorted(kinds.items()))
-    return f"{told} (within {longest_s:.1f} s)" if told else ""
+def _ends(failed: Sequence[Request], since: float) -> str:
+    told = [
+        f"{request.record.workload} {request.record.status}, due {request.due_at - since:+.2f} s, "
+        f"ended {request.ended_at - since:+.2f} s"
+        for request in failed
+    ]
+    more = len(told) - ENDS_TOLD
+    return "; ".join(told[:ENDS_TOLD]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _moment(request: Request) -> float:

@@ -64,7 +64,7 @@ def test_faults_at_random_lose_nothing_and_leave_memory_flat(tmp_path):
         for each, tally in zip(suffered, counted, strict=True)
         if tally.failed or each.own_failed
     ]
-    assert lost == []
+    assert lost == [], "\n".join(lost)
     assert max(each.steps_lost for each in suffered) <= 1
     assert gaps == {}
     early_mb, late_mb = growth(memory, 60 * MINUTES)
