@@ -46,7 +46,7 @@ def test_the_command_prints_a_line_for_each_question(tmp_path):
 
 def test_a_line_that_is_no_question_is_named(tmp_path):
     (tmp_path / "q.jsonl").write_text('{"id": "a", "question": "?"}\n{"id": "b"}\n')
-    with pytest.raises(UsageError, match=r"line 2 of .*question"):
+    with pytest.raises(UsageError, match=r"line 2: question: Field required"):
         questions_of(tmp_path / "q.jsonl")
 
 
@@ -66,3 +66,10 @@ def test_a_shop_is_made_of_a_feed_that_names_no_currency_and_of_a_single_file(tm
 def test_a_business_without_feed_and_texts_is_told_what_to_give():
     with pytest.raises(UsageError, match="nothing to answer from"):
         shop_from_files("lamps", None, None, LetterEmbedder(), NOW)
+
+
+@pytest.mark.parametrize("text", ["", "id,title,options,price,stock\n"])
+def test_a_feed_with_nothing_in_it_is_told_and_answers_nothing(tmp_path, text):
+    (tmp_path / "feed.csv").write_text(text)
+    with pytest.raises(UsageError, match=r"nothing to answer from in .*feed\.csv"):
+        shop_from_files("tea", tmp_path / "feed.csv", None, LetterEmbedder(), NOW)

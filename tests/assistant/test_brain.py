@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tenfold.assistant.ask import PassageLine, QuestionLine, answers, passages_of, read_lines, read_now
+from tenfold.assistant.ask import PassageLine, QuestionLine, answers, passages_of, read_now, read_passages
 from tenfold.assistant.brain import respond
 from tenfold.assistant.sources import Memo, Sources
 from tenfold.cli.main import main
@@ -126,7 +126,7 @@ def test_a_line_that_is_wrong_is_named(tmp_path):
     path = tmp_path / "passages.jsonl"
     path.write_text('{"url": "https://a.example", "text": "x"}\n{"url": "https://b.example"}\n')
     with pytest.raises(UsageError, match=r"line 2: text: Field required"):
-        read_lines(path, PassageLine)
+        read_passages(path)
     with pytest.raises(UsageError, match="'soon' is no date"):
         read_now("soon")
 
@@ -143,10 +143,10 @@ def test_dates_are_read_as_iso_and_as_mail_writes_them(tmp_path):
     days = ["2026-11-09", "2026-11-09T08:10:00Z", "Mon, 09 Nov 2026 08:10:00 GMT", "2026-11-09 08:10", "", None]
     rows = [{"url": "https://a.example", "title": None, "text": "x", "published": day} for day in days]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = passages_of(read_lines(path, PassageLine), NOW)
+    found = passages_of(read_passages(path), NOW)
     assert [each.published.date().isoformat() if each.published else None for each in found] == [
         *["2026-11-09"] * 4, None, None,
     ]  # fmt: skip
     path.write_text(json.dumps(rows[0] | {"published": "some day"}))
     with pytest.raises(UsageError, match="line 1: published"):
-        read_lines(path, PassageLine)
+        read_passages(path)

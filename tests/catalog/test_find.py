@@ -31,7 +31,7 @@ def test_documents_come_best_first_as_json_lines(tmp_path, capsys, minilm, monke
         main(["agents", "search", "--docs", str(docs), "--queries", str(queries), "--k", "2", "--json"])
         out, err = capsys.readouterr()
         found = [json.loads(line) for line in out.splitlines()]
-        assert [line["id"] for line in found] == ["q1", "2"]
+        assert [line["id"] for line in found] == ["q1", 2]
         assert [line["results"][0] for line in found] == ["lost", "fees"]
         assert all(len(line["results"]) == 2 for line in found)
         assert "logo.png" in err

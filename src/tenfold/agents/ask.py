@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from tenfold.agents.brain import Said, speak
 from tenfold.agents.memory import Memory
 from tenfold.agents.shop import Embedder, Shop
 from tenfold.catalog.gathered import Gathered
+from tenfold.catalog.ingest.lines import Line, read_lines
 from tenfold.catalog.ingest.source import read_feed, read_file, read_folder
 from tenfold.catalog.item import Item, Variant
 from tenfold.catalog.passage import Passage
 from tenfold.core.errors import UsageError
-from tenfold.core.frozen import Frozen
 from tenfold.core.show import talk
 from tenfold.reply.reply import Answer, Claim, Evidence
 from tenfold.reply.write import kind_of
@@ -25,12 +25,12 @@ AT_ONCE = 200
 """Parts of texts, and items, that are all embedded before the first answer: some seconds' work."""
 
 
-class Question(Frozen):
+class Question(Line):
     """A line of the file."""
 
     id: str | int
     question: str
-    thread: str = Field("", description="questions of one thread build on one another; none: each stands alone")
+    thread: str | int = Field("", description="questions of one thread build on one another; none: each stands alone")
 
 
 def questions_of(path: Path) -> list[Question]:
@@ -39,31 +39,15 @@ def questions_of(path: Path) -> list[Question]:
     Raises:
         UsageError: it cannot be read, or a line is no question; names the line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", next_step="give a file of questions") from error
-    found = []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                found.append(Question.model_validate_json(line))
-            except ValidationError as error:
-                told = error.errors()[0]
-                where = ".".join(map(str, told["loc"]))
-                raise UsageError(
-                    f"line {number} of {path} is no question: {where} {told['msg']}".replace("  ", " "),
-                    next_step='write each line as {"id": "q1", "question": "Do you have it in blue?"}',
-                ) from error
-    return found
+    return read_lines(path, Question, '{"id": "q1", "question": "Do you have it in blue?"}')
 
 
 def answers(shop: Shop, questions: list[Question], now: datetime) -> Iterator[dict[str, object]]:
     """Answer each question: ``id``, ``type``, ``text``, ``claims``."""
-    threads: dict[str, Memory] = defaultdict(Memory)
+    threads: dict[str | int, Memory] = defaultdict(Memory)
     for each in questions:
-        said = asyncio.run(speak(shop, each.question, threads[each.thread] if each.thread else Memory(), now))
-        if each.thread:
+        said = asyncio.run(speak(shop, each.question, threads[each.thread] if each.thread != "" else Memory(), now))
+        if each.thread != "":
             threads[each.thread] = said.memory
         yield {"id": each.id, **told(said)}
 
@@ -93,7 +77,7 @@ def shop_from_files(
     ``currency``: of prices that name none.
 
     Raises:
-        UsageError: neither is given, or one of them cannot be read.
+        UsageError: neither is given, one of them cannot be read, or nothing is in them.
     """
     if feed is None and docs is None:
         raise UsageError(
@@ -106,6 +90,12 @@ def shop_from_files(
         gathered += (read_folder if docs.is_dir() else read_file)(docs, now, currency)
     for each in gathered.skipped:
         talk.print(f"left out {each.where}: {each.why}", style="dim", markup=False, soft_wrap=True)
+    if not gathered.items and not gathered.passages:
+        given = " and ".join(str(path) for path in (feed, docs) if path is not None)
+        raise UsageError(
+            f"there is nothing to answer from in {given}",
+            next_step="write a feed as 'id,title,options,price,stock', a row for each thing; texts as .md or .html",
+        )
     return Shop.of(business, gathered.items, gathered.passages, model, now, at_once=AT_ONCE)
 
 

@@ -4,25 +4,21 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from tenfold.assistant.brain import respond
 from tenfold.assistant.sources import Sources
+from tenfold.catalog.ingest.lines import Line, read_lines
 from tenfold.catalog.passage import Passage
 from tenfold.core.errors import UsageError
 from tenfold.reply.reply import Answer, Reply, Unknown
 from tenfold.reply.write import kind_of
 from tenfold.reply.write import text_of as in_words
 
-Read = TypeVar("Read", bound=BaseModel)
 
-
-class PassageLine(BaseModel):
+class PassageLine(Line):
     """One line of a file of passages; keys beside these are left alone."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     url: str = Field(description="where it came from")
     title: str = ""
@@ -48,39 +44,31 @@ class PassageLine(BaseModel):
             return published.strip() or None
 
 
-class QuestionLine(BaseModel):
+class QuestionLine(Line):
     """One line of a file of questions; keys beside these are left alone."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str | int
     question: str
 
 
-def read_lines(path: Path, kind: type[Read]) -> list[Read]:
-    """Read a file of JSON lines.
+def read_passages(path: Path) -> list[PassageLine]:
+    """Read a file of passages.
 
     Raises:
         UsageError: it is missing, or a line is not what it should be; names the line.
     """
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}", next_step="give a file of JSON lines in UTF-8") from error
-    found = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            found.append(kind.model_validate_json(line))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the line"
-            keys = ", ".join(kind.model_fields)
-            raise UsageError(
-                f"{path}, line {number}: {where}: {first['msg']}", next_step=f"each line is a JSON object with {keys}"
-            ) from error
-    return found
+    return read_lines(
+        path, PassageLine, '{"url": "https://...", "title": "...", "published": "2026-11-16", "text": "..."}'
+    )
+
+
+def read_questions(path: Path) -> list[QuestionLine]:
+    """Read a file of questions.
+
+    Raises:
+        UsageError: it is missing, or a line is not what it should be; names the line.
+    """
+    return read_lines(path, QuestionLine, '{"id": "q1", "question": "Who won?"}')
 
 
 def read_now(text: str | None) -> datetime:

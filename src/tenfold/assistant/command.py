@@ -26,7 +26,7 @@ def ask(
     json: Json = False,
 ) -> None:
     """Answer questions from a file of passages, without a pool."""
-    from tenfold.assistant.ask import PassageLine, QuestionLine, answers, passages_of, read_lines, read_now
+    from tenfold.assistant.ask import QuestionLine, answers, passages_of, read_now, read_passages, read_questions
     from tenfold.assistant.sources import Sources
     from tenfold.core.errors import UsageError
     from tenfold.core.minilm import load_minilm
@@ -34,8 +34,8 @@ def ask(
 
     if (question is None) == (file is None):
         raise UsageError("give one question, or --file with many", next_step='tenfold assistant ask "..." --sources F')
-    asked = read_lines(file, QuestionLine) if file is not None else [QuestionLine(id="1", question=question or "")]
+    asked = read_questions(file) if file is not None else [QuestionLine(id="1", question=question or "")]
     at = read_now(now)
-    passages = passages_of(read_lines(sources, PassageLine), at)
+    passages = passages_of(read_passages(sources), at)
     for line in answers(Sources(passages, load_minilm(cache_dir(), threads=min(4, os.cpu_count() or 1))), asked, at):
         record(line, f"{line['id']}: {line['text']}", json)

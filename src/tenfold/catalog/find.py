@@ -1,28 +1,27 @@
 """Search over a folder of documents, without a pool and without a database: ``tenfold agents search``."""
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import AliasChoices, Field
+
 from tenfold.catalog.gathered import Skipped
-from tenfold.catalog.ingest.decode import decode
+from tenfold.catalog.ingest.lines import Line, read_lines
 from tenfold.catalog.ingest.source import read_folder
 from tenfold.catalog.search import Embedder, PassageIndex
 from tenfold.catalog.vectors import Kept, open_vectors
 from tenfold.core.assets import AssetStatus, check, fetch
-from tenfold.core.errors import UsageError
 from tenfold.core.minilm import MINILM, MINILM_TOKENIZER, MODEL, load_minilm
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Line):
     """One line of a file of queries."""
 
-    id: str
-    text: str
+    id: str | int
+    text: str = Field(validation_alias=AliasChoices("query", "question"))
 
 
 def read_queries(path: Path) -> list[Query]:
@@ -31,20 +30,7 @@ def read_queries(path: Path) -> list[Query]:
     Raises:
         UsageError: there is no such file, or a line is something else; names the line.
     """
-    if not path.is_file():
-        raise UsageError(f"there is no file of queries {str(path)!r}", next_step="give a file of JSON lines")
-    queries = []
-    for number, line in enumerate(decode(path.read_bytes()).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            told = json.loads(line)
-            queries.append(Query(str(told["id"]), str(told["query"] if "query" in told else told["question"])))
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(
-                f"line {number} of {path} is no query: {line[:80]!r}", next_step='write {"id": "1", "query": "..."}'
-            ) from error
-    return queries
+    return read_lines(path, Query, '{"id": "1", "query": "..."}')
 
 
 def open_embedder(cache: Path, say: Callable[[str], None], threads: int | None = None) -> Embedder:

@@ -79,9 +79,9 @@ def test_json_with_title_and_content_is_one_document(now):
 
 
 def test_json_lines_are_a_document_each(now):
-    lines = [{"id": "a", "question": "Open on Sundays?", "answer": "No."}, {"nothing": []}, {"id": 3, "text": "Hello."}]
+    lines = [{"id": 0, "question": "Open on Sundays?", "answer": "No."}, {"nothing": []}, {"id": 3, "text": "Hello."}]
     read = read_document("\n".join(map(json.dumps, lines)), "faq.jsonl", now)
-    assert parts(read) == [("a", "Open on Sundays?", "No."), ("3", "3", "Hello.")]
+    assert parts(read) == [("0", "Open on Sundays?", "No."), ("3", "3", "Hello.")]
     assert [skip.where for skip in read.skipped] == ["faq.jsonl, record 2"]
 
 

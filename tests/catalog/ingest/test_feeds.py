@@ -59,6 +59,30 @@ def test_rows_of_one_id_are_variants_named_by_their_options():
     assert [skip.where for skip in read.skipped] == ["tees.csv, row 4"]
 
 
+def test_titles_are_text_and_prices_have_signs_of_more_countries():
+    text = 'id;title;price\n1;"Tea &amp; Co. <b>Pot</b>";3,500円\n2;Milk & <12 jars;Fr. 12.50\n3;Cup;SFr 4.-\n'
+    pot, milk, cup = read_csv(text, "pots.csv").items
+    assert (pot.title, milk.title) == ("Tea & Co. Pot", "Milk & <12 jars")
+    assert [str(each.variants[0].offer.price) for each in (pot, milk, cup)] == ["3,500.00 JPY", "12.50 CHF", "4.00 CHF"]
+
+
+def test_a_column_of_texts_describes_and_is_no_property():
+    text = 'id,title,price,notes,features,finish\n1,Cup,4,"Kiln-fired\nin Aarau.",' + "Holds a litre. " * 9 + ",matt\n"
+    (cup,) = read_csv(text, "cups.csv").items
+    assert cup.description.startswith("Kiln-fired\nin Aarau.\nHolds a litre.") and cup.attributes == {"finish": "matt"}
+
+
+def test_a_row_that_comes_twice_keeps_the_id_that_the_shop_knows():
+    text = (
+        "id,title,options,price,stock\n"
+        + 2 * '17,Floor lamp,"color: white",129,4\n'
+        + "18,Floor lamp,color: red,99,1\n"
+    )
+    read = read_csv(text, "lamps.csv")
+    assert offers_of(read.items[0]) == {"17": ("129.00 USD", True, 4), "18": ("99.00 USD", True, 1)}
+    assert [skip.where for skip in read.skipped] == ["lamps.csv, row 3"] and "row 2 again" in read.skipped[0].why
+
+
 def test_each_row_that_is_left_out_is_named_with_the_reason():
     rows = [
         "id,title,price,stock",

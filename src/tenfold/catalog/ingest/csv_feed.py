@@ -28,6 +28,8 @@ _NAMES = {
     "image": "image imagelink imageurl images imagesrc picture photo img",
 }
 _KNOWN = {alias: (place, name) for name, aliases in _NAMES.items() for place, alias in enumerate(aliases.split())}
+LONGEST_FACT = 80
+"""Characters of a cell that tells a property, as ``oak``; what is longer, or has several lines, describes."""
 _OPTION = re.compile(r"(?:option|attribute)\s*(\d+)\s*(name|value)s?(?:\(s\))?")
 _CODES = (
     "usd eur gbp cad aud chf jpy sek nok dkk isk pln czk huf ron bgn try uah nzd hkd sgd inr cny krw twd thb idr myr "
@@ -97,10 +99,13 @@ def _row(place: str, told: Mapping[str, str], columns: Mapping[str, str], before
     known = {name: told.get(column, "") for column, name in columns.items()}
     numbered: dict[str, dict[str, str]] = {}
     facts: dict[str, str] = {}
+    texts: list[str] = []
     for column, value in told.items():
         option = _OPTION.fullmatch(fold(column))
         if option is not None:
             numbered.setdefault(option.group(1), {})[option.group(2)] = value
+        elif column not in columns and ("\n" in value or len(value) > LONGEST_FACT):
+            texts.append(plain_text(value))
         elif column not in columns and column and value:
             name = fold(column).replace("_", " ").strip()
             facts[_SPELLINGS.get(name, name)] = value
@@ -110,7 +115,9 @@ def _row(place: str, told: Mapping[str, str], columns: Mapping[str, str], before
             options[each.get("name") or "option"] = each["value"]
     group = known.get("group", "")
     # Shopify's export names an item in the first of its rows only.
-    title = known.get("title", "") or (before.get("title", "") if group and group == before.get("group") else "")
+    title = " ".join(plain_text(known.get("title", "")).split()) or (
+        before.get("title", "") if group and group == before.get("group") else ""
+    )
     price, sale, was = (known.get(name, "") for name in ("price", "sale_price", "was_price"))
     if was and not sale:
         price, sale = was, price
@@ -124,7 +131,7 @@ def _row(place: str, told: Mapping[str, str], columns: Mapping[str, str], before
         currency=known.get("currency", "") or _currency_of(columns),
         stock=known.get("stock", ""),
         availability=known.get("availability", ""),
-        description=plain_text(known.get("description", "")),
+        description="\n".join(filter(None, (plain_text(known.get("description", "")), *texts))),
         brand=known.get("brand", ""),
         category=known.get("category", ""),
         url=known.get("url", ""),

@@ -31,6 +31,7 @@ _MARKDOWN = (
 )
 LONGEST_QUESTION = 25
 """Words of a question or a line in bold that is a heading."""
+_ID_KEYS = ("id", "_id", "doc_id", "document_id")
 _TITLE_KEYS = ("title", "name", "heading", "question", "subject")
 _TEXT_KEYS = ("content", "text", "body", "answer", "description")
 
@@ -54,7 +55,7 @@ def read_document(text: str, name: str, fetched: datetime, *, document: str = ""
             case ".json":
                 return _of_json(json.loads(text), name, document, url, fetched)
             case ".jsonl" | ".ndjson":
-                lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+                lines = [json.loads(line) for line in text.split("\n") if line.strip()]
                 return _of_json(lines, name, document, url, fetched)
             case _:
                 return Gathered(passages=tuple(_markdown(text, document, url, fetched)))
@@ -213,7 +214,8 @@ def _of_json(value: object, where: str, document: str, url: str, fetched: dateti
     skipped: list[Skipped] = []
     for number, each in enumerate(value, 1):
         if isinstance(each, Mapping) and (_text_of(each) is not None or any(each.get(key) for key in _TITLE_KEYS)):
-            named = str(each.get("id") or each.get("_id") or f"{document}#{number}")
+            own = next((each[key] for key in _ID_KEYS if each.get(key) not in (None, "")), None)
+            named = str(own) if isinstance(own, str | int) else f"{document}#{number}"
             found += _record(each, named, url, fetched, named)
         else:
             skipped.append(

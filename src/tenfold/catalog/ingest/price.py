@@ -14,6 +14,8 @@ Mark = Literal[".", ","]
 
 _SYMBOLS = {
     **{"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "₺": "TRY", "₽": "RUB", "zł": "PLN", "Kč": "CZK", "R$": "BRL"},
+    **{"円": "JPY", "元": "CNY", "₴": "UAH", "₫": "VND", "฿": "THB", "₪": "ILS"},
+    **{"Fr": "CHF", "SFr": "CHF", "Ft": "HUF", "Rs": "INR"},
     **{"US$": "USD", "C$": "CAD", "CA$": "CAD", "A$": "AUD", "AU$": "AUD", "NZ$": "NZD", "HK$": "HKD", "S$": "SGD"},
 }
 _SHARED = {
@@ -95,10 +97,10 @@ def _currency(around: str, default: str, text: str) -> str:
     sign = around.strip(" .,:;")
     if not sign:
         return default
-    if re.fullmatch(r"[A-Za-z]{3}", sign):
-        return sign.upper()
     if sign in _SYMBOLS:
         return _SYMBOLS[sign]
+    if re.fullmatch(r"[A-Za-z]{3}", sign):
+        return sign.upper()
     shared = _SHARED.get(sign) or _SHARED.get(sign.casefold().rstrip("."))
     if shared is not None:
         return default if default in shared else shared[0]

@@ -124,12 +124,12 @@ def _offer(row: FeedRow, currency: str, mark: Mark | None) -> Offer:
 
 def _item(group: Sequence[_Read], taken: set[str]) -> tuple[Item | None, list[Skipped]]:
     """One item of its rows, and those of them that tell of a variant that is there already."""
+    group, skipped = _without_repeats(group)
     differing = _differing([read.row for read in group])
     first = group[0].row
     item_id = _unused(first.group or (first.id if len(group) == 1 else "") or _slug(first.title), taken)
     many_share = Counter(read.row.id for read in group)
     variants: dict[str, Variant] = {}
-    skipped = []
     kept: list[tuple[_Read, str]] = []
     for read in group:
         row = read.row
@@ -156,6 +156,19 @@ def _item(group: Sequence[_Read], taken: set[str]) -> tuple[Item | None, list[Sk
         next((read.row.image for read in group if read.row.image), ""),
     )
     return item, skipped
+
+
+def _without_repeats(group: Sequence[_Read]) -> tuple[list[_Read], list[Skipped]]:
+    """Rows that tell the same as one before, by the same id, are left out: so that one keeps the id that it has."""
+    first: dict[object, _Read] = {}
+    skipped = []
+    for number, read in enumerate(group):
+        row = read.row
+        told = row.id, tuple(sorted(row.options.items())), tuple(sorted(row.facts.items()))
+        before = first.setdefault(told if row.id else number, read)
+        if before is not read:
+            skipped.append(Skipped(row.where, f"it is {row.id!r} of {before.row.where} again; the first row counts"))
+    return list(first.values()), skipped
 
 
 def _differing(rows: Sequence[FeedRow]) -> set[str]:
