@@ -30,6 +30,7 @@ from tenfold.catalog.money import MICROS
 from tenfold.reply.reply import Answer, Evidence, Reply, Unknown
 
 _WHICH = re.compile(r"\W*(what|which|how|show|list|give|tell|why|when|where|who)\b")
+_WHICH_ARE = re.compile(r"\W*(and )?(what|which|show|list)\b")
 _VERSIONS = re.compile(r"how many (different )?(versions|variants|variations|models|products|items)\b")
 _YES_NO = ("exists", "stock")
 
@@ -106,7 +107,15 @@ def _fitting(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[C
     is_about = reading.about and reading.asked in ("options", "describe", "exists", "holds", "list", "")
     if is_about or reading.asked == "options":
         return _options(reading, affordable)
-    return _told(reading, affordable, all_choices)
+    return _told(reading, _by_stock(reading, affordable), all_choices)
+
+
+def _by_stock(reading: Reading, wanted: list[Choice]) -> list[Choice]:
+    """Those that are sold out, or can be had, where a question asks which are; all where none is so."""
+    if reading.asked != "stock" or not _WHICH_ARE.match(reading.text):
+        return wanted
+    sold_out = bool(NOT_THERE.search(reading.text))
+    return [each for each in wanted if each.is_there != sold_out] or wanted
 
 
 def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choice]) -> Found:
@@ -350,9 +359,8 @@ def _counted(reading: Reading, wanted: Sequence[Choice]) -> Found:
         for name in reading.about[:3]:
             values = values_of(wanted, name)
             titles = listed(list(dict.fromkeys(item.title for item in items.values()))[:SHOWN])
-            draft.say(
-                f"{titles}{_with(reading.wishes)} comes in {len(values)} for {name}: {', '.join(values)}.", *sources
-            )
+            number = f"{len(values)} for {name}" if len(values) != 1 else f"one {name} only"
+            draft.say(f"{titles}{_with(reading.wishes)} comes in {number}: {', '.join(values)}.", *sources)
         return Found(draft.answer(), tuple(wanted[:SHOWN]))
     there = sum(1 for each in wanted if each.is_there)
     if NOT_THERE.search(reading.text):
@@ -362,9 +370,10 @@ def _counted(reading: Reading, wanted: Sequence[Choice]) -> Found:
         return Found(draft.answer(), tuple(wanted[:SHOWN]))
     if len(items) == 1:
         title = wanted[0].item.title
-        draft.say(
-            f"{title}{_with(reading.wishes)}: {len(wanted)} versions, {there} of them in stock.", *sources, *wanted
+        number = (
+            f"{len(wanted)} versions, {there} of them" if len(wanted) > 1 else f"one version, {'' if there else 'not '}"
         )
+        draft.say(f"{title}{_with(reading.wishes)}: {number.rstrip()} in stock.", *sources, *wanted)
         if whole and wanted[0].known:
             draft.say(f"{title}: {options_line(wanted)}.", *sources)
     else:
