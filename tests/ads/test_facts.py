@@ -87,3 +87,20 @@ def test_shown_orders_to_a_writer_are_known_for_such():
 def test_a_title_that_is_no_name_keeps_its_item_out(title):
     feed = f'id,title,price,stock\nX,"{title}",10.00,4\n'
     assert fact_sheet(gathered(feed)).subjects == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ('"Best light I ever had" - a customer.', "it quotes somebody"),
+        ("“Bright, and never fails me” says Ann of Aarau.", "it quotes somebody"),
+        ("Our oil cures anxiety and cancer.", "ads claim no cure of an illness"),
+    ],
+)
+def test_what_customers_said_and_cures_are_no_facts_of_a_page(said, why):
+    page = (
+        f"<html><head><title>Lumen Lights</title></head><body><h1>Lumen Lights</h1><p>Runs 40 hours.</p><p>{said}</p>"
+    )
+    sheet = fact_sheet(joined([read_html(page, "lumen", "https://lumen.example", NOW)], "USD"))
+    assert not any("cures" in word or "Best" in word or "Bright" in word for each in sheet.claims for word in each.says)
+    assert any(each.why == why for each in sheet.left_out)

@@ -3,10 +3,11 @@
 import re
 from decimal import Decimal
 
-from tenfold.ads.campaign import MICROS
+from tenfold.ads.campaign import MICROS, MOST_MICRO
 from tenfold.core.errors import UsageError
 
-_AMOUNT = re.compile(r"\$?\s*([0-9][0-9,]*(?:\.[0-9]{1,6})?)\s*([A-Za-z]{3})?")
+_AMOUNT = re.compile(r"\$?\s*([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,6})?|[0-9]+(?:\.[0-9]{1,6})?)\s*([A-Za-z]{3})?")
+"""A comma stands between thousands only: ``12,50`` is refused, since it may be meant as 12.50, and not as 1,250."""
 
 
 def read_micro(text: str) -> int:
@@ -23,6 +24,8 @@ def read_micro(text: str) -> int:
     micro = int(Decimal(match[1].replace(",", "")) * MICROS)
     if micro <= 0:
         raise UsageError(f"{text!r} is nothing", next_step="write it as 500USD or 12.50")
+    if micro > MOST_MICRO:
+        raise UsageError(f"{text!r} is more than {usd(MOST_MICRO)}", next_step="write it as 500USD or 12.50")
     return micro
 
 

@@ -37,9 +37,8 @@ def checked(kind: type[Made], told: dict[str, object]) -> Made:
         return kind.model_validate(told)
     except ValidationError as error:
         wrong = "; ".join(
-            f"--{'-'.join(str(part) for part in each['loc'] if part != 'wish').replace('_', '-')} {each['msg']}".strip(
-                "- "
-            )
+            f"--{'-'.join(str(part) for part in each['loc'] if part != 'wish').replace('_', '-')} "
+            f"{each['msg'].removeprefix('Value error, ')}".strip("- ")
             for each in error.errors()
         )
         raise UsageError(wrong, next_step="see 'tenfold ads create --help'") from error
@@ -60,7 +59,15 @@ def sources(path: Path | None) -> list[dict[str, str]]:
             f"there is no file {str(path)!r}",
             next_step=f"give the path of a catalog, or {str(DEMO)!r} for the shop that comes with Tenfold",
         )
-    text = decode(path.read_bytes())
+    data = path.read_bytes()
+    text = decode(data)
+    if b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UsageError(
+            f"{str(path)!r} is no text",
+            next_step="save a table as CSV, and a page as .html; pictures go by their address",
+        )
+    if not text.strip():
+        raise UsageError(f"{str(path)!r} is empty", next_step="write a row for each item: id,title,price,url")
     if len(text) > LONGEST_SOURCE:
         raise UsageError(
             f"{str(path)!r} has {len(text):,} characters, and {LONGEST_SOURCE:,} are read at most",

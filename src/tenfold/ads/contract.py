@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from tenfold.ads.campaign import (
     DAY_S,
+    MOST_MICRO,
     Approval,
     Campaign,
     Cap,
@@ -21,8 +22,6 @@ from tenfold.core.frozen import Frozen
 LONGEST_NAME = 120
 LONGEST_URL = 2_000
 LONGEST_SOURCE = 900_000
-MOST_MICRO = 10**15
-"""A thousand million dollars: more is a mistake of writing."""
 
 PLAIN = r"^[^\x00-\x1f\x7f/?#]+$"
 """No control characters, and none that would end a part of an address."""

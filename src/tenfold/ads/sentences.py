@@ -69,6 +69,13 @@ _OTHERS_WROTE = re.compile(
     r"|customers? say|ratings by|questions by|guest ?book)\b",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(r"[\"“”„«»](?:[^\"“”„«»]*\s){2}[^\"“”„«»]*[\"“”«»]")
+"""Three words between quotation marks are somebody's, and no name: a customer's praise, as pages show it."""
+_CURES = re.compile(
+    r"\b(?:cur(?:es?|ing)|heals?|healing|treats?|treating|prevents?|preventing) (?:[\w,-]+ ){0,3}?"
+    r"(?:cancer|tumou?rs?|diabetes|covid\S*|hiv|aids|alzheimer\S*|dementia|depression|anxiety|arthritis|autism)\b",
+    re.IGNORECASE,
+)
 _END = re.compile(
     rf"\b(?:until|till|through|ends?(?: on)?|by|before)\b[^.]{{0,30}}?"
     rf"(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)? (?P<month>{_MONTH}),? (?P<year>\d{{4}})"
@@ -122,6 +129,8 @@ def unfit(said: str, *, about_item: bool) -> str:
         (len(said.split()) < SHORTEST_WORDS, "it is no sentence"),
         (said.endswith("?"), "it is a question"),
         (_is_heading(said), "it is a heading"),
+        (bool(_QUOTED.search(said)), "it quotes somebody"),
+        (bool(_CURES.search(said)), "ads claim no cure of an illness"),
         (bool(DENIES.search(said)), "it denies something"),
         (bool(_PASSING.search(said)), "it is true for a while only, and does not say until when"),
         (bool(_POINTS_BACK.match(said)) or (not about_item and bool(_IT.match(said))), "it points to what was before"),

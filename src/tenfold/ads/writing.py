@@ -8,7 +8,7 @@ from typing import Literal
 
 import aiohttp
 
-from tenfold.ads.campaign import Campaign
+from tenfold.ads.campaign import Campaign, Objective
 from tenfold.ads.claim import FactSheet
 from tenfold.ads.contract import UseOut, VariantOut
 from tenfold.ads.copy_gate import CopyGate
@@ -70,6 +70,14 @@ def write(
             log.info("a draft about %s is refused: %s", subject.name, "; ".join(each.faults))
         gate = CopyGate(sheet, subject.id, now)
         found += [_out(each, sheet, campaign, gate) for each in kept]
+    if campaign.objective is not Objective.REACH:
+        told = len(found)
+        found = [each for each in found if each.url]
+        if told and not found:
+            raise InfeasibleError(
+                f"a click on campaign {campaign.name!r} would lead nowhere: nothing that is advertised has an address",
+                next_step="give --page https://shop.example, or a column 'url' in the catalog",
+            )
     if not found:
         raise InfeasibleError(
             f"nothing can be said of campaign {campaign.name!r}: {_why_not(sheet.left_out)}",
