@@ -85,6 +85,11 @@ def judged(market: Market) -> dict[str, dict[str, float]]:
     told = Told()
     makers: dict[str, Maker] = {OURS: Tenfold, **PEERS, **told_rules(told)}
     found = judge(market, makers, told)
+    if not np.isfinite(found[OURS].share_RA).any():
+        raise BadMarket(
+            f"{market.name}: on no day but the first can anybody win anything within budget and cap, so there is no "
+            "share to tell; give higher budgets or caps"
+        )
     _tell(market, {name: {**one.figures(), "cpu_s": round(one.cpu_s, 1)} for name, one in found.items()})
     return {name: one.figures() for name, one in found.items()}
 

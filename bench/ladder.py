@@ -24,6 +24,7 @@ import numpy as np
 
 import captions
 from observed import best_at
+from tenfold.core.errors import UsageError
 from tenfold.core.paths import cache_dir
 from tenfold.llama.data.index import TextSource, read_index
 from tenfold.llama.data.stdlib import prepare
@@ -237,7 +238,15 @@ def main() -> None:
     if (given.runs is None) != (given.budget is None):
         parser.error("--runs and --budget go together")
     if given.runs is not None:
-        print(json.dumps(judge(load_runs(given.runs), given.budget)))
+        if not 0 < given.budget < math.inf:
+            parser.error(f"--budget is FLOPs above 0, as 1e21, not {given.budget}")
+        try:
+            runs = load_runs(given.runs)
+        except UsageError as error:
+            parser.error(f"{error}\n{error.next_step}")
+        for each in runs.left_out:
+            print(f"left out {each}")
+        print(json.dumps(judge(runs, given.budget)))
         return
     leave_one_out()
     held_out([name for names in FAMILIES.values() for name in names], "families that constants were chosen on")

@@ -5,6 +5,7 @@ Letters: A advertisers, D days, T ticks of a day, N rows: one advertiser's chanc
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,8 @@ MOST_TICKS = 144
 
 ROWS = {"day", "tick", "opportunity", "advertiser", "value", "price_to_win"}
 LIMITS = {"advertiser", "budget", "cpa"}
+
+Table = TypeVar("Table", pl.DataFrame, pl.LazyFrame)
 
 
 class BadMarket(Exception):
@@ -112,32 +115,18 @@ def read_market(folder: Path) -> Market:
     """Read somebody's log: ``opportunities.parquet`` and ``advertisers.csv``; further columns are ignored.
 
     Raises:
-        BadMarket: a file or a column is missing, or there is less than two days.
+        BadMarket: a file or a column is missing or unreadable, or there is less than two days.
     """
     for name in ("opportunities.parquet", "advertisers.csv"):
         if not (folder / name).is_file():
             raise BadMarket(f"{folder}: there is no {name}")
-    rows = pl.scan_parquet(folder / "opportunities.parquet")
-    limits = pl.read_csv(folder / "advertisers.csv")
-    for name, has, needs in (
-        ("opportunities.parquet", set(rows.collect_schema().names()), ROWS),
-        ("advertisers.csv", set(limits.columns), LIMITS),
-    ):
-        if needs - has:
-            raise BadMarket(
-                f"{folder / name}: no column {', '.join(sorted(needs - has))}; it has {', '.join(sorted(has))}"
-            )
-    limits = limits.select("advertiser", pl.col("budget", "cpa").cast(pl.Float64)).unique(
-        "advertiser", keep="last", maintain_order=True
-    )
-    limits = limits.with_columns(pl.col("advertiser").cast(pl.String), index=pl.int_range(pl.len()))
-    read = (
-        rows.select(sorted(ROWS))
-        .with_columns(pl.col("advertiser").cast(pl.String), pl.col("value", "price_to_win").cast(pl.Float64))
-        .join(limits.lazy().select("advertiser", "index"), on="advertiser", how="inner")
-        .with_columns(pl.col("day", "tick", "opportunity").rank("dense").cast(pl.Int64))
-        .collect()
-    )
+    try:
+        limits = _limits(folder / "advertisers.csv")
+        read = _rows(folder / "opportunities.parquet", limits)
+    except pl.exceptions.PolarsError as error:
+        raise BadMarket(f"{folder}: {str(error).splitlines()[0]}") from error
+    if not len(read):
+        raise BadMarket(f"{folder}: no opportunity is of an advertiser of advertisers.csv")
     cpa_A = limits["cpa"].fill_null(np.inf).fill_nan(np.inf).to_numpy()
     return make_market(
         folder.name,
@@ -151,3 +140,39 @@ def read_market(folder: Path) -> Market:
         value_N=read["value"].fill_null(0.0).to_numpy(),
         price_N=read["price_to_win"].fill_null(np.nan).to_numpy(),
     )
+
+
+def _limits(path: Path) -> pl.DataFrame:
+    """Budget and cap by advertiser, and its number. Names stay as they are written: ``007`` is no number here."""
+    read = _named(pl.read_csv(path, infer_schema=False), path, LIMITS)
+    limits = read.select(_plain("advertiser"), *(pl.col(name).str.strip_chars() for name in ("budget", "cpa")))
+    try:
+        limits = limits.with_columns(pl.col("budget", "cpa").replace("", None).cast(pl.Float64))
+    except pl.exceptions.InvalidOperationError as error:
+        raise BadMarket(f"{path}: budget and cpa are plain numbers, as 120.5: {str(error).splitlines()[0]}") from error
+    limits = limits.drop_nulls("advertiser").unique("advertiser", keep="last", maintain_order=True)
+    return limits.with_columns(index=pl.int_range(pl.len()))
+
+
+def _rows(path: Path, limits: pl.DataFrame) -> pl.DataFrame:
+    """Opportunities of advertisers that have limits; rows of no day or tick are left out."""
+    rows = _named(pl.scan_parquet(path), path, ROWS).select(sorted(ROWS)).drop_nulls(["day", "tick"])
+    rows = rows.with_columns(_plain("advertiser"), pl.col("value", "price_to_win").cast(pl.Float64))
+    rows = rows.join(limits.lazy().select("advertiser", "index"), on="advertiser", how="inner")
+    return rows.with_columns(pl.col("day", "tick", "opportunity").rank("dense").fill_null(0).cast(pl.Int64)).collect()
+
+
+def _named(table: Table, path: Path, needs: set[str]) -> Table:
+    """The table with its columns' names in lower case, if it has all that are needed."""
+    found = table.collect_schema().names()
+    lower = [name.strip().lower() for name in found]
+    if needs - set(lower):
+        raise BadMarket(f"{path}: no column {', '.join(sorted(needs - set(lower)))}; it has {', '.join(sorted(found))}")
+    return table.rename(
+        {name: low for name, low in zip(found, lower, strict=True) if low in needs and name not in needs}
+    )
+
+
+def _plain(name: str) -> pl.Expr:
+    """A name as text; of a number that was written as a fraction (``7.0``) without it."""
+    return pl.col(name).cast(pl.String).str.strip_chars().str.strip_suffix(".0")

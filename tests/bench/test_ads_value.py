@@ -59,6 +59,49 @@ def test_a_log_that_cannot_be_judged_is_refused_with_what_is_wrong(market, tmp_p
         read_market(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        ("", "advertisers.csv|empty"),
+        ("advertiser,budget,cpa\na0,$500,2\n", r"plain numbers.*\$500"),
+        ("advertiser,budget,cpa\nzz,500,2\n", "no opportunity is of an advertiser"),
+        ("advertiser;budget;cpa\na0;500;2\n", "no column advertiser"),
+    ],
+)
+def test_limits_that_cannot_be_read_are_refused_with_what_is_wrong(market, tmp_path, limits, why):
+    written(tmp_path, market)
+    (tmp_path / "advertisers.csv").write_text(limits)
+    with pytest.raises(BadMarket, match=why):
+        read_market(tmp_path)
+
+
+def test_files_of_other_programs_are_read(market, tmp_path):
+    written(tmp_path, market)
+    rows = pl.read_parquet(tmp_path / "opportunities.parquet")
+    # Names that look like numbers, dates for days, times for ticks, a row of no time, and names of columns in capitals.
+    rows = rows.with_columns(
+        pl.col("advertiser").str.replace("a", "00"),
+        day=pl.date(2026, 3, 6) + pl.duration(days=pl.col("day")),
+        tick=pl.datetime(2026, 3, 6) + pl.duration(days=pl.col("day"), hours=pl.col("tick")),
+    )
+    torn = rows.head(1).with_columns(tick=pl.lit(None, pl.Datetime), value=pl.lit(None, pl.Float64))
+    pl.concat([rows, torn]).rename({"day": "Day", "value": "VALUE"}).write_parquet(tmp_path / "opportunities.parquet")
+    limits = (tmp_path / "advertisers.csv").read_text().replace("\na", "\n00").replace("budget", " Budget ")
+    (tmp_path / "advertisers.csv").write_bytes(b"\xef\xbb\xbf" + limits.replace("\n", "\r\n").encode())
+    read = read_market(tmp_path)
+    assert (read.starts_DT == market.starts_DT).all()
+    assert best_constant(read, 1)[:-1] == pytest.approx(best_constant(market, 1))
+
+
+def test_a_log_on_which_nobody_can_win_is_refused(market, tmp_path, monkeypatch):
+    written(tmp_path, market)
+    limits = pl.read_csv(tmp_path / "advertisers.csv").with_columns(budget=pl.lit(0.0))
+    limits.write_csv(tmp_path / "advertisers.csv")
+    monkeypatch.setattr(sys, "argv", ["ads_value.py", "--market", str(tmp_path)])
+    with pytest.raises(SystemExit, match="within budget and cap"):
+        ads_value.main()
+
+
 def test_the_best_constant_is_what_trying_every_one_finds(market):
     rows = slice(market.starts_DT[1, 0], market.starts_DT[1, -1])
     for advertiser in range(market.advertisers):

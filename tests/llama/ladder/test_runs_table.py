@@ -15,6 +15,7 @@ from tenfold.llama.ladder.runs_table import RunsError, load_runs, parse_runs
         ("run,params,flops,loss", "a,1e9,1.2e20,2.5"),
         ("run,tokens,flops,loss", "a,2e10,1.2e20,2.5"),
         ("run,params,tokens,flops,loss", "a,1e9,,1.2e20,2.5"),
+        ("run,params,tokens,loss", 'a,"1,000,000,000",2e10,2.5'),
         (" Run , Loss,FLOPS,note,params", "a , 2.5, 1.2e20, kept by nobody, 1_000_000_000"),
     ],
 )
@@ -33,8 +34,8 @@ def test_any_one_amount_may_be_left_out(header, row):
         ("run,params,loss\na,1,2\n", "two of params, tokens, flops (it has params)"),
         ("params,tokens,loss\n1,2,3\n", "lacks the columns run"),
         ("run,params,tokens,loss\n", "has no runs"),
-        ("run,params,tokens,loss\na,1e9,2e10,nan\n", "runs.csv:2: loss is nan"),
-        ("run,params,tokens,loss\na,1e9,2e10,\n", "runs.csv:2: loss is empty"),
+        ("run,params,tokens,loss\na,1e9,2e10,nan\nb,1e9,2e10,\n", "has no runs with a loss; 2 without one"),
+        ("run,params,tokens,loss\na,1e9,2e10,-1\n", "runs.csv:2: loss is -1; it must be above 0"),
         ("run,params,tokens,loss\na,7B,2e10,2\n", "runs.csv:2: params is '7B', not a number"),
         ("run,params,tokens,loss\na,-1,2e10,2\n", "runs.csv:2: params is -1; it must be above 0"),
         ("run,params,tokens,flops,loss\na,1e9,,,2\n", "two of params, tokens and flops are needed, params is there"),
@@ -47,6 +48,21 @@ def test_what_is_wrong_is_named_with_its_line(text, words):
         parse_runs(text)
     assert words in str(refused.value)
     assert "columns run, params, tokens, flops, loss" in refused.value.next_step
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_runs_that_reached_no_loss_are_left_out_and_told(separator):
+    rows = [
+        "run,params,tokens,loss",
+        "a,1e9,2e10,2.5",
+        "b,1e9,4e10,NaN",
+        "c,2e9,4e10,",
+        "d,2e9,4e10,inf",
+        "e,2e9,4e10,2",
+    ]
+    runs = parse_runs("\n".join(rows).replace(",", separator))
+    assert runs.names == ("a", "e") and list(runs.loss_R) == [2.5, 2.0]
+    assert runs.left_out == ("runs.csv:3: loss is NaN", "runs.csv:4: loss is empty", "runs.csv:5: loss is inf")
 
 
 def test_ten_bad_rows_are_named_and_the_rest_counted():

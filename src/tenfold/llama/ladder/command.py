@@ -139,6 +139,7 @@ def _scored(name: str, path: Path) -> "tuple[Prediction, Outcome]":
 
 def _load(runs: Path | None) -> "tuple[RunsTable, str]":
     """Runs, and the text that they were read from."""
+    from tenfold.core.show import talk
     from tenfold.llama.ladder.library import runs_path
     from tenfold.llama.ladder.runs_table import parse_runs, text_of_runs
 
@@ -149,4 +150,7 @@ def _load(runs: Path | None) -> "tuple[RunsTable, str]":
             next_step="train some with 'tenfold ladder run', or give a runs.csv",
         )
     text = text_of_runs(path)
-    return parse_runs(text, str(path)), text
+    table = parse_runs(text, str(path))
+    for each in table.left_out:
+        talk.print(f"left out {each}", style="dim", markup=False, soft_wrap=True)
+    return table, text

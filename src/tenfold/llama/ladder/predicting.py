@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from tenfold.compute.accelerators import find_accelerator
 from tenfold.compute.facilities import find_facility
+from tenfold.compute.hardware import recognise
 from tenfold.llama.ladder.forecast import Forecast, forecast
 from tenfold.llama.ladder.huber import fit_huber
 from tenfold.llama.ladder.law import best_run
@@ -33,7 +33,7 @@ def make(runs: RunsTable, runs_sha256: str, asked: Asked) -> tuple[Prediction, F
         UsageError: the runs are too few, or accelerator or facility are not known.
         InfeasibleError: the run does not fit the accelerator.
     """
-    accelerator, facility = find_accelerator(asked.accelerator), find_facility(asked.facility)
+    accelerator, facility = recognise(asked.accelerator).accelerator, find_facility(asked.facility)
     found = forecast(runs, asked.flops)
     best = found.best
     huber = best_run(fit_huber(runs), found.fit.cost, asked.flops, found.fit.allocation)

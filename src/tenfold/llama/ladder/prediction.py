@@ -171,7 +171,8 @@ def register(prediction: Prediction, runs_text: str, path: Path) -> None:
     """
     if path.exists():
         raise UsageError(
-            f"there is a prediction in {path} already, and it stays as it is", next_step="give another --output"
+            f"there is a prediction in {path} already, and it stays as it is",
+            next_step="give another --name or --output",
         )
     set_old_score_aside(path)
     replace_file(path, (prediction.model_dump_json(indent=1) + "\n").encode())

@@ -3,7 +3,8 @@
 Columns ``run, params, tokens, flops, loss``: parameters without embeddings, tokens trained on, training FLOPs, and the
 final loss, in any unit above zero. Any one of params, tokens and flops may be left out, for the whole file or for a
 row; it follows from ``flops = 6 x params x tokens``. Rows with the same ``run`` are one training run at several token
-counts (branches of one trunk). Other columns are left alone.
+counts (branches of one trunk). Rows without a loss, or whose loss is no finite number (runs that diverged), are left
+out and told. Other columns are left alone. Cells are separated by comma, semicolon or tab.
 
 Shape letter: R rows.
 """
@@ -12,6 +13,7 @@ import csv
 import hashlib
 import io
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -28,6 +30,8 @@ FLOPS_PER_PARAM_AND_TOKEN = 6.0
 COLUMNS = ("run", "params", "tokens", "flops", "loss")
 AMOUNTS = ("params", "tokens", "flops")
 SHOWN_PROBLEMS = 10
+_GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
+"""As spreadsheets write large numbers: ``27,386,128``."""
 
 
 class RunsError(UsageError):
@@ -36,13 +40,14 @@ class RunsError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class RunsTable:
-    """Runs as arrays; each amount is above zero and finite."""
+    """Runs as arrays; each amount is above zero and finite. ``left_out``: rows without a loss, each with why."""
 
     names: tuple[str, ...]
     params_R: Floats
     tokens_R: Floats
     flops_R: Floats
     loss_R: Floats
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -71,7 +76,8 @@ def load_runs(path: Path) -> RunsTable:
     """Read a file of runs.
 
     Raises:
-        RunsError: the file is missing, lacks a column, or has a row that cannot be; up to ten are named.
+        RunsError: the file is missing, lacks a column, has no run with a loss, or a row that cannot be; up to ten are
+            named.
     """
     return parse_runs(text_of_runs(path), str(path))
 
@@ -99,7 +105,8 @@ def parse_runs(text: str, origin: str = "runs.csv") -> RunsTable:
     Raises:
         RunsError: as ``load_runs``.
     """
-    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
+    separator = max(",;\t", key=text.lstrip().partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True, delimiter=separator)
     header = [(name or "").strip().lower() for name in reader.fieldnames or ()]
     reader.fieldnames = header
     missing = {"run", "loss"} - set(header)
@@ -107,9 +114,12 @@ def parse_runs(text: str, origin: str = "runs.csv") -> RunsTable:
     if missing or len(known) < 2:
         lacking = ", ".join(sorted(missing)) or f"two of params, tokens, flops (it has {', '.join(known) or 'none'})"
         raise RunsError(f"{origin} lacks the columns {lacking}", next_step=_form())
-    rows, problems = [], []
+    rows, left_out, problems = [], [], []
     for row in reader:
         if not any((value or "").strip() for value in row.values() if isinstance(value, str)):
+            continue
+        if why := _without_loss(row):
+            left_out.append(f"{origin}:{reader.line_num}: {why}")
             continue
         try:
             rows.append(_row(row))
@@ -120,10 +130,22 @@ def parse_runs(text: str, origin: str = "runs.csv") -> RunsTable:
         shown = problems[:SHOWN_PROBLEMS] + ([f"and {more} more lines"] if more > 0 else [])
         raise RunsError("\n".join(shown), next_step=_form())
     if not rows:
-        raise RunsError(f"{origin} has no runs", next_step=_form())
+        without = f" with a loss; {len(left_out)} without one" if left_out else ""
+        raise RunsError(f"{origin} has no runs{without}", next_step=_form())
     names, amounts = zip(*rows, strict=True)
     params_R, tokens_R, flops_R, loss_R = (np.array(column) for column in zip(*amounts, strict=True))
-    return RunsTable(names, params_R, tokens_R, flops_R, loss_R)
+    return RunsTable(names, params_R, tokens_R, flops_R, loss_R, tuple(left_out))
+
+
+def _without_loss(row: dict[str, str | None]) -> str:
+    """Why a row tells of no loss that was reached; nothing if it does."""
+    written = (row["loss"] or "").strip()
+    if not written:
+        return "loss is empty"
+    try:
+        return "" if math.isfinite(float(written)) else f"loss is {written}"
+    except ValueError:
+        return ""
 
 
 def _row(row: dict[str, str | None]) -> tuple[str, tuple[float, float, float, float]]:
@@ -154,11 +176,11 @@ def _number(column: str, written: str | None) -> float | None:
     if not text:
         return None
     try:
-        value = float(text.replace("_", ""))
+        value = float(text.replace("," if _GROUPED.fullmatch(text) else "_", ""))
     except ValueError as error:
         raise ValueError(f"{column} is {text!r}, not a number (write 7e9 for 7 billion)") from error
     if not math.isfinite(value) or value <= 0:
-        raise ValueError(f"{column} is {text}; it must be above 0 and finite, so leave out runs that diverged")
+        raise ValueError(f"{column} is {text}; it must be above 0 and finite")
     return value
 
 
