@@ -148,7 +148,19 @@ def test_files_of_a_feed_are_read_as_one_and_a_visit_to_an_item_is_one_event(tmp
     assert stream.items[0].surfaces == ("home",)
 
 
+def test_marks_of_byte_order_and_lines_with_nothing_on_them_are_no_rows(tmp_path: Path):
+    (tmp_path / "toys.txt").write_bytes(b"\xef\xbb\xbf1 10 20\r\n\r\n2 20 30\r\n")
+    stream, _ = read_folder(tmp_path)
+    assert stream.people == (1, 2) and len(stream.events) == 4
+    (tmp_path / "toys.txt").unlink()
+    (tmp_path / "events.csv").write_bytes(b"\xef\xbb\xbfperson,item,at\r\n\r\nann,a,1\r\n\r\nbob,b,2\r\n\r\n")
+    stream, _ = read_folder(tmp_path)
+    assert stream.people == ("ann", "bob") and len(stream.events) == 2
+
+
 def test_what_cannot_be_read_says_what_can(tmp_path: Path):
+    with pytest.raises(UsageError, match=r"there is no .*nowhere"):
+        read_folder(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="has no events to read") as caught:
         read_folder(tmp_path)
     assert "NAME.inter" in caught.value.next_step
@@ -158,3 +170,9 @@ def test_what_cannot_be_read_says_what_can(tmp_path: Path):
     write(tmp_path, a__inter="", b__inter="")
     with pytest.raises(UsageError, match="several data sets"):
         read_folder(tmp_path)
+    (tmp_path / "b.inter").unlink()
+    (tmp_path / "a.inter").write_bytes("user_id\titem_id\nann\tKäse\n".encode("latin-1"))
+    (tmp_path / "events.csv").unlink()
+    with pytest.raises(UsageError, match="can't decode") as caught:
+        read_folder(tmp_path)
+    assert "UTF-8" in caught.value.next_step

@@ -282,3 +282,10 @@ def test_the_commands_fit_evaluate_and_recommend(tmp_path: Path, capsys: pytest.
     with pytest.raises(SystemExit):
         main(["rank", "evaluate", str(tmp_path), "--split", "time", "--epochs", "2"])
     assert "these events have no times" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rows", ["ann,1", "ann,1\nbob,2", "ann,1\nann,1"])
+def test_events_of_which_nothing_can_be_foreseen_are_refused(tmp_path: Path, rows: str):
+    (tmp_path / "events.csv").write_text(f"person,item\n{rows}\n")
+    with pytest.raises(UsageError, match="nothing to learn"):
+        Recommender().fit(tmp_path)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from tenfold.core.errors import UsageError
 from tenfold.rank.artifact import Evaluation, MetricsRow
 from tenfold.rank.evaluate import (
     PROTOCOL,
@@ -36,7 +37,18 @@ _MOST_ITEMS_EASE = 20_000
 def learn_validated(
     stream: Stream, train: Events, how: Learning, progress: Callable[[float], None], *, keep: Path | None = None
 ) -> Snapshot:
-    """Train on ``train`` less the last event of some people, and keep the epoch that finds these best."""
+    """Train on ``train`` less the last event of some people, and keep the epoch that finds these best.
+
+    Raises:
+        UsageError: nobody took a second item, so that there is nothing to foresee.
+    """
+    has_past_E = np.diff(train.person_E, prepend=np.int64(-1)) == 0
+    if len(stream.items) < 2 or not (has_past_E & ((train.actions_E & stream.wanted()) != 0)).any():
+        raise UsageError(
+            f"there is nothing to learn in {len(train)} events of {len(stream.items)} items: "
+            "nobody took an item after another",
+            next_step="give more events of each person",
+        )
     rest, queries = held_out(stream, train, how.seed)
     worth = _worth(stream, rest, queries)
 

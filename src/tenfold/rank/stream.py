@@ -6,6 +6,7 @@ and actions are named by the data: an event holds the index of its surface and a
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -148,7 +149,7 @@ class Events:
     def by_person(self) -> Iterator[tuple[int, slice]]:
         """Each person that has events, with the slice of these."""
         starts = np.flatnonzero(np.diff(self.person_E, prepend=np.int64(-1)))
-        for start, end in zip(starts, [*starts[1:], len(self)], strict=True):
+        for start, end in pairwise([*starts, len(self)]):
             yield int(self.person_E[start]), slice(int(start), int(end))
 
     def histories(self) -> dict[int, Rows]:

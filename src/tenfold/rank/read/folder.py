@@ -22,7 +22,9 @@ def read_folder(path: Path, *, skip_bad_rows: bool = False) -> tuple[Stream, Com
     Raises:
         UsageError: there is none, or more than one; or it has rows that cannot be used, which are named.
     """
-    files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
+    if not path.exists():
+        raise UsageError(f"there is no {path}", next_step=_ADVICE)
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
     recbole = [file for file in files if file.suffix == ".inter"]
     s3_rec = [path / f"{name}.txt" for name in names_in(path)] if path.is_dir() else [path]
     s3_rec = [file for file in s3_rec if file.suffix == ".txt" and file.exists()]

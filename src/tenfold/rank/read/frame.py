@@ -97,8 +97,9 @@ def read_frame(path: Path) -> Frame:
             first, word = 2, "line"
         return Frame(str(path), as_texts(table), first, word)
     except (OSError, UnicodeDecodeError) as error:
-        cause = unread(error) if isinstance(error, OSError) else str(error)
-        raise UsageError(f"cannot read {path}: {cause}", next_step="give a table with a header") from error
+        is_away = isinstance(error, OSError)
+        cause, advice = (unread(error), "give a table with a header") if is_away else (str(error), "save it as UTF-8")
+        raise UsageError(f"cannot read {path}: {cause}", next_step=advice) from error
     except PolarsError as error:
         raise UsageError(f"cannot read {path}: {str(error).splitlines()[0]}", next_step="mend it") from error
 
@@ -142,7 +143,8 @@ def stream_of(events: Frame, items: Frame | None, *, skip_bad_rows: bool) -> tup
     at_R = times(events.texts(time)) if time else np.arange(len(person_R), dtype=np.float64)
     watched_R = numbers(events.texts(events.column(WATCHED)))
     rating_R = numbers(events.texts(events.column(RATING)))
-    good_R = np.ones(len(person_R), np.bool_)
+    # A line with nothing on it is no row.
+    good_R = events.table.select(pl.any_horizontal(pl.all().is_not_null())).to_series().to_numpy().copy()
     _complain(events, complaints, good_R, person_R == "", "the person is missing")
     _complain(events, complaints, good_R, item_R == "", "the item is missing")
     _complain(events, complaints, good_R, np.isnan(at_R), "the time is no number of seconds and no date", time)
@@ -248,7 +250,7 @@ def _items(frame: Frame | None, item_R: Texts) -> Items:
         found.append(
             Item(
                 name,
-                cells["title"][row],
+                " ".join(cells["title"][row].split()),
                 cells["text"][row],
                 tuple(dict.fromkeys(attributes)),
                 cells["author"][row],

@@ -4,6 +4,7 @@
 has items that a person did not take, is no data set.
 """
 
+import codecs
 from pathlib import Path
 
 from tenfold.core.errors import UsageError
@@ -24,7 +25,7 @@ def names_in(folder: Path) -> list[str]:
 
 def _looks_right(path: Path) -> bool:
     with path.open("rb") as file:
-        words = file.readline(1 << 20).split()
+        words = file.readline(1 << 20).removeprefix(codecs.BOM_UTF8).split()
     return len(words) >= 2 and all(word.isdigit() for word in words)
 
 
@@ -36,7 +37,7 @@ def read_s3_rec(path: Path, *, skip_bad_rows: bool = False) -> tuple[Stream, Com
     """
     complaints = Complaints(str(path), skip_bad_rows)
     people: dict[str, list[int]] = {}
-    for number, line in enumerate(content(path, _ADVICE).decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(content(path, _ADVICE).decode("utf-8-sig", "replace").splitlines(), 1):
         words = line.split()
         if not words:
             continue
