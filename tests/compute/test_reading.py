@@ -140,6 +140,8 @@ def test_a_suffix_in_a_cell_leaves_the_headers_unit_of_time_and_percents_are_sha
     assert [row.accelerator_hours for _, row, _ in days.rows] == [24e3, 1.7e3 * 24]
     time = read(tmp_path, "Model,Params (B),Tokens (T),Hardware,Count,Training time (days)\none,7,2,H100,8,0.1k\n")
     assert [row.accelerator_hours for _, row, _ in time.rows] == [100 * 24 * 8]
+    short = read(tmp_path, "name\tgpu\tn_gpus\tdays\tparams (B)\ttokens (T)\none\tH100\t8\t3\t7\t2\n")
+    assert [row.accelerator_hours for _, row, _ in short.rows] == [3 * 24 * 8]
     shares = read(tmp_path, "Model,Params (B),Tokens (T),Hardware,MFU (%)\none,7,2,H100,38\ntwo,7,2,H100,41%\n")
     assert [row.mfu for _, row, _ in shares.rows] == [0.38, 0.41]
 

@@ -107,6 +107,14 @@ def test_text_with_any_damage_is_refused_or_the_same(tmp_path_factory, small, ha
         assert str(folder) in str(error)
 
 
+def test_nobody_is_told_to_delete_a_folder_that_holds_something_else(tmp_path):
+    (tmp_path / "thesis.txt").write_text("x")
+    with pytest.raises(Damaged, match=r"index\.json.*missing") as caught:
+        read_index(tmp_path)
+    assert caught.value.next_step.startswith("name a folder")
+    assert f"tenfold data build {tmp_path} SOURCES" in caught.value.next_step
+
+
 @pytest.mark.slow
 def test_damaged_text_is_set_aside_and_made_again_the_same(tmp_path):
     folder = prepare(tmp_path, lambda _what, _share: None, SMALL)

@@ -50,6 +50,13 @@ def test_names_become_numbers_and_each_says_where_it_is_from():
     assert "80%" in study.filled_in["runs.next.accelerator_hours.new"]
 
 
+@pytest.mark.parametrize("name", ["p5en.48xlarge", "8x NVIDIA H200 141GB HBM3e"])
+def test_clouds_and_makers_names_are_taken_as_compute_takes_them(name):
+    study = parse_study(WORDS.replace("cloud: {accelerator: h200", f"cloud: {{accelerator: {name}"))
+    assert study.rent["cloud"].throughput == study.accelerators["new"].throughput
+    assert "taken as h200-sxm" in study.filled_in["rent.cloud.accelerator"]
+
+
 def test_what_the_study_says_itself_stands():
     text = WORDS.replace("lead_months: 5", "lead_months: 5, price_usd: 12345, throughput: {chat: 0.5}")
     study = parse_study(text.replace("due: 2028H1", "due: 2028H1, accelerator_hours: {new: 1.0e+6}"))

@@ -53,6 +53,12 @@ def test_value_with_a_unit_is_told_the_number(tiny, key, value, right):
     assert right in message
 
 
+def test_a_name_with_a_space_is_told_what_names_are_made_of(tiny):
+    tiny["workloads"]["support chat"] = tiny["workloads"].pop("serving")
+    message = refused(tiny)
+    assert "'workloads.support chat'" in message and "letters, digits, '.', '_' and '-' only" in message
+
+
 def test_negative_lead_is_refused(tiny):
     tiny["sites"]["home"]["phases"]["hall-2"]["lead_months"] = -3
     assert "'sites.home.phases.hall-2.lead_months' is -3: Input should be greater than or equal to 0" in refused(tiny)

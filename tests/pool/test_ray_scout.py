@@ -1,8 +1,10 @@
 """Which of Ray's nodes are alive: Ray itself notices a dead raylet late."""
 
+import os
 import socket
 
-from tenfold.pool.ray_scout import _ghosts
+from tenfold.pool.ray_scout import RayScout, _ghosts
+from tenfold.pool.scout import ScoutSpec, Told
 
 
 def node(name: str, port: int, *, address: str = "127.0.0.1", alive: bool = True) -> dict[str, object]:
@@ -27,3 +29,15 @@ async def test_the_own_raylet_is_known_to_be_dead_at_once():
     with socket.create_server(("127.0.0.1", 0)) as own:
         port = own.getsockname()[1]
     assert await _ghosts([node("own", port), node("b", 1, address="127.0.0.2")], "own") == {"own"}
+
+
+def test_an_address_at_which_nobody_listens_is_told_at_once(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    told, out = os.pipe()
+    with os.fdopen(told, "rb") as lines:
+        assert not RayScout(ScoutSpec(address=address, home=str(tmp_path), claim_gpus=False), out).connect()
+        os.close(out)
+        said = Told.model_validate_json(lines.readline())
+    assert f"no Ray cluster answers at '{address}': nobody listens there" in said.failed
+    assert "ray start --head" in said.next_step

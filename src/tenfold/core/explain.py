@@ -19,6 +19,11 @@ RIGHT = {
     "string_type": "should be text",
 }
 
+PATTERNS = {
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "a name has letters, digits, '.', '_' and '-' only, a letter or digit first"
+}
+"""What a text that must match one of these should be, in words."""
+
 Hint = Callable[[str, object], str | None]
 
 
@@ -43,7 +48,8 @@ def explain(
     value = problem["input"]
     shown = repr(value) if not isinstance(value, dict | list) else f"a {type(value).__name__}"
     right = hint(str(location[-1]), value) if location else None
-    wrong = RIGHT.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    pattern = problem.get("ctx", {}).get("pattern", "")
+    wrong = RIGHT.get(problem["type"]) or PATTERNS.get(pattern) or problem["msg"].removeprefix("Value error, ")
     reason = right or wrong + (f" ({about})" if about else "")
     return f"{origin}: {key!r} is {shown}: {reason}"
 

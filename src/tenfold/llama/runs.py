@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import logging
 import uuid
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -198,7 +198,16 @@ def _named_again(folder: Path, recipe: Recipe, identity: str, live_run: str | No
 def _difference(old: Recipe, asked: Recipe) -> str:
     before, now = old.model_dump(), asked.model_dump()
     given = [key for key in now if key in asked.model_fields_set]
-    return "; ".join(f"{key} was {before[key]!r}, now {now[key]!r}" for key in given if before[key] != now[key])
+    return "; ".join(told for key in given for told in _changes(key, before[key], now[key]))
+
+
+def _changes(key: str, before: object, now: object) -> Iterator[str]:
+    """What differs, key by key of tables that both have."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for each in now:
+            yield from _changes(f"{key}.{each}", before.get(each), now[each])
+    elif before != now:
+        yield f"{key} was {before!r}, now {now!r}"
 
 
 def _start_over(folder: Path) -> str:

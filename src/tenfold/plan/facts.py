@@ -13,8 +13,9 @@ from typing import cast
 
 from pydantic import ValidationError
 
-from tenfold.compute.accelerators import Accelerator, Number, Precision, find_accelerator
+from tenfold.compute.accelerators import Accelerator, Number, Precision
 from tenfold.compute.facilities import facilities
+from tenfold.compute.hardware import recognise
 from tenfold.compute.inference import Traffic as ServedTraffic
 from tenfold.compute.inference import estimate_inference
 from tenfold.compute.interval import Interval
@@ -53,7 +54,7 @@ def filled(table: Raw, folder: Path) -> Raw:
         for name, offer in _tables(table, group).items():
             if isinstance(offer.get("accelerator"), str):
                 key = f"{group}.{name}"
-                known = _named(f"{key}.accelerator", str(offer["accelerator"]))
+                known = _named(f"{key}.accelerator", str(offer["accelerator"]), book)
                 _fill_numbers(offer, key, known, keys, book)
                 _fill_throughput(offer, key, known, workloads, book)
                 _fill_hours(name, known, runs, book)
@@ -79,11 +80,15 @@ def _serves_model(workload: Raw) -> bool:
     return isinstance(workload.get("model"), str)
 
 
-def _named(key: str, name: str) -> Accelerator:
+def _named(key: str, name: str, book: dict[str, str]) -> Accelerator:
+    """The accelerator that a maker's, a table's or a cloud's name means; what was taken for it is told."""
     try:
-        return find_accelerator(name)
+        found = recognise(name)
     except UsageError as error:
         raise UsageError(f"'{key}': {error}", next_step=error.next_step) from None
+    if found.note is not None:
+        book[key] = found.note
+    return found.accelerator
 
 
 def _fill_numbers(offer: Raw, key: str, known: Accelerator, keys: tuple[str, ...], book: dict[str, str]) -> None:
@@ -131,8 +136,9 @@ def _served(name: str, workload: Raw, known: Accelerator) -> tuple[Interval, str
     key = f"workloads.{name}"
     unit = UNIT.fullmatch(str(workload.get("unit", "")).strip())
     if unit is None:
+        written = repr(workload["unit"]) if "unit" in workload else "missing"
         raise UsageError(
-            f"'{key}.unit' is {workload.get('unit')!r}, but '{key}.model' serves tokens",
+            f"'{key}.unit' is {written}, but '{key}.model' serves tokens",
             next_step="write tokens/s, k tokens/s or M tokens/s, of answers; or leave out model and give throughput",
         )
     try:

@@ -9,6 +9,7 @@ GPUs for as long as the pool lives, so that Ray gives them to nobody else.
 import asyncio
 import logging
 import os
+import socket
 import sys
 import traceback
 from collections import Counter
@@ -31,6 +32,8 @@ OBJECT_STORE_BYTES = 80 << 20
 NODES_EVERY_S = 1.0
 RAY_SILENT_S = 20.0
 LAUNCH_TIMEOUT_S = 80.0
+ANSWER_S = 10.0
+"""For a connection to the cluster's address."""
 STOPPED_IN_ORDER = 1
 """What Ray gives as the reason of a node's end (``NodeDeathInfo.EXPECTED_TERMINATION``) after ``ray stop``."""
 
@@ -70,6 +73,7 @@ class RayScout:
         address = self._spec.address
         try:
             if address is not None:
+                _knock(address)
                 # In the mode that the environment names. A token that merely lies about must not switch it on: this
                 # process would then turn away a cluster that has none.
                 ray.init(address=address, **quiet)
@@ -181,6 +185,21 @@ def _ray_node(node: dict[str, object], *, is_ghost: bool) -> RayNode:
         head="node:__internal_head__" in resources,
         gpus=float(resources.get("GPU", 0.0)),
     )
+
+
+def _knock(address: str) -> None:
+    """Connect to a cluster's address once: where nobody listens, Ray itself tries for many minutes.
+
+    Raises:
+        ConnectionError: nobody listens there.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or "/" in host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(f"nobody listens there ({error})") from None
 
 
 def _why_not(error: BaseException, address: str | None, home: str) -> Told:

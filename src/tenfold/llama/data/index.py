@@ -123,7 +123,11 @@ def read_index(folder: Path) -> DataIndex:
     try:
         index = read_record(folder / INDEX_FILE, DataIndex)
     except FileNotFoundError as error:
-        raise _damaged(folder / INDEX_FILE, "it is missing", folder) from error
+        # A slip of the path, as a rule: whoever deletes that folder loses what is in it.
+        advice = (
+            f"name a folder that 'tenfold data build' has written, or write it: tenfold data build {folder} SOURCES"
+        )
+        raise Damaged(folder / INDEX_FILE, "it is missing", what=WHAT, next_step=advice) from error
     except Damaged as error:
         raise type(error)(error.path, error.cause, what=WHAT, next_step=_mend(folder)) from error
     expected = {index.tokens_file: index.token_bytes * (index.training_tokens + index.held_out_tokens)}
