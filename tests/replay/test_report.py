@@ -48,6 +48,24 @@ def test_a_bound_in_coarse_steps_holds_for_slots_that_join_just_before_they_are_
     assert outcome.useful_training_h <= found.possible_h["told"] * (1 + 1e-6)
 
 
+def test_a_bound_leaves_time_to_join_and_then_to_do_all_work():
+    """Two slots wake for half a step, and then do a job of ten steps whole."""
+    times = Times(start_s=50.0, wake_s=50.0, sleep_s=0.0)
+    made = week([service([0.0] * 30)], [job(work=2000.0, times=times, arrival_s=100.0)], slots=2)
+    found = find_bounds(compare(made, [Told([[0, 0], [0, 2]])], targets_of(made, {})))
+    (outcome,) = (each.outcome for each in found.played)
+    assert outcome.useful_training_h == pytest.approx(2000.0 / 3600.0)
+    assert found.share_of_bound(outcome) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_bound_lets_free_slots_be_taken_when_play_begins():
+    times = Times(start_s=100.0, wake_s=100.0, sleep_s=300.0)
+    made = week([service([0.0] * 10 + [4.0] * 10, times=times)], [job()], slots=10)
+    found = find_bounds(compare(made, [Told([[4, 6]])], targets_of(made, {})))
+    (outcome,) = (each.outcome for each in found.played)
+    assert outcome.useful_training_h <= found.possible_h["told"] * (1 + 1e-6)
+
+
 def test_steps_that_do_not_divide_are_merged_all_the_same(monkeypatch):
     monkeypatch.setattr("tenfold.replay.bounds.FEWEST_STEPS", 30)
     made = week([service([6.0, 2.0, 4.0] * 40 + [5.0])], [job()], slots=20)

@@ -260,20 +260,24 @@ class _Allocation:
         """Work on jobs that have arrived."""
         program, step_s = self._program, self._week.step_s
         slots = {kind: program.variable(cost=-speed) for kind, speed in enumerate(jobs.speed_K) if speed > 0}
+        work: list[Term] = []
         for kind, variable in slots.items():
             self._users[kind].append(Term(variable, 1.0))
-            if self._moves:
-                self._joined(variable, cost=float(jobs.speed_K[kind]) * min(1.0, jobs.join_s / step_s))
+            speed = float(jobs.speed_K[kind])
+            work.append(Term(variable, -speed * step_s))
+            lost = speed * min(1.0, jobs.join_s / step_s)
+            if self._moves and lost:
+                work.append(Term(self._joined(variable, cost=lost), lost * step_s))
         program.rows([Term(variable, 1.0) for variable in slots.values()], upper=jobs.most_T * self._played_T)
         if np.isfinite(jobs.arrived_work_T).all():
             done = program.variable(upper=jobs.arrived_work_T)
-            work = [Term(variable, -float(jobs.speed_K[kind]) * step_s) for kind, variable in slots.items()]
             program.rows([Term(done, 1.0), Term(done, -1.0, lag=1), *work], lower=0.0)
 
     def _joined(self, slots: int, cost: float = 0.0) -> int:
-        """Add the slots that are more than in the step before."""
+        """Add the slots that are more than in the step before. Those of the first step were there before."""
         joined = self._program.variable(cost=cost)
-        self._program.rows([Term(joined, 1.0), Term(slots, -1.0), Term(slots, 1.0, lag=1)], lower=0.0)
+        lower_T = np.append(-np.inf, np.zeros(self._week.steps - 1))
+        self._program.rows([Term(joined, 1.0), Term(slots, -1.0), Term(slots, 1.0, lag=1)], lower=lower_T)
         return joined
 
     def solve(self, name: str) -> Bound:
