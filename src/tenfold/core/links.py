@@ -26,13 +26,16 @@ def notice_lost_link(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(LOST_AFTER_S * 1000))
 
 
-def connector(*, keepalive_s: float = 15.0) -> aiohttp.TCPConnector:
+def connector(
+    *, keepalive_s: float = 15.0, kind: type[aiohttp.TCPConnector] = aiohttp.TCPConnector
+) -> aiohttp.TCPConnector:
     """Make a connector without a limit whose connections notice a lost link.
 
     Args:
         keepalive_s: how long an unused connection is kept.
+        kind: the connector's class.
     """
-    return aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive_s, socket_factory=_make_socket)
+    return kind(limit=0, keepalive_timeout=keepalive_s, socket_factory=_make_socket)
 
 
 async def is_refused(host: str, port: int) -> bool:

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Literal
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from starlette.types import Message, Receive, Scope, Send
 from yarl import URL
 
@@ -21,7 +24,10 @@ LAST_WORK_S = 0.02
 """From when a client is gone until its request is given up."""
 
 IN_HAND = "tenfold.in_hand"
-"""Of a request's scope, while and after somebody behind had it in hand: neither refused, nor broken off by them."""
+"""Of a request's scope, once it has a connection: somebody behind has it, and neither refused nor broke it off."""
+
+_PASSED_ON: ContextVar[Scope | None] = ContextVar("_PASSED_ON", default=None)
+"""The request that this task is passing on."""
 
 _OF_ONE_CONNECTION = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding"
@@ -36,13 +42,26 @@ Begin = Callable[[int], Awaitable[None]]
 Headers = Iterable[tuple[str, str]]
 
 
+class _Telling(aiohttp.TCPConnector):
+    """Says of a request that it has its connection."""
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        scope = _PASSED_ON.get()
+        if scope is not None:
+            scope[IN_HAND] = True
+        return connection
+
+
 def passing_session() -> aiohttp.ClientSession:
     """Connections on which clients' requests are passed on: nothing is added, unpacked or remembered.
 
     A jar of cookies would show one client's to the server in the name of the next.
     """
     return aiohttp.ClientSession(
-        connector=connector(keepalive_s=30),
+        connector=connector(keepalive_s=30, kind=_Telling),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=_NOT_ADDED,
@@ -96,7 +115,7 @@ async def forward(
         silent_s: longest silence within the answer; none for any.
     """
     begun = False
-    scope[IN_HAND] = True
+    _PASSED_ON.set(scope)
 
     async def start(response: aiohttp.ClientResponse) -> None:
         nonlocal begun
@@ -125,7 +144,6 @@ async def forward(
             if not begun:
                 await start(response)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-        scope.pop(IN_HAND, None)
         return "unreached"
     except aiohttp.ClientError:
         if not begun:
