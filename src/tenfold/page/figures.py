@@ -26,6 +26,11 @@ def amount(value: float) -> str:
     return f"{value:.3g}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: 1 job, 1,234 jobs."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def percent(share: float) -> str:
     """A share: 37%, <1%, >99%; 0% and 100% only if it is so."""
     if 0 < share < 0.01:

@@ -20,7 +20,7 @@ from tenfold.replay.charts import (
 )
 from tenfold.replay.compare import Comparison, Played
 from tenfold.replay.outcome import Outcome
-from tenfold.replay.summary import CLUSTER, UNKNOWN, attainment, notes
+from tenfold.replay.summary import CLUSTER, UNKNOWN, attainment, notes, size_of
 from tenfold.replay.waits import Waits, duration, hours, recorded_waits, waits_of
 from tenfold.replay.week import Recorded, Week
 
@@ -47,12 +47,7 @@ def report(comparison: Comparison) -> str:
 
 
 def _header(comparison: Comparison) -> str:
-    week = comparison.week
-    fleet = ", ".join(f"{kind.slots:,} {escape(kind.name)}" for kind in week.kinds)
-    words = (
-        f"{fleet} · {len(week.services)} services · {len(week.jobs):,} jobs · {week.steps:,} steps of {week.step_s:g} s"
-    )
-    return header(week.name, words)
+    return header(comparison.week.name, " · ".join(map(escape, size_of(comparison.week))))
 
 
 def _tiles(comparison: Comparison) -> str:

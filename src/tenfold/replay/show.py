@@ -9,20 +9,16 @@ from tenfold.core.show import grid
 from tenfold.core.show import out as OUT
 from tenfold.page.figures import percent
 from tenfold.replay.compare import Comparison, Played
-from tenfold.replay.summary import CLUSTER, UNKNOWN, attainment, notes
+from tenfold.replay.summary import CLUSTER, UNKNOWN, attainment, notes, size_of
 from tenfold.replay.waits import Waits, duration, hours, recorded_waits, waits_of
 
 
 def comparison(comparison: Comparison, out: Console = OUT) -> None:
     """Print a row for each policy and for the cluster itself, and the bounds."""
     week = comparison.week
-    slots = ", ".join(f"{kind.slots:,} {kind.name}" for kind in week.kinds)
     out.print(f"\n[bold]{week.name}[/bold]", soft_wrap=True)
-    out.print(
-        f"{slots}; {len(week.services)} services, {len(week.jobs):,} jobs, {week.steps:,} steps of {week.step_s:g} s\n",
-        markup=False,
-        soft_wrap=True,
-    )
+    slots, *rest = size_of(week)
+    out.print(f"{slots}; {', '.join(rest)}\n", markup=False, soft_wrap=True)
     table = _table(comparison)
     # A narrow terminal wraps lines by itself, and a file has no width: a figure that is folded or cut says nothing.
     width = max(out.width, out.measure(table, options=out.options.update(width=10_000)).maximum)

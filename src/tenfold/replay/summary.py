@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tenfold.page.figures import amount, percent_down
+from tenfold.page.figures import amount, counted, percent_down
 from tenfold.replay.compare import Comparison, Played
 from tenfold.replay.tune import OURS
 from tenfold.replay.waits import Waits, recorded_waits, waits_of
+from tenfold.replay.week import Week
 
 CLUSTER, UNKNOWN = "the cluster itself", "n/a"
 STEERED = {policy.name for policy in OURS}
@@ -20,6 +21,13 @@ STEERED = {policy.name for policy in OURS}
 def attainment(share: float) -> str:
     """A share near 1 in words, rounded down, so that 100.00% is all: 99.93%."""
     return f"{percent_down(share):.2f}%"
+
+
+def size_of(week: Week) -> Sequence[str]:
+    """How large a week is: its slots of each kind, services, jobs, and steps."""
+    slots = ", ".join(f"{kind.slots:,} {kind.name}" for kind in week.kinds)
+    steps = f"{counted(week.steps, 'step')} of {week.step_s:g} s"
+    return slots, counted(len(week.services), "service"), counted(len(week.jobs), "job"), steps
 
 
 def summary(comparison: Comparison) -> Mapping[str, object]:

@@ -366,6 +366,25 @@ def test_addresses_of_requests_are_no_services(imported, tmp_path, capsys):
     assert told["services"] == ["requests"]
 
 
+def test_services_are_counted_by_the_names_that_they_get(imported):
+    rows = [f"2026-01-05T00:{at // 60:02}:{at % 60:02}Z,chat{'/' * (at + 1)},200" for at in range(300)]
+    _, told = imported({"access.csv": "\n".join(["timestamp,endpoint,status", *rows])}, "--capacity", 5)
+    assert told["services"] == ["chat"]
+
+
+def test_a_day_of_json_that_lacks_a_column_is_of_the_same_log(imported):
+    def records(day: int, **more: str) -> str:
+        row = {"model": "chat", "latency_ms": 100, **more}
+        times = (f"2026-01-{day:02}T{at // 60:02}:{at % 60:02}:00Z" for at in range(1440))
+        return "\n".join(json.dumps({"timestamp": time, **row}) for time in times)
+
+    days = {"monday.jsonl": records(5), "tuesday.jsonl": records(6, status="503")}
+    week, told = imported(days, "--capacity", 5, "--fleet", "a100=8")
+    assert told["services"] == ["chat"]
+    assert any("1,440 requests failed, by 'status'" in line for line in told["assumed"])
+    assert week.recorded is not None
+
+
 @pytest.mark.parametrize(
     ("was", "other"),
     [("latency_ms", "latencyMs"), ("latency_ms", "Latency (ms)"), ("timestamp", "time_iso8601"), (",503", ",503.0")],

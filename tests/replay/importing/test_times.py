@@ -81,6 +81,11 @@ def test_clocks_may_move_by_half_an_hour_and_be_half_an_hour_off(zone, clocks, m
     assert ((found - found[0]) / 60).tolist() == minutes
 
 
+def test_clocks_may_move_a_minute_after_midnight():
+    found = column(Reading(zone="America/St_Johns")).read(["2010-11-07 00:05:00", "2010-11-07 00:20:00"], [1, 2], None)
+    assert found[1] - found[0] == 900.0
+
+
 @pytest.mark.parametrize(
     "cells",
     [

@@ -49,6 +49,7 @@ def import_(
     json: Json = False,
 ) -> None:
     """Make a week of FILES: Prometheus or Grafana series, request logs, sacct -P, Kueue workloads."""
+    from tenfold.page.figures import counted
     from tenfold.replay.importing.days import joined
     from tenfold.replay.importing.imported import import_week
     from tenfold.replay.importing.recognise import read, read_series
@@ -84,9 +85,10 @@ def import_(
         "kinds": dict(found.kinds),
         "assumed": list(found.assumed),
     }
-    fleet_words = ", ".join(f"{slots:,} {kind}" for kind, slots in found.kinds.items())
+    size = [counted(len(found.services), "service"), counted(found.jobs, "job")]
+    size += [f"{slots:,} {kind}" for kind, slots in found.kinds.items()]
     lines = [
-        f"{output / 'week.toml'}: {len(found.services)} services, {found.jobs:,} jobs, {fleet_words}",
+        f"{output / 'week.toml'}: {', '.join(size)}",
         "taken for granted (correct it in week.toml, or by the option named):",
         *(f"  {line}" for line in found.assumed),
         f"next:  tenfold replay {output / 'week.toml'} --policy all",

@@ -30,7 +30,7 @@ class _Part:
 def joined(paths: Sequence[Path], files: Sequence[Found], reading: Reading) -> list[Found]:
     """What was found in files, but of those of the same services that follow one another one is made.
 
-    Files that tell no dates, have other columns, or have a time in common stay as they are: of several services.
+    Files that tell no dates, are tables of other columns, or have a time in common stay as they are.
 
     Args:
         paths: of the files.
@@ -103,32 +103,26 @@ def _alike(parts: Sequence[Samples]) -> list[Samples]:
 
 
 def _log_as_one(paths: Sequence[Path], reading: Reading) -> RequestFile | None:
-    """One log of files that follow one another; none if their columns differ."""
+    """One log of files that follow one another; none if their columns differ, unless their records name them."""
     opened = [open_log(path) for path in paths]
-    logs = [each for each in opened if each is not None]
-    first, in_ms = logs[0] if logs else (None, False)
-    if first is None or len(logs) < len(paths) or any(not _alike_named(each, first) for each, _ in logs):
+    logs = [log for log, _ in filter(None, opened)]
+    if len(logs) < len(paths):
         return None
-    rows = _after_another([each for each, _ in logs], first.names)
-    whole = RowFile(_origin(first.origin, len(paths) - 1), first.names, first.separator, rows)
-    return read_log(whole, reading, in_ms=in_ms)
-
-
-def _alike_named(log: RowFile, other: RowFile) -> bool:
-    """Whether two logs have the same columns; in JSON their order means nothing."""
-    if log.separator == other.separator == "json":
-        return set(log.names) == set(other.names)
-    return log.names == other.names
+    names = tuple(dict.fromkeys(name for log in logs for name in log.names))
+    if any(log.names != names and log.separator != "json" for log in logs):
+        return None
+    whole = RowFile(_origin(logs[0].origin, len(paths) - 1), names, logs[0].separator, _after_another(logs, names))
+    return read_log(whole, reading, in_ms=any(in_ms for _, in_ms in filter(None, opened)))
 
 
 def _after_another(logs: Sequence[RowFile], names: tuple[str, ...]) -> Generator[Rows]:
-    """Rows of all logs, with their columns in the order of ``names``."""
+    """Rows of all logs, with their columns in the order of ``names``; a column that a log lacks is empty."""
     for log in logs:
         with closing(log.batches) as batches:
             if log.names == names:
                 yield from batches
                 continue
-            places = [log.names.index(name) for name in names]
+            places = [log.names.index(name) if name in log.names else None for name in names]
             for batch in batches:
-                rows = [[row[place] for place in places] for row in batch.rows]
+                rows = [["" if place is None else row[place] for place in places] for row in batch.rows]
                 yield Rows(batch.origin, names, batch.separator, rows, batch.lines)

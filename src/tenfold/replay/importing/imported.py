@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tenfold.core.errors import UsageError
+from tenfold.page.figures import counted
 from tenfold.replay.importing.capacity import Capacity
 from tenfold.replay.importing.courses import Course, courses_of, one_clock
 from tenfold.replay.importing.fleet import fleet_of
@@ -171,8 +172,8 @@ def _placed(
         )
     sizes = "a quarter to twice the accelerators" if wishes.elastic else "the accelerators (--elastic: also on others)"
     assumed.append(
-        f"{len(placed):,} jobs: each runs on {sizes} that it had, of that kind, as long as it ran in the cluster, "
-        "failed and cancelled ones too. What ran when play begins waits then with the rest of its work."
+        f"{counted(len(placed), 'job')}: each runs on {sizes} that it had, of that kind, as long as it ran in the "
+        "cluster, failed and cancelled ones too. What ran when play begins waits then with the rest of its work."
     )
     return placed
 

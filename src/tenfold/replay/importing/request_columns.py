@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.core.explain import suggest
+from tenfold.page.figures import counted
 from tenfold.replay.importing.found import Clock, ImportFault
 from tenfold.replay.importing.labels import plain_service
 from tenfold.replay.importing.moments import PER_SECOND
@@ -149,7 +150,7 @@ class RequestColumns:
         cells = [row[self._service] for row in rows.rows]
         # Plain names are short: an array takes as much room for each as for the longest, which may be a whole address.
         self._services |= {cell: plain_service(cell) for cell in set(cells) - self._services.keys()}
-        if len(self._services) > MOST_SERVICES:
+        if len(set(self._services.values())) > MOST_SERVICES:
             raise ImportFault(
                 f"{rows.origin}: {rows.names[self._service]!r} has more than {MOST_SERVICES} names, so it names no "
                 "services",
@@ -178,7 +179,7 @@ class RequestColumns:
                 f"{seconds} s on average."
             )
         if self._status is not None:
-            lines.append(f"{origin}: {self._failed:,} requests failed, by {names[self._status]!r}.")
+            lines.append(f"{origin}: {counted(self._failed, 'request')} failed, by {names[self._status]!r}.")
         elif self._failed and self._output is not None:
             lines.append(f"{origin}: {self._failed:,} requests have no {names[self._output]!r} and count as failed.")
         lines += [

@@ -1,6 +1,6 @@
 """The clock on the wall of a place: what it shows comes twice once a year, and once a year does not come.
 
-Letters: N times, Q quarters of an hour.
+Letters: N times, M minutes.
 """
 
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ import numpy as np
 from tenfold.core.errors import UsageError
 from tenfold.replay.week import Floats
 
-QUARTER_S = 900.0
-"""Places move their clocks at whole quarters of an hour."""
+MINUTE_S = 60.0
+"""Places move their clocks at whole minutes: Newfoundland did so at 0:01 until 2011."""
 
 LATE_S = 300.0
 """A request may stand so long after those that came after it; one that stands longer came as clocks had gone back."""
@@ -72,9 +72,9 @@ class WallClock:
         return self._in_order(first_N, second_N, range(len(first_N))[:: -1 if falls else 1], 0.0)
 
     def _both(self, wall_s_N: Floats) -> tuple[Floats, Floats]:
-        quarters_Q, at_N = np.unique(np.floor(wall_s_N / QUARTER_S), return_inverse=True)
-        shifts_Q = [both_shifts(EPOCH + timedelta(seconds=float(each) * QUARTER_S), self._zone) for each in quarters_Q]
-        ahead_N2 = np.array(shifts_Q).reshape(-1, 2)[at_N]
+        minutes_M, at_N = np.unique(np.floor(wall_s_N / MINUTE_S), return_inverse=True)
+        shifts_M = [both_shifts(EPOCH + timedelta(seconds=float(each) * MINUTE_S), self._zone) for each in minutes_M]
+        ahead_N2 = np.array(shifts_M).reshape(-1, 2)[at_N]
         self.never += int((ahead_N2[:, 0] < ahead_N2[:, 1]).sum())
         return wall_s_N - ahead_N2[:, 0], wall_s_N - ahead_N2[:, 1]
 
