@@ -136,7 +136,7 @@ class Books(RuleBasedStateMachine):
 
 
 TestBooks = pytest.mark.slow(Books.TestCase)
-TestBooks.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)
+TestBooks.settings = settings(max_examples=10, stateful_step_count=25)
 
 
 @pytest.fixture

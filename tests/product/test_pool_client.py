@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tenfold.product.calls import Late
-from tenfold.product.pool_client import PoolClient, Stream
+from tenfold.product.pool_client import PoolClient
 
 
 class Gateway:
@@ -100,27 +100,3 @@ async def test_who_is_away_is_tried_until_the_deadline_and_answers_once_it_is_ba
         async with serving(gateway.app(), port):
             assert not isinstance(await asked, Late)
     assert len(gateway.asked) == 1
-
-
-async def test_a_chat_comes_in_parts_and_says_how_it_ended(pool):
-    gateway, client = pool
-    gateway.parts, gateway.breaks_off = [b"data: a\n\n", b"data: b\n\n"], True
-    stream = await client.chat_stream({"messages": []}, deadline_s=5.0)
-    assert isinstance(stream, Stream)
-    assert b"".join([part async for part in stream]) == b"data: a\n\ndata: b\n\n"
-    assert stream.late is not None and stream.late.reason == "broken"
-    assert gateway.asked[0]["stream"] is True
-
-    gateway.breaks_off = False
-    stream = await client.chat_stream({"messages": []}, deadline_s=5.0, silence_s=0.2)
-    assert isinstance(stream, Stream)
-    assert b"".join([part async for part in stream]) == b"data: a\n\ndata: b\n\n"
-    assert stream.late is not None and "silent" in stream.late.detail
-
-
-async def test_a_chat_that_does_not_begin_in_time_is_late(pool):
-    gateway, client = pool
-    gateway.wait_s = 0.6
-    found = await client.chat_stream({"messages": []}, deadline_s=0.1)
-    assert isinstance(found, Late) and found.reason == "deadline"
-    assert client.late == {("chat", "deadline"): 1}

@@ -4,7 +4,6 @@ The sample forgets: each page that is kept takes the place of a random one, so t
 average once it is full. How many pages come is counted by the hour.
 """
 
-import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -65,7 +64,3 @@ class Asked:
         count = sum(of for hour, of in self._hours if hour >= since)
         span_s = min(now - self._began, DAY_S - HOUR_S + now % HOUR_S)
         return count * DAY_S / max(_LEAST_SPAN_S, span_s)
-
-    def people_per_page(self) -> float:
-        """People among the pages that are kept, for each page."""
-        return len({page.person for page in self.pages}) / len(self.pages) if self.pages else math.nan

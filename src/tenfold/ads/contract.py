@@ -26,8 +26,6 @@ LONGEST_SOURCE = 900_000
 PLAIN = r"^[^\x00-\x1f\x7f/?#]+$"
 """No control characters, and none that would end a part of an address."""
 
-WEB = r"^https?://[^\s\x00-\x1f\x7f\"'<>]+$"
-
 
 class Source(Frozen):
     """Something that the copy is written from: a catalog, or a text of the advertiser's."""

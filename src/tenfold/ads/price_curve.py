@@ -18,8 +18,6 @@ Ints = NDArray[np.int64]
 
 OCTAVES, PER_OCTAVE = 8, 12
 BINS = 2 * OCTAVES * PER_OCTAVE
-_EDGES_G = 2.0 ** (np.arange(1, BINS + 1) / PER_OCTAVE - OCTAVES)
-"""Upper edges of the bins, in units of the scale."""
 
 _TINY = 1e-300
 

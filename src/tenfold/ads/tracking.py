@@ -22,8 +22,6 @@ from tenfold.ads.tables import keys
 Kind = Literal["seen", "click"]
 _MAC_BYTES = 16
 _LONGEST = 4096
-SKEW_S = 60.0
-"""A token may come from so far in the future: from a process whose clock is ahead."""
 
 
 class BadToken(Exception):

@@ -9,14 +9,6 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Tool = Literal["create_cart", "update_cart", "cancel_cart", "create_checkout", "cancel_order", "return_order"]
-TOOLS: tuple[Tool, ...] = (
-    "create_cart",
-    "update_cart",
-    "cancel_cart",
-    "create_checkout",
-    "cancel_order",
-    "return_order",
-)
 Json = Mapping[str, object]
 
 

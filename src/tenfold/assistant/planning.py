@@ -24,7 +24,6 @@ _UNTIL = re.compile(r"\s*(?:-|\u2013|until|till|to)\s*", re.IGNORECASE)
 _LONG = re.compile(r"\bfor (?:(\d+(?:\.\d+)?|an?|half an?)\s*(hours?|h|minutes?|mins?))\b", re.IGNORECASE)
 _PLACE = re.compile(r"\s(?:at|in|@)\s+(?P<place>(?:the )?[\w'\u2019].*)$", re.IGNORECASE)
 _ORDINAL = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_LAST = -1
 
 
 @dataclass(frozen=True, slots=True)

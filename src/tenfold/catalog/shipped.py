@@ -7,7 +7,6 @@ from tenfold.catalog.gathered import Gathered
 from tenfold.catalog.ingest.source import read_folder
 
 DEMO_FOLDER = Path(__file__).parent / "demo"
-DEMO_NAME = "Larch & Loom"
 DEMO_CURRENCY = "EUR"
 
 

@@ -6,8 +6,6 @@ from pydantic import Field, model_validator
 
 from tenfold.core.config import Settings
 
-PLAIN_NAME = r"^[a-z][a-z0-9_-]{0,39}$"
-
 
 class ArmSettings(Settings):
     """``[feed.experiments.NAME.arms.ARM]``: what one arm's people get."""

@@ -35,7 +35,7 @@ async def call(
     While no byte of an answer has come and nobody takes the request, as while a process is started again, it is tried
     again until the deadline. Once an answer has begun it is not: what was asked for may be done.
     """
-    opened = await open_call(session, url, body, headers, deadline_s)
+    opened = await _open(session, url, body, headers, deadline_s)
     if isinstance(opened, Late):
         return opened
     response, end = opened
@@ -55,7 +55,7 @@ async def call(
     return found if isinstance(found, dict) else Late("failed", f"{url} answered JSON that is no object")
 
 
-async def open_call(
+async def _open(
     session: aiohttp.ClientSession, url: str, body: Json | None, headers: Mapping[str, str], deadline_s: float
 ) -> tuple[aiohttp.ClientResponse, float] | Late:
     """Send a request until somebody takes it; gives the answer that has begun, and the deadline by the loop's clock."""

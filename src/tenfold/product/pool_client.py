@@ -1,43 +1,12 @@
 """How a product reaches accelerators: through the gateway, in the name of a product and a tenant."""
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import aiohttp
 
 from tenfold.pool.asker import FOR_HEADER
 from tenfold.pool.token import TOKEN_HEADER
-from tenfold.product.calls import Json, Late, call, open_call
-
-
-class Stream:
-    """An answer that comes in parts, as server-sent events; ``late`` says why it broke off, if it did."""
-
-    def __init__(self, response: aiohttp.ClientResponse, first: bytes, silence_s: float) -> None:
-        self._response = response
-        self._first = first
-        self._silence_s = silence_s
-        self.late: Late | None = None
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give the parts as they come."""
-        part = self._first
-        try:
-            while part:
-                yield part
-                async with asyncio.timeout(self._silence_s):
-                    part = await self._response.content.readany()
-        except TimeoutError:
-            self.late = Late("broken", f"{self._response.url} was silent for {self._silence_s:g} s in its answer")
-        except aiohttp.ClientError as error:
-            self.late = Late("broken", f"{self._response.url} broke off its answer: {error or type(error).__name__}")
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """End it; one that is not at its end is broken off, so that nobody generates for nobody."""
-        self._response.close()
+from tenfold.product.calls import Json, Late, call
 
 
 class PoolClient:
@@ -78,32 +47,6 @@ class PoolClient:
     async def embeddings(self, body: Json, *, deadline_s: float, tenant: str = "") -> Json | Late:
         """Embed texts; ``body`` as OpenAI's ``POST /v1/embeddings`` takes it. ``refused`` where no workload does."""
         return await self._call("embeddings", "/v1/embeddings", body, tenant, deadline_s)
-
-    async def chat_stream(
-        self, body: Json, *, deadline_s: float, silence_s: float = 10.0, tenant: str = ""
-    ) -> Stream | Late:
-        """Answer a chat in parts.
-
-        Args:
-            body: as ``POST /v1/chat/completions`` takes it.
-            deadline_s: seconds to the first part.
-            silence_s: longest time between two parts.
-            tenant: on whose behalf, within the product.
-        """
-        url = f"{self._url}/v1/chat/completions"
-        opened = await open_call(self._session, url, {**body, "stream": True}, self._headers(tenant), deadline_s)
-        if isinstance(opened, Late):
-            return self._count("chat", opened)
-        response, end = opened
-        try:
-            async with asyncio.timeout_at(end):
-                first = await response.content.readany()
-        except TimeoutError:
-            response.close()
-            return self._count("chat", Late("deadline", f"{url} sent no part within {deadline_s:g} s"))
-        except aiohttp.ClientError as error:
-            return self._count("chat", Late("broken", f"{url} broke off: {error or type(error).__name__}"))
-        return Stream(response, first, silence_s)
 
     async def _call(self, what: str, path: str, body: Json | None, tenant: str, deadline_s: float) -> Json | Late:
         found = await call(self._session, f"{self._url}{path}", body, self._headers(tenant), deadline_s)

@@ -74,10 +74,6 @@ class Following:
         """Who answers now; the newest where there is nothing stale."""
         return self._desks.get("stale", self._desks["fresh"]) if stale else self._desks["fresh"]
 
-    def desks(self) -> list[RankDesk]:
-        """All that answer."""
-        return list(self._desks.values())
-
     def _look(self) -> None:
         for name, folder in self._folders.items():
             mark = _mark(folder)

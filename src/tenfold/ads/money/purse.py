@@ -5,7 +5,7 @@ small, never too large: what was sold stays reserved until the charge is known, 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tenfold.ads.money.lease import Lease
@@ -126,8 +126,3 @@ def wish_for(
         low_micro = enough // 2 if remaining_micro > enough - free else 0
         return Wish(campaign, more_micro=enough - free, low_micro=low_micro, left_s=left_s)
     return Wish(campaign, back_micro=max(0, free - 4 * enough), low_micro=enough // 2)
-
-
-def total_sold(purses: Sequence[Purse]) -> int:
-    """Ads on their way."""
-    return sum(len(purse.sold) for purse in purses)

@@ -49,7 +49,6 @@ class Act:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-_MINE = r"(?:my|our|the|this|that|an?|last|recent|mine|it)"
 _HAD = r"(?:i|we) (?:\w+ )?(?:bought|got|ordered|received|rented|hired|booked|collected|picked up|purchased)"
 _FAULT = (
     r"came (?:undone|off|apart|loose)|fell (?:off|apart)|(?:has|have|had|was|were|is) (?:the )?wrong(?: \w+)?|stole|"
