@@ -38,7 +38,7 @@ check: .venv/ready-dev
 	@$(MAKE) --no-print-directory --jobs=2 lint quick-planning quick-others
 
 PLANNING := tests/compute tests/plan tests/policy tests/replay
-QUICK := $(BIN)/pytest -m "not slow and not soak" --durations=5 --durations-min=1
+QUICK := $(BIN)/pytest -m "not slow and not soak" --hypothesis-profile=quick --durations=5 --durations-min=1
 
 quick-planning: .venv/ready-dev
 	@$(QUICK) $(PLANNING)

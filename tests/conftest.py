@@ -10,13 +10,15 @@ import pytest
 # As the tenfold command does, and before numpy is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# How long an example takes says nothing of what it shows.
-hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# How long an example takes says nothing of what it shows. ``make check`` draws fewer of them.
+PATIENT = hypothesis.settings(max_examples=50, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("patient", PATIENT)
+hypothesis.settings.register_profile("quick", PATIENT, max_examples=10)
 hypothesis.settings.load_profile("patient")
 
 SLOW_FIXTURES = {
     *("browser", "served", "served_afresh"),
-    *("cluster", "door", "host", "kept", "make_cluster", "make_pool", "pool", "start", "toys_importable"),
+    *("cluster", "door", "host", "kept", "make_cluster", "make_pool", "pool", "process", "start", "toys_importable"),
     *("company", "engine", "postgres", "started", "text", "training"),
 }
 """What starts processes or a browser, loads a model or computes for long: ``make check`` leaves out all that use it."""

@@ -146,6 +146,7 @@ def turn(store, cashier: Cashier, *running: Running) -> None:
 SHOES = Running("shoes", 5, True)
 
 
+@pytest.mark.slow
 def test_processes_side_by_side_sell_no_more_than_the_budget_and_all_of_it(store):
     clock = Clock()
     both = [cashier_at(clock) for _ in range(2)]

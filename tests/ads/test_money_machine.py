@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
@@ -164,4 +165,5 @@ def _template() -> Path:
 
 
 TestMoney = Money.TestCase
+TestMoney.pytestmark = [pytest.mark.slow]
 TestMoney.settings = settings(max_examples=15, stateful_step_count=40)

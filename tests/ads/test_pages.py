@@ -102,6 +102,7 @@ def test_a_first_campaign_from_a_catalog_to_its_report(opened, url, tmp_path):
     expect(page.get_by_text("of $525.00")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_commands_do_the_same(url, home, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TENFOLD_HOME", str(home))
     catalog = tmp_path / "lamps.csv"

@@ -20,6 +20,7 @@ B1, Tea Kettle, , 20, in stock
 """
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_line_for_each_question(tmp_path):
     for asset in (MINILM, MINILM_TOKENIZER):
         fetch(asset, cache_dir(), lambda _: None)

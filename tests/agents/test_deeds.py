@@ -7,7 +7,7 @@ import time
 
 import aiohttp
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from product_processes import serving
 from starlette.applications import Starlette
@@ -207,7 +207,6 @@ def test_a_code_works_once_for_its_thread_and_guessing_ends(tmp_path):
     store.close()
 
 
-@settings(max_examples=50)
 @given(st.text(max_size=60))
 def test_no_message_is_a_yes_and_a_no_and_a_question_is_neither(text):
     assert not (is_yes(text) and is_no(text))

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small_shop import NOW, LetterEmbedder
 
@@ -18,7 +18,6 @@ def open_shop(goods: Market) -> Shop:
     return Shop.of("random", goods.items, (), LetterEmbedder(), NOW, offer_of=goods.offers.__getitem__)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32))
 def test_prices_and_stock_are_right_whoever_writes_and_whatever_changes(seed):
     import asyncio
@@ -35,7 +34,6 @@ def test_prices_and_stock_are_right_whoever_writes_and_whatever_changes(seed):
             assert faults_of(asked, said.reply, goods) == []
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32))
 def test_templates_say_nothing_that_their_evidence_does_not(seed):
     random = Random(seed)

@@ -87,6 +87,7 @@ class Model:
         return JSONResponse({"choices": [{"message": {"content": text}}], "usage": usage})
 
 
+@pytest.mark.slow
 async def test_the_model_words_replies_of_those_not_held_out_and_cannot_change_what_is_true(tmp_path):
     model = Model()
     routes = [Route("/v1/chat/completions", model.chat, methods=["POST"])]

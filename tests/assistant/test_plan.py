@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar
 
@@ -100,7 +100,6 @@ def test_text_has_a_step_a_line(plan):
 texts = st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=40).filter(str.strip)
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(texts, st.datetimes(datetime(2026, 1, 1), datetime(2030, 1, 1)), texts), max_size=4))
 def test_the_calendar_file_says_what_the_plan_says(rows):
     made = [Step(what=what, starts=at.replace(microsecond=0), place=place) for what, at, place in rows]
@@ -110,7 +109,6 @@ def test_the_calendar_file_says_what_the_plan_says(rows):
     assert events == [(step.what, step.starts, step.ends, step.place) for step in plan.steps]
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=60))
 def test_any_sentence_is_read_or_not(text):
     step = read_step(text, NOW.date())

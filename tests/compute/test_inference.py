@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from serving import by_kind, held_out_rows, serving_accuracy, tuned_rows
@@ -185,7 +185,6 @@ def test_what_nobody_said_is_told():
     assert told.decode_parallel.replica == 4
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.floats(1e3, 1e8), st.floats(1e3, 1e8), st.floats(0, 0.9), st.floats(1.1, 10))
 def test_more_traffic_needs_more_and_more_cached_needs_less(inputs, outputs, cached, factor):
     traffic = replace(TRAFFIC, input_tokens_per_s=inputs, output_tokens_per_s=outputs, cached_share=cached)
@@ -196,7 +195,6 @@ def test_more_traffic_needs_more_and_more_cached_needs_less(inputs, outputs, cac
     assert base.low < base.mid < base.high
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.floats(1e9, 2e11), st.floats(1.2, 8), st.sampled_from(["h100", "b200", "mi300x"]))
 def test_a_larger_model_needs_more(params, factor, name):
     small, large = (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tenfold.compute.accelerators import accelerators, find_accelerator
@@ -30,7 +30,6 @@ runs = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(runs, st.floats(1.05, 20))
 def test_more_tokens_cost_more(run, factor):
     less, more = (estimate_training(each, HALL) for each in (run, replace(run, tokens=run.tokens * factor)))
@@ -38,7 +37,6 @@ def test_more_tokens_cost_more(run, factor):
     assert more.bill.energy_mwh.mid > less.bill.energy_mwh.mid
 
 
-@settings(max_examples=60, deadline=None)
 @given(runs, st.floats(1.05, 20))
 def test_more_parameters_cost_more(run, factor):
     larger = replace(run, active_params=run.active_params * factor, total_params=run.total_params * factor)
@@ -46,7 +44,6 @@ def test_more_parameters_cost_more(run, factor):
     assert more > less
 
 
-@settings(max_examples=60, deadline=None)
 @given(runs, st.integers(1, 15), st.floats(1.1, 16))
 def test_more_accelerators_take_fewer_days_and_no_fewer_hours(run, doublings, factor):
     few = replace(run, count=2**doublings * 2_000)
@@ -56,7 +53,6 @@ def test_more_accelerators_take_fewer_days_and_no_fewer_hours(run, doublings, fa
     assert fast.accelerator_hours.mid >= slow.accelerator_hours.mid
 
 
-@settings(max_examples=60, deadline=None)
 @given(runs)
 def test_utilisation_is_a_share_inside_its_interval(run):
     utilisation = calibrated().predict(run)

@@ -29,7 +29,7 @@ def at(second: int) -> datetime:
 
 @pytest.mark.slow
 @given(text=st.text(), numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False)), harm=harms)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_record_with_any_damage_is_refused_or_reads_the_same(tmp_path_factory, text, numbers, harm):
     path = tmp_path_factory.mktemp("records") / "note.json"
     note = Note(text=text, numbers=tuple(numbers), place=Path("/a/b"))
@@ -59,7 +59,6 @@ def test_a_folder_in_the_place_of_a_record_is_named_with_its_cure(tmp_path):
 
 
 @given(harm=harms)
-@settings(max_examples=60, deadline=None)
 def test_a_big_file_with_any_damage_is_found(tmp_path_factory, harm):
     path = tmp_path_factory.mktemp("big") / "weights.bin"
     content = bytes(range(256)) * 4

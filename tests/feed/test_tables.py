@@ -2,7 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tenfold.core.store import open_store
@@ -163,7 +163,6 @@ def told(connection):
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(EVENTS, st.data())
 def test_order_parts_and_repetitions_change_nothing(came, data):
     engine = sa.create_engine("sqlite://")

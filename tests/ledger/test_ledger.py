@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from damage import harms
@@ -65,7 +65,6 @@ def written(tmp_path_factory) -> Path:
 
 
 @given(harm=harms)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_damage_is_said_or_changes_no_event(tmp_path_factory, written, harm):
     path = tmp_path_factory.mktemp("damaged") / "ledger.db"
     path.write_bytes(harm(written.read_bytes()))
@@ -91,7 +90,6 @@ def test_any_damage_is_said_or_changes_no_event(tmp_path_factory, written, harm)
 
 
 @given(harm=harms)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_reader_names_damage_and_leaves_the_file_alone(tmp_path_factory, written, harm):
     path = tmp_path_factory.mktemp("damaged") / "ledger.db"
     path.write_bytes(harm(written.read_bytes()))
@@ -155,7 +153,6 @@ def test_a_ledger_that_is_removed_while_in_use_is_begun_anew(tmp_path):
 
 
 @given(harm=harms, which=st.sampled_from(["ledger.db-wal", "ledger.db-shm"]))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_damaged_log_loses_its_last_events_at_most(tmp_path_factory, harm, which):
     folder = tmp_path_factory.mktemp("log")
     with open_ledger(folder / "ledger.db") as ledger:

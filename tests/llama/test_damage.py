@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from damage import harms
 from tenfold.core.errors import AssetError, Damaged
@@ -21,7 +21,6 @@ from tenfold.llama.runs import describe, open_run, train_folder
 from tenfold.llama.vectors import layout_of
 
 TEXT = "0" * 64
-MANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def progress_at(step: int) -> TrainProgress:
@@ -85,7 +84,6 @@ def run(tmp_path, recipe):
 
 @pytest.mark.slow
 @given(harm=harms)
-@MANY
 def test_any_damage_to_the_newest_checkpoint_leads_to_the_one_before_it(tmp_path_factory, recipe, harm):
     run = Run(train_folder(tmp_path_factory.mktemp("home")), recipe)
     run.paths[3].write_bytes(harm(run.paths[3].read_bytes()))
@@ -100,7 +98,6 @@ def test_any_damage_to_the_newest_checkpoint_leads_to_the_one_before_it(tmp_path
 
 @pytest.mark.slow
 @given(harm=harms)
-@MANY
 def test_any_damage_to_the_live_state_costs_a_step_or_is_named(tmp_path_factory, recipe, harm):
     run = Run(train_folder(tmp_path_factory.mktemp("home")), recipe)
     try:
@@ -118,7 +115,6 @@ def test_any_damage_to_the_live_state_costs_a_step_or_is_named(tmp_path_factory,
 
 @pytest.mark.slow
 @given(harm=harms)
-@MANY
 def test_any_damage_to_the_runs_name_is_mended_from_a_checkpoint(tmp_path_factory, recipe, harm):
     run = Run(train_folder(tmp_path_factory.mktemp("home")), recipe)
     path = run.folder / "run.json"

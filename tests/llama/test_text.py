@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -16,13 +16,11 @@ from tenfold.llama.data.stdlib import prepare
 
 
 @given(size=st.integers(1, 400), key=st.text(max_size=8))
-@settings(max_examples=25, deadline=None)
 def test_a_pass_sees_each_window_once(size, key):
     assert sorted(permuted(position, size, key=key) for position in range(size)) == list(range(size))
 
 
 @given(step=st.integers(0, 50), workers=st.integers(1, 7), data=st.data())
-@settings(max_examples=25, deadline=None)
 def test_a_step_holds_the_same_sequences_for_any_workers_in_any_order(recipe, text, step, workers, data):
     order = data.draw(st.permutations(range(recipe.microbatches)))
     owners = [Sampler(text, recipe) for _ in range(workers)]
@@ -93,7 +91,6 @@ def small(tmp_path_factory):
 
 
 @given(harm=harms, name=st.sampled_from(["tokens.u16", "tokenizer.json", "index.json"]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_text_with_any_damage_is_refused_or_the_same(tmp_path_factory, small, harm, name):
     folder = tmp_path_factory.mktemp("copy") / small.name
     shutil.copytree(small, folder)

@@ -128,6 +128,7 @@ def test_study_without_a_plan_exits_3_and_names_what_binds(capsys, example):
     assert "what binds" in err
 
 
+@pytest.mark.slow
 def test_stability_shows_costs_and_commitments_by_tree(capsys, example):
     example.write_text(example.read_text().replace("nodes: 40", "nodes: 12"))
     code, out, _ = run(capsys, "stability", str(example), "--seeds", "2", "--gap", "0.02", "--seconds", "10")

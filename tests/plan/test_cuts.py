@@ -54,6 +54,7 @@ def test_no_plan_is_cut_off(seed):
     assert all(holds_for(cuts, value_C) for value_C in found)
 
 
+@pytest.mark.slow
 def test_no_plan_is_cut_off_of_a_study_that_uses_every_key(tiny):
     tree, node, program = built(study_of(everything(tiny)))
     *_, cuts = bound_after_cuts(tree, node, program)

@@ -58,6 +58,7 @@ def changed(draw, plan: Plan) -> Plan:
     return plan.model_copy(update={"items": items, "capex": capex, "cvar_usd": draw(amounts)})
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

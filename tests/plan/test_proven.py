@@ -24,7 +24,7 @@ EXACT = Effort(gap=1e-6, seconds=20)
 
 @pytest.mark.slow
 @given(studies())
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 def test_no_restricted_model_is_below_the_free_one(study):
     tree, node, program = built(study)
     free = solve(program, node, tree, EXACT)

@@ -17,7 +17,7 @@ from tenfold.plan.diagnose import diagnose
 from tenfold.plan.highs import Solver, Status
 from tenfold.plan.solve import Effort, Infeasible, solve
 
-DRAWN = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+DRAWN = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def is_plan(program, value_C):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tiny_study import study_of
 
@@ -10,7 +10,6 @@ from tenfold.plan.tree import grow, reduce, widths
 
 
 @given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
 def test_tree_conserves_probability_and_the_mean_of_every_stage(width, stages, seed):
     paths_NTK = np.exp(np.random.default_rng(seed).standard_normal((60, stages, 2)).cumsum(axis=1) * 0.2)
     tree = reduce(paths_NTK, [1, *[width] * (stages - 1)])

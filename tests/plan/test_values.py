@@ -1,7 +1,7 @@
 """Foresight and flexibility are never worth less than nothing: WS <= RP <= EEV, and so for each restriction."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_study import TINY, built, study_of
 
@@ -15,7 +15,7 @@ EXACT = Effort(gap=1e-7, seconds=20)
 
 @pytest.mark.slow
 @given(st.integers(0, 50), st.floats(1.0, 3.0), st.sampled_from([0.0, 0.6]))
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6)
 def test_wait_and_see_then_plan_then_mean_plan(seed, growth, risk):
     table = {**TINY, "tree": {"nodes": 12, "paths": 200, "seed": seed}, "risk": {"weight": risk, "alpha": 0.7}}
     serving = {**TINY["workloads"]["serving"], "floor": 0.0}

@@ -87,7 +87,6 @@ def test_a_floor_is_met_however_long_that_makes_a_job_stand_still():
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
 @given(seed=seeds)
 def test_whole_counts_lie_between_brute_force_less_one_slot_of_a_kind_and_the_bound(seed):
     """Rounding may cost up to one slot of one kind where there are three of each; the bound is never exceeded."""
@@ -104,7 +103,6 @@ def test_whole_counts_fall_short_of_brute_force_by_little():
     assert min(shares) > 0.9
 
 
-@settings(max_examples=60, deadline=None)
 @given(seed=seeds)
 def test_one_kind_by_the_program_is_worth_what_water_filling_gives(seed):
     asked = mixture(seed, workloads=4, kinds=1, slots=6)
@@ -114,7 +112,6 @@ def test_one_kind_by_the_program_is_worth_what_water_filling_gives(seed):
     assert (mix(asked, Relaxation())[:, 0] == filled_W).all()
 
 
-@settings(max_examples=60, deadline=None)
 @given(seed=seeds, floor=st.integers(0, 3), ceiling=st.integers(1, 6), least=st.integers(1, 4))
 def test_nothing_is_granted_twice_nor_against_floors_ceilings_gangs_and_conversion(seed, floor, ceiling, least):
     asked = mixture(seed, workloads=6, kinds=3, slots=4)
@@ -133,7 +130,7 @@ def test_nothing_is_granted_twice_nor_against_floors_ceilings_gangs_and_conversi
     assert total_W[0] >= min(floor, 4 * (asked.speed_WK[0] > 0).sum())
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds, alike=st.booleans())
 def test_a_warm_program_gives_the_bound_of_a_cold_one(seed, alike):
     """Demand changes from tick to tick; workloads of proportional speeds are one class."""
@@ -153,7 +150,6 @@ def later(asked: Mixture, counts_WK, seed: int) -> Mixture:
     return replace(asked, claims=replace(asked.claims, usd_R=usd_R), held_WK=np.asarray(counts_WK))
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=seeds)
 def test_prices_of_an_earlier_tick_still_bound_what_slots_can_be_worth(seed):
     asked, relaxation = mixture(seed), Relaxation()
@@ -164,7 +160,6 @@ def test_prices_of_an_earlier_tick_still_bound_what_slots_can_be_worth(seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
 @given(seed=seeds)
 @example(seed=427)  # A held slot of no use is left with its holder, who can then spare another one.
 def test_no_slot_is_worth_more_to_another_than_to_who_has_it_tick_after_tick(seed):
@@ -187,7 +182,6 @@ def test_no_slot_is_worth_more_to_another_than_to_who_has_it_tick_after_tick(see
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
 @given(seed=seeds)
 def test_from_what_is_held_slots_end_up_worth_about_as_much_as_from_nothing(seed):
     asked, relaxation = mixture(seed, workloads=8, kinds=3, slots=6), Relaxation()
@@ -197,7 +191,7 @@ def test_from_what_is_held_slots_end_up_worth_about_as_much_as_from_nothing(seed
         asked = later(asked, counts_WK, seed + tick)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_who_asks_for_the_same_again_keeps_what_it_has_and_the_program_is_not_solved_again(seed):
     class Counted(Relaxation):

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from damage import harms
@@ -39,7 +39,6 @@ def test_a_resident_that_finds_its_ranker_damaged_trains_it_again(fresh_cache: P
 
 
 @given(harm=harms, name=st.sampled_from(["meta.json", "tensors"]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_ranker_with_any_damage_is_refused_or_the_same(tmp_path_factory, trained_cache: Path, harm, name: str):
     cache = tmp_path_factory.mktemp("cache")
     shutil.copytree(artifact_folder(trained_cache), artifact_folder(cache))

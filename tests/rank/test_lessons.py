@@ -1,7 +1,7 @@
 """What is learned: every event once, nothing that its person had seen as a negative, new events with some old ones."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tenfold.rank.lessons import Lessons, windows_of
@@ -20,7 +20,6 @@ def events_of(histories: list[list[int]]) -> Events:
     return Events.of(person, rows, at)
 
 
-@settings(max_examples=50, deadline=None)
 @given(HISTORIES, st.integers(0, 4), st.integers(0, 3))
 def test_every_event_is_a_target_once_and_no_window_reads_across_people(
     histories: list[list[int]], context: int, seed: int
@@ -34,7 +33,6 @@ def test_every_event_is_a_target_once_and_no_window_reads_across_people(
     assert (windows.origin <= windows.first).all() and (windows.first <= windows.target).all()
 
 
-@settings(max_examples=50, deadline=None)
 @given(HISTORIES, st.booleans())
 def test_what_a_person_had_is_no_negative(histories: list[list[int]], seen_again: bool):
     events = events_of(histories)

@@ -1,6 +1,6 @@
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tenfold.rank.dataset import MovieLens
@@ -30,7 +30,6 @@ def small_ranker() -> Ranker:
     return Ranker(small_network(), RECIPE)
 
 
-untimed = settings(max_examples=50, deadline=None)
 SMALL = small_ranker()
 HISTORIES = st.lists(st.integers(0, ITEMS - 1), max_size=3 * LENGTH)
 CANDIDATES = st.none() | st.lists(st.integers(0, ITEMS - 1), min_size=1, max_size=2 * ITEMS)
@@ -44,7 +43,6 @@ def seen(items: list[int]) -> Events:
     return SMALL.of_rows(rows(items))
 
 
-@untimed
 @given(HISTORIES, CANDIDATES, st.integers(1, ITEMS + 5), st.booleans(), HISTORIES)
 def test_the_list_is_what_sorting_the_whole_catalog_gives(
     history: list[int], candidates: list[int] | None, k: int, exclude_seen: bool, exclude: list[int]
@@ -64,13 +62,11 @@ def test_the_list_is_what_sorting_the_whole_catalog_gives(
     assert got.seen_excluded == len(wanted) - len(allowed)
 
 
-@untimed
 @given(HISTORIES)
 def test_nothing_seen_is_ever_returned(history: list[int]):
     assert not set(SMALL.rank(seen(history), ITEMS).rows.tolist()) & set(history)
 
 
-@untimed
 @given(HISTORIES, st.permutations(range(12)))
 def test_the_order_and_repetition_of_candidates_do_not_matter(history: list[int], order: list[int]):
     one = SMALL.rank(seen(history), 5, candidates=rows(list(range(12))))
@@ -79,7 +75,6 @@ def test_the_order_and_repetition_of_candidates_do_not_matter(history: list[int]
     assert one.scores.tolist() == other.scores.tolist()
 
 
-@untimed
 @given(st.lists(HISTORIES, min_size=1, max_size=80))
 def test_a_history_scores_the_same_alone_and_among_others(histories: list[list[int]]):
     together = SMALL.score([seen(history) for history in histories])
@@ -87,7 +82,6 @@ def test_a_history_scores_the_same_alone_and_among_others(histories: list[list[i
         np.testing.assert_allclose(SMALL.score([seen(history)])[0], score, rtol=1e-4, atol=1e-4)
 
 
-@untimed
 @given(HISTORIES)
 def test_only_the_latest_items_are_read(history: list[int]):
     np.testing.assert_array_equal(SMALL.score([seen(history)]), SMALL.score([seen(history[-LENGTH:])]))

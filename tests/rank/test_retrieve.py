@@ -1,7 +1,7 @@
 """What is found is what comparing everything would find, and nothing that is not allowed."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tenfold.rank.retrieve import EXACT_UP_TO, CodedRetriever, ExactRetriever, Vectors, retriever
@@ -16,7 +16,6 @@ def unit(vectors: Vectors) -> Vectors:
 VECTORS = unit(np.random.default_rng(0).normal(size=(ITEMS, WIDTH)))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.sets(st.integers(0, ITEMS - 1)), st.sets(st.integers(0, ITEMS - 1)), st.integers(1, ITEMS), st.integers(0, 9))
 def test_the_best_of_the_allowed_items_of_a_surface_are_found(surface, refused, count: int, seed: int):
     query = unit(np.random.default_rng(seed).normal(size=WIDTH))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small import job, service
 
@@ -111,7 +111,6 @@ def check(week: Week, outcome) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), warm=st.booleans())
 def test_whatever_is_decided_all_adds_up(seed, warm):
     week = busy_week(seed)

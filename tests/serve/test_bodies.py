@@ -2,7 +2,7 @@
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tenfold.serve.bodies import ChatBody, CompletionBody
@@ -265,8 +265,6 @@ def test_usual_patterns_pass(pattern):
     check_pattern(pattern)
 
 
-# The machine may be busy, and building the first example is slow.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=10), inner, max_size=5),
@@ -276,7 +274,6 @@ fields = st.sampled_from(sorted({*ChatBody.model_fields, *CompletionBody.model_f
 
 
 @pytest.mark.slow
-@unhurried
 @given(st.dictionaries(fields, any_json, max_size=4), st.sampled_from([ChatBody, CompletionBody]))
 def test_whatever_is_sent_is_read_or_refused(table, schema):
     import json
@@ -303,7 +300,6 @@ any_schema = st.recursive(
 
 
 @pytest.mark.slow
-@unhurried
 @given(st.dictionaries(keywords, any_schema, max_size=4))
 def test_whatever_schema_is_bounded_or_refused(schema):
     try:

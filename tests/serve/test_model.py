@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from damage import harms
 from tenfold.core.assets import AssetStatus, Manifest, MemberRecord, asset_folder
@@ -42,7 +42,6 @@ def make_cache(cache: Path) -> Path:
 
 
 @given(harm=harms)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_model_file_with_any_damage_is_made_again(tmp_path_factory, harm):
     cache = make_cache(tmp_path_factory.mktemp("cache"))
     assert check_smollm2(cache) is AssetStatus.MISSING
@@ -56,7 +55,6 @@ def test_a_model_file_with_any_damage_is_made_again(tmp_path_factory, harm):
 
 
 @given(harm=harms)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_damaged_note_costs_making_the_model_again(tmp_path_factory, harm):
     cache = make_cache(tmp_path_factory.mktemp("cache"))
     path = prepare_smollm2(cache)

@@ -23,7 +23,6 @@ def test_chat_follows_a_milder_day_than_ranking():
     assert (chat_diurnal(HOURS) >= diurnal(HOURS) - 1e-9).all()
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     duration_s=st.floats(5, 3600),
     peak=st.floats(0, 200),
@@ -43,7 +42,7 @@ def test_arrivals_are_ascending_within_the_day_and_as_many_as_the_formula_says(d
     assert abs(day.chat_at_s.size - chats) <= 6 * np.sqrt(chats) + 6 + 0.02 * chats
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32))
 def test_a_seed_draws_the_same_day_and_more_ranking_leaves_chat_as_it_is(seed):
     one, same, busier = (draw_day(60, rank_peak_per_s=peak, chat_burst_per_s=3, seed=seed) for peak in (20, 20, 40))
