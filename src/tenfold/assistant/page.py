@@ -30,7 +30,7 @@ from tenfold.assistant.contract import (
 from tenfold.assistant.plan import as_text
 from tenfold.core.frozen import Frozen
 from tenfold.page.sheet import lead
-from tenfold.pool.asking import Refused, accept, asking, rights_of
+from tenfold.pool.asking import Refused, content, rights_of
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
 V1 = "/v1/assistant"
@@ -80,12 +80,7 @@ class Api:
     async def content(self, method: str, path: str, body: Mapping[str, object] | None = None) -> bytes:
         """Ask for anything."""
         headers = {PERSON_KEY: self.key} if self.key else {}
-        async with (
-            asking(self._base_url(), self._rights) as session,
-            session.request(method, f"{V1}{path}", json=body, headers=headers) as response,
-        ):
-            await accept(response)
-            return await response.read()
+        return await content(self._base_url(), self._rights, f"{V1}{path}", method=method, body=body, headers=headers)
 
 
 class Page:

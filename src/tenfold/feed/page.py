@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+import orjson
 from nicegui import ui
 
 from tenfold.feed.choose import is_like
@@ -16,7 +17,7 @@ from tenfold.feed.page_html import card_html, history_html, said_html
 from tenfold.feed.team import TeamReport
 from tenfold.feed.team_html import team_html
 from tenfold.page.sheet import lead
-from tenfold.pool.asking import Refused, accept, asking, rights_of
+from tenfold.pool.asking import Refused, content, rights_of
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
 PAGE = 12
@@ -101,9 +102,7 @@ class Asks:
 
     async def surfaces(self) -> list[str]:
         """Surfaces that differ in what they show."""
-        async with asking(self._base_url(), self._rights) as session, session.get("/v1/feed/surfaces") as response:
-            await accept(response)
-            return [str(each) for each in (await response.json())["shown"]]
+        return [str(each) for each in orjson.loads(await self._get("/v1/feed/surfaces"))["shown"]]
 
     async def feed(self, person: str, surface: str, k: int) -> Feed:
         """One page of a feed."""
@@ -113,12 +112,12 @@ class Asks:
 
     async def known(self, person: str) -> Known | None:
         """What is remembered of a person; none if nothing is."""
-        path = f"/v1/feed/people/{quote(person, safe='')}"
-        async with asking(self._base_url(), self._rights) as session, session.get(path) as response:
-            if response.status == 404:
+        try:
+            return Known.model_validate_json(await self._get(f"/v1/feed/people/{quote(person, safe='')}"))
+        except Refused as refusal:
+            if refusal.status == 404:
                 return None
-            await accept(response)
-            return Known.model_validate_json(await response.read())
+            raise
 
     async def team(self) -> TeamReport:
         """What the team looks at."""
@@ -126,28 +125,18 @@ class Asks:
 
     async def tell(self, events: list[dict[str, object]]) -> None:
         """Tell what a person did."""
-        async with (
-            asking(self._base_url(), self._rights) as session,
-            session.post("/v1/feed/events", json={"events": events}) as response,
-        ):
-            await accept(response)
+        await content(self._base_url(), self._rights, "/v1/feed/events", method="POST", body={"events": events})
 
     async def of_ad(self, path: str, *, is_change: bool) -> str:
         """Ask whoever sold an ad why it is here, or to stop it; gives what they say."""
+        method = "POST" if is_change else "GET"
         try:
-            async with (
-                asking(self._base_url(), self._rights) as session,
-                session.request("POST" if is_change else "GET", path) as response,
-            ):
-                await accept(response)
-                return str((await response.json())["why"])
+            return str(orjson.loads(await content(self._base_url(), self._rights, path, method=method))["why"])
         except Refused as refusal:
             return str(refusal)
 
     async def _get(self, path: str) -> bytes:
-        async with asking(self._base_url(), self._rights) as session, session.get(path) as response:
-            await accept(response)
-            return await response.read()
+        return await content(self._base_url(), self._rights, path)
 
 
 class Team:

@@ -61,12 +61,34 @@ async def accept(response: aiohttp.ClientResponse) -> None:
     Raises:
         Refused: the gateway shed the request, or failed.
     """
-    if response.status == 200:
+    if response.ok:
         return
     if response.status == 429:
         after = response.headers.get("Retry-After", "a few")
         raise Refused(f"the pool is full and sheds requests; try again in {after} s")
     raise Refused(f"{reason_in(await response.text())[:300]} ({response.status})", response.status)
+
+
+async def content(
+    base_url: str,
+    rights: Mapping[str, str],
+    path: str,
+    *,
+    method: str = "GET",
+    body: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
+    """Ask for a whole answer.
+
+    Raises:
+        Refused: there is none, or no good one.
+    """
+    async with (
+        asking(base_url, rights) as session,
+        session.request(method, path, json=body, headers=headers) as response,
+    ):
+        await accept(response)
+        return await response.read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +108,8 @@ class Api:
         """Ask: GET, or POST where there is a body; none where it is refused, which the page then says."""
         method = "GET" if body is None else "POST"
         try:
-            async with (
-                asking(self.base_url(), self.rights) as session,
-                session.request(method, f"{self.prefix}{path}", json=body) as answer,
-            ):
-                content = await answer.read()
-                if not answer.ok:
-                    text = content.decode(errors="replace")
-                    raise Refused(reason_in(text)[:300] if text else f"{self.prefix}{path} answered {answer.status}")
-                return kind.model_validate_json(content)
+            found = await content(self.base_url(), self.rights, f"{self.prefix}{path}", method=method, body=body)
+            return kind.model_validate_json(found)
         except Refused as refusal:
             self.tell(str(refusal))
             return None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nicegui import ui
 
-from tenfold.pool.asking import Refused, accept, asking, rights_of
+from tenfold.pool.asking import Refused, content, rights_of
 from tenfold.rank.contract import RankedItem, RankResponse
 
 _STYLE = Path(__file__).with_name("page.css").read_text()
@@ -51,9 +51,7 @@ async def rank(base_url: str, user: int, k: int, rights: Mapping[str, str]) -> S
         Refused: the gateway shed the request, failed, or cannot be reached.
     """
     body = {"user": user, "k": k}
-    async with asking(base_url, rights) as session, session.post("/v1/rank", json=body) as response:
-        await accept(response)
-        return RankResponse.model_validate_json(await response.read()).items
+    return RankResponse.model_validate_json(await content(base_url, rights, "/v1/rank", method="POST", body=body)).items
 
 
 def user_of(text: str | None) -> int | None:

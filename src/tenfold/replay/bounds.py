@@ -65,11 +65,11 @@ def clairvoyant(week: Week, attainment: Mapping[str, float], *, moves: bool) -> 
 def at_least(week: Week, answered_S: Floats) -> float:
     """Bound useful training, in hours, of who answers of every service at least so many requests.
 
-    It knows the whole week and pays the true times of moves. What services are reported together does not matter. Where
-    all slots are needed all the time, moves are free: the program counts a first slot as given up by somebody. They are
-    free too where the solver finds nothing else, which is a looser bound. Many steps are put together to fewer: what
-    can be done in the fine ones can, on average, be done in the coarse ones, where what joining loses may be lost a
-    step early: a slot that joins at a coarse step's end is seen to join in the next one.
+    It knows the whole week and pays the true times of moves, but for the first step's, whose slots were free before.
+    What services are reported together does not matter. Moves are free where the solver finds nothing else, which is a
+    looser bound. Many steps are put together to fewer: what can be done in the fine ones can, on average, be done in
+    the coarse ones, where what joining loses may be lost a step early: a slot that joins at a coarse step's end is seen
+    to join in the next one.
 
     Args:
         week: what is asked and what there is.
