@@ -133,7 +133,7 @@ async def forward(
             timeout=_timeout(silent_s),
         ) as response:
             if declines(response):
-                scope.pop(IN_HAND)
+                scope.pop(IN_HAND, None)
                 return "declined"
             if begins_with_head:
                 await start(response)
