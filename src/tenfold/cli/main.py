@@ -70,8 +70,6 @@ GROUPS = {
 }
 """Commands that packages bring, with their help: each is imported when it is called, so that none slows the others."""
 
-COMMANDS = {place: told for commands in GROUPS.values() for place, told in commands.items()}
-
 for flag in ("--help", "--version"):
     app[flag].group = OPTIONS
 
