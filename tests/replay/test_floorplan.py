@@ -100,7 +100,8 @@ def test_a_job_that_was_given_slots_of_several_kinds_is_shown_each_kind_in_turn(
             return Decision(np.zeros((1, count), dtype=np.int64), both, np.zeros(len(view.jobs_A), dtype=bool))
 
     kinds = tuple(Kind(name, 4, node_slots=4) for name in "abcdefg"[:count])
-    asks = service([0.0] * 600, capacity_K=np.ones(count))
+    # Tried again after 10, 20, 40, and then every 80 minutes.
+    asks = service([0.0] * 50 * count, capacity_K=np.ones(count))
     replay(
         Week("kinds", 100.0, kinds, (asks,), (job(within="node", least=2, most=2, speed_K=np.ones(count)),)), Splits([])
     )
