@@ -7,15 +7,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tenfold.core.show import grid
-from tenfold.core.show import out as OUT
+from tenfold.core.show import grid, out
 from tenfold.page.figures import percent, usd
 from tenfold.plan.result import Spread
 from tenfold.plan.simulate import Step
 from tenfold.plan.simulation import Simulation
 
 
-def simulation(found: Simulation, out: Console = OUT) -> None:
+def simulation(found: Simulation) -> None:
     """Print what the two ways cost, spent and were short of, and what re-planning saves."""
     study = found.study
     first, last = study.calendar.label(0), study.calendar.label(study.periods - 1)

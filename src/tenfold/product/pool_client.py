@@ -32,13 +32,13 @@ class PoolClient:
         """Rank a catalog; ``body`` as ``POST /v1/rank`` takes it."""
         return await self._call("rank", "/v1/rank", body, tenant, deadline_s)
 
-    async def items(self, *, deadline_s: float, tenant: str = "") -> Json | Late:
+    async def items(self, *, deadline_s: float) -> Json | Late:
         """Read the catalog that can be ranked; as ``GET /v1/rank/items`` gives it."""
-        return await self._call("items", "/v1/rank/items", None, tenant, deadline_s)
+        return await self._call("items", "/v1/rank/items", None, "", deadline_s)
 
-    async def ranking_model(self, *, deadline_s: float, tenant: str = "") -> Json | Late:
+    async def ranking_model(self, *, deadline_s: float) -> Json | Late:
         """Read what the ranking model is and has learned; as ``GET /v1/rank/model`` gives it."""
-        return await self._call("model", "/v1/rank/model", None, tenant, deadline_s)
+        return await self._call("model", "/v1/rank/model", None, "", deadline_s)
 
     async def chat(self, body: Json, *, deadline_s: float, tenant: str = "") -> Json | Late:
         """Answer a chat; ``body`` as ``POST /v1/chat/completions`` takes it."""

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from tenfold.core.show import grid
-from tenfold.core.show import out as OUT
+from tenfold.core.show import grid, out
 from tenfold.page.figures import percent
 from tenfold.replay.compare import Comparison, Played
 from tenfold.replay.summary import CLUSTER, UNKNOWN, attainment, notes, size_of
 from tenfold.replay.waits import Waits, duration, hours, recorded_waits, waits_of
 
 
-def comparison(comparison: Comparison, out: Console = OUT) -> None:
+def comparison(comparison: Comparison) -> None:
     """Print a row for each policy and for the cluster itself, and the bounds."""
     week = comparison.week
     out.print(f"\n[bold]{week.name}[/bold]", soft_wrap=True)
