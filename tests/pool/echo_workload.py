@@ -11,10 +11,10 @@ from starlette.routing import BaseRoute, Route
 from tenfold.core.errors import AssetError
 from tenfold.pool.need import Need, Say, status_by
 from tenfold.pool.resident import Context, Counters
-from tenfold.pool.workload import Operation, Workload, WorkloadSettings
+from tenfold.pool.workload import Operation, ServiceSettings, Workload
 
 
-class EchoSettings(WorkloadSettings):
+class EchoSettings(ServiceSettings):
     """``[echo]``."""
 
     value_per_unit_usd: float = Field(1e-6, gt=0, description="USD per word")

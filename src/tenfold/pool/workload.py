@@ -27,10 +27,6 @@ class WorkloadSettings(Settings):
     price: Literal["measured", "fixed"] = Field(
         "measured", description="whether what products earn with it moves the price from the one above"
     )
-    latency_target_s: float | None = Field(None, gt=0, description="a request answered later counts as missed")
-    attains: float = Field(
-        0.0, ge=0, le=1, description="share of requests to answer in time; 0: as many as their price is worth"
-    )
 
     @field_validator("ceiling")
     @classmethod
@@ -39,6 +35,15 @@ class WorkloadSettings(Settings):
         if ceiling is not None and ceiling < floor:
             raise ValueError(f"it is below the floor, {floor}")
         return ceiling
+
+
+class ServiceSettings(WorkloadSettings):
+    """The table of a workload that takes requests."""
+
+    latency_target_s: float | None = Field(None, gt=0, description="a request answered later counts as missed")
+    attains: float = Field(
+        0.0, ge=0, le=1, description="share of requests to answer in time; 0: as many as their price is worth"
+    )
 
 
 S = TypeVar("S", bound=WorkloadSettings)
@@ -129,6 +134,7 @@ class Workload(Generic[S]):
     def plan(self, config: Config, home: Path | None = None) -> WorkloadPlan:
         """Describe it to the controller of a pool at ``home``."""
         settings = self.table(config)
+        service = settings if isinstance(settings, ServiceSettings) else None
         return WorkloadPlan(
             workload=self.name,
             unit=self.unit,
@@ -136,8 +142,8 @@ class Workload(Generic[S]):
             floor=settings.floor,
             ceiling=settings.ceiling,
             value_per_unit_usd=settings.value_per_unit_usd,
-            latency_target_s=settings.latency_target_s,
-            attains=settings.attains or None,
+            latency_target_s=service.latency_target_s if service else None,
+            attains=(service.attains or None) if service else None,
             price_is_fixed=settings.price == "fixed",
             assumed_capacity=self.assumed_capacity,
             takes_requests=bool(self.operations),
@@ -150,7 +156,7 @@ class Workload(Generic[S]):
         """Describe its paths to the gateway."""
         settings = self.table(config)
         at_once = self.at_once(settings) if self.at_once else None
+        target_s = settings.latency_target_s if isinstance(settings, ServiceSettings) else None
         return tuple(
-            GatewayRoute(each.path, self.name, settings.latency_target_s, at_once, each.method, self.key_of)
-            for each in self.operations
+            GatewayRoute(each.path, self.name, target_s, at_once, each.method, self.key_of) for each in self.operations
         )

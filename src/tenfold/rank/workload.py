@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tenfold.core.config import Kind
 from tenfold.pool.need import Need, Say, fetched, status_by
-from tenfold.pool.workload import Operation, Workload, WorkloadSettings
+from tenfold.pool.workload import Operation, ServiceSettings, Workload, WorkloadSettings
 from tenfold.rank import artifact
 from tenfold.rank.contract import (
     MOST_SAMPLE_USERS,
@@ -21,7 +21,7 @@ from tenfold.rank.recipe import DATA
 from tenfold.rank.surface import SurfaceSettings
 
 
-class RankSettings(WorkloadSettings):
+class RankSettings(ServiceSettings):
     """``[rank]``: a sequence model that ranks a catalog for a user or a history."""
 
     value_per_unit_usd: float = Field(2.0e-7, gt=0, description="USD per ranked request")

@@ -13,7 +13,7 @@ from tenfold.pool.backends.settings import BackendSettings
 from tenfold.pool.metering.budget import read_budget
 from tenfold.pool.model_plan import ModelPlan
 from tenfold.pool.need import Say, fetched
-from tenfold.pool.workload import Operation, Workload, WorkloadSettings
+from tenfold.pool.workload import Operation, ServiceSettings, Workload
 from tenfold.serve.answers import ChatAnswer, TextAnswer
 from tenfold.serve.bodies import ChatBody, CompletionBody
 from tenfold.serve.embeddings import EmbeddingAnswer, EmbeddingBody
@@ -123,7 +123,7 @@ def images_file(path: Path) -> Path | None:
     return found[0] if found else None
 
 
-class ServeSettings(WorkloadSettings):
+class ServeSettings(ServiceSettings):
     """``[serve]``: a chat model behind the OpenAI API."""
 
     value_per_unit_usd: float = Field(2.0e-6, gt=0, description="USD per generated token")
