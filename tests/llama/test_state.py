@@ -1,7 +1,9 @@
 """State on disk and in memory: whole, of the right run, or refused with the file's name."""
 
+import contextlib
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -22,7 +24,7 @@ from tenfold.llama.coordinator import Coordinator
 from tenfold.llama.live import LiveState, live_paths, peek
 from tenfold.llama.progress import HISTORY_POINTS, TrainProgress
 from tenfold.llama.recipe import Recipe
-from tenfold.llama.runs import RUN_FILE, describe, locked, open_run, train_folder
+from tenfold.llama.runs import RUN_FILE, describe, locked, open_run, read_run, train_folder
 from tenfold.llama.sweep import QUIET_S, sweep
 from tenfold.llama.vectors import layout_of
 from tenfold.pool.alive import has_ended, lives, place_here
@@ -190,13 +192,8 @@ def test_without_shared_memory_the_live_state_lies_in_the_home(folder, run, stat
 def test_what_killed_training_left_in_memory_is_put_away_and_nothing_of_it_lost(
     folder, run, spans, state, monkeypatch, tmp_path
 ):
-    child = subprocess.Popen(["sleep", "600"])
-    machine = place_here().partition(" ")[0]
-    gone = f"{machine} {child.pid} {psutil.Process(child.pid).create_time()!r}"
-    assert lives(gone) and not has_ended(gone)
-    child.kill()
-    child.wait()
-    assert has_ended(gone) and not lives(gone) and not has_ended("elsewhere 1 0.0")
+    gone = place_of_one_that_ended()
+    assert not has_ended("elsewhere 1 0.0")
     (tmp_path / "shm").mkdir()
     monkeypatch.setattr("tenfold.llama.live.SHARED_MEMORY", tmp_path / "shm")
     later = time.time() + QUIET_S + 60.0
@@ -227,7 +224,7 @@ def test_what_killed_training_left_in_memory_is_put_away_and_nothing_of_it_lost(
 
     # Where the disk of the run is not mounted, nobody can tell whether the run is still there.
     with monkeypatch.context() as mounted:
-        mounted.setattr("tenfold.llama.live.device_of", lambda _folder: -1)
+        mounted.setattr("tenfold.llama.live.mount_of", lambda _folder: "another")
         away = LiveState.create(folder, run, progress_after(4), state).path
     (folder / RUN_FILE).unlink()
     sweep(later)
@@ -238,6 +235,60 @@ def test_what_killed_training_left_in_memory_is_put_away_and_nothing_of_it_lost(
     sweep()
     assert not nobodys.exists()
     assert mine.path.exists()
+
+
+def place_of_one_that_ended() -> str:
+    child = subprocess.Popen(["sleep", "600"])
+    machine = place_here().partition(" ")[0]
+    place = f"{machine} {child.pid} {psutil.Process(child.pid).create_time()!r}"
+    assert lives(place) and not has_ended(place)
+    child.kill()
+    child.wait()
+    assert has_ended(place) and not lives(place)
+    return place
+
+
+@contextlib.contextmanager
+def mounted(kind: str, target: Path, options: str = "rw"):
+    """A file system; an overlay's device gets another number each time that one has been mounted between."""
+    command = ["mount", "-t", kind, "-o", options, "tenfold-test", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"mounting is not allowed here: {done.stderr.strip()}")
+    try:
+        yield target.stat().st_dev
+    finally:
+        subprocess.run(["umount", "-l", str(target)], check=True)
+
+
+def test_a_run_at_the_path_of_a_home_that_is_not_mounted_takes_nothing_of_the_other(
+    recipe, spans, state, monkeypatch, tmp_path
+):
+    for name in ("shm", "home", "lower", "upper", "work", "between"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr("tenfold.llama.live.SHARED_MEMORY", tmp_path / "shm")
+    monkeypatch.setattr("tenfold.llama.live.place_here", lambda gone=place_of_one_that_ended(): gone)
+    home, later = tmp_path / "home", time.time() + QUIET_S + 60.0
+    folder = train_folder(home)
+    layers = ",".join(f"{layer}dir={tmp_path / layer}" for layer in ("lower", "upper", "work"))
+
+    def killed_after(step: int) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return LiveState.create(folder, open_run(folder, recipe, TEXT), progress_after(step), state).path
+
+    with mounted("overlay", home, layers) as device:
+        killed = killed_after(3)
+    with mounted("tmpfs", tmp_path / "between"):
+        other = killed_after(1)
+        sweep(later)
+        assert killed.exists() and not other.exists()
+        other = killed_after(2)
+        with mounted("overlay", home, layers) as device_again:
+            assert device_again != device
+            sweep(later)
+            assert not killed.exists() and other.exists()
+            progress, found = read_checkpoint(checkpoint_files(folder)[0], read_run(folder), spans)
+            assert (progress, found.sha256()) == (progress_after(3), state.sha256())
 
 
 @given(losses=st.lists(st.floats(0, 10), max_size=1200))

@@ -6,7 +6,8 @@ leaves a whole state in front. Each half has a record of its progress and the su
 opens the file takes the half that is sound and further, whatever the word says. The file is made under another name at
 full size and renamed, and is not replaced while it is mapped. It counts only within one boot of the machine, in which
 memory of a killed process stays coherent; ``checkpoint`` covers the rest. What a run left there, and nobody goes on
-with, is put away by the next run that begins (``sweep``), for shared memory is memory.
+with, is put away by the next run that begins (``sweep``), for shared memory is memory. Where a home is not mounted, a run
+at the same path has a file of its own, so that neither takes the other's.
 
 Letter: P parameters of the model.
 """
@@ -39,6 +40,7 @@ OWNER_AT = 2048
 META_BYTES = 16 * PAGE_BYTES
 LENGTH_BYTES = 8
 SHARED_MEMORY = Path("/dev/shm")
+MOUNTS = Path("/proc/self/mountinfo")
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class _Owner(Frozen):
     """Who works on the file, or did last; JSON in the second half of its first page."""
 
     folder: Path = Field(description="of the run")
-    device: int = Field(description="of the file system on which that folder lies")
+    mount: str = Field(description="mount_of that folder")
     place: str = Field(description="pool.alive.place_here of the process")
 
 
@@ -138,7 +140,7 @@ class LiveState:
 
     def _take(self, folder: Path) -> None:
         """Say that this process works on it now."""
-        owner = _Owner(folder=folder.resolve(), device=device_of(folder), place=place_here())
+        owner = _Owner(folder=folder.resolve(), mount=mount_of(folder), place=place_here())
         _write_record(self._bytes[OWNER_AT:PAGE_BYTES], json.dumps(sealed(owner)).encode())
 
     def remove(self) -> None:
@@ -241,19 +243,19 @@ def _peek(path: Path) -> _HalfRecord | None:
 class Left:
     """A live state in shared memory whose process has ended.
 
-    ``device``: of the file system on which the run's folder lay. ``at``: Unix seconds of its last step.
+    ``mount``: ``mount_of`` the run's folder then. ``at``: Unix seconds of its last step.
     """
 
     path: Path
     folder: Path
-    device: int
+    mount: str
     run: str
     at: float
 
     @property
     def is_away(self) -> bool:
         """Whether the file system of its run is not mounted now, so that nobody can tell whether the run is there."""
-        return device_of(self.folder) != self.device
+        return mount_of(self.folder) != self.mount
 
 
 def left_behind() -> Iterator[Left]:
@@ -262,7 +264,7 @@ def left_behind() -> Iterator[Left]:
         try:
             owner, record = _owner_of(path), _peek(path)
             if owner is not None and record is not None and has_ended(owner.place):
-                yield Left(path, owner.folder, owner.device, _read_header(path).run, record.at)
+                yield Left(path, owner.folder, owner.mount, _read_header(path).run, record.at)
         except (FileNotFoundError, Damaged) as error:
             log.debug("nothing is known of the live state %s: %s", path, error)
 
@@ -294,15 +296,30 @@ def _owner_of(path: Path) -> _Owner | None:
         return None
 
 
-def device_of(folder: Path) -> int:
-    """The file system on which a folder lies; where it is gone, the one on which it would be made anew."""
+def mount_of(folder: Path) -> str:
+    """Identify the file system on which a folder lies; where it is gone, the one on which it would be made anew.
+
+    By its source and where it is mounted, which are the same when it is mounted again: the number of a device is not, with
+    NFS and btrfs.
+    """
     folder = folder.resolve()
-    return next(path for path in (folder, *folder.parents) if path.exists()).stat().st_dev
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    descriptor = os.open(there, os.O_PATH)
+    try:
+        number = Path(f"/proc/self/fdinfo/{descriptor}").read_text().partition("mnt_id:")[2].split()[0]
+    finally:
+        os.close(descriptor)
+    identity = f"device {there.stat().st_dev}"
+    for line in MOUNTS.read_text(errors="backslashreplace").splitlines():
+        mount, options = (part.split(" ") for part in line.split(" - ", 1))
+        if mount[0] == number:
+            identity = " ".join((*mount[3:5], *options[:2]))
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def live_paths(folder: Path) -> tuple[Path, Path]:
     """Where the live state of a run folder may lie: shared memory, else the folder."""
-    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    name = hashlib.sha256(f"{mount_of(folder)} {folder.resolve()}".encode()).hexdigest()[:16]
     return SHARED_MEMORY / f"tenfold-{os.getuid()}-{name}.live", folder / "live.state"
 
 
