@@ -34,6 +34,7 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.torch import save_file
 
+from tenfold.llama import kernels
 from tenfold.llama.flops import flops_per_token
 from tenfold.llama.model import LlamaForCausalLM
 from tenfold.llama.pace import keep_freed_memory
@@ -83,7 +84,10 @@ class Ours:
         self.gradients, self.trained = torch.zeros(layout.size), layout.trained
         self.model = LlamaForCausalLM(shape)
         self.bound = Bound(self.model, layout, self.parameters, self.gradients, bfloat16=True)
-        self.model.compile_layers()
+        if kernels.fit(shape):
+            self.model.use_kernels()
+        else:
+            self.model.compile_layers()
         self.window_BT = torch.from_numpy(window_BT)
 
     def weights(self) -> dict[str, torch.Tensor]:

@@ -18,9 +18,9 @@ def transformers_python(talk: Console) -> Path:
     python = folder / "bin" / "python"
     if not (folder / "installed").exists():
         talk.print(f"installing {TRANSFORMERS}, a minute the first time", style="dim")
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=120)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=600)
         pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", TRANSFORMERS]
-        subprocess.run(pip, check=True, timeout=600)
+        subprocess.run(pip, check=True, timeout=1200)
         (folder / "installed").touch()
     (next(folder.glob("lib/python3*")) / "site-packages" / "ours.pth").write_text(str(Path(torch.__file__).parents[1]))
     return python

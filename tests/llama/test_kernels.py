@@ -15,7 +15,9 @@ from tenfold.llama.readout import judge
 from tenfold.llama.shape import ModelShape
 from tenfold.llama.worker import GradientComputer
 
-needs_amx = pytest.mark.skipif(kernels.library() is None, reason="this CPU has no AMX, or there is no C compiler")
+needs_kernels = pytest.mark.skipif(
+    kernels.library() is None, reason="this CPU has no AVX-512 for bfloat16, or there is no C compiler"
+)
 SIZES = {
     "vocab_size": 288, "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32,
     "intermediate_size_mlp": 96, "intermediate_size": 64,
@@ -57,10 +59,10 @@ def test_a_machine_whose_compiler_fails_trains_without_and_says_so(fault, tmp_pa
     monkeypatch.setattr(kernels.shutil, "which", lambda _: "/usr/bin/cc")
     monkeypatch.setattr(kernels.subprocess, "run", run)
     assert kernels.library.__wrapped__() is None
-    assert "so torch compiles it" in caplog.text
+    assert "so torch does it" in caplog.text
 
 
-@needs_amx
+@needs_kernels
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("layer", [0, 3], ids=["turned", "unturned"])
 def test_attention_is_torchs(name, layer):
@@ -80,7 +82,7 @@ def test_attention_is_torchs(name, layer):
     assert max(map(off, found, expected)) < 0.02
 
 
-@needs_amx
+@needs_kernels
 def test_norm_and_gate_are_torchs():
     norm = LlamaForCausalLM(SHAPES["dense"]).model.norm
     norm.weight.data = 1 + 0.1 * drawn(64).float()
@@ -107,7 +109,7 @@ def test_norm_and_gate_are_torchs():
     assert max(map(off, found, expected)) < 0.006
 
 
-@needs_amx
+@needs_kernels
 def test_cross_entropy_is_torchs_and_what_is_no_number_stays_none():
     logits_NV, targets_N, weights_N = 5 * drawn(40, 288), torch.arange(40) * 7, torch.rand(40)
     expected = judge(logits_NV, targets_N, weights_N)
@@ -120,12 +122,12 @@ def test_cross_entropy_is_torchs_and_what_is_no_number_stays_none():
 
 
 @pytest.mark.parametrize(
-    "by_kernels", [pytest.param(True, marks=needs_amx), pytest.param(False, marks=pytest.mark.soak)]
+    "by_kernels", [pytest.param(True, marks=needs_kernels), pytest.param(False, marks=pytest.mark.soak)]
 )
-def test_compiled_bfloat16_gives_equal_bits_in_every_process(context, recipe, text, by_kernels):
+def test_bfloat16_by_kernels_or_compiled_gives_equal_bits_in_every_process(context, recipe, text, by_kernels):
     sizes = {"hidden_size": 32, "head_dim": 32, "intermediate_size_mlp": 64, "vocab_size": 320}
     asked = recipe.model_copy(
-        update={"bfloat16": True, "compile": True, "model": recipe.model.model_copy(update=sizes)}
+        update={"bfloat16": True, "compile": not by_kernels, "model": recipe.model.model_copy(update=sizes)}
     ).model_dump_json()
     found = []
     for _ in range(2):
@@ -138,6 +140,9 @@ def test_compiled_bfloat16_gives_equal_bits_in_every_process(context, recipe, te
     train_processes.compute(asked, text, by_kernels, sender := Kept())
     assert found == [sender.kept] * 2
     assert len(set(found[0])) == 2
+    if by_kernels:
+        train_processes.compute(asked, text, False, without := Kept())
+        assert without.kept != sender.kept
 
 
 class Kept:
@@ -148,11 +153,19 @@ class Kept:
 
 
 @pytest.mark.parametrize(
-    ("compiled", "fits", "told"),
-    [(False, True, "bfloat16"), (True, True, "kernels"), (True, False, "torch's compiler")],
+    ("compiled", "fits", "threads", "told"),
+    [
+        (False, True, 1, "kernels"),
+        (True, True, 1, "kernels"),
+        (False, False, 1, "products in bfloat16"),
+        (True, False, 1, "torch's compiler"),
+        (False, True, 2, "products in bfloat16"),
+    ],
 )
-def test_a_worker_tells_by_what_it_computes(compiled, fits, told, recipe, text, monkeypatch):
+def test_a_worker_tells_by_what_it_computes(compiled, fits, threads, told, recipe, text, monkeypatch):
     monkeypatch.setattr(kernels, "fit", lambda _: fits)
     monkeypatch.setattr("tenfold.llama.worker.bfloat16_is_fast", lambda: True)
-    found = GradientComputer(recipe.model_copy(update={"compile": compiled, "bfloat16": True}), text).numerics()
-    assert torch.__version__ in found and told in found.split(", ")[-1]
+    asked = recipe.model_copy(update={"compile": compiled, "bfloat16": True})
+    found = GradientComputer(asked, text, threads).numerics().split(", ")
+    assert f"torch {torch.__version__}" in found
+    assert told in found[-1] if threads == 1 else found[-2:] == [told, "2 threads"]

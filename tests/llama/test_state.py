@@ -267,7 +267,8 @@ def test_a_run_at_the_path_of_a_home_that_is_not_mounted_takes_nothing_of_the_ot
     for name in ("shm", "home", "lower", "upper", "work", "between"):
         (tmp_path / name).mkdir()
     monkeypatch.setattr("tenfold.llama.live.SHARED_MEMORY", tmp_path / "shm")
-    monkeypatch.setattr("tenfold.llama.live.place_here", lambda gone=place_of_one_that_ended(): gone)
+    gone = place_of_one_that_ended()
+    monkeypatch.setattr("tenfold.llama.live.place_here", lambda: gone)
     home, later = tmp_path / "home", time.time() + QUIET_S + 60.0
     folder = train_folder(home)
     layers = ",".join(f"{layer}dir={tmp_path / layer}" for layer in ("lower", "upper", "work"))

@@ -100,11 +100,11 @@ def die_while_writing(recipe: str, home: Path) -> None:
 def compute(recipe: str, text: Path, by_kernels: bool, found: Connection) -> None:
     """Tell the loss and a digest of the gradient of two microbatches."""
     asked = Recipe.model_validate_json(recipe)
-    computer = GradientComputer(asked, text)
-    computer.parameters_P[:] = initial_parameters(asked, layout_of(asked.model))
     fit = tenfold.llama.kernels.fit
     tenfold.llama.kernels.fit = fit if by_kernels else lambda _shape: False
     try:
+        computer = GradientComputer(asked, text)
+        computer.parameters_P[:] = initial_parameters(asked, layout_of(asked.model))
         losses = [(computer.compute(0, place), hashlib.sha256(computer.gradients_P).hexdigest()) for place in (0, 5)]
     finally:
         tenfold.llama.kernels.fit = fit

@@ -1,4 +1,4 @@
-// The steps of training between products, in bfloat16, for CPUs with AVX-512 and AMX; kernels.py builds and calls them.
+// The steps of training between products, in bfloat16, for CPUs with AVX-512; kernels.py builds and calls them.
 //
 // Each function is a plain loop in a fixed order on one thread, and no multiplication is contracted with an addition
 // unless written so: equal inputs give equal bits, whatever compiler built it.
@@ -157,30 +157,6 @@ typedef struct {
     float eps;
 } Heads;
 
-typedef struct {
-    uint8_t palette, start, unused[14];
-    uint16_t bytes[16];
-    uint8_t rows[16];
-} Tiles;
-
-// Constant, since gcc believes that the instruction reads eight bytes of it.
-static const Tiles SQUARE = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
-
-static __thread int tiles_set;
-
-static int set_tiles(void) {
-    if (!tiles_set && syscall(SYS_arch_prctl, 0x1023, 18)) return -1;  // ARCH_REQ_XCOMP_PERM, tile data
-    tiles_set = 1;
-    _tile_loadconfig(&SQUARE);
-    return 0;
-}
-
-int kernels_usable(void) {
-    if (set_tiles()) return 0;
-    _tile_release();
-    return 1;
-}
-
 // Sixteen pairs of channels from place c on, as their first and second.
 static inline void load_pairs(const Heads *of, const bf16 *row, long pair, f16x *first, f16x *second) {
     if (of->halves) {
@@ -281,7 +257,32 @@ static void over_rows(const bf16 *rows, long step, long R, long C, bf16 *out) {
             }
 }
 
-// Two tiles of 16 rows by two of 16 columns: what accumulates lies in memory, a row every `step` floats.
+// A product of 32 rows by 32 columns is two tiles of 16 rows by two of 16 columns. What accumulates lies in memory, a row
+// every `step` floats, and is added to where there is `more`. right: two tiles of a place along the sum, then, every
+// `right_tile`, those of the next 32.
+
+#ifdef __AMX_BF16__
+
+typedef struct {
+    uint8_t palette, start, unused[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+} Tiles;
+
+// Constant, since gcc believes that the instruction reads eight bytes of it.
+static const Tiles SQUARE = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
+
+static __thread int tiles_set;
+
+static int set_tiles(void) {
+    if (!tiles_set && syscall(SYS_arch_prctl, 0x1023, 18)) return -1;  // ARCH_REQ_XCOMP_PERM, tile data
+    tiles_set = 1;
+    _tile_loadconfig(&SQUARE);
+    return 0;
+}
+
+static void release_tiles(void) { _tile_release(); }
+
 static inline void multiply(const bf16 *left, long left_step, const bf16 *right, long right_tile, long sum, float *out,
                             long step, int more) {
     // gcc does not know that loading a tile reads memory.
@@ -312,6 +313,47 @@ static inline void multiply(const bf16 *left, long left_step, const bf16 *right,
     _tile_stored(2, out + 16 * step, step * 4);
     _tile_stored(3, out + 16 * step + 16, step * 4);
     __asm__ volatile("" ::: "memory");
+}
+
+#else
+
+static int set_tiles(void) { return 0; }
+static void release_tiles(void) {}
+
+static inline void multiply(const bf16 *left, long left_step, const bf16 *right, long right_tile, long sum, float *out,
+                            long step, int more) {
+    // Eight rows fill 16 registers: as many sums as hide how long an instruction takes.
+    for (long row = 0; row < 32; row += 8, left += 8 * left_step, out += 8 * step) {
+        f16x low[8], high[8];
+        for (long r = 0; r < 8; r++) {
+            low[r] = more ? _mm512_loadu_ps(out + r * step) : _mm512_setzero_ps();
+            high[r] = more ? _mm512_loadu_ps(out + r * step + 16) : _mm512_setzero_ps();
+        }
+        const bf16 *tile = right;
+        for (long at = 0; at < sum; at += 32, tile += right_tile)
+            for (long pair = 0; pair < 16; pair++) {
+                __m512bh low_right = (__m512bh)_mm512_loadu_si512(tile + 32 * pair);
+                __m512bh high_right = (__m512bh)_mm512_loadu_si512(tile + 512 + 32 * pair);
+                for (long r = 0; r < 8; r++) {
+                    __m128i two = _mm_loadu_si32(left + r * left_step + at + 2 * pair);
+                    __m512bh both = (__m512bh)_mm512_broadcastd_epi32(two);
+                    low[r] = _mm512_dpbf16_ps(low[r], both, low_right);
+                    high[r] = _mm512_dpbf16_ps(high[r], both, high_right);
+                }
+            }
+        for (long r = 0; r < 8; r++) {
+            _mm512_storeu_ps(out + r * step, low[r]);
+            _mm512_storeu_ps(out + r * step + 16, high[r]);
+        }
+    }
+}
+
+#endif
+
+int kernels_usable(void) {
+    if (set_tiles()) return 0;
+    release_tiles();
+    return 1;
 }
 
 static void *memory(char **free_from, long bytes) {
@@ -375,7 +417,7 @@ int attention_forward(long B, const Heads *of, const bf16 *rows, bf16 *out, floa
                     }
                 }
         }
-    _tile_release();
+    release_tiles();
     free(held);
     return 0;
 }
@@ -467,7 +509,7 @@ int attention_backward(long B, const Heads *of, const bf16 *rows, const bf16 *ou
                     store(by_rows + t * step + (H + K + k) * C + c, _mm512_load_ps(by_values + t * C + c));
             }
         }
-    _tile_release();
+    release_tiles();
     free(held);
     return 0;
 }

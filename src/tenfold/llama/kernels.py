@@ -1,7 +1,8 @@
 """The steps of training between products, as functions of our own in C, with their gradients.
 
-For bfloat16 on CPUs with AVX-512 and AMX; ``kernels.c`` is built once for each machine, in a second or two. torch's own
-compiler makes several passes over memory of each of these steps, and a loop over single numbers of some.
+For bfloat16 on CPUs with AVX-512, and AMX where there is that; ``kernels.c`` is built once for each machine, in a
+second or two. torch's own compiler makes several passes over memory of each of these steps, and a loop over single
+numbers of some.
 
 Shape letters: N tokens, D width, F hidden width of a feed-forward, B sequences, T positions, W width of a token's
 queries, keys and values together, V vocabulary.
@@ -28,9 +29,12 @@ log = logging.getLogger(__name__)
 SOURCE = Path(__file__).with_suffix(".c")
 FLAGS = (
     "-O3", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512vl",
-    "-mavx512dq", "-mavx512bf16", "-mamx-tile", "-mamx-bf16",
+    "-mavx512dq", "-mavx512bf16",
 )  # fmt: skip
-NEEDED = {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_bf16", "amx_tile", "amx_bf16", "fma"}
+NEEDED = {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_bf16", "fma"}
+WITH_AMX = ("-mamx-tile", "-mamx-bf16")
+AMX = {"amx_tile", "amx_bf16"}
+"""Where the CPU has these too, attention multiplies by them."""
 BLOCK = 32
 """Positions that attention takes at a time; a sequence must be whole blocks."""
 
@@ -59,7 +63,7 @@ def library() -> ctypes.CDLL | None:
             _build(compiler, built)
         found = ctypes.CDLL(str(built))
     except (OSError, subprocess.TimeoutExpired) as error:
-        log.warning("%s cannot build what makes training faster, so torch compiles it: %s", compiler, error)
+        log.warning("%s cannot build what makes training faster, so torch does it: %s", compiler, error)
         return None
     found.judge.restype = ctypes.c_double
     return found if found.kernels_usable() else None
@@ -67,14 +71,18 @@ def library() -> ctypes.CDLL | None:
 
 @functools.cache
 def version() -> str:
-    """Tell the functions from those of another Tenfold."""
-    return hashlib.sha256(" ".join(FLAGS).encode() + SOURCE.read_bytes()).hexdigest()[:16]
+    """Tell the functions from those of another Tenfold, and of a CPU with other instructions."""
+    return hashlib.sha256(" ".join(_flags()).encode() + SOURCE.read_bytes()).hexdigest()[:16]
+
+
+def _flags() -> tuple[str, ...]:
+    return FLAGS if AMX - _cpu_flags() else (*FLAGS, *WITH_AMX)
 
 
 def _build(compiler: str, built: Path) -> None:
     built.parent.mkdir(parents=True, exist_ok=True)
     made = built.with_suffix(f".{os.getpid()}")
-    command = [compiler, *FLAGS, str(SOURCE), "-o", str(made), "-lm"]
+    command = [compiler, *_flags(), str(SOURCE), "-o", str(made), "-lm"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     if done.returncode:
         raise OSError(done.stderr)

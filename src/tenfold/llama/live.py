@@ -6,8 +6,8 @@ leaves a whole state in front. Each half has a record of its progress and the su
 opens the file takes the half that is sound and further, whatever the word says. The file is made under another name at
 full size and renamed, and is not replaced while it is mapped. It counts only within one boot of the machine, in which
 memory of a killed process stays coherent; ``checkpoint`` covers the rest. What a run left there, and nobody goes on
-with, is put away by the next run that begins (``sweep``), for shared memory is memory. Where a home is not mounted, a run
-at the same path has a file of its own, so that neither takes the other's.
+with, is put away by the next run that begins (``sweep``), for shared memory is memory. Where a home is not mounted, a
+run at the same path has a file of its own, so that neither takes the other's.
 
 Letter: P parameters of the model.
 """
@@ -299,8 +299,8 @@ def _owner_of(path: Path) -> _Owner | None:
 def mount_of(folder: Path) -> str:
     """Identify the file system on which a folder lies; where it is gone, the one on which it would be made anew.
 
-    By its source and where it is mounted, which are the same when it is mounted again: the number of a device is not, with
-    NFS and btrfs.
+    By its source and where it is mounted, which are the same when it is mounted again. With NFS and btrfs the number of
+    the device may not be.
     """
     folder = folder.resolve()
     there = next(path for path in (folder, *folder.parents) if path.exists())

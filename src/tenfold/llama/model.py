@@ -82,17 +82,15 @@ class LlamaForCausalLM(nn.Module):
             self.lm_head.weight = self.model.embed_tokens.weight
         self._judge = judge
 
-    def compile_layers(self) -> None:
-        """Compile each layer at its first use, and again for each new shape of a batch.
+    def use_kernels(self) -> None:
+        """Take layers through ``kernels``, which ``kernels.fit`` says can, in bfloat16: faster, and ready at once."""
+        for module in self.modules():
+            if isinstance(module, RMSNorm | Attention | FeedForward | Experts):
+                module.by_kernels = True
+        self._judge = kernels.judge
 
-        In bfloat16 on a CPU that can, layers are taken through ``kernels`` instead, which are faster and ready at once.
-        """
-        if self.lm_head.weight.dtype == torch.bfloat16 and kernels.fit(self.shape):
-            for module in self.modules():
-                if isinstance(module, RMSNorm | Attention | FeedForward | Experts):
-                    module.by_kernels = True
-            self._judge = kernels.judge
-            return
+    def compile_layers(self) -> None:
+        """Compile each layer at its first use, and again for each new shape of a batch."""
         for layer in self.model.ordered():
             layer.compile(dynamic=False, fullgraph=True)
         self._judge = torch.compile(judge, dynamic=False, fullgraph=True)
@@ -166,6 +164,10 @@ class LlamaForConditionalGeneration(nn.Module):
     def initialise(self, seed: int) -> None:
         """Draw the matrices from a normal distribution, those that write to the residual stream scaled by depth."""
         _initialise(self, self.shape, torch.Generator().manual_seed(seed))
+
+    def use_kernels(self) -> None:
+        """As ``LlamaForCausalLM.use_kernels``: the layers that read text and images."""
+        self.language_model.use_kernels()
 
     def compile_layers(self) -> None:
         """As ``LlamaForCausalLM.compile_layers``; the layers that read images too."""

@@ -55,7 +55,9 @@ class Recipe(Frozen):
     )
     balance_rate: float = Field(0.01, ge=0, description="by how much a step moves the bias of an expert")
     bfloat16: bool = Field(True, description="matrix products in bfloat16 where the CPU can; all else in float32")
-    compile: bool = Field(False, description="whether each layer is compiled: faster, after half a minute at first")
+    compile: bool = Field(
+        False, description="whether layers are compiled where no functions of our own fit: faster, after half a minute"
+    )
 
     @model_validator(mode="after")
     def _branch_is_whole(self) -> Self:

@@ -83,20 +83,20 @@ class GradientComputer:
         parameters, gradients = torch.zeros(layout.size), torch.zeros(layout.size)
         self.parameters_P, self.gradients_P = parameters.numpy(), gradients.numpy()
         self._model = network_of(recipe.model)
-        self._compiled = False
         self._bfloat16 = recipe.bfloat16 and bfloat16_is_fast()
+        # They run on one thread.
+        self._by_kernels = self._bfloat16 and threads == 1 and kernels.fit(recipe.model)
+        self._readied = False
         self._bound = Bound(self._model, layout, parameters, gradients, bfloat16=self._bfloat16)
 
     def numerics(self) -> str:
-        """What decides the bits of its gradients beside recipe and data: machines that give the same compute the same.
-
-        Where the recipe compiles, this builds what ``kernels`` has, in a second or two, if nobody did before.
-        """
+        """What decides its gradients' bits beside recipe and data: machines that give the same compute the same."""
         kind = "bfloat16" if self._bfloat16 else "float32"
         found = [f"torch {torch.__version__}", torch.backends.cpu.get_cpu_capability(), f"products in {kind}"]
-        if self.recipe.compile:
-            by_kernels = self._bfloat16 and kernels.fit(self.recipe.model)
-            found.append(f"kernels {kernels.version()}" if by_kernels else "torch's compiler")
+        if self._by_kernels:
+            found.append(f"kernels {kernels.version()}")
+        elif self.recipe.compile:
+            found.append("torch's compiler")
         if self._threads != 1:
             found.append(f"{self._threads} threads")
         return ", ".join(found)
@@ -109,10 +109,13 @@ class GradientComputer:
         """Fill ``gradients_P`` for one microbatch and return its loss in nats per token."""
         # Torch keeps the count per thread; this may run in another one than last time.
         torch.set_num_threads(self._threads)
-        if self.recipe.compile and not self._compiled:
+        if not self._readied:
             # Only where gradients are computed: held-out batches have other sizes, each a compilation of its own.
-            self._model.compile_layers()
-            self._compiled = True
+            if self._by_kernels:
+                self._model.use_kernels()
+            elif self.recipe.compile:
+                self._model.compile_layers()
+            self._readied = True
         batch = self.sampler.batch(step, microbatch)
         self._bound.load()
         loss, balance = self._model.losses(*_tensors(batch))
