@@ -2,26 +2,27 @@
 
     python bench/train_speed.py [--experts 8 16 64] [--rounds 3] [--sequences 16] [--width 256]
 
-A step is forward and backward of a batch of 256-token sequences in bfloat16, one thread, compiled on both sides. Ours
-also rounds the float32 weights before and writes a float32 gradient after, as each microbatch of a run does; the peer
-holds its weights in bfloat16. transformers lives in a virtual environment of its own, which takes torch from ours, and
-in a process of its own. Steps of both take turns, the fastest product of matrices (``tenfold.llama.peak``) is measured
-beside each of ours, and all is CPU time: so other work on the machine matters little. Losses and lengths of gradients
-are compared. At 64 experts the peer takes 4 sequences at a time, for memory.
+A step is forward and backward of a batch of 256-token sequences in bfloat16 on one thread; the peer is compiled, and
+so is ours where ``llama/kernels.c`` does not fit. Ours also rounds the float32 weights before and writes a float32
+gradient after, as each microbatch of a run does; the peer holds its weights in bfloat16. transformers lives in a
+virtual environment of its own, which takes torch from ours, and in a process of its own. Steps of both take turns, the
+fastest product of matrices (``tenfold.llama.peak``) is measured beside each of ours, and all is CPU time: so other
+work on the machine matters little. Losses and lengths of gradients are compared. At 64 experts the peer takes 4
+sequences at a time, for memory.
 
 The last line is one JSON object: ``times_faster`` and ``mfu`` (model FLOP/s over that product's) by count of experts,
-and ``speed_64_over_8``: our tokens/s at the most experts over those at the fewest.
+and ``speed_64_over_8``: our tokens/s at the most experts over those at the fewest. ``peer_operations`` is how many
+times ours the peer's operations are, since it runs every expert on every token, and ``peer_mfu`` counts them all.
 """
 
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
 
 # Before torch and numpy are imported.
@@ -35,7 +36,7 @@ from rich.table import Table
 from safetensors.torch import save_file
 
 from tenfold.llama import kernels
-from tenfold.llama.flops import flops_per_token
+from tenfold.llama.flops import flops_per_token, parameters_of
 from tenfold.llama.model import LlamaForCausalLM
 from tenfold.llama.pace import keep_freed_memory
 from tenfold.llama.peak import measure_peak
@@ -51,18 +52,6 @@ LOSS_WITHIN, LENGTH_WITHIN = 0.003, 0.03
 
 HERE = Path(__file__).parent / "train_peers"
 talk = Console(stderr=True, width=140)
-
-
-@dataclass
-class Measured:
-    """Rounds of one count of experts; times are CPU-seconds of a step."""
-
-    ours_s: list[float] = field(default_factory=list)
-    peer_s: list[float] = field(default_factory=list)
-    peaks: list[float] = field(default_factory=list)
-    loss: float = 0.0
-    peer_loss: float = 0.0
-    compile_s: float = 0.0
 
 
 def shape_of(experts: int, width: int) -> ModelShape:
@@ -122,49 +111,87 @@ class Peer:
         files = [str(folder / name) for name in ("config.json", "weights.safetensors")]
         command = [str(python), str(HERE / "with_transformers.py"), *files, str(batch), "eager", "compile"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._said = ""
 
     def start(self, sequences: int) -> None:
         print(sequences, file=self._process.stdin, flush=True)
 
+    def wait(self) -> None:
+        """Until the step that was started is done."""
+        self._said = self._said or self._process.stdout.readline()
+        if not self._said:
+            raise SystemExit(f"transformers ended with exit code {self._process.wait()}")
+
     def end(self) -> tuple[float, float, float]:
         """Loss, length of the gradient and CPU-seconds."""
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"transformers ended with exit code {self._process.wait()}")
-        said = json.loads(line)
+        self.wait()
+        said, self._said = json.loads(self._said), ""
         return said["loss"], said["norm"], said["cpu_s"]
 
     def close(self) -> None:
-        self._process.stdin.close()
-        self._process.wait(60)
+        self._process.kill()
+        self._process.wait()
 
 
-def measure(experts: int, asked: argparse.Namespace, python: Path, folder: Path) -> Measured:
-    """Compile both at once, then take turns."""
-    shape = shape_of(experts, asked.width)
-    batch = folder / "batch.npy"
-    window_BT = np.random.default_rng(1).integers(0, shape.vocab_size, (asked.sequences, TOKENS + 1))
-    np.save(batch, window_BT)
-    ours, found = Ours(shape, window_BT), Measured()
-    peer = Peer(python, shape, ours.weights(), batch)
-    at_a_time = FEW_SEQUENCES if experts >= MANY_EXPERTS else asked.sequences
-    try:
-        peer.start(at_a_time)
-        found.loss, length, found.compile_s = ours.step()
-        found.peer_loss, peer_length, _ = peer.end()
-        off, length_off = abs(found.loss / found.peer_loss - 1), abs(length / peer_length - 1)
+class Measured:
+    """Both of one count of experts, and what their rounds took; times are CPU-seconds of a step."""
+
+    def __init__(self, experts: int, asked: argparse.Namespace, python: Path, folder: Path) -> None:
+        """Start the peer's first step, which compiles it."""
+        self.shape = shape_of(experts, asked.width)
+        many = experts >= MANY_EXPERTS
+        self._at_a_time, self._rounds = (FEW_SEQUENCES, 2) if many else (asked.sequences, asked.rounds)
+        batch = folder / "batch.npy"
+        window_BT = np.random.default_rng(1).integers(0, self.shape.vocab_size, (asked.sequences, TOKENS + 1))
+        np.save(batch, window_BT)
+        self._ours = Ours(self.shape, window_BT)
+        self.peer = Peer(python, self.shape, self._ours.weights(), batch)
+        self.peer.start(self._at_a_time)
+        self._tokens = asked.sequences * TOKENS
+        self._ours_s: list[float] = []
+        self._peer_s: list[float] = []
+        self._peaks: list[float] = []
+
+    def take_turns(self) -> dict[str, float]:
+        """Compare the first steps, then measure; what is told of it."""
+        loss, length, first_s = self._ours.step()
+        peer_loss, peer_length, _ = self.peer.end()
+        off, length_off = abs(loss / peer_loss - 1), abs(length / peer_length - 1)
         if off > LOSS_WITHIN or length_off > LENGTH_WITHIN:
             raise SystemExit(f"not the same model: loss differs by {off:.2%}, length of gradient by {length_off:.2%}")
-        ours.step()
-        for _ in range(2 if experts >= MANY_EXPERTS else asked.rounds):
-            found.peaks.append(measure_peak(bfloat16=True))
-            found.ours_s += [ours.step()[2] for _ in range(2)]
-            found.peaks.append(measure_peak(bfloat16=True))
-            peer.start(at_a_time)
-            found.peer_s.append(peer.end()[2])
-    finally:
-        peer.close()
-    return found
+        self._ours.step()
+        for _ in range(self._rounds):
+            self._peaks.append(measure_peak(bfloat16=True))
+            self._ours_s += [self._ours.step()[2] for _ in range(2)]
+            self._peaks.append(measure_peak(bfloat16=True))
+            self.peer.start(self._at_a_time)
+            self._peer_s.append(self.peer.end()[2])
+        return self._told() | {"loss": loss, "peer_loss": peer_loss, "first_step_s": round(first_s, 1)}
+
+    def _told(self) -> dict[str, float]:
+        ours, peer = self._tokens / statistics.median(self._ours_s), self._tokens / statistics.median(self._peer_s)
+        flops, peak = flops_per_token(self.shape, TOKENS), statistics.median(self._peaks)
+        counted = parameters_of(self.shape)
+        # It runs every expert on every token: six operations a parameter that is idle in ours.
+        peer_flops = flops + 6 * (counted.total - counted.active)
+        return {
+            "tokens_per_s": round(ours, 1), "peer_tokens_per_s": round(peer, 1), "times_faster": round(ours / peer, 3),
+            "flops_per_s": round(ours * flops), "peak_flops_per_s": round(peak), "mfu": round(ours * flops / peak, 4),
+            "peer_operations": round(peer_flops / flops, 2), "peer_mfu": round(peer * peer_flops / peak, 4),
+        }  # fmt: skip
+
+
+def table_of(told: dict[str, dict[str, float]]) -> Table:
+    """A row for each count of experts."""
+    beside = ("transformers", "times faster", "its operations", "best product", "MFU", "its MFU", "loss", "its loss")
+    table = Table("experts", "tokens/s", *beside)
+    for experts, row in told.items():
+        table.add_row(
+            experts, f"{row['tokens_per_s']:,.0f}", f"{row['peer_tokens_per_s']:,.0f}", f"{row['times_faster']:.2f}",
+            f"{row['peer_operations']:.1f} x", f"{row['peak_flops_per_s'] / 1e9:.0f}", f"{row['mfu']:.0%}",
+            f"{row['peer_mfu']:.0%}", f"{row['loss']:.4f}", f"{row['peer_loss']:.4f}",
+        )  # fmt: skip
+    return table
 
 
 def main() -> None:
@@ -177,31 +204,20 @@ def main() -> None:
     keep_freed_memory()
     torch.set_num_threads(1)
     python = transformers_python(talk)
-    tokens = asked.sequences * TOKENS
-    table = Table(
-        "experts", "tokens/s", "transformers", "times faster", "GFLOP/s", "best product", "MFU", "loss", "its"
-    )
     told: dict[str, dict[str, float]] = {}
-    for experts in asked.experts:
-        folder = Path(tempfile.mkdtemp(prefix="tenfold-speed-"))
-        try:
-            found = measure(experts, asked, python, folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        ours, peer = tokens / statistics.median(found.ours_s), tokens / statistics.median(found.peer_s)
-        flops = flops_per_token(shape_of(experts, asked.width), TOKENS)
-        peak = statistics.median(found.peaks)
-        told[str(experts)] = row = {
-            "tokens_per_s": round(ours, 1), "peer_tokens_per_s": round(peer, 1), "times_faster": round(ours / peer, 3),
-            "flops_per_s": round(ours * flops), "peak_flops_per_s": round(peak), "mfu": round(ours * flops / peak, 4),
-            "loss": found.loss, "peer_loss": found.peer_loss, "first_step_s": round(found.compile_s, 1),
-        }  # fmt: skip
-        table.add_row(
-            str(experts), f"{ours:,.0f}", f"{peer:,.0f}", f"{ours / peer:.2f}", f"{ours * flops / 1e9:.0f}",
-            f"{peak / 1e9:.0f}", f"{row['mfu']:.0%}", f"{found.loss:.4f}", f"{found.peer_loss:.4f}",
-        )  # fmt: skip
-        talk.print(f"{experts} experts: {row}", style="dim")
-    Console(width=140).print(table)
+    with ExitStack() as opened:
+        measured: dict[int, Measured] = {}
+        # All peers compile at once.
+        for experts in asked.experts:
+            folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="tenfold-speed-")))
+            measured[experts] = Measured(experts, asked, python, folder)
+            opened.callback(measured[experts].peer.close)
+        for each in measured.values():
+            each.peer.wait()
+        for experts, each in measured.items():
+            told[str(experts)] = each.take_turns()
+            talk.print(f"{experts} experts: {told[str(experts)]}", style="dim")
+    Console(width=140).print(table_of(told))
     first, last = str(min(asked.experts)), str(max(asked.experts))
     summary = {
         "times_faster": {key: row["times_faster"] for key, row in told.items()},
