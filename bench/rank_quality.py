@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tenfold.core.assets import fetch
-from tenfold.core.errors import TenfoldError
+from tenfold.core.errors import TenfoldError, UsageError
 from tenfold.core.paths import cache_dir
 from tenfold.rank.evaluate import Query, Scorer, measure, queries_last
 from tenfold.rank.learn import Learning, learn
@@ -46,6 +46,7 @@ from tenfold.rank.stream import Events, Stream, split_last
 VALIDATING = 6000
 """People, drawn once per seed, whose last item but one chooses the epoch: an epoch's answer in a second or two."""
 MOST_ITEMS_EASE = 20_000
+LEAST_EVENTS = 3
 talk = Console(stderr=True, width=140)
 
 
@@ -67,6 +68,20 @@ def sets_in(folder: Path | None) -> dict[str, Path]:
     return {name: folder / f"{name}.txt" for name in names} or {folder.resolve().stem: folder}
 
 
+def usable(path: Path) -> Stream:
+    """A data set, with its rows that cannot be used told.
+
+    Raises:
+        UsageError: it cannot be read, or nobody has three events: one to be found, one to choose by, one to learn from.
+    """
+    stream, complaints = read_folder(path, skip_bad_rows=True)
+    if complaints.count:
+        talk.print(f"left out {complaints.count} rows\n{complaints.told()}", markup=False)
+    if np.bincount(stream.events.person_E).max() < LEAST_EVENTS:
+        raise UsageError(f"{path}: nobody has {LEAST_EVENTS} events", next_step="give more events of each person")
+    return stream
+
+
 def order_only(stream: Stream) -> Stream:
     """The stream as published tables use it: who took what, in which order."""
     events = stream.events
@@ -77,7 +92,7 @@ def order_only(stream: Stream) -> Stream:
 def judged(path: Path, system: str, seed: int) -> Score:
     """Train one system and judge it."""
     torch.set_num_threads(1)
-    stream = order_only(read_folder(path)[0])
+    stream = order_only(read_folder(path, skip_bad_rows=True)[0])
     known, test = split_last(stream.events)
     train, validation = split_last(known)
     asked = queries_last(train, validation)
@@ -122,7 +137,7 @@ def main() -> None:
     try:
         # Read once before anything is trained, so that a file which cannot be is told of in a second.
         found = sets_in(arguments.data)
-        items = {name: len(read_folder(path)[0].items) for name, path in found.items()}
+        items = {name: len(usable(path).items) for name, path in found.items()}
     except TenfoldError as error:
         parser.exit(error.exit_code, f"{error}\n{error.next_step}\n")
     told: dict[str, object] = {}

@@ -57,7 +57,7 @@ def test_a_shop_is_made_of_a_feed_that_names_no_currency_and_of_a_single_file(tm
     (tmp_path / "products.json").write_text(json.dumps({"products": [tea]}))
     (tmp_path / "faq.txt").write_text("Q: Do you post abroad?\nA: Within Europe only.\n")
     shop = shop_from_files(
-        "tea", tmp_path / "products.json", tmp_path / "faq.txt", LetterEmbedder(), NOW, currency="EUR"
+        "tea", tmp_path / "products.json", tmp_path / "faq.txt", LetterEmbedder(), NOW, currency="eur"
     )
     said = list(answers(shop, [Question(id=1, question="How much is Assam?")], NOW))
     assert "7.90 EUR" in said[0]["text"]
@@ -74,3 +74,9 @@ def test_a_feed_with_nothing_in_it_is_told_and_answers_nothing(tmp_path, text):
     (tmp_path / "feed.csv").write_text(text)
     with pytest.raises(UsageError, match=r"nothing to answer from in .*feed\.csv"):
         shop_from_files("tea", tmp_path / "feed.csv", None, LetterEmbedder(), NOW)
+
+
+def test_a_currency_that_is_none_is_told_before_all_rows_are(tmp_path):
+    (tmp_path / "feed.csv").write_text(FEED)
+    with pytest.raises(UsageError, match="'€' is none"):
+        shop_from_files("tea", tmp_path / "feed.csv", None, LetterEmbedder(), NOW, currency="€")

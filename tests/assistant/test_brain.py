@@ -122,6 +122,13 @@ def test_the_command_answers_a_file_without_a_pool(tmp_path, capsys, minilm):
     assert second["claims"] == [] and second["searched"]
 
 
+@pytest.mark.parametrize("question", ["", " ?!"])
+def test_a_question_without_a_word_is_answered_by_nothing(minilm, question):
+    sources = Sources(passages_of(lines(), NOW), minilm)
+    (line,) = answers(sources, [QuestionLine(id=1, question=question)], NOW)
+    assert line["type"] == "unknown" and line["claims"] == []
+
+
 def test_a_line_that_is_wrong_is_named(tmp_path):
     path = tmp_path / "passages.jsonl"
     path.write_text('{"url": "https://a.example", "text": "x"}\n{"url": "https://b.example"}\n')

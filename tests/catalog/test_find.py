@@ -1,10 +1,11 @@
 """``tenfold agents search``: documents of a folder for queries of a file, without a pool."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from tenfold.catalog.find import read_queries
+from tenfold.catalog.find import open_library, read_queries
 from tenfold.cli.main import main
 from tenfold.core.errors import UsageError
 
@@ -44,3 +45,19 @@ def test_a_line_that_is_no_query_is_named(tmp_path):
         read_queries(path)
     with pytest.raises(UsageError, match=r"nowhere\.jsonl"):
         read_queries(tmp_path / "nowhere.jsonl")
+
+
+def test_one_file_of_many_documents_is_searched_and_none_are_told(tmp_path):
+    (tmp_path / "kb.json").write_text(
+        json.dumps([{"id": 0, "title": "Fees", "text": "12 euros."}, {"id": 1, "text": "No."}])
+    )
+    library = open_library(tmp_path / "kb.json", datetime.now(UTC), None)
+    assert [found for _, found in library.answer(read_queries_of(tmp_path, "euros"), 2)] == [["0"]]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"no document in .*empty"):
+        open_library(tmp_path / "empty", datetime.now(UTC), None)
+
+
+def read_queries_of(folder, text):
+    (folder / "q.jsonl").write_text(json.dumps({"id": 1, "query": text}))
+    return read_queries(folder / "q.jsonl")

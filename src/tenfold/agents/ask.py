@@ -1,6 +1,7 @@
 """Questions from a file, answered as the agent would answer customers: without a pool, from a feed and documents."""
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -83,6 +84,9 @@ def shop_from_files(
         raise UsageError(
             "there is nothing to answer from", next_step="give --feed products.csv, --docs ./policies or both"
         )
+    currency = currency.strip().upper()
+    if not re.fullmatch(r"[A-Z]{3}", currency):
+        raise UsageError(f"--currency {currency!r} is none", next_step="write its three letters, as EUR")
     gathered = Gathered()
     if feed is not None:
         gathered += read_feed(feed, now, currency)

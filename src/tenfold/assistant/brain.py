@@ -44,7 +44,8 @@ def respond(sources: Sources, question: str, now: datetime, memory: Sequence[str
     """
     asked = _in_full(question, now, memory)
     read = read_question(asked, now.date())
-    found = find(sources, read, now)
+    # A question without a word is about nothing, and everything is as near to it.
+    found = find(sources, read, now) if re.search(r"\w", asked) else []
     if not found or found[0].sureness < SURE:
         return Unknown(as_of=now, searched=searched(sources), about=question.strip())
     claims, evidence = [], {}

@@ -10,10 +10,11 @@ from pydantic import AliasChoices, Field
 
 from tenfold.catalog.gathered import Skipped
 from tenfold.catalog.ingest.lines import Line, read_lines
-from tenfold.catalog.ingest.source import read_folder
+from tenfold.catalog.ingest.source import read_file, read_folder
 from tenfold.catalog.search import Embedder, PassageIndex
 from tenfold.catalog.vectors import Kept, open_vectors
 from tenfold.core.assets import AssetStatus, check, fetch
+from tenfold.core.errors import UsageError
 from tenfold.core.minilm import MINILM, MINILM_TOKENIZER, MODEL, load_minilm
 
 
@@ -74,10 +75,15 @@ class Library:
 
 
 def open_library(folder: Path, now: datetime, embedder: Embedder | None) -> Library:
-    """Read and index a folder.
+    """Read and index a folder, or one file with many documents.
 
     Raises:
-        UsageError: there is no such folder.
+        UsageError: there is no such folder or file, or no document in it.
     """
-    gathered = read_folder(folder, now)
+    gathered = (read_file if folder.is_file() else read_folder)(folder, now)
+    if not gathered.passages:
+        why = f"; {gathered.skipped[0].where}: {gathered.skipped[0].why}" if gathered.skipped else ""
+        raise UsageError(
+            f"there is no document in {folder}{why}", next_step="give a folder with texts: .md, .txt, .html or .json"
+        )
     return Library(PassageIndex(gathered.passages, embedder), gathered.skipped)
