@@ -229,7 +229,9 @@ def play(url: str, crashes: int, lasts_s: float, seed: int) -> Crowd:
 def reconcile(url: str) -> dict[str, float]:
     """Have one process see to the dead, as the next one that lives does; then add everything up."""
     with contextlib.closing(open_store(url, MIGRATIONS)) as store:
-        cashier = Cashier(dead_after_s=worker.DEAD_AFTER_S, settle_s=worker.SETTLE_S)
+        cashier = Cashier(
+            dead_after_s=worker.DEAD_AFTER_S, settle_s=worker.SETTLE_S, most_bid_micro=worker.DEAREST_MICRO
+        )
         until = time.monotonic() + worker.DEAD_AFTER_S + worker.SETTLE_S + 2.0
         while time.monotonic() < until:
             with store.writing() as connection:

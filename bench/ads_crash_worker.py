@@ -40,10 +40,14 @@ def run(url: str, here: socket.socket, to: Address, campaigns: tuple[str, ...], 
     skew = [draw.uniform(-120, 120)]
     store = open_store(url, MIGRATIONS, patience_s=30.0)
     cashier = Cashier(
-        dead_after_s=DEAD_AFTER_S, settle_s=SETTLE_S, clock=lambda: time.time() + skew[0], place=place_here()
+        dead_after_s=DEAD_AFTER_S,
+        settle_s=SETTLE_S,
+        most_bid_micro=DEAREST_MICRO,
+        clock=lambda: time.time() + skew[0],
+        place=place_here(),
     )
     signer = Signer(SECRETS)
-    running = [Running(campaign, DEAREST_MICRO, True) for campaign in campaigns]
+    running = [Running(campaign, True) for campaign in campaigns]
     told: list[tuple[int, Impression]] = []
     with here:
         here.settimeout(TOGETHER_S)

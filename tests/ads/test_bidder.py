@@ -8,6 +8,7 @@ import pytest
 
 from tenfold.ads.bidder import Bidder, Page
 from tenfold.ads.campaign import Campaign, CostPerAction, FrequencyCap, Objective, Status, Targeting
+from tenfold.ads.candidates import MOST_BID_MICRO
 from tenfold.ads.contract import VariantOut
 from tenfold.ads.lessons import CLICK_WAIT_S
 from tenfold.ads.money.cashier import Cashier
@@ -60,7 +61,7 @@ def variant(id="v1", text="Tents for hikers"):
 class World:
     def __init__(self, *campaigns, pricing="second", lift_holdout=0.0):
         self.clock = Clock()
-        cashier = Cashier(dead_after_s=9.0, settle_s=9.0, clock=self.clock)
+        cashier = Cashier(dead_after_s=9.0, settle_s=9.0, most_bid_micro=MOST_BID_MICRO, clock=self.clock)
         for each in campaigns:
             lease = Lease(f"l-{each.id}", each.id, 1, RICH, 0, "open")
             cashier.purses[each.id] = Purse(lease, free_micro=RICH)

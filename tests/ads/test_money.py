@@ -133,7 +133,9 @@ class Clock:
 def cashier_at(clock: Clock, dead_after_s: float = 60, ahead_s: float = 0.0) -> Cashier:
     """A process whose own clock is ahead of the database's."""
     own = lambda: clock.now + ahead_s  # noqa: E731
-    return Cashier(dead_after_s=dead_after_s, settle_s=30, clock=own, steady=own, now_of=lambda _: clock.now)
+    return Cashier(
+        dead_after_s=dead_after_s, settle_s=30, most_bid_micro=5, clock=own, steady=own, now_of=lambda _: clock.now
+    )
 
 
 def turn(store, cashier: Cashier, *running: Running) -> None:
@@ -143,7 +145,7 @@ def turn(store, cashier: Cashier, *running: Running) -> None:
     cashier.apply(turned)
 
 
-SHOES = Running("shoes", 5, True)
+SHOES = Running("shoes", True)
 
 
 @pytest.mark.slow
@@ -198,13 +200,12 @@ def test_who_has_leased_all_that_is_left_asks_for_no_more(store):
 
 def test_the_last_of_a_campaign_is_sold_without_a_turn_between_its_ads(store):
     clock, called = Clock(), []
-    cashier = replace(cashier_at(clock), on_low=lambda: called.append(1))
-    dear = replace(SHOES, bid_micro=500)
-    turn(store, cashier, dear)
+    cashier = replace(cashier_at(clock), most_bid_micro=500, on_low=lambda: called.append(1))
+    turn(store, cashier, SHOES)
     for number in range(60):
         assert cashier.sell("shoes", f"e{number}", 5, 30) is not None
     assert called
-    turn(store, cashier, dear)
+    turn(store, cashier, SHOES)
     assert (cashier.free_micro("shoes"), spent(store, campaign_node("shoes"))) == (500, (0, 800))
     called.clear()
     for number in range(60, 160):

@@ -54,10 +54,15 @@ class Money(RuleBasedStateMachine):
             ahead = (-100.0, 0.0, 250.0)[which]
             own = lambda: self.now + ahead  # noqa: E731
             cashier = Cashier(
-                dead_after_s=DEAD_S, settle_s=SETTLE_S, clock=own, steady=lambda: self.now, now_of=lambda _: self.now
+                dead_after_s=DEAD_S,
+                settle_s=SETTLE_S,
+                most_bid_micro=50,
+                clock=own,
+                steady=lambda: self.now,
+                now_of=lambda _: self.now,
             )
             self.processes[which] = cashier
-        wishes = cashier.wishes([Running(campaign, 50, not paused) for campaign in CAMPAIGNS])
+        wishes = cashier.wishes([Running(campaign, not paused) for campaign in CAMPAIGNS])
         with self.store.writing() as connection:
             turned = cashier.turn(connection, wishes)
         cashier.apply(turned)
@@ -140,6 +145,7 @@ class Money(RuleBasedStateMachine):
         last = Cashier(
             dead_after_s=DEAD_S,
             settle_s=SETTLE_S,
+            most_bid_micro=50,
             clock=lambda: self.now,
             steady=lambda: self.now,
             now_of=lambda _: self.now,

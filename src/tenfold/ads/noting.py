@@ -1,4 +1,4 @@
-"""Writes down what selling has noted, and reads what others have: draws, minutes of decisions, and people's wants."""
+"""Writes down what selling has noted, and reads what other processes have shown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tenfold.ads.selling import Draw
-from tenfold.ads.tables import charges, clicks, consents, conversions, draws, leases, stops, ticks
+from tenfold.ads.tables import charges, clicks, conversions, draws, leases, ticks
 
 FORGOTTEN = ""
 """Name of a person of whom nothing is kept: what they were charged for stays in the books."""
@@ -22,15 +22,6 @@ class Shown:
 
     of_others: tuple[tuple[str, str, float], ...]
     last: int
-
-
-@dataclass(frozen=True, slots=True)
-class Wants:
-    """What people said: who wants no personal ads, who wants them, and what each wants no more of."""
-
-    no_personal: set[str]
-    personal: set[str]
-    stopped: dict[str, set[str]]
 
 
 def note_draws(connection: Connection, drawn: Sequence[Draw]) -> None:
@@ -58,26 +49,6 @@ def shown_since(connection: Connection, last: int, worker: int) -> Shown:
     rows = connection.execute(query.where(charges.c.number > last).order_by(charges.c.number).limit(MOST_AT_ONCE)).all()
     others = tuple((row.campaign, row.person, row.taken_at) for row in rows if row.worker != worker)
     return Shown(others, rows[-1].number if rows else last)
-
-
-def read_wants(connection: Connection) -> Wants:
-    """Read what people said."""
-    said = connection.execute(sa.select(consents.c.person, consents.c.personal)).all()
-    stopped: dict[str, set[str]] = {}
-    for person, what in connection.execute(sa.select(stops.c.person, stops.c.what)):
-        stopped.setdefault(person, set()).add(what)
-    return Wants(
-        no_personal={row.person for row in said if not row.personal},
-        personal={row.person for row in said if row.personal},
-        stopped=stopped,
-    )
-
-
-def note_stop(connection: Connection, person: str, what: str, at: float) -> None:
-    """Write down that a person wants no more of a campaign or an account."""
-    mine = (stops.c.person == person) & (stops.c.what == what)
-    connection.execute(sa.delete(stops).where(mine))
-    connection.execute(stops.insert().values(person=person, what=what, at=at))
 
 
 def forget_old(connection: Connection, before: float) -> None:

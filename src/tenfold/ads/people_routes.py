@@ -15,6 +15,7 @@ from tenfold.ads.desk import Desk
 from tenfold.ads.money.moment import database_now
 from tenfold.ads.rights import require_pool
 from tenfold.ads.tables import campaigns, charges, consents, conversions, stops, variants
+from tenfold.ads.wants import note_stop
 from tenfold.ads.why import why_shown
 
 Person = Annotated[str, InPath(min_length=1, max_length=LONGEST_NAME)]
@@ -44,7 +45,7 @@ def people_routes(desk: Desk) -> APIRouter:
 
         found = await desk.write(saying)
         # In this process at once; others take it up at their next turn.
-        desk.note_consent(person, body.personal)
+        desk.wants.note_consent(person, body.personal)
         return found
 
     @routes.post("/people/{person}/stop")
@@ -56,11 +57,11 @@ def people_routes(desk: Desk) -> APIRouter:
             now = database_now(connection)
             found = shelf.read(connection, body.campaign, now).campaign
             what = f"account/{found.account}" if body.whole_account else f"campaign/{found.id}"
-            noting.note_stop(connection, person, what, now)
+            note_stop(connection, person, what, now)
             return what, _person(connection, person, desk.settings.personal)
 
         what, told = await desk.write(stopping)
-        desk.stop(person, what)
+        desk.wants.stop(person, what)
         return told
 
     @routes.delete("/people/{person}")

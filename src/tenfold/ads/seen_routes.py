@@ -15,7 +15,6 @@ from starlette.responses import RedirectResponse, Response
 
 from tenfold.ads import campaigns as shelf
 from tenfold.ads import clicks as clicking
-from tenfold.ads import noting
 from tenfold.ads.contract import (
     Clicked,
     ClickOut,
@@ -30,6 +29,7 @@ from tenfold.ads.money.moment import database_now
 from tenfold.ads.offers import CandidatesIn, CandidatesOut, offer_of
 from tenfold.ads.product import PUBLIC
 from tenfold.ads.rights import account_for, require_pool
+from tenfold.ads.wants import note_stop
 from tenfold.ads.why import why_shown
 from tenfold.product.context import asker_of
 
@@ -107,11 +107,11 @@ def public_routes(desk: Desk) -> APIRouter:
         what = f"campaign/{seen.campaign}"
 
         def stopping(connection: Connection) -> str:
-            noting.note_stop(connection, seen.person, what, database_now(connection))
+            note_stop(connection, seen.person, what, database_now(connection))
             return _account_of(connection, seen.campaign)
 
         advertiser = await desk.write(stopping)
-        desk.stop(seen.person, what)
+        desk.wants.stop(seen.person, what)
         return WhyOut(campaign=seen.campaign, advertiser=advertiser, why="You will not see this campaign again.")
 
     @routes.get("/tag.js", include_in_schema=False)

@@ -27,13 +27,9 @@ STUCK = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A campaign as a turn needs it.
-
-    ``bid_micro``: the most that one ad of it may cost now. ``left_s``: seconds until it ends.
-    """
+    """A campaign as a turn needs it; ``left_s``: seconds until it ends."""
 
     campaign: str
-    bid_micro: int
     is_running: bool
     left_s: float = math.inf
 
@@ -62,6 +58,7 @@ class Cashier:
     Args:
         dead_after_s: a process that has not shown itself for so long counts as gone, unless it lives on this machine.
         settle_s: seconds for which an ad that was sold may be seen; so long the leases of one that is gone stay.
+        most_bid_micro: what an ad costs at most.
         clock: gives Unix seconds, by this machine.
         steady: gives seconds that no clock's change moves.
         now_of: gives Unix seconds by the database, which count.
@@ -71,6 +68,7 @@ class Cashier:
 
     dead_after_s: float
     settle_s: float
+    most_bid_micro: int
     clock: Callable[[], float] = time.time
     steady: Callable[[], float] = time.monotonic
     now_of: Callable[[Connection], float] = database_now
@@ -123,8 +121,8 @@ class Cashier:
             if purse is not None:
                 purse.forget_unseen(steady)
             # Of a campaign that is new here nothing is known yet: one ad's worth, or more if the turn finds more left.
-            remaining = self._remaining.get(each.campaign, each.bid_micro)
-            wish = wish_for(purse, each.campaign, remaining, each.bid_micro, each.is_running, each.left_s)
+            remaining = self._remaining.get(each.campaign, self.most_bid_micro)
+            wish = wish_for(purse, each.campaign, remaining, self.most_bid_micro, each.is_running, each.left_s)
             if purse is not None:
                 purse.free_micro -= wish.back_micro
                 purse.spent_micro = 0

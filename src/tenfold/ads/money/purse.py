@@ -88,21 +88,21 @@ AHEAD_S, MOST_SHARE = 10.0, 20
 minutes must not wait for each turn, and what a process holds that is killed stays away for minutes."""
 
 
-def enough_for(remaining_micro: int, bid_micro: int, left_s: float, spent_micro: int = 0) -> int:
+def enough_for(remaining_micro: int, most_bid_micro: int, left_s: float, spent_micro: int = 0) -> int:
     """What a process should hold of a campaign.
 
     Args:
         remaining_micro: of its budget, what is neither billed nor leased.
-        bid_micro: the most that one ad of it may cost now.
+        most_bid_micro: what an ad costs at most.
         left_s: seconds until it ends.
         spent_micro: sold since the last turn.
     """
     even = int(remaining_micro * min(1.0 / MOST_SHARE, AHEAD_S / max(left_s, 1.0)))
-    return max(bid_micro, AHEAD * spent_micro, remaining_micro // SHARE, even)
+    return max(most_bid_micro, AHEAD * spent_micro, remaining_micro // SHARE, even)
 
 
 def wish_for(
-    purse: Purse | None, campaign: str, remaining_micro: int, bid_micro: int, is_running: bool, left_s: float
+    purse: Purse | None, campaign: str, remaining_micro: int, most_bid_micro: int, is_running: bool, left_s: float
 ) -> Wish:
     """Say what to lease of a campaign, or to give back.
 
@@ -110,17 +110,17 @@ def wish_for(
         purse: what is held, if anything.
         campaign: its id.
         remaining_micro: of its budget, what is neither billed nor leased.
-        bid_micro: the most that one ad of it may cost now.
+        most_bid_micro: what an ad costs at most.
         is_running: whether it bids.
         left_s: seconds until it ends.
     """
     free = purse.free_micro if purse is not None else 0
     if not is_running:
         return Wish(campaign, back_micro=max(0, free))
-    enough = enough_for(remaining_micro, bid_micro, left_s, purse.spent_micro if purse is not None else 0)
+    enough = enough_for(remaining_micro, most_bid_micro, left_s, purse.spent_micro if purse is not None else 0)
     if remaining_micro <= 0:
         # Too little for a bid is more use to a process that has the rest.
-        return Wish(campaign, back_micro=free if 0 < free < bid_micro else 0)
+        return Wish(campaign, back_micro=free if 0 < free < most_bid_micro else 0)
     if free < enough:
         # The last of a campaign is leased with this: there is no more to ask for early.
         low_micro = enough // 2 if remaining_micro > enough - free else 0
