@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.ads.lift import told_apart
 from tenfold.ads.selling import lift_experiment
-from tenfold.experiment.compare import compare
 from tenfold.experiment.moments import moments_of
 from tenfold.product.holdout import is_held_out
 from truth.market import HELD_OUT
@@ -80,7 +80,7 @@ def repetition(
         for arm_N in (here_N & ~held_N, here_N & held_N):
             steps = worth_M[done_M & arm_N[who_M]]
             arms.append(moments_of(worth_N[arm_N], pasts=joined.chance_N[arm_N], steps=steps))
-        found = compare(*arms)
+        found = told_apart(*arms)
         if found is None:
             continue
         passed_N = np.clip((now - joined.at_N) / np.maximum(left_N, 1.0), 0.0, 1.0)

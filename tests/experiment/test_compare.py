@@ -112,6 +112,17 @@ def test_with_few_people_or_nothing_to_divide_by_nothing_is_said():
     assert (same.difference.estimate, same.difference.high) == (0.0, math.inf)
 
 
+def test_few_people_who_have_done_nothing_yet_prove_nothing():
+    """Two in a hundred buy, in either arm; of 45 people none has, 4 times in 10, and their arm has no variance."""
+    random, sure = np.random.default_rng(9), {0.0: 0, 2.0: 0}
+    for _ in range(200):
+        bought = [(people, random.poisson(0.02 * people)) for people in (2_000, 45)]
+        arms = [moments_of([1.0] * buys + [0.0] * (people - buys), steps=[1.0] * buys) for people, buys in bought]
+        for unseen in sure:
+            sure[unseen] += compare(*arms, mixing=100.0, unseen=unseen).difference.is_sure
+    assert sure[0.0] > 60 and sure[2.0] == 0
+
+
 def test_sums_of_parts_are_the_sums_of_all():
     whole, parts = moments_of([1.0, 2.0, 5.0]), moments_of([1.0]) + moments_of([2.0, 5.0])
     assert (parts.people, parts.steps, parts.step_squares) == (3, 3, 30.0)

@@ -19,6 +19,13 @@ from tenfold.core.frozen import Frozen
 from tenfold.experiment.compare import LEAST_PEOPLE, Comparison, compare
 from tenfold.experiment.moments import Moments, moments_of
 
+MIXING = 100.0
+"""Intervals are narrowest where some hundred conversions were seen, and hardly wider at ten thousand."""
+
+UNSEEN = 2.0
+"""Each arm is as uncertain as if it had had so many conversions more. Who is held out is few, and at first none of them
+buys: without this, 7 to 11 of 100 campaigns that add nothing were said to add something at some hour."""
+
 
 class Added(Frozen):
     """What clicks are credited with, beside what was added. An interval holds with 95% at all times together."""
@@ -89,10 +96,15 @@ def lift_of(connection: Connection, campaign: Campaign, now: float) -> LiftOut:
     )
 
 
+def told_apart(shown: Moments, held_out: Moments) -> Comparison | None:
+    """Compare who was shown a campaign with who was held out; none while an arm has too few people."""
+    return compare(shown, held_out, mixing=MIXING, unseen=UNSEEN)
+
+
 def _added(counted: str, shown: _Arm, held_out: _Arm) -> tuple[Added, Comparison | None]:
     """What was added, as far as it can be told; the comparison, unless too few are in an arm."""
     told = Added(counted=counted, attributed=shown.credited, incremental=None, low=None, high=None, relative=None)
-    found = compare(shown.moments(), held_out.moments())
+    found = told_apart(shown.moments(), held_out.moments())
     if found is None or not math.isfinite(found.difference.high):
         return told, found
     difference, people = found.difference, len(shown.outcomes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.experiment.moments import DIVISOR, FIGURES, OUTCOME, PAST, Moments, Vector
-from tenfold.experiment.sequence import widening
+from tenfold.experiment.sequence import MIXING, widening
 
 ALPHA = 0.05
 LEAST_PEOPLE = 30
@@ -36,7 +36,8 @@ class Comparison:
 
     ``treated``, ``control``: outcome per divisor of each, as counted. ``difference``: of the two, after what differed
     before the experiment is taken out. ``relative``: the same as a part of control's. ``saved``: part of the variance
-    that the past has taken out, 0 to 1. ``information``: how much was seen, as ``sequence.widening`` takes it.
+    that the past has taken out, 0 to 1. ``information``: how much was seen, and ``mixing``: where intervals are
+    narrowest, as ``sequence.widening`` takes them.
     """
 
     treated: float
@@ -45,6 +46,7 @@ class Comparison:
     relative: Interval
     saved: float
     information: float
+    mixing: float
 
     def times_until_sure(self, effect: float, alpha: float = ALPHA) -> float:
         """How many times as much must be seen until a difference of this size is told from none; 1 if it would be now.
@@ -56,17 +58,22 @@ class Comparison:
             return math.inf
         size = abs(effect) / self.difference.error
         times = np.geomspace(1.0, MOST_TIMES, 2000)
-        would = [size * math.sqrt(each) >= widening(self.information * each, alpha) for each in times]
+        would = [size * math.sqrt(each) >= widening(self.information * each, alpha, self.mixing) for each in times]
         return float(times[would.index(True)]) if any(would) else math.inf
 
 
-def compare(treated: Moments, control: Moments, alpha: float = ALPHA) -> Comparison | None:
+def compare(
+    treated: Moments, control: Moments, alpha: float = ALPHA, *, mixing: float = MIXING, unseen: float = 0.0
+) -> Comparison | None:
     """Compare two arms, adjusted by the past (CUPED: Deng, Xu, Kohavi and Walker 2013), by the delta method for ratios.
 
     Args:
         treated: of whom the effect is told.
         control: against whom.
         alpha: chance that the interval is wrong at any look.
+        mixing: how much is usually seen, as ``sequence.widening`` takes it; it may not depend on the data.
+        unseen: contributions beyond those seen that each arm is as uncertain as if it had had. An arm of few people
+            who did nothing yet has no variance of its own, and is not sure to go on so.
 
     Returns:
         The comparison; none while an arm has too few people, or nothing to divide by.
@@ -76,10 +83,11 @@ def compare(treated: Moments, control: Moments, alpha: float = ALPHA) -> Compari
     theta = _slope(treated, control)
     both_past = float((treated + control).mean_K[PAST])
     adjusted = [arm.value - theta * (float(arm.mean_K[PAST]) - both_past) for arm in (treated, control)]
-    variances = [_variance(arm, theta) for arm in (treated, control)]
+    beyond = unseen * _step_square(treated + control)
+    variances = [_variance(arm, theta) + beyond / float(arm.sum_K[DIVISOR]) ** 2 for arm in (treated, control)]
     error = math.sqrt(sum(variances))
     information = _information(treated, control, error)
-    wide = widening(information, alpha)
+    wide = widening(information, alpha, mixing)
     difference = adjusted[0] - adjusted[1]
     raw = sum(_variance(arm, 0.0) for arm in (treated, control))
     return Comparison(
@@ -89,6 +97,7 @@ def compare(treated: Moments, control: Moments, alpha: float = ALPHA) -> Compari
         relative=_relative(adjusted, variances, wide),
         saved=1.0 - error**2 / raw if raw > 0 else 0.0,
         information=information,
+        mixing=mixing,
     )
 
 
@@ -119,9 +128,13 @@ def _variance(arm: Moments, theta: float) -> float:
 def _information(treated: Moments, control: Moments, error: float) -> float:
     """Variance of the difference of the arms' sums, in mean squares of one contribution."""
     both = treated + control
-    if not both.steps or both.step_squares <= 0:
-        return 0.0
-    return (float(both.sum_K[DIVISOR]) * error) ** 2 / (both.step_squares / both.steps)
+    square = _step_square(both)
+    return (float(both.sum_K[DIVISOR]) * error) ** 2 / square if square > 0 else 0.0
+
+
+def _step_square(arm: Moments) -> float:
+    """Mean square of one contribution; 0 where there is none."""
+    return arm.step_squares / arm.steps if arm.steps else 0.0
 
 
 def _around(estimate: float, error: float, wide: float) -> Interval:
