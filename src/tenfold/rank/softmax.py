@@ -12,6 +12,8 @@ from torch.autograd.function import once_differentiable
 
 _SCORES = 1 << 17
 """At a time: half a megabyte. All of a batch at once (2,000 targets, 1,024 negatives) took twice the time."""
+_LEAST_TARGETS = 32
+"""At a time: with very many negatives, the vectors of these are read as often as there are slices."""
 
 
 def sampled_softmax(
@@ -70,7 +72,7 @@ class _SampledSoftmax(torch.autograd.Function):
         grad_hidden_TD, grad_negative_ND = torch.empty_like(hidden_TD), torch.zeros_like(negative_ND)
         total_T1 = torch.empty_like(target_T1)
         masked_target, masked_negative = masked
-        length = max(1, _SCORES // len(negative_N))
+        length = max(_LEAST_TARGETS, _SCORES // len(negative_N))
         edges = range(0, len(hidden_TD), length)
         cut = torch.searchsorted(masked_target, torch.tensor([*edges, len(hidden_TD)])).tolist()
         for index, start in enumerate(edges):

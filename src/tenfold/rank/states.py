@@ -47,8 +47,6 @@ class States:
         self._reader, self._vector_ID, self._most_bytes, self._clock = reader, vector_ID, most_bytes, clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self.bytes = 0
-        self.appended = 0
-        self.read = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -64,12 +62,10 @@ class States:
         kept = self._kept.get(person)
         fresh = None if kept is None else _fresh(kept.keys, keys, self._reader.length)
         if kept is None or fresh is None:
-            self.read += 1
             state = self._reader.read(recent, self._vector_ID[recent.row_E])
         else:
             state = kept.state
             for place in range(len(keys) - fresh, len(keys)):
-                self.appended += 1
                 event = latest.select(slice(place, place + 1))
                 state = self._reader.append(state, event, self._vector_ID[event.row_E[0]])
         self._keep(person, state, keys)
