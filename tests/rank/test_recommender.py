@@ -165,6 +165,21 @@ def test_a_surface_on_which_nothing_happened_yet_keeps_asking_by_its_own_events(
     assert network.latest_weight[2].equal(untouched.latest_weight[2])
 
 
+def test_what_is_like_any_event_of_a_history_comes_first_before_anything_is_learned(stream: Stream):
+    """So what a person likes on the whole need not be found out, where events come in no order."""
+    items = Items(tuple(replace(item, attributes=()) for item in stream.items))
+    plain, recipe = replace(stream, items=items), RECIPE.model_copy(update={"width": 128})
+    network, _ = prepared(plain, plain.events, Learning(recipe))
+    ranker, draw = Ranker(network, recipe), np.random.default_rng(0)
+    for surface in (0, 1, None):
+        nearer = []
+        for _ in range(30):
+            row_L = draw.permutation(ITEMS)[:6]
+            (score_I,) = ranker.score([Events.of(np.zeros(6), row_L, np.arange(6), surface=row_L % 2)], [surface])
+            nearer.append(score_I[row_L[:4]].mean() - np.delete(score_I, row_L).mean())
+        assert np.mean(nearer) > 1.0
+
+
 def test_items_that_nobody_had_get_more_places_than_they_earn(stream: Stream):
     """Four of 40 items are taken out of all histories."""
     new = np.arange(3, ITEMS, 10)

@@ -1,7 +1,7 @@
 """A trained ranker on disk: tensors in one file, items in another, everything that explains it in ``meta.json``.
 
 ``meta.json`` names the other files by the hashes of their content and is renamed into place last, so a reader sees
-one whole artifact, the old or the new. The one that `tenfold up` trains is in ``cache/rank/movielens-100k-4``.
+one whole artifact, the old or the new. The one that `tenfold up` trains is in ``cache/rank/movielens-100k-5``.
 Nothing here imports torch.
 """
 
@@ -19,7 +19,7 @@ from tenfold.rank.dataset import RECIPE
 from tenfold.rank.recipe import DATA, Recipe, Shape
 
 NAME = "movielens-100k"
-FOLDER = f"{NAME}-4"
+FOLDER = f"{NAME}-5"
 """With the format's number, so that two versions of Tenfold may share a cache and neither trains over the other."""
 _SUFFIX = {"model": "safetensors", "items": "json"}
 
@@ -72,7 +72,7 @@ class Epoch(Frozen):
 class Meta(Frozen):
     """All that explains an artifact."""
 
-    format: Literal[4]
+    format: Literal[5]
     model: str = Field(description="name that the HTTP contract answers with")
     recipe: Recipe
     shape: Shape

@@ -122,7 +122,7 @@ class Began:
 def explained(network: Network, stream: Stream, train: Events, how: Learning, curve: Curve, began: Began) -> Snapshot:
     """A trained network with all that explains it."""
     meta = Meta(
-        format=4,
+        format=5,
         model=f"{how.name}-sequence",
         recipe=how.recipe,
         shape=network.shape,

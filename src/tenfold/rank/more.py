@@ -78,26 +78,30 @@ def _take_over(network: Network, stream: Stream, before: Snapshot) -> None:
     attributes = _places(meta.attributes, stream.items.attributes())
     surfaces = _places(meta.surfaces, stream.surfaces)
     actions = _places(meta.actions, stream.actions)
+    asked = [*surfaces, len(meta.surfaces)]
+    row_was = {
+        "own.weight": of_item,
+        "of_attribute.weight": attributes,
+        "on_surface.weight": surfaces,
+        "next_on_surface.weight": asked,
+        # One number where there is one surface; else the last is of anywhere.
+        "mean_weight": [*surfaces, len(known["mean_weight"]) - 1][: len(network.mean_weight)],
+        "acts.weight": actions,
+        "acts.bias": actions,
+    }
+    table_was = {"latest_weight": (asked, asked), "mean_bias": (asked, surfaces)}
+    network.own.weight[:] = known["unseen"]  # Where a new item begins.
     for name, tensor in network.state_dict().items():
         old = known.get(name)
         if old is None or name in {"attribute", "attribute_start_I", "content_IC", "known_I", "cold_lift"}:
             continue
-        if name == "own.weight":
-            tensor[:] = known["unseen"]  # Where a new item begins.
-            _copy_rows(tensor, old, of_item)
-        elif name == "of_attribute.weight":
-            _copy_rows(tensor, old, attributes)
-        elif name == "on_surface.weight":
-            _copy_rows(tensor, old, surfaces)
-        elif name == "next_on_surface.weight":
-            _copy_rows(tensor, old, [*surfaces, len(meta.surfaces)])
-        elif name == "latest_weight":
-            _copy_table(tensor, old, [*surfaces, len(meta.surfaces)], [*surfaces, len(meta.surfaces)])
+        if name in row_was:
+            _copy_rows(tensor, old, row_was[name])
+        elif name in table_was:
+            _copy_table(tensor, old, *table_was[name])
         elif name == "surface_bias":
             for head, old_head in zip(tensor, old, strict=True):
-                _copy_table(head, old_head, [*surfaces, len(meta.surfaces)], surfaces)
-        elif name in {"acts.weight", "acts.bias"}:
-            _copy_rows(tensor, old, actions)
+                _copy_table(head, old_head, asked, surfaces)
         elif name == "did.weight":
             _copy_rows(tensor.T, old.T, actions)
         else:

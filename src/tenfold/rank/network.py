@@ -4,9 +4,10 @@ An event's token is its item's vector and what the person did with it. "What com
 every place of a history in one pass: the query is the token of the latest event there with a learned part of the
 latest of all, told the surface, and looks at all events up to its place, with a learned bias for each pair of the
 surface asked for and an event's. So half of the heads begin as a model of that surface alone would have them, and the
-others read all surfaces alike. What comes out is compared with the vectors of items (retrieval); candidates can also be
-read as tokens of their own, which see the history and never each other (judgement: how likely is each action, how long
-will it be watched).
+others read all surfaces alike. To what the blocks make of it the mean of all events up to that place is added, by a
+learned weight: what a person likes on the whole, whatever the order. What comes out is compared with the vectors of
+items (retrieval); candidates can also be read as tokens of their own, which see the history and never each other
+(judgement: how likely is each action, how long will it be watched).
 
 No part of it knows a person: whoever has a history can be ranked for. The distance bias and the gate on what was
 attended are HSTU's (Zhai 2024), SwiGLU is Shazeer's (2020).
@@ -33,10 +34,14 @@ LONGEST_GAP = 26
 """Bucket of the longest time between two events: 2**25 s, about a year, and more."""
 
 _INITIAL_STD = 0.02
+LEAST_SHARE = 1e-9
+"""What shares in a mean are divided by where there are none."""
 _LATEST = 0.5
 """Weight with which the latest event of all begins beside the latest on the surface asked for."""
 _SAME_SURFACE = 3.0
 """Bias with which half of the heads begin on events of the surface asked for."""
+_OTHER_SURFACE = -1.0
+"""Log of the weight with which an event begins in the mean of all, where another surface is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +228,9 @@ class Network(nn.Module):
         self.surface_bias = nn.Parameter(_surface_bias(recipe.heads, shape.surfaces)) if several else None
         # By surface asked for, surface of the latest event of all (the last row and column: anywhere, start token).
         self.latest_weight = nn.Parameter(torch.full((shape.surfaces + 1,) * 2, _LATEST)) if several else None
+        # Of the mean of all events, by surface asked for; and log weights in it by surface asked for and of an event.
+        self.mean_weight = nn.Parameter(torch.ones(shape.surfaces + 1 if several else 1))
+        self.mean_bias = nn.Parameter(_mean_bias(shape.surfaces)) if several else None
         self.did = nn.Linear(shape.actions, width, bias=False) if shape.judged else None
         self.watched = nn.Embedding(len(WATCH_EDGES) + 2, width) if shape.watched else None
         self.after_gap = nn.Embedding(LONGEST_GAP + 1, width) if shape.timed and recipe.gaps else None
@@ -308,6 +316,7 @@ class Network(nn.Module):
             candidate_BLD = self.candidate_tokens(candidates.vector_BLD, candidates.surface)
             candidate_bias_BHLL = self.bias_of_surfaces(candidates.surface, tokens.surface)
         x_BLD = self.dropout(x_BLD)
+        mean_BLD = self._mean(x_BLD, tokens)
         for block in self.blocks:
             normal_BLD = block.before_attention(x_BLD)
             key, value = block.keys_values(normal_BLD)
@@ -319,7 +328,7 @@ class Network(nn.Module):
             if query_BLD is None or block is not self.blocks[-1]:
                 x_BLD = block(x_BLD, key, value, bias_HLL, normal_BLD)
         judged = None if candidate_BLD is None else self.after(candidate_BLD)
-        return unit(self.after(x_BLD if query_BLD is None else query_BLD)), judged
+        return unit(self.after((x_BLD if query_BLD is None else query_BLD) + mean_BLD)), judged
 
     def _asked(self, x_BLD: Tensor, tokens: Tokens) -> Tensor:
         """Queries, (B, L, D): at each place the latest event on the surface asked for, with the latest of all.
@@ -338,16 +347,30 @@ class Network(nn.Module):
         weight_BL = self.latest_weight[tokens.next_surface, surface_BL]
         return there_BLD + weight_BL[:, :, None] * x_BLD + self.next_on_surface(tokens.next_surface)
 
+    def _mean(self, x_BLD: Tensor, tokens: Tokens) -> Tensor:
+        """At each place the weighted mean of the events up to it, times its weight, (B, L, D); 0 before the first."""
+        place_L = torch.arange(x_BLD.shape[1])
+        # The start token is no event.
+        share_BLL = ((place_L[:, None] >= place_L) & (place_L > 0)).to(x_BLD.dtype)
+        weight_BL1 = self.mean_weight
+        if self.mean_bias is not None:
+            bias_B1LL = self._on_surfaces(self.mean_bias[None], tokens.next_surface, tokens.surface)
+            share_BLL = share_BLL * bias_B1LL[:, 0].exp()
+            weight_BL1 = self.mean_weight[tokens.next_surface][:, :, None]
+        share_BLL = share_BLL / share_BLL.sum(dim=-1, keepdim=True).clamp_min(LEAST_SHARE)
+        return weight_BL1 * torch.matmul(share_BLL, x_BLD)
+
     def bias_of_surfaces(self, asked_BQ: Tensor, surface_BL: Tensor) -> Tensor | None:
         """Bias of queries by the surface that each asks for on events by theirs, (B, H, Q, L + 1).
 
         The start token, which comes first, is on no surface and has none.
         """
-        if self.surface_bias is None:
-            return None
+        return None if self.surface_bias is None else self._on_surfaces(self.surface_bias, asked_BQ, surface_BL)
+
+    def _on_surfaces(self, bias_HSS: Tensor, asked_BQ: Tensor, surface_BL: Tensor) -> Tensor:
         # A product with ones and zeros: its gradient is one too, where that of an indexed table is a slow sum.
-        is_on_BSL = functional.one_hot(surface_BL, self.shape.surfaces).to(self.surface_bias.dtype).transpose(1, 2)
-        asked_BHQS = self.surface_bias[:, asked_BQ].transpose(0, 1)
+        is_on_BSL = functional.one_hot(surface_BL, self.shape.surfaces).to(bias_HSS.dtype).transpose(1, 2)
+        asked_BHQS = bias_HSS[:, asked_BQ].transpose(0, 1)
         return torch.matmul(asked_BHQS, functional.pad(is_on_BSL, (1, 0))[:, None])
 
     def action_logits(self, judged_KD: Tensor) -> Tensor:
@@ -367,6 +390,13 @@ def _surface_bias(heads: int, surfaces: int) -> Tensor:
     bias_HSS = torch.zeros(heads, surfaces + 1, surfaces)
     bias_HSS[: (heads + 1) // 2, :surfaces] = _SAME_SURFACE * torch.eye(surfaces)
     return bias_HSS
+
+
+def _mean_bias(surfaces: int) -> Tensor:
+    """Where log weights in the mean of all events begin, (S + 1, S)."""
+    bias_SS = torch.zeros(surfaces + 1, surfaces)
+    bias_SS[:surfaces] = _OTHER_SURFACE * (1 - torch.eye(surfaces))
+    return bias_SS
 
 
 def _plus(bias_HLL: Tensor, of_surfaces_BHLL: Tensor | None) -> Tensor:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from torch import nn
 
 from tenfold.rank.inference import Block, Floats, Kept, floats, sigmoid, standard
-from tenfold.rank.network import LONGEST_GAP, WATCH_EDGES, Network
+from tenfold.rank.network import LEAST_SHARE, LONGEST_GAP, WATCH_EDGES, Network
 from tenfold.rank.stream import Events
 
 Vectors = Floats
@@ -75,6 +75,8 @@ class Reader:
         self._action_A = np.arange(network.shape.actions)
         self._surface_bias_SHS = None if network.surface_bias is None else floats(network.surface_bias.transpose(0, 1))
         self._latest_SS = None if network.latest_weight is None else floats(network.latest_weight)
+        self._mean_S = floats(network.mean_weight)
+        self._mean_SS = None if network.mean_bias is None else np.exp(floats(network.mean_bias))
         self._acts, self._watches = _linear(network.acts), _linear(network.watches)
 
     def read(self, events: Events, vector_LD: Vectors) -> PersonState:
@@ -111,7 +113,7 @@ class Reader:
         x_1D = self._asked(state, surface)[None]
         for block, kept in zip(self._blocks, state.kept, strict=True):
             x_1D = block.answer(x_1D, kept, self._bias(block, state, surface))
-        return self._expected(x_1D)[0]
+        return self._expected(x_1D + self._mean(state, self._shares(state, surface)[None], surface))[0]
 
     def without_each(self, state: PersonState, surface: int | None) -> Vectors:
         """What would be expected if the network did not look at one event: for each of those read, (L, D)."""
@@ -123,7 +125,8 @@ class Reader:
             bias_HLP = np.repeat(self._bias(block, state, surface), len(state), axis=1)
             bias_HLP[:, event_L, event_L + 1] = -np.inf
             x_LD = block.answer(x_LD, kept, bias_HLP)
-        return self._expected(x_LD)
+        share_LL = np.where(event_L[:, None] == event_L, np.float32(0), self._shares(state, surface))
+        return self._expected(x_LD + self._mean(state, share_LL, surface))
 
     def judge(self, state: PersonState, surface: int, vector_KD: Vectors) -> Judgement:
         """How likely each action is for each candidate, and how long each is watched; candidates by their vectors."""
@@ -149,6 +152,18 @@ class Reader:
             return latest_D
         asked, of_latest = self._place_of(surface), self._place_of(state.surface_L[asking[-1]] if asking else None)
         return there_D + self._latest_SS[asked, of_latest] * latest_D + self._next_SD[asked]
+
+    def _shares(self, state: PersonState, surface: int | None) -> Floats:
+        """Of each event in the mean of all, (L,), before they are made to sum to 1."""
+        if self._mean_SS is None:
+            return np.ones(len(state), dtype=np.float32)
+        return self._mean_SS[self._place_of(surface)][state.surface_L]
+
+    def _mean(self, state: PersonState, share_QL: Floats, surface: int | None) -> Floats:
+        """The mean of the events by their shares, times its weight, (Q, D); 0 of none."""
+        total_Q1 = np.maximum(share_QL.sum(axis=1, keepdims=True), np.float32(LEAST_SHARE))
+        weight = self._mean_S[0 if self._mean_SS is None else self._place_of(surface)]
+        return weight * (share_QL @ state.tokens_LD) / total_Q1
 
     @staticmethod
     def _asking(state: PersonState, surface: int | None, without: int | None = None) -> tuple[int, ...]:

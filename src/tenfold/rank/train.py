@@ -33,7 +33,7 @@ def train(cache: Path, progress: Progress, threads: int = 1, seed: int = 0, reci
     busy 2-core machine two threads took 3 times the CPU and 3 times as long (28-39 s against 11 s for two epochs).
 
     Returns:
-        The artifact's folder, ``cache/rank/movielens-100k-4``.
+        The artifact's folder, ``cache/rank/movielens-100k-5``.
 
     Raises:
         AssetError: MovieLens-100K is missing from ``cache`` or corrupt.
