@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("patient")
 SLOW_FIXTURES = {
     *("browser", "served", "served_afresh"),
     *("cluster", "door", "host", "kept", "make_cluster", "make_pool", "pool", "process", "start", "toys_importable"),
-    *("company", "engine", "postgres", "started", "text", "training"),
+    *("company", "engine", "postgres", "released", "started", "text", "training"),
 }
 """What starts processes or a browser, loads a model or computes for long: ``make check`` leaves out all that use it."""
 
