@@ -7,6 +7,7 @@ from ad_shops import FLOOR_LAMP, LAMP, NOW, POLICIES, SHEET, gathered
 
 from tenfold.ads.facts import fact_sheet
 from tenfold.ads.sentences import end_of, is_order
+from tenfold.catalog.ingest.csv_feed import read_csv
 from tenfold.catalog.ingest.source import joined, read_html
 
 
@@ -57,6 +58,12 @@ def test_what_denies_orders_or_others_wrote_is_left_out_and_said_why():
 
 def test_a_regulated_category_is_marked():
     assert {subject.id: subject.regulated for subject in SHEET.subjects}["L4"] == "alcohol"
+
+
+@pytest.mark.parametrize("said", ["Lose up to 10 kg in 10 days.", "Detoxes your liver.", "A fat-burning tea."])
+def test_promises_to_the_body_are_looked_at_by_a_person(said):
+    sheet = fact_sheet(read_csv(f"id,title,price,description\n7,Slim tea,12,{said}\n", "tea.csv"))
+    assert [subject.regulated for subject in sheet.subjects] == ["health"]
 
 
 def test_what_is_true_until_a_day_is_no_claim_afterwards():

@@ -16,7 +16,8 @@ _REGULATED = {
     "gambling": r"casinos?|gambl\w+|betting|poker|lotter(?:y|ies)|sportsbook",
     "finance": r"loans?|mortgages?|credit cards?|crypto\w*|bitcoin|forex|invest(?:ing|ments?)|insurance|trading app",
     "health": (
-        r"medicines?|medical|supplements?|vitamins?|weight[- ]loss|slimming|detox|cbd|cures?|therap(?:y|ies)|"
+        r"medicines?|medical|supplements?|vitamins?|weight[- ]loss|slimming|detox\w*|cbd|cures?|"
+        r"fat[- ]burn\w*|lose (?:up to )?\d+ ?(?:kgs?|kilos?|lbs?|pounds?)|therap(?:y|ies)|"
         r"hearing aids?|contact lenses|probiotics?|diet pills?"
     ),
     "politics": r"election|ballot|candidate for|political (?:party|campaign)|vote for",
