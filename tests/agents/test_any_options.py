@@ -5,6 +5,7 @@ from small_shop import NOW, item_of, small_shop
 
 from tenfold.agents.brain import speak
 from tenfold.agents.memory import Memory
+from tenfold.agents.reading.cues import amounts_of
 from tenfold.reply.reply import Answer, Unknown
 
 PUMP = item_of(
@@ -19,12 +20,13 @@ SEATS = item_of(
     ({"category": "circle", "surtitles": "no"}, "45.00", 9),
     ({"category": "gallery", "surtitles": "no"}, "30.00", 0),
 )
+CHAIR = item_of("Stol Tromsø", ({"färg": "röd"}, "12.00", 5), ({"färg": "blå"}, "14.00", 1))
 BOOK = item_of("Programme Book", ({"language": "English"}, "5.00", 2), ({"language": "French"}, "6.00", 2))
 
 
 @pytest.fixture(scope="module")
 def shop():
-    return small_shop((PUMP, SEATS, BOOK), ())
+    return small_shop((PUMP, SEATS, BOOK, CHAIR), ())
 
 
 def tells(text, has, has_not):
@@ -61,6 +63,7 @@ def tells(text, has, has_not):
         ("which air pumps are in stock?", ["20.00 USD", "44.00 USD"], ["31.50"]),
         ("which air pumps are out of stock?", ["31.50 USD and is out"], ["20.00 USD and is", "44.00 USD and is"]),
         ("how many languages does the French programme book come in?", ["one version, in stock"], ["1 version"]),
+        ("how much is the stol tromso in rod?", ["12.00 USD"], ["14.00"]),
         ("Can I buy 12 of the Hamlet in circle?", ["No, not so many."], ["Yes"]),
         ("how much would 2 of the Hamlet in circle be altogether?", ["90.00 USD"], []),
     ],
@@ -164,3 +167,12 @@ async def test_a_number_is_a_price_or_a_count_where_options_end_in_s(oddments, q
 async def test_a_part_or_another_thing_is_not_taken_for_the_thing_named(oddments, question):
     said = await speak(oddments, question, Memory(), NOW)
     assert isinstance(said.reply, Unknown), said.text
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "currency"),
+    [("under 1300 kr", 1300, "SEK"), ("under 20 kroner", 20, "NOK"), ("under 9 krills", 9, "")],
+)
+def test_a_sign_of_crowns_is_one_and_a_word_that_begins_so_is_not(text, most, currency):
+    found = amounts_of(text)
+    assert (found.most, found.currency) == (most, currency)

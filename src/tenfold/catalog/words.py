@@ -11,6 +11,10 @@ import snowballstemmer
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+(?:'\w+)?")
 _SENTENCE_END = re.compile(r"(?<=[.!?;:])[\"')\]]*\s+(?=[A-Z0-9\"'(\[])|\n+")
 _CLITIC = re.compile(r"'(?:s|re|ve|ll|d|m|t)$")
+_LETTERS = str.maketrans(
+    {"\u2019": "'", "ß": "ss", "ø": "o", "Ø": "o", "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "ł": "l", "Ł": "l"}
+)
+"""Letters that no accent can be taken off."""
 _own = threading.local()
 """A stemmer keeps the word that it works on in itself, so each thread has its own."""
 
@@ -28,7 +32,7 @@ STOP_WORDS = frozenset(_STOPS.split())
 
 def fold(text: str) -> str:
     """Lower case, without accents, with straight quotes: ``Größe`` is ``grosse``."""
-    plain = unicodedata.normalize("NFKD", text.replace("\u2019", "'").replace("ß", "ss"))
+    plain = unicodedata.normalize("NFKD", text.translate(_LETTERS))
     return "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold()
 
 

@@ -45,7 +45,7 @@ _ASKED_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _ASKED)
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _WORDS = (
-    r"(?:dollars?|usd|euros?|eur|€|bucks|pounds|gbp|quid|£|\$|francs?|chf|yen|jpy|cad|aud|nzd|kron(?:or|er|a|e)|sek|nok|dkk|"
+    r"(?:dollars?|usd|euros?|eur|€|bucks|pounds|gbp|quid|£|\$|francs?|chf|yen|jpy|cad|aud|nzd|kron(?:or|er|a|e)|kr\b|sek|nok|dkk|"
     r"rupees?|inr|zloty|pln)"
 )
 _MONEY = rf"(?:[$€£]\s?{_NUMBER}|{_NUMBER}\s?{_WORDS})"
@@ -85,7 +85,7 @@ _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "dollar": "USD", "dollars": "US
           "euros": "EUR", "eur": "EUR", "pounds": "GBP", "gbp": "GBP", "bucks": "USD", "quid": "GBP", "franc": "CHF",
           "chf": "CHF", "yen": "JPY", "jpy": "JPY", "cad": "CAD", "aud": "AUD", "nzd": "NZD", "kronor": "SEK",
           "sek": "SEK", "kroner": "NOK", "nok": "NOK", "dkk": "DKK", "rupee": "INR", "inr": "INR", "zloty": "PLN",
-          "pln": "PLN"}  # fmt: skip
+          "pln": "PLN", "kr": "SEK"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

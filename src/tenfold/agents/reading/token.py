@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tenfold.catalog.words import stemmer
+from tenfold.catalog.words import fold, stemmer
 
 _TOKEN = re.compile(r"[^\W_]+(?:[.,]\d+)*(?:['\u2019][a-z]{1,2}\b)?|%|\+")
 _QUOTES = str.maketrans("\u2018\u2019\u2013\u2014", "''--")
@@ -58,7 +58,8 @@ def stems_of(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
-    """The word without its ending: "shoes" and "shoe" are one."""
+    """The word without its ending and accents: "shoes" and "shoe" are one, and so are "sjö" and "sjo"."""
+    word = word if word.isascii() else fold(word)
     word = word.split("'", maxsplit=1)[0] if word.endswith(("'s", "'")) else word
     if len(word) < 3 or not word.isalpha():
         return word
