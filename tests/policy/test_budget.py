@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.policy.budget import BURN, LEAST_USE, MOST_WORTH, Tally, generosity, most_worth
+from tenfold.policy.budget import BURN, LEAST_USE, MOST_WORTH, YIELD_S, Tally, generosity, most_worth
 
 HOUR_S = 3600.0
 CHANCES_D = np.array([0.5, 0.5])
@@ -30,6 +30,15 @@ def test_who_missed_too_much_is_worth_more_and_who_missed_little_leaves_a_share_
     assert over.worth_W[0] > 2.0
     assert under.worth_W == [1.0]
     assert 1.0 - BURN * 0.05 < under.share_W[0] < 0.95
+
+
+def test_a_service_yields_as_far_as_its_unspent_budget_would_cover_what_it_misses_then():
+    spent, some, enough = (generosity(tally(missed), np.array([0.95])).yields_W[0] for missed in (5e4, 4.75e4, 2.5e4))
+    assert spent == 0.0
+    # 5% of a day less 60 s kept for a burst, of which 95% are spent: 156 s of all requests are left.
+    assert some == pytest.approx((0.0025 * 24 * HOUR_S - 60.0) / YIELD_S)
+    assert enough == 1.0
+    assert generosity(tally(0.0), np.array([np.nan])).yields_W == [0.0]
 
 
 def test_a_single_burst_is_covered_by_the_reserve():

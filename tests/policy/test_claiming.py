@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tenfold.policy.budget import Tally
+from tenfold.policy.budget import LEAST_KEPT, Tally
 from tenfold.policy.claiming import Jobs, Services, Terms, claims_of
-from tenfold.policy.forecast import LEVELS_D
+from tenfold.policy.fill import fill
+from tenfold.policy.forecast import CHANCES_D, LEVELS_D
 
 SERVICES = Services(
     demands_SD=np.array([30.0, 4.0])[:, None] * (0.5 + LEVELS_D),
@@ -86,3 +87,41 @@ def test_services_put_together_claim_as_they_did_alone():
     alone, together = claims_of(SERVICES, JOBS, terms()), claims_of(Services.together(parts), JOBS, terms())
     assert together.usd_R.tolist() == alone.usd_R.tolist()
     assert len(Services.together([]).waiting_S) == 0
+
+
+def surge_elsewhere(missed: float, slots: int) -> list[int]:
+    """Slots of chat (5 to 15 needed), of better-paid ranking in a surge (30 to 90 needed), and of two jobs."""
+    asked = 1e6
+    services = Services(
+        demands_SD=np.array([10.0, 60.0])[:, None] * (0.5 + LEVELS_D),
+        waiting_S=np.zeros(2),
+        clear_s_S=np.ones(2),
+        slot_units_per_s_S=np.ones(2),
+        usd_per_unit_S=np.array([12.0, 16.0]),
+        attains_S=np.array([0.95, np.nan]),
+        tally=Tally(np.full(2, asked), np.full(2, missed), np.full(2, missed), np.full(2, 86400.0)),
+    )
+    who = replace(
+        terms((True, True, False, False)),
+        wanted_W=np.zeros(4, dtype=bool),
+        floor_W=np.zeros(4, dtype=np.int64),
+        ceiling_W=np.full(4, 100),
+        join_s_W=np.array([2.0, 2.0, 2.0, 2.0]),
+        resize_s_W=np.zeros(4),
+    )
+    return fill(claims_of(services, JOBS, who), slots).tolist()
+
+
+def test_who_has_budget_unspent_yields_to_a_surge_but_keeps_half_of_what_is_expected():
+    expected = 10.0 * float((0.5 + LEVELS_D) @ CHANCES_D)
+    unspent, overdrawn = surge_elsewhere(1e4, slots=66), surge_elsewhere(6e4, slots=66)
+    assert unspent[0] == pytest.approx(LEAST_KEPT * expected)
+    assert overdrawn[0] >= expected
+    assert sum(unspent[:2]) == sum(overdrawn[:2]) == 66
+
+
+def test_who_yields_to_services_yields_nothing_to_jobs():
+    # 10 slots are used half of the time or more, and so pay more than any job; chat holds none and has to join.
+    found = surge_elsewhere(1e4, slots=110)
+    assert found[0] >= 10
+    assert sum(found[2:]) > 0

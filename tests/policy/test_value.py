@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.policy.value import MOST_RUNS, service_runs, sustainable_utilisation
+from tenfold.policy.value import MOST_RUNS, service_runs, sustainable_utilisation, yielding_runs
 
 
 def marginals(needs, usd=1.0) -> np.ndarray:
@@ -34,6 +34,19 @@ def test_runs_of_several_services_keep_their_order():
     assert owner_R[used].tolist() == [0, 0, 2]
     assert usd_R[used] == pytest.approx((1.0, 0.5, 2.0))
     assert slots_R[used].tolist() == [1, 1, 3]
+
+
+@given(
+    needs=st.lists(st.floats(0, 50), min_size=3, max_size=9), kept=st.integers(0, 60), most=st.floats(0, 2, width=16)
+)
+def test_of_slots_that_are_not_kept_none_is_worth_more_than_the_most(needs, kept, most):
+    needs_SD = np.sort(np.array([needs, needs[::-1]]))
+    runs = service_runs(needs_SD, np.full(len(needs), 1 / len(needs)), np.array([1.0, 1.0]))
+    owner_R, usd_R, slots_R = yielding_runs(runs, np.array([kept, np.inf]), np.array([most, most]))
+    full = marginals(needs)
+    assert np.repeat(usd_R, slots_R)[np.repeat(owner_R, slots_R) == 1] == pytest.approx(full)
+    yielding = np.where(np.arange(len(full)) < kept, full, np.minimum(full, most))
+    assert np.repeat(usd_R, slots_R)[np.repeat(owner_R, slots_R) == 0] == pytest.approx(yielding)
 
 
 def test_a_very_uncertain_service_has_few_runs_that_sell_as_much():

@@ -34,6 +34,10 @@ would answer next to nothing."""
 BURN = 4.0
 """The share of demand that is left out is at most this many times the budget, however much is unspent."""
 
+YIELD_S, LEAST_KEPT = 180.0, 0.5
+"""A service that may still miss all requests of so many seconds yields slots in other services' surges: all but those
+for the second, a share of the demand that it expects. With less of its budget unspent it yields fewer."""
+
 RESERVE_S = 60.0
 """A part of the budget is kept for a burst that is missed as a whole: all requests of this many seconds."""
 
@@ -114,11 +118,13 @@ class Generosity:
     """How generously services are provided for.
 
     ``share_W``: the share of demand that is worth its price. ``worth_W``: what an answer is worth, over its price.
+    ``yields_W``: how much it yields to other services, from nothing (0) to all slots that it may yield (1).
     ``stretched_W``: the budget is overdrawn and the worth at its most: more slots would hardly answer more.
     """
 
     share_W: Floats
     worth_W: Floats
+    yields_W: Floats
     stretched_W: NDArray[np.bool_]
 
     def provided(self, needs_WD: Floats, chances_D: Floats) -> tuple[Floats, Floats]:
@@ -162,9 +168,11 @@ def generosity(tally: Tally, attains_W: Floats, most_worth_W: Floats | float = M
     share_W = np.clip(1.0 + SHARE_PER_H * owed_h_W, np.maximum(0.0, 1.0 - BURN * budget_W), 1.0)
     most_h_W = np.log(most_worth_W) / math.log(WORTH_PER_H)
     worth_W = WORTH_PER_H ** np.clip(owed_h_W, 0.0, most_h_W)
+    unspent_s_W = np.maximum(0.0, -owed_h_W) * 3600.0 * budget_W
     steered_W = np.isfinite(attains_W)
     return Generosity(
         share_W=np.where(steered_W, share_W, 1.0),
         worth_W=np.where(steered_W, worth_W, 1.0),
+        yields_W=np.where(steered_W, np.minimum(unspent_s_W / YIELD_S, 1.0), 0.0),
         stretched_W=steered_W & (owed_h_W > most_h_W) & (tally.attained_W < attains_W),
     )

@@ -10,10 +10,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.policy.budget import Generosity, Tally, generosity, most_worth
+from tenfold.policy.budget import LEAST_KEPT, Generosity, Tally, generosity, most_worth
 from tenfold.policy.claims import Claims, Floats, Ints
 from tenfold.policy.forecast import CHANCES_D
-from tenfold.policy.value import service_runs
+from tenfold.policy.value import service_runs, yielding_runs
+
+OVER_JOBS = 1.01
+"""What a service's slot is worth that yields to other services, over what the best-paid job would make of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,14 @@ class Services:
         needs_SD, chances_D = generous.provided(demands_SD / self.slot_units_per_s_S[:, None], CHANCES_D)
         return service_runs(np.minimum(needs_SD, most_slots), chances_D, generous.worth_W * self.slot_usd_per_s_S)
 
+    def kept_slots(self, rival_usd_per_s: float) -> Floats:
+        """Slots of each whose worth stays what it is in other services' surges: all where no budget is unspent."""
+        waiting_S = self.waiting_S / self.clear_s_S
+        most_S = np.maximum(self.demands_SD[:, -1], waiting_S)
+        least_S = np.maximum(LEAST_KEPT * (self.demands_SD @ CHANCES_D), waiting_S)
+        kept_S = most_S + self.generosity(rival_usd_per_s).yields_W * (least_S - most_S)
+        return np.ceil(kept_S / self.slot_units_per_s_S)
+
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
@@ -80,6 +91,11 @@ class Jobs:
     def rival_usd_per_s(self) -> float:
         """What jobs make of a slot: the mean over all slots that they can use; 0 without jobs."""
         return float(np.average(self.usd_per_s_J, weights=self.most_J)) if self.most_J.any() else 0.0
+
+    @property
+    def best_usd_per_s(self) -> float:
+        """What the best-paid job makes of a slot; 0 without jobs."""
+        return float(self.usd_per_s_J[self.most_J > 0].max(initial=0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +140,13 @@ def claims_of(services: Services, jobs: Jobs, terms: Terms, *, most_slots: float
             is far more than a small pool can meet, the runs within that size are then finer. A replay values all.
     """
     service_S, job_J = np.flatnonzero(terms.serves_W), np.flatnonzero(~terms.serves_W)
-    owner_R, usd_R, slots_R = services.runs(jobs.rival_usd_per_s, most_slots)
+    join_cost_W = _cost(terms.join_s_W, terms.join_dwell_s_W, 1.0).clip(0.0, 1.0)
+    runs = services.runs(jobs.rival_usd_per_s, most_slots)
+    if jobs.best_usd_per_s > 0:
+        # Who yields to services still comes before all jobs, also with a slot that has to join.
+        least_usd_S = OVER_JOBS * jobs.best_usd_per_s / np.maximum(1.0 - join_cost_W[service_S], 1e-9)
+        runs = yielding_runs(runs, services.kept_slots(jobs.rival_usd_per_s), least_usd_S)
+    owner_R, usd_R, slots_R = runs
     owner_R = np.concatenate((service_S[owner_R], job_J))
     order = np.argsort(owner_R, kind="stable")
     return Claims(
@@ -136,7 +158,7 @@ def claims_of(services: Services, jobs: Jobs, terms: Terms, *, most_slots: float
         ceiling_W=terms.ceiling_W,
         least_W=terms.least_W,
         held_W=terms.held_W,
-        join_cost_W=_cost(terms.join_s_W, terms.join_dwell_s_W, 1.0).clip(0.0, 1.0),
+        join_cost_W=join_cost_W,
         resize_cost_W=_cost(terms.resize_s_W, terms.resize_dwell_s_W, 0.0),
     )
 

@@ -63,3 +63,31 @@ def service_runs(needs_SD: Floats, chances_D: Floats, usd_per_s_S: Floats) -> tu
     order = np.argsort(owners, kind="stable")
     usd = np.concatenate((usd_per_s_S * chances_D.sum(), used_R * usd_per_s_S[owner_R]))
     return owners[order], usd[order], np.concatenate((sure_S, width_R))[order]
+
+
+def yielding_runs(
+    runs: tuple[Ints, Floats, Ints], kept_S: Floats, most_usd_per_s_S: Floats
+) -> tuple[Ints, Floats, Ints]:
+    """Value the slots that services do not keep at no more than ``most_usd_per_s_S``.
+
+    Args:
+        runs: as ``service_runs`` gives them.
+        kept_S: how many slots of each keep their value; whole numbers.
+        most_usd_per_s_S: USD per second of each further slot at most.
+    Returns:
+        Runs as before; one that is kept in part becomes two.
+    """
+    owner_R, usd_R, slots_R = runs
+    before_R = np.cumsum(slots_R) - slots_R
+    start_R = before_R - before_R[np.searchsorted(owner_R, owner_R)]
+    kept_R, most_R = kept_S[owner_R] - start_R, np.minimum(usd_R, most_usd_per_s_S[owner_R])
+    usd_R = np.where(kept_R > 0, usd_R, most_R)
+    (part,) = np.nonzero((kept_R > 0) & (kept_R < slots_R))
+    kept, slots_R = kept_R[part].astype(np.int64), slots_R.copy()
+    rest = slots_R[part] - kept
+    slots_R[part] = kept
+    return (
+        np.insert(owner_R, part + 1, owner_R[part]),
+        np.insert(usd_R, part + 1, most_R[part]),
+        np.insert(slots_R, part + 1, rest),
+    )
