@@ -27,9 +27,10 @@ from pathlib import Path
 
 import freshness
 from agent import attacks, drawn, lies, questions, talk, texts
-from tenfold.agents.shop import Shop
+from agent.kept import AllKept
+from tenfold.agents.shop import Embedder, Shop
 from tenfold.core.assets import fetch
-from tenfold.core.minilm import MINILM, MINILM_TOKENIZER, MiniLM, load_minilm
+from tenfold.core.minilm import MINILM, MINILM_TOKENIZER, load_minilm
 from tenfold.core.paths import cache_dir
 
 Figures = dict[str, float | None]
@@ -40,7 +41,7 @@ KEYS = (
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
-def run_lies(model: MiniLM, options: argparse.Namespace) -> Figures:
+def run_lies(model: Embedder, options: argparse.Namespace) -> Figures:
     told = lies.play(model, options.turns, seed=options.seed)
     for each in told.wrong[:10]:
         print(f"  WRONG {each}")
@@ -50,7 +51,7 @@ def run_lies(model: MiniLM, options: argparse.Namespace) -> Figures:
     return {"turns": told.turns, "wrong_prices": len(told.wrong)}
 
 
-def run_attacks(model: MiniLM, options: argparse.Namespace) -> Figures:
+def run_attacks(model: Embedder, options: argparse.Namespace) -> Figures:
     told = attacks.play(model, cache_dir(), options.attacks, options.seed)
     print(
         f"attacks: {told.messages:,} messages, {told.unauthorised_writes} writes, {told.leaks} leaks, "
@@ -59,7 +60,7 @@ def run_attacks(model: MiniLM, options: argparse.Namespace) -> Figures:
     return {"unauthorised_writes": told.unauthorised_writes, "leaks": told.leaks}
 
 
-def run_questions(model: MiniLM, options: argparse.Namespace) -> Figures:
+def run_questions(model: Embedder, options: argparse.Namespace) -> Figures:
     asked: dict[str, list[questions.Asked]] = {}
     groups = {
         "tuned on": questions.TUNED,
@@ -91,7 +92,7 @@ def run_questions(model: MiniLM, options: argparse.Namespace) -> Figures:
     return {"resolution": unseen, **{name: whole[name] for name in names}}
 
 
-def run_drawn(model: MiniLM, options: argparse.Namespace) -> Figures:
+def run_drawn(model: Embedder, options: argparse.Namespace) -> Figures:
     found: dict[str, list[questions.Asked]] = {"tuned on": [], "not tuned on": []}
     began = time.process_time()
     for seed in range(options.seed, options.seed + 2):
@@ -109,7 +110,7 @@ def run_drawn(model: MiniLM, options: argparse.Namespace) -> Figures:
     return {}
 
 
-def run_texts(model: MiniLM, options: argparse.Namespace) -> Figures:
+def run_texts(model: Embedder, options: argparse.Namespace) -> Figures:
     asked = []
     for trade in texts.trades(NOW):
         shop = Shop.of(trade.name, (), trade.passages, model, NOW)
@@ -132,7 +133,7 @@ def _show(asked: Iterable[questions.Asked], options: argparse.Namespace) -> None
             print(f"  {'WRONG' if each.is_wrong else 'missed'} {each.id} {each.question}\n      {each.replied.text}")
 
 
-def run_freshness(model: MiniLM, options: argparse.Namespace) -> Figures:
+def run_freshness(model: Embedder, options: argparse.Namespace) -> Figures:
     found = freshness.suite(model, options.packages, options.show)
     for name, row in found.items():
         print(f"freshness {freshness.line_of(name, 'tuned on' if name in freshness.TUNED else 'not tuned on', row)}")
@@ -145,7 +146,7 @@ def _timed(run: Callable[[], list[questions.Asked]]) -> tuple[list[questions.Ask
     return run(), time.process_time() - began
 
 
-def run_talk(_: MiniLM, options: argparse.Namespace) -> Figures:
+def run_talk(_: Embedder, options: argparse.Namespace) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         home, cache = Path(folder), Path(folder) / "cache"
         cache.mkdir()
@@ -161,7 +162,7 @@ def run_talk(_: MiniLM, options: argparse.Namespace) -> Figures:
     return {"first_reply_p95_s": told.first_reply_p95_s, "onboarding_s": told.onboarding_s, **lost}
 
 
-SUITES: Mapping[str, Callable[[MiniLM, argparse.Namespace], Figures]] = {
+SUITES: Mapping[str, Callable[[Embedder, argparse.Namespace], Figures]] = {
     "lies": run_lies,
     "attacks": run_attacks,
     "questions": run_questions,
@@ -180,13 +181,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--packages", type=Path, help="folder of fetched packages with dated texts, for freshness")
     parser.add_argument("--show", action="store_true", help="print each question that is not answered rightly")
+    parser.add_argument("--kept", type=Path, help="keep embeddings in this folder: the same questions again are quick")
     parser.add_argument("--sets", default="", help="only these sets of questions (all), by comma")
     parser.add_argument("--suites", default=",".join(SUITES))
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
     for asset in (MINILM, MINILM_TOKENIZER):
         fetch(asset, cache_dir(), lambda _: None)
-    model = load_minilm(Path(cache_dir()))
+    loaded = load_minilm(Path(cache_dir()))
+    model = AllKept(loaded, options.kept) if options.kept else loaded
     figures: Figures = dict.fromkeys(KEYS.split())
     for name in options.suites.split(","):
         figures |= SUITES[name](model, options)

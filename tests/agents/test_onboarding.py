@@ -1,6 +1,7 @@
 """``tenfold agents``: a business gets an agent from its files, customers chat in a terminal, and a human answers."""
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from agents_pool import agents
 
 from tenfold.agents import onboarding, show, terminal
+from tenfold.catalog.shipped import DEMO_FOLDER
 from tenfold.core.errors import TenfoldError, UsageError
 from tenfold.pool.keys import Keyring, read_keys
 
@@ -63,6 +65,7 @@ async def test_files_become_an_agent_that_answers_and_what_was_skipped_is_told(p
     again, _ = await add(pool, tmp_path)
     assert again.tag == "" and len(read_keys(tmp_path)) == 1
     assert [(each.change.added, each.change.changed, each.change.same) for each in again.read] == [(0, 0, 2), (0, 0, 1)]
+    assert [each.change.offers for each in again.read] == [0, 0]
 
     status, reply = await pool.write("How much is the blue rain jacket?", business="shop.example")
     assert status == 200 and "89.50 EUR" in reply["reply"]["text"]
@@ -70,6 +73,29 @@ async def test_files_become_an_agent_that_answers_and_what_was_skipped_is_told(p
     assert [(each["id"], each["name"], each["items"]) for each in listed["businesses"]] == [
         ("shop.example", "shop.example", 2)
     ]
+
+
+async def test_a_feed_with_new_prices_is_told_of_where_nothing_else_of_it_is_new(pool, tmp_path, capsys):
+    await add(pool, tmp_path)
+    feed = tmp_path / "products.csv"
+    feed.write_text(FEED.replace("89.50,4", "85.00,4").replace("15.00,12", "15.00,0"))
+    sources = onboarding.sources_of([str(feed)], [], [])
+    arguments = (pool.url, tmp_path, tmp_path / "cache", "shop.example", "", sources, "EUR", (), lambda *_: None)
+    found = await asyncio.to_thread(onboarding.add, *arguments)
+    capsys.readouterr()
+    show.added(found, json=True)
+    (read,) = json.loads(capsys.readouterr().out)["read"]
+    assert (read["changed"], read["same"], read["offers"]) == (0, 2, 2)
+
+
+def test_the_shop_that_we_ship_is_a_feed_called_demo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (demo,) = onboarding.sources_of(["demo"], [], [])
+    assert (demo.kind, demo.place) == ("docs", str(DEMO_FOLDER))
+    # A file of one's own that is called so comes first.
+    (tmp_path / "demo").write_text(FEED)
+    (own,) = onboarding.sources_of(["demo"], [], [])
+    assert (own.kind, own.place) == ("feed", "demo")
 
 
 async def test_what_cannot_be_read_at_all_is_said_before_anything_is_done(pool, tmp_path):

@@ -12,7 +12,7 @@ from tenfold.ads.contract import LONGEST_SOURCE, CampaignOut, Campaigns, Edit, N
 from tenfold.ads.product import PREFIX
 from tenfold.ads.report import ReportOut, SpentOut
 from tenfold.catalog.ingest.decode import decode
-from tenfold.catalog.shipped import DEMO_FOLDER
+from tenfold.catalog.shipped import DEMO, DEMO_FOLDER, is_demo
 from tenfold.core.errors import UsageError
 from tenfold.core.paths import home_dir
 from tenfold.pool.client import ask
@@ -22,9 +22,6 @@ Made = TypeVar("Made", bound=BaseModel)
 
 WRITE_S, REPORT_S = 120.0, 60.0
 """Seconds to wait for copy to be written, and for a report."""
-
-DEMO = Path("demo")
-"""Names the shop that comes with Tenfold, where no file is called so."""
 
 
 def checked(kind: type[Made], told: dict[str, object]) -> Made:
@@ -52,12 +49,12 @@ def sources(path: Path | None) -> list[dict[str, str]]:
     """
     if path is None:
         return []
-    if path == DEMO and not path.exists():
+    if is_demo(str(path)):
         return [{"name": "demo.csv", "text": (DEMO_FOLDER / "products.csv").read_text(encoding="utf-8")}]
     if not path.is_file():
         raise UsageError(
             f"there is no file {str(path)!r}",
-            next_step=f"give the path of a catalog, or {str(DEMO)!r} for the shop that comes with Tenfold",
+            next_step=f"give the path of a catalog, or {DEMO!r} for the shop that comes with Tenfold",
         )
     data = path.read_bytes()
     text = decode(data)

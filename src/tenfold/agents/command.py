@@ -17,11 +17,10 @@ def add(
     business: Business,
     *,
     feed: Annotated[
-        tuple[str, ...], Parameter(help="What is sold, path or address: CSV, Google Merchant, Shopify, JSON-LD.")
+        tuple[str, ...], Parameter(help="What is sold, path or address: CSV, Google Merchant, Shopify, JSON-LD; demo: a shop we ship.")
     ] = (),
     site: Annotated[tuple[str, ...], Parameter(help="A site's address, its sitemap's, or a folder of its pages.")] = (),
     docs: Annotated[tuple[str, ...], Parameter(help="Folder or file of texts: policies, questions.")] = (),
-    demo: Annotated[bool, Parameter(negative="", help="Also read the shop that comes with Tenfold.")] = False,
     name: Annotated[str, Parameter(help="What customers call the business.")] = "",
     currency: Annotated[str, Parameter(help="Of prices that name none.")] = "USD",
     origin: Annotated[tuple[str, ...], Parameter(help="Site whose pages show the widget: https://shop.example.")] = (),
@@ -29,12 +28,9 @@ def add(
 ) -> None:
     """Give a business an agent, or bring what it knows up to date."""
     from tenfold.agents import onboarding, show
-    from tenfold.catalog.shipped import DEMO_CURRENCY, DEMO_FOLDER
     from tenfold.core.paths import cache_dir, home_dir
     from tenfold.pool.runfile import require_running
 
-    if demo:
-        docs, currency = (*docs, str(DEMO_FOLDER)), DEMO_CURRENCY
     sources = onboarding.sources_of(feed, site, docs)
     url = require_running(home_dir()).url
     added = onboarding.add(url, home_dir(), cache_dir(), business, name, sources, currency, origin, show.progress(json))

@@ -20,6 +20,7 @@ from tenfold.agents.shops import Embedding
 from tenfold.agents.uploads import GATHERED, PartOut, cut
 from tenfold.catalog.gathered import Gathered, Skipped
 from tenfold.catalog.ingest.place import Kind, is_address, read_place
+from tenfold.catalog.shipped import DEMO, DEMO_FOLDER, is_demo
 from tenfold.core.errors import TenfoldError, UsageError
 from tenfold.core.toml_file import read_toml
 from tenfold.pool.client import ask
@@ -68,23 +69,24 @@ class Added:
 
 
 def sources_of(feeds: Sequence[str], sites: Sequence[str], docs: Sequence[str]) -> list[SourceFile]:
-    """See what is to be read.
+    """See what is to be read; of a feed ``DEMO``, all that the shop has that comes with Tenfold.
 
     Raises:
         UsageError: there is nothing, or a path is not there.
     """
     found = [
-        *(SourceFile("feed", place) for place in feeds),
+        *(SourceFile("docs", str(DEMO_FOLDER)) if is_demo(place) else SourceFile("feed", place) for place in feeds),
         *(SourceFile("site", place) for place in sites),
         *(SourceFile("docs", place) for place in docs),
     ]
     if not found:
         raise UsageError(
-            "there is nothing that the agent could know", next_step="give --feed products.csv, --site ./site or --docs"
+            "there is nothing that the agent could know",
+            next_step=f"give --feed products.csv, --site ./site or --docs; --feed {DEMO} is a shop that we ship",
         )
     for each in found:
         if not is_address(each.place) and not Path(each.place).exists():
-            next_step = "give a file, a folder, or an address that begins with https://"
+            next_step = f"give a file, a folder, an address that begins with https://, or --feed {DEMO}"
             raise UsageError(f"--{each.kind}: there is no {each.place!r}", next_step=next_step)
     return found
 

@@ -24,7 +24,7 @@ MOST_SKIPPED = 5
 MOST_SHOWN = 10
 _NOTHING = """<h2>No agent yet</h2><p>Give a business what it sells and what it wrote; its agent then answers here, on
 its web pages, on WhatsApp and Messenger, and other programs over MCP. With a shop that ships with Tenfold:</p>
-<pre>tenfold agents add shop.example --demo</pre><p>With files of your own, or addresses:</p>
+<pre>tenfold agents add shop.example --feed demo</pre><p>With files of your own, or addresses:</p>
 <pre>tenfold agents add shop.example --feed products.csv --docs policies/</pre>
 <p>Then open this page again. <code>docs/agents.md</code> explains.</p>"""
 _ABOUT = (

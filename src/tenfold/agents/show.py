@@ -40,6 +40,7 @@ def added(found: "Added", json: bool) -> None:
                         "changed": each.change.changed,
                         "removed": each.change.removed,
                         "same": each.change.same,
+                        "offers": each.change.offers,
                     }
                     for each in found.read
                 ],
@@ -50,10 +51,11 @@ def added(found: "Added", json: bool) -> None:
             }
         )
         return
-    table = grid("source", "items", "variants", "passages", "new", "changed", "gone", "skipped")
+    table = grid("source", "items", "variants", "passages", "new", "changed", "gone", "prices and stock", "skipped")
     for each in found.read:
         change = each.change
-        counts = each.items, each.variants, each.passages, change.added, change.changed, change.removed
+        read = each.items, each.variants, each.passages
+        counts = *read, change.added, change.changed, change.removed, change.offers
         table.add_row(each.source, *map(str, counts), str(len(each.skipped)))
     out.print(table, markup=False)
     for each in found.read:

@@ -50,13 +50,17 @@ class SourceOut(Frozen):
 
 
 class PartOut(Frozen):
-    """What became of a part. ``missing``: parts that are still to come; of the last one, what changed."""
+    """What became of a part. ``missing``: parts that are still to come; of the last one, what changed.
+
+    ``offers``: variants whose price or stock is new, also of items that are the same.
+    """
 
     missing: int
     added: int = 0
     changed: int = 0
     removed: int = 0
     same: int = 0
+    offers: int = 0
 
 
 def cut(gathered: Gathered) -> list[Gathered]:
@@ -129,7 +133,14 @@ class Uploads:
 
 
 def _out(change: Change) -> PartOut:
-    return PartOut(missing=0, added=change.added, changed=change.changed, removed=change.removed, same=change.same)
+    return PartOut(
+        missing=0,
+        added=change.added,
+        changed=change.changed,
+        removed=change.removed,
+        same=change.same,
+        offers=change.offers,
+    )
 
 
 def _groups(things: tuple[Thing, ...]) -> Iterator[tuple[Thing, ...]]:
