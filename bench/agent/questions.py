@@ -18,7 +18,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -63,7 +63,10 @@ RETAIL_SIM = Asset(
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, what was replied, and whether that was right; ``is_wrong``: it asserted what is not so."""
+    """A question, what was replied, and whether that was right; ``is_wrong``: it asserted what is not so.
+
+    ``is_pointed``: nothing was asserted, and what was quoted as coming nearest is what a right answer quotes.
+    """
 
     id: str
     question: str
@@ -71,6 +74,7 @@ class Asked:
     is_right: bool
     is_wrong: bool
     wants: str
+    is_pointed: bool = False
 
 
 def ask_all(shop: Shop, name: str, now: datetime) -> list[Asked]:
@@ -99,7 +103,10 @@ def judge(asked: Mapping, reply: Mapping, rows: Iterable[Row]) -> Asked:
     wants = next((WANTED[each["check"]] for each in asked["expects"] if each["check"] in WANTED), "answer")
     # What "may suit" is offered, not asserted.
     is_wrong = bool(failed) and replied.type == "answer" and "may suit" not in replied.text
-    return Asked(asked["id"], asked["question"], replied, not failed, is_wrong, wants)
+    as_answer = replace(replied, type="answer")
+    is_near = bool(failed) and replied.type == "unknown" and wants == "answer" and bool(sources)
+    is_pointed = is_near and all(holds(check, as_answer, list(rows)) for check in asked["expects"])
+    return Asked(asked["id"], asked["question"], replied, not failed, is_wrong, wants, is_pointed)
 
 
 def figures(asked: Iterable[Asked]) -> dict[str, float]:
@@ -112,6 +119,7 @@ def figures(asked: Iterable[Asked]) -> dict[str, float]:
     return {
         "questions": len(asked),
         "resolution": round(sum(each.is_right for each in asked) / len(asked), 4),
+        "pointed_at": round(sum(each.is_pointed for each in asked) / len(asked), 4),
         "wrong_assertions": sum(each.is_wrong for each in asked),
         "handoff_precision": round(rightly / len(handed), 4) if handed else 1.0,
         "handoff_recall": round(rightly / len(wanted), 4) if wanted else 1.0,

@@ -19,7 +19,7 @@ from tenfold.catalog.item import Item, Variant
 from tenfold.catalog.passage import Passage
 from tenfold.core.errors import UsageError
 from tenfold.core.show import talk
-from tenfold.reply.reply import Answer, Claim, Evidence
+from tenfold.reply.reply import Answer, Claim, Evidence, Unknown
 from tenfold.reply.write import kind_of
 
 AT_ONCE = 200
@@ -55,8 +55,10 @@ def answers(shop: Shop, questions: list[Question], now: datetime) -> Iterator[di
 
 def told(said: Said) -> dict[str, object]:
     """A reply as JSON: its type, its text, and each claim with where it comes from."""
-    claims = said.reply.claims if isinstance(said.reply, Answer) else ()
-    evidence = said.reply.evidence if isinstance(said.reply, Answer) else {}
+    # What comes nearest is quoted with where it stands, and is no answer.
+    quoted = said.reply.nearest if isinstance(said.reply, Unknown) else said.reply
+    claims = quoted.claims if isinstance(quoted, Answer) else ()
+    evidence = quoted.evidence if isinstance(quoted, Answer) else {}
     listed = [{"text": claim.text, "evidence": sources_of(claim, evidence)} for claim in claims]
     return {"type": kind_of(said.reply), "text": said.text, "claims": listed}
 

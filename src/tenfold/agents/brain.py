@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tenfold.agents.answer import Found, answer, compared, described, untold
 from tenfold.agents.currency import asked_back, readable
 from tenfold.agents.greet import small_talk
-from tenfold.agents.lookup import POLICY, WINDOWS, quoted, similar
+from tenfold.agents.lookup import POLICY, quoted, similar, worth_quoting
 from tenfold.agents.memory import Memory
 from tenfold.agents.reading.acts import act_of, masked, wants_human
 from tenfold.agents.reading.cues import COMPARES, NEVER_TOLD, SORTS, Amounts, Best
@@ -27,7 +27,7 @@ from tenfold.agents.reading.question import Reading, read
 from tenfold.agents.reading.token import plain, stem, stems_of, tokens_of
 from tenfold.agents.reading.words import GENERIC
 from tenfold.agents.shop import Shop
-from tenfold.agents.tells import SURE, Telling, tellings
+from tenfold.agents.tells import Signs, Telling, signs_of, tellings
 from tenfold.agents.wording import Draft
 from tenfold.catalog.item import Item
 from tenfold.reply.fill import OfferChanged, fill
@@ -82,14 +82,16 @@ def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[R
     if talk is not None:
         return talk, memory
     said = read(shop, question, memory)
-    reading = _meant(said)
+    reading = meant(said)
     versus = _versus(shop, reading)
     # Made once where it is needed, and kept no longer than the reply takes.
     embed = cache(lambda: shop.model.embed([question])[0])
     if versus is None and not _is_read(shop, reading) and is_grievance(embed(), question):
         return HandOff("policy", question, {"act": "complaint"}), memory
-    quote = _quote(shop, question, embed, said, reading) if versus is None else None
-    if quote is not None:
+    told = _told(shop, question, embed, said, reading) if versus is None else []
+    sure = sum(each.sureness for each in told)
+    if sure >= SURE:
+        quote = Found(quoted(told))
         is_of_things = reading.items and reading.how != "all"
         return quote.reply, _remembered(memory, reading, quote) if is_of_things else memory
     back = asked_back(shop, reading)
@@ -97,8 +99,11 @@ def respond(shop: Shop, question: str, memory: Memory, now: datetime) -> tuple[R
         # The amount that follows is in the shop's currency, and about the same things.
         return back, _remembered(memory, replace(reading, amounts=Amounts()), Found(back))
     reading = readable(shop, reading)
-    found = versus or _found(shop, reading, question)
-    return found.reply, _remembered(memory, reading, found)
+    found = versus or _found(shop, reading, question, is_told=sure >= LIKELY)
+    reply = found.reply
+    if isinstance(reply, Unknown) and sure >= NEAR:
+        reply = replace(reply, nearest=quoted(told))
+    return reply, _remembered(memory, reading, found)
 
 
 def _for_a_person(shop: Shop, question: str) -> HandOff | None:
@@ -109,32 +114,37 @@ def _for_a_person(shop: Shop, question: str) -> HandOff | None:
     return HandOff("policy", question, {"act": act.name, **act.facts}) if act is not None else None
 
 
-OF_POLICY = 0.5
-"""Sureness from which a text is quoted where the question has a word of policies."""
-NAMED, BESIDE = 0.75, 0.6
-"""Shares of the words that name a thing, and of those beside, that a text has which tells of that thing."""
-
-
+SURE = 0.72
+"""Sureness of all that is quoted from which it is the answer."""
+LIKELY, NEAR = 0.3, 0.2
+"""From which nothing that is sold is offered in its place, and from which it is quoted as what comes nearest."""
 _SOMETHING = re.compile(r"\b(something|anything) (\w+ ){0,3}?(to|for|that|which|when)\b|\b(gift|present) for\b")
 
 
-def _quote(
-    shop: Shop, question: str, embed: Callable[[], NDArray[np.floating]], said: Reading, reading: Reading
-) -> Found | None:
-    """What texts tell of it, where the catalog does not explain all of a question or it is of policies."""
+def of_texts(shop: Shop, question: str, said: Reading, reading: Reading) -> tuple[Signs, tuple[Item, ...]] | None:
+    """Signs of a question to texts, and items whose descriptions may tell it too; none where the catalog knows better.
+
+    ``said``: the question, as it was read; ``reading``: what is meant by it.
+    """
     is_policy = POLICY.search(masked(shop, plain(question))) is not None
     is_read = _is_read(shop, reading)
     if not is_policy and (is_read or (shop.items and _SOMETHING.search(said.text))):
         return None
     is_of_thing = said.how in ("named", "alike", "thread")
-    told = tellings(shop, question, embed, said.items if is_of_thing and not is_read else ())
-    if not told or told[0].sureness < (OF_POLICY if is_policy else SURE):
-        return None
-    is_how = said.how != "named" or (_asks_how(said) and not _WHO.match(said.text))
-    if not (is_policy or _is_of_it(shop, said, told[0])) or not (is_how or told[0].signs.other >= BESIDE):
-        return None
-    told = [each for each in told[:WINDOWS] if is_policy or _is_of_it(shop, said, each)]
-    return Found(quoted(told))
+    signs = signs_of(said, is_policy=is_policy, is_read=is_read, is_how=_asks_how(reading))
+    return signs, said.items if is_of_thing and not is_read else ()
+
+
+def _told(
+    shop: Shop, question: str, embed: Callable[[], NDArray[np.floating]], said: Reading, reading: Reading
+) -> list[Telling]:
+    """What texts may tell of it."""
+    asked = of_texts(shop, question, said, reading)
+    if asked is None:
+        return []
+    signs, items = asked
+    told = tellings(shop, question, embed, signs, items)
+    return worth_quoting([each for each in told if signs["policy"] or _is_of_it(shop, said, each)])
 
 
 def _is_of_it(shop: Shop, said: Reading, told: Telling) -> bool:
@@ -145,13 +155,11 @@ def _is_of_it(shop: Shop, said: Reading, told: Telling) -> bool:
     """
     if isinstance(told.passage, Item) or said.how in ("all", "none"):
         return True
-    if said.how == "named":
-        return told.signs.sold >= NAMED
     others = {item.id for item in named(shop, tokens_of(f"{told.passage.title}. {told.window}")).items}
     return not others or any(item.id in others for item in said.items)
 
 
-def _meant(reading: Reading) -> Reading:
+def meant(reading: Reading) -> Reading:
     """The reading; without the things that only a word beside their name points at, where it says more than that."""
     if not reading.is_weak:
         return reading
@@ -186,7 +194,7 @@ def _versus(shop: Shop, reading: Reading) -> Found | None:
     return compared(shop, sides, reading.than or reading.best, reading) if len(sides) >= 2 else None
 
 
-def _found(shop: Shop, reading: Reading, question: str) -> Found:
+def _found(shop: Shop, reading: Reading, question: str, *, is_told: bool) -> Found:
     several = _several(shop, reading) if reading.how == "named" else None
     if several is not None:
         return several
@@ -203,17 +211,17 @@ def _found(shop: Shop, reading: Reading, question: str) -> Found:
             told = described(reading, [shop.now(item) for item in reading.items])
             return told or untold(shop, replace(reading, puzzling=(never.group(),)))
         return _beside(shop, reading) or answer(shop, reading)
-    return _of_none(shop, reading, question)
+    return _of_none(shop, reading, question, is_told=is_told)
 
 
-def _of_none(shop: Shop, reading: Reading, question: str) -> Found:
-    """The answer to a question that names nothing that is sold."""
+def _of_none(shop: Shop, reading: Reading, question: str, *, is_told: bool) -> Found:
+    """The answer to a question that names nothing that is sold; ``is_told``: a text probably tells what it asks."""
     is_how = _asks_how(reading)
     if reading.how == "all" and _is_about_goods(reading) and not is_how:
         return answer(shop, reading)
     if reading.how == "all" and shop.items and _RANGE.search(reading.text):
         return _range(shop)
-    found = None if is_how else similar(shop, question, reading)
+    found = None if is_how or is_told else similar(shop, question, reading)
     return found or Found(Unknown(shop.as_of, ("the catalog",), reading.thing), ())
 
 
@@ -295,7 +303,6 @@ _HOW = re.compile(
     r"may i|must i|should i|am i allowed)\b"
 )
 _ASKS_LAST = re.compile(r"[,;.!]\s*(and |so |but )?(do|does|can|could|may|must|should|will|am|is|are|what|how) ")
-_WHO = re.compile(r"\W*who\b")
 _WHY = re.compile(r"\W*why\b")
 _QUESTION = re.compile(
     r"\W*(and |so |but |hi |hello |please )*(is|are|was|were|does|do|did|can|could|may|might|must|should|will|would|"

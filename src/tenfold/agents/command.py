@@ -17,7 +17,8 @@ def add(
     business: Business,
     *,
     feed: Annotated[
-        tuple[str, ...], Parameter(help="What is sold, path or address: CSV, Google Merchant, Shopify, JSON-LD; demo: a shop we ship.")
+        tuple[str, ...],
+        Parameter(help="What is sold, path or address: CSV, Google Merchant, Shopify, JSON-LD; demo: a shop we ship."),
     ] = (),
     site: Annotated[tuple[str, ...], Parameter(help="A site's address, its sitemap's, or a folder of its pages.")] = (),
     docs: Annotated[tuple[str, ...], Parameter(help="Folder or file of texts: policies, questions.")] = (),

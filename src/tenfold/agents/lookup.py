@@ -7,13 +7,14 @@ import numpy as np
 
 from tenfold.agents import answer
 from tenfold.agents.choose import choices_of, costs, fits
+from tenfold.agents.describe import sentences_of
 from tenfold.agents.reading.question import Reading
 from tenfold.agents.reading.token import plain
 from tenfold.agents.shop import Shop
-from tenfold.agents.tells import SURE, Telling
+from tenfold.agents.tells import Telling
 from tenfold.agents.wording import Draft, label, price, stock
 from tenfold.catalog.passage import Passage
-from tenfold.reply.reply import Reply
+from tenfold.reply.reply import Answer
 
 POLICY = re.compile(
     r"\b(polic(y|ies)|returns?|returned|returning|refunds?|refunded|exchanges?|shipping|ship|ships|shipped|"
@@ -37,12 +38,13 @@ POLICY = re.compile(
     r"careers?|sustainab\w+|"
     r"recycl\w+|faq|terms|account|reviews?|fees?|final sale|clearance|damaged|defective|proof of purchase|receipt)\b"
 )
-BESIDE = 0.15
-"""By how much less sure a second window may be that is quoted beside."""
+ENOUGH, LEAST = 0.9, 0.1
+"""Further windows are quoted until those quoted have so much of the sureness of all, and as long as the next has so
+much of the first one's."""
 NEED = 0.20
 """Cosine from which an item is named for what it is for."""
-WINDOWS = 2
-"""Pairs of sentences that are quoted at most."""
+WINDOWS = 3
+"""Windows that are quoted at most."""
 _NEEDS = re.compile(
     r"\b(something|anything|thing|stuff|way|place|tool|device|game|gift|present) .*\b(for|to|that|when|i can|"
     r"so|which|in|on)\b|"
@@ -55,14 +57,32 @@ _NEEDS = re.compile(
 )
 
 
-def quoted(told: Sequence[Telling]) -> Reply:
-    """Answer by the windows that most probably tell what was asked, word by word."""
-    draft = Draft()
+def worth_quoting(told: Sequence[Telling]) -> list[Telling]:
+    """The first windows of those that may tell what was asked; one where it is sure, more where several are near."""
+    whole = sum(each.sureness for each in told)
+    kept: list[Telling] = []
     for each in told[:WINDOWS]:
-        if each.sureness >= max(min(SURE, told[0].sureness), told[0].sureness - BESIDE):
-            said = each.window if isinstance(each.passage, Passage) else f"“{each.window}”"
-            draft.say(f"{each.passage.title}: {said}", each.passage)
+        so_far = sum(one.sureness for one in kept)
+        if kept and (so_far >= ENOUGH * whole or each.sureness < LEAST * kept[0].sureness):
+            break
+        kept.append(each)
+    return kept
+
+
+def quoted(told: Sequence[Telling]) -> Answer:
+    """What windows say, word by word, with the sentences around them."""
+    draft = Draft()
+    for each in told:
+        said = _around(each.window, each.passage) if isinstance(each.passage, Passage) else f"“{each.window}”"
+        draft.say(f"{each.passage.title}: {said}", each.passage)
     return draft.answer()
+
+
+def _around(window: str, passage: Passage) -> str:
+    """A window with the sentence before it and the one after it: what limits a rule often stands beside it."""
+    sentences, own = sentences_of(passage.text), sentences_of(window)
+    at = next((n for n in range(len(sentences)) if sentences[n : n + len(own)] == own), None)
+    return window if at is None else " ".join(sentences[max(0, at - 1) : at + len(own) + 1])
 
 
 def similar(shop: Shop, question: str, reading: Reading) -> answer.Found | None:

@@ -11,17 +11,28 @@ def said_of(reply: Reply) -> Said:
     """Write a reply whose slots are filled."""
     text = text_of(reply)
     if isinstance(reply, Answer):
-        claims = tuple(
-            SaidClaim(text=claim.text, evidence=tuple(cited(reply.evidence[each]) for each in claim.evidence))
-            for claim in reply.claims
-        )
-        return Said(type="answer", text=text, claims=claims)
+        return Said(type="answer", text=text, claims=_claims_of(reply))
     if isinstance(reply, Clarify):
         return Said(type="clarify", text=text, choices=reply.choices)
     if isinstance(reply, Unknown):
-        return Said(type="unknown", text=text, as_of=reply.as_of.isoformat(), searched=reply.searched)
+        return Said(
+            type="unknown",
+            text=text,
+            as_of=reply.as_of.isoformat(),
+            searched=reply.searched,
+            claims=_claims_of(reply.nearest),
+        )
     assert isinstance(reply, HandOff)
     return Said(type="handoff", text=text, reason=reply.reason)
+
+
+def _claims_of(answer: Answer | None) -> tuple[SaidClaim, ...]:
+    if answer is None:
+        return ()
+    return tuple(
+        SaidClaim(text=claim.text, evidence=tuple(cited(answer.evidence[each]) for each in claim.evidence))
+        for claim in answer.claims
+    )
 
 
 def cited(evidence: Evidence) -> Cited:

@@ -69,11 +69,15 @@ class Clarify:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What was asked is not in the sources: which were searched, and how recent they are."""
+    """What was asked is not in the sources: which were searched, and how recent they are.
+
+    ``nearest``: what of them comes nearest, word by word; nobody says that it answers the question.
+    """
 
     as_of: datetime
     searched: tuple[str, ...]
     about: str = ""
+    nearest: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)

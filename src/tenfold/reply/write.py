@@ -64,7 +64,10 @@ def text_of(reply: Reply) -> str:
     if isinstance(reply, Unknown):
         about = f" about “{reply.about}”" if reply.about else ""
         where = f" in {', '.join(reply.searched)}" if reply.searched else ""
-        return f"I don't find anything{about}{where}, as of {reply.as_of:%Y-%m-%d %H:%M} UTC, so I cannot say."
+        as_of = f"as of {reply.as_of:%Y-%m-%d %H:%M} UTC"
+        if reply.nearest is not None:
+            return f"I find nothing that surely answers this, {as_of}. What comes nearest: {text_of(reply.nearest)}"
+        return f"I don't find anything{about}{where}, {as_of}, so I cannot say."
     return {
         "asked": "I am handing you over to a person of our team, who goes on in this conversation.",
         "policy": "A person of our team takes care of this; I have passed on what you wrote.",

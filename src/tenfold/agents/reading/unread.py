@@ -217,6 +217,8 @@ _LOOKS = re.compile("colou?r|material|fabric|finish")
 LIKE = 0.5
 """Cosine from which a word is taken to be of the kind of an option's values: "flute" and "violin" .56, "strawberry" and
 "raspberry" .50, "parrot" and "cat" .44, "balcony" and "street" .41, "zip" and "wool" .39."""
+TOO_LIKE = 0.6
+"""From here on it may be another word for the value: "decaf" and "decaffeinated" .84, "baking" and "cooking" .63."""
 MOST_LIKE = 40
 """Values that a word is compared with; of more, it is not."""
 
@@ -232,7 +234,7 @@ def _like(word: str, shop: Shop, items: tuple[Item, ...], lead: str) -> str:
         return ""
     near = shop.embedded([value.text.casefold() for value in values]) @ shop.embedded([word])[0]
     best = int(near.argmax())
-    return values[best].attribute if near[best] >= LIKE else ""
+    return values[best].attribute if LIKE <= near[best] < TOO_LIKE else ""
 
 
 def _of_class(values: Sequence[Value], stems: frozenset[str], word: str) -> str:
