@@ -37,6 +37,7 @@ def test_any_one_amount_may_be_left_out(header, row):
         ("run,params,tokens,loss\na,1e9,2e10,nan\nb,1e9,2e10,\n", "has no runs with a loss; 2 without one"),
         ("run,params,tokens,loss\na,1e9,2e10,-1\n", "runs.csv:2: loss is -1; it must be above 0"),
         ("run,params,tokens,loss\na,7B,2e10,2\n", "runs.csv:2: params is '7B', not a number"),
+        ("run;params;tokens;loss\na;1e9;2e10;2,571\n", "loss is '2,571', not a number"),
         ("run,params,tokens,loss\na,-1,2e10,2\n", "runs.csv:2: params is -1; it must be above 0"),
         ("run,params,tokens,flops,loss\na,1e9,,,2\n", "two of params, tokens and flops are needed, params is there"),
         ("run,params,tokens,loss\n,1e9,1e9,2\n", "runs.csv:2: run is empty"),

@@ -30,8 +30,8 @@ FLOPS_PER_PARAM_AND_TOKEN = 6.0
 COLUMNS = ("run", "params", "tokens", "flops", "loss")
 AMOUNTS = ("params", "tokens", "flops")
 SHOWN_PROBLEMS = 10
-_GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
-"""As spreadsheets write large numbers: ``27,386,128``."""
+_GROUPED = re.compile(r"\d{1,3}(,\d{3}){2,}(\.\d+)?")
+"""As spreadsheets write large numbers: ``27,386,128``. With one comma it may be a decimal one: a loss of ``2,571``."""
 
 
 class RunsError(UsageError):
@@ -155,8 +155,7 @@ def _row(row: dict[str, str | None]) -> tuple[str, tuple[float, float, float, fl
     if not name:
         raise ValueError("run is empty: give each training run a name")
     loss = _number("loss", row["loss"])
-    if loss is None:
-        raise ValueError("loss is empty: leave out runs without one")
+    assert loss is not None, "rows without a loss are left out"
     found = {column: _number(column, row.get(column)) for column in AMOUNTS}
     params, tokens, flops = (found[column] for column in AMOUNTS)
     if params is not None and tokens is not None:
@@ -178,7 +177,8 @@ def _number(column: str, written: str | None) -> float | None:
     try:
         value = float(text.replace("," if _GROUPED.fullmatch(text) else "_", ""))
     except ValueError as error:
-        raise ValueError(f"{column} is {text!r}, not a number (write 7e9 for 7 billion)") from error
+        message = f"{column} is {text!r}, not a number (write 7e9 for 7 billion, and decimals after a point)"
+        raise ValueError(message) from error
     if not math.isfinite(value) or value <= 0:
         raise ValueError(f"{column} is {text}; it must be above 0 and finite")
     return value
