@@ -10,9 +10,10 @@ import train_processes
 
 from tenfold.llama import kernels
 from tenfold.llama.attention import Positions
-from tenfold.llama.model import LlamaForCausalLM
+from tenfold.llama.model import Layer, LlamaForCausalLM, network_of
 from tenfold.llama.readout import judge
-from tenfold.llama.shape import ModelShape
+from tenfold.llama.shape import ModelShape, VisionShape
+from tenfold.llama.vision import VisionLayer
 from tenfold.llama.worker import GradientComputer
 
 needs_kernels = pytest.mark.skipif(
@@ -150,6 +151,18 @@ class Kept:
 
     def send(self, value: list[tuple[float, str]]) -> None:
         self.kept = value
+
+
+@pytest.mark.parametrize("by_kernels", [True, False])
+def test_layers_that_read_images_are_compiled_beside_kernels_too(by_kernels, monkeypatch):
+    model = network_of(ModelShape(**SIZES, num_hidden_layers=2, num_local_experts=4, vision=VisionShape()))
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda layer, **_: compiled.append(type(layer)))
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    if by_kernels:
+        model.use_kernels()
+    model.compile_layers()
+    assert compiled == [VisionLayer] * 2 + ([] if by_kernels else [Layer] * 2)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tenfold.llama.checkpoint import (
     write_checkpoint,
 )
 from tenfold.llama.coordinator import Coordinator
-from tenfold.llama.live import LiveState, live_paths, peek
+from tenfold.llama.live import LiveState, live_paths, mount_of, peek
 from tenfold.llama.progress import HISTORY_POINTS, TrainProgress
 from tenfold.llama.recipe import Recipe
 from tenfold.llama.runs import RUN_FILE, describe, locked, open_run, read_run, train_folder
@@ -290,6 +290,13 @@ def test_a_run_at_the_path_of_a_home_that_is_not_mounted_takes_nothing_of_the_ot
             assert not killed.exists() and other.exists()
             progress, found = read_checkpoint(checkpoint_files(folder)[0], read_run(folder), spans)
             assert (progress, found.sha256()) == (progress_after(3), state.sha256())
+
+
+def test_where_the_system_tells_of_no_mounts_a_home_is_known_by_its_device(tmp_path, monkeypatch):
+    """As gVisor, in which /proc/self/fdinfo has no mnt_id."""
+    whole = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, **how: whole(path, **how).replace("mnt_id:", "ino:"))
+    assert mount_of(tmp_path) == mount_of(tmp_path / "later") != mount_of(Path("/proc"))
 
 
 @given(losses=st.lists(st.floats(0, 10), max_size=1200))

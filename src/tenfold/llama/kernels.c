@@ -320,6 +320,14 @@ static inline void multiply(const bf16 *left, long left_step, const bf16 *right,
 static int set_tiles(void) { return 0; }
 static void release_tiles(void) {}
 
+// Two neighbours along the sum, in all places. Not by _mm_loadu_si32: gcc 10 has none, that of gcc 11.1 and 11.2 puts
+// them where none is read (PR 99754).
+static inline __m512bh everywhere(const bf16 *two) {
+    int32_t both;
+    memcpy(&both, two, 4);
+    return (__m512bh)_mm512_set1_epi32(both);
+}
+
 static inline void multiply(const bf16 *left, long left_step, const bf16 *right, long right_tile, long sum, float *out,
                             long step, int more) {
     // Eight rows fill 16 registers: as many sums as hide how long an instruction takes.
@@ -335,8 +343,7 @@ static inline void multiply(const bf16 *left, long left_step, const bf16 *right,
                 __m512bh low_right = (__m512bh)_mm512_loadu_si512(tile + 32 * pair);
                 __m512bh high_right = (__m512bh)_mm512_loadu_si512(tile + 512 + 32 * pair);
                 for (long r = 0; r < 8; r++) {
-                    __m128i two = _mm_loadu_si32(left + r * left_step + at + 2 * pair);
-                    __m512bh both = (__m512bh)_mm512_broadcastd_epi32(two);
+                    __m512bh both = everywhere(left + r * left_step + at + 2 * pair);
                     low[r] = _mm512_dpbf16_ps(low[r], both, low_right);
                     high[r] = _mm512_dpbf16_ps(high[r], both, high_right);
                 }

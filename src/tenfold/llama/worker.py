@@ -95,7 +95,7 @@ class GradientComputer:
         found = [f"torch {torch.__version__}", torch.backends.cpu.get_cpu_capability(), f"products in {kind}"]
         if self._by_kernels:
             found.append(f"kernels {kernels.version()}")
-        elif self.recipe.compile:
+        if self.recipe.compile and (not self._by_kernels or self.recipe.model.vision is not None):
             found.append("torch's compiler")
         if self._threads != 1:
             found.append(f"{self._threads} threads")
@@ -113,7 +113,7 @@ class GradientComputer:
             # Only where gradients are computed: held-out batches have other sizes, each a compilation of its own.
             if self._by_kernels:
                 self._model.use_kernels()
-            elif self.recipe.compile:
+            if self.recipe.compile:
                 self._model.compile_layers()
             self._readied = True
         batch = self.sampler.batch(step, microbatch)
