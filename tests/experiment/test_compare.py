@@ -85,6 +85,8 @@ def test_what_differed_before_is_taken_out_and_the_interval_is_narrower():
     assert adjusted.error < 0.3 * raw.error
     assert pairs[0].saved == pytest.approx(1 - (adjusted.error / raw.error) ** 2)
     assert pairs[1].saved == 0
+    arms = [moments_of(outcome_P[here], steps=outcome_P[here]) for here in (arm_P, ~arm_P)]
+    assert compare(*arms, unseen=5000.0).saved == 0, "what was not seen is no variance that the past put in"
 
 
 def test_a_ratio_of_sums_has_the_error_that_people_give_it():

@@ -84,7 +84,8 @@ def compare(
     both_past = float((treated + control).mean_K[PAST])
     adjusted = [arm.value - theta * (float(arm.mean_K[PAST]) - both_past) for arm in (treated, control)]
     beyond = unseen * _step_square(treated + control)
-    variances = [_variance(arm, theta) + beyond / float(arm.sum_K[DIVISOR]) ** 2 for arm in (treated, control)]
+    seen = [_variance(arm, theta) for arm in (treated, control)]
+    variances = [of + beyond / float(arm.sum_K[DIVISOR]) ** 2 for of, arm in zip(seen, (treated, control), strict=True)]
     error = math.sqrt(sum(variances))
     information = _information(treated, control, error)
     wide = widening(information, alpha, mixing)
@@ -95,7 +96,7 @@ def compare(
         control=control.value,
         difference=_around(difference, error, wide),
         relative=_relative(adjusted, variances, wide),
-        saved=1.0 - error**2 / raw if raw > 0 else 0.0,
+        saved=1.0 - sum(seen) / raw if raw > 0 else 0.0,
         information=information,
         mixing=mixing,
     )
