@@ -12,7 +12,7 @@ from tenfold.replay.engine import replay
 from tenfold.replay.rule import Decision, View
 from tenfold.replay.summary import notes, summary
 from tenfold.replay.tenfold import Tenfold
-from tenfold.replay.week import Times
+from tenfold.replay.week import Kind, Times, Week
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +57,30 @@ def test_services_of_a_family_share_its_budget_and_however_much_is_unspent_most_
     outcome = replay(made, Tenfold(TARGET))
     served_T = outcome.service_slots_TS.sum(axis=1)[505:]
     assert np.median(served_T) >= 20 * (1.0 - BURN * 0.1)
+
+
+def test_who_yields_to_services_outbids_jobs_also_on_accelerators_that_jobs_do_better_on():
+    chat, train = (
+        service([10.0] * 60, usd_per_request=10.0, capacity_K=np.array([1.0, 0.5])),
+        job(speed_K=np.array([1.0, 1.0])),
+    )
+    made = Week("two kinds", 100.0, (Kind("a", 4), Kind("b", 30)), (chat,), (train,))
+    seen, tenfold = [], Tenfold(TARGET)
+
+    class Looking:
+        name, warm = "looking", True
+
+        def decide(self, view: View) -> Decision:
+            seen.append(tenfold.claims(view))
+            return tenfold.decide(view)
+
+    replay(made, Looking())
+    # By then chat has budget unspent, keeps the worth of five slots, and would yield three more.
+    worth = [seen[40].marginal_usd_per_s(0, slot) for slot in range(8)]
+    assert worth[0] == pytest.approx(10.0, rel=0.02)
+    # Half a slot's work of each of kind b, which a job would make 1 USD of.
+    assert worth[7] < 0.5 * worth[0]
+    assert worth[7] * 0.5 > 1.0
 
 
 def smooth_week(**changes):

@@ -129,7 +129,14 @@ class Terms:
     resize_dwell_s_W: Floats
 
 
-def claims_of(services: Services, jobs: Jobs, terms: Terms, *, most_slots: float = math.inf) -> Claims:
+def claims_of(
+    services: Services,
+    jobs: Jobs,
+    terms: Terms,
+    *,
+    most_slots: float = math.inf,
+    jobs_instead_usd_per_s_S: Floats | float = 0.0,
+) -> Claims:
     """Make the claims of all workloads.
 
     Args:
@@ -138,13 +145,16 @@ def claims_of(services: Services, jobs: Jobs, terms: Terms, *, most_slots: float
         terms: of all.
         most_slots: how many slots of each service are valued at most. A live pool gives its size plus one: where demand
             is far more than a small pool can meet, the runs within that size are then finer. A replay values all.
+        jobs_instead_usd_per_s_S: what the best-paid job makes of the slots that do the work of one of a service's best
+            kind, on the kind where that is most; needed only where slots are of several kinds.
     """
     service_S, job_J = np.flatnonzero(terms.serves_W), np.flatnonzero(~terms.serves_W)
     join_cost_W = _cost(terms.join_s_W, terms.join_dwell_s_W, 1.0).clip(0.0, 1.0)
     runs = services.runs(jobs.rival_usd_per_s, most_slots)
     if jobs.best_usd_per_s > 0:
-        # Who yields to services still comes before all jobs, also with a slot that has to join.
-        least_usd_S = OVER_JOBS * jobs.best_usd_per_s / np.maximum(1.0 - join_cost_W[service_S], 1e-9)
+        # Who yields to services still comes before all jobs, on slots of any kind and also with one that has to join.
+        jobs_usd_S = np.maximum(jobs.best_usd_per_s, jobs_instead_usd_per_s_S)
+        least_usd_S = OVER_JOBS * jobs_usd_S / np.maximum(1.0 - join_cost_W[service_S], 1e-9)
         runs = yielding_runs(runs, services.kept_slots(jobs.rival_usd_per_s), least_usd_S)
     owner_R, usd_R, slots_R = runs
     owner_R = np.concatenate((service_S[owner_R], job_J))

@@ -64,8 +64,16 @@ class Tenfold:
 
     def claims(self, view: View) -> Claims:
         """What services and jobs ask for, in slots of the kind that each does best on."""
-        jobs = Jobs(view.week.usd_per_s_J[view.jobs_A] * view.speed_AK.max(axis=1, initial=0.0), view.most_A)
-        return claims_of(self._services(view), jobs, self._terms(view))
+        week, usd_AK = view.week, view.week.usd_per_s_J[view.jobs_A][:, None] * view.speed_AK
+        share_SK = week.capacity_SK / week.capacity_SK.max(axis=1, keepdims=True)
+        best_usd_K = usd_AK[view.most_A > 0].max(axis=0, initial=0.0)
+        instead_SK = np.divide(best_usd_K, share_SK, out=np.zeros_like(share_SK), where=share_SK > 0)
+        return claims_of(
+            self._services(view),
+            Jobs(usd_AK.max(axis=1, initial=0.0), view.most_A),
+            self._terms(view),
+            jobs_instead_usd_per_s_S=instead_SK.max(axis=1),
+        )
 
     def _services(self, view: View) -> Services:
         week = view.week
