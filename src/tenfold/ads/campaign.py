@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 MICROS = 1_000_000
+"""Micro-dollars in a dollar."""
+
 MOST_MICRO = 10**15
 """A thousand million dollars: more is a mistake of writing."""
-"""Micro-dollars in a dollar."""
 
 DAY_S = 86_400.0
 
