@@ -134,6 +134,16 @@ def test_why_tells_what_a_workload_is_steered_to(attained, provided, worth, done
     assert f"It answered {done} of its requests in time and shall answer 95%: {said}" in told
 
 
+def test_why_tells_how_many_slots_a_workload_keeps_while_it_may_still_miss_requests():
+    def told(kept: int | None) -> str:
+        mine = standing("rank", held=3, aim=Aim(attains=0.95, attained=0.99, provided=0.9, worth=1.0, kept=kept))
+        return tell(Why(at=0.0, epoch=1, slots=4, mine=mine, others=(), next_slot_to=None, moves=()))
+
+    assert "Since it may still miss requests, it would keep 2 of its slots in a surge of another service." in told(2)
+    assert "it would keep none of its slots" in told(0)
+    assert not any("surge" in told(kept) for kept in (None, 3, 5))
+
+
 def test_why_tells_that_a_target_is_out_of_reach():
     def told(**aim) -> str:
         mine = standing("rank", aim=Aim(attains=0.95, provided=1.0, **aim))

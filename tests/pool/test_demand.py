@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenfold.pool.demand import DemandMeter, GatewayTotals, Requests, WorkloadPlan
-from tenfold.pool.meters import look_around
+from tenfold.pool.meters import look_around, measured_claims
 from tenfold.pool.resident import Counters
 from tenfold.pool.views import workload_view
 
@@ -35,6 +35,13 @@ def meter(
             attains=attains,
         )
     )
+
+
+def worth(found: DemandMeter, slots: int) -> list[float]:
+    """USD per second of the 1st, 2nd, ... slot to it, in a pool of its own."""
+    name = found.plan.workload
+    claims = measured_claims([found], slots=slots, held={name: 0}, wanted=set(), wake_s={name: 1.0}, dwell_s=10.0)
+    return [claims.marginal_usd_per_s(0, slot) for slot in range(slots)]
 
 
 def work(units: float, requests: int, busy_s: float) -> Counters:
@@ -91,7 +98,7 @@ def test_what_a_core_gave_long_ago_says_nothing_of_what_a_slot_will_do():
     found.observe_residents(counters, 1.0)
     assert found.supply == pytest.approx(0.25)
     # What is shown, and what a day of load is sized by, is what a slot does with its whole share.
-    shown = workload_view(found, slots=4, held=1, awake=1)
+    shown = workload_view(found, slots=4, held=1, awake=1, worth=(0.0, 0.0))
     assert (shown.capacity_per_slot, shown.core_share) == (found.sure_capacity, found.supply)
     for _ in range(120):
         found.observe_residents(counters, 1.0)
@@ -168,7 +175,7 @@ def test_waiting_requests_are_demand_before_any_forecast_knows():
     found.observe_gateway(GatewayTotals(arrived=0, waiting=12), 0.5)
     # Twelve requests of one unit, to be cleared within the target.
     assert found.demand_units_per_s() == pytest.approx(3.0)
-    assert found.marginal_usd_per_s(2)[0] > 0
+    assert worth(found, slots=2)[0] > 0
 
 
 def test_idle_time_runs_from_the_last_request_answered_or_waiting():
@@ -185,29 +192,29 @@ def test_idle_time_runs_from_the_last_request_answered_or_waiting():
 
 def test_training_is_worth_the_same_on_every_slot_however_few_ask():
     found = meter(takes_requests=False, target_s=None)
-    assert found.marginal_usd_per_s(4) == (20.0 * 1e-6,) * 4
-    assert meter().marginal_usd_per_s(4) == (0.0,) * 4
+    assert worth(found, slots=4) == [20.0 * 1e-6] * 4
+    assert worth(meter(), slots=4) == [0.0] * 4
 
 
 def test_a_service_that_missed_too_many_bids_more_and_one_that_missed_none_bids_for_less():
-    def worth(attained: int, attains: float | None, slots: int = 10) -> tuple[float, ...]:
+    def steered(attained: int, attains: float | None, slots: int = 10) -> list[float]:
         found = meter(attains=attains)
         found.observe_gateway(GatewayTotals(), 0.5)
         for hour in range(1, 25):
             asked = 100 * 3600 * hour
             totals = GatewayTotals(arrived=asked, answered=asked, in_time=attained * 3600 * hour)
             found.observe_gateway(totals, 3600.0)
-        return found.marginal_usd_per_s(slots)
+        return worth(found, slots)
 
-    fair = worth(attained=100, attains=None)
-    assert worth(attained=80, attains=None) == fair
-    assert worth(attained=80, attains=0.9)[0] > 2 * fair[0]
+    fair = steered(attained=100, attains=None)
+    assert steered(attained=80, attains=None) == fair
+    assert steered(attained=80, attains=0.9)[0] > 2 * fair[0]
     # All of a hundred requests a second fill seven slots; six tenths of that fill more than four.
-    assert worth(attained=100, attains=0.9)[:3] == pytest.approx(fair[:3], rel=0.02)
-    assert worth(attained=100, attains=0.9)[6] < 0.1 * fair[6]
+    assert steered(attained=100, attains=0.9)[:3] == pytest.approx(fair[:3], rel=0.02)
+    assert steered(attained=100, attains=0.9)[6] < 0.1 * fair[6]
     # The share is of demand, also where the pool has less: six tenths fill all three.
-    assert worth(attained=100, attains=0.9, slots=3) == pytest.approx(
-        worth(attained=100, attains=None, slots=3), rel=0.02
+    assert steered(attained=100, attains=0.9, slots=3) == pytest.approx(
+        steered(attained=100, attains=None, slots=3), rel=0.02
     )
 
 

@@ -82,6 +82,11 @@ def tell(found: Why) -> str:
         )
     if mine.aim is not None:
         lines.append(_steered(mine.aim))
+        if mine.aim.kept is not None and mine.aim.kept < mine.held:
+            kept = "none" if not mine.aim.kept else f"{mine.aim.kept:,}"
+            lines.append(
+                f"Since it may still miss requests, it would keep {kept} of its slots in a surge of another service."
+            )
     if mine.held:
         lines.append(f"Its last slot is worth {micro(mine.last_slot_usd_per_s)} to it{_best_use(found)}.")
     else:

@@ -80,3 +80,8 @@ class Claims:
         low, high = np.searchsorted(self.owner_R, (workload, workload + 1))
         run = int(low + np.searchsorted(np.cumsum(self.slots_R[low:high]), slot, side="right"))
         return float(self.usd_R[run]) if run < high else 0.0
+
+    def last_and_next_usd_per_s(self, workload: int, held: int) -> tuple[float, float]:
+        """Value per second of the last of ``held`` slots, 0 where there is none, and of one more."""
+        last = self.marginal_usd_per_s(workload, held - 1) if held else 0.0
+        return last, self.marginal_usd_per_s(workload, held)

@@ -11,6 +11,7 @@ import aiohttp
 
 from tenfold.core.config import PoolSettings
 from tenfold.ledger.recorder import Recorder
+from tenfold.policy.claims import Claims
 from tenfold.pool.adoption import Adoption
 from tenfold.pool.alarms import DamageWatch
 from tenfold.pool.census import Census
@@ -114,6 +115,7 @@ class Controller:
         """Describe the pool now."""
         return pool_state(
             self._known,
+            self._decisions.claims(),
             running=self._census.taken.is_set(),
             history=self._history,
             shadow=self._decisions.shadow_view(),
@@ -184,7 +186,7 @@ class Controller:
         if changes:
             await self._orders.carry_out(changes)
         self._decisions.tell(claims, at_once=bool(changes))
-        self._remember()
+        self._remember(claims)
 
     def _look_for_trouble(self) -> str:
         """Raise and end alarms; returns why the allocation must not change by value, or nothing."""
@@ -195,9 +197,9 @@ class Controller:
         self._damage.look()
         return hold
 
-    def _remember(self) -> None:
+    def _remember(self, claims: Claims) -> None:
         """Add a point to the history, at most one a second."""
         known = self._known
         now = known.clock()
         if not self._history or now - self._history[-1].at >= 0.95:
-            self._history.append(history_point(known.meters, known.held(), len(known.occupancy.slots), now))
+            self._history.append(history_point(known.meters, claims, known.held(), now))

@@ -28,6 +28,18 @@ class Decisions:
         self._shadow = Shadow() if known.settings.policy == "shadow" else None
         self._shadow_told_at = self._told_at = known.clock()
 
+    def claims(self, hold: str = "") -> Claims:
+        """Find what each workload asks for; ``hold`` is why it asks for no more than floors, or nothing."""
+        known = self._known
+        return claims_now(
+            known.occupancy,
+            known.meters,
+            known.served,
+            known.moves.wake_s,
+            dwell_s=0.0 if hold else known.settings.dwell_s,
+            idle_s=known.settings.idle_s,
+        )
+
     def decide(self, seconds: float, hold: str) -> tuple[Claims, list[Change]]:
         """Find what each workload asks for, and the changes that are worth more than they cost.
 
@@ -38,14 +50,7 @@ class Decisions:
         known = self._known
         began = time.monotonic()
         slots, holder, wake_s = places(known), known.occupancy.holder, known.moves.wake_s
-        claims = claims_now(
-            known.occupancy,
-            known.meters,
-            known.served,
-            wake_s,
-            dwell_s=0.0 if hold else known.settings.dwell_s,
-            idle_s=known.settings.idle_s,
-        )
+        claims = self.claims(hold)
         if self._shadow is not None and known.ready:
             self._note_shadow(self._shadow.decide(slots, claims, holder, wake_s, seconds), self._shadow)
         if known.settings.policy != "tenfold":

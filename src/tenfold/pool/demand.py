@@ -88,8 +88,9 @@ class WorkloadPlan:
 
 
 class DemandMeter:
-    """Turns counters into a workload's marginal values. ``idle_s``: seconds since its last request.
+    """Turns counters into what is asked of a workload and what a slot of it does.
 
+    ``idle_s``: seconds since its last request.
     ``rival_usd_per_s``: what work without requests makes of a slot. ``has_all``: it holds all slots that it could have.
     ``has_work``: false for a job that waits for something to do. ``ended``: why it never will; empty while it may.
 
@@ -274,11 +275,3 @@ class DemandMeter:
     def slot_usd_per_s(self) -> float:
         """What a slot that is always in use earns; 0 for a job that has nothing to do now."""
         return self.capacity * self.plan.value_per_unit_usd if self.has_work else 0.0
-
-    def marginal_usd_per_s(self, slots: int) -> tuple[float, ...]:
-        """Value of the 1st, 2nd, ... slot, USD per second, length ``slots``."""
-        if not self.plan.takes_requests:
-            return (self.slot_usd_per_s,) * slots
-        _, usd_R, slots_R = self.asks().runs(self.rival_usd_per_s, slots)
-        marginal = np.repeat(usd_R, slots_R)[:slots]
-        return (*marginal.tolist(), *[0.0] * (slots - len(marginal)))

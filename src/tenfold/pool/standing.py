@@ -20,6 +20,7 @@ class Aim(Frozen):
     attained: float = Field(description="share that it answered in time, over about a week")
     provided: float = Field(description="share of demand that is worth its price")
     worth: float = Field(description="worth of an answer, as a multiple of its price")
+    kept: int | None = Field(None, description="slots that it keeps in a surge of another service; none: all it has")
     owed: float = Field(0.0, description="share of requests that it missed though slots could have answered them")
     stretched: bool = Field(
         False, description="out of reach: an answer is worth the most that makes more slots answer more"
@@ -62,6 +63,7 @@ def standings(claims: Claims, meters: Sequence[DemandMeter], held_W: Ints, slots
         slots: of the pool.
         epoch: of the allocation.
     """
+    worth = [claims.last_and_next_usd_per_s(index, int(held)) for index, held in enumerate(held_W)]
     rows = tuple(
         Standing(
             workload=meter.plan.workload,
@@ -72,8 +74,8 @@ def standings(claims: Claims, meters: Sequence[DemandMeter], held_W: Ints, slots
             demand_units_per_s=meter.demand_units_per_s() if meter.plan.takes_requests else None,
             capacity_units_per_s=meter.capacity,
             supply=meter.supply,
-            last_slot_usd_per_s=claims.marginal_usd_per_s(index, int(held_W[index]) - 1) if held_W[index] else 0.0,
-            next_slot_usd_per_s=claims.marginal_usd_per_s(index, int(held_W[index])),
+            last_slot_usd_per_s=worth[index][0],
+            next_slot_usd_per_s=worth[index][1],
             aim=_aim(meter),
             price=meter.price,
         )
@@ -95,11 +97,14 @@ def _aim(meter: DemandMeter) -> Aim | None:
     if meter.plan.attains is None or not meter.plan.takes_requests:
         return None
     generous = meter.generosity()
+    # Without jobs nobody yields: what nobody has use for is held by whoever earns most with it.
+    yields = generous.yields_W[0] > 0 and meter.rival_usd_per_s > 0
     return Aim(
         attains=meter.plan.attains,
         attained=float(meter.tally.attained_W[0]),
         provided=float(generous.share_W[0]),
         worth=float(generous.worth_W[0]),
+        kept=int(meter.asks().kept_slots(meter.rival_usd_per_s)[0]) if yields else None,
         owed=float(meter.tally.owed_share_W[0]),
         stretched=bool(generous.stretched_W[0]),
     )

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from tenfold.policy.account import Account
+from tenfold.policy.claims import Claims
 from tenfold.pool.demand import DemandMeter
 from tenfold.pool.host import ResidentStatus, Slot
 from tenfold.pool.knowledge import Knowledge
@@ -22,12 +23,13 @@ from tenfold.pool.state import (
 
 
 def pool_state(
-    known: Knowledge, *, running: bool, history: Iterable[HistoryPoint], shadow: ShadowView | None
+    known: Knowledge, claims: Claims, *, running: bool, history: Iterable[HistoryPoint], shadow: ShadowView | None
 ) -> PoolState:
     """Show the pool now.
 
     Args:
         known: what the controller knows.
+        claims: what each workload asks for now.
         running: whether hosts have reported, so that there is a pool to show.
         history: the last minutes, oldest first.
         shadow: what the policy would have done, where it only watches.
@@ -47,8 +49,14 @@ def pool_state(
             for name, slot in slots.items()
         ),
         workloads=tuple(
-            workload_view(meter, slots=len(slots), held=held[workload], awake=awake[workload])
-            for workload, meter in known.meters.items()
+            workload_view(
+                meter,
+                slots=len(slots),
+                held=held[workload],
+                awake=awake[workload],
+                worth=claims.last_and_next_usd_per_s(index, held[workload]),
+            )
+            for index, (workload, meter) in enumerate(known.meters.items())
         ),
         moves=known.moves.views(),
         history=tuple(history),
@@ -100,10 +108,12 @@ def _phase(resident: ResidentStatus, awake: Address | None, moving: MoveView | N
     return "awake" if awake is not None and awake.name == resident.name else "asleep"
 
 
-def workload_view(meter: DemandMeter, *, slots: int, held: int, awake: int) -> WorkloadView:
-    """Show a workload that holds ``held`` of the pool's ``slots``, ``awake`` of them awake already."""
+def workload_view(meter: DemandMeter, *, slots: int, held: int, awake: int, worth: tuple[float, float]) -> WorkloadView:
+    """Show a workload that holds ``held`` of the pool's ``slots``, ``awake`` of them awake already.
+
+    ``worth``: USD per second of the last slot that it holds, and of one more.
+    """
     plan, totals = meter.plan, meter.totals
-    marginal = (*meter.marginal_usd_per_s(slots), 0.0)
     return WorkloadView(
         workload=plan.workload,
         unit=plan.unit,
@@ -125,8 +135,8 @@ def workload_view(meter: DemandMeter, *, slots: int, held: int, awake: int) -> W
         latency_p95_s=totals.latency_p95_s,
         latency_target_s=plan.latency_target_s,
         in_time_share=totals.in_time_share,
-        value_last_slot_usd_per_s=marginal[held - 1] if held else 0.0,
-        value_next_slot_usd_per_s=marginal[held],
+        value_last_slot_usd_per_s=worth[0],
+        value_next_slot_usd_per_s=worth[1],
         price=meter.price,
         facts=meter.facts,
         ended=meter.ended,
@@ -149,8 +159,10 @@ def account_views(account: Account, workloads: Iterable[str]) -> tuple[AccountVi
     )
 
 
-def history_point(meters: Mapping[str, DemandMeter], held: Mapping[str, int], slots: int, at: float) -> HistoryPoint:
-    """Show the pool at one moment, for charts."""
+def history_point(
+    meters: Mapping[str, DemandMeter], claims: Claims, held: Mapping[str, int], at: float
+) -> HistoryPoint:
+    """Show the pool at one moment, for charts; ``claims`` are in the order of ``meters``."""
     services = {workload: meter for workload, meter in meters.items() if meter.plan.takes_requests}
     latencies = {workload: meter.totals.latency_p95_s for workload, meter in services.items()}
     return HistoryPoint(
@@ -158,6 +170,6 @@ def history_point(meters: Mapping[str, DemandMeter], held: Mapping[str, int], sl
         slots=dict(held),
         demand={workload: meter.arrival_per_s for workload, meter in services.items()},
         latency_p95_s={workload: latency for workload, latency in latencies.items() if latency is not None},
-        value_next_slot={w: (*meter.marginal_usd_per_s(slots), 0.0)[held[w]] for w, meter in meters.items()},
+        value_next_slot={w: claims.marginal_usd_per_s(index, held[w]) for index, w in enumerate(meters)},
         units_per_s={workload: meter.units_per_s for workload, meter in meters.items()},
     )
