@@ -64,6 +64,19 @@ def test_a_shop_is_made_of_a_feed_that_names_no_currency_and_of_a_single_file(tm
     assert [passage.text for passage in shop.passages] == ["Within Europe only."]
 
 
+def test_questions_of_one_thread_go_on_and_those_whose_thread_is_null_stand_alone(tmp_path):
+    (tmp_path / "feed.csv").write_text(FEED)
+    lines = [
+        {"id": f"{thread} {n}", "question": question, "thread": thread}
+        for thread in (0, None)
+        for n, question in enumerate(["Do you have a desk lamp?", "And the cheapest?"])
+    ]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    shop = shop_from_files("tea", tmp_path / "feed.csv", None, LetterEmbedder(), NOW)
+    said = [each["text"] for each in answers(shop, questions_of(tmp_path / "q.jsonl"), NOW)]
+    assert "35.50 USD" in said[1] and "Tea Kettle" in said[3]
+
+
 def test_a_business_without_feed_and_texts_is_told_what_to_give():
     with pytest.raises(UsageError, match="nothing to answer from"):
         shop_from_files("lamps", None, None, LetterEmbedder(), NOW)

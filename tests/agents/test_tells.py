@@ -6,9 +6,11 @@ import pytest
 
 from tenfold.agents.ask import told
 from tenfold.agents.brain import speak
+from tenfold.agents.lookup import quoted
 from tenfold.agents.memory import Memory
 from tenfold.agents.said import said_of
 from tenfold.agents.shop import Shop
+from tenfold.agents.tells import Telling, windows_of
 from tenfold.catalog.passage import Passage
 from tenfold.reply.reply import Unknown
 
@@ -60,3 +62,21 @@ async def test_what_may_answer_is_pointed_at_and_nobody_says_that_it_does(shop):
 async def test_what_no_text_comes_near_is_not_answered_by_another(shop):
     said = told(await ask(shop, "do you sell bicycles?"))
     assert (said["type"], said["claims"]) == ("unknown", [])
+
+
+RENT = """We rent bikes by the day and by the week. A helmet comes with each bike.
+Prices:
+- city bike: 12 EUR a day
+- e-bike: 30 EUR a day
+Children under 12 ride with an adult. A deposit of 50 EUR is paid at the counter.
+It is paid back when the bike is back whole. Who comes back late pays for another day.
+Bikes can be left in the yard behind the shop until 22:00, locked."""
+
+
+def test_a_quote_keeps_its_lines_and_says_no_sentence_twice():
+    rent = Passage("rent", "rent", "rent.md", "Rent", RENT, NOW)
+    windows = windows_of(rent)
+    told = [Telling(windows[at], rent, 0.3) for at in (2, 0, -1)]
+    first, second = (claim.text for claim in quoted(told).claims)
+    assert first == "Rent: " + RENT[: RENT.index("\nChildren")]
+    assert second == "Rent: " + RENT[RENT.index("It is paid back") :]

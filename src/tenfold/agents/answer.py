@@ -8,7 +8,7 @@ from tenfold.agents.choose import Choice, choices_of, costs, extreme, fits
 from tenfold.agents.currency import currencies_of
 from tenfold.agents.describe import sentence_about
 from tenfold.agents.memory import Wish
-from tenfold.agents.reading.cues import NOT_THERE, Amounts, Best
+from tenfold.agents.reading.cues import Amounts, Best, asks_what_lacks
 from tenfold.agents.reading.lexicon import YES
 from tenfold.agents.reading.question import Reading
 from tenfold.agents.shop import Shop
@@ -30,7 +30,7 @@ from tenfold.catalog.money import MICROS
 from tenfold.reply.reply import Answer, Evidence, Reply, Unknown
 
 _WHICH = re.compile(r"\W*(what|which|how|show|list|give|tell|why|when|where|who)\b")
-_WHICH_ARE = re.compile(r"\W*(and )?(what|which|show|list)\b")
+_WHICH_ARE = re.compile(r"\W*(and )?(what|which|show|list|(is|are) (there )?any(thing)?)\b")
 _VERSIONS = re.compile(r"how many (different )?(versions|variants|variations|models|products|items)\b")
 _YES_NO = ("exists", "stock")
 
@@ -107,19 +107,26 @@ def _fitting(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[C
     is_about = reading.about and reading.asked in ("options", "describe", "exists", "holds", "list", "")
     if is_about or reading.asked == "options":
         return _options(reading, affordable)
-    return _told(reading, _by_stock(reading, affordable), all_choices)
+    return _told(reading, affordable, all_choices)
 
 
-def _by_stock(reading: Reading, wanted: list[Choice]) -> list[Choice]:
-    """Those that are sold out, or can be had, where a question asks which are; all where none is so."""
-    if reading.asked != "stock" or not _WHICH_ARE.match(reading.text):
-        return wanted
-    sold_out = bool(NOT_THERE.search(reading.text))
-    return [each for each in wanted if each.is_there != sold_out] or wanted
+def asks_which(reading: Reading) -> bool:
+    """Whether it is asked which can be had, or which are sold out."""
+    return reading.asked == "stock" and _WHICH_ARE.match(reading.text) is not None
+
+
+def _so_by_stock(reading: Reading, wanted: Sequence[Choice]) -> list[Choice]:
+    """Those that are sold out, or can be had, where a question asks which are; else all."""
+    if not asks_which(reading):
+        return list(wanted)
+    lacks = asks_what_lacks(reading.text)
+    return [each for each in wanted if each.is_there != lacks]
 
 
 def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choice]) -> Found:
     """What fits: one by one where few do, in a range where many do; with yes or no where that was asked."""
+    so = _so_by_stock(reading, wanted)
+    wanted = so or wanted
     draft = Draft()
     there = [each for each in wanted if each.is_there]
     ordered = sorted(wanted, key=lambda each: (not each.is_there, each.price))
@@ -148,6 +155,8 @@ def _told(reading: Reading, wanted: Sequence[Choice], all_choices: Sequence[Choi
     is_yes_no = reading.asked in _YES_NO or (reading.asked == "holds" and reading.wishes)
     if (is_yes_no or reading.amounts != Amounts()) and not (reading.is_eased or _WHICH.match(reading.text)):
         draft.lead(_lead(reading, wanted, all_choices))
+    elif not so:
+        draft.lead("None. ")
     if not there and len(wanted) < len(all_choices) and reading.asked not in ("price", "total"):
         others = sorted(
             (each for each in all_choices if each.is_there and fits(each, reading.wishes[:1])),
@@ -170,7 +179,7 @@ def _part_lead(reading: Reading) -> str:
 def _lead(reading: Reading, wanted: Sequence[Choice], choices: Sequence[Choice]) -> str:
     """Yes or no to whether something can be had, so many of it, or whether it cannot."""
     there = [each for each in wanted if each.is_there]
-    if reading.asked == "stock" and NOT_THERE.search(reading.text):
+    if reading.asked == "stock" and asks_what_lacks(reading.text):
         return "Yes. " if not there else "No. " if len(there) == len(wanted) else ""
     if reading.count > 1 and there:
         pieces = [each.variant.offer.stock for each in there]
@@ -363,7 +372,7 @@ def _counted(reading: Reading, wanted: Sequence[Choice]) -> Found:
             draft.say(f"{titles}{_with(reading.wishes)} comes in {number}: {', '.join(values)}.", *sources)
         return Found(draft.answer(), tuple(wanted[:SHOWN]))
     there = sum(1 for each in wanted if each.is_there)
-    if NOT_THERE.search(reading.text):
+    if asks_what_lacks(reading.text):
         out = [label(each) for each in wanted if not each.is_there]
         named = f": {'; '.join(out[:SHOWN])}" if out else ""
         draft.say(f"{len(out)} of {len(wanted)} versions are out of stock{named}.", *sources, *wanted)

@@ -31,7 +31,9 @@ class Question(Line):
 
     id: str | int
     question: str
-    thread: str | int = Field("", description="questions of one thread build on one another; none: each stands alone")
+    thread: str | int | None = Field(
+        None, description="questions of one thread build on one another; none: it stands alone"
+    )
 
 
 def questions_of(path: Path) -> list[Question]:
@@ -45,10 +47,11 @@ def questions_of(path: Path) -> list[Question]:
 
 def answers(shop: Shop, questions: list[Question], now: datetime) -> Iterator[dict[str, object]]:
     """Answer each question: ``id``, ``type``, ``text``, ``claims``."""
-    threads: dict[str | int, Memory] = defaultdict(Memory)
+    threads: dict[str | int | None, Memory] = defaultdict(Memory)
     for each in questions:
-        said = asyncio.run(speak(shop, each.question, threads[each.thread] if each.thread != "" else Memory(), now))
-        if each.thread != "":
+        is_alone = each.thread in (None, "")
+        said = asyncio.run(speak(shop, each.question, Memory() if is_alone else threads[each.thread], now))
+        if not is_alone:
             threads[each.thread] = said.memory
         yield {"id": each.id, **told(said)}
 

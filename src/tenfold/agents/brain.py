@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.agents.answer import Found, answer, compared, described, untold
+from tenfold.agents.answer import Found, answer, asks_which, compared, described, untold
 from tenfold.agents.currency import asked_back, readable
 from tenfold.agents.greet import small_talk
 from tenfold.agents.lookup import POLICY, quoted, similar, worth_quoting
@@ -348,7 +348,10 @@ def _range(shop: Shop) -> Found:
 def _is_about_goods(reading: Reading) -> bool:
     """Whether a question that names nothing is about all that is sold, as "anything in blue under $20?"."""
     bounds = (reading.amounts.least, reading.amounts.most)
-    return bool(reading.wishes or reading.best or reading.is_generic or any(bounds)) and not reading.puzzling
+    is_which = bool(reading.items) and asks_which(reading) and not reading.about
+    return (
+        bool(reading.wishes or reading.best or reading.is_generic or any(bounds) or is_which) and not reading.puzzling
+    )
 
 
 def _completed(shop: Shop, sides: Sequence[Reading]) -> list[Reading]:

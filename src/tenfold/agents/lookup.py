@@ -13,7 +13,7 @@ from tenfold.agents.reading.token import plain
 from tenfold.agents.shop import Shop
 from tenfold.agents.tells import Telling
 from tenfold.agents.wording import Draft, label, price, stock
-from tenfold.catalog.passage import Passage
+from tenfold.catalog.item import Item
 from tenfold.reply.reply import Answer
 
 POLICY = re.compile(
@@ -70,19 +70,36 @@ def worth_quoting(told: Sequence[Telling]) -> list[Telling]:
 
 
 def quoted(told: Sequence[Telling]) -> Answer:
-    """What windows say, word by word, with the sentences around them."""
+    """What windows say, word by word, with the sentences around them; where they touch nothing is said twice."""
     draft = Draft()
-    for each in told:
-        said = _around(each.window, each.passage) if isinstance(each.passage, Passage) else f"“{each.window}”"
-        draft.say(f"{each.passage.title}: {said}", each.passage)
+    for at, each in enumerate(told):
+        passage = each.passage
+        if isinstance(passage, Item):
+            draft.say(f"{passage.title}: “{each.window}”", passage)
+        elif all(one.passage is not passage for one in told[:at]):
+            for part in _around([one.window for one in told if one.passage is passage], passage.text):
+                draft.say(f"{passage.title}: {part}", passage)
     return draft.answer()
 
 
-def _around(window: str, passage: Passage) -> str:
-    """A window with the sentence before it and the one after it: what limits a rule often stands beside it."""
-    sentences, own = sentences_of(passage.text), sentences_of(window)
-    at = next((n for n in range(len(sentences)) if sentences[n : n + len(own)] == own), None)
-    return window if at is None else " ".join(sentences[max(0, at - 1) : at + len(own) + 1])
+def _around(windows: Sequence[str], text: str) -> list[str]:
+    """Parts of a text: its windows, and the sentence before and after each, which often limits what it says."""
+    if text in windows:
+        return [text]
+    sentences = sentences_of(text)
+    places: set[int] = set()
+    for window in windows:
+        at = next(n for n in range(len(sentences)) if " ".join(sentences[n : n + 2]) == window)
+        places.update(range(max(0, at - 1), min(len(sentences), at + 3)))
+    parts, end = [], 0
+    for place, sentence in enumerate(sentences):
+        start = text.index(sentence, end)
+        end = start + len(sentence)
+        if place in places and place - 1 in places:
+            parts[-1] = parts[-1][0], end
+        elif place in places:
+            parts.append((start, end))
+    return [text[start:end] for start, end in parts]
 
 
 def similar(shop: Shop, question: str, reading: Reading) -> answer.Found | None:

@@ -72,6 +72,13 @@ def test_a_column_of_texts_describes_and_is_no_property():
     assert cup.description.startswith("Kiln-fired\nin Aarau.\nHolds a litre.") and cup.attributes == {"finish": "matt"}
 
 
+@pytest.mark.parametrize("cell", ["https://cdn.example/" + "a" * 80, '{"' + "a" * 80 + '": 1}'])
+def test_addresses_and_json_describe_nothing_however_long(cell):
+    quoted = cell.replace('"', '""')
+    (cup,) = read_csv(f'id,title,price,extra\n1,Cup,4,"{quoted}"\n', "cups.csv").items
+    assert (cup.description, cup.attributes) == ("", {"extra": cell})
+
+
 def test_a_row_that_comes_twice_keeps_the_id_that_the_shop_knows():
     text = (
         "id,title,options,price,stock\n"
@@ -80,7 +87,13 @@ def test_a_row_that_comes_twice_keeps_the_id_that_the_shop_knows():
     )
     read = read_csv(text, "lamps.csv")
     assert offers_of(read.items[0]) == {"17": ("129.00 USD", True, 4), "18": ("99.00 USD", True, 1)}
-    assert [skip.where for skip in read.skipped] == ["lamps.csv, row 3"] and "row 2 again" in read.skipped[0].why
+    assert [skip.where for skip in read.skipped] == ["lamps.csv, row 3"] and "row 2 again;" in read.skipped[0].why
+
+
+def test_a_row_that_comes_again_at_another_price_is_told_of_as_such():
+    read = read_csv("id,title,price,stock\n17,Lamp,129,4\n17,Lamp,99,4\n", "lamps.csv")
+    assert offers_of(read.items[0]) == {"17": ("129.00 USD", True, 4)}
+    assert "row 2 again, with another price or stock" in read.skipped[0].why
 
 
 def test_each_row_that_is_left_out_is_named_with_the_reason():

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tenfold.agents.reading.quantity import read_number
 from tenfold.agents.reading.words import COMPARATIVES, LESS, SUPERLATIVES
+from tenfold.catalog.ingest.price import read_price
+from tenfold.catalog.money import MICROS
 
 Asked = Literal[
     "price", "total", "pieces", "stock", "options", "count", "compare", "exists", "holds", "describe", "list", ""
@@ -160,8 +161,16 @@ NEVER_TOLD = re.compile(
     r"\b(will|going to|when|soon)\b.*\b(get|be|become|go) (\w+ )?(cheaper|dearer|down|up|reduced|on sale)\b"
 )
 """Asks of another time, or for an opinion, of which no catalog tells."""
-NOT_THERE = re.compile(r"\b(out of stock|sold out|unavailable|not available|run out|out of)\b")
-"""Asks whether something can not be had."""
+_OUT = r"(?:out of stock|sold out|unavailable|run out|out of)\b"
+_LACKS = re.compile(rf"\b{_OUT}")
+_DENIES = re.compile(
+    rf"(?:\bnot|\bno longer|\b(?:is|are)n'?t) (?:(?:yet|now|all|currently) )?(?:{_OUT}|(?:in stock|available)\b)"
+)
+
+
+def asks_what_lacks(text: str) -> bool:
+    """Whether a question asks what cannot be had: "sold out", "not in stock", and not "not sold out"."""
+    return (_LACKS.search(text) is not None) != (_DENIES.search(text) is not None)
 
 
 def asked_of(text: str) -> Asked:
@@ -207,7 +216,7 @@ FEWEST = frozenset(["minimum", "least", "fewest", "less", "fewer"])
 def amounts_of(text: str) -> Amounts:
     """Amounts of money that a question names."""
     if found := _RANGE.search(text):
-        numbers = [read_number(each) for each in re.findall(r"\d+(?:[.,]\d+)*", found.group())]
+        numbers = [price_number(each) for each in re.findall(r"\d+(?:[.,]\d+)*", found.group())]
         if len(numbers) == 2 and None not in numbers:
             low, high = sorted(float(each) for each in numbers if each is not None)
             return Amounts(low, high, None, _currency(found.group()), (found.span(),))
@@ -232,7 +241,15 @@ def _amount(match: re.Match[str] | None) -> float | None:
     if match is None:
         return None
     numbers = re.findall(r"\d+(?:[.,]\d+)*", match.group())
-    return read_number(numbers[-1]) if numbers else None
+    return price_number(numbers[-1]) if numbers else None
+
+
+def price_number(text: str) -> float | None:
+    """A number as prices are written: "1,299.00" and "1.299,00", and "1.300" is more than a thousand."""
+    try:
+        return read_price(text, "USD").micros / MICROS
+    except ValueError:
+        return None
 
 
 def _currency(text: str) -> str:

@@ -5,7 +5,17 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from tenfold.agents.memory import Memory, Wish
-from tenfold.agents.reading.cues import FEWEST, Amounts, Asked, Best, amounts_of, asked_of, best_of, than_of
+from tenfold.agents.reading.cues import (
+    FEWEST,
+    Amounts,
+    Asked,
+    Best,
+    amounts_of,
+    asked_of,
+    best_of,
+    price_number,
+    than_of,
+)
 from tenfold.agents.reading.denied import is_denied
 from tenfold.agents.reading.find import NOTHING, Named, alike, by_modifier, is_color_or_material, is_content, named
 from tenfold.agents.reading.lexicon import Value
@@ -365,7 +375,7 @@ def _is_value(mention: Mention, tokens: Sequence[Token], best: Best) -> bool:
 
 
 def _is_amount(token: Token, amounts: Amounts) -> bool:
-    number = float(token.text.replace(",", "")) if re.fullmatch(r"[\d,]+(\.\d+)?", token.text) else None
+    number = price_number(token.text) if re.fullmatch(r"[\d.,]+", token.text) else None
     return number is not None and number in (amounts.least, amounts.most, amounts.exact)
 
 

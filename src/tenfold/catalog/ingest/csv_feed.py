@@ -29,7 +29,9 @@ _NAMES = {
 }
 _KNOWN = {alias: (place, name) for name, aliases in _NAMES.items() for place, alias in enumerate(aliases.split())}
 LONGEST_FACT = 80
-"""Characters of a cell that tells a property, as ``oak``; what is longer, or has several lines, describes."""
+"""Characters of a cell that tells a property, as ``oak``; a longer text, or one of several lines, describes."""
+_NO_TEXT = re.compile(r"https?://|[\[{]")
+"""Begins what programs read: addresses, JSON."""
 _OPTION = re.compile(r"(?:option|attribute)\s*(\d+)\s*(name|value)s?(?:\(s\))?")
 _CODES = (
     "usd eur gbp cad aud chf jpy sek nok dkk isk pln czk huf ron bgn try uah nzd hkd sgd inr cny krw twd thb idr myr "
@@ -104,7 +106,7 @@ def _row(place: str, told: Mapping[str, str], columns: Mapping[str, str], before
         option = _OPTION.fullmatch(fold(column))
         if option is not None:
             numbered.setdefault(option.group(1), {})[option.group(2)] = value
-        elif column not in columns and ("\n" in value or len(value) > LONGEST_FACT):
+        elif column not in columns and _is_text(value):
             texts.append(plain_text(value))
         elif column not in columns and column and value:
             name = fold(column).replace("_", " ").strip()
@@ -139,6 +141,10 @@ def _row(place: str, told: Mapping[str, str], columns: Mapping[str, str], before
         options=options,
         facts=facts,
     )
+
+
+def _is_text(value: str) -> bool:
+    return ("\n" in value or len(value) > LONGEST_FACT) and not _NO_TEXT.match(value)
 
 
 def _currency_of(columns: Mapping[str, str]) -> str:

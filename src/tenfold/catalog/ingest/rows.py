@@ -159,7 +159,7 @@ def _item(group: Sequence[_Read], taken: set[str]) -> tuple[Item | None, list[Sk
 
 
 def _without_repeats(group: Sequence[_Read]) -> tuple[list[_Read], list[Skipped]]:
-    """Rows that tell the same as one before, by the same id, are left out: so that one keeps the id that it has."""
+    """The rows without those whose id and options came before, so that the first keeps its id; and those left out."""
     first: dict[object, _Read] = {}
     skipped = []
     for number, read in enumerate(group):
@@ -167,7 +167,9 @@ def _without_repeats(group: Sequence[_Read]) -> tuple[list[_Read], list[Skipped]
         told = row.id, tuple(sorted(row.options.items())), tuple(sorted(row.facts.items()))
         before = first.setdefault(told if row.id else number, read)
         if before is not read:
-            skipped.append(Skipped(row.where, f"it is {row.id!r} of {before.row.where} again; the first row counts"))
+            other = "" if read.offer == before.offer else ", with another price or stock"
+            why = f"it is {row.id!r} of {before.row.where} again{other}; the first row counts"
+            skipped.append(Skipped(row.where, why))
     return list(first.values()), skipped
 
 
