@@ -6,7 +6,7 @@ import pytest
 from ad_shops import FLOOR_LAMP, LAMP, NOW, POLICIES, SHEET, gathered
 
 from tenfold.ads.facts import fact_sheet
-from tenfold.ads.sentences import end_of, is_order
+from tenfold.ads.sentences import end_of, is_order, unfit
 from tenfold.catalog.ingest.csv_feed import read_csv
 from tenfold.catalog.ingest.source import joined, read_html
 
@@ -102,6 +102,8 @@ def test_a_title_that_is_no_name_keeps_its_item_out(title):
         ('"Best light I ever had" - a customer.', "it quotes somebody"),
         ("“Bright, and never fails me” says Ann of Aarau.", "it quotes somebody"),
         ("Our oil cures anxiety and cancer.", "ads claim no cure of an illness"),
+        ("It cures all of the known cancers.", "ads claim no cure of an illness"),
+        ("A gentle treatment for depression.", "ads claim no cure of an illness"),
     ],
 )
 def test_what_customers_said_and_cures_are_no_facts_of_a_page(said, why):
@@ -111,3 +113,7 @@ def test_what_customers_said_and_cures_are_no_facts_of_a_page(said, why):
     sheet = fact_sheet(joined([read_html(page, "lumen", "https://lumen.example", NOW)], "USD"))
     assert not any("cures" in word or "Best" in word or "Bright" in word for each in sheet.claims for word in each.says)
     assert any(each.why == why for each in sheet.left_out)
+
+
+def test_marks_of_inches_quote_nobody():
+    assert unfit('Our 12" pan comes with a 10" lid.', about_item=True) == ""

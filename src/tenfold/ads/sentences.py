@@ -69,11 +69,13 @@ _OTHERS_WROTE = re.compile(
     r"|customers? say|ratings by|questions by|guest ?book)\b",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r"[\"“”„«»](?:[^\"“”„«»]*\s){2}[^\"“”„«»]*[\"“”«»]")
-"""Three words between quotation marks are somebody's, and no name: a customer's praise, as pages show it."""
+_QUOTED = re.compile(r"(?<!\w)[\"“”„«»](?:[^\"“”„«»]*\s){2}[^\"“”„«»]*[\"“”«»]")
+"""Three words between quotation marks are somebody's, and no name: a customer's praise, as pages show it. After a
+digit the mark stands for inches."""
 _CURES = re.compile(
-    r"\b(?:cur(?:es?|ing)|heals?|healing|treats?|treating|prevents?|preventing) (?:[\w,-]+ ){0,3}?"
-    r"(?:cancer|tumou?rs?|diabetes|covid\S*|hiv|aids|alzheimer\S*|dementia|depression|anxiety|arthritis|autism)\b",
+    r"\b(?:cur(?:es?|ed|ing)|heal(?:s|ed|ing)?|treat(?:s|ed|ing|ments?)?|prevent(?:s|ed|ing|ion)?|remed(?:y|ies)|"
+    r"relie(?:f|ve[sd]?|ving)) (?:[\w,-]+ ){0,5}?"
+    r"(?:cancer|tumou?r|diabetes|covid\S*|hiv|aids|alzheimer\S*|dementia|depression|anxiety|arthritis|autism)s?\b",
     re.IGNORECASE,
 )
 _END = re.compile(
