@@ -38,3 +38,31 @@ async def test_who_leaves_while_nobody_takes_the_connection_is_in_nobodys_hand_a
 async def test_who_leaves_when_the_request_is_sent_had_it_in_hand():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert IN_HAND in await given_up(silent.getsockname()[1])
+
+
+async def test_a_request_whose_kept_connection_and_its_successor_fail_is_in_nobodys_hand():
+    served = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        served += 1
+        # The process ends as the next request arrives.
+        await reader.readuntil(b"\r\n\r\n")
+        server.close()
+        writer.close()
+
+    async def note(_) -> None:
+        pass
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    fates, scopes = [], []
+    async with passing_session() as session:
+        for _ in range(2):
+            scopes.append({"method": "GET", "raw_path": b"/v1/models", "query_string": b"", "headers": []})
+            fates.append(await forward(session, url, scopes[-1], note, headers=[], body=None, begin=note))
+    await server.wait_closed()
+    assert (fates, served) == (["answered", "unreached"], 1)
+    assert IN_HAND in scopes[0] and IN_HAND not in scopes[1]

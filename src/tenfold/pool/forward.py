@@ -144,6 +144,8 @@ async def forward(
             if not begun:
                 await start(response)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        # A kept connection may have died first: aiohttp then makes another one by itself.
+        scope.pop(IN_HAND, None)
         return "unreached"
     except aiohttp.ClientError:
         if not begun:
