@@ -63,6 +63,7 @@ def tells(text, has, has_not):
         ("which air pumps are in stock?", ["20.00 USD", "44.00 USD"], ["31.50"]),
         ("which air pumps are out of stock?", ["31.50 USD and is out"], ["20.00 USD and is", "44.00 USD and is"]),
         ("which air pumps aren't in stock?", ["31.50 USD and is out"], ["20.00 USD and is", "44.00 USD and is"]),
+        ("isn't the French programme book in stock?", ["Yes.", "6.00 USD"], ["5.00"]),
         ("which air pumps are not sold out?", ["20.00 USD", "44.00 USD"], ["31.50"]),
         ("which programme books are sold out?", ["None.", "5.00 USD and is in stock"], []),
         ("are any air pumps sold out?", ["Yes.", "31.50 USD and is out"], ["20.00 USD and is"]),

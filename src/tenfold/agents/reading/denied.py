@@ -80,7 +80,9 @@ def is_denied(text: str, tokens: Sequence[Token], at: int) -> bool:
             return False
         is_else = word == "than" and not {token.text for token in tokens[max(back - 4, 0) : back]}.isdisjoint(_ELSE)
         if is_else or word in DENY or (before, word) in _DENY_PAIRS:
-            return word not in DENY or not _denies_stock(tokens, back)
+            # "Isn't the blue one in stock?" asks whether it is.
+            is_asked = back == 0 and word in {"isn't", "aren't"}
+            return word not in DENY or not (is_asked or _denies_stock(tokens, back))
         denied = back > 1 and tokens[back - 2].text in DENY
         if word in {"with", "in"} and before.endswith("ing") and denied:
             # "not coming in blue"
