@@ -2,8 +2,9 @@
 
 A part of ``bench/ladder.py``. One small model is trained on OpenMoji's pictures, described by category and name,
 another of the same shape, seed and steps on the same captions with all pictures white. Both are judged on whole
-families that neither saw (``llama/data/openmoji.py``), and the first also with pictures of other captions. Intervals
-are of a bootstrap over those families.
+families that neither saw (``llama/data/openmoji.py``), and the first also with pictures of other captions. So for
+several draws of the quarter of families that is held out, each with a seed of its own, since one draw differs from
+the next by more than what is to be found. Intervals are of a bootstrap over families.
 """
 
 import json
@@ -11,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,22 +47,23 @@ SIDE = 16
 VOCABULARY = 512
 HELD_OUT = 0.25
 STEPS = 160
+SPLITS = 4
 SHUFFLES = 1
 RESAMPLES = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Foretold:
-    """Losses of the held-out captions, in nats, summed over each one's tokens. C captions, each of a group."""
+    """Losses of the held-out captions, in nats, summed over each one's tokens. C captions, each of a family."""
 
     tokens_C: NDArray[np.int64]
-    groups_C: NDArray[np.int64]
+    families_C: NDArray[np.str_]
     with_picture_C: NDArray[np.float64]
     without_C: NDArray[np.float64]
     with_another_C: NDArray[np.float64]
 
 
-def recipe_of(index: DataIndex, steps: int = STEPS) -> Recipe:
+def recipe_of(index: DataIndex, split: int) -> Recipe:
     """A tiny model that reads images: 16 patches of a picture become 4 tokens before its caption."""
     assert index.images is not None
     vision = VisionShape(
@@ -77,7 +79,8 @@ def recipe_of(index: DataIndex, steps: int = STEPS) -> Recipe:
         sequence_tokens=1 + vision.image_tokens + index.images.longest_caption,
         microbatch_sequences=16,
         microbatches=2,
-        steps=steps,
+        steps=STEPS,
+        seed=split,
         learning_rate=3e-3,
         warmup_steps=40,
         decay_share=0.5,
@@ -137,95 +140,101 @@ class Judge:
         return np.array([loss * tokens for loss, tokens in found])
 
 
-def foretell(
-    rows: Path, home: Path, *, held_out: float = HELD_OUT, steps: int = STEPS, group: str = FAMILY
-) -> tuple[DataIndex, Foretold]:
+def split_rows(rows: Path, folder: Path, split: int) -> Path:
+    """The same rows, with families under other names, so that others are held out; those of split 0 as they are."""
+    folder.mkdir()
+    told = [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()]
+    for row in told:
+        row["image"] = str(rows.parent / row["image"])
+        row[FAMILY] = f"{split} {row[FAMILY]}" if split else row[FAMILY]
+    target = folder / rows.name
+    target.write_text("".join(f"{json.dumps(row)}\n" for row in told), encoding="utf-8")
+    return target
+
+
+def foretell(rows: Path, home: Path, split: int) -> Foretold:
     """Build the pairs, train both models, and judge them.
 
     Args:
         rows: as ``draw_emoji`` gives them.
         home: for all files.
-        held_out: share of the families.
-        steps: of training.
-        group: name in the rows of what is held out together.
+        split: which families are held out, and the seed of both models.
     """
     seen = home / "pairs"
-    choices = PairChoices(SIDE, DESCRIBED, VOCABULARY, held_out, group=group)
-    index = build_pairs(seen, [rows], choices, lambda _what, _share: None)
-    recipe = recipe_of(index, steps)
+    choices = PairChoices(SIDE, DESCRIBED, VOCABULARY, HELD_OUT, group=FAMILY)
+    index = build_pairs(seen, [split_rows(rows, home / "rows", split)], choices, lambda _what, _share: None)
+    recipe = recipe_of(index, split)
     judges = {}
     for name, data in (("seeing", seen), ("blind", blind_copy(seen, home / "white"))):
         judges[name] = Judge(recipe, data, trained(RunFile(name, recipe, data), home))
     windows = judges["seeing"].windows
     captions = judges["seeing"].captions()
-    groups_C = _groups(rows, group, captions, seen)
-    by_group = np.argsort(groups_C, kind="stable")
+    families_C = _families(rows, captions, seen)
+    by_family = np.argsort(families_C, kind="stable")
     shuffled = []
     for turn in range(1, SHUFFLES + 1):
-        # Turned by parts of all, in the order of their groups: hardly one gets a picture of its own group.
+        # Turned by parts of all, in the order of their families: hardly one gets a picture of its own family.
         partner = np.empty(len(windows), dtype=np.int64)
-        partner[by_group] = np.roll(by_group, turn * len(windows) // (SHUFFLES + 1))
+        partner[by_family] = np.roll(by_family, turn * len(windows) // (SHUFFLES + 1))
         shuffled.append(judges["seeing"].losses([windows[each] for each in partner]))
-    return index, Foretold(
+    return Foretold(
         tokens_C=np.array([len(each) + 1 for each in captions]),
-        groups_C=groups_C,
+        families_C=families_C,
         with_picture_C=judges["seeing"].losses(windows),
         without_C=judges["blind"].losses(windows),
         with_another_C=np.mean(shuffled, axis=0),
     )
 
 
-def _groups(rows: Path, group: str, captions: Sequence[Sequence[int]], data: Path) -> NDArray[np.int64]:
-    """Number of each caption's group."""
-    groups: Mapping[str, str] = {
-        row[DESCRIBED]: row[group] for row in map(json.loads, rows.read_text(encoding="utf-8").splitlines())
+def _families(rows: Path, captions: Sequence[Sequence[int]], data: Path) -> NDArray[np.str_]:
+    """Family of each caption."""
+    families: Mapping[str, str] = {
+        row[DESCRIBED]: row[FAMILY] for row in map(json.loads, rows.read_text(encoding="utf-8").splitlines())
     }
     tokenizer = Tokenizer.from_file(str(data / TOKENIZER_FILE))
-    named = [groups[tokenizer.decode(list(caption))] for caption in captions]
-    return np.unique(named, return_inverse=True)[1]
+    return np.array([families[tokenizer.decode(list(caption))] for caption in captions])
 
 
-def interval(difference_C: NDArray[np.float64], told: Foretold) -> tuple[float, float, float]:
-    """Mean difference in nats per token, and its 95% interval by a bootstrap over groups."""
-    groups = int(told.groups_C.max()) + 1
-    nats_G = np.bincount(told.groups_C, difference_C, groups)
-    tokens_G = np.bincount(told.groups_C, told.tokens_C, groups)
-    drawn_RG = np.random.default_rng(0).integers(0, groups, (RESAMPLES, groups))
+def pooled(splits: Sequence[Foretold]) -> Foretold:
+    """All captions of all splits; one that is held out twice counts twice, in its family."""
+    return Foretold(*(np.concatenate([getattr(each, name.name) for each in splits]) for name in fields(Foretold)))
+
+
+def interval(difference_C: NDArray[np.float64], told: Foretold) -> tuple[float, float, float, int, int]:
+    """Mean difference in nats per token, its 95% interval by a bootstrap over families, families below 0, and all."""
+    number_C = np.unique(told.families_C, return_inverse=True)[1]
+    nats_G, tokens_G = np.bincount(number_C, difference_C), np.bincount(number_C, told.tokens_C)
+    drawn_RG = np.random.default_rng(0).integers(0, len(nats_G), (RESAMPLES, len(nats_G)))
     means_R = nats_G[drawn_RG].sum(axis=1) / tokens_G[drawn_RG].sum(axis=1)
     low, high = np.quantile(means_R, [0.025, 0.975])
-    return float(nats_G.sum() / tokens_G.sum()), float(low), float(high)
+    return float(nats_G.sum() / tokens_G.sum()), float(low), float(high), int((nats_G < 0).sum()), len(nats_G)
 
 
-def report(index: DataIndex, told: Foretold) -> None:
+def report(what: str, told: Foretold) -> None:
     """Print what was found."""
-    assert index.images is not None and index.held_out_documents is not None
-    groups = int(told.groups_C.max()) + 1
     total = told.tokens_C.sum()
     print(
-        f"captions of {index.held_out_documents} pictures in {groups} families held out "
-        f"({index.documents - index.held_out_documents} to train on), nats per token:"
-    )
-    print(
-        f"  with the picture {told.with_picture_C.sum() / total:.4f}, by a model that saw none "
-        f"{told.without_C.sum() / total:.4f}, with another's picture {told.with_another_C.sum() / total:.4f}"
+        f"{what}, {len(told.tokens_C)} captions held out, nats per token: with the picture "
+        f"{told.with_picture_C.sum() / total:.4f}, by a model that saw none {told.without_C.sum() / total:.4f}, with "
+        f"another's picture {told.with_another_C.sum() / total:.4f}"
     )
     for name, other_C in ("none", told.without_C), ("another's", told.with_another_C):
-        mean, low, high = interval(told.with_picture_C - other_C, told)
-        better_G = np.bincount(told.groups_C, told.with_picture_C - other_C, groups) < 0
+        mean, low, high, better, families = interval(told.with_picture_C - other_C, told)
         print(
-            f"  with it against {name}: {mean:+.4f} (95% over families {low:+.4f} to {high:+.4f}), better in "
-            f"{better_G.sum()} of {groups} families"
+            f"  with it against {name}: {mean:+.4f} (95% over families {low:+.4f} to {high:+.4f}), better in {better} "
+            f"of {families} families"
         )
 
 
 def measure() -> None:
     """Draw, train, judge and tell."""
     began = time.monotonic()
-    home = Path(tempfile.mkdtemp(prefix="captions-"))
-    try:
-        report(*foretell(draw_emoji(cache_dir(), lambda _what, _share: None), home))
-    finally:
-        shutil.rmtree(home)
+    rows, splits = draw_emoji(cache_dir(), lambda _what, _share: None), []
+    for split in range(SPLITS):
+        with tempfile.TemporaryDirectory(prefix="captions-") as home:
+            splits.append(foretell(rows, Path(home), split))
+        report(f"split {split}", splits[-1])
+    report(f"all {SPLITS} splits", pooled(splits))
     print(f"  {time.monotonic() - began:.0f} s")
 
 
