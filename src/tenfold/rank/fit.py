@@ -64,7 +64,8 @@ class RowAdam:
     """Adam on those rows of a matrix that a batch touched; the others and their moments stay as they are.
 
     A batch of Beauty touches a sixth of the items. Plain Adam goes on moving a row for some batches after one that
-    touched it, by its moments; so the rate here is so much higher that a row gets as far.
+    touched it, by its moments; so the rate here is so much higher that a row gets as far. How much goes by the share of
+    all rows in a batch: a row that every batch touches gets further than by Adam, 3.3 times where that is a twentieth.
     """
 
     weight_ID: Tensor
