@@ -37,7 +37,7 @@ from tenfold.llama.ladder.predicting import Asked, make
 from tenfold.llama.ladder.prediction import load_prediction, outcome_of, register
 from tenfold.llama.ladder.prior import FAMILY_PRIOR, FamilyPrior
 from tenfold.llama.ladder.rungs import rungs_of, target_of
-from tenfold.llama.ladder.runs_table import RunsTable, load_runs, parse_runs, sha256_of_runs, text_of_runs
+from tenfold.llama.ladder.runs_table import RunsTable, load_runs, parse_runs, sha256_of_runs, shown, text_of_runs
 from tenfold.llama.ladder.vpnls import fit_vpnls
 
 HERE = Path(__file__).parent
@@ -244,8 +244,8 @@ def main() -> None:
             runs = load_runs(given.runs)
         except UsageError as error:
             parser.error(f"{error}\n{error.next_step}")
-        for each in runs.left_out:
-            print(f"left out {each}")
+        if runs.left_out:
+            print("\n".join(["left out:", *shown(runs.left_out)]))
         print(json.dumps(judge(runs, given.budget)))
         return
     leave_one_out()

@@ -152,3 +152,10 @@ def test_without_runs_it_says_how_to_get_some(tmp_path, monkeypatch, capsys):
     code, words = refused(capsys, "ladder", "predict")
     assert code == 2
     assert "tenfold ladder run" in words
+
+
+def test_ten_rows_without_a_loss_are_told_and_the_rest_counted(runs_csv, capsys):
+    runs_csv.write_text(runs_csv.read_text() + "lost,1e9,1e19,nan\n" * 25)
+    main(["ladder", "fit", str(runs_csv)])
+    told = capsys.readouterr().err
+    assert told.count("loss is nan") == 10 and "and 15 more lines" in told

@@ -141,7 +141,7 @@ def _load(runs: Path | None) -> "tuple[RunsTable, str]":
     """Runs, and the text that they were read from."""
     from tenfold.core.show import talk
     from tenfold.llama.ladder.library import runs_path
-    from tenfold.llama.ladder.runs_table import parse_runs, text_of_runs
+    from tenfold.llama.ladder.runs_table import parse_runs, shown, text_of_runs
 
     path = runs or runs_path(home_dir())
     if runs is None and not path.exists():
@@ -151,6 +151,6 @@ def _load(runs: Path | None) -> "tuple[RunsTable, str]":
         )
     text = text_of_runs(path)
     table = parse_runs(text, str(path))
-    for each in table.left_out:
-        talk.print(f"left out {each}", style="dim", markup=False, soft_wrap=True)
+    if table.left_out:
+        talk.print("\n".join(["left out:", *shown(table.left_out)]), style="dim", markup=False, soft_wrap=True)
     return table, text

@@ -14,6 +14,7 @@ import hashlib
 import io
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -29,7 +30,7 @@ Mask = NDArray[np.bool_]
 FLOPS_PER_PARAM_AND_TOKEN = 6.0
 COLUMNS = ("run", "params", "tokens", "flops", "loss")
 AMOUNTS = ("params", "tokens", "flops")
-SHOWN_PROBLEMS = 10
+SHOWN_LINES = 10
 _GROUPED = re.compile(r"\d{1,3}(,\d{3}){2,}(\.\d+)?")
 """As spreadsheets write large numbers: ``27,386,128``. With one comma it may be a decimal one: a loss of ``2,571``."""
 
@@ -126,15 +127,19 @@ def parse_runs(text: str, origin: str = "runs.csv") -> RunsTable:
         except ValueError as error:
             problems.append(f"{origin}:{reader.line_num}: {error}")
     if problems:
-        more = len(problems) - SHOWN_PROBLEMS
-        shown = problems[:SHOWN_PROBLEMS] + ([f"and {more} more lines"] if more > 0 else [])
-        raise RunsError("\n".join(shown), next_step=_form())
+        raise RunsError("\n".join(shown(problems)), next_step=_form())
     if not rows:
         without = f" with a loss; {len(left_out)} without one" if left_out else ""
         raise RunsError(f"{origin} has no runs{without}", next_step=_form())
     names, amounts = zip(*rows, strict=True)
     params_R, tokens_R, flops_R, loss_R = (np.array(column) for column in zip(*amounts, strict=True))
     return RunsTable(names, params_R, tokens_R, flops_R, loss_R, tuple(left_out))
+
+
+def shown(lines: Sequence[str]) -> list[str]:
+    """What is told of lines of a table: the first ten, and how many more there are."""
+    more = len(lines) - SHOWN_LINES
+    return [*lines[:SHOWN_LINES], *([f"and {more} more lines"] if more > 0 else [])]
 
 
 def _without_loss(row: dict[str, str | None]) -> str:
