@@ -39,6 +39,8 @@ async def ask(shop, question):
     ("question", "has"),
     [
         ("do you take credit cards?", "no credit card terminal"),
+        ("what if I am late?", "15 minutes late"),
+        ("does the strand test cost anything?", "10 EUR"),
         ("I coloured my hair with henna some weeks ago, could you bleach it for me now?", "cannot bleach"),
         ("stuck in traffic, I will be half an hour late for my treatment, is that a problem?", "15 minutes late"),
     ],

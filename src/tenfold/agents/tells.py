@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import exp, log
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +39,13 @@ USUAL, COUNTED, NEAREST = 0.25, 3, 16
 """Cosine of a question and a window that has nothing to do with it, how many such are counted beside the others, so
 that a single text is held against something too, and how many of the nearest windows are these others."""
 WHOLE = 0.8
-"""Sureness that the best has at least of windows that have all that says something in a question."""
+"""Sureness that the best has at least of windows that have all that says something in a question to a catalog."""
 ALL = 0.999
 """Share of a question's words that is all of them."""
 
 Window = tuple[str, Passage | Item]
+Kind = Literal["catalog", "texts"]
+"""What a shop has: a catalog, to which most short questions are put, or texts only."""
 Signs = Mapping[str, float]
 """What speaks for a window telling what was asked, by name.
 
@@ -109,7 +112,7 @@ def tellings(
     found = weighed(shop, question, embed, items)
     if not found:
         return []
-    weights = weights_of()
+    weights = weights_of("catalog" if shop.items else "texts")
     told = [
         weights["bias"] + sum(weights.get(name, 0.0) * each for name, each in {**signs, **own}.items())
         for _, own in found
@@ -118,7 +121,8 @@ def tellings(
     # Nothing telling it weighs 1.
     total = exp(-top) + sum(exp(each - top) for each in told)
     sure = [exp(each - top) / total for each in told]
-    whole = [at for at, (_, own) in enumerate(found) if own["is_whole"]]
+    # By the weights for texts only this bound made one more of 272 wrong.
+    whole = [at for at, (_, own) in enumerate(found) if shop.items and own["is_whole"]]
     if whole and sum(sure[at] for at in whole) < WHOLE:
         best = max(whole, key=lambda at: sure[at])
         sure = [WHOLE if at == best else (1 - WHOLE) * each for at, each in enumerate(sure)]
@@ -187,9 +191,9 @@ def weighed(
 
 
 @cache
-def weights_of() -> Mapping[str, float]:
-    """Weights of the signs, and the bias."""
-    return tomllib.loads((Path(__file__).parent / "tells.toml").read_text(encoding="utf-8"))
+def weights_of(kind: Kind) -> Mapping[str, float]:
+    """Weights of the signs, and the bias, for a kind of shop."""
+    return tomllib.loads((Path(__file__).parent / "tells.toml").read_text(encoding="utf-8"))[kind]
 
 
 def windows_of(passage: Passage) -> list[str]:
