@@ -61,19 +61,18 @@ class Services:
         """How generously each is provided for; ``rival_usd_per_s``: what jobs make of a slot."""
         return generosity(self.tally, self.attains_S, most_worth(rival_usd_per_s, self.slot_usd_per_s_S))
 
-    def runs(self, rival_usd_per_s: float, most_slots: float = math.inf) -> tuple[Ints, Floats, Ints]:
+    def runs(self, generous: Generosity, most_slots: float = math.inf) -> tuple[Ints, Floats, Ints]:
         """Runs of slots of equal value, ``most_slots`` a service at most: whose, USD per second of a slot, how many."""
         demands_SD = np.maximum(self.demands_SD, (self.waiting_S / self.clear_s_S)[:, None])
-        generous = self.generosity(rival_usd_per_s)
         needs_SD, chances_D = generous.provided(demands_SD / self.slot_units_per_s_S[:, None], CHANCES_D)
         return service_runs(np.minimum(needs_SD, most_slots), chances_D, generous.worth_W * self.slot_usd_per_s_S)
 
-    def kept_slots(self, rival_usd_per_s: float) -> Floats:
+    def kept_slots(self, generous: Generosity) -> Floats:
         """Slots of each whose worth stays what it is in other services' surges: all where no budget is unspent."""
         waiting_S = self.waiting_S / self.clear_s_S
         most_S = np.maximum(self.demands_SD[:, -1], waiting_S)
         least_S = np.maximum(LEAST_KEPT * (self.demands_SD @ CHANCES_D), waiting_S)
-        kept_S = most_S + self.generosity(rival_usd_per_s).yields_W * (least_S - most_S)
+        kept_S = most_S + generous.yields_W * (least_S - most_S)
         return np.ceil(kept_S / self.slot_units_per_s_S)
 
 
@@ -150,12 +149,13 @@ def claims_of(
     """
     service_S, job_J = np.flatnonzero(terms.serves_W), np.flatnonzero(~terms.serves_W)
     join_cost_W = _cost(terms.join_s_W, terms.join_dwell_s_W, 1.0).clip(0.0, 1.0)
-    runs = services.runs(jobs.rival_usd_per_s, most_slots)
+    generous = services.generosity(jobs.rival_usd_per_s)
+    runs = services.runs(generous, most_slots)
     if jobs.best_usd_per_s > 0:
         # Who yields to services still comes before all jobs, on slots of any kind and also with one that has to join.
         jobs_usd_S = np.maximum(jobs.best_usd_per_s, jobs_instead_usd_per_s_S)
         least_usd_S = OVER_JOBS * jobs_usd_S / np.maximum(1.0 - join_cost_W[service_S], 1e-9)
-        runs = yielding_runs(runs, services.kept_slots(jobs.rival_usd_per_s), least_usd_S)
+        runs = yielding_runs(runs, services.kept_slots(generous), least_usd_S)
     owner_R, usd_R, slots_R = runs
     owner_R = np.concatenate((service_S[owner_R], job_J))
     order = np.argsort(owner_R, kind="stable")

@@ -104,7 +104,7 @@ def _aim(meter: DemandMeter) -> Aim | None:
         attained=float(meter.tally.attained_W[0]),
         provided=float(generous.share_W[0]),
         worth=float(generous.worth_W[0]),
-        kept=int(meter.asks().kept_slots(meter.rival_usd_per_s)[0]) if yields else None,
+        kept=int(meter.asks().kept_slots(generous)[0]) if yields else None,
         owed=float(meter.tally.owed_share_W[0]),
         stretched=bool(generous.stretched_W[0]),
     )
