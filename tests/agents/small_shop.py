@@ -67,3 +67,11 @@ RETURNS = Passage(
 
 def small_shop(items=(SHIRT, BOTTLE, LAMP, GLASSES), passages=(RETURNS,), **more):
     return Shop.of("Test & Co", items, passages, LetterEmbedder(), NOW, **more)
+
+
+def tells(text, has, has_not):
+    """A reply has all of these, and none of those."""
+    for each in has:
+        assert each in text, text
+    for each in has_not:
+        assert each not in text, text

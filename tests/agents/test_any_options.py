@@ -1,7 +1,7 @@
 """Options that no list of words has: measured, counted, compared, denied; answered as the table has it."""
 
 import pytest
-from small_shop import NOW, item_of, small_shop
+from small_shop import NOW, item_of, small_shop, tells
 
 from tenfold.agents.brain import speak
 from tenfold.agents.memory import Memory
@@ -27,14 +27,6 @@ BOOK = item_of("Programme Book", ({"language": "English"}, "5.00", 2), ({"langua
 @pytest.fixture(scope="module")
 def shop():
     return small_shop((PUMP, SEATS, BOOK, CHAIR), ())
-
-
-def tells(text, has, has_not):
-    """A reply has all of these, and none of those."""
-    for each in has:
-        assert each in text, text
-    for each in has_not:
-        assert each not in text, text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.agents.answer import Found, answer, asks_which, compared, described, untold
+from tenfold.agents.answer import Found, answer, asks_which, described, untold
+from tenfold.agents.compare import compared
 from tenfold.agents.currency import asked_back, readable
 from tenfold.agents.greet import small_talk
 from tenfold.agents.lookup import POLICY, quoted, similar, worth_quoting

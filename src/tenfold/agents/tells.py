@@ -132,15 +132,15 @@ def tellings(
 def merged(windows: Sequence[Window], sure: Sequence[float]) -> list[Telling]:
     """Windows by their sureness; of those that share a sentence the best, with the sureness of both."""
     kept: list[Telling] = []
+    sentences_of_kept: list[set[str]] = []
     for at in sorted(range(len(windows)), key=lambda at: -sure[at]):
         window, passage = windows[at]
         sentences = set(sentences_of(window))
-        beside = (
-            n for n, one in enumerate(kept) if one.passage is passage and sentences & set(sentences_of(one.window))
-        )
+        beside = (n for n, one in enumerate(kept) if one.passage is passage and sentences & sentences_of_kept[n])
         number = next(beside, None)
         if number is None:
             kept.append(Telling(window, passage, sure[at]))
+            sentences_of_kept.append(sentences)
         else:
             one = kept[number]
             kept[number] = Telling(one.window, one.passage, one.sureness + sure[at])
